@@ -1,0 +1,73 @@
+# Every target sets up what it needs in .venv on its first run, and skips that afterwards.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The newest Python that we support; `make test PYTHON=/path/to/python` for another.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+OUT ?= out/demo
+RECIPE ?= demo
+RUNNER ?= local
+ONLY ?=
+ARGS ?=
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(BIN)/uv:
+	@test -n "$(PYTHON)" || { echo "babelsift needs Python 3.10, 3.11 or 3.12; name one with PYTHON=/path/to/python" >&2; exit 2; }
+	@echo "setup: making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+# uv resolves and installs in parallel from a shared cache: seconds where pip takes minutes.
+define install
+	@echo "setup: installing babelsift[$(1)] into $(VENV) (the first time downloads some gigabytes where torch is needed)"
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[$(1)]'
+	@touch $@
+endef
+
+$(VENV)/.installed-run: setup.py | $(BIN)/uv
+	$(call install,clip)
+
+$(VENV)/.installed-test: setup.py | $(BIN)/uv
+	$(call install,clip$(comma)test)
+
+$(VENV)/.installed-lint: setup.py | $(BIN)/uv
+	$(call install,lint)
+
+comma := ,
+
+.PHONY: help demo test lint format bench curate demo-model clean
+
+demo: $(VENV)/.installed-run ## curate a small web drawn for the purpose, offline, and compare with the truth (OUT=DIR)
+	@$(BIN)/babelsift demo --output $(OUT) $(ARGS)
+
+curate: $(VENV)/.installed-run ## curate your own pairs: INPUT=GLOB OUTPUT=DIR RECIPE=NAME|FILE RUNNER=local|FlinkRunner...
+	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "usage: make curate INPUT='pairs/*.parquet' OUTPUT=out/run RECIPE=$(RECIPE) [RUNNER=local] [ARGS='--url-col URL ...']" >&2; exit 2; }
+	@$(BIN)/babelsift curate --recipe '$(RECIPE)' --input '$(INPUT)' --output '$(OUTPUT)' --runner '$(RUNNER)' $(ARGS)
+
+test: $(VENV)/.installed-test ## run the tests (ARGS='tests/filters -k language' for some)
+	@echo "test: both cores, a few minutes"
+	@$(BIN)/python -m pytest -n 2 -q $(ARGS)
+
+lint: $(VENV)/.installed-lint ## check style, formatting and that imports point one way
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.installed-lint ## format the code
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-run ## time ours beside its peers (ONLY=name for one)
+	@$(BIN)/python -m benchmarks $(ONLY)
+
+demo-model: $(VENV)/.installed-run ## train the demo's CLIP anew and print its AUC
+	@$(BIN)/python -m pipelines.demo.train_clip $(ARGS)
+
+clean: ## remove what the targets made: .venv, out, build
+	rm -rf $(VENV) out build dist *.egg-info

@@ -1,0 +1,58 @@
+"""What a pair is at each stage, what a recipe may say, why a pair may be left out, and the errors a user can meet."""
+
+from schemas.columns import (
+    DOWNLOAD_SCHEMA,
+    LANGUAGE_SCHEMA,
+    LEDGER_SCHEMA,
+    READ_SCHEMA,
+    carried_name,
+    check,
+    score_schema,
+    similarity_column,
+)
+from schemas.decision import Decision, format_value, ledger_rows
+from schemas.errors import (
+    AccountingError,
+    BabelsiftError,
+    InputError,
+    ModelError,
+    RecipeError,
+    RunFolderError,
+    SchemaError,
+)
+from schemas.funnel import IN, OUT, Funnel, StageFunnel
+from schemas.reasons import STAGE_ORDER, RejectReason, Stage
+from schemas.recipe import Recipe
+from schemas.recipe_file import dump_recipe, parse_recipe, recipe_from
+
+__all__ = [
+    "DOWNLOAD_SCHEMA",
+    "IN",
+    "LANGUAGE_SCHEMA",
+    "LEDGER_SCHEMA",
+    "OUT",
+    "READ_SCHEMA",
+    "STAGE_ORDER",
+    "AccountingError",
+    "BabelsiftError",
+    "Decision",
+    "Funnel",
+    "InputError",
+    "ModelError",
+    "Recipe",
+    "RecipeError",
+    "RejectReason",
+    "RunFolderError",
+    "SchemaError",
+    "Stage",
+    "StageFunnel",
+    "carried_name",
+    "check",
+    "dump_recipe",
+    "format_value",
+    "ledger_rows",
+    "parse_recipe",
+    "recipe_from",
+    "score_schema",
+    "similarity_column",
+]

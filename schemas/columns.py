@@ -1,0 +1,111 @@
+"""What a row is, stage by stage: each stage's schema is declared once and extends its predecessor's.
+
+Units are in the field metadata. Columns of the input that are not the pair itself are carried through unchanged,
+after the columns named here; `carried_name` keeps them from taking a name that a stage owns.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from schemas.errors import SchemaError
+
+PHASH_BYTES = 32
+
+
+def _field(name: str, kind: pa.DataType, *, nullable: bool = False, unit: str | None = None) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"unit": unit} if unit else None)
+
+
+def _extend(schema: pa.Schema, *fields: pa.Field) -> pa.Schema:
+    return pa.schema([*schema, *fields])
+
+
+READ_SCHEMA = pa.schema(
+    [
+        _field("uid", pa.string(), unit="32 hex digits"),
+        _field("url", pa.string()),
+        _field("caption", pa.string()),
+        _field("source_file", pa.string()),
+        _field("source_row", pa.int64(), unit="rows from the start of source_file, from 0"),
+    ]
+)
+
+LANGUAGE_SCHEMA = _extend(
+    READ_SCHEMA,
+    _field("language", pa.string(), unit="ISO 639-1 where one exists, else 639-3; und"),
+    _field("language_score", pa.float32(), unit="probability, 0 to 1"),
+)
+
+DOWNLOAD_SCHEMA = _extend(
+    LANGUAGE_SCHEMA,
+    _field("key", pa.string(), unit="img2dataset key in its staging shard"),
+    _field("status", pa.string(), unit="img2dataset status"),
+    _field("width", pa.int32(), unit="px, as stored"),
+    _field("height", pa.int32(), unit="px, as stored"),
+    _field("original_width", pa.int32(), unit="px, as served"),
+    _field("original_height", pa.int32(), unit="px, as served"),
+    _field("original_bytes", pa.int64(), unit="bytes, as served"),
+    _field("sha256", pa.string(), unit="64 hex digits, of the bytes as served"),
+    _field("phash", pa.binary(PHASH_BYTES), unit="256-bit DCT perceptual hash"),
+    _field("phash_quality", pa.float32(), unit="0 (flat image) to 1"),
+    _field("staging_shard", pa.int32(), unit="number of the staging shard"),
+    _field("image_extension", pa.string(), unit="jpg, png or webp"),
+    _field("image_offset", pa.int64(), unit="bytes from the start of the staging tar"),
+    _field("image_size", pa.int64(), unit="bytes in the staging tar"),
+)
+
+LEDGER_SCHEMA = pa.schema(
+    [
+        _field("uid", pa.string(), nullable=True, unit="32 hex digits; null where no pair could be read"),
+        _field("url", pa.string(), nullable=True),
+        _field("caption", pa.string(), nullable=True),
+        _field("source_file", pa.string()),
+        _field("source_row", pa.int64(), unit="rows from the start of source_file, from 0"),
+        _field("language", pa.string(), nullable=True),
+        _field("stage", pa.string()),
+        _field("reason", pa.string()),
+        _field("value", pa.string(), nullable=True, unit="what was found, as text"),
+        _field("threshold", pa.string(), nullable=True, unit="what was asked for, as text"),
+    ]
+)
+
+# Names that the stages, the ledger and the shards give to columns of their own.
+_OWNED = frozenset(DOWNLOAD_SCHEMA.names) | frozenset(LEDGER_SCHEMA.names) | {"shard", "error_message", "exif", "split"}
+
+
+def similarity_column(model_name: str) -> str:
+    """Returns the column that holds the similarities of the model with that name."""
+    return f"similarity_{model_name}"
+
+
+def score_schema(model_names: tuple[str, ...]) -> pa.Schema:
+    """Returns the schema after scoring: the download schema and a float32 cosine a model, null where not routed."""
+    columns = [
+        _field(similarity_column(name), pa.float32(), nullable=True, unit="cosine, -1 to 1") for name in model_names
+    ]
+    return _extend(DOWNLOAD_SCHEMA, *columns)
+
+
+def carried_name(name: str) -> str:
+    """Returns the name an input column is carried under: its own, or `input_<name>` where a stage owns that name."""
+    return f"input_{name}" if name in _OWNED or name.startswith("similarity_") else name
+
+
+def check(batch: pa.RecordBatch, schema: pa.Schema, *, where: str) -> pa.RecordBatch:
+    """Returns the batch if it has every column of the schema with its type and without forbidden nulls.
+
+    Columns beyond the schema (carried ones) are allowed.
+
+    Raises: SchemaError: names the column, what was expected and what was found.
+    """
+    for field in schema:
+        index = batch.schema.get_field_index(field.name)
+        if index < 0:
+            raise SchemaError(f"{where}: column {field.name!r} ({field.type}) is missing; found {batch.schema.names}")
+        column = batch.column(index)
+        if column.type != field.type:
+            raise SchemaError(f"{where}: column {field.name!r} should be {field.type}, found {column.type}")
+        if not field.nullable and column.null_count:
+            raise SchemaError(f"{where}: column {field.name!r} has {column.null_count} nulls in {len(batch)} rows")
+    return batch

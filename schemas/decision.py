@@ -1,0 +1,110 @@
+"""What a stage says of each row of a batch: keep it, or leave it out with reason, value and threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.columns import LEDGER_SCHEMA
+from schemas.reasons import RejectReason, Stage
+
+
+@dataclass
+class Decision:
+    """The verdict on every row of one batch; rows not rejected are kept. The first rejection of a row stands.
+
+    Attributes:
+        reasons: object[n], a RejectReason or None where the row is kept.
+        values: object[n], what was found, as text or None.
+        thresholds: object[n], what was asked for, as text or None.
+    """
+
+    reasons: np.ndarray
+    values: np.ndarray
+    thresholds: np.ndarray
+
+    @classmethod
+    def keep_all(cls, rows: int) -> Decision:
+        """Returns a decision that keeps `rows` rows."""
+        return cls(*(np.full(rows, None, dtype=object) for _ in range(3)))
+
+    def reject(
+        self,
+        rejected: pa.BooleanArray | np.ndarray,
+        reason: RejectReason,
+        *,
+        values: object = None,
+        threshold: object = None,
+    ) -> None:
+        """Rejects the rows where `rejected` is true and that were still kept.
+
+        Args: rejected: bool[n], no nulls. values: an array of n values of any type, one value for all rows, or None.
+            threshold: an array of n values, one value for all rows, or None.
+        """
+        newly = np.flatnonzero(np.asarray(rejected, dtype=bool) & (self.reasons == None))  # noqa: E711 (elementwise)
+        if not len(newly):
+            return
+        self.reasons[newly] = reason
+        self.values[newly] = _texts(values, newly)
+        self.thresholds[newly] = _texts(threshold, newly)
+
+    @property
+    def kept(self) -> np.ndarray:
+        """bool[n], True where the row is kept."""
+        return self.reasons == None  # noqa: E711 (elementwise)
+
+    def split(self, batch: pa.RecordBatch, stage: Stage) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+        """Returns (the kept rows with all their columns, the rejected rows as LEDGER_SCHEMA)."""
+        kept = self.kept
+        if kept.all():
+            return batch, ledger_rows(batch.slice(0, 0), stage=stage, reasons=[], values=[], thresholds=[])
+        gone = np.flatnonzero(~kept)
+        rejected = ledger_rows(
+            batch.take(pa.array(gone)),
+            stage=stage,
+            reasons=[reason.value for reason in self.reasons[gone]],
+            values=self.values[gone],
+            thresholds=self.thresholds[gone],
+        )
+        return batch.take(pa.array(np.flatnonzero(kept))), rejected
+
+
+def ledger_rows(
+    batch: pa.RecordBatch, *, stage: Stage, reasons: object, values: object, thresholds: object
+) -> pa.RecordBatch:
+    """Returns the rows of a batch as LEDGER_SCHEMA; columns that the batch does not have yet are null."""
+    own = {
+        "stage": pa.array([stage.value] * len(batch), pa.string()),
+        "reason": pa.array(reasons, pa.string()),
+        "value": pa.array(values, pa.string()),
+        "threshold": pa.array(thresholds, pa.string()),
+    }
+    columns = []
+    for field in LEDGER_SCHEMA:
+        if field.name in own:
+            columns.append(own[field.name])
+        elif field.name in batch.schema.names:
+            columns.append(pc.cast(batch.column(field.name), field.type))
+        else:
+            columns.append(pa.nulls(len(batch), field.type))
+    return pa.RecordBatch.from_arrays(columns, schema=LEDGER_SCHEMA)
+
+
+def format_value(value: object) -> str | None:
+    """Returns a value as the ledger shows it: numbers with six significant digits, anything else as text."""
+    if value is None:
+        return None
+    if isinstance(value, (float, np.floating)):
+        return f"{float(value):.6g}"
+    return str(value)
+
+
+def _texts(values: object, rows: np.ndarray) -> list[str | None] | str | None:
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        return [format_value(value) for value in values.take(pa.array(rows)).to_pylist()]
+    if isinstance(values, (np.ndarray, list)):
+        return [format_value(values[row]) for row in rows]
+    return format_value(values)

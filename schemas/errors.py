@@ -1,0 +1,34 @@
+"""The errors a user can meet. Each message names what was found, where, and the remedy."""
+
+from __future__ import annotations
+
+
+class BabelsiftError(Exception):
+    """Base of every error that is the user's to mend; the command line prints it without a traceback.
+
+    Messages are one line. Workers raise the same classes, and Beam appends the step's name to their text.
+    """
+
+
+class RecipeError(BabelsiftError):
+    """A setting is unknown, of the wrong type, or cannot be met on this machine. Raised before a run starts."""
+
+
+class InputError(BabelsiftError):
+    """An input cannot be opened or has no such column. Raised before a run starts."""
+
+
+class ModelError(BabelsiftError):
+    """A model cannot be found or loaded, or its outputs are unusable."""
+
+
+class RunFolderError(BabelsiftError):
+    """The output folder cannot be written, or holds something this run must not touch."""
+
+
+class SchemaError(BabelsiftError):
+    """A batch at a stage boundary is not what the stage's schema says. Stops the run."""
+
+
+class AccountingError(BabelsiftError):
+    """Input rows are not kept rows plus rejected rows. The run fails rather than lose a pair silently."""

