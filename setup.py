@@ -36,7 +36,8 @@ EXTRAS = {
         "pytest-timeout>=2.3",  # a hang is a failure with a traceback
         "pytest-xdist>=3.6",  # both cores
         "hypothesis>=6.100",  # properties of the filters
-        "webdataset>=0.2.100",  # a reader that users have
+        "webdataset==0.2.86",  # a reader that users have; the newest that open_clip's loader works with
+        "pandas>=2",  # open_clip's own data loader, another such reader, imports it
     ],
     "lint": ["ruff==0.17.*", "import-linter>=2.0"],  # style; imports that point one way
 }

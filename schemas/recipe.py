@@ -58,9 +58,9 @@ class LanguageSettings(Settings):
 
 
 class DedupPairsSettings(Settings):
-    """What makes two pairs the same. Equal url and caption always do; `on` may ask for more."""
+    """What makes two pairs the same. Equal url and caption always do; `by` may ask for more."""
 
-    on: Literal["url_and_caption", "url", "caption"] = "url_and_caption"
+    by: Literal["url_and_caption", "url", "caption"] = "url_and_caption"
 
 
 class DownloadSettings(Settings):
@@ -92,6 +92,16 @@ class DownloadSettings(Settings):
     contact: str | None = Field(default=None, description="address or page named in the user agent")
     disallowed_header_directives: tuple[str, ...] = ("noai", "noimageai", "noindex", "noimageindex")
     samples_per_staging_shard: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
+
+    @model_validator(mode="after")
+    def _quality_fits(self) -> DownloadSettings:
+        highest = 9 if self.encode_format == "png" else 100
+        if self.encode_quality > highest:
+            meaning = "is a compression level" if self.encode_format == "png" else "is"
+            raise ValueError(
+                f"encode_quality {meaning} from 0 to {highest} for {self.encode_format}, found {self.encode_quality}"
+            )
+        return self
 
 
 class ImageRules(Settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,17 @@ from schemas.errors import RecipeError
 from schemas.recipe import Recipe
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's booleans only: in 1.1 `no` is false, so Norwegian and img2dataset's resize_mode `no` would be, too."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+
+
 def parse_recipe(text: str, *, source: str) -> Recipe:
     """Returns the recipe that a YAML text describes.
 
@@ -21,7 +33,7 @@ def parse_recipe(text: str, *, source: str) -> Recipe:
     Raises: RecipeError: not YAML, or one line for each setting that is unknown, of the wrong type or out of range.
     """
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise RecipeError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):

@@ -34,6 +34,13 @@ def test_what_was_dumped_reads_back_equal():
     assert parse(dump_recipe(recipe)) == recipe
 
 
+def test_no_is_a_word_not_a_truth_value():
+    recipe = parse("name: mine\nlanguage: {keep: [no, en]}\ndownload: {resize_mode: no, verify_tls: false}")
+    assert recipe.language.keep == ("no", "en")
+    assert recipe.download.resize_mode == "no"
+    assert recipe.download.verify_tls is False
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
