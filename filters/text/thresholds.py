@@ -1,0 +1,36 @@
+"""Comparing a measure with a threshold, the same way for every filter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def at_least(values: pa.Array, minimum: float) -> pa.BooleanArray:
+    """Returns bool[n], where the value is at least `minimum`; False where it is null."""
+    return pc.fill_null(pc.greater_equal(values, pa.scalar(minimum)), False)
+
+
+def at_most(values: pa.Array, maximum: float) -> pa.BooleanArray:
+    """Returns bool[n], where the value is at most `maximum`; False where it is null."""
+    return pc.fill_null(pc.less_equal(values, pa.scalar(maximum)), False)
+
+
+def check_count(name: str, threshold: int) -> int:
+    """Returns a threshold that counts. Raises: ValueError: it is negative."""
+    if threshold < 0:
+        raise ValueError(f"{name} must be 0 or more, got {threshold}")
+    return threshold
+
+
+def check_ratio(name: str, threshold: float) -> float:
+    """Returns a threshold that is a ratio, as float. Raises: ValueError: it is not within 0 and 1."""
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"{name} must be a ratio from 0 to 1, got {threshold}")
+    return float(threshold)
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Returns float64[n], part / whole, and 0 where whole is 0."""
+    return part / np.maximum(whole, 1)
