@@ -1,0 +1,22 @@
+"""Deduplication as pure functions over numpy arrays: equal digests, and perceptual hashes within a radius."""
+
+from filters.dedup.first_of_each import CLAIM, claims, first_of_each, losers_to, position_of, repeated
+from filters.dedup.near_duplicates import (
+    LINK,
+    bucket_digests,
+    nearest_survivors,
+    verified_links,
+)
+
+__all__ = [
+    "CLAIM",
+    "LINK",
+    "bucket_digests",
+    "claims",
+    "first_of_each",
+    "losers_to",
+    "nearest_survivors",
+    "position_of",
+    "repeated",
+    "verified_links",
+]

@@ -1,0 +1,85 @@
+"""Exact deduplication: of all rows with one digest, the one with the lowest uid survives.
+
+A claim says that a row has a digest. Claims combine associatively (`first_of_each`), so a digest that half of all rows
+share needs no more memory than any other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+# digest: 16 bytes. uid: the 16 bytes of the uid. row_key: tells apart rows of one uid. rows: rows with that digest.
+CLAIM = np.dtype([("digest", "V16"), ("uid", "V16"), ("row_key", "<u8"), ("rows", "<i8")])
+
+
+def claims(digests: np.ndarray, uids: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
+    """Returns one claim a row.
+
+    Args: digests: V16[n] or S16[n]. uids: V16[n], raw bytes of the uids. row_keys: uint64[n].
+    Returns: CLAIM[n].
+    """
+    made = np.empty(len(digests), dtype=CLAIM)
+    made["digest"] = digests.view("V16")
+    made["uid"] = uids.view("V16")
+    made["row_key"] = row_keys
+    made["rows"] = 1
+    return made
+
+
+def first_of_each(parts: list[np.ndarray]) -> np.ndarray:
+    """Merges claims: one a digest, that of the lowest (uid, row_key), its `rows` the sum.
+
+    Args: parts: CLAIM[n] each. Returns: CLAIM[m], sorted by digest.
+    """
+    merged = np.concatenate(parts) if parts else np.empty(0, dtype=CLAIM)
+    if not len(merged):
+        return merged
+    order = np.lexsort((merged["row_key"], *_halves(merged["uid"])[::-1], *_halves(merged["digest"])[::-1]))
+    merged = merged[order]
+    starts = np.flatnonzero(np.r_[True, merged["digest"][1:] != merged["digest"][:-1]])
+    first = merged[starts].copy()
+    first["rows"] = np.add.reduceat(merged["rows"], starts)
+    return first
+
+
+def repeated(first: np.ndarray) -> np.ndarray:
+    """Returns those of the merged claims that more than one row made."""
+    return first[first["rows"] > 1]
+
+
+def losers_to(first: np.ndarray, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
+    """Returns, for each row, the claim that it loses to.
+
+    Args: first: CLAIM[m] sorted by digest, as `first_of_each` returns. digests: V16[n] or S16[n]. row_keys: uint64[n].
+    Returns: int64[n], index into `first`, or -1 where the row survives.
+    """
+    found = position_of(first["digest"], digests)
+    loses = (found >= 0) & (first["row_key"][found] != row_keys) if len(first) else np.zeros(len(digests), dtype=bool)
+    return np.where(loses, found, -1)
+
+
+def position_of(known: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Returns where each value is in a sorted array.
+
+    Args: known: V16[m], sorted as bytes, each once. values: V16[n] or S16[n].
+    Returns: int64[n], index into `known`, or -1 where the value is not in it.
+    """
+    if not len(known):
+        return np.full(len(values), -1)
+    known_high, known_low = _halves(known)
+    high, low = _halves(values.view("V16"))
+    found = np.searchsorted(known_high, high)
+    # Equal high halves lie next to each other; almost always there is but one, so walk the few that are not.
+    while True:
+        inside = np.minimum(found, len(known) - 1)
+        same_high = (found < len(known)) & (known_high[inside] == high)
+        behind = same_high & (known_low[inside] < low)
+        if not behind.any():
+            return np.where(same_high & (known_low[inside] == low), inside, -1)
+        found = found + behind
+
+
+def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two big-endian 64-bit halves of 16-byte values: they order and compare as the bytes do, only faster."""
+    pairs = np.ascontiguousarray(values).view(">u8").reshape(-1, 2)
+    return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)
