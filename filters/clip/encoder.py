@@ -1,0 +1,178 @@
+"""From bytes and captions to embeddings: decoding beside the model, then both towers, row errors kept with their rows.
+
+Imports torch; `filters.clip.scorer` imports this module once a model is loaded.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+from PIL import Image, UnidentifiedImageError
+from torch.nn.functional import normalize
+from torchvision.transforms import Compose, Normalize
+
+from filters.clip.model_source import one_line
+from filters.clip.models import LoadedModel
+from schemas import ModelError
+
+_FORMATS = ("JPEG", "PNG", "WEBP")  # what shards hold; Pillow's rarer decoders see no byte from the web
+_MAX_PIXELS = 100_000_000
+# No token of open_clip's vocabularies is longer; more text than that per token of context cannot change a score, but
+# byte-pair encoding takes quadratic time over a long run of letters.
+_CHARACTERS_PER_TOKEN = 40
+_MAX_CACHED_WORDS = 200_000
+# CPU kernels treat the last rows of an odd batch differently, in the last bit. With whole blocks of rows a pair's score
+# is the same whichever pairs it is scored with, and so are the bytes of the shards.
+_ROWS_PER_BLOCK = 16
+
+
+@dataclass
+class PreparedBatch:
+    """Up to a batch of pairs, decoded and tokenized.
+
+    Attributes:
+        errors: for each pair None, or "image: ..." or "caption: ...".
+        pixels: uint8[good, height, width, 3] and tokens: int64[good, context], of the pairs without an error.
+    """
+
+    errors: list[str | None]
+    pixels: torch.Tensor
+    tokens: torch.Tensor
+
+
+class PairEncoder:
+    """Prepares pairs on any thread, and embeds what was prepared."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+        self._geometry, mean, std = _split_transform(model.preprocess)
+        self._mean, self._std = (
+            torch.as_tensor(values, dtype=torch.float32, device=model.device).view(-1, 1, 1) for values in (mean, std)
+        )
+        self._input_dtype = open_clip.get_input_dtype(model.precision) or torch.float32
+
+    def prepare(self, pairs: Sequence[tuple[bytes | None, str | None]], decoders: Executor) -> PreparedBatch:
+        """Returns the pairs decoded by `decoders` and tokenized meanwhile by this thread."""
+        images = decoders.map(partial(_decode, geometry=self._geometry), [image for image, _ in pairs])
+        texts = self._tokenize([caption for _, caption in pairs])
+        errors: list[str | None] = []
+        pixels, tokens = [], []
+        for image, text in zip(images, texts, strict=True):
+            wrong = image if isinstance(image, str) else text if isinstance(text, str) else None
+            errors.append(wrong)
+            if wrong is None:
+                pixels.append(image)
+                tokens.append(text)
+        return PreparedBatch(
+            errors=errors,
+            pixels=torch.from_numpy(np.stack(pixels)) if pixels else torch.empty(0, dtype=torch.uint8),
+            tokens=torch.stack(tokens) if tokens else torch.empty(0, dtype=torch.int64),
+        )
+
+    def embed(self, batch: PreparedBatch) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the image and text embeddings of the good pairs: float32[good, dimension] each, of unit length.
+
+        Raises: ModelError: the device's memory is too small for the batch.
+        """
+        rows = len(batch.pixels)
+        if not rows:
+            return (np.empty((0, self._model.dimension), np.float32),) * 2
+        whole = -(-rows // _ROWS_PER_BLOCK) * _ROWS_PER_BLOCK
+        padded = torch.arange(whole).clamp(max=rows - 1)
+        try:
+            with torch.inference_mode():
+                image = self._model.module.encode_image(self._normalized(batch.pixels[padded]))
+                text = self._model.module.encode_text(batch.tokens[padded].to(self._model.device))
+                return self._unit(image, rows), self._unit(text, rows)
+        except torch.OutOfMemoryError as error:
+            raise ModelError(
+                f"{self._model.device} is out of memory with {whole} pairs at once; lower batch_size: {one_line(error)}"
+            ) from error
+
+    def _normalized(self, pixels: torch.Tensor) -> torch.Tensor:
+        """The end of open_clip's transform, operation for operation, on a batch and on the model's device."""
+        values = pixels.to(self._model.device).permute(0, 3, 1, 2).contiguous().to(torch.float32).div_(255)
+        return values.sub_(self._mean).div_(self._std).to(self._input_dtype)
+
+    @staticmethod
+    def _unit(features: torch.Tensor, rows: int) -> np.ndarray:
+        return normalize(features[:rows].float(), dim=-1).cpu().numpy()
+
+    def _tokenize(self, captions: list[str | None]) -> list[torch.Tensor | str]:
+        limit = self._model.context_length * _CHARACTERS_PER_TOKEN
+        texts = [_shortened(caption, limit) if isinstance(caption, str) else caption for caption in captions]
+        good = [row for row, text in enumerate(texts) if isinstance(text, str) and text.strip()]
+        outcome: list[torch.Tensor | str] = [_no_caption(text) for text in texts]
+        try:
+            tokens = self._model.tokenize([texts[row] for row in good]) if good else ()
+        except (UnicodeError, ValueError, TypeError):
+            tokens = [self._tokenize_one(texts[row]) for row in good]
+        for row, one in zip(good, tokens, strict=True):
+            outcome[row] = one
+        self._bound_cache()
+        return outcome
+
+    def _tokenize_one(self, text: str) -> torch.Tensor | str:
+        try:
+            return self._model.tokenize([text])[0]
+        except (UnicodeError, ValueError, TypeError) as error:
+            return f"caption: {one_line(error, 120)}"
+
+    def _bound_cache(self) -> None:
+        """Empties open_clip's word cache when it is large: it keeps every word ever met, on the web without end."""
+        words = getattr(self._model.tokenize, "cache", None)
+        if isinstance(words, dict) and len(words) > _MAX_CACHED_WORDS:
+            special = {word: value for word, value in words.items() if word == value and word.startswith("<")}
+            self._model.tokenize.cache = special
+
+
+def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Sequence[float]]:
+    """Splits open_clip's transform into its work on the image and the mean and deviation it ends with."""
+    *geometry, to_tensor, last = preprocess.transforms
+    if "ToTensor" not in type(to_tensor).__name__ or not isinstance(last, Normalize):
+        raise ModelError(f"this open_clip prepares images in an unknown way ({preprocess}); install open-clip-torch 3")
+    return Compose(geometry), last.mean, last.std
+
+
+def _decode(data: bytes | None, geometry: Callable[[Image.Image], Image.Image]) -> np.ndarray | str:
+    """Returns uint8[height, width, 3] as the model's transform cuts it, or what is wrong with the image."""
+    if not data:
+        return "image: missing" if data is None else "image: empty"
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                return f"image: {image.width} x {image.height} pixels are too many"
+            if _resized_pixels(image, geometry) > _MAX_PIXELS:
+                return f"image: {image.width} x {image.height} pixels are too narrow"
+            return np.asarray(geometry(image))
+    except UnidentifiedImageError:
+        return "image: not a JPEG, PNG or WebP"  # Pillow's own text has an address in memory
+    except Exception as error:  # noqa: BLE001 (decoders raise anything over hostile bytes; the row says what)
+        return f"image: {one_line(error, 120)}"
+
+
+def _resized_pixels(image: Image.Image, geometry: Any) -> float:
+    """The most pixels the resized image can have: its shorter side becomes the model's."""
+    size: Any = getattr(geometry.transforms[0], "size", 0)
+    side = max(size) if isinstance(size, (tuple, list)) else size
+    return side * side * max(image.size) / max(1, min(image.size))
+
+
+def _no_caption(caption: object) -> str:
+    if caption is None:
+        return "caption: missing"
+    return "caption: empty" if isinstance(caption, str) else "caption: not text"
+
+
+def _shortened(caption: str, limit: int) -> str:
+    if len(caption) <= limit:
+        return caption
+    return " ".join(caption[: 10 * limit].split())[:limit]

@@ -1,0 +1,221 @@
+"""Loading CLIP models, and telling them apart: scores depend on weights, architecture, preprocessing and precision."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from filters.clip.model_source import ModelSource, import_open_clip, one_line, resolve_source
+from schemas import ModelError
+
+_LOG = logging.getLogger(__name__)
+# Its tokens are part of the fingerprint, so that another vocabulary or cleaning is another model.
+_PROBE_CAPTION = "A photo of 2 Cats &amp; a dog; Ein Foto, كلب وقطة, 猫と犬, кошка, แมว"
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A CLIP model ready to score.
+
+    Attributes:
+        name: for messages. module: the torch module, in evaluation mode on `device`.
+        preprocess: open_clip's own validation transform: PIL image -> float32 tensor.
+        tokenize: list of captions -> int64 tensor [captions, context_length].
+        dimension: length of an embedding.
+        info: model, pretrained, weights_digest, architecture, preprocessing, tokens_digest, precision.
+        fingerprint: 64 hex digits; two models with the same one give the same scores.
+    """
+
+    name: str
+    module: Any
+    preprocess: Callable[[Any], Any]
+    tokenize: Callable[[list[str]], Any]
+    context_length: int
+    dimension: int
+    device: Any
+    precision: str
+    info: Mapping[str, Any]
+    fingerprint: str
+
+
+def load_model(
+    model: str, pretrained: str | None = None, *, device: str | None = None, precision: str = "fp32"
+) -> LoadedModel:
+    """Loads a model and tries it on one pair.
+
+    Args: model, pretrained: see `resolve_source`. device: None takes the first GPU where there is one, else the CPU.
+        precision: fp32, bf16 or fp16.
+    Raises: ModelError: anything that keeps the model from scoring, in one line with its remedy.
+    """
+    source = resolve_source(model, pretrained)
+    open_clip = import_open_clip()
+    place = _device(device)
+    with _libraries_silenced():
+        _fetch_weights(open_clip, source)
+        try:
+            module, preprocess = open_clip.create_model_from_pretrained(
+                source.name,
+                source.pretrained,
+                precision=precision,
+                device=place,
+                force_quick_gelu=source.quick_gelu,
+            )
+            tokenizer = open_clip.get_tokenizer(source.name)
+            architecture = open_clip.get_model_config(source.name)
+        except Exception as error:
+            raise ModelError(f"cannot load CLIP model {source}: {one_line(error)}; {_REMEDIES[source.kind]}") from error
+    module = module.eval().requires_grad_(False)
+    try:
+        tokens = tokenizer([_PROBE_CAPTION])
+        dimension = _probe(open_clip, module, preprocess, tokens, place, precision)
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise ModelError(
+            f"CLIP model {source} fails on a first pair: {one_line(error)}; its architecture, tokenizer and weights "
+            f"do not fit together, or {place} does not do {precision}"
+        ) from error
+    info = {
+        "model": source.identity[0],
+        "pretrained": source.identity[1],
+        "weights_digest": model_digest(module),
+        "architecture": {**architecture, "quick_gelu": source.quick_gelu or architecture.get("quick_gelu", False)},
+        "preprocessing": open_clip.get_model_preprocess_cfg(module),
+        "tokens_digest": hashlib.sha256(tokens.numpy().tobytes()).hexdigest(),
+        "precision": precision,
+    }
+    return LoadedModel(
+        name=str(source),
+        module=module,
+        preprocess=preprocess,
+        tokenize=tokenizer,
+        context_length=tokenizer.context_length,
+        dimension=dimension,
+        device=place,
+        precision=precision,
+        info=info,
+        fingerprint=model_fingerprint(**info),
+    )
+
+
+def check_model(
+    model: str, pretrained: str | None = None, *, device: str | None = None, precision: str = "fp32"
+) -> dict[str, Any]:
+    """Returns a model's fingerprint and info after loading it and scoring one pair with it; meant to run before a job.
+
+    Raises: ModelError: see `load_model`.
+    """
+    loaded = load_model(model, pretrained, device=device, precision=precision)
+    return {"fingerprint": loaded.fingerprint, **loaded.info}
+
+
+def model_digest(module: Any) -> str:
+    """Returns the sha256 over a module's weights as loaded, whatever file they were in: names, types, shapes, values.
+
+    Args: module: a torch module.
+    """
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        tensor = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def model_fingerprint(
+    model: str,
+    pretrained: str | None,
+    weights_digest: str,
+    preprocessing: Mapping[str, Any],
+    precision: str,
+    **more: Any,
+) -> str:
+    """Returns the sha256 over all that a score depends on.
+
+    Args: more: anything else as JSON values; here the architecture's settings and the digest of probe tokens.
+    """
+    parts = {
+        "model": model,
+        "pretrained": pretrained,
+        "weights_digest": weights_digest,
+        "preprocessing": preprocessing,
+        "precision": precision,
+        **more,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+_REMEDIES = {
+    "tag": "remove the damaged file from the cache and try again",
+    "file": "check that the checkpoint is whole and of that architecture",
+    "hub": "check the name and the network, or give a local folder with its files",
+    "folder": "check that the folder was copied whole",
+}
+
+
+def _fetch_weights(open_clip: Any, source: ModelSource) -> None:
+    """Downloads a tag's weights to open_clip's cache where they are not there yet; a step of its own for its errors."""
+    if source.kind != "tag":
+        return
+    _LOG.info("looking for the weights of %s; where they are not in the cache they are downloaded", source)
+    try:
+        open_clip.download_pretrained(open_clip.get_pretrained_cfg(source.name, source.pretrained))
+    except Exception as error:
+        raise ModelError(
+            f"cannot download the weights of {source}: {one_line(error)}; connect to the network once, "
+            "or give a checkpoint file as pretrained"
+        ) from error
+
+
+def _device(name: str | None) -> Any:
+    import torch
+
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(name)
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise ModelError(
+            f"device {name!r} cannot be used here: {one_line(error)}; leave device out to take what there is"
+        ) from error
+    return place
+
+
+def _probe(open_clip: Any, module: Any, preprocess: Any, tokens: Any, device: Any, precision: str) -> int:
+    """Returns the length of the embeddings of one grey image and one caption."""
+    import torch
+    from PIL import Image
+
+    pixels = preprocess(Image.new("RGB", (64, 48), (128, 128, 128)))[None]
+    with torch.inference_mode():
+        image = module.encode_image(pixels.to(device=device, dtype=open_clip.get_input_dtype(precision)))
+        text = module.encode_text(tokens.to(device))
+    if image.shape != text.shape or image.ndim != 2:
+        raise ValueError(f"image embeddings are {tuple(image.shape)}, those of captions {tuple(text.shape)}")
+    if not (torch.isfinite(image).all() and torch.isfinite(text).all()):
+        raise ValueError("its outputs are not numbers (NaN)")
+    return image.shape[1]
+
+
+@contextlib.contextmanager
+def _libraries_silenced() -> Iterator[None]:
+    """Keeps open_clip from the root logger and the Hub from telling each retry; what matters becomes a ModelError."""
+    root, hub = logging.getLogger(), logging.getLogger("huggingface_hub")
+    level = hub.level
+    root.addFilter(_is_not_open_clip)
+    hub.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.removeFilter(_is_not_open_clip)
+        hub.setLevel(level)
+
+
+def _is_not_open_clip(record: logging.LogRecord) -> bool:
+    return "open_clip" not in record.pathname

@@ -1,0 +1,281 @@
+import dataclasses
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import open_clip
+import pyarrow as pa
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from filters.clip import ClipScorer, load_model
+from schemas import ModelError
+
+CAPTIONS = [
+    "A black cat on a sofa",
+    "Eine Katze schläft auf dem Sofa &amp; träumt",
+    "One of very many words about a cat that is black. " * 200,
+    "猫がソファで寝ている",
+    "قطة سوداء على الأريكة",
+    "คนกำลังเล่นกีตาร์",
+    "Чёрная кошка, 2 собаки!",
+    "\u200d👩\u200d🚀🚀🚀 naïve café ﬁne",
+]
+
+
+def picture(width, height, mode="RGB", seed=0):
+    levels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(levels).resize((width, height), Image.Resampling.BOX).convert(mode)
+
+
+def encoded(image, kind="JPEG", **options):
+    sink = io.BytesIO()
+    image.save(sink, kind, **options)
+    return sink.getvalue()
+
+
+IMAGES = [
+    encoded(picture(64, 48)),
+    encoded(picture(31, 90, seed=1), quality=60),
+    encoded(picture(200, 20, "L", seed=2)),
+    encoded(picture(50, 50, "CMYK", seed=3)),
+    encoded(picture(40, 60, "RGBA", seed=4), "PNG"),
+    encoded(picture(40, 60, seed=5).quantize(16), "PNG"),
+    encoded(picture(33, 32, seed=6), "WEBP", lossless=True),
+    encoded(Image.fromarray(np.arange(3600, dtype=np.uint16).reshape(60, 60) * 18), "PNG"),
+]
+
+
+def png_header(width, height):
+    """A grey PNG that says it is that large, without the pixels."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    end = b"IDAT" + zlib.compress(b"")
+    chunks = [struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body)) for body in (header, end)]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.fixture(scope="module")
+def loaded(model_folder):
+    return load_model(str(model_folder))
+
+
+@pytest.fixture(scope="module")
+def scorer(loaded):
+    return ClipScorer.from_loaded(loaded, batch_size=3)
+
+
+def open_clip_embeddings(folder, images, captions):
+    model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
+    model.eval()
+    tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(list(captions))
+    pixels = torch.stack([preprocess(Image.open(io.BytesIO(image))) for image in images])
+    with torch.inference_mode():
+        image, text, _ = model(pixels, tokens)
+    return image.numpy(), text.numpy()
+
+
+@pytest.mark.parametrize(
+    "preprocess",
+    [{}, {"resize_mode": "squash", "interpolation": "bilinear"}, {"resize_mode": "longest", "fill_color": 255}],
+)
+def test_similarity_is_open_clips_own(make_model_folder, preprocess):
+    folder = make_model_folder(preprocess=preprocess)
+    result = ClipScorer(str(folder), batch_size=5).score(IMAGES, CAPTIONS, embeddings=True)
+    image, text = open_clip_embeddings(folder, IMAGES, CAPTIONS)
+    assert result.column("error").null_count == len(IMAGES)
+    np.testing.assert_allclose(result.column("similarity"), (image * text).sum(axis=1), atol=1e-6)
+    for column, expected in (("image_embedding", image), ("text_embedding", text)):
+        assert result.schema.field(column).type == pa.list_(pa.float16(), 16)
+        found = np.stack(result.column(column).to_pylist()).astype(np.float32)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=2e-3)
+
+
+def test_scores_differ_between_pairs(scorer):
+    similarity = scorer.score(IMAGES, CAPTIONS).column("similarity").to_pylist()
+    assert len(set(similarity)) == len(IMAGES)
+    assert scorer.score(IMAGES, CAPTIONS[::-1]).column("similarity").to_pylist() != similarity
+
+
+def test_a_pair_scores_the_same_in_any_company(loaded):
+    images, captions = IMAGES * 2, CAPTIONS * 2
+    together = ClipScorer.from_loaded(loaded, batch_size=64).score(images, captions)
+    alone = ClipScorer.from_loaded(loaded, batch_size=1).score(images, captions)
+    sevens = ClipScorer.from_loaded(loaded, batch_size=7).score(images, captions)
+    assert together.equals(alone)
+    assert together.equals(sevens)
+
+
+@pytest.mark.parametrize(
+    ("image", "caption", "error"),
+    [
+        (None, "a cat", "image: missing"),
+        (b"", "a cat", "image: empty"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a cat", "image: not a JPEG, PNG or WebP"),
+        (encoded(picture(9, 9), "GIF"), "a cat", "image: not a JPEG, PNG or WebP"),
+        (encoded(picture(99, 99))[:900], "a cat", "image: image file is truncated"),
+        (png_header(12_000, 8_400), "a cat", "image: 12000 x 8400 pixels are too many"),
+        (png_header(60_000, 60_000), "a cat", "image: Image size (3600000000 pixels) exceeds limit of"),
+        (png_header(1, 100_000), "a cat", "image: 1 x 100000 pixels are too narrow"),
+        (IMAGES[0], None, "caption: missing"),
+        (IMAGES[0], "", "caption: empty"),
+        (IMAGES[0], " \n\u3000", "caption: empty"),
+        (IMAGES[0], 7, "caption: not text"),
+        (b"no image", "", "image: not a JPEG, PNG or WebP"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Image size:PIL.Image.DecompressionBombWarning")
+def test_a_bad_pair_costs_only_its_row(scorer, image, caption, error):
+    good = scorer.score(IMAGES[:4], CAPTIONS[:4], embeddings=True)
+    images, captions = [*IMAGES[:2], image, *IMAGES[2:4]], [*CAPTIONS[:2], caption, *CAPTIONS[2:4]]
+    result = scorer.score(images, captions, embeddings=True)
+    bad = result.slice(2, 1).to_pylist()[0]
+    assert bad["error"].startswith(error)
+    assert [bad[name] for name in ("similarity", "image_embedding", "text_embedding")] == [None] * 3
+    assert result.take(pa.array([0, 1, 3, 4])).equals(good)
+
+
+def test_a_caption_that_the_tokenizer_refuses_costs_only_its_row(loaded, scorer):
+    def tokenize(texts):
+        for text in texts:
+            text.encode()  # as tokenizers written in Rust do; open_clip's own mends lone surrogates
+        return loaded.tokenize(texts)
+
+    strict = ClipScorer.from_loaded(dataclasses.replace(loaded, tokenize=tokenize))
+    captions = ["a cat", "a \ud800 cat", "two cats"]
+    result = strict.score(IMAGES[:3], captions)
+    assert result.column("error")[1].as_py().startswith("caption: 'utf-8' codec can't encode character")
+    assert scorer.score(IMAGES[:3], captions).take(pa.array([0, 2])).equals(result.take(pa.array([0, 2])))
+
+
+def test_a_batch_of_bad_pairs(scorer):
+    result = scorer.score([b"x"] * 7, ["a"] * 7, embeddings=True)
+    assert result.column("similarity").null_count == result.column("image_embedding").null_count == 7
+    assert result.column("error").null_count == 0
+
+
+def test_an_absurdly_long_caption_is_cut_as_its_beginning(scorer):
+    endless = "ab" * 1_000_000
+    result = scorer.score(IMAGES[:1] * 3, [endless, endless[:5000], " " * 20_000 + "a cat"])
+    similarity = result.column("similarity").to_pylist()
+    assert similarity[0] == similarity[1] is not None
+    assert result.column("error").to_pylist() == [None] * 3
+    assert similarity[2] == scorer.score(IMAGES[:1], ["a cat"]).column("similarity")[0].as_py()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    original=st.sampled_from(IMAGES),
+    at=st.integers(0, 400),
+    noise=st.binary(min_size=1, max_size=40),
+    cut=st.integers(10, 20_000),
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_images_never_raise(loaded, original, at, noise, cut):
+    damaged = (original[:at] + noise + original[at + len(noise) :])[:cut]
+    row = ClipScorer.from_loaded(loaded).score([damaged], ["a cat"]).to_pylist()[0]
+    assert (row["similarity"] is None) == (row["error"] is not None)
+    assert row["error"] is None or (row["error"].startswith("image: ") and "\n" not in row["error"])
+
+
+def test_a_stream_is_read_one_batch_ahead(scorer):
+    pulled = []
+
+    def pairs():
+        for number in range(30):
+            pulled.append(number)
+            yield IMAGES[0], f"cat {number}"
+
+    results = scorer.score_stream(pairs())
+    sizes = []
+    for result in results:
+        sizes.append(len(result))
+        assert len(pulled) <= sum(sizes) + 2 * scorer.batch_size
+    assert sizes == [3] * 10
+
+
+def test_a_stream_that_fails_fails_the_scoring(scorer):
+    def pairs():
+        yield IMAGES[0], "a cat"
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(scorer.score_stream(pairs()))
+
+
+def test_nothing_to_score(scorer):
+    result = scorer.score([], [], embeddings=True)
+    assert len(result) == 0
+    assert result.schema == scorer.result_schema(embeddings=True)
+
+
+def test_arrow_captions(scorer):
+    expected = scorer.score(IMAGES, CAPTIONS)
+    assert scorer.score(IMAGES, pa.array(CAPTIONS)).equals(expected)
+
+
+def test_wrong_use(loaded, scorer):
+    with pytest.raises(ValueError, match="2 images and 1 captions"):
+        scorer.score(IMAGES[:2], ["a"])
+    with pytest.raises(ValueError, match="batch_size should be at least 1, found 0"):
+        ClipScorer.from_loaded(loaded, batch_size=0)
+
+
+class _Tower:
+    """A model whose image embeddings are what `outcome` says."""
+
+    def __init__(self, outcome):
+        self._outcome = outcome
+
+    def encode_image(self, pixels):
+        return self._outcome(pixels)
+
+    def encode_text(self, tokens):
+        return torch.ones(len(tokens), 16)
+
+
+def test_no_number_is_a_model_error(loaded):
+    broken = dataclasses.replace(loaded, module=_Tower(lambda pixels: torch.full((len(pixels), 16), torch.nan)))
+    with pytest.raises(
+        ModelError, match=r"CLIP model local-dir:/.* gives no number \(NaN\) for 2 of 2 pairs.*set precision to fp32"
+    ):
+        ClipScorer.from_loaded(broken).score(IMAGES[:2], CAPTIONS[:2])
+
+
+def test_too_large_a_batch_is_a_model_error(loaded):
+    def no_memory(pixels):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    crowded = dataclasses.replace(loaded, module=_Tower(no_memory))
+    with pytest.raises(ModelError, match=r"out of memory with 16 pairs at once; lower batch_size"):
+        ClipScorer.from_loaded(crowded).score(IMAGES[:2], CAPTIONS[:2])
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_lower_precision_is_near(model_folder, scorer, precision):
+    exact = scorer.score(IMAGES, CAPTIONS).column("similarity").to_numpy()
+    rough = ClipScorer(str(model_folder), precision=precision)
+    result = rough.score(IMAGES, CAPTIONS, embeddings=True)
+    np.testing.assert_allclose(result.column("similarity").to_numpy(), exact, atol=0.02)
+    vectors = np.stack(result.column("image_embedding").to_pylist()).astype(np.float32)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=2e-3)
+    assert rough.fingerprint != scorer.fingerprint
+
+
+def test_the_word_cache_stays_bounded(loaded, scorer, monkeypatch):
+    monkeypatch.setattr("filters.clip.encoder._MAX_CACHED_WORDS", 20)
+    before = scorer.score(IMAGES, CAPTIONS)
+    scorer.score([IMAGES[0]] * 30, [f"unheardof{chr(97 + n)}word" for n in range(30)])
+    assert len(loaded.tokenize.cache) < 30
+    assert scorer.score(IMAGES, CAPTIONS).equals(before)
+
+
+def test_importing_needs_neither_torch_nor_beam():
+    program = "import sys, filters.clip; sys.exit(any(name in sys.modules for name in ('torch', 'apache_beam')))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
