@@ -1,0 +1,85 @@
+"""Undoing a response's content coding with a bound on what comes out."""
+
+from __future__ import annotations
+
+import zlib
+
+from filters.fetch.failure import FetchFailureError
+from schemas import RejectReason
+
+_ZLIB = ("gzip", "x-gzip", "deflate")
+_UNSUPPORTED = ("br", "zstd", "compress", "x-compress")
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class BodyDecoder:
+    """Collects a body's bytes, decompressed where the server compressed them, up to a limit.
+
+    Identity is what the client asks for, so compression is the exception; a body that is said to be compressed and
+    is not is taken as it is, as browsers do.
+    """
+
+    def __init__(self, content_encoding: str | None, *, max_bytes: int) -> None:
+        codings = [c.strip() for c in (content_encoding or "").lower().split(",") if c.strip() not in ("", "identity")]
+        if len(codings) > 1 or any(c in _UNSUPPORTED for c in codings):
+            raise FetchFailureError(RejectReason.PROTOCOL_ERROR, f"content-encoding {', '.join(codings)}")
+        self._coding = codings[0] if codings and codings[0] in _ZLIB else None
+        self._max_bytes = max_bytes
+        self._on_the_wire = 0
+        self._body = bytearray()
+        self._inflater: zlib._Decompress | None = None
+
+    def __len__(self) -> int:
+        return len(self._body)
+
+    def feed(self, chunk: bytes) -> None:
+        """Adds a piece of the body as received.
+
+        Raises: FetchFailureError: BODY_TOO_LARGE on the wire or decompressed; PROTOCOL_ERROR for a broken coding.
+        """
+        self._on_the_wire += len(chunk)
+        if self._on_the_wire > self._max_bytes:
+            raise FetchFailureError(RejectReason.BODY_TOO_LARGE, f"more than {self._max_bytes} bytes")
+        if self._coding is None:
+            self._body += chunk
+        elif self._inflater is None:
+            self._body += chunk
+            if len(self._body) >= 2:
+                self._start_inflating()
+        else:
+            self._inflate(chunk)
+
+    def finish(self) -> bytes:
+        """Returns the whole body.
+
+        Raises: FetchFailureError: TRUNCATED_BODY where the compressed stream has no end.
+        """
+        if self._inflater is not None and not self._inflater.eof:
+            raise FetchFailureError(RejectReason.TRUNCATED_BODY, f"{self._coding} stream without its end")
+        return bytes(self._body)
+
+    def _start_inflating(self) -> None:
+        head = bytes(self._body)
+        if head.startswith(_GZIP_MAGIC):
+            self._inflater = zlib.decompressobj(wbits=31)
+        elif self._coding == "deflate":
+            is_zlib = head[0] & 15 == 8 and int.from_bytes(head[:2], "big") % 31 == 0
+            self._inflater = zlib.decompressobj(wbits=15 if is_zlib else -15)
+        else:
+            self._coding = None
+            return
+        self._body.clear()
+        self._inflate(head)
+
+    def _inflate(self, chunk: bytes) -> None:
+        inflater = self._inflater
+        if inflater is None or inflater.eof:
+            return  # what follows the stream's end is no part of the body
+        try:
+            self._body += inflater.decompress(chunk, self._max_bytes + 1 - len(self._body))
+        except zlib.error as error:
+            raise FetchFailureError(RejectReason.PROTOCOL_ERROR, f"{self._coding}: {error}") from error
+        if len(self._body) > self._max_bytes:
+            raise FetchFailureError(
+                RejectReason.BODY_TOO_LARGE, f"more than {self._max_bytes} bytes, decompressed from {self._coding}"
+            )

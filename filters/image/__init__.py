@@ -1,0 +1,25 @@
+"""Images: what bytes are, decoding them safely, resizing and encoding, perceptual hashes, and rules on their size."""
+
+from filters.image.failure import ImageFailureError
+from filters.image.header import ImageHeader, read_header
+from filters.image.phash import PHASH_BITS, hamming_distances, perceptual_hash
+from filters.image.process import ImageFailure, ProcessedImage, process_image
+from filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
+from filters.image.sniff import ALLOWED_FORMATS, sniff_format
+
+__all__ = [
+    "ALLOWED_FORMATS",
+    "PHASH_BITS",
+    "ImageFailure",
+    "ImageFailureError",
+    "ImageHeader",
+    "ProcessedImage",
+    "hamming_distances",
+    "has_min_bytes",
+    "has_min_side",
+    "is_within_aspect_ratio",
+    "perceptual_hash",
+    "process_image",
+    "read_header",
+    "sniff_format",
+]

@@ -1,0 +1,83 @@
+"""Resizing and encoding with img2dataset's meaning of every option.
+
+Source: img2dataset 1.47, `resizer.py`, and the albumentations 1.x transforms that it calls.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from filters.image.failure import ImageFailureError
+from schemas import RejectReason
+from schemas.recipe import DownloadSettings
+
+_UPSCALE, _DOWNSCALE = cv2.INTER_LANCZOS4, cv2.INTER_AREA
+_QUALITY_FLAGS = {
+    "jpg": cv2.IMWRITE_JPEG_QUALITY,
+    "png": cv2.IMWRITE_PNG_COMPRESSION,
+    "webp": cv2.IMWRITE_WEBP_QUALITY,
+}
+
+_MAX_SIDES = {"jpg": 65_500, "png": 2**31 - 1, "webp": 16_383}
+
+
+def is_resized(width: int, height: int, settings: DownloadSettings) -> bool:
+    """Whether the settings change an image of this size (px)."""
+    if settings.resize_mode == "no":
+        return False
+    return not settings.resize_only_if_bigger or _deciding_side(width, height, settings) > settings.image_size
+
+
+def resize_image(image: np.ndarray, settings: DownloadSettings) -> np.ndarray:
+    """Returns the image resized as the settings say; the image itself where they change nothing.
+
+    Modes: `keep_ratio` brings the shorter side to image_size, `center_crop` then cuts out the middle square;
+    `keep_ratio_largest` brings the longer side to image_size, `border` then pads to a square with white.
+    """
+    height, width = image.shape[:2]
+    if not is_resized(width, height, settings):
+        return image
+    side = _deciding_side(width, height, settings)
+    scale = settings.image_size / side
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if size != (width, height):
+        image = cv2.resize(image, size, interpolation=_DOWNSCALE if side > settings.image_size else _UPSCALE)
+    if settings.resize_mode == "center_crop":
+        return _center_crop(image, settings.image_size)
+    if settings.resize_mode == "border":
+        return _pad(image, settings.image_size)
+    return image
+
+
+def encode_image(image: np.ndarray, settings: DownloadSettings) -> bytes:
+    """Returns the image (uint8, BGR) as a file of `encode_format`.
+
+    Raises: ImageFailureError: IMAGE_UNDECODABLE where the format cannot hold so many pixels a side.
+    """
+    flags = [_QUALITY_FLAGS[settings.encode_format], settings.encode_quality]
+    height, width = image.shape[:2]
+    if max(width, height) > _MAX_SIDES[settings.encode_format]:
+        detail = f"{width}x{height} px do not fit into {settings.encode_format}"
+        raise ImageFailureError(RejectReason.IMAGE_UNDECODABLE, detail)
+    return cv2.imencode(f".{settings.encode_format}", image, flags)[1].tobytes()
+
+
+def _deciding_side(width: int, height: int, settings: DownloadSettings) -> int:
+    longest = settings.resize_mode in ("border", "keep_ratio_largest")
+    return max(width, height) if longest else min(width, height)
+
+
+def _center_crop(image: np.ndarray, side: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    top, left = (height - side) // 2, (width - side) // 2
+    return image[top : top + side, left : left + side]
+
+
+def _pad(image: np.ndarray, side: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    top, left = (side - height) // 2, (side - width) // 2
+    white = (255, 255, 255)
+    return cv2.copyMakeBorder(
+        image, top, side - height - top, left, side - width - left, cv2.BORDER_CONSTANT, value=white
+    )

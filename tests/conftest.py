@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))  # for the modules that several tests share
+
+from hostile_web import HostileWeb
+
+
+@pytest.fixture
+def hostile_web() -> Iterator[HostileWeb]:
+    with HostileWeb() as web:
+        yield web
+
+
+@pytest.fixture
+def hostile_tls_web() -> Iterator[HostileWeb]:
+    with HostileWeb(tls=True) as web:
+        yield web

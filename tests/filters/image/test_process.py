@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hostile_web import encoded, photo
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from filters.image import ImageFailure, ProcessedImage, process_image, read_header
+from schemas import RejectReason
+from schemas.recipe import DownloadSettings
+
+JPEG = encoded(photo(1, (640, 480)))
+
+
+def process(body: bytes, **changes: object) -> ProcessedImage | ImageFailure:
+    return process_image(body, DownloadSettings(**changes))
+
+
+def test_all_fields():
+    exif = Image.Exif()
+    exif[0x0112], exif[0x0110] = 6, "Camera"
+    body = encoded(photo(1, (640, 480)), exif=exif)
+    image = process(body)
+    assert (image.width, image.height) == (256, 341)
+    assert (image.original_width, image.original_height) == (480, 640)
+    assert (image.original_bytes, image.sha256) == (len(body), hashlib.sha256(body).hexdigest())
+    assert (image.extension, len(image.phash)) == ("jpg", 32)
+    assert 0 < image.phash_quality <= 1
+    assert "Camera" in image.exif
+    stored = read_header(image.data)
+    assert (stored.format, stored.width, stored.height, stored.exif) == ("jpg", 256, 341, b"")
+
+
+def test_same_bytes_in_same_bytes_out():
+    assert process(JPEG) == process(JPEG)
+
+
+@pytest.mark.parametrize("file_format", ["jpg", "png", "webp"])
+def test_formats(file_format):
+    image = process(JPEG, encode_format=file_format, encode_quality=9)
+    assert (image.extension, read_header(image.data).format) == (file_format, file_format)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "detail"),
+    [
+        ({"min_image_size": 481}, RejectReason.IMAGE_TOO_SMALL, "640x480 px"),
+        ({"max_image_area": 640 * 480 - 1.0}, RejectReason.IMAGE_AREA_TOO_LARGE, "640x480 px"),
+        ({"max_aspect_ratio": 1.3}, RejectReason.ASPECT_RATIO_TOO_LARGE, "640x480 px"),
+        ({"max_source_pixels": 640 * 480 - 1}, RejectReason.TOO_MANY_PIXELS, "640x480 px"),
+    ],
+)
+def test_limits(changes, reason, detail):
+    assert process(JPEG, **changes) == ImageFailure(reason, detail)
+
+
+def test_at_the_limits():
+    limits = {"min_image_size": 480, "max_image_area": 640 * 480.0, "max_aspect_ratio": 4 / 3}
+    assert isinstance(process(JPEG, **limits, max_source_pixels=640 * 480), ProcessedImage)
+
+
+def png(width: int, height: int, data: bytes) -> bytes:
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    ihdr = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", ihdr) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def test_decompression_bomb_is_never_decoded():
+    bomb = png(60_000, 60_000, zlib.compress(bytes(10_000_000)))
+    assert process(bomb) == ImageFailure(RejectReason.TOO_MANY_PIXELS, "60000x60000 px")
+
+
+def test_png_without_the_pixels_it_claims():
+    assert process(png(5000, 5000, zlib.compress(bytes(10)))).reason is RejectReason.IMAGE_UNDECODABLE
+
+
+def test_image_that_is_another_kind_than_it_says():
+    assert process(b"<html></html>") == ImageFailure(RejectReason.NOT_AN_IMAGE, "html")
+    assert process(JPEG[:3000]).reason is RejectReason.IMAGE_UNDECODABLE
+
+
+def test_long_strip_that_no_jpeg_can_hold():
+    strip = encoded(Image.new("RGB", (70_000, 10)), "PNG")
+    failure = process(strip, resize_mode="no")
+    assert failure == ImageFailure(RejectReason.IMAGE_UNDECODABLE, "70000x10 px do not fit into jpg")
+
+
+def test_skip_reencode_keeps_the_file_where_nothing_changes():
+    small = encoded(photo(1, (100, 80)))
+    assert process(small, skip_reencode=True).data == small
+    assert process(small).data != small
+    assert process(JPEG, skip_reencode=True).data != JPEG
+    assert process(encoded(photo(1, (100, 80)), "PNG"), skip_reencode=True).data.startswith(b"\xff\xd8\xff")
+
+
+def test_skip_reencode_does_not_keep_turned_images():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(photo(1, (100, 80)), exif=exif)
+    image = process(turned, skip_reencode=True)
+    assert image.data != turned
+    assert (image.width, image.height) == (80, 100)
+
+
+SEEDS = [
+    encoded(photo(1, (40, 30)).quantize(16) if name == "GIF" else photo(1, (40, 30)), name)
+    for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), max_size=5))
+def test_any_damage_is_an_image_or_a_reason(body, damage):
+    damaged = bytearray(body)
+    for at, value in damage:
+        damaged[at % len(damaged)] = value
+    outcome = process(bytes(damaged), max_source_pixels=1_000_000)
+    if isinstance(outcome, ProcessedImage):
+        assert read_header(outcome.data).format == "jpg"
+        assert np.frombuffer(outcome.phash, np.uint8).shape == (32,)
+    else:
+        assert outcome.detail
