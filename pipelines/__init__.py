@@ -1,0 +1,1 @@
+"""Beam transforms, one module a stage in data-flow order; the jobs; the command line."""

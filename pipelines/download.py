@@ -1,0 +1,178 @@
+"""Stage download: pairs to their partitions, each partition's images into staging shards, bytes never in a shuffle."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from filters.fetch import AddressPolicy
+from pipelines.batches import REJECTED, concat, emit
+from pipelines.download_partition import PartitionDownload, StagedBatch, StoppedError
+from pipelines.download_records import threshold_of
+from pipelines.download_worker import acquire_worker, release_worker
+from pipelines.partition import SplitByPartition
+from pipelines.run_folder import RunFolder
+from pipelines.staging import StagingListing
+from pipelines.staging_layout import SUCCESS
+from schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, Stage, check, format_value, ledger_rows
+from schemas.recipe import DownloadSettings
+
+# A partition's last URLs are its slowest; meanwhile others begin.
+_PARTITIONS_UNDER_WAY = 3
+
+
+@dataclass
+class DownloadImages(beam.PTransform):
+    """Downloads each pair's image into the run folder's staging shards and says where it lies.
+
+    A pair that is staged already, by settings that shape images as these do, is not downloaded again, whether it was
+    a success or not.
+
+    Input: LANGUAGE_SCHEMA and carried columns; no uid twice. Outputs: kept: DOWNLOAD_SCHEMA and the carried columns, at
+        most one batch a staging shard. REJECTED: pairs without a stored image.
+    Attributes: partitions: staging partitions, fixed in the run folder.
+    """
+
+    folder: RunFolder
+    settings: DownloadSettings
+    partitions: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        if self.partitions < 1:
+            raise ValueError(f"partitions should be at least 1, found {self.partitions}")
+        AddressPolicy(self.settings.allow_addresses, self.settings.ports)  # what is wrong there is said before a run
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
+        """Brings each partition's rows together and downloads them."""
+        split = beam.ParDo(SplitByPartition(partial(staging_partitions, partitions=self.partitions)))
+        download = beam.ParDo(_DownloadPartition(self.folder, self.settings, self.partitions))
+        return (
+            batches
+            | "Split" >> split.with_output_types(tuple[int, pa.RecordBatch])
+            | "GroupByPartition" >> beam.GroupByKey()
+            | "Download" >> download.with_outputs(REJECTED, main="kept")
+        )
+
+
+def staging_partitions(batch: pa.RecordBatch, *, partitions: int) -> np.ndarray:
+    """Returns the partition of each row, int64[n]: its uid's first 32 bits modulo the number of partitions."""
+    check(batch, LANGUAGE_SCHEMA, where="download")
+    digits = np.array(batch.column("uid").to_pylist(), dtype="S8").view(np.uint8).reshape(len(batch), 8)
+    values = np.where(digits >= ord("a"), digits - (ord("a") - 10), digits - ord("0")).astype(np.int64)
+    return values @ (16 ** np.arange(7, -1, -1, dtype=np.int64)) % partitions
+
+
+def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Returns (the rows with an image, as DOWNLOAD_SCHEMA and carried columns; the others, as ledger rows)."""
+    is_kept = np.asarray(batch.staged.column("status").to_pylist(), dtype=object) == SUCCESS
+    kept, gone = pa.array(np.flatnonzero(is_kept)), pa.array(np.flatnonzero(~is_kept))
+    failures = batch.staged.take(gone)
+    reasons = failures.column("reason").to_pylist()
+    rejected = ledger_rows(
+        batch.rows.take(gone),
+        stage=Stage.DOWNLOAD,
+        reasons=reasons,
+        values=failures.column("detail").to_pylist(),
+        thresholds=[format_value(threshold_of(reason, settings)) for reason in reasons],
+    )
+    return _joined(batch.shard, batch.rows.take(kept), batch.staged.take(kept)), rejected
+
+
+def _joined(shard: int, rows: pa.RecordBatch, staged: pa.RecordBatch) -> pa.RecordBatch:
+    carried = [name for name in rows.schema.names if name not in DOWNLOAD_SCHEMA.names]
+    columns = []
+    for field in DOWNLOAD_SCHEMA:
+        if field.name == "staging_shard":
+            columns.append(pa.array(np.full(len(rows), shard), field.type))
+        else:
+            columns.append((rows if field.name in LANGUAGE_SCHEMA.names else staged).column(field.name))
+    schema = pa.schema([*DOWNLOAD_SCHEMA, *(rows.schema.field(name) for name in carried)])
+    joined = pa.RecordBatch.from_arrays([*columns, *(rows.column(name) for name in carried)], schema=schema)
+    return check(joined, DOWNLOAD_SCHEMA, where="download")
+
+
+_Staging = Future[list[StagedBatch]]
+
+
+class _DownloadPartition(beam.DoFn):
+    """Downloads partitions, a few at a time; those still under way when a bundle ends are waited for."""
+
+    def __init__(self, folder: RunFolder, settings: DownloadSettings, partitions: int) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._partitions = partitions
+
+    def setup(self) -> None:
+        self._worker = acquire_worker(self._settings)
+        self._threads = ThreadPoolExecutor(_PARTITIONS_UNDER_WAY, thread_name_prefix="partition")
+        self._under_way: list[_Staging] = []
+
+    def start_bundle(self) -> None:
+        self._stop()  # what a bundle left behind that failed in another step
+        self._listing = StagingListing(self._folder)
+        self._download = PartitionDownload(self._folder, self._settings, self._partitions, self._worker, Event())
+
+    def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[object]:
+        partition, batches = element
+        rows = concat(list(batches))
+        self._under_way.append(self._threads.submit(self._download.stage, partition, rows, self._listing))
+        if len(self._under_way) >= _PARTITIONS_UNDER_WAY:
+            yield from self._finish_some()
+
+    def finish_bundle(self) -> Iterator[object]:
+        window = GlobalWindow()
+        while self._under_way:
+            for output in self._finish_some():
+                if isinstance(output, beam.pvalue.TaggedOutput):
+                    value = WindowedValue(output.value, window.max_timestamp(), [window])
+                    yield beam.pvalue.TaggedOutput(output.tag, value)
+                else:
+                    yield WindowedValue(output, window.max_timestamp(), [window])
+
+    def teardown(self) -> None:
+        self._stop()
+        self._threads.shutdown()
+        release_worker(self._settings)
+
+    def _finish_some(self) -> Iterator[object]:
+        """Waits for the first of the partitions under way, and yields what is finished by then."""
+        done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
+        for staging in [one for one in self._under_way if one in done]:
+            self._under_way.remove(staging)
+            try:
+                results = staging.result()
+            except BaseException:
+                # The bundle will be tried again: nothing of this attempt may still be writing then.
+                self._stop()
+                raise
+            for result in results:
+                yield from self._emit(result)
+
+    def _stop(self) -> None:
+        if self._under_way:
+            self._download.stop.set()
+        while self._under_way:
+            error = self._under_way.pop().exception()
+            if error and not isinstance(error, StoppedError):
+                logging.warning("download: a partition beside the failed one ended too: %r", error)
+
+    def _emit(self, batch: StagedBatch) -> Iterator[object]:
+        if batch.times is None:
+            Metrics.counter(Stage.DOWNLOAD.value, "reused_rows").inc(len(batch.rows))
+        else:
+            Metrics.counter(Stage.DOWNLOAD.value, "fetch_msec").inc(batch.times.fetch_msec)
+            Metrics.counter(Stage.DOWNLOAD.value, "process_msec").inc(batch.times.process_msec)
+        kept, rejected = split_staged(batch, self._settings)
+        yield from emit(Stage.DOWNLOAD, len(batch.rows), [kept], [rejected])

@@ -1,0 +1,176 @@
+"""Downloading within one process: a network loop in a thread of its own, decoders in a pool, whoever asks waits.
+
+Workers are shared by all transforms of a process that ask with the same settings, so that `thread_count` bounds the
+process and not each of its threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import pyarrow as pa
+
+from filters.fetch import Fetched, ImageClient
+from filters.image import ImageFailure, process_image
+from pipelines.download_records import new_record, with_fetch_failure, with_image, with_image_failure
+from pipelines.staging import StagingWriter
+from pipelines.staging_layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
+from schemas.recipe import DownloadSettings
+
+# While one URL's image is decoded another's bytes arrive: so many rows a slot are taken up at once, and no more.
+_ROWS_A_SLOT = 2
+
+
+@dataclass(frozen=True)
+class ShardTimes:
+    """What a shard's rows took, summed over rows that ran side by side."""
+
+    fetch_msec: int
+    process_msec: int
+
+
+class DownloadWorker:
+    """Fetches, processes and stages rows; its methods may be called from several threads at once."""
+
+    def __init__(self, settings: DownloadSettings) -> None:
+        self._settings = settings
+        cv2.setNumThreads(1)  # images side by side, not parts of one
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # each broken image would print a line
+        self._decoders = ThreadPoolExecutor(max_workers=_usable_cores(), thread_name_prefix="decode")
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="download", daemon=True)
+        self._thread.start()
+        self._client = self._run(self._open())
+
+    def download(self, rows: pa.RecordBatch, writer: StagingWriter) -> tuple[pa.RecordBatch, ShardTimes]:
+        """Downloads every row and commits them as one staging shard; waits until that is done.
+
+        Args: rows: with uid, url and caption. writer: entered.
+        Returns: (STAGED_SCHEMA, in the rows' order; what it took).
+        """
+        start_time, clock = time.time(), time.monotonic()
+        records, times = self._run(self._download_all(rows, writer))
+        staged = pa.RecordBatch.from_pylist(records, schema=STAGED_SCHEMA)
+        writer.commit(staged, start_time=start_time, end_time=time.time())
+        _log_shard(writer.shard, records, time.monotonic() - clock)
+        return staged, times
+
+    def close(self) -> None:
+        """Ends the loop and the pool; downloads under way are dropped."""
+        self._run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def _open(self) -> ImageClient:
+        self._rows_under_way = asyncio.Semaphore(_ROWS_A_SLOT * self._settings.thread_count)
+        return await ImageClient(self._settings).__aenter__()
+
+    async def _close(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await self._client.__aexit__(None, None, None)
+
+    async def _download_all(
+        self, rows: pa.RecordBatch, writer: StagingWriter
+    ) -> tuple[list[dict[str, Any]], ShardTimes]:
+        records: list[dict[str, Any]] = [{}] * len(rows)
+        fetch_s = process_s = 0.0
+        pending = _numbered_pairs(rows, writer)
+
+        async def take_rows() -> None:
+            nonlocal fetch_s, process_s
+            for index, record in pending:
+                async with self._rows_under_way:
+                    records[index], fetched_s, processed_s = await self._download_row(record, writer)
+                fetch_s += fetched_s
+                process_s += processed_s
+
+        takers = min(len(rows), _ROWS_A_SLOT * self._settings.thread_count)
+        await _all_or_none([asyncio.ensure_future(take_rows()) for _ in range(takers)])
+        return records, ShardTimes(int(fetch_s * 1000), int(process_s * 1000))
+
+    async def _download_row(self, record: dict[str, Any], writer: StagingWriter) -> tuple[dict[str, Any], float, float]:
+        async with self._client.fetching(record["url"]) as fetched:
+            if fetched.body is None:
+                return with_fetch_failure(record, fetched), fetched.seconds, 0.0
+            done, process_s = await self._loop.run_in_executor(self._decoders, self._store, record, fetched, writer)
+            return done, fetched.seconds, process_s
+
+    def _store(self, record: dict[str, Any], fetched: Fetched, writer: StagingWriter) -> tuple[dict[str, Any], float]:
+        started = time.monotonic()
+        image = process_image(fetched.body or b"", self._settings)
+        if isinstance(image, ImageFailure):
+            return with_image_failure(record, image), time.monotonic() - started
+        return writer.add(with_image(record, image), image), time.monotonic() - started
+
+
+def _usable_cores() -> int:
+    """The cores this process may use, which in a container or under a scheduler are fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+async def _all_or_none(tasks: list[asyncio.Future[None]]) -> None:
+    """Waits for all tasks; where one fails, ends the others before its error goes on."""
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _numbered_pairs(rows: pa.RecordBatch, writer: StagingWriter) -> Iterator[tuple[int, dict[str, Any]]]:
+    columns = (rows.column(name).to_pylist() for name in ("uid", "url", "caption"))
+    for index, (uid, url, caption) in enumerate(zip(*columns, strict=True)):
+        yield index, new_record(uid=uid, url=url, caption=caption, key=writer.key(index))
+
+
+def _log_shard(shard: int, records: list[dict[str, Any]], seconds: float) -> None:
+    statuses = [record["status"] for record in records]
+    logging.info(
+        "download: staging shard %d: %d rows, %d images, %d not fetched, %.1f s, %.1f images/s",
+        shard,
+        len(records),
+        statuses.count(SUCCESS),
+        statuses.count(FAILED_TO_DOWNLOAD),
+        seconds,
+        statuses.count(SUCCESS) / max(seconds, 1e-9),
+    )
+
+
+_lock = threading.Lock()
+_shared: dict[DownloadSettings, tuple[DownloadWorker, int]] = {}
+
+
+def acquire_worker(settings: DownloadSettings) -> DownloadWorker:
+    """Returns the process's worker for these settings, started where there is none; give it back after use."""
+    with _lock:
+        worker, users = _shared.get(settings) or (DownloadWorker(settings), 0)
+        _shared[settings] = (worker, users + 1)
+        return worker
+
+
+def release_worker(settings: DownloadSettings) -> None:
+    """Gives the process's worker back; the last one to do so closes it."""
+    with _lock:
+        worker, users = _shared.pop(settings)
+        if users > 1:
+            _shared[settings] = (worker, users - 1)
+        else:
+            worker.close()

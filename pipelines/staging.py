@@ -1,0 +1,226 @@
+"""Staging shards: what a partition has of them, and writing one in img2dataset's layout, commit mark last.
+
+`pipelines.staging_layout` says how a shard looks; `pipelines.staged_images` reads images back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tarfile
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from filters.image import ProcessedImage
+from pipelines.run_folder import RunFolder
+from pipelines.staged_images import read_staged_images
+from pipelines.staging_layout import (
+    FAILED_TO_DOWNLOAD,
+    FAILED_TO_RESIZE,
+    PARQUET,
+    STAGED_SCHEMA,
+    STAGING,
+    STATS,
+    SUCCESS,
+    TAR,
+    shard_name,
+    shard_path,
+    staging_key,
+    tar_header,
+)
+from schemas import RunFolderError
+
+__all__ = [
+    "StagedShard",
+    "StagingListing",
+    "StagingWriter",
+    "discard_shard",
+    "fingerprint",
+    "read_staged_images",
+    "read_staged_rows",
+    "staged_shards",
+]
+
+_BLOCK = tarfile.BLOCKSIZE
+_END_OF_TAR = bytes(tarfile.RECORDSIZE)
+# Of the members' JSON: what img2dataset writes, in its order.
+_JSON_COLUMNS = (
+    "url",
+    "caption",
+    "uid",
+    "key",
+    "status",
+    "error_message",
+    "width",
+    "height",
+    "original_width",
+    "original_height",
+    "exif",
+    "sha256",
+)
+
+
+def fingerprint(shaping: Mapping[str, Any]) -> str:
+    """Returns the digest of the settings that shaped a shard."""
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class StagedShard:
+    """A staging shard's number and the content of its commit mark; None where it was never committed."""
+
+    number: int
+    stats: Mapping[str, Any] | None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether something else than babelsift wrote the shard: it is read by no one here and must not be touched."""
+        return self.stats is not None and "fingerprint" not in self.stats
+
+
+@dataclass
+class StagingListing:
+    """The shard files that there were when first asked, so that a folder is listed once for many partitions."""
+
+    folder: RunFolder
+
+    @cached_property
+    def numbers(self) -> dict[int, set[str]]:
+        """Shard number -> the suffixes of its files."""
+        found: dict[int, set[str]] = {}
+        for name in self.folder.list(STAGING):
+            suffix = next((suffix for suffix in (TAR, PARQUET, STATS) if name.endswith(suffix)), None)
+            stem = name.removesuffix(suffix or "")
+            if suffix and stem.isdecimal() and stem.isascii():
+                found.setdefault(int(stem), set()).add(suffix)
+        return found
+
+
+def staged_shards(
+    folder: RunFolder, partition: int, partitions: int, *, listing: StagingListing | None = None
+) -> Iterator[StagedShard]:
+    """Yields the shards that a partition has, by number, uncommitted ones too."""
+    for number, suffixes in sorted((listing or StagingListing(folder)).numbers.items()):
+        if number % partitions == partition:
+            stats = folder.read_json(STAGING, shard_name(number) + STATS) if STATS in suffixes else None
+            yield StagedShard(number, stats)
+
+
+def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | None:
+    """Returns a committed shard's rows as STAGED_SCHEMA, or None where its files are not what was committed."""
+    try:
+        with folder.open(shard_path(shard.number, PARQUET)) as file:
+            table = pq.read_table(pa.PythonFile(file, mode="r"), columns=STAGED_SCHEMA.names)
+        tar_bytes = folder.fs.size(folder.path(shard_path(shard.number, TAR)))
+    except (FileNotFoundError, pa.ArrowException) as error:
+        logging.warning("download: staging shard %s: %s", shard_name(shard.number), error)
+        return None
+    stats = shard.stats or {}
+    if tar_bytes != stats.get("tar_bytes") or len(table) != stats.get("count"):
+        return None
+    return pa.RecordBatch.from_arrays(
+        [table.column(name).combine_chunks() for name in STAGED_SCHEMA.names], schema=STAGED_SCHEMA
+    )
+
+
+def discard_shard(folder: RunFolder, number: int) -> None:
+    """Removes a shard's files, its commit mark first."""
+    for suffix in (STATS, PARQUET, TAR):
+        folder.remove(shard_path(number, suffix))
+
+
+@dataclass
+class StagingWriter:
+    """Writes one staging shard; a context manager. Without `commit` the shard leaves no trace.
+
+    Attributes:
+        shard: number. samples_per_shard: of all shards, for the keys. shaping: the settings that shaped the images.
+    """
+
+    folder: RunFolder
+    shard: int
+    samples_per_shard: int
+    shaping: Mapping[str, Any]
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _position: int = field(default=0, init=False, repr=False)
+
+    def __enter__(self) -> StagingWriter:
+        discard_shard(self.folder, self.shard)
+        self._stack = ExitStack()
+        self._tar: BinaryIO = self._stack.enter_context(self.folder.writing(shard_path(self.shard, TAR)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._stack.close()  # after `commit` there is nothing left to close
+        else:
+            self._stack.__exit__(kind, error, trace)
+
+    def key(self, index: int) -> str:
+        """Returns the key of the row at `index`."""
+        return staging_key(self.shard, index, samples_per_shard=self.samples_per_shard)
+
+    def add(self, record: dict[str, Any], image: ProcessedImage) -> dict[str, Any]:
+        """Writes an image, its caption and its json, and returns the record with the place of the image's bytes.
+
+        May be called from any thread. Args: record: the row's STAGED_SCHEMA fields but for that place.
+        """
+        key = record["key"]
+        document = json.dumps({name: record[name] for name in _JSON_COLUMNS}, indent=4, ensure_ascii=False).encode()
+        with self._lock:
+            offset = self._member(f"{key}.{image.extension}", image.data)
+            self._member(f"{key}.txt", record["caption"].encode())
+            self._member(f"{key}.json", document)
+        return {**record, "image_offset": offset, "image_size": len(image.data)}
+
+    def commit(self, rows: pa.RecordBatch, *, start_time: float, end_time: float) -> None:
+        """Gives the shard its files and, last, its commit mark.
+
+        Args: rows: STAGED_SCHEMA, all rows of the shard. start_time, end_time: seconds since the epoch.
+        """
+        self._tar.write(_END_OF_TAR)
+        self._stack.close()
+        with self.folder.writing(shard_path(self.shard, PARQUET)) as file:
+            pq.write_table(pa.Table.from_batches([rows]), file, compression="zstd")
+        statuses = Counter(rows.column("status").to_pylist())
+        messages = Counter(message or SUCCESS for message in rows.column("error_message").to_pylist())
+        stats = {
+            "count": len(rows),
+            "successes": statuses[SUCCESS],
+            "failed_to_download": statuses[FAILED_TO_DOWNLOAD],
+            "failed_to_resize": statuses[FAILED_TO_RESIZE],
+            "duration": end_time - start_time,
+            "start_time": start_time,
+            "end_time": end_time,
+            "status_dict": dict(messages.most_common()),
+            "tar_bytes": self._position + len(_END_OF_TAR),
+            "fingerprint": fingerprint(self.shaping),
+            "settings": dict(self.shaping),
+        }
+        self.folder.write_json(shard_path(self.shard, STATS), stats)
+
+    def _member(self, name: str, content: bytes) -> int:
+        header = tar_header(name, len(content))
+        padding = bytes(-len(content) % _BLOCK)
+        try:
+            self._tar.write(header)
+            self._tar.write(content)
+            self._tar.write(padding)
+        except OSError as error:
+            path = self.folder.path(shard_path(self.shard, TAR))
+            raise RunFolderError(f"cannot write {path}: {error}; free space or mend it, then run again") from error
+        offset = self._position + len(header)
+        self._position = offset + len(content) + len(padding)
+        return offset

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+from hostile_web import answer, encoded, photo
+
+from pipelines.download_partition import PartitionDownload, StoppedError
+from pipelines.download_worker import acquire_worker, release_worker
+from pipelines.run_folder import RunFolder
+from pipelines.staging import StagingListing, StagingWriter
+from pipelines.staging_layout import STAGING
+from schemas import RunFolderError
+from schemas.recipe import DownloadSettings
+
+SETTINGS = DownloadSettings(
+    image_size=32,
+    timeout_s=0.5,
+    total_timeout_s=1.0,
+    retries=0,
+    ports=None,
+    allow_addresses=("127.0.0.0/8",),
+    samples_per_staging_shard=3,
+    thread_count=4,
+)
+
+
+@pytest.fixture
+def worker():
+    yield acquire_worker(SETTINGS)
+    release_worker(SETTINGS)
+
+
+@pytest.fixture
+def rows(hostile_web) -> pa.RecordBatch:
+    hostile_web.on_any(answer(encoded(photo(1, (64, 48)))))
+    return pa.RecordBatch.from_pydict(
+        {
+            "uid": [f"{n:032x}" for n in range(8)],
+            "url": [hostile_web.url(f"/{n}") for n in range(8)],
+            "caption": ["c"] * 8,
+        }
+    )
+
+
+def stager(folder: RunFolder, worker, partitions: int = 1) -> PartitionDownload:
+    return PartitionDownload(folder, SETTINGS, partitions, worker, threading.Event())
+
+
+def download_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "download"]
+
+
+def test_one_worker_a_process_and_settings():
+    first, second = acquire_worker(SETTINGS), acquire_worker(SETTINGS)
+    other = acquire_worker(SETTINGS.model_copy(update={"image_size": 33}))
+    assert first is second
+    assert first is not other
+    assert len(download_threads()) == 2
+    release_worker(SETTINGS)
+    assert len(download_threads()) == 2
+    release_worker(SETTINGS)
+    release_worker(SETTINGS.model_copy(update={"image_size": 33}))
+    assert download_threads() == []
+
+
+def test_rows_in_shards_of_the_partition(worker, rows, tmp_path):
+    folder = RunFolder(str(tmp_path))
+    staged = stager(folder, worker, partitions=5).stage(
+        2, rows.take(pa.array([5, 3, 0, 7, 1, 2, 6, 4])), StagingListing(folder)
+    )
+    assert [(batch.shard, len(batch.rows)) for batch in staged] == [(2, 3), (7, 3), (12, 2)]
+    assert [uid for batch in staged for uid in batch.rows.column("uid").to_pylist()] == rows.column("uid").to_pylist()
+    assert all(batch.rows.column("uid").equals(batch.staged.column("uid")) for batch in staged)
+    assert [key for batch in staged for key in batch.staged.column("key").to_pylist()][2:5] == [
+        "000022",
+        "000070",
+        "000071",
+    ]
+
+
+def test_several_partitions_at_once(worker, rows, tmp_path):
+    folder = RunFolder(str(tmp_path))
+    stage = stager(folder, worker, partitions=4).stage
+    with ThreadPoolExecutor(4) as threads:
+        parts = [threads.submit(stage, p, rows.slice(2 * p, 2), StagingListing(folder)) for p in range(4)]
+    assert sorted(batch.shard for part in parts for batch in part.result()) == [0, 1, 2, 3]
+
+
+def test_stop_keeps_what_is_committed(worker, rows, tmp_path):
+    folder = RunFolder(str(tmp_path))
+    download = stager(folder, worker)
+    download.stop.set()
+    with pytest.raises(StoppedError):
+        download.stage(0, rows, StagingListing(folder))
+    assert folder.list(STAGING) == []
+
+
+def test_a_shard_that_cannot_be_written_ends_its_download(worker, rows, tmp_path, hostile_web):
+    class FullDisk(StagingWriter):
+        def add(self, record, image):
+            raise RunFolderError("no space left")
+
+    folder = RunFolder(str(tmp_path))
+
+    def download() -> None:
+        with FullDisk(folder, 0, 10, {}) as writer:
+            worker.download(rows, writer)
+
+    with pytest.raises(RunFolderError, match="no space left"):
+        download()
+    assert folder.list(STAGING) == []
+    # the worker goes on: what failed was the shard
+    assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
