@@ -1,0 +1,155 @@
+"""Where scores and embeddings lie, a part of a staging shard at a time, in the layout of clip-retrieval and autofaiss.
+
+    staging/scores/<name>-<first 8 of the model's fingerprint>/
+        info.json                                 the model, for people
+        img_emb/img_emb_00012_0000.npy            float16[rows, dimension]; rows of zeros where a pair has an error
+        text_emb/text_emb_00012_0000.npy
+        metadata/metadata_00012_0000.parquet      the same rows: METADATA_SCHEMA
+        metadata_only/metadata_00012_0000.parquet where embeddings were not to be kept
+
+A part's metadata is written last and is its commit mark; files without it are written again. A model, by its
+fingerprint, has a folder of its own, so that nothing here is ever out of date with the model. A shard's parts are
+written by one worker at a time; a bundle that is tried again writes the same parts.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.run_folder import RunFolder
+from schemas import RunFolderError
+
+SCORES_FOLDER = "staging/scores"
+
+# A stored score is a pair's own only while its image is the one that was scored: hence sha256 and image_size.
+METADATA_SCHEMA = pa.schema(
+    [
+        pa.field("uid", pa.string(), nullable=False, metadata={"unit": "32 hex digits"}),
+        pa.field("similarity", pa.float32(), metadata={"unit": "cosine, -1 to 1; null where there is an error"}),
+        pa.field("error", pa.string()),
+        pa.field("sha256", pa.string(), nullable=False, metadata={"unit": "64 hex digits, of the bytes as served"}),
+        pa.field("image_size", pa.int64(), nullable=False, metadata={"unit": "bytes in the staging tar"}),
+    ]
+)
+PAIR_COLUMNS = ("uid", "sha256", "image_size")
+
+PairKey = tuple[str, str, int]
+Score = tuple[float | None, str | None]
+
+
+@dataclass(frozen=True)
+class ScoreStore:
+    """The scores of one model in a run folder.
+
+    Attributes:
+        name: the model's column name. fingerprint: its fingerprint, hex. keep_embeddings: store the vectors too, and
+            take a pair without stored vectors as not scored.
+    """
+
+    folder: RunFolder
+    name: str
+    fingerprint: str
+    keep_embeddings: bool = True
+
+    @property
+    def root(self) -> str:
+        """The model's folder, relative to the run folder."""
+        return f"{SCORES_FOLDER}/{self.name}-{self.fingerprint[:8]}"
+
+    def describe(self, info: Mapping[str, Any]) -> None:
+        """Writes info.json where it is not there yet.
+
+        Raises: RunFolderError: the folder holds another model whose fingerprint begins alike.
+        """
+        path = f"{self.root}/info.json"
+        found = self.folder.read_json(path)
+        if found is None:
+            self.folder.write_json(path, {"fingerprint": self.fingerprint, **info})
+        elif not isinstance(found, dict) or found.get("fingerprint") != self.fingerprint:
+            raise RunFolderError(
+                f"{self.folder.path(path)} describes another model than {self.fingerprint}; "
+                f"give the model another name or move that folder away"
+            )
+
+    def scores(self, shard: int) -> dict[PairKey, Score]:
+        """Returns the stored (similarity, error) of a shard's pairs by (uid, sha256, image_size).
+
+        Raises: RunFolderError: a stored file cannot be read.
+        """
+        found: dict[PairKey, Score] = {}
+        for metadata in self._metadata_folders():
+            for table in self._parts(metadata, shard):
+                keys = zip(*(table.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True)
+                values = zip(table.column("similarity").to_pylist(), table.column("error").to_pylist(), strict=True)
+                found.update(zip(keys, values, strict=True))
+        return found
+
+    def add(self, shard: int, pairs: pa.RecordBatch, results: pa.RecordBatch) -> None:
+        """Stores pairs with their results as the shard's next part.
+
+        Args: pairs: has PAIR_COLUMNS. results: as many rows of `filters.clip.result_schema`, with the embeddings
+            where they are kept.
+        Raises: RunFolderError: the folder cannot be written.
+        """
+        metadata = self._metadata_folders()[-1]
+        part = 0
+        while self.folder.exists(self._path(metadata, shard, part)):
+            part += 1
+        if self.keep_embeddings:
+            for kind, column in (("img_emb", "image_embedding"), ("text_emb", "text_embedding")):
+                with self.folder.writing(f"{self.root}/{kind}/{kind}_{_suffix(shard, part)}.npy") as file:
+                    np.lib.format.write_array(file, _matrix(results.column(column)), allow_pickle=False)
+        columns = {name: pairs.column(name) for name in PAIR_COLUMNS}
+        columns |= {name: results.column(name) for name in ("similarity", "error")}
+        table = pa.table([columns[name] for name in METADATA_SCHEMA.names], schema=METADATA_SCHEMA)
+        with self.folder.writing(self._path(metadata, shard, part)) as file:
+            pq.write_table(table, file, compression="zstd")
+
+    def _metadata_folders(self) -> tuple[str, ...]:
+        """The folders whose scores serve; the last is the one that is written to."""
+        return ("metadata",) if self.keep_embeddings else ("metadata", "metadata_only")
+
+    def _path(self, metadata: str, shard: int, part: int) -> str:
+        return f"{self.root}/{metadata}/metadata_{_suffix(shard, part)}.parquet"
+
+    def _parts(self, metadata: str, shard: int) -> Iterator[pa.Table]:
+        part = 0
+        while (table := self._read_part(self._path(metadata, shard, part))) is not None:
+            yield table
+            part += 1
+
+    def _read_part(self, path: str) -> pa.Table | None:
+        try:
+            with self.folder.open(path) as file:
+                table = pq.read_table(file)
+        except FileNotFoundError:
+            return None
+        except (OSError, pa.ArrowException) as error:
+            reason = " ".join(str(error).split())
+            raise RunFolderError(f"cannot read {self.folder.path(path)}: {reason}; remove it and run again") from error
+        if table.schema.names != METADATA_SCHEMA.names or table.schema.types != METADATA_SCHEMA.types:
+            raise RunFolderError(
+                f"{self.folder.path(path)} holds {table.schema.names}, not {METADATA_SCHEMA.names}; "
+                f"move {posixpath.dirname(self.folder.path(path))} away and run again"
+            )
+        return table
+
+
+def _suffix(shard: int, part: int) -> str:
+    return f"{shard:05d}_{part:04d}"
+
+
+def _matrix(vectors: pa.FixedSizeListArray) -> np.ndarray:
+    """Returns float16[rows, dimension], zeros where a vector is null."""
+    dimension = vectors.type.list_size
+    matrix = np.zeros((len(vectors), dimension), np.float16)
+    valid = vectors.is_valid().to_numpy(zero_copy_only=False)
+    matrix[valid] = vectors.flatten().to_numpy(zero_copy_only=False).reshape(-1, dimension)
+    return matrix

@@ -1,0 +1,114 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from filters.clip import result_schema
+from pipelines.run_folder import RunFolder
+from pipelines.score_store import METADATA_SCHEMA, ScoreStore
+from schemas import RunFolderError
+
+ROOT = "staging/scores/tiny-0123abcd"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(str(tmp_path))
+
+
+@pytest.fixture
+def store(folder):
+    return ScoreStore(folder, "tiny", "0123abcd" * 8)
+
+
+def pairs(*uids, sha256="aa"):
+    rows = [{"uid": uid, "sha256": sha256, "image_size": 100 + at, "caption": uid} for at, uid in enumerate(uids)]
+    return pa.RecordBatch.from_pylist(rows)
+
+
+def results(*similarities, embeddings=True):
+    rows = [
+        {
+            "similarity": similarity,
+            "error": "image: broken" if similarity is None else None,
+            "image_embedding": None if similarity is None else np.array([similarity, 1], np.float16),
+            "text_embedding": None if similarity is None else np.array([1, similarity], np.float16),
+        }
+        for similarity in similarities
+    ]
+    return pa.RecordBatch.from_pylist(rows, schema=result_schema(2 if embeddings else None))
+
+
+def test_scores_are_read_back(store):
+    store.add(12, pairs("a", "b"), results(0.25, None))
+    assert store.scores(12) == {("a", "aa", 100): (0.25, None), ("b", "aa", 101): (None, "image: broken")}
+    assert store.scores(1) == {}
+
+
+def test_layout_is_clip_retrievals_and_row_aligned(store, tmp_path):
+    store.add(12, pairs("a", "b", "c"), results(0.25, None, 0.5))
+    store.add(12, pairs("d"), results(0.75))
+    written = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*") if path.is_file())
+    assert written == [
+        f"{ROOT}/img_emb/img_emb_00012_0000.npy",
+        f"{ROOT}/img_emb/img_emb_00012_0001.npy",
+        f"{ROOT}/metadata/metadata_00012_0000.parquet",
+        f"{ROOT}/metadata/metadata_00012_0001.parquet",
+        f"{ROOT}/text_emb/text_emb_00012_0000.npy",
+        f"{ROOT}/text_emb/text_emb_00012_0001.npy",
+    ]
+    metadata = pq.read_table(tmp_path / ROOT / "metadata/metadata_00012_0000.parquet")
+    assert metadata.schema.equals(METADATA_SCHEMA)
+    assert metadata.column("uid").to_pylist() == ["a", "b", "c"]
+    image, text = (np.load(tmp_path / ROOT / kind / f"{kind}_00012_0000.npy") for kind in ("img_emb", "text_emb"))
+    assert image.dtype == text.dtype == np.float16
+    assert image.tolist() == [[0.25, 1], [0, 0], [0.5, 1]]
+    assert text.tolist() == [[1, 0.25], [0, 0], [1, 0.5]]
+
+
+def test_a_part_without_its_metadata_is_written_again(store, tmp_path):
+    store.add(3, pairs("a"), results(0.25))
+    (tmp_path / ROOT / "metadata/metadata_00003_0000.parquet").unlink()
+    assert store.scores(3) == {}
+    store.add(3, pairs("b", "c"), results(0.5, 0.75))
+    assert list(store.scores(3)) == [("b", "aa", 100), ("c", "aa", 101)]
+    assert np.load(tmp_path / ROOT / "img_emb/img_emb_00003_0000.npy").shape == (2, 2)
+
+
+def test_another_image_is_another_score(store):
+    store.add(3, pairs("a"), results(0.25))
+    store.add(3, pairs("a", sha256="bb"), results(0.5))
+    assert store.scores(3) == {("a", "aa", 100): (0.25, None), ("a", "bb", 100): (0.5, None)}
+
+
+def test_without_embeddings(folder, store, tmp_path):
+    plain = ScoreStore(folder, "tiny", "0123abcd" * 8, keep_embeddings=False)
+    plain.add(3, pairs("a"), results(0.25, embeddings=False))
+    assert plain.scores(3) == {("a", "aa", 100): (0.25, None)}
+    assert [path.name for path in tmp_path.rglob("*.npy")] == []
+    assert store.scores(3) == {}, "its embeddings are not there yet"
+    store.add(3, pairs("b"), results(0.5))
+    assert set(plain.scores(3)) == {("a", "aa", 100), ("b", "aa", 100)}
+
+
+def test_info_is_written_once_and_guards_the_folder(folder, store):
+    store.describe({"model": "m", "precision": "fp32"})
+    store.describe({"model": "not looked at"})
+    assert folder.read_json(f"{ROOT}/info.json") == {"fingerprint": "0123abcd" * 8, "model": "m", "precision": "fp32"}
+    twin = ScoreStore(folder, "tiny", "0123abcd" + "f" * 56)
+    with pytest.raises(RunFolderError, match=r"describes another model.*give the model another name"):
+        twin.describe({"model": "m"})
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 not really"])
+def test_unreadable_metadata(store, folder, content):
+    folder.write(f"{ROOT}/metadata/metadata_00003_0000.parquet", content)
+    with pytest.raises(RunFolderError, match=r"cannot read .*metadata_00003_0000.parquet: .*; remove it and run again"):
+        store.scores(3)
+
+
+def test_metadata_of_something_else(store, folder):
+    with folder.writing(f"{ROOT}/metadata/metadata_00003_0000.parquet") as file:
+        pq.write_table(pa.table({"uid": ["a"]}), file)
+    with pytest.raises(RunFolderError, match=r"holds \['uid'\], not \['uid', 'similarity', .*move .* away"):
+        store.scores(3)
