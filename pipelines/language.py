@@ -1,0 +1,64 @@
+"""Stage language: each caption's language, and which languages are kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+from filters.language import LanguageIdentifier
+from filters.rules import reject_by_language
+from pipelines.batches import REJECTED, emit
+from schemas import LANGUAGE_SCHEMA, READ_SCHEMA, Decision, Stage, check
+from schemas.recipe import LanguageSettings
+
+
+@dataclass
+class IdentifyLanguage(beam.PTransform):
+    """Adds `language` and `language_score`, and keeps the languages of the settings.
+
+    Input: batches with READ_SCHEMA's columns. Main output: LANGUAGE_SCHEMA's columns and the carried ones. REJECTED:
+    pairs in other languages, or with a score below the minimum.
+    """
+
+    settings: LanguageSettings
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
+        """Identifies and decides each batch on its own."""
+        return batches | "Identify" >> beam.ParDo(_Identify(self.settings)).with_outputs(REJECTED, main="kept")
+
+
+class _Identify(beam.DoFn):
+    def __init__(self, settings: LanguageSettings) -> None:
+        self._settings = settings
+
+    def setup(self) -> None:
+        """Loads the model, once a process."""
+        self._identifier = LanguageIdentifier(self._settings.model)
+
+    def process(self, element: pa.RecordBatch) -> Iterator[object]:
+        started = time.monotonic()
+        check(element, READ_SCHEMA, where="language")
+        captions = element.column("caption")
+        found = self._identifier.identify(captions)
+        identified = with_languages(element, found)
+        decision = Decision.keep_all(len(element))
+        reject_by_language(captions, *found.columns, self._settings, decision)
+        kept, rejected = decision.split(identified, Stage.LANGUAGE)
+        Metrics.counter(Stage.LANGUAGE.value, "identify_msec").inc(round(1000 * (time.monotonic() - started)))
+        yield from emit(Stage.LANGUAGE, len(element), [kept], [rejected])
+
+
+def with_languages(batch: pa.RecordBatch, found: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the batch with LANGUAGE_SCHEMA's columns first and the carried ones after them."""
+    carried = [name for name in batch.schema.names if name not in READ_SCHEMA.names]
+    columns = [(found if name in found.schema.names else batch).column(name) for name in LANGUAGE_SCHEMA.names]
+    schema = pa.schema([*LANGUAGE_SCHEMA, *(batch.schema.field(name) for name in carried)])
+    return pa.RecordBatch.from_arrays([*columns, *(batch.column(name) for name in carried)], schema=schema)
