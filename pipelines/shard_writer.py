@@ -1,0 +1,142 @@
+"""One final shard: a webdataset tar, its parquet and its stats; equal rows and images give equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.run_folder import RunFolder
+from pipelines.staged_images import read_staged_images
+from schemas import RunFolderError
+
+SHARDS = "shards"
+# Where a pair's bytes lay in staging depends on how often a run was interrupted, so it never reaches a shard.
+_INTERNAL = {"key", "status", "staging_shard", "image_offset", "image_size", "phash", "phash_quality"}
+_IMAGES_AT_ONCE = 256
+_VERSION = 1  # of a shard's layout: a change here makes every shard be written anew
+
+
+def shard_name(shard: int) -> str:
+    """Returns a shard's name without suffix."""
+    return f"{shard:08d}"
+
+
+def sample_key(shard: int, index: int, samples_per_shard: int) -> str:
+    """Returns a sample's key: its shard's name and its place there; unique in the whole data set."""
+    return f"{shard_name(shard)}{index:0{len(str(samples_per_shard - 1))}d}"
+
+
+def write_shard(folder: RunFolder, shard: int, rows: pa.Table, *, samples_per_shard: int) -> dict[str, Any]:
+    """Writes one shard, or leaves it where it is there already with the same rows.
+
+    Args: rows: the shard's rows in their order, with DOWNLOAD_SCHEMA's columns.
+    Returns: {"shard": its number, "samples", "bytes", "sha256" of the tar, "languages": {language: samples}, ...}.
+    Raises: RunFolderError: a file cannot be written, does not read back as written, or its images are not in staging.
+    """
+    name = shard_name(shard)
+    metadata = _public(rows, [sample_key(shard, index, samples_per_shard) for index in range(len(rows))])
+    fingerprint = _fingerprint(metadata)
+    done = folder.read_json(SHARDS, f"{name}_stats.json")
+    if done and done["fingerprint"] == fingerprint and _is_whole(folder, name, done):
+        logging.info("shard: %s: %d samples, already there", name, len(rows))
+        return {"shard": shard, **done}
+    folder.remove(f"{SHARDS}/{name}_stats.json")  # the commit mark goes first, and comes back last
+    with folder.writing(f"{SHARDS}/{name}.tar") as file:
+        hashing = _Hashing(file)
+        _write_tar(hashing, folder, rows, metadata)
+    with folder.writing(f"{SHARDS}/{name}.parquet") as file:
+        pq.write_table(metadata, file, compression="zstd")
+    stats = {
+        "samples": len(rows),
+        "bytes": hashing.size,
+        "sha256": hashing.digest.hexdigest(),
+        "languages": dict(sorted(Counter(rows.column("language").to_pylist()).items())),
+        "fingerprint": fingerprint,
+    }
+    _read_back(folder, name, stats)
+    folder.write_json(f"{SHARDS}/{name}_stats.json", stats)
+    logging.info("shard: %s: %d samples, %.1f MB", name, len(rows), hashing.size / 1e6)
+    return {"shard": shard, **stats}
+
+
+def _public(rows: pa.Table, keys: list[str]) -> pa.Table:
+    kept = [name for name in rows.schema.names if name not in _INTERNAL]
+    return rows.select(kept).add_column(0, "key", pa.array(keys, pa.string())).replace_schema_metadata(None)
+
+
+def _fingerprint(metadata: pa.Table) -> str:
+    rows = [json.dumps(row, sort_keys=True, default=str) for row in metadata.to_pylist()]
+    return hashlib.blake2b("\n".join([str(_VERSION), *rows]).encode(), digest_size=16).hexdigest()
+
+
+def _is_whole(folder: RunFolder, name: str, stats: dict[str, Any]) -> bool:
+    tar, parquet = f"{SHARDS}/{name}.tar", f"{SHARDS}/{name}.parquet"
+    return folder.exists(parquet) and folder.exists(tar) and _sha256(folder, tar) == (stats["bytes"], stats["sha256"])
+
+
+def _read_back(folder: RunFolder, name: str, stats: dict[str, Any]) -> None:
+    if _sha256(folder, f"{SHARDS}/{name}.tar") != (stats["bytes"], stats["sha256"]):
+        where = folder.path(SHARDS, f"{name}.tar")
+        raise RunFolderError(f"{where}: does not read back as it was written; check the disk and run again")
+
+
+def _sha256(folder: RunFolder, path: str) -> tuple[int, str]:
+    digest, size = hashlib.sha256(), 0
+    with folder.open(path) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+            size += len(block)
+    return size, digest.hexdigest()
+
+
+def _write_tar(file: _Hashing, folder: RunFolder, rows: pa.Table, metadata: pa.Table) -> None:
+    with tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as tar:  # type: ignore[call-overload]
+        for start in range(0, len(rows), _IMAGES_AT_ONCE):
+            some = rows.slice(start, _IMAGES_AT_ONCE).combine_chunks()
+            images = read_staged_images(folder, some.to_batches()[0])
+            for row, image in zip(_json_rows(metadata.slice(start, _IMAGES_AT_ONCE)), images, strict=True):
+                extension = row.pop("image_extension")
+                _add(tar, f"{row['key']}.{extension}", image)
+                _add(tar, f"{row['key']}.txt", row["caption"].encode())
+                _add(tar, f"{row['key']}.json", json.dumps(row, ensure_ascii=False, default=str).encode())
+
+
+def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
+    # A float32 similarity is written with the digits it has, not with those of the nearest float64.
+    floats = [field.name for field in metadata.schema if pa.types.is_float32(field.type)]
+    for row in metadata.to_pylist():
+        for name in floats:
+            if row[name] is not None:
+                row[name] = float(f"{row[name]:.7g}")
+        yield row
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    member.mode, member.mtime, member.uid, member.gid = 0o644, 0, 0, 0
+    tar.addfile(member, io.BytesIO(content))
+
+
+class _Hashing:
+    """A file that knows the size and digest of what was written to it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, content: bytes) -> int:
+        """Writes, hashes and counts."""
+        self.digest.update(content)
+        self.size += len(content)
+        return self._file.write(content)

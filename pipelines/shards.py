@@ -1,0 +1,121 @@
+"""Stage shard: the survivors in an order shuffled by the seed, exactly N to a webdataset tar, byte for byte the same.
+
+The order is cut into shards by rank without moving a row: sort keys (24 bytes) are counted and cut in ranges, then each
+row knows its shard, and the rows (metadata only) cross one shuffle. Image bytes are read from staging by range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from filters.ranking import SORT_KEY, bucket_of, cuts_in_bucket, shard_of, sort_keys
+from pipelines.partition import SplitByPartition
+from pipelines.run_folder import RunFolder
+from pipelines.shard_writer import write_shard
+from schemas.recipe import ShardSettings
+
+_BUCKETS = 256
+
+
+@dataclass
+class WriteShards(beam.PTransform):
+    """Writes the product's shards.
+
+    Input: batches with DOWNLOAD_SCHEMA's columns, the similarities and the carried columns; uids are unique.
+    Output: one dict a shard: {"shard": number, "samples": rows, "bytes": tar's size, "sha256": tar's digest}.
+    """
+
+    folder: RunFolder
+    settings: ShardSettings
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
+        """Finds where the shards begin, sends each row to its shard, writes the shards."""
+        cuts = batches | "FindCuts" >> FindCuts(self.settings.samples_per_shard, self.seed)
+        split = beam.ParDo(SplitByPartition(ShardOf(self.seed)), beam.pvalue.AsList(cuts))
+        return (
+            batches
+            | "ToShard" >> split.with_output_types(tuple[int, pa.RecordBatch])
+            | "GroupShard" >> beam.GroupByKey()
+            | "Write" >> beam.ParDo(_WriteShard(self.folder, self.settings.samples_per_shard, self.seed))
+        )
+
+
+@dataclass
+class FindCuts(beam.PTransform):
+    """Finds the first sort key of each shard but the first: packed S24 arrays, one a range of keys."""
+
+    samples_per_shard: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
+        """Counts keys in ranges, then ranks the keys of each range."""
+        keys = (
+            batches
+            | "Keys" >> beam.FlatMap(packed_keys, self.seed).with_output_types(tuple[int, bytes])
+            | "GroupRange" >> beam.GroupByKey()
+            | "Join" >> beam.MapTuple(join_keys).with_output_types(tuple[int, bytes])
+        )
+        counts = keys | "Count" >> beam.MapTuple(count_keys) | "AllCounts" >> beam.combiners.ToDict()
+        return keys | "Rank" >> beam.Map(cuts_of_range, beam.pvalue.AsSingleton(counts), self.samples_per_shard)
+
+
+def packed_keys(batch: pa.RecordBatch, seed: int) -> Iterator[tuple[int, bytes]]:
+    """Yields (range, packed sort keys) of a batch."""
+    keys = sort_keys(batch.column("uid"), seed)
+    buckets = bucket_of(keys, _BUCKETS)
+    for bucket in np.unique(buckets):
+        yield int(bucket), keys[buckets == bucket].tobytes()
+
+
+def join_keys(bucket: int, parts: Iterable[bytes]) -> tuple[int, bytes]:
+    """Returns (range, all its packed keys)."""
+    return bucket, b"".join(parts)
+
+
+def count_keys(bucket: int, packed: bytes) -> tuple[int, int]:
+    """Returns (range, its number of keys)."""
+    return bucket, len(packed) // SORT_KEY.itemsize
+
+
+def cuts_of_range(keys: tuple[int, bytes], counts: Mapping[int, int], samples_per_shard: int) -> bytes:
+    """Returns the packed keys of one (range, packed keys) with which shards begin."""
+    bucket, packed = keys
+    rank_before = sum(rows for other, rows in counts.items() if other < bucket)
+    return cuts_in_bucket(np.frombuffer(packed, dtype=SORT_KEY), rank_before, samples_per_shard).tobytes()
+
+
+@dataclass(frozen=True)
+class ShardOf:
+    """Says which shard each row of a batch belongs to, given the packed cuts."""
+
+    seed: int
+
+    def __call__(self, batch: pa.RecordBatch, packed_cuts: Iterable[bytes]) -> np.ndarray:
+        """Returns int64[n]."""
+        cuts = np.sort(np.frombuffer(b"".join(packed_cuts), dtype=SORT_KEY))
+        return shard_of(sort_keys(batch.column("uid"), self.seed), cuts)
+
+
+class _WriteShard(beam.DoFn):
+    def __init__(self, folder: RunFolder, samples_per_shard: int, seed: int) -> None:
+        self._folder = folder
+        self._samples_per_shard = samples_per_shard
+        self._seed = seed
+
+    def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[dict]:
+        shard, batches = element
+        rows = pa.Table.from_batches(list(batches)).combine_chunks()
+        order = np.argsort(sort_keys(rows.column("uid").combine_chunks(), self._seed))
+        yield write_shard(self._folder, shard, rows.take(pa.array(order)), samples_per_shard=self._samples_per_shard)

@@ -1,0 +1,56 @@
+"""The stored images of a few pairs, found again by uid, for reports to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from filters.identity import partition_of
+from pipelines.manifest import MANIFEST
+from pipelines.report import Sample
+from pipelines.run_folder import RunFolder
+from pipelines.staged_images import read_staged_images
+from pipelines.staging import StagingListing, read_staged_rows, staged_shards
+from pipelines.staging_layout import SUCCESS
+
+
+def with_images(folder: RunFolder, samples: Iterable[Sample]) -> list[Sample]:
+    """Returns the samples, each with its image where one is staged for its uid."""
+    samples = list(samples)
+    images = staged_images_of(folder, sorted({sample.uid for sample in samples if sample.uid}))
+    return [
+        replace(sample, image=images[sample.uid][0], image_extension=images[sample.uid][1])
+        if sample.uid in images
+        else sample
+        for sample in samples
+    ]
+
+
+def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[bytes, str]]:
+    """Returns {uid: (encoded image, extension)} of those uids that have one in staging."""
+    partitions = folder.read_json(MANIFEST)["partitions"]
+    wanted: dict[int, list[str]] = {}
+    for uid, partition in zip(uids, partition_of(pa.array(uids, pa.string()), partitions), strict=True):
+        wanted.setdefault(int(partition), []).append(uid)
+    listing, images = StagingListing(folder), {}
+    for partition, some in wanted.items():
+        for shard in staged_shards(folder, partition, partitions, listing=listing):
+            rows = None if shard.stats is None or shard.is_foreign else read_staged_rows(folder, shard)
+            if rows is not None:
+                images |= _images_in(folder, shard.number, rows, set(some))
+    return images
+
+
+def _images_in(folder: RunFolder, number: int, rows: pa.RecordBatch, uids: set[str]) -> dict[str, tuple[bytes, str]]:
+    pairs = zip(rows.column("uid").to_pylist(), rows.column("status").to_pylist(), strict=True)
+    found = [row for row, (uid, status) in enumerate(pairs) if uid in uids and status == SUCCESS]
+    if not found:
+        return {}
+    some = rows.take(pa.array(found))
+    some = some.append_column("staging_shard", pa.array(np.full(len(some), number), pa.int32()))
+    extensions = some.column("image_extension").to_pylist()
+    found_images = zip(read_staged_images(folder, some), extensions, strict=True)
+    return dict(zip(some.column("uid").to_pylist(), found_images, strict=True))

@@ -1,0 +1,134 @@
+import hashlib
+import json
+import random
+import tarfile
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import webdataset
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipelines.run_folder import RunFolder
+from pipelines.shards import WriteShards
+from pipelines.staging_layout import shard_path, tar_header
+from schemas.recipe import ShardSettings
+
+
+@pytest.fixture
+def staged(tmp_path, image_rows):
+    """staged(n) -> (run folder, batch of n rows whose images are in its staging)."""
+
+    def make(rows, scatter=0):
+        folder = RunFolder(str(tmp_path / f"run{scatter}"))
+        batch = image_rows(
+            rows, rank=list(range(rows)), similarity_m=pa.array([0.1 + row / 1e4 for row in range(rows)], pa.float32())
+        )
+        keys, offsets, content = batch.column("key").to_pylist(), [], bytearray(scatter * 512)
+        for row in range(rows):
+            image = f"image {row}".encode()
+            content += tar_header(f"{keys[row]}.jpg", len(image))
+            offsets.append(len(content))
+            content += image.ljust(512, b"\0")
+        folder.write(shard_path(0, ".tar"), bytes(content))
+        batch = batch.set_column(batch.schema.get_field_index("image_offset"), "image_offset", pa.array(offsets))
+        sizes = pa.array([len(f"image {row}") for row in range(rows)], pa.int64())
+        return folder, batch.set_column(batch.schema.get_field_index("image_size"), "image_size", sizes)
+
+    return make
+
+
+def write(folder, batches, samples_per_shard, seed=0, **runner):
+    with beam.Pipeline(runner=FnApiRunner(**runner)) as pipeline:
+        rows = pipeline | beam.Create(list(batches), reshuffle=False).with_output_types(pa.RecordBatch)
+        _ = rows | WriteShards(folder, ShardSettings(samples_per_shard=samples_per_shard), seed)
+
+
+def contents(folder):
+    return {name: folder.open("shards", name).read() for name in folder.list("shards")}
+
+
+def test_shards_hold_exactly_what_was_asked_for_and_read_back_with_webdataset(staged):
+    folder, batch = staged(107)
+    write(folder, [batch.slice(0, 50), batch.slice(50)], samples_per_shard=25)
+    tars = folder.list("shards", ".tar")
+    assert tars == [f"{shard:08d}.tar" for shard in range(5)]
+    counts, seen, keys = [], set(), set()
+    for tar in tars:
+        samples = list(webdataset.WebDataset(folder.path("shards", tar), shardshuffle=False))
+        counts.append(len(samples))
+        for sample in samples:
+            row = json.loads(sample["json"])
+            assert sample["jpg"] == f"image {row['rank']}".encode()
+            assert sample["txt"].decode() == row["caption"]
+            keys.add(sample["__key__"])
+            seen.add(row["rank"])
+    assert counts == [25, 25, 25, 25, 7]
+    assert seen == set(range(107))
+    assert len(keys) == 107
+
+
+def test_the_same_bytes_whatever_the_order_the_batches_the_retries_and_the_staging(staged):
+    folder, batch = staged(60)
+    write(folder, [batch], samples_per_shard=16)
+    expected = contents(folder)
+    other, moved = staged(60, scatter=3)
+    pieces = [moved.slice(start, 7) for start in range(0, 60, 7)]
+    random.Random(0).shuffle(pieces)
+    write(other, pieces, samples_per_shard=16, bundle_repeat=1)
+    assert contents(other) == expected
+
+
+def test_the_seed_decides_the_order_and_it_is_shuffled(staged):
+    folder, batch = staged(60)
+    orders = []
+    for seed in (0, 1):
+        write(folder, [batch], samples_per_shard=60, seed=seed)
+        orders.append(pq.read_table(folder.path("shards", "00000000.parquet")).column("rank").to_pylist())
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(60))
+    assert orders[0] != orders[1]
+    assert orders[0] != list(range(60))
+
+
+def test_members_have_constant_headers_and_chosen_names(staged):
+    folder, batch = staged(3)
+    write(folder, [batch], samples_per_shard=10)
+    with tarfile.open(folder.path("shards", "00000000.tar")) as tar:
+        members = tar.getmembers()
+    assert {(member.uid, member.gid, member.mtime, member.mode, member.uname) for member in members} == {
+        (0, 0, 0, 0o644, "")
+    }
+    assert [member.name for member in members[:3]] == ["000000000.jpg", "000000000.txt", "000000000.json"]
+
+
+def test_stats_say_what_is_there_and_an_unchanged_shard_is_left_alone(staged):
+    folder, batch = staged(20)
+    write(folder, [batch], samples_per_shard=10)
+    stats = folder.read_json("shards", "00000001_stats.json")
+    tar = folder.open("shards", "00000001.tar").read()
+    assert (stats["samples"], stats["bytes"], stats["sha256"]) == (10, len(tar), hashlib.sha256(tar).hexdigest())
+    assert stats["languages"] == {"en": 10}
+    before = folder.fs.modified(folder.path("shards", "00000001.tar"))
+    write(folder, [batch], samples_per_shard=10)
+    assert folder.fs.modified(folder.path("shards", "00000001.tar")) == before
+
+
+def test_a_shard_that_was_damaged_is_written_again(staged):
+    folder, batch = staged(20)
+    write(folder, [batch], samples_per_shard=10)
+    expected = contents(folder)
+    folder.write("shards/00000000.tar", b"damaged")
+    folder.remove("shards/00000001.parquet")
+    write(folder, [batch], samples_per_shard=10)
+    assert contents(folder) == expected
+
+
+def test_where_staging_lies_never_reaches_the_product(staged):
+    folder, batch = staged(3)
+    write(folder, [batch], samples_per_shard=10)
+    names = pq.read_schema(folder.path("shards", "00000000.parquet")).names
+    assert not {"staging_shard", "image_offset", "image_size"} & set(names)
+    assert {"key", "uid", "url", "caption", "language", "similarity_m", "rank", "source_file", "source_row"} <= set(
+        names
+    )
