@@ -1,0 +1,59 @@
+"""`babelsift demo`: the main job on a web drawn for the purpose, and how well it told good pairs from bad."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.curate import run
+from pipelines.demo.server import serving
+from pipelines.demo.truth import compare, format_table
+from pipelines.demo.web import build_web, truth_table, write_table, write_truth
+from pipelines.ledger import REJECTS
+from pipelines.recipe_presets import load_recipe
+from pipelines.report import format_funnel
+from pipelines.run_folder import RunFolder
+from pipelines.shard_writer import SHARDS
+
+
+def run_demo(output: str, *, pairs: int, seed: int, options: PipelineOptions | None = None) -> int:
+    """Serves the demo web, curates it into `output`, prints the funnel beside the truth; returns the exit code.
+
+    Raises: BabelsiftError: the run failed. The demo's tables lie in `output`/demo.
+    """
+    started = time.monotonic()
+    tables = Path(output) / "demo"
+    print(f"demo: drawing a web of {pairs} pairs in many languages, with everything that is wrong with the web")
+    web = build_web(seed, pairs)
+    RunFolder(output).check_writable()
+    shutil.rmtree(tables, ignore_errors=True)
+    tables.mkdir(parents=True)
+    with serving(web) as base_url:
+        print(f"demo: serving it at {base_url}, and curating it into {output}")
+        write_table(web, tables / "pairs.parquet", base_url)
+        write_truth(web, tables / "truth.parquet")
+        funnel = run(load_recipe("demo"), [str(tables / "pairs.parquet")], output, options=options)
+    print(f"\nWhat became of the pairs\n\n{format_funnel(funnel)}")
+    print(f"\nBeside the truth\n\n{format_table(compare(truth_table(web), *_fates(RunFolder(output))))}")
+    print(
+        f"\n{pairs} pairs in {time.monotonic() - started:.0f} s. The scores are a demo model's, good for the demo only."
+    )
+    print(f"Open the report: {output}/report/index.html")
+    return 0
+
+
+def _fates(folder: RunFolder) -> tuple[pa.Table, pa.Table]:
+    """Returns (kept, rejected) rows of a run folder."""
+    return _read_all(folder, SHARDS, ["source_row"]), _read_all(folder, REJECTS, ["source_row", "reason"])
+
+
+def _read_all(folder: RunFolder, where: str, columns: list[str]) -> pa.Table:
+    tables = [pq.read_table(folder.path(where, name), columns=columns) for name in folder.list(where, ".parquet")]
+    if tables:
+        return pa.concat_tables(tables)
+    return pa.table({name: pa.array([], pa.int64() if name == "source_row" else pa.string()) for name in columns})

@@ -1,0 +1,38 @@
+"""Which Beam runner a job uses: the in-process one unless the options name another."""
+
+from __future__ import annotations
+
+import re
+
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineRunner
+
+from schemas import errors
+
+_LOCAL = {None, "", "local", "FnApiRunner", "DirectRunner"}
+
+
+def runner_from(options: PipelineOptions) -> PipelineRunner | str:
+    """Returns the runner that the options name; without one, Beam's in-process runner.
+
+    Beam's own default, DirectRunner, first tries to fetch another runner's binary from the network, so its name means
+    the in-process runner here.
+    """
+    name = options.view_as(StandardOptions).runner
+    return FnApiRunner() if name in _LOCAL else name
+
+
+# Workers' errors come back as text: the class's name, the message, and what Beam appends.
+_RAISED = re.compile(r"schemas\.errors\.(\w+): (.*?)(?: \[while running|\n|$)")
+
+
+def worker_error(error: BaseException) -> errors.BabelsiftError | None:
+    """Returns the error of ours that a worker raised, if that is what a runner's error is about; else None."""
+    if isinstance(error, errors.BabelsiftError):
+        return error
+    raised = _RAISED.findall(str(error))
+    if not raised:
+        return None
+    name, message = raised[-1]
+    return getattr(errors, name)(message)
