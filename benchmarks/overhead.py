@@ -1,0 +1,216 @@
+"""What Beam costs: the demo's pairs through `Curate`, and through the same stages called in a plain Python loop.
+
+Both sides start from a run folder with the images staged and nothing else, so that what is timed is the pipeline, not
+the web: reading, rules, language, both deduplications, scoring from the staged images, selection, shards, ledger.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from benchmarks.outcome import Figure, Outcome, alternating, median_ratio
+from filters.dedup import bucket_digests, claims, first_of_each, losers_to, nearest_survivors, repeated, verified_links
+from filters.identity import partition_of, uid_bytes
+from filters.language import LanguageIdentifier
+from filters.ranking import sort_keys
+from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
+from pipelines.batches import concat
+from pipelines.curate import Curate
+from pipelines.curate import run as curate
+from pipelines.dedup_images import hash_rows, sha256_digests
+from pipelines.dedup_pairs import uid_digests
+from pipelines.demo.server import serving
+from pipelines.demo.web import build_web, write_table
+from pipelines.download import split_staged
+from pipelines.download_partition import PartitionDownload
+from pipelines.download_worker import acquire_worker, release_worker
+from pipelines.first_of_each import batch_row_keys
+from pipelines.image_rules import decide_images
+from pipelines.inputs import InputPlan, plan_input
+from pipelines.language import with_languages
+from pipelines.ledger import write_ledger_file
+from pipelines.manifest import MANIFEST
+from pipelines.partition import split_rows
+from pipelines.read import read_slice
+from pipelines.recipe_presets import load_recipe
+from pipelines.run_folder import RunFolder
+from pipelines.score import ClipModelHandler, add_similarity, split_unscorable
+from pipelines.select import decide
+from pipelines.shard_writer import write_shard
+from pipelines.staging import StagingListing
+from schemas import Decision, Recipe, RejectReason, Stage
+
+PAIRS = 3000
+RUNS = 5
+
+_Batches = list[pa.RecordBatch]
+
+
+def run() -> Outcome:
+    """Times both sides, alternating."""
+    recipe = load_recipe("demo")
+    web = build_web(0, PAIRS)
+    with tempfile.TemporaryDirectory() as home:
+        table = Path(home) / "pairs.parquet"
+        with serving(web) as base_url:
+            write_table(web, table, base_url)
+            funnel = curate(recipe, [str(table)], f"{home}/filled")
+        plan = plan_input([str(table)])
+        kept: dict[str, int] = {}
+
+        def through_beam() -> None:
+            folder = _staged_copy(home)
+            with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+                _ = pipeline | Curate(recipe, folder, plan, _partitions(folder))
+            kept["beam"] = sum(folder.read_json("sizes.json").values())
+
+        def plain_loop() -> None:
+            kept["loop"] = _curate_in_a_loop(recipe, _staged_copy(home), plan)
+
+        seconds = alternating({"ours": through_beam, "peer": plain_loop}, runs=RUNS)
+        if not kept["beam"] == kept["loop"] == funnel.kept_rows:
+            raise AssertionError(f"the two sides kept different pairs: {kept}")
+    pace = {side: PAIRS / statistics.median(times) for side, times in seconds.items()}
+    ratio = median_ratio(seconds["ours"], seconds["peer"])
+    what = f"{PAIRS} pairs of the demo, images staged, medians of {RUNS} alternating runs; peer: a plain Python loop"
+    return Outcome(
+        "overhead",
+        what,
+        {
+            "pairs_per_s": Figure("pairs/s", pace["ours"], pace["peer"], pace["ours"] / pace["peer"]),
+            "seconds": Figure("s", statistics.median(seconds["ours"]), statistics.median(seconds["peer"]), ratio),
+        },
+    )
+
+
+def _staged_copy(home: str) -> RunFolder:
+    """A fresh run folder with the staged images of the filled one."""
+    shutil.rmtree(f"{home}/run", ignore_errors=True)
+    shutil.copytree(f"{home}/filled/staging/images", f"{home}/run/staging/images")
+    shutil.copy(f"{home}/filled/{MANIFEST}", f"{home}/run/{MANIFEST}")
+    return RunFolder(f"{home}/run")
+
+
+def _partitions(folder: RunFolder) -> int:
+    return folder.read_json(MANIFEST)["partitions"]
+
+
+def _curate_in_a_loop(recipe: Recipe, folder: RunFolder, plan: InputPlan) -> int:
+    """The stages as a script would call them; returns the number of pairs kept."""
+    ledger: _Batches = []
+    batches = list(_read_and_identify(recipe, plan, ledger))
+    batches = _first_pairs(batches, ledger)
+    batches = list(_staged(recipe, folder, concat(batches), ledger))
+    batches = _split_each(batches, Stage.IMAGE_RULES, lambda batch: decide_images(batch, recipe.images), ledger)
+    batches = _distinct_images(recipe, batches, ledger)
+    batches = list(_scored(recipe, folder, batches, ledger))
+    model = recipe.model_names[0]
+    batches = _split_each(batches, Stage.SELECT, lambda batch: decide(batch, recipe.select, model, {}), ledger)
+    rows = pa.Table.from_batches(batches)
+    rows = rows.take(pa.array(np.argsort(sort_keys(rows.column("uid").combine_chunks(), recipe.seed))))
+    size = recipe.shards.samples_per_shard
+    for shard, start in enumerate(range(0, len(rows), size)):
+        write_shard(folder, shard, rows.slice(start, size).combine_chunks(), samples_per_shard=size)
+    write_ledger_file((0, ledger), folder)
+    return len(rows)
+
+
+def _read_and_identify(recipe: Recipe, plan: InputPlan, ledger: _Batches) -> Iterator[pa.RecordBatch]:
+    identifier = LanguageIdentifier(recipe.language.model)
+    for part in plan.slices:
+        for _, pairs, rejected in read_slice(part, plan):
+            ledger += rejected
+            for batch in pairs:
+                decision = Decision.keep_all(len(batch))
+                reject_by_urls(batch.column("url"), recipe.urls, decision)
+                reject_by_captions(batch.column("caption"), recipe.captions, decision)
+                kept, rejected_rows = decision.split(batch, Stage.RULES)
+                found = identifier.identify(kept.column("caption"))
+                decision = Decision.keep_all(len(kept))
+                reject_by_language(kept.column("caption"), *found.columns, recipe.language, decision)
+                kept, others = decision.split(with_languages(kept, found), Stage.LANGUAGE)
+                ledger += [rejected_rows, others]
+                yield kept
+
+
+def _first_pairs(batches: _Batches, ledger: _Batches) -> _Batches:
+    whole = concat(batches)
+    return [_drop_losers(whole, uid_digests(whole), Stage.DEDUP_PAIRS, ledger)]
+
+
+def _drop_losers(batch: pa.RecordBatch, digests: np.ndarray, stage: Stage, ledger: _Batches) -> pa.RecordBatch:
+    keys = batch_row_keys(batch)
+    first = first_of_each([claims(digests, uid_bytes(batch.column("uid")), keys)])
+    return _drop(batch, losers_to(repeated(first), digests, keys) >= 0, stage, ledger)
+
+
+def _drop(batch: pa.RecordBatch, gone: np.ndarray, stage: Stage, ledger: _Batches) -> pa.RecordBatch:
+    decision = Decision.keep_all(len(batch))
+    decision.reject(gone, _REASONS[stage])
+    kept, rejected = decision.split(batch, stage)
+    ledger.append(rejected)
+    return kept
+
+
+def _staged(recipe: Recipe, folder: RunFolder, rows: pa.RecordBatch, ledger: _Batches) -> Iterator[pa.RecordBatch]:
+    partitions = _partitions(folder)
+    worker = acquire_worker(recipe.download)
+    download = PartitionDownload(folder, recipe.download, partitions, worker, threading.Event())
+    for partition, some in split_rows(rows, partition_of(rows.column("uid"), partitions)):
+        for staged in download.stage(partition, some, StagingListing(folder)):
+            kept, rejected = split_staged(staged, recipe.download)
+            ledger.append(rejected)
+            yield kept
+    release_worker(recipe.download)
+
+
+def _split_each(
+    batches: _Batches, stage: Stage, judge: Callable[[pa.RecordBatch], Decision], ledger: _Batches
+) -> _Batches:
+    kept = []
+    for batch in batches:
+        passed, rejected = judge(batch).split(batch, stage)
+        kept.append(passed)
+        ledger.append(rejected)
+    return kept
+
+
+def _distinct_images(recipe: Recipe, batches: _Batches, ledger: _Batches) -> _Batches:
+    whole = concat(batches)
+    whole = _drop_losers(whole, sha256_digests(whole), Stage.DEDUP_IMAGES, ledger)
+    hashes, uids = hash_rows(whole), uid_bytes(whole.column("uid"))
+    buckets = bucket_digests(hashes)
+    rows = np.repeat(np.arange(len(hashes)), buckets.shape[1])
+    radius = recipe.dedup_images.near_radius_bits
+    gone = nearest_survivors(verified_links(buckets.ravel(), hashes[rows], uids[rows], radius=radius))
+    whole = _drop(whole, np.isin(_as_text(uids), _as_text(gone["uid"])), Stage.DEDUP_IMAGES, ledger)
+    shards = whole.column("staging_shard").to_numpy()
+    return [batch for _, batch in split_rows(whole, shards)]
+
+
+def _as_text(uids: np.ndarray) -> list[str]:
+    return [uid.tobytes().hex() for uid in uids]
+
+
+def _scored(recipe: Recipe, folder: RunFolder, batches: _Batches, ledger: _Batches) -> Iterator[pa.RecordBatch]:
+    handler = ClipModelHandler(folder, recipe.clip[0])
+    scorer = handler.load_model()
+    for prediction in handler.run_inference(batches, scorer):
+        for output in split_unscorable(add_similarity(prediction), recipe.model_names):
+            if isinstance(output, pa.RecordBatch):
+                yield output
+            else:
+                ledger.append(output.value)
+
+
+_REASONS = {Stage.DEDUP_PAIRS: RejectReason.DUPLICATE_PAIR, Stage.DEDUP_IMAGES: RejectReason.NEAR_DUPLICATE_IMAGE}
