@@ -20,6 +20,9 @@ from pipelines.report import format_funnel
 from pipelines.run_folder import RunFolder
 from pipelines.shard_writer import SHARDS
 
+# A pair's uid is of its URL: with the same port, a second run finds the downloads of the first, and the same bytes.
+_PORT = 48627
+
 
 def run_demo(output: str, *, pairs: int, seed: int, options: PipelineOptions | None = None) -> int:
     """Serves the demo web, curates it into `output`, prints the funnel beside the truth; returns the exit code.
@@ -33,7 +36,7 @@ def run_demo(output: str, *, pairs: int, seed: int, options: PipelineOptions | N
     RunFolder(output).check_writable()
     shutil.rmtree(tables, ignore_errors=True)
     tables.mkdir(parents=True)
-    with serving(web) as base_url:
+    with serving(web, _PORT) as base_url:
         print(f"demo: serving it at {base_url}, and curating it into {output}")
         write_table(web, tables / "pairs.parquet", base_url)
         write_truth(web, tables / "truth.parquet")

@@ -30,24 +30,25 @@ _HTML = b"<!DOCTYPE html><html><head><title>Hotlinking</title></head><body>Pleas
 
 
 @contextlib.contextmanager
-def serving(demo: DemoWeb) -> Iterator[str]:
+def serving(demo: DemoWeb, port: int = 0) -> Iterator[str]:
     """Serves the web while the context lasts; gives its base URL, such as http://127.0.0.1:40123.
 
+    Args: port: to serve on where it is free; another one where it is not, or where it is 0.
     Raises: InputError: the server did not start.
     """
     command = [sys.executable, "-m", "pipelines.demo.server"]
-    command += ["--seed", str(demo.seed), "--pairs", str(len(demo.pairs))]
+    command += ["--seed", str(demo.seed), "--pairs", str(len(demo.pairs)), "--port", str(port)]
     # `-m` looks in the working directory first: the folder that holds this very package, installed or not.
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        port = process.stdout.readline().strip()
-        if not port:
+        taken = process.stdout.readline().strip()
+        if not taken:
             code = process.wait(_STOP_S)
             raise InputError(
                 f"the demo's web server ended with status {code} before it served; try: {' '.join(command)}"
             )
-        yield f"http://127.0.0.1:{int(port)}"
+        yield f"http://127.0.0.1:{int(taken)}"
     finally:
         process.stdin.close()
         try:
@@ -109,21 +110,23 @@ class DemoServer:
         return response
 
 
-async def serve(demo: DemoWeb, stop: asyncio.Event) -> None:
-    """Serves on a free loopback port, which it prints, until `stop` is set."""
+async def serve(demo: DemoWeb, stop: asyncio.Event, port: int = 0) -> None:
+    """Serves on a loopback port, which it prints, until `stop` is set; on any free one where `port` is taken."""
     # Cancelled handlers: a client that gives up on a hanging answer must not leave it behind.
     runner = web.AppRunner(DemoServer(demo).app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
-        await site.start()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
+        except OSError:
+            await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
         print(runner.addresses[0][1], flush=True)
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
-async def _serve_until_stdin_closes(demo: DemoWeb) -> None:
+async def _serve_until_stdin_closes(demo: DemoWeb, port: int) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def wait_for_end() -> None:
@@ -131,7 +134,7 @@ async def _serve_until_stdin_closes(demo: DemoWeb) -> None:
         loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait_for_end, daemon=True).start()
-    await serve(demo, stop)
+    await serve(demo, stop, port)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -139,9 +142,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--pairs", type=int, default=3000)
+    parser.add_argument("--port", type=int, default=0)
     options = parser.parse_args(arguments)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve_until_stdin_closes(build_web(options.seed, options.pairs)))
+        asyncio.run(_serve_until_stdin_closes(build_web(options.seed, options.pairs), options.port))
     return 0
 
 

@@ -1,0 +1,12 @@
+from pipelines.demo.server import serving
+from pipelines.demo.web import build_web
+
+
+def test_a_port_that_is_taken_is_not_waited_for():
+    web = build_web(seed=0, pairs=100)
+    with serving(web) as first:
+        port = int(first.rsplit(":", 1)[1])
+        with serving(web, port) as second:
+            assert first != second
+    with serving(web, port) as third:
+        assert third == first
