@@ -27,7 +27,7 @@ from pipelines.download import DownloadImages
 from pipelines.image_rules import FilterImages
 from pipelines.inputs import InputPlan, plan_input
 from pipelines.language import IdentifyLanguage
-from pipelines.ledger import WriteLedger
+from pipelines.ledger import REJECTS, WriteLedger
 from pipelines.manifest import open_manifest, save_manifest
 from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.rules import FilterPairs
@@ -35,7 +35,9 @@ from pipelines.run_folder import RunFolder
 from pipelines.runners import runner_from, worker_error
 from pipelines.score import ScorePairs, check_models
 from pipelines.select import SelectPairs, SimilarityHistograms
+from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
+from pipelines.staging_layout import STAGING
 from pipelines.write_report import FUNNEL, WriteReport, software_versions
 from schemas import Decision, Funnel, Recipe, Stage
 
@@ -129,6 +131,7 @@ def run(
     facts = _facts(recipe, inputs, plan, models)
     save_manifest(folder, manifest, facts)
     folder.remove(FUNNEL)  # its presence says that the folder is complete
+    folder.remove_leftovers(SHARDS, REJECTS, STAGING)
     options = options or PipelineOptions([])
     try:
         with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:

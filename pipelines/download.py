@@ -17,6 +17,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from filters.fetch import AddressPolicy
+from filters.identity import partition_of
 from pipelines.batches import REJECTED, concat, emit
 from pipelines.download_partition import PartitionDownload, StagedBatch, StoppedError
 from pipelines.download_records import threshold_of
@@ -67,11 +68,9 @@ class DownloadImages(beam.PTransform):
 
 
 def staging_partitions(batch: pa.RecordBatch, *, partitions: int) -> np.ndarray:
-    """Returns the partition of each row, int64[n]: its uid's first 32 bits modulo the number of partitions."""
+    """Returns int64[n], the staging partition of each row of a batch with LANGUAGE_SCHEMA's columns."""
     check(batch, LANGUAGE_SCHEMA, where="download")
-    digits = np.array(batch.column("uid").to_pylist(), dtype="S8").view(np.uint8).reshape(len(batch), 8)
-    values = np.where(digits >= ord("a"), digits - (ord("a") - 10), digits - ord("0")).astype(np.int64)
-    return values @ (16 ** np.arange(7, -1, -1, dtype=np.int64)) % partitions
+    return partition_of(batch.column("uid"), partitions)
 
 
 def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.RecordBatch, pa.RecordBatch]:

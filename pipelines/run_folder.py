@@ -56,13 +56,15 @@ class RunFolder:
 
     def list(self, folder: str, suffix: str = "") -> list[str]:
         """Returns the sorted names of the files in a folder that end in `suffix`; none where there is no folder."""
+        names = (path.rsplit("/", 1)[-1] for path in self._paths(folder))
+        return sorted(name for name in names if name.endswith(suffix) and not name.startswith(_TEMPORARY))
+
+    def _paths(self, folder: str) -> list[str]:
         self.fs.invalidate_cache()
         try:
-            paths = self.fs.ls(self.path(folder), detail=False)
+            return [path.rstrip("/") for path in self.fs.ls(self.path(folder), detail=False)]
         except FileNotFoundError:
             return []
-        names = (path.rstrip("/").rsplit("/", 1)[-1] for path in paths)
-        return sorted(name for name in names if name.endswith(suffix) and not name.startswith(_TEMPORARY))
 
     def open(self, *parts: str, **options: Any) -> BinaryIO:
         """Opens a file for reading bytes."""
@@ -103,6 +105,13 @@ class RunFolder:
         except (OSError, ImportError, ValueError) as error:
             raise RunFolderError(f"--output {self.url}: cannot be written: {error}; choose another folder") from error
         return self
+
+    def remove_leftovers(self, *folders: str) -> None:
+        """Removes what writers that were killed left under temporary names; not while another run writes here."""
+        for folder in folders:
+            for path in self._paths(folder):
+                if path.rsplit("/", 1)[-1].startswith(_TEMPORARY):
+                    self.fs.rm_file(path)
 
     def remove(self, path: str) -> None:
         """Removes a file; one that is not there is fine."""
