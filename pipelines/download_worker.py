@@ -22,6 +22,7 @@ import pyarrow as pa
 from filters.fetch import Fetched, ImageClient
 from filters.image import ImageFailure, process_image
 from pipelines.download_records import new_record, with_fetch_failure, with_image, with_image_failure
+from pipelines.progress import Progress
 from pipelines.staging import StagingWriter
 from pipelines.staging_layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
 from schemas.recipe import DownloadSettings
@@ -43,6 +44,7 @@ class DownloadWorker:
 
     def __init__(self, settings: DownloadSettings) -> None:
         self._settings = settings
+        self._progress = Progress("download", "rows")
         cv2.setNumThreads(1)  # images side by side, not parts of one
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # each broken image would print a line
         self._decoders = ThreadPoolExecutor(max_workers=_usable_cores(), thread_name_prefix="decode")
@@ -98,6 +100,7 @@ class DownloadWorker:
             for index, record in pending:
                 async with self._rows_under_way:
                     records[index], fetched_s, processed_s = await self._download_row(record, writer)
+                self._progress.add(1)
                 fetch_s += fetched_s
                 process_s += processed_s
 

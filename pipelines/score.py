@@ -16,6 +16,7 @@ from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInf
 
 from filters.clip import ClipScorer, check_model, result_schema
 from pipelines.batches import REJECTED, concat, emit
+from pipelines.progress import Progress
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import PAIR_COLUMNS, ScoreStore
 from pipelines.staging import read_staged_images
@@ -165,8 +166,10 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, Scorer]):
 
     def _score_and_store(self, shard: int, rows: pa.RecordBatch, scorer: Scorer, store: ScoreStore) -> None:
         stored, pending = 0, []
+        progress = Progress(f"score {self._settings.name}: shard {shard:05d}", "pairs")
         for result in scorer.score_stream(self._pairs(rows), embeddings=store.keep_embeddings):
             pending.append(result)
+            progress.add(len(result))
             scored = sum(len(one) for one in pending)
             if scored >= _ROWS_PER_PART or stored + scored == len(rows):
                 store.add(shard, rows.slice(stored, scored), concat(pending))

@@ -1,0 +1,36 @@
+"""Progress of long work, as log lines: they reach a person's terminal here and a cluster's logs there."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+_EVERY_S = 10.0
+
+
+class Progress:
+    """Counts what a process has done of one kind of work, and says so every ten seconds while it goes on.
+
+    Args: what: the stage, as the line begins. unit: plural of what is counted. clock: seconds, for tests.
+    """
+
+    def __init__(self, what: str, unit: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._unit = unit
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._done = self._said = 0
+        self._said_at = clock()
+
+    def add(self, done: int) -> None:
+        """Counts `done` more; may be called from several threads at once."""
+        with self._lock:
+            self._done += done
+            seconds = self._clock() - self._said_at
+            if seconds < _EVERY_S:
+                return
+            pace = (self._done - self._said) / seconds
+            self._said, self._said_at = self._done, self._clock()
+            logging.info("%s: %s %s so far, %.0f a second", self._what, f"{self._done:,}", self._unit, pace)
