@@ -106,7 +106,9 @@ def _expand(globs: Sequence[str]) -> list[str]:
     for glob in globs:
         try:
             fs, pattern = fsspec.core.url_to_fs(glob)
-            found = [path for path in fs.glob(pattern) if not fs.isdir(path)]
+            # A path that is there is itself, whatever it looks like; not every file system (http) can list, either.
+            matches = [pattern] if fs.exists(pattern) and not fs.isdir(pattern) else fs.glob(pattern)
+            found = [path for path in matches if not fs.isdir(path)]
         except (OSError, ValueError, ImportError) as error:
             raise InputError(f"cannot look for --input {glob!r}: {error}") from error
         if not found:

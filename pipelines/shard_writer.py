@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import logging
+import math
 import tarfile
 from collections import Counter
 from collections.abc import Iterator
@@ -107,7 +108,7 @@ def _write_tar(file: _Hashing, folder: RunFolder, rows: pa.Table, metadata: pa.T
                 extension = row.pop("image_extension")
                 _add(tar, f"{row['key']}.{extension}", image)
                 _add(tar, f"{row['key']}.txt", row["caption"].encode())
-                _add(tar, f"{row['key']}.json", json.dumps(row, ensure_ascii=False, default=str).encode())
+                _add(tar, f"{row['key']}.json", json.dumps(row, ensure_ascii=False, allow_nan=False).encode())
 
 
 def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
@@ -117,7 +118,20 @@ def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
         for name in floats:
             if row[name] is not None:
                 row[name] = float(f"{row[name]:.7g}")
-        yield row
+        yield {name: _json_value(value) for name, value in row.items()}
+
+
+def _json_value(value: Any) -> Any:
+    """What JSON can say of a value: it has no NaN and no bytes, and carried columns may hold both."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (list, tuple)):
+        return [_json_value(one) for one in value]
+    if isinstance(value, dict):
+        return {str(name): _json_value(one) for name, one in value.items()}
+    return value if value is None or isinstance(value, (str, int)) else str(value)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

@@ -2,6 +2,7 @@ import bz2
 import gzip
 import json
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -202,3 +203,17 @@ def test_row_groups_are_read_in_slices_that_know_their_first_row(tmp_path):
 def test_text_files_rows_are_guessed_from_their_size(tmp_path):
     (tmp_path / "a.csv").write_text("URL,TEXT\n" + "http://x/y,a caption here\n" * 20_000)
     assert plan_input([str(tmp_path / "a.csv")]).estimated_rows == pytest.approx(20_000, rel=0.05)
+
+
+def test_a_name_with_brackets_is_a_name_where_there_is_such_a_file(tmp_path):
+    write(tmp_path / "part[1].csv", ROWS[:1])
+    assert len(plan_input([str(tmp_path / "part[1].csv")]).slices) == 1
+
+
+def test_any_fsspec_file_system_will_do():
+    memory = fsspec.filesystem("memory")
+    with memory.open("/pairs/a.csv", "w") as file:
+        file.write("URL,TEXT\nhttp://x,a\n")
+    kept, _ = read(plan_input(["memory://pairs/*.csv"]))
+    memory.rm("/pairs", recursive=True)
+    assert [row["source_file"] for row in kept] == ["memory:///pairs/a.csv"]

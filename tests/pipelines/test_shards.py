@@ -1,3 +1,4 @@
+import datetime
 import hashlib
 import json
 import random
@@ -132,3 +133,23 @@ def test_where_staging_lies_never_reaches_the_product(staged):
     assert {"key", "uid", "url", "caption", "language", "similarity_m", "rank", "source_file", "source_row"} <= set(
         names
     )
+
+
+def test_carried_values_that_json_cannot_say_are_said_as_json_can(staged):
+    folder, batch = staged(2)
+    for name, values in {
+        "punsafe": [float("nan"), 0.5],
+        "when": [datetime.date(2020, 1, 2), None],
+        "digest": [b"\x00\xff", None],
+        "boxes": [[1.0, float("inf")], None],
+    }.items():
+        batch = batch.append_column(name, pa.array(values))
+    write(folder, [batch], samples_per_shard=10)
+    found = {}
+    for sample in webdataset.WebDataset(folder.path("shards", "00000000.tar"), shardshuffle=False):
+        row = json.loads(sample["json"], parse_constant=pytest.fail)
+        found[row["rank"]] = {name: row[name] for name in ("punsafe", "when", "digest", "boxes")}
+    assert found == {
+        0: {"punsafe": None, "when": "2020-01-02", "digest": "00ff", "boxes": [1.0, None]},
+        1: {"punsafe": 0.5, "when": None, "digest": None, "boxes": None},
+    }
