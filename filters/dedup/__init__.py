@@ -1,5 +1,6 @@
 """Deduplication as pure functions over numpy arrays: equal digests, and perceptual hashes within a radius."""
 
+from filters.dedup.caption_form import comparable_captions
 from filters.dedup.first_of_each import CLAIM, claims, first_of_each, losers_to, position_of, repeated
 from filters.dedup.near_duplicates import (
     LINK,
@@ -13,6 +14,7 @@ __all__ = [
     "LINK",
     "bucket_digests",
     "claims",
+    "comparable_captions",
     "first_of_each",
     "losers_to",
     "nearest_survivors",

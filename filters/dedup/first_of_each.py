@@ -34,12 +34,27 @@ def first_of_each(parts: list[np.ndarray]) -> np.ndarray:
     merged = np.concatenate(parts) if parts else np.empty(0, dtype=CLAIM)
     if not len(merged):
         return merged
-    order = np.lexsort((merged["row_key"], *_halves(merged["uid"])[::-1], *_halves(merged["digest"])[::-1]))
-    merged = merged[order]
+    # As numbers, rows are moved thrice as fast as structs.
+    numbers = merged.view("<u8").reshape(len(merged), -1)
+    merged = numbers[_sorted_order(merged)].view(CLAIM).ravel()
     starts = np.flatnonzero(np.r_[True, merged["digest"][1:] != merged["digest"][:-1]])
     first = merged[starts].copy()
     first["rows"] = np.add.reduceat(merged["rows"], starts)
     return first
+
+
+def _sorted_order(unsorted: np.ndarray) -> np.ndarray:
+    """The order by (digest, uid, row_key): one sort by the digest's first half, and a full one of the few that tie."""
+    high, _ = _halves(unsorted["digest"])
+    order = np.argsort(high, kind="stable")
+    same = high[order][1:] == high[order][:-1]
+    ties = np.flatnonzero(np.r_[same, False] | np.r_[False, same])
+    if len(ties):
+        rows = order[ties]
+        tied = unsorted[rows]
+        keys = (tied["row_key"], *_halves(tied["uid"])[::-1], *_halves(tied["digest"])[::-1])
+        order[ties] = rows[np.lexsort(keys)]
+    return order
 
 
 def repeated(first: np.ndarray) -> np.ndarray:
