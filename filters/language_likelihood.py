@@ -68,6 +68,11 @@ def web_weight(language: str, script: str) -> float:
     return min(weight, _LESS_COMMON_WEIGHT) if (language, script) in _RARE_IN_SCRIPT else weight
 
 
+def alphabet_of(language: str, script: str) -> frozenset[str] | None:
+    """Returns a language's lower-case letters in a script (ISO 15924), None where they are not known."""
+    return _ALPHABETS.get(script, {}).get(language)
+
+
 def alphabet_weight(language: str, script: str, letters: frozenset[str]) -> float:
     """Returns how well the letters of a caption fit a language, 0 to 1; 1 where its alphabet is not known.
 
@@ -75,7 +80,7 @@ def alphabet_weight(language: str, script: str, letters: frozenset[str]) -> floa
     """
     if script == "Deva":
         return 0.1 if any(language not in owners for letter, owners in _ONLY_IN.items() if letter in letters) else 1.0
-    alphabet = _ALPHABETS.get(script, {}).get(language)
+    alphabet = alphabet_of(language, script)
     if alphabet is None:
         return 1.0
     return _FOREIGN_LETTER[script] ** min(len(letters - alphabet), _MOST_FOREIGN)

@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.dedup import CLAIM, comparable_captions, losers_to, position_of, repeated
+from filters.dedup import CLAIM, DigestIndex, Survivors, comparable_captions, repeated
 from filters.identity import digests, uid_bytes
 from filters.url_canonical import canonical_urls
 from pipelines.batches import REJECTED, emit
@@ -120,16 +120,16 @@ class _EarlierRows:
     """Which rows an earlier dataset has, by the digests that it shares with the input."""
 
     def __init__(self, by_uid: list[bytes], by_url: list[bytes], canonical: bool) -> None:
-        self._uids, self._urls = unpack(by_uid)["digest"], unpack(by_url)["digest"]
+        self._uids, self._urls = (DigestIndex(unpack(side)["digest"]) if side else None for side in (by_uid, by_url))
         self._canonical = canonical
 
     def find(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
         """Returns (bool[n] by uid, bool[n] by url)."""
         by_uid = by_url = np.zeros(len(batch), dtype=bool)
-        if len(self._uids):
-            by_uid = position_of(self._uids, uid_digests(batch)) >= 0
-        if len(self._urls):
-            by_url = position_of(self._urls, url_digests(batch, canonical=self._canonical)) >= 0
+        if self._uids is not None:
+            by_uid = self._uids.position_of(uid_digests(batch)) >= 0
+        if self._urls is not None:
+            by_url = self._urls.position_of(url_digests(batch, canonical=self._canonical)) >= 0
         return by_uid, by_url
 
 
@@ -157,14 +157,14 @@ class _DropLosers(beam.DoFn):
         self, element: pa.RecordBatch, packed: list[bytes], by_uid: list[bytes], by_url: list[bytes]
     ) -> Iterator[object]:
         if self._sides is not packed:  # the side inputs are the same objects for a whole bundle: unpack them once
-            self._sides, self._repeated = packed, unpack(packed)
+            self._sides, self._survivors = packed, Survivors(unpack(packed))
             self._earlier = _EarlierRows(by_uid, by_url, self._settings.canonical_urls)
         decision = Decision.keep_all(len(element))
         for column, known in zip((UID, URL), self._earlier.find(element), strict=True):
             decision.reject(known, RejectReason.IN_EARLIER_DATASET, values=element.column(column))
-        loses = losers_to(self._repeated, self._digest(element), batch_row_keys(element))
+        loses = self._survivors.losers_to(self._digest(element), batch_row_keys(element))
         rows = np.flatnonzero(loses >= 0)
-        winners = self._repeated["uid"][loses[rows]]
+        winners = self._survivors.claims["uid"][loses[rows]]
         survivors, same_uid = np.full(len(element), None, dtype=object), np.zeros(len(element), dtype=bool)
         survivors[rows] = [winner.tobytes().hex() for winner in winners]
         same_uid[rows] = winners == uid_digests(element.take(pa.array(rows)))

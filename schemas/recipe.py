@@ -57,6 +57,13 @@ class LanguageSettings(Settings):
     min_score: Ratio | None = None
 
 
+class FrequencyRules(Settings):
+    """Rules that need the whole input; a rule that is null is off. An image is its URL; each different one counts."""
+
+    max_images_per_caption: PositiveInt | None = None
+    max_captions_per_image: PositiveInt | None = None
+
+
 class DedupPairsSettings(Settings):
     """What makes two pairs the same. Equal url and caption always do; `by` may ask for more.
 
@@ -188,6 +195,7 @@ class Recipe(Settings):
     captions: CaptionRules = CaptionRules()
     urls: UrlRules = UrlRules()
     language: LanguageSettings = LanguageSettings()
+    frequency: FrequencyRules = FrequencyRules()
     dedup_pairs: DedupPairsSettings = DedupPairsSettings()
     download: DownloadSettings = DownloadSettings()
     images: ImageRules = ImageRules()
