@@ -9,13 +9,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import DIGIT, INVISIBLE, MARK, SPACE, SYMBOL, CodePoints, clean_strings, flatten
+from filters.code_points import (
+    DIGIT,
+    INVISIBLE,
+    LOWER,
+    MARK,
+    SPACE,
+    SYMBOL,
+    UPPER,
+    CodePoints,
+    clean_strings,
+    flatten,
+)
 from filters.code_points import matches as _matches
 from filters.script import SCRIPTS, count_letters_by_script, letter_scripts, weigh
 from filters.text.filenames import EXTENSIONS
 from filters.text.links import URL_PATTERN
 
-_HINT = r"[<&\[@:]|\pL\.\pL|www\."
+_HINT = r"[<&\[@:]|\.\pL"
+_COMBINING = r"[\x{0300}-\x{036f}]"
 _REFERENCE = r"&[#a-zA-Z0-9]+;"
 _NOISE = (
     rf"(?i){URL_PATTERN}"
@@ -41,12 +53,14 @@ class Evidence:
         texts: large_string[n], the words for a model; empty where there are none.
         letters: int64[n, len(SCRIPTS)], letters by script. dominant: int64[n], index in SCRIPTS of the main one.
         share: float64[n], the main script's share of the weighed letters.
+        in_capitals: bool[n], whether its cased letters are all capitals.
     """
 
     texts: pa.LargeStringArray
     letters: np.ndarray
     dominant: np.ndarray
     share: np.ndarray
+    in_capitals: np.ndarray
 
 
 def gather_evidence(captions: pa.Array) -> Evidence:
@@ -57,7 +71,7 @@ def gather_evidence(captions: pa.Array) -> Evidence:
 
     Args: captions: string[n], nullable; null is as empty.
     """
-    points = flatten(_without_noise(pc.fill_null(clean_strings(captions), "")))
+    points = flatten(_composed(_without_noise(pc.fill_null(clean_strings(captions), ""))))
     points = points.select(~points.has(INVISIBLE) & (_positions(points) < _MOST_CODE_POINTS))
     points = CodePoints(
         np.where(_is_glued(points), ord(" "), points.values).astype(np.uint32), points.starts, points.valid
@@ -66,7 +80,13 @@ def gather_evidence(captions: pa.Array) -> Evidence:
     weights = weigh(letters)
     dominant = weights.argmax(axis=1)
     share = weights.max(axis=1) / np.maximum(weights.sum(axis=1), 1)
-    return Evidence(_texts(points, dominant), letters, dominant, share)
+    in_capitals = (points.count(points.has(UPPER)) > 0) & (points.count(points.has(LOWER)) == 0)
+    return Evidence(_texts(points, dominant), letters, dominant, share, in_capitals)
+
+
+def _composed(strings: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Returns NFC: models have learned é as one code point, and know nothing of e and an accent."""
+    return pc.utf8_normalize(strings, "NFC") if _matches(strings, _COMBINING).any() else strings
 
 
 def _without_noise(strings: pa.LargeStringArray) -> pa.LargeStringArray:

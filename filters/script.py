@@ -78,7 +78,7 @@ SCRIPTS: tuple[str, ...] = (COMMON, *_RANGES)
 
 # Letters of these say more than one Latin letter does: a Han character is about a word. Web captions mix a brand's
 # Latin name into their own script, so that other scripts count thrice against Latin.
-_WEIGHTS = {"Zyyy": 0, "Latn": 1, "Hani": 6, "Hira": 4, "Kana": 4, "Bopo": 4, "Hang": 4}
+_WEIGHTS = {"Zyyy": 0, "Latn": 1, "Hani": 8, "Hira": 5, "Kana": 5, "Bopo": 5, "Hang": 5}
 _OTHER_WEIGHT = 3
 
 
@@ -115,7 +115,7 @@ def weigh(counts: np.ndarray) -> np.ndarray:
 def dominant_scripts(captions: pa.Array) -> pa.StringArray:
     """Returns the script that each caption is mainly written in, as ISO 15924 codes.
 
-    A letter of a script other than Latin counts for 3 letters, of kana or Hangul for 4, a Han character for 6: captions
+    A letter of a script other than Latin counts for 3 letters, of kana or Hangul for 5, a Han character for 8: captions
     mix Latin brand names into their own script. Of equals the first in SCRIPTS wins.
 
     Args: captions: string[n], nullable.

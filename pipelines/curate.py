@@ -24,6 +24,7 @@ from pipelines.batches import REJECTED
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
+from pipelines.frequency import FilterFrequencies
 from pipelines.image_rules import FilterImages
 from pipelines.inputs import InputPlan, plan_input
 from pipelines.language import IdentifyLanguage
@@ -70,7 +71,8 @@ class Curate(beam.PTransform):
         read = pbegin | "Read" >> ReadPairs(self.plan)
         rules = read.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls)
         language = rules.kept | "Language" >> IdentifyLanguage(recipe.language)
-        pairs = language.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
+        frequency = language.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
+        pairs = frequency.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
         download = pairs.kept | "Download" >> DownloadImages(folder, recipe.download, self.partitions)
         images = download.kept | "ImageRules" >> FilterImages(recipe.images)
         unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
@@ -82,6 +84,7 @@ class Curate(beam.PTransform):
             Stage.READ: read,
             Stage.RULES: rules,
             Stage.LANGUAGE: language,
+            Stage.FREQUENCY: frequency,
             Stage.DEDUP_PAIRS: pairs,
             Stage.DOWNLOAD: download,
             Stage.IMAGE_RULES: images,

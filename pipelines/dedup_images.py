@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.dedup import LINK, bucket_digests, losers_to, nearest_survivors, position_of, verified_links
+from filters.dedup import LINK, Survivors, bucket_digests, losers_to, nearest_survivors, position_of, verified_links
 from filters.identity import digests, uid_bytes
 from pipelines.batches import REJECTED, emit
 from pipelines.dedup_pairs import only_repeated
@@ -154,12 +154,12 @@ class _DropRepeats(beam.DoFn):
     ) -> Iterator[object]:
         if self._sides is not equal:  # the side inputs are the same objects for a whole bundle: unpack them once
             self._sides = equal
-            self._equal, self._same = unpack(equal), unpack(same)
+            self._equal, self._same = Survivors(unpack(equal)), Survivors(unpack(same))
             self._links = np.frombuffer(b"".join(links), dtype=LINK)
         decision = Decision.keep_all(len(element))
         keys, uids = batch_row_keys(element), uid_bytes(element.column("uid"))
-        loses = losers_to(self._equal, sha256_digests(element), keys)
-        survivors = [self._equal["uid"][index].tobytes().hex() if index >= 0 else None for index in loses]
+        loses = self._equal.losers_to(sha256_digests(element), keys)
+        survivors = [self._equal.claims["uid"][index].tobytes().hex() if index >= 0 else None for index in loses]
         decision.reject(loses >= 0, RejectReason.DUPLICATE_IMAGE, values=survivors)
         if self._settings.near_radius_bits is not None:
             self._reject_near(element, decision, keys, uids)
@@ -167,11 +167,11 @@ class _DropRepeats(beam.DoFn):
         yield from emit(Stage.DEDUP_IMAGES, len(element), [kept], [rejected])
 
     def _reject_near(self, element: pa.RecordBatch, decision: Decision, keys: np.ndarray, uids: np.ndarray) -> None:
-        follows = losers_to(self._same, phash_digests(element), keys)
+        follows = self._same.losers_to(phash_digests(element), keys)
         structured = has_structure(element, self._settings.min_phash_quality)
         # A row with another row's hash shares that row's fate: it loses to it, or to what that row is near to.
-        if len(self._same):
-            uids = np.where(follows >= 0, self._same["uid"][follows], uids)
+        if len(self._same.claims):
+            uids = np.where(follows >= 0, self._same.claims["uid"][follows], uids)
         near = position_of(self._links["uid"], uids)
         shown = []
         for follow, link, uid in zip(follows, near, uids, strict=True):

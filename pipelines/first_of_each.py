@@ -20,6 +20,7 @@ from filters.identity import row_keys, uid_bytes
 Digest = Callable[[pa.RecordBatch], np.ndarray]
 
 _MERGED_AT = 262_144
+_WAITING_BYTES = 4 << 20
 
 
 @dataclass
@@ -43,15 +44,39 @@ class FirstOfEach(beam.PTransform):
         """Claims, merges in the bundle, then merges a partition."""
         return (
             batches
-            | "Claim" >> beam.ParDo(_Claim(self.digest, self.partitions)).with_output_types(tuple[int, bytes])
-            | "Merge" >> beam.CombinePerKey(_MergeClaims())
+            | "Claim" >> MakeClaims(self.digest, self.partitions)
+            | "Merge" >> beam.CombinePerKey(MergeClaims())
             | "DropPartition" >> beam.Values()
         )
 
 
+@dataclass
+class MakeClaims(beam.PTransform):
+    """Makes the claims of rows: (partition, packed CLAIM array), those of one bundle merged already."""
+
+    digest: Digest
+    partitions: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, bytes]]:
+        """One step, fused with what makes the rows."""
+        return batches | beam.ParDo(_Claim(self.digest, self.partitions)).with_output_types(tuple[int, bytes])
+
+
+def split_claims(merged: np.ndarray, partitions: int) -> Iterator[tuple[int, bytes]]:
+    """Yields (partition, its claims packed) of merged claims, by the first bytes of their digests."""
+    first_bytes = np.ascontiguousarray(merged["digest"]).view("<u4").reshape(-1, 4)[:, 0]
+    partition_of = first_bytes % np.uint32(partitions)
+    for partition in np.unique(partition_of):
+        yield int(partition), merged[partition_of == partition].tobytes()
+
+
 def unpack(packed: Iterable[bytes]) -> np.ndarray:
-    """Returns the claims of all partitions in one sorted array, as `losers_to` takes it."""
-    return first_of_each([np.frombuffer(part, dtype=CLAIM) for part in packed])
+    """Returns packed claims, each part merged in itself, in one merged and sorted array, as `losers_to` takes it."""
+    parts = [np.frombuffer(part, dtype=CLAIM) for part in packed]
+    return parts[0] if len(parts) == 1 else first_of_each(parts)
 
 
 def batch_row_keys(batch: pa.RecordBatch) -> np.ndarray:
@@ -80,29 +105,31 @@ class _Claim(beam.DoFn):
             yield WindowedValue(element, window.max_timestamp(), [window])
 
     def _flush(self) -> Iterator[tuple[int, bytes]]:
-        merged = first_of_each(self._parts)
-        first_bytes = np.ascontiguousarray(merged["digest"]).view("<u4").reshape(-1, 4)[:, 0]
-        partitions = first_bytes % np.uint32(self._partitions)
-        for partition in np.unique(partitions):
-            yield int(partition), merged[partitions == partition].tobytes()
+        yield from split_claims(first_of_each(self._parts), self._partitions)
         self.start_bundle()
 
 
-class _MergeClaims(beam.CombineFn):
-    """Keeps unmerged parts in a list and merges them when they have grown, so that adding stays linear."""
+class MergeClaims(beam.CombineFn):
+    """Merges packed claims; parts wait unmerged until they outweigh the merged one, so that adding stays linear."""
 
     def create_accumulator(self) -> list[bytes]:
+        """Nothing yet."""
         return []
 
     def add_input(self, accumulator: list[bytes], element: bytes) -> list[bytes]:
+        """Adds, and merges when what is unmerged has grown."""
         accumulator.append(element)
-        return self.compact(accumulator) if len(accumulator) > 16 else accumulator
+        waiting = sum(map(len, accumulator[1:]))
+        return self.compact(accumulator) if waiting > max(len(accumulator[0]), _WAITING_BYTES) else accumulator
 
     def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
+        """Merges all parts."""
         return self.compact([part for accumulator in accumulators for part in accumulator])
 
     def compact(self, accumulator: list[bytes]) -> list[bytes]:
+        """Merges into one part."""
         return [unpack(accumulator).tobytes()]
 
     def extract_output(self, accumulator: list[bytes]) -> bytes:
+        """Returns the merged claims, packed."""
         return unpack(accumulator).tobytes()

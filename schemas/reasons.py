@@ -11,6 +11,7 @@ class Stage(str, Enum):
     READ = "read"
     RULES = "rules"
     LANGUAGE = "language"
+    FREQUENCY = "frequency"
     DEDUP_PAIRS = "dedup_pairs"
     DOWNLOAD = "download"
     IMAGE_RULES = "image_rules"
@@ -54,10 +55,15 @@ class RejectReason(str, Enum):
     # language
     LANGUAGE_NOT_KEPT = "language_not_kept"
     LANGUAGE_SCORE_TOO_LOW = "language_score_too_low"
+    # frequency
+    CAPTION_ON_TOO_MANY_IMAGES = "caption_on_too_many_images"
+    IMAGE_WITH_TOO_MANY_CAPTIONS = "image_with_too_many_captions"
     # pair dedup
     DUPLICATE_PAIR = "duplicate_pair"
     DUPLICATE_URL = "duplicate_url"
     DUPLICATE_CAPTION = "duplicate_caption"
+    NEAR_DUPLICATE_CAPTION = "near_duplicate_caption"
+    IN_EARLIER_DATASET = "in_earlier_dataset"
     # download: the address
     ADDRESS_REFUSED = "address_refused"
     URL_INVALID = "url_invalid"

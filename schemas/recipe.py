@@ -57,10 +57,28 @@ class LanguageSettings(Settings):
     min_score: Ratio | None = None
 
 
+class FrequencyRules(Settings):
+    """Rules that need the whole input; a rule that is null is off. An image is its URL; each different one counts."""
+
+    max_images_per_caption: PositiveInt | None = None
+    max_captions_per_image: PositiveInt | None = None
+
+
 class DedupPairsSettings(Settings):
-    """What makes two pairs the same. Equal url and caption always do; `by` may ask for more."""
+    """What makes two pairs the same. Equal url and caption always do; `by` may ask for more.
+
+    What is kept stays as it was written: canonical URLs and normalised captions are compared, never stored.
+    """
 
     by: Literal["url_and_caption", "url", "caption"] = "url_and_caption"
+    canonical_urls: bool = Field(
+        default=False, description="scheme, host case, default ports, fragment, tracking parameters make no difference"
+    )
+    normalise_captions: bool = Field(default=False, description="case, width and punctuation make no difference")
+    earlier: tuple[str, ...] = Field(
+        default=(),
+        description="folders or globs of datasets to stay clear of: parquet with uid or a URL column, or npy of uids",
+    )
 
 
 class DownloadSettings(Settings):
@@ -177,6 +195,7 @@ class Recipe(Settings):
     captions: CaptionRules = CaptionRules()
     urls: UrlRules = UrlRules()
     language: LanguageSettings = LanguageSettings()
+    frequency: FrequencyRules = FrequencyRules()
     dedup_pairs: DedupPairsSettings = DedupPairsSettings()
     download: DownloadSettings = DownloadSettings()
     images: ImageRules = ImageRules()

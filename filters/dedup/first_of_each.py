@@ -34,12 +34,27 @@ def first_of_each(parts: list[np.ndarray]) -> np.ndarray:
     merged = np.concatenate(parts) if parts else np.empty(0, dtype=CLAIM)
     if not len(merged):
         return merged
-    order = np.lexsort((merged["row_key"], *_halves(merged["uid"])[::-1], *_halves(merged["digest"])[::-1]))
-    merged = merged[order]
+    # As numbers, rows are moved thrice as fast as structs.
+    numbers = merged.view("<u8").reshape(len(merged), -1)
+    merged = numbers[_sorted_order(merged)].view(CLAIM).ravel()
     starts = np.flatnonzero(np.r_[True, merged["digest"][1:] != merged["digest"][:-1]])
     first = merged[starts].copy()
     first["rows"] = np.add.reduceat(merged["rows"], starts)
     return first
+
+
+def _sorted_order(unsorted: np.ndarray) -> np.ndarray:
+    """The order by (digest, uid, row_key): one sort by the digest's first half, and a full one of the few that tie."""
+    high, _ = _halves(unsorted["digest"])
+    order = np.argsort(high, kind="stable")
+    same = high[order][1:] == high[order][:-1]
+    ties = np.flatnonzero(np.r_[same, False] | np.r_[False, same])
+    if len(ties):
+        rows = order[ties]
+        tied = unsorted[rows]
+        keys = (tied["row_key"], *_halves(tied["uid"])[::-1], *_halves(tied["digest"])[::-1])
+        order[ties] = rows[np.lexsort(keys)]
+    return order
 
 
 def repeated(first: np.ndarray) -> np.ndarray:
@@ -47,36 +62,63 @@ def repeated(first: np.ndarray) -> np.ndarray:
     return first[first["rows"] > 1]
 
 
-def losers_to(first: np.ndarray, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
-    """Returns, for each row, the claim that it loses to.
+class DigestIndex:
+    """Sorted digests, made ready once for many searches."""
 
-    Args: first: CLAIM[m] sorted by digest, as `first_of_each` returns. digests: V16[n] or S16[n]. row_keys: uint64[n].
-    Returns: int64[n], index into `first`, or -1 where the row survives.
-    """
-    found = position_of(first["digest"], digests)
-    loses = (found >= 0) & (first["row_key"][found] != row_keys) if len(first) else np.zeros(len(digests), dtype=bool)
-    return np.where(loses, found, -1)
+    def __init__(self, known: np.ndarray) -> None:
+        """Args: known: V16[m], sorted as bytes, each once."""
+        self._high, self._low = _halves(known)
+
+    def position_of(self, values: np.ndarray) -> np.ndarray:
+        """Returns where each value is among the digests.
+
+        Args: values: V16[n] or S16[n]. Returns: int64[n], index, or -1 where the value is not there.
+        """
+        if not len(self._high):
+            return np.full(len(values), -1)
+        high, low = _halves(values.view("V16"))
+        # Searching in order walks through memory once, where random order misses the cache at every step.
+        order = np.argsort(high)
+        found = np.empty(len(high), dtype=np.int64)
+        found[order] = np.searchsorted(self._high, high[order])
+        # Equal high halves lie next to each other; almost always there is but one, so walk the few that are not.
+        while True:
+            inside = np.minimum(found, len(self._high) - 1)
+            same_high = (found < len(self._high)) & (self._high[inside] == high)
+            behind = same_high & (self._low[inside] < low)
+            if not behind.any():
+                return np.where(same_high & (self._low[inside] == low), inside, -1)
+            found = found + behind
+
+
+class Survivors:
+    """Which rows survive, asked batch by batch."""
+
+    def __init__(self, first: np.ndarray) -> None:
+        """Args: first: CLAIM[m] sorted by digest, as `first_of_each` returns."""
+        self.claims = first
+        self._index = DigestIndex(first["digest"])
+
+    def losers_to(self, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
+        """Returns, for each row, the claim that it loses to.
+
+        Args: digests: V16[n] or S16[n]. row_keys: uint64[n].
+        Returns: int64[n], index into `claims`, or -1 where the row survives.
+        """
+        if not len(self.claims):
+            return np.full(len(digests), -1)
+        found = self._index.position_of(digests)
+        return np.where((found >= 0) & (self.claims["row_key"][found] != row_keys), found, -1)
+
+
+def losers_to(first: np.ndarray, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
+    """Returns, for each row, the claim that it loses to, for one batch; see `Survivors`."""
+    return Survivors(first).losers_to(digests, row_keys)
 
 
 def position_of(known: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Returns where each value is in a sorted array.
-
-    Args: known: V16[m], sorted as bytes, each once. values: V16[n] or S16[n].
-    Returns: int64[n], index into `known`, or -1 where the value is not in it.
-    """
-    if not len(known):
-        return np.full(len(values), -1)
-    known_high, known_low = _halves(known)
-    high, low = _halves(values.view("V16"))
-    found = np.searchsorted(known_high, high)
-    # Equal high halves lie next to each other; almost always there is but one, so walk the few that are not.
-    while True:
-        inside = np.minimum(found, len(known) - 1)
-        same_high = (found < len(known)) & (known_high[inside] == high)
-        behind = same_high & (known_low[inside] < low)
-        if not behind.any():
-            return np.where(same_high & (known_low[inside] == low), inside, -1)
-        found = found + behind
+    """Returns where each value is in a sorted array, for one batch; see `DigestIndex`."""
+    return DigestIndex(known).position_of(values)
 
 
 def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

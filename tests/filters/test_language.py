@@ -147,10 +147,10 @@ def test_a_file_that_is_no_model_is_one_clear_line(tmp_path, content):
 
 
 def test_a_truncated_model_is_one_clear_line(tmp_path):
-    from filters.language import _shipped_model
+    from filters.language import shipped_model
 
     path = tmp_path / "model.ftz"
-    with open(_shipped_model(), "rb") as shipped:
+    with open(shipped_model(), "rb") as shipped:
         path.write_bytes(shipped.read(200_000))
     with pytest.raises(ModelError, match=r"model\.ftz is not a usable fastText model .*download it again"):
         LanguageIdentifier(str(path)).load()

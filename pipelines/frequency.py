@@ -1,0 +1,180 @@
+"""Stage frequency: captions on too many images and images with too many captions, which only the whole input shows.
+
+An image is its URL here: nothing is downloaded yet. What crosses the shuffle is 32 bytes a row, combined before it is
+grouped; see `filters.frequency` for why one caption on a million images is no burden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from filters.dedup import DigestIndex
+from filters.frequency import MEMBERSHIP, keys_with_more_than, lowest_members, memberships
+from pipelines.batches import REJECTED, emit
+from pipelines.dedup_pairs import caption_digests, url_digests
+from pipelines.first_of_each import Digest
+from schemas import Decision, RejectReason, Stage
+from schemas.recipe import FrequencyRules
+
+_MERGED_AT = 262_144
+_WAITING_BYTES = 4 << 20
+
+
+@dataclass
+class FilterFrequencies(beam.PTransform):
+    """Leaves out pairs whose caption is on more images, or whose image has more captions, than allowed.
+
+    Input and main output: batches with url and caption. REJECTED: the others; both rules count all of the input.
+
+    Attributes: partitions: how many parts the counts are merged in; results do not depend on it.
+    """
+
+    settings: FrequencyRules
+    partitions: int = 64
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        if self.partitions < 1:
+            raise ValueError(f"partitions should be at least 1, found {self.partitions}")
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
+        """Finds what is too frequent by either rule, then drops both at once."""
+        rules = (
+            ("Captions", caption_digests, url_digests, self.settings.max_images_per_caption),
+            ("Images", url_digests, caption_digests, self.settings.max_captions_per_image),
+        )
+        sides = []
+        for label, key, member, maximum in rules:
+            if maximum is None:
+                found = batches.pipeline | f"No{label}" >> beam.Create([b""], reshuffle=False)
+            else:
+                found = batches | f"Frequent{label}" >> FindFrequent(key, member, maximum, self.partitions)
+            sides.append(beam.pvalue.AsList(found))
+        return batches | "Drop" >> beam.ParDo(_DropFrequent(self.settings), *sides).with_outputs(REJECTED, main="kept")
+
+
+@dataclass
+class FindFrequent(beam.PTransform):
+    """Finds the keys that go with more than `maximum` different members.
+
+    Input: RecordBatches. Output: packed V16 arrays (bytes), the keys' digests, one a partition.
+    """
+
+    key: Digest
+    member: Digest
+    maximum: int
+    partitions: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
+        """Merges in the bundle, then a partition."""
+        pack = beam.ParDo(_Members(self.key, self.member, self.maximum + 1, self.partitions))
+        return (
+            batches
+            | "Members" >> pack.with_output_types(tuple[int, bytes])
+            | "Merge" >> beam.CombinePerKey(_MergeMembers(self.maximum + 1))
+            | "DropPartition" >> beam.Values()
+            | "TooMany" >> beam.Map(too_many, self.maximum)
+        )
+
+
+def too_many(packed: bytes, maximum: int) -> bytes:
+    """Returns the packed keys that have more than `maximum` of the packed, merged memberships."""
+    return keys_with_more_than(np.frombuffer(packed, dtype=MEMBERSHIP), maximum).tobytes()
+
+
+class _Members(beam.DoFn):
+    def __init__(self, key: Digest, member: Digest, most: int, partitions: int) -> None:
+        self._key, self._member = key, member
+        self._most, self._partitions = most, partitions
+
+    def start_bundle(self) -> None:
+        self._parts: list[np.ndarray] = []
+        self._rows = 0
+
+    def process(self, element: pa.RecordBatch) -> Iterator[tuple[int, bytes]]:
+        self._parts.append(memberships(self._key(element), self._member(element)))
+        self._rows += len(element)
+        if self._rows >= _MERGED_AT:
+            yield from self._flush()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        window = GlobalWindow()
+        for element in self._flush():
+            yield WindowedValue(element, window.max_timestamp(), [window])
+
+    def _flush(self) -> Iterator[tuple[int, bytes]]:
+        merged = lowest_members(self._parts, self._most)
+        partitions = merged.view("<u4").reshape(len(merged), 8)[:, 0] % np.uint32(self._partitions)
+        for partition in np.unique(partitions):
+            yield int(partition), merged[partitions == partition].tobytes()
+        self.start_bundle()
+
+
+class _MergeMembers(beam.CombineFn):
+    """Merges packed memberships; parts wait unmerged until they outweigh the merged one."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def create_accumulator(self) -> list[bytes]:
+        return []
+
+    def add_input(self, accumulator: list[bytes], element: bytes) -> list[bytes]:
+        accumulator.append(element)
+        waiting = sum(map(len, accumulator[1:]))
+        return self.compact(accumulator) if waiting > max(len(accumulator[0]), _WAITING_BYTES) else accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
+        return self.compact([part for accumulator in accumulators for part in accumulator])
+
+    def compact(self, accumulator: list[bytes]) -> list[bytes]:
+        return [self.extract_output(accumulator)]
+
+    def extract_output(self, accumulator: list[bytes]) -> bytes:
+        return lowest_members([np.frombuffer(part, MEMBERSHIP) for part in accumulator], self._most).tobytes()
+
+
+class _DropFrequent(beam.DoFn):
+    def __init__(self, settings: FrequencyRules) -> None:
+        self._settings = settings
+        self._sides: object = None
+
+    def process(self, element: pa.RecordBatch, captions: list[bytes], images: list[bytes]) -> Iterator[object]:
+        if self._sides is not captions:  # the side inputs are the same objects for a whole bundle: sort them once
+            self._sides = captions
+            self._captions, self._images = (_index(side) for side in (captions, images))
+        decision = Decision.keep_all(len(element))
+        for index, digest, reason, maximum in (
+            (
+                self._captions,
+                caption_digests,
+                RejectReason.CAPTION_ON_TOO_MANY_IMAGES,
+                self._settings.max_images_per_caption,
+            ),
+            (
+                self._images,
+                url_digests,
+                RejectReason.IMAGE_WITH_TOO_MANY_CAPTIONS,
+                self._settings.max_captions_per_image,
+            ),
+        ):
+            if index is not None:
+                found = index.position_of(digest(element)) >= 0
+                decision.reject(found, reason, values=f"more than {maximum}", threshold=maximum)
+        kept, rejected = decision.split(element, Stage.FREQUENCY)
+        yield from emit(Stage.FREQUENCY, len(element), [kept], [rejected])
+
+
+def _index(packed: list[bytes]) -> DigestIndex | None:
+    content = b"".join(packed)
+    return DigestIndex(np.unique(np.frombuffer(content, dtype="V16"))) if content else None
