@@ -29,7 +29,17 @@ def funnel(languages=None, rejected=0):
         counts[stage, "in", ""] = counts[stage, "out", ""] = total + rejected
     counts["rules", "out", ""] = total
     counts["rules", "url_caption", ""] = rejected
-    later = ("language", "dedup_pairs", "download", "image_rules", "dedup_images", "score", "select", "shard")
+    later = (
+        "language",
+        "metadata",
+        "dedup_pairs",
+        "download",
+        "image_rules",
+        "dedup_images",
+        "score",
+        "select",
+        "shard",
+    )
     counts.update(
         ((stage, way, code), rows) for stage in later for way in ("in", "out") for code, rows in languages.items()
     )
