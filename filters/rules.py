@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters import text, url
+from filters import host_lists, text, url, url_shape
 from filters.language_codes import normalise_language
+from filters.rule_lists import frequent_tokens, hosts_of, needed_parts, urls_of, words_of
 from filters.script import SCRIPTS, dominant_scripts
 from schemas import Decision, RecipeError, RejectReason
-from schemas.recipe import CaptionRules, LanguageSettings, Settings, UrlRules
+from schemas.recipe import CaptionRules, LanguageSettings, PartsOfSpeech, UrlRules, Vocabulary
+from schemas.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Rule:
     Attributes:
         setting: its field in the recipe's group; None: always on. reason: what the ledger calls it.
         keeps: the filter. threshold: the filter's keyword for the setting's value; None: it is only on or off.
-        measure: what was found, for the ledger.
+        measure: what was found, for the ledger. load: makes the filter's keywords of the setting's value, for settings
+            that name lists, files or models; it keeps what it loaded.
     """
 
     setting: str | None
@@ -36,6 +40,7 @@ class Rule:
     keeps: Callable[..., pa.BooleanArray]
     threshold: str | None
     measure: Callable[[pa.Array], pa.Array] | None = None
+    load: Callable[[Any], dict[str, Any]] | None = None
 
     def threshold_in(self, settings: Settings) -> Any:
         """Returns the setting's value; None where the rule is off. 0 is a threshold like any other."""
@@ -44,8 +49,21 @@ class Rule:
         value = getattr(settings, self.setting)
         return None if value is None or value is False or value == () else value
 
+    def keywords_for(self, threshold: Any) -> dict[str, Any]:
+        """Returns the filter's keywords for a setting's value. Raises: RecipeError: what it names cannot be loaded."""
+        if self.load is not None:
+            return self.load(threshold)
+        return {self.threshold: threshold} if self.threshold else {}
+
 
 _R = RejectReason
+
+
+def _personal(setting: str, reason: RejectReason, kind: str) -> Rule:
+    keeps, finds = partial(text.is_free_of_personal_data, kind=kind), partial(text.find_personal_data, kind=kind)
+    return Rule(setting, reason, keeps, None, finds)
+
+
 CAPTION_RULES: tuple[Rule, ...] = (
     Rule("min_characters", _R.TOO_FEW_CHARACTERS, text.has_min_characters, "minimum", text.count_characters),
     Rule("max_characters", _R.TOO_MANY_CHARACTERS, text.has_max_characters, "maximum", text.count_characters),
@@ -78,14 +96,48 @@ CAPTION_RULES: tuple[Rule, ...] = (
     Rule("reject_filenames", _R.FILENAME_CAPTION, text.is_not_filename, None, text.find_filename),
     Rule("reject_urls", _R.URL_CAPTION, text.is_not_url, None, text.url_ratio),
     Rule("reject_markup", _R.MARKUP_CAPTION, text.is_free_of_markup, None, text.find_markup),
+    Rule(
+        "reject_control_characters",
+        _R.CONTROL_CHARACTERS,
+        text.is_free_of_control_characters,
+        None,
+        text.count_control_characters,
+    ),
+    Rule("reject_mojibake", _R.MOJIBAKE, text.is_free_of_mojibake, None),
+    _personal("reject_emails", _R.CONTAINS_EMAIL, "emails"),
+    _personal("reject_phone_numbers", _R.CONTAINS_PHONE_NUMBER, "phone_numbers"),
+    _personal("reject_ip_addresses", _R.CONTAINS_IP_ADDRESS, "ip_addresses"),
+    _personal("reject_payment_cards", _R.CONTAINS_PAYMENT_CARD, "payment_cards"),
+    Rule("flagged_words", _R.FLAGGED_WORD, text.is_free_of_flagged_words, "words", load=words_of),
+    Rule("vocabulary", _R.RARE_TOKEN, text.has_frequent_tokens_only, "vocabulary", load=frequent_tokens),
+    # Last: a tagger takes longer than all the others.
+    Rule("parts_of_speech", _R.MISSING_PART_OF_SPEECH, text.has_parts_of_speech, "needs", load=needed_parts),
 )
+
+
+def _listed(
+    setting: str,
+    reason: RejectReason,
+    keeps: Callable[..., pa.BooleanArray],
+    measure: Callable[[pa.Array], pa.Array] | None,
+    load: Callable[..., Any] = hosts_of,
+) -> Rule:
+    keyword = "blocked_hosts" if setting == "opted_out_domains" else setting
+    return Rule(setting, reason, keeps, keyword, measure, lambda value: {keyword: load(value, setting)})
+
 
 # Length comes first, so that no monstrous URL reaches a parser.
 URL_RULES: tuple[Rule, ...] = (
     Rule("max_characters", _R.URL_TOO_LONG, url.has_max_url_characters, "maximum", url.count_url_characters),
     Rule("schemes", _R.URL_SCHEME, url.has_allowed_scheme, "schemes", url.url_schemes),
     Rule(None, _R.URL_WITHOUT_HOST, url.has_host, None),
-    Rule("blocked_hosts", _R.BLOCKED_HOST, url.is_not_on_blocked_host, "blocked_hosts", url.url_hosts),
+    _listed("blocked_hosts", _R.BLOCKED_HOST, host_lists.is_not_on_blocked_host, url.url_hosts),
+    _listed("allowed_hosts", _R.HOST_NOT_ALLOWED, host_lists.is_on_allowed_host, url.url_hosts),
+    _listed("blocked_suffixes", _R.BLOCKED_SUFFIX, host_lists.is_not_on_blocked_suffix, host_lists.url_suffixes),
+    _listed("allowed_suffixes", _R.SUFFIX_NOT_ALLOWED, host_lists.is_on_allowed_suffix, host_lists.url_suffixes),
+    Rule("reject_non_photos", _R.URL_OF_NO_PHOTO, url_shape.is_not_non_photo, None, url_shape.find_non_photo),
+    _listed("opted_out_urls", _R.URL_OPTED_OUT, url_shape.is_not_opted_out, None, urls_of),
+    _listed("opted_out_domains", _R.DOMAIN_OPTED_OUT, host_lists.is_not_on_blocked_host, url.url_hosts),
 )
 
 
@@ -133,7 +185,7 @@ def _apply(rules: tuple[Rule, ...], column: pa.Array, settings: Settings, decisi
         threshold = rule.threshold_in(settings)
         if threshold is None:
             continue
-        keywords = {rule.threshold: threshold} if rule.threshold else {}
+        keywords = rule.keywords_for(threshold)
         rejected = ~rule.keeps(column, **keywords).to_numpy(zero_copy_only=False) & decision.kept
         if rejected.any():
             shown = None if rule.threshold is None else _shown(threshold)
@@ -150,6 +202,11 @@ def _found(rule: Rule, column: pa.Array, rejected: np.ndarray) -> np.ndarray | N
 
 
 def _shown(threshold: Any) -> Any:
+    """What was asked for, as the ledger has it; a list of a million hosts is named by its file."""
+    if isinstance(threshold, Vocabulary):
+        return threshold.file
+    if isinstance(threshold, PartsOfSpeech):
+        return " ".join(threshold.needs)
     return " ".join(threshold) if isinstance(threshold, tuple) else threshold
 
 

@@ -44,7 +44,7 @@ def url_schemes(urls: pa.Array) -> pa.LargeStringArray:
 
     Args: urls: string[n], nullable. Returns: large_string[n], null where a URL has none or is null.
     """
-    return pc.utf8_lower(pc.struct_field(pc.extract_regex(_trimmed(urls), _SCHEME), "scheme"))
+    return pc.utf8_lower(pc.struct_field(pc.extract_regex(trim_urls(urls), _SCHEME), "scheme"))
 
 
 def has_allowed_scheme(urls: pa.Array, *, schemes: Collection[str]) -> pa.BooleanArray:
@@ -53,7 +53,7 @@ def has_allowed_scheme(urls: pa.Array, *, schemes: Collection[str]) -> pa.Boolea
     Args: urls: string[n], nullable. schemes: such as ("http", "https").
     Returns: bool[n], no nulls; a null URL and one without a scheme are not kept.
     """
-    strings = _trimmed(urls)
+    strings = trim_urls(urls)
     allowed = pa.array(np.zeros(len(strings), dtype=bool))
     for scheme in sorted({scheme.lower() for scheme in schemes}):
         allowed = pc.or_(allowed, pc.starts_with(strings, f"{scheme}:", ignore_case=True))
@@ -67,7 +67,7 @@ def url_hosts(urls: pa.Array) -> pa.LargeStringArray:
     Returns: large_string[n]; null where a URL is null, has no host, or cannot be taken apart (a broken IPv6 address or
         port, spaces or a backslash in the host).
     """
-    strings = _trimmed(urls)
+    strings = trim_urls(urls)
     plain = pc.match_substring_regex(strings, _PLAIN)
     hosts = pa.nulls(len(strings), pa.large_string())
     hosts = pc.replace_with_mask(hosts, pc.fill_null(plain, False), _plain_hosts(strings.filter(plain)))
@@ -87,20 +87,8 @@ def has_host(urls: pa.Array) -> pa.BooleanArray:
     return url_hosts(urls).is_valid()
 
 
-def is_not_on_blocked_host(urls: pa.Array, *, blocked_hosts: Collection[str]) -> pa.BooleanArray:
-    """Keeps URLs whose host is neither one of `blocked_hosts` nor below one: `example.com` blocks `www.example.com`.
-
-    Args: urls: string[n], nullable. blocked_hosts: host names in any case, international ones as written or encoded.
-    Returns: bool[n], no nulls; a null URL and one without a host are not kept.
-    Raises: ValueError: a blocked host that is no host name.
-    """
-    blocked = frozenset(_blocked_name(host) for host in blocked_hosts)
-    encoded = pc.dictionary_encode(url_hosts(urls))
-    allowed = np.array([not _is_below(host, blocked) for host in encoded.dictionary.to_pylist()] + [False])
-    return pa.array(allowed[pc.fill_null(encoded.indices, len(allowed) - 1).to_numpy(zero_copy_only=False)])
-
-
-def _trimmed(urls: pa.Array) -> pa.LargeStringArray:
+def trim_urls(urls: pa.Array) -> pa.LargeStringArray:
+    """Returns URLs without blanks and control characters around them, null where one is."""
     # As urllib and browsers do before they read a URL.
     return pc.ascii_trim(clean_strings(urls), _BLANKS)
 
@@ -108,21 +96,6 @@ def _trimmed(urls: pa.Array) -> pa.LargeStringArray:
 def _plain_hosts(urls: pa.LargeStringArray) -> pa.LargeStringArray:
     hosts = pc.list_element(pc.split_pattern(urls, "/", max_splits=3), 2)
     return pc.if_else(pc.less_equal(pc.binary_length(hosts), _LONGEST_HOST), pc.ascii_lower(hosts), None)
-
-
-def _is_below(host: str, blocked: frozenset[str]) -> bool:
-    while host not in blocked:
-        _, dot, host = host.partition(".")
-        if not dot:
-            return False
-    return True
-
-
-def _blocked_name(host: str) -> str:
-    name = _host_name(host.strip().removeprefix("*.").lstrip("."))
-    if name is None:
-        raise ValueError(f"blocked host {host!r} is no host name; write it like example.com")
-    return name
 
 
 def _host(url: str) -> str | None:
@@ -134,11 +107,11 @@ def _host(url: str) -> str | None:
         return None
     if host is None or port == 0 or "\\" in parts.netloc:
         return None
-    return _host_name(unquote(host))
+    return host_name(unquote(host))
 
 
-def _host_name(host: str) -> str | None:
-    """Returns a host as it is looked up, or None where it cannot be."""
+def host_name(host: str) -> str | None:
+    """Returns a host name as it is looked up: lower case, IDNA-encoded, no final dot; None where it cannot be."""
     host = host.strip("[]") if ":" in host else host
     if not host.isascii():
         try:

@@ -140,7 +140,9 @@ def _recipes(known: argparse.Namespace, _: list[str]) -> int:
         print(preset_text(known.name), end="")
         return 0
     for name in preset_names():
-        print(f"{name:24} {parse_recipe(preset_text(name), source=name).description}")
+        recipe = parse_recipe(preset_text(name), source=name)
+        missing = f"; missing: {', '.join(recipe.requires)}" if recipe.requires else ""
+        print(f"{name:24} {recipe.description}{missing}")
     return 0
 
 

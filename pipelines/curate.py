@@ -18,7 +18,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from filters.fetch import AddressPolicy
 from filters.language import LanguageIdentifier
-from filters.rules import reject_by_language
+from filters.metadata import MetadataMatcher
+from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
 from pipelines.batches import REJECTED
 from pipelines.dedup_images import DedupImages
@@ -30,6 +31,7 @@ from pipelines.inputs import InputPlan, plan_input
 from pipelines.language import IdentifyLanguage
 from pipelines.ledger import REJECTS, WriteLedger
 from pipelines.manifest import open_manifest, save_manifest
+from pipelines.metadata import MatchMetadata
 from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.rules import FilterPairs
 from pipelines.run_folder import RunFolder
@@ -40,7 +42,8 @@ from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
 from pipelines.staging_layout import STAGING
 from pipelines.write_report import FUNNEL, WriteReport, software_versions
-from schemas import Decision, Funnel, Recipe, Stage
+from schemas import Decision, Funnel, Recipe, RecipeError, Stage
+from schemas.parts import describe_missing
 
 _ROWS_A_DEDUP_PART = 500_000
 
@@ -69,10 +72,11 @@ class Curate(beam.PTransform):
         decider = recipe.select.model or next(iter(recipe.model_names), None)
 
         read = pbegin | "Read" >> ReadPairs(self.plan)
-        rules = read.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls)
+        rules = read.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
         language = rules.kept | "Language" >> IdentifyLanguage(recipe.language)
         frequency = language.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
-        pairs = frequency.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
+        metadata = frequency.kept | "Metadata" >> MatchMetadata(recipe.metadata)
+        pairs = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
         download = pairs.kept | "Download" >> DownloadImages(folder, recipe.download, self.partitions)
         images = download.kept | "ImageRules" >> FilterImages(recipe.images)
         unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
@@ -85,6 +89,7 @@ class Curate(beam.PTransform):
             Stage.RULES: rules,
             Stage.LANGUAGE: language,
             Stage.FREQUENCY: frequency,
+            Stage.METADATA: metadata,
             Stage.DEDUP_PAIRS: pairs,
             Stage.DOWNLOAD: download,
             Stage.IMAGE_RULES: images,
@@ -123,6 +128,7 @@ def run(
     Args: inputs: globs of files, any fsspec URL. output: run folder, any fsspec URL; what is in it already is reused.
     Raises: BabelsiftError: one of its kinds, with one line that names the remedy.
     """
+    check_parts(recipe)
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column)
     folder = RunFolder(output).check_writable()
     check_settings(recipe)
@@ -146,8 +152,19 @@ def run(
     return Funnel.from_json(folder.read_json(FUNNEL)).check()
 
 
+def check_parts(recipe: Recipe) -> None:
+    """Looks whether the recipe can run at all, and logs which parts of the published one it leaves out.
+
+    Raises: RecipeError: it requires parts that are missing; names them and the remedy.
+    """
+    if recipe.requires:
+        raise RecipeError(f"recipe {recipe.name} cannot run, a part is missing: {describe_missing(recipe.requires)}")
+    if recipe.omits:
+        logging.info("recipe %s: left out, which changes no pair's fate: %s", recipe.name, ", ".join(recipe.omits))
+
+
 def check_settings(recipe: Recipe) -> None:
-    """Tries what a recipe's text alone cannot show to be right: files it names, networks, scripts.
+    """Tries what a recipe's text alone cannot show to be right: files and lists it names, networks, scripts.
 
     Raises: RecipeError, ModelError: the first of them that is not.
     """
@@ -156,6 +173,10 @@ def check_settings(recipe: Recipe) -> None:
     nothing = identifier.identify(pa.array([], pa.string()))
     captions, (languages, scores) = pa.array([], pa.string()), nothing.columns
     reject_by_language(captions, languages, scores, recipe.language, Decision.keep_all(0))
+    reject_by_captions(captions, recipe.captions, Decision.keep_all(0))
+    reject_by_urls(captions, recipe.urls, Decision.keep_all(0))
+    if recipe.metadata is not None:
+        MetadataMatcher(recipe.metadata.entries).load()
     AddressPolicy(recipe.download.allow_addresses, recipe.download.ports)
 
 

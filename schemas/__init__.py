@@ -1,9 +1,11 @@
 """What a pair is at each stage, what a recipe may say, why a pair may be left out, and the errors a user can meet."""
 
 from schemas.columns import (
+    CAPTION_CHANGES,
     DOWNLOAD_SCHEMA,
     LANGUAGE_SCHEMA,
     LEDGER_SCHEMA,
+    MATCHED_ENTRIES,
     READ_SCHEMA,
     carried_name,
     check,
@@ -26,10 +28,12 @@ from schemas.recipe import Recipe
 from schemas.recipe_file import dump_recipe, parse_recipe, recipe_from
 
 __all__ = [
+    "CAPTION_CHANGES",
     "DOWNLOAD_SCHEMA",
     "IN",
     "LANGUAGE_SCHEMA",
     "LEDGER_SCHEMA",
+    "MATCHED_ENTRIES",
     "OUT",
     "READ_SCHEMA",
     "STAGE_ORDER",

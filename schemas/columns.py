@@ -70,8 +70,13 @@ LEDGER_SCHEMA = pa.schema(
     ]
 )
 
+# Columns that rows have only where a recipe asks for what fills them; they stand among the carried ones.
+CAPTION_CHANGES = _field("caption_changes", pa.string(), nullable=True, unit="edits, comma between; null: none")
+MATCHED_ENTRIES = _field("matched_entries", pa.list_(pa.int32()), unit="positions in the language's list, from 0")
+
 # Names that the stages, the ledger and the shards give to columns of their own.
-_OWNED = frozenset(DOWNLOAD_SCHEMA.names) | frozenset(LEDGER_SCHEMA.names) | {"shard", "error_message", "exif", "split"}
+_OWNED = frozenset(DOWNLOAD_SCHEMA.names) | frozenset(LEDGER_SCHEMA.names)
+_OWNED |= {CAPTION_CHANGES.name, MATCHED_ENTRIES.name, "shard", "error_message", "exif", "split"}
 
 
 def similarity_column(model_name: str) -> str:

@@ -8,19 +8,49 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+
+from schemas.parts import PART_NAMES
+from schemas.settings import Entries, Settings
 
 PositiveInt = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
+PartName = Literal[PART_NAMES]  # type: ignore[valid-type]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?$")]
 
 
-class Settings(BaseModel):
-    """Base of every group of settings: unknown keys are errors, values are never silently converted from text."""
+class CaptionEdits(Settings):
+    """What is changed in a caption before any rule sees it; the uid stays that of the pair as it was read.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    Attributes: unicode: a normalisation form. repair_mojibake: with ftfy. mask: what is replaced by a word in brackets.
+    """
+
+    unicode: Literal["none", "NFC", "NFKC"] = "none"
+    repair_mojibake: bool = False
+    mask: tuple[Literal["emails", "phone_numbers", "ip_addresses", "payment_cards"], ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != CaptionEdits()
+
+
+class Vocabulary(Settings):
+    """The n-grams that all tokens of a caption must be among.
+
+    Attributes: file: one n-gram a line, tokens parted by a space; what follows a tab is passed over. bigrams: whether
+        each two neighbouring tokens must be listed, too.
+    """
+
+    file: Annotated[str, Field(min_length=1)]
+    bigrams: bool = False
+
+
+class PartsOfSpeech(Settings):
+    """The parts of speech a caption needs, as a tagger finds them: "textblob" (English), or `module:function`."""
+
+    needs: Annotated[tuple[Literal["noun", "determiner"], ...], Field(min_length=1)]
+    tagger: Annotated[str, Field(pattern=r"^(textblob|[\w.]+:\w+)$")] = "textblob"
 
 
 class CaptionRules(Settings):
@@ -39,6 +69,15 @@ class CaptionRules(Settings):
     reject_filenames: bool = False
     reject_urls: bool = False
     reject_markup: bool = False
+    reject_control_characters: bool = False
+    reject_mojibake: bool = False
+    reject_emails: bool = False
+    reject_phone_numbers: bool = False
+    reject_ip_addresses: bool = False
+    reject_payment_cards: bool = False
+    flagged_words: Entries | None = None
+    vocabulary: Vocabulary | None = None
+    parts_of_speech: PartsOfSpeech | None = None
 
 
 class UrlRules(Settings):
@@ -46,7 +85,13 @@ class UrlRules(Settings):
 
     schemes: tuple[str, ...] | None = ("http", "https")
     max_characters: Count | None = 2048
-    blocked_hosts: tuple[str, ...] = ()
+    blocked_hosts: Entries | None = None
+    allowed_hosts: Entries | None = Field(default=None, description="null: any; hosts, and what is below them")
+    blocked_suffixes: Entries | None = None
+    allowed_suffixes: Entries | None = Field(default=None, description="null: any; public suffixes: com, co.uk")
+    reject_non_photos: bool = Field(default=False, description="tracking pixels, icons, sprites, spacers")
+    opted_out_urls: Entries | None = None
+    opted_out_domains: Entries | None = None
 
 
 class LanguageSettings(Settings):
@@ -62,6 +107,21 @@ class FrequencyRules(Settings):
 
     max_images_per_caption: PositiveInt | None = None
     max_captions_per_image: PositiveInt | None = None
+
+
+class MetadataSettings(Settings):
+    """The metadata entries a caption must match, as MetaCLIP does; matched ones are kept as column `matched_entries`.
+
+    Attributes:
+        entries: a JSON list or one entry a line for all languages, or a folder of such files named by language.
+        spacing: "always" puts spaces around every entry (MetaCLIP); "by_script" not around those in scripts that are
+            written without spaces (MetaCLIP 2).
+        min_matches: how many entries a caption must match; 0 only records them.
+    """
+
+    entries: Annotated[str, Field(min_length=1)]
+    spacing: Literal["always", "by_script"] = "always"
+    min_matches: Count = 1
 
 
 class DedupPairsSettings(Settings):
@@ -191,11 +251,15 @@ class Recipe(Settings):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
     description: str = ""
+    requires: tuple[PartName, ...] = Field(default=(), description="parts without which the recipe does not run")
+    omits: tuple[PartName, ...] = Field(default=(), description="parts of the published recipe that change no fate")
     seed: Count = 0
+    caption_edits: CaptionEdits = CaptionEdits()
     captions: CaptionRules = CaptionRules()
     urls: UrlRules = UrlRules()
     language: LanguageSettings = LanguageSettings()
     frequency: FrequencyRules = FrequencyRules()
+    metadata: MetadataSettings | None = None
     dedup_pairs: DedupPairsSettings = DedupPairsSettings()
     download: DownloadSettings = DownloadSettings()
     images: ImageRules = ImageRules()

@@ -1,7 +1,15 @@
 """Rules on captions alone. Filters are pure: Arrow strings in, no-null booleans out; beside each stands its measure."""
 
 from filters.text.boilerplate import is_not_boilerplate, normalise_caption
+from filters.text.damage import (
+    count_control_characters,
+    is_free_of_control_characters,
+    is_free_of_mojibake,
+    repair_mojibake,
+)
+from filters.text.edits import edit_captions, normalise_unicode
 from filters.text.filenames import find_filename, is_not_filename
+from filters.text.flagged_words import FlaggedWords, is_free_of_flagged_words
 from filters.text.lengths import (
     count_characters,
     count_words,
@@ -12,6 +20,8 @@ from filters.text.lengths import (
 )
 from filters.text.links import is_not_url, url_ratio
 from filters.text.markup import find_markup, is_free_of_markup
+from filters.text.parts_of_speech import has_parts_of_speech, load_tagger
+from filters.text.personal_data import find_personal_data, is_free_of_personal_data, mask_personal_data
 from filters.text.ratios import (
     digit_ratio,
     has_max_digit_ratio,
@@ -23,13 +33,21 @@ from filters.text.ratios import (
     uppercase_ratio,
 )
 from filters.text.repetition import has_max_token_repetition_ratio, token_repetition_ratio
+from filters.text.tokens import tokenize
+from filters.text.vocabulary import NgramVocabulary, has_frequent_tokens_only
 
 __all__ = [
+    "FlaggedWords",
+    "NgramVocabulary",
     "count_characters",
+    "count_control_characters",
     "count_words",
     "digit_ratio",
+    "edit_captions",
     "find_filename",
     "find_markup",
+    "find_personal_data",
+    "has_frequent_tokens_only",
     "has_max_characters",
     "has_max_digit_ratio",
     "has_max_punctuation_ratio",
@@ -39,14 +57,24 @@ __all__ = [
     "has_min_characters",
     "has_min_letter_ratio",
     "has_min_words",
+    "has_parts_of_speech",
+    "is_free_of_control_characters",
+    "is_free_of_flagged_words",
     "is_free_of_markup",
+    "is_free_of_mojibake",
+    "is_free_of_personal_data",
     "is_not_boilerplate",
     "is_not_filename",
     "is_not_url",
     "letter_ratio",
+    "load_tagger",
+    "mask_personal_data",
     "normalise_caption",
+    "normalise_unicode",
     "punctuation_ratio",
+    "repair_mojibake",
     "token_repetition_ratio",
+    "tokenize",
     "uppercase_ratio",
     "url_ratio",
 ]

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from filters.code_points import INVISIBLE, LETTER, MARK, CodePoints, clean_strings, flatten, kept
 from filters.text.boilerplate_phrases import PHRASES, WORDS
+from filters.unicode_forms import normalise
 
 # No phrase is longer, and a caption of placeholder words only rarely is: long captions need no look-up.
 _LONGEST = 80
@@ -23,11 +24,7 @@ def normalise_caption(captions: pa.Array) -> pa.LargeStringArray:
 
     Args: captions: string[n], nullable. Returns: large_string[n], null where the caption is.
     """
-    strings = clean_strings(captions)
-    wide = pc.fill_null(pc.invert(pc.string_is_ascii(strings)), False)
-    if pc.any(wide).as_py():
-        strings = pc.replace_with_mask(strings, wide, pc.utf8_normalize(strings.filter(wide), form="NFKC"))
-    points = flatten(pc.utf8_lower(strings))
+    points = flatten(pc.utf8_lower(normalise(clean_strings(captions), "NFKC")))
     # U+0307 is what lower-casing leaves of the Turkish dotted capital I.
     points = points.select(~points.has(INVISIBLE) & (points.values != 0x307))
     values = np.where(points.has(LETTER | MARK), points.values, _SPACE).astype(np.uint32)

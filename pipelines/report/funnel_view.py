@@ -15,6 +15,7 @@ STAGE_NOTES = {
     Stage.RULES.value: "captions and URLs",
     Stage.LANGUAGE.value: "language of the caption",
     Stage.FREQUENCY.value: "captions and images seen too often",
+    Stage.METADATA.value: "metadata entries in the caption",
     Stage.DEDUP_PAIRS.value: "the same pair once",
     Stage.DOWNLOAD.value: "images from the web",
     Stage.IMAGE_RULES.value: "size and shape",

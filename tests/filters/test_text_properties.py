@@ -7,11 +7,43 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters import text, url
+from filters import host_lists, text, url, url_shape
 from filters.script import is_mainly_in_script
+from filters.text.personal_data import KINDS
 
 PIECES = st.sampled_from(
-    "dog|Hund im Schnee|黒い犬|สุนัข|собака|كلب|कुत्ता|IMG_12.jpg|http://a.com/b|<b>|12|image|!|\x00|é|İ|ǅ|😀| |".split("|")  # noqa: SIM905
+    [
+        "dog",
+        "Hund im Schnee",
+        "黒い犬",
+        "สุนัข",
+        "собака",
+        "كلب",
+        "कुत्ता",
+        "IMG_12.jpg",
+        "http://a.com/b",
+        "<b>",
+        "12",
+        "image",
+        "!",
+        "\x00",
+        "é",
+        "é",
+        "İ",
+        "ǅ",
+        "😀",
+        "\u200f",
+        "\u202e",
+        "cafÃ©",
+        "�",
+        "a.b@c.org",
+        "10.0.0.7",
+        "4111 1111 1111 1111",
+        "tel. 030 1234567",
+        "𝔡𝔬𝔤",
+        " ",
+        "",
+    ]
 )
 TEXTS = st.one_of(
     st.none(), st.text(max_size=20), st.lists(PIECES, max_size=5).map(" ".join), st.lists(PIECES).map("".join)
@@ -36,7 +68,24 @@ FILTERS = {
     "has_max_url_characters": partial(url.has_max_url_characters, maximum=8),
     "has_allowed_scheme": partial(url.has_allowed_scheme, schemes=("http",)),
     "has_host": url.has_host,
-    "is_not_on_blocked_host": partial(url.is_not_on_blocked_host, blocked_hosts=("b.com",)),
+    "is_not_on_blocked_host": partial(host_lists.is_not_on_blocked_host, blocked_hosts=("b.com",)),
+    "is_on_allowed_host": partial(host_lists.is_on_allowed_host, allowed_hosts=("b.com",)),
+    "is_not_on_blocked_suffix": partial(host_lists.is_not_on_blocked_suffix, blocked_suffixes=("uk", "рф")),
+    "is_on_allowed_suffix": partial(host_lists.is_on_allowed_suffix, allowed_suffixes=("com",)),
+    "is_not_opted_out": partial(url_shape.is_not_opted_out, opted_out_urls=("http://b.com/",)),
+    "is_not_non_photo": url_shape.is_not_non_photo,
+    "is_free_of_control_characters": text.is_free_of_control_characters,
+    "is_free_of_mojibake": text.is_free_of_mojibake,
+    "is_free_of_flagged_words": partial(text.is_free_of_flagged_words, words=("dog", "黒い", "é")),
+    "has_frequent_tokens_only": partial(
+        text.has_frequent_tokens_only,
+        vocabulary=text.NgramVocabulary.of(["dog", "黒い", "im schnee", "im"]),
+        bigrams=True,
+    ),
+    "has_parts_of_speech": partial(
+        text.has_parts_of_speech, needs=("noun",), tagger=lambda texts: [["NOUN"] * ("d" in text) for text in texts]
+    ),
+    **{kind: partial(text.is_free_of_personal_data, kind=kind) for kind in KINDS},
 }
 EVERY_FILTER = pytest.mark.parametrize("keeps", FILTERS.values(), ids=FILTERS.keys())
 

@@ -13,7 +13,17 @@ COUNTS = {
     ("language", "language_not_kept", "fi"): 3,
     **{
         (stage, outcome, "" if outcome == IN else "en"): 6
-        for stage in ("frequency", "dedup_pairs", "download", "image_rules", "dedup_images", "score", "select", "shard")
+        for stage in (
+            "frequency",
+            "metadata",
+            "dedup_pairs",
+            "download",
+            "image_rules",
+            "dedup_images",
+            "score",
+            "select",
+            "shard",
+        )
         for outcome in (IN, OUT)
     },
 }

@@ -32,6 +32,7 @@ def funnel(languages=None, rejected=0):
     later = (
         "language",
         "frequency",
+        "metadata",
         "dedup_pairs",
         "download",
         "image_rules",

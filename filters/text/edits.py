@@ -1,0 +1,45 @@
+"""What a recipe changes in captions before any rule sees them: Unicode form, mojibake, personal data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.code_points import clean_strings
+from filters.text.damage import repair_mojibake
+from filters.text.personal_data import KINDS, mask_personal_data
+from filters.unicode_forms import normalise
+from schemas.recipe import CaptionEdits
+
+
+def normalise_unicode(captions: pa.Array, *, form: str) -> pa.LargeStringArray:
+    """Returns captions in a Unicode normalisation form.
+
+    Args: captions: string[n], nullable. form: NFC or NFKC. Returns: large_string[n], null where the caption is.
+    """
+    return normalise(clean_strings(captions), form)
+
+
+def edit_captions(captions: pa.Array, edits: CaptionEdits) -> tuple[pa.LargeStringArray, pa.StringArray]:
+    """Returns captions as the settings want them, and what was changed in each.
+
+    Mojibake is repaired first, then the form is normalised, then personal data are masked. An edit that would leave
+    nothing but blanks is made all the same: the rules decide.
+
+    Args: captions: string[n], nullable.
+    Returns: (large_string[n], string[n]): the second names the changes in their order, comma between them
+        ("mojibake,NFC,emails"), null where nothing was changed.
+    """
+    edited = clean_strings(captions)
+    changes = np.full(len(edited), "", dtype=object)
+    steps = [("mojibake", repair_mojibake, {})] if edits.repair_mojibake else []
+    if edits.unicode != "none":
+        steps.append((edits.unicode, normalise_unicode, {"form": edits.unicode}))
+    steps += [(kind, mask_personal_data, {"kind": kind}) for kind in KINDS if kind in edits.mask]
+    for name, step, keywords in steps:
+        before, edited = edited, step(edited, **keywords)
+        changed = pc.fill_null(pc.not_equal(before, edited), False).to_numpy(zero_copy_only=False)
+        changes[changed] += f",{name}"
+    named = [change[1:] or None for change in changes]
+    return edited, pa.array(named, pa.string())

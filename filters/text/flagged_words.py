@@ -1,0 +1,86 @@
+"""Captions with words of a list in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.code_points import DIGIT, INVISIBLE, LETTER, MARK, clean_strings, flags_table, flatten
+from filters.script import script_table
+from filters.substring_index import SubstringIndex
+from filters.text.lengths import is_unspaced
+from filters.unicode_forms import normalise
+
+
+class FlaggedWords:
+    """A list of words and phrases, ready to be looked for.
+
+    Words of scripts with spaces must stand alone ("ass" is not in "class"); those of scripts without spaces are found
+    anywhere. Case, compatibility forms (NFKC) and invisible characters make no difference.
+    """
+
+    def __init__(self, words: Collection[str]) -> None:
+        """Args: words: words or phrases; blank ones and repetitions are passed over."""
+        folded = _fold(pa.array(list(words), pa.large_string())).to_pylist()
+        self.words = sorted({word.strip() for word in folded} - {""})
+        self._index = SubstringIndex(self.words)
+
+    def find(self, captions: pa.Array) -> pa.LargeStringArray:
+        """Returns the first word of the list, as folded, in each caption.
+
+        Args: captions: string[n], nullable. Returns: large_string[n], null where there is none or the caption is null.
+        """
+        found = np.full(len(captions), None, dtype=object)
+        folded = _fold(clean_strings(captions))
+        places = self._index.find(folded)
+        if len(places.rows):
+            points = flatten(folded)
+            word = _is_spaced_word(points.values)
+            byte_starts = np.concatenate([[0], np.cumsum(_utf8_sizes(points.values))])
+            alone = [
+                _stands_alone(word, points.starts[row], points.starts[row + 1], first, last)
+                for row, first, last in zip(
+                    places.rows,
+                    np.searchsorted(byte_starts, places.starts),
+                    np.searchsorted(byte_starts, places.ends),
+                    strict=True,
+                )
+            ]
+            for row, entry in sorted(zip(places.rows[alone], places.entries[alone], strict=True), reverse=True):
+                found[row] = self.words[entry]
+        return pa.array(found, pa.large_string())
+
+
+def is_free_of_flagged_words(captions: pa.Array, *, words: Collection[str] | FlaggedWords) -> pa.BooleanArray:
+    """Keeps captions in which no word of the list stands; see `FlaggedWords`.
+
+    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
+    """
+    listed = words if isinstance(words, FlaggedWords) else FlaggedWords(words)
+    return pc.and_(pc.is_null(listed.find(captions)), clean_strings(captions).is_valid())
+
+
+def _fold(strings: pa.LargeStringArray) -> pa.LargeStringArray:
+    wide = pc.fill_null(pc.invert(pc.string_is_ascii(strings)), False)
+    if pc.any(wide).as_py():
+        some = flatten(normalise(strings.filter(wide), "NFKC"))
+        strings = pc.replace_with_mask(strings, wide, some.select(~some.has(INVISIBLE)).to_strings())
+    return pc.utf8_lower(strings)
+
+
+def _is_spaced_word(values: np.ndarray) -> np.ndarray:
+    letters = (flags_table()[values] & np.uint8(LETTER | MARK | DIGIT)) != 0
+    return letters & ~is_unspaced(script_table()[values])
+
+
+def _utf8_sizes(values: np.ndarray) -> np.ndarray:
+    return 1 + (values >= 0x80).astype(np.int64) + (values >= 0x800) + (values >= 0x10000)
+
+
+def _stands_alone(word: np.ndarray, row_start: int, row_end: int, first: int, last: int) -> bool:
+    before = first > row_start and word[first - 1] and word[first]
+    after = last < row_end and word[last - 1] and word[last]
+    return not (before or after)

@@ -1,0 +1,80 @@
+"""Captions all tokens of which are among a corpus's most frequent n-grams."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+
+from filters.code_points import flatten, kept
+from filters.text.tokens import Tokens, tokenize
+from schemas import RecipeError
+
+_LINES_AT_ONCE = 200_000
+
+
+class NgramVocabulary:
+    """The most frequent unigrams and bigrams of a corpus, 8 bytes each (ALIGN has 100 million)."""
+
+    def __init__(self, hashes: np.ndarray) -> None:
+        """Args: hashes: uint64[k], sorted, as `_hashes_of` makes them."""
+        self._hashes = hashes
+
+    @classmethod
+    def of(cls, ngrams: Collection[str]) -> NgramVocabulary:
+        """Returns the vocabulary of these n-grams: one or two tokens each, as `tokenize` finds them in a caption."""
+        return cls(np.unique(_hashes_of(list(ngrams))))
+
+    @classmethod
+    def read(cls, path: str) -> NgramVocabulary:
+        """Returns the vocabulary in a text file: one n-gram a line; what follows a tab (a count) is passed over.
+
+        Raises: RecipeError: it cannot be read or is empty.
+        """
+        parts = []
+        try:
+            with fsspec.open(path, "rt", encoding="utf-8", compression="infer") as file:
+                lines = (line.split("\t", 1)[0] for line in file)
+                while chunk := list(islice(lines, _LINES_AT_ONCE)):
+                    parts.append(np.unique(_hashes_of(chunk)))
+        except (OSError, ValueError, ImportError, EOFError) as error:
+            raise RecipeError(f"captions.vocabulary.file: cannot read {path}: {error}; one n-gram a line") from error
+        hashes = np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
+        if not len(hashes):
+            raise RecipeError(f"captions.vocabulary.file: {path} holds no n-gram; write one a line")
+        return cls(hashes)
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+    def has(self, tokens: Tokens) -> np.ndarray:
+        """Returns bool[t], the tokens (or bigrams) that are listed."""
+        if not len(self._hashes):
+            return np.zeros(len(tokens.hashes), dtype=bool)
+        places = np.minimum(np.searchsorted(self._hashes, tokens.hashes), len(self._hashes) - 1)
+        return self._hashes[places] == tokens.hashes
+
+
+def has_frequent_tokens_only(captions: pa.Array, *, vocabulary: NgramVocabulary, bigrams: bool) -> pa.BooleanArray:
+    """Keeps captions every token of which is in the vocabulary and, with `bigrams`, each two neighbours together, too.
+
+    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept, one without tokens is.
+    Source: ALIGN (100 million most frequent unigrams and bigrams), CC12M (rare words).
+    """
+    points = flatten(captions)
+    tokens = tokenize(captions)
+    unlisted = np.bincount(tokens.rows[~vocabulary.has(tokens)], minlength=len(points))
+    if bigrams:
+        both = tokens.bigrams()
+        unlisted += np.bincount(both.rows[~vocabulary.has(both)], minlength=len(points))
+    return kept(unlisted == 0, points)
+
+
+def _hashes_of(ngrams: list[str]) -> np.ndarray:
+    tokens = tokenize(pa.array(ngrams, pa.large_string()))
+    counts = np.bincount(tokens.rows, minlength=len(ngrams))
+    both = tokens.bigrams()
+    return np.concatenate([tokens.hashes[counts[tokens.rows] == 1], both.hashes[counts[both.rows] == 2]])

@@ -1,0 +1,20 @@
+"""Unicode normalisation of columns of strings."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def normalise(strings: pa.LargeStringArray, form: str) -> pa.LargeStringArray:
+    """Returns clean strings in a normalisation form (NFC, NFKC ...); nulls stay null.
+
+    Not by `pc.utf8_normalize`: up to Arrow 25 its composed forms come out decomposed ("é" as two code points).
+    """
+    wide = pc.fill_null(pc.invert(pc.string_is_ascii(strings)), False)
+    if not pc.any(wide).as_py():
+        return strings
+    texts = [unicodedata.normalize(form, text) for text in strings.filter(wide).to_pylist()]
+    return pc.replace_with_mask(strings, wide, pa.array(texts, pa.large_string()))

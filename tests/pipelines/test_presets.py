@@ -1,0 +1,216 @@
+"""Holds every preset to the published figures, and the rules behind them to the side of the threshold they keep."""
+
+import logging
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from filters.image.rules import has_min_side, is_within_aspect_ratio
+from filters.rules import reject_by_captions
+from pipelines.command_line import main
+from pipelines.curate import check_parts
+from pipelines.recipe_presets import load_recipe, preset_names
+from pipelines.select import decide, histograms_of_batch
+from schemas import Decision, RecipeError
+from schemas.parts import PARTS
+
+# RECIPES.md as data: the settings that make the preset, and the parts it lacks.
+DATACOMP_DOWNLOAD = {
+    "download.image_size": 512,
+    "download.resize_mode": "keep_ratio_largest",
+    "download.resize_only_if_bigger": True,
+    "download.encode_format": "jpg",
+    "download.retries": 2,
+}
+PUBLISHED = {
+    "laion400m": {
+        "language.keep": ("en",), "captions.min_characters": 5, "images.min_bytes": 5000, "clip": "ViT-B-32",
+        "select.min_similarity": 0.3, "dedup_pairs.by": "url_and_caption", "omits": ("nsfw scores",),
+    },
+    "laion5b": {
+        "captions.min_characters": 5, "images.min_bytes": 5000, "dedup_pairs.by": "url", "clip": "ViT-B-32",
+        "select.min_similarity": {"en": 0.28, "default": 0.26}, "requires": ("model routing",),
+        "omits": ("outputs by language", "nsfw scores", "watermark scores"), "download.max_body_bytes": 50_000_000,
+    },
+    "align": {
+        "captions.min_words": 3, "captions.max_words": 20, "captions.vocabulary.bigrams": True,
+        "images.min_side_px": 201, "images.max_aspect_ratio": 2.9999,
+        "requires": ("n-gram vocabulary", "caption frequency", "image frequency", "nsfw scores", "evaluation decontamination"),
+    },
+    "coyo700m": {
+        "language.keep": ("en",), "captions.min_characters": 6, "captions.min_words": 3, "captions.max_words": 256,
+        "captions.parts_of_speech.needs": ("noun",), "images.min_bytes": 5000, "images.max_aspect_ratio": 3.0,
+        "images.min_side_px": 200, "omits": ("watermark scores",),
+        "requires": ("caption frequency", "nsfw scores", "image and caption deduplication", "evaluation decontamination"),
+    },
+    "cc12m": {
+        "language.keep": ("en",), "captions.min_words": 3, "captions.max_words": 256,
+        "captions.parts_of_speech.needs": ("noun", "determiner"), "captions.max_token_repetition_ratio": 0.2,
+        "captions.vocabulary.bigrams": False, "images.min_side_px": 401, "images.max_aspect_ratio": 2.5,
+        "requires": ("n-gram vocabulary", "image formats", "person name replacement", "nsfw scores"),
+    },
+    "datacomp-basic": {
+        "language.keep": ("en",), "captions.min_words": 3, "captions.min_characters": 6, "images.min_side_px": 200,
+        "images.max_aspect_ratio": 3.0, **DATACOMP_DOWNLOAD,
+    },
+    "datacomp-clip-l14-30": {"clip": "ViT-L-14", "select.top_fraction": 0.3, **DATACOMP_DOWNLOAD},
+    "datacomp-laion2b": {
+        "language.keep": ("en",), "clip": "ViT-B-32", "select.min_similarity": 0.28, **DATACOMP_DOWNLOAD,
+    },
+    "datacomp-1b": {
+        "language.keep": ("en",), "captions.min_words": 2, "captions.min_characters": 6, "clip": "ViT-L-14",
+        "select.top_fraction": 0.3, "requires": ("image clusters", "fractions of the pool"), **DATACOMP_DOWNLOAD,
+    },
+    "metaclip-400m": {
+        "language.keep": ("en",), "metadata.min_matches": 1, "metadata.spacing": "always", "metadata.entries": "metadata.json",
+        "requires": ("metadata entries", "concept balancing"),
+    },
+    "metaclip-2": {
+        "metadata.min_matches": 1, "metadata.spacing": "by_script", "metadata.entries": "metadata",
+        "requires": ("metadata entries", "concept balancing"),
+    },
+    "dfn": {"clip": "ViT-B-32", "select.top_fraction": 0.15, "requires": ("filtering network",), **DATACOMP_DOWNLOAD},
+}  # fmt: skip
+# Groups in which a preset may not have any rule but those of its row.
+RULE_GROUPS = ("captions", "images", "language", "select", "metadata")
+EVERY = pytest.mark.parametrize("name", PUBLISHED)
+
+
+def setting(recipe, path):
+    if path == "clip":
+        return recipe.clip[0].model
+    for part in path.split("."):
+        recipe = getattr(recipe, part)
+    return recipe
+
+
+@EVERY
+def test_the_figures_are_the_published_ones(name):
+    recipe = load_recipe(name)
+    assert {path: setting(recipe, path) for path in PUBLISHED[name]} == PUBLISHED[name]
+
+
+@EVERY
+def test_a_preset_asks_for_nothing_beyond_its_row(name):
+    recipe, allowed = load_recipe(name), PUBLISHED[name]
+    for group in RULE_GROUPS:
+        chosen = recipe.model_dump(mode="python", exclude_unset=True).get(group) or {}
+        assert {f"{group}.{key}" for key in chosen} <= {".".join(path.split(".")[:2]) for path in allowed}
+    assert (recipe.requires, recipe.omits) == (allowed.get("requires", ()), allowed.get("omits", ()))
+    assert bool(recipe.clip) == ("clip" in allowed)
+    assert not recipe.caption_edits
+
+
+def test_there_is_a_preset_for_every_row_and_the_demo():
+    assert set(preset_names()) == {*PUBLISHED, "demo"}
+
+
+@EVERY
+def test_a_missing_part_is_one_line_before_anything_runs(name, capsys, tmp_path):
+    missing = PUBLISHED[name].get("requires", ())
+    code = main(
+        ["curate", "--recipe", name, "--input", str(tmp_path / "none.parquet"), "--output", str(tmp_path / "o")]
+    )
+    # What is logged before it bears the time.
+    (error,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("babelsift: "))
+    assert code == 2
+    assert ("a part is missing" in error) == bool(missing)
+    assert all(f"{part}: {PARTS[part]}" in error for part in missing)
+    assert not (tmp_path / "o").exists()
+
+
+def test_missing_parts_are_listed_and_the_recipe_is_shown_all_the_same(capsys):
+    assert main(["recipes"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["laion5b"].endswith("; missing: model routing")
+    assert "missing" not in lines["laion400m"]
+    assert main(["recipes", "show", "laion5b"]) == 0
+    assert "model routing" in capsys.readouterr().out
+
+
+def test_what_a_recipe_leaves_out_without_changing_a_fate_is_logged(caplog):
+    caplog.set_level(logging.INFO)
+    check_parts(load_recipe("laion400m"))
+    assert "nsfw scores" in caplog.text
+    with pytest.raises(RecipeError, match="recipe metaclip-2 cannot run, a part is missing: metadata entries: "):
+        check_parts(load_recipe("metaclip-2"))
+
+
+def words(count):
+    return " ".join(f"dog{number}" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "left_out"),
+    [
+        ("laion400m", "five!", "four"),
+        ("laion5b", "五个字符吗", "五个字符"),
+        ("align", words(3), words(2)),
+        ("align", words(20), words(21)),
+        ("coyo700m", "a b dog", words(2)),
+        ("coyo700m", "a dogs", "a dog"),
+        ("coyo700m", words(256), words(257)),
+        ("coyo700m", "the black dog", "very quickly soon"),
+        ("cc12m", "the black dog", "black dog barks"),
+        ("cc12m", "the dog " + words(254), "the dog " + words(255)),
+        ("cc12m", "the dog is the best", "the dog is the dog"),
+        ("datacomp-basic", "a b cd", "ab cde"),
+        ("datacomp-basic", "a b cd", "a b c"),
+        ("datacomp-1b", "a bcde", "abcdef"),
+        ("datacomp-1b", "a bcde", "a bcd"),
+    ],
+)
+def test_captions_at_the_edge(name, kept, left_out):
+    rules = load_recipe(name).captions.model_copy(update={"vocabulary": None})
+    if name == "coyo700m" and "dogs" in kept:
+        rules = rules.model_copy(update={"min_words": None})
+    decision = Decision.keep_all(2)
+    reject_by_captions(pa.array([kept, left_out]), rules, decision)
+    assert decision.kept.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "left_out"),
+    [
+        ("align", (201, 300), (200, 300)),
+        ("align", (2000, 5999), (2000, 6000)),
+        ("align", (5773, 5773 * 3 - 1), (5773, 5773 * 3)),
+        ("coyo700m", (200, 600), (199, 500)),
+        ("coyo700m", (600, 200), (601, 200)),
+        ("cc12m", (401, 800), (400, 800)),
+        ("cc12m", (500, 1250), (500, 1251)),
+        ("datacomp-basic", (200, 600), (199, 400)),
+        ("datacomp-basic", (200, 600), (200, 601)),
+    ],
+)
+def test_image_sizes_at_the_edge(name, kept, left_out):
+    rules = load_recipe(name).images
+    widths, heights = (pa.array(side, pa.int32()) for side in zip(kept, left_out, strict=True))
+    large = has_min_side(widths, heights, minimum=rules.min_side_px).to_pylist()
+    shaped = is_within_aspect_ratio(widths, heights, maximum=rules.max_aspect_ratio).to_pylist()
+    assert [a and b for a, b in zip(large, shaped, strict=True)] == [True, False]
+
+
+def selected(recipe, scores, languages):
+    name = recipe.model_names[0]
+    batch = pa.RecordBatch.from_pydict(
+        {"language": languages, f"similarity_{name}": pa.array(scores, pa.float32())},
+    )
+    return decide(batch, recipe.select, name, histograms_of_batch(batch, name)).kept.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "cut"),
+    [("laion400m", "en", 0.3), ("laion5b", "en", 0.28), ("laion5b", "fr", 0.26), ("laion5b", "und", 0.26), ("datacomp-laion2b", "en", 0.28)],
+)  # fmt: skip
+def test_a_similarity_equal_to_the_cut_is_kept(name, language, cut):
+    below = float(np.nextafter(np.float32(cut), np.float32(-1)))
+    assert selected(load_recipe(name), [cut, below], [language] * 2) == [True, False]
+
+
+@pytest.mark.parametrize(("name", "fraction"), [("datacomp-clip-l14-30", 0.3), ("datacomp-1b", 0.3), ("dfn", 0.15)])
+def test_a_fraction_keeps_from_the_value_at_its_index_on(name, fraction):
+    scores = np.linspace(0.9, 0.1, 100)
+    at = sorted(scores, reverse=True)[int(len(scores) * fraction)]
+    assert selected(load_recipe(name), scores, ["en"] * 100) == [score >= at for score in scores]
