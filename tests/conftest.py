@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A property is true or false however busy the machine is; a hang is pytest-timeout's affair.
-settings.register_profile("babelsift", deadline=None)
-settings.load_profile("babelsift")
-
 sys.path.append(str(Path(__file__).parent))  # for the modules that several tests share
 
 from hostile_web import HostileWeb
+
+# A property is true or false however busy the machine is; a hang is pytest-timeout's affair.
+settings.register_profile("babelsift", deadline=None)
+settings.load_profile("babelsift")
 
 
 @pytest.fixture
