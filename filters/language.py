@@ -159,7 +159,7 @@ class LanguageIdentifier:
 
 @cache
 def _plain(label: str, script: str) -> frozenset[str] | None:
-    """Returns the letters and blanks in which a label's language weighs most; None where the language itself does not."""
+    """Returns the letters and blanks in which a label's language weighs 1; None where it weighs less."""
     language, scripts = _meaning(label)
     if script not in scripts or web_weight(language, script) < 1:
         return None
