@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.outcome import Outcome
 
-NAMES = ("overhead",)
+NAMES = ("overhead", "language", "pair_dedup")
 
 
 def main(names: list[str]) -> int:

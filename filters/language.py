@@ -55,7 +55,7 @@ _FEW_LETTERS = 6
 _MIN_SCORE_OF_FEW = 0.15
 _ALPHABETIC = [SCRIPTS.index(script) for script in ("Latn", "Cyrl", "Grek", "Armn")]
 _NO_LETTERS = frozenset(" '\u2019")
-# The label that weighs most is almost always among the model's first; asking for all of them takes thrice as long.
+# The label that weighs most is almost always among the model's first; all are asked for only where it is not.
 _FIRST_LABELS, _ALL_LABELS = 16, 10_000
 
 _ASK = ""
@@ -159,7 +159,7 @@ class LanguageIdentifier:
 
 @cache
 def _plain(label: str, script: str) -> frozenset[str] | None:
-    """Returns the letters and blanks in which a label's language weighs most; None where it does not weigh itself."""
+    """Returns the letters and blanks in which a label's language weighs 1; None where it weighs less."""
     language, scripts = _meaning(label)
     if script not in scripts or web_weight(language, script) < 1:
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-# Languages with about 0.03 % of Common Crawl's pages or more, and those with some tens of millions of speakers.
+# The languages that much of the web is in; a judgement, not taken from a count of pages.
 _COMMON = (
     "en de fr es it pt nl pl ru uk cs sk sl hr sr bg mk el tr az ar fa ur he hi mr ne bn ta te kn ml gu pa th vi id ms "
     "tl ja ko zh sv da no fi et lv lt hu ro sq ca gl eu is be kk ka hy mn my km lo si sw af la am ku uz tg ky"

@@ -1,7 +1,7 @@
 from collections import defaultdict
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.frequency import MEMBERSHIP, keys_with_more_than, lowest_members, memberships
@@ -21,6 +21,7 @@ def number(digest):
 
 
 @given(PAIRS, st.integers(1, 6), st.integers(0, 60))
+@settings(deadline=None, max_examples=60)
 def test_keeps_the_lowest_different_members_however_it_is_split(pairs, most, cut):
     members = defaultdict(set)
     for key, member in pairs:
@@ -31,6 +32,7 @@ def test_keeps_the_lowest_different_members_however_it_is_split(pairs, most, cut
 
 
 @given(PAIRS, st.integers(1, 6))
+@settings(deadline=None, max_examples=60)
 def test_keys_beyond_the_maximum(pairs, maximum):
     expected = sorted(key for key in {key for key, _ in pairs} if len({m for k, m in pairs if k == key}) > maximum)
     found = keys_with_more_than(lowest_members([made(pairs)], maximum + 1), maximum)

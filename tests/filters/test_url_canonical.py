@@ -1,6 +1,6 @@
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.url_canonical import canonical_urls
@@ -50,6 +50,7 @@ _PIECES = ["http", "https", "HTTPS", "://", ":", "/", "//", "@", "[", "]", "::1"
 
 
 @given(st.lists(st.one_of(st.none(), st.lists(st.sampled_from(_PIECES)).map("".join), st.text()), max_size=5))
+@settings(deadline=None, max_examples=60)
 def test_hostile_urls_are_answered_and_a_canonical_one_stays(urls):
     once = canonical(*urls)
     assert [url is None for url in once] == [url is None for url in urls]

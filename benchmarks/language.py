@@ -1,0 +1,132 @@
+"""Language and rules together: against a bare loop over the raw model, and the same filters in two peers.
+
+Captions: the demo's own, or with `CAPTIONS=FILE.parquet` those of a table (column TEXT, text, caption ...). All sides
+run in one process each, with the lid.176.ftz that we ship. datatrove's filters run as its executor chains them; those
+of Data-Juicer as its datasets run them and, for comparison, its operators alone, batch by batch without a dataset.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from benchmarks.outcome import Figure, Outcome, alternating, median_ratio
+from benchmarks.peers.environments import PeerError, run_peer
+from filters.language import LanguageIdentifier, shipped_model
+from filters.rules import reject_by_captions, reject_by_language
+from pipelines.demo.web import build_web
+from pipelines.inputs import CAPTION_COLUMNS
+from pipelines.recipe_presets import load_recipe
+from schemas import Decision
+from schemas.recipe import CaptionRules, LanguageSettings
+
+CAPTIONS = 20_000
+RUNS, PEER_RUNS = 5, 3
+_BATCH_ROWS = 4096
+_RAW_GOAL, _PEER_GOAL = 0.6, 5
+# What datatrove and Data-Juicer have too; see the scripts in `peers`.
+_SHARED_RULES = CaptionRules(min_characters=5, min_words=2, min_letter_ratio=0.5, max_token_repetition_ratio=0.5)
+_PEERS = ("datatrove", "data_juicer")
+
+
+def run() -> Outcome:
+    """Times all sides on the same captions."""
+    captions, source = _captions()
+    array = pa.array(captions, pa.string())
+    batches = [array.slice(start, _BATCH_ROWS) for start in range(0, len(array), _BATCH_ROWS)]
+    figures = {"captions_per_s": _against_raw(captions, batches)}
+    shared = _filtering(batches, _SHARED_RULES, LanguageSettings())
+    shared()
+    left_out = []
+    with tempfile.TemporaryDirectory() as home:
+        file = Path(home) / "captions.json"
+        file.write_text(json.dumps(captions))
+        for peer in _PEERS:
+            goal = f">= {_PEER_GOAL}"
+            try:
+                rounds = [_round(shared, peer, str(file)) for _ in range(PEER_RUNS)]
+            except PeerError as error:
+                left_out.append(f"{peer} is left out: {error}")
+                figures[f"same_filters_{peer}"] = Figure("captions/s", goal=goal)
+                continue
+            figures[f"same_filters_{peer}"] = _compared(rounds, "seconds", len(captions), goal)
+            if "bare_seconds" in rounds[0]:
+                figures[f"{peer}_operators_alone"] = _compared(rounds, "bare_seconds", len(captions), None)
+    runs = f"medians of {RUNS} runs (peers {PEER_RUNS}), a process a side"
+    what = f"{len(captions)} captions of {source}, {runs}; the first peer is the raw predict"
+    return Outcome("language", "\n".join([what, *left_out]), figures)
+
+
+def _round(shared: Callable[[], None], peer: str, file: str) -> dict:
+    """Ours, then the peer: {"ours": seconds, "seconds": the peer's ...}."""
+    ours = alternating({"ours": shared}, runs=1)["ours"][0]
+    found = run_peer(peer, file, shipped_model(), "1")
+    return {"ours": ours} | {name: value[0] for name, value in found.items() if name.endswith("seconds")}
+
+
+def _compared(rounds: list[dict], name: str, captions: int, goal: str | None) -> Figure:
+    ours, theirs = ([one[side] for one in rounds] for side in ("ours", name))
+    pace = (captions / statistics.median(seconds) for seconds in (ours, theirs))
+    return Figure("captions/s", *pace, median_ratio(theirs, ours), goal)
+
+
+def _captions() -> tuple[list[str], str]:
+    given = os.environ.get("CAPTIONS")
+    if given is None:
+        pairs = build_web(0, CAPTIONS).pairs
+        return [pair.caption for pair in pairs], "the demo"
+    names = pq.read_schema(given).names
+    column = next((name for name in CAPTION_COLUMNS if name in names), None)
+    if column is None:
+        raise SystemExit(f"CAPTIONS: {given} has none of the columns {', '.join(CAPTION_COLUMNS)}; it has {names}")
+    values = pq.read_table(given, columns=[column]).column(0).drop_null().to_pylist()
+    # The raw model takes no line breaks.
+    return [" ".join(value.split()) for value in values], Path(given).name
+
+
+def _against_raw(captions: list[str], batches: list[pa.Array]) -> Figure:
+    import fasttext
+
+    model = fasttext.load_model(shipped_model())
+    recipe = load_recipe("demo")
+    ours = _filtering(batches, recipe.captions, recipe.language)
+
+    def raw() -> None:
+        for caption in captions:
+            model.predict(caption)
+
+    ours()
+    raw()
+    seconds = alternating({"ours": ours, "raw": raw}, runs=RUNS)
+    pace = {side: len(captions) / statistics.median(times) for side, times in seconds.items()}
+    return Figure(
+        "captions/s", pace["ours"], pace["raw"], median_ratio(seconds["raw"], seconds["ours"]), f">= {_RAW_GOAL}"
+    )
+
+
+def _filtering(batches: list[pa.Array], rules: CaptionRules, language: LanguageSettings) -> Callable[[], None]:
+    """Rules and then language, as the pipeline runs them: the model is asked for what the rules keep."""
+    identifier = LanguageIdentifier(language.model)
+    identifier.load()
+
+    def filtering() -> None:
+        for batch in batches:
+            decision = Decision.keep_all(len(batch))
+            reject_by_captions(batch, rules, decision)
+            kept = batch.filter(pa.array(decision.kept))
+            found = identifier.identify(kept)
+            reject_by_language(kept, *found.columns, language, Decision.keep_all(len(kept)))
+
+    return filtering
+
+
+if __name__ == "__main__":
+    outcome = run()
+    print(outcome.table())

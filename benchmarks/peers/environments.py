@@ -1,0 +1,54 @@
+"""Environments of the peers, each its own beside ours: made on the first run, found again on later ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parents[2] / ".venv-peers"
+_PACKAGES = {
+    "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
+    "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
+}
+_INSTALLED = ".installed"
+
+
+class PeerError(Exception):
+    """A peer cannot be installed or run here; the message is one line."""
+
+
+def run_peer(name: str, *arguments: str) -> dict:
+    """Runs `<name>_filters.py` in the peer's environment and returns what it prints.
+
+    Raises: PeerError: it cannot be installed, or fails.
+    """
+    script = Path(__file__).with_name(f"{name}_filters.py")
+    return json.loads(_call([str(_python(name)), str(script), *arguments]).splitlines()[-1])
+
+
+def _python(name: str) -> Path:
+    folder = HOME / name
+    python = folder / "bin" / "python"
+    wanted = " ".join(_PACKAGES[name])
+    mark = folder / _INSTALLED
+    if not (mark.exists() and mark.read_text() == wanted):
+        print(f"bench: installing {name} into {folder}, once", flush=True)
+        uv = Path(sys.executable).with_name("uv")
+        if uv.exists():
+            _call([str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
+            _call([str(uv), "pip", "install", "--quiet", "--python", str(python), *_PACKAGES[name]])
+        else:
+            _call([sys.executable, "-m", "venv", "--clear", str(folder)])
+            _call([str(python), "-m", "pip", "install", "--quiet", *_PACKAGES[name]])
+        mark.write_text(wanted)
+    return python
+
+
+def _call(command: list[str]) -> str:
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode:
+        last = (finished.stderr.strip() or finished.stdout.strip() or "no output").splitlines()[-1]
+        raise PeerError(f"{Path(command[0]).name} {' '.join(command[1:3])} failed: {last}")
+    return finished.stdout
