@@ -170,6 +170,16 @@ def flags_table() -> np.ndarray:
     return table
 
 
+@cache
+def lower_table() -> np.ndarray:
+    """Returns uint32[0x110000], every code point in lower case; Arrow maps each to one, so that tokens agree."""
+    code_points = np.r_[0:0xD800, 0xE000:_CODE_POINTS].astype(np.uint32)
+    everything = CodePoints(code_points, np.array([0, len(code_points)]), np.array([True]))
+    table = np.arange(_CODE_POINTS, dtype=np.uint32)
+    table[code_points] = _flatten(pc.utf8_lower(everything.to_strings())).values
+    return table
+
+
 _CATEGORIES = (
     "Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co Cn".split()  # noqa: SIM905
 )
