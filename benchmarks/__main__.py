@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.outcome import Outcome
 
-NAMES = ("overhead",)
+NAMES = ("overhead", "metadata_matching")
 
 
 def main(names: list[str]) -> int:
