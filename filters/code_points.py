@@ -94,11 +94,27 @@ class CodePoints:
         return strings if self.valid.all() else pc.if_else(pa.array(self.valid), strings, None)
 
 
+# The rules that follow each other on one batch share its code points; an entry goes when its array does.
+_CLEANED: dict[int, tuple[weakref.ref, pa.LargeStringArray]] = {}
+_RECENT: dict[int, tuple[weakref.ref, CodePoints]] = {}
+
+
 def clean_strings(array: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
     """Returns the strings as large_string[n] with valid UTF-8 throughout; broken sequences become U+FFFD.
 
     Raises: TypeError: the array does not hold strings.
     """
+    recent = _CLEANED.get(id(array))
+    if recent is not None and recent[0]() is array:
+        return recent[1]
+    cleaned = _clean(array)
+    if cleaned is not array:
+        key = id(array)
+        _CLEANED[key] = (weakref.ref(array, lambda _: _CLEANED.pop(key, None)), cleaned)
+    return cleaned
+
+
+def _clean(array: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if isinstance(array, pa.DictionaryArray):
@@ -110,10 +126,6 @@ def clean_strings(array: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
         # The bytes under a null slot are unspecified; rewriting gives it none.
         strings = pc.if_else(strings.is_valid(), strings, pa.scalar(None, pa.large_string()))
     return strings if _is_utf8(strings) else _repaired(strings)
-
-
-# The rules that follow each other on one batch share its code points; an entry goes when its array does.
-_RECENT: dict[int, tuple[weakref.ref, CodePoints]] = {}
 
 
 def flatten(array: pa.Array | pa.ChunkedArray) -> CodePoints:
@@ -167,6 +179,16 @@ def flags_table() -> np.ndarray:
     for code_point in range(0x3001):
         if chr(code_point).isspace():
             table[code_point] = SPACE
+    return table
+
+
+@cache
+def lower_table() -> np.ndarray:
+    """Returns uint32[0x110000], every code point in lower case; Arrow maps each to one, so that tokens agree."""
+    code_points = np.r_[0:0xD800, 0xE000:_CODE_POINTS].astype(np.uint32)
+    everything = CodePoints(code_points, np.array([0, len(code_points)]), np.array([True]))
+    table = np.arange(_CODE_POINTS, dtype=np.uint32)
+    table[code_points] = _flatten(pc.utf8_lower(everything.to_strings())).values
     return table
 
 

@@ -11,16 +11,19 @@ from typing import Any, Protocol
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 
 from filters.clip import ClipScorer, check_model, result_schema
+from filters.identity import compute_uids
 from pipelines.batches import REJECTED, concat, emit
 from pipelines.progress import Progress
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import PAIR_COLUMNS, ScoreStore
 from pipelines.staging import read_staged_images
 from schemas import (
+    CAPTION_CHANGES,
     DOWNLOAD_SCHEMA,
     Decision,
     RejectReason,
@@ -142,6 +145,7 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, Scorer]):
         logging.getLogger().addFilter(_is_not_about_memory)
 
     def _scores(self, rows: pa.RecordBatch, scorer: Scorer) -> pa.RecordBatch:
+        rows = with_uids_as_scored(rows)
         store = ScoreStore(self._folder, self._settings.name, scorer.fingerprint, self._settings.keep_embeddings)
         store.describe(scorer.info)
         keys = list(zip(*(rows.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True))
@@ -191,6 +195,19 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, Scorer]):
             _LOG.info("score %s: shard %05d: %s, %d reused", name, shard, pace, rows - scored)
         else:
             _LOG.info("score %s: shard %05d: %d pairs reused", name, shard, rows)
+
+
+def with_uids_as_scored(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns rows with the uid that url and caption have now, where the recipe's edits changed the caption.
+
+    Scores are stored by it: with other edits the same pair is scored anew, and all pairs left alone are not.
+    """
+    if CAPTION_CHANGES.name not in rows.schema.names:
+        return rows
+    place = rows.schema.get_field_index("uid")
+    now = compute_uids(rows.column("url"), rows.column("caption"))
+    uids = pc.if_else(rows.column(CAPTION_CHANGES.name).is_valid(), now, rows.column(place))
+    return rows.set_column(place, rows.schema.field(place), uids)
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from filters.code_points import INVISIBLE, LETTER, MARK, CodePoints, clean_strings, flatten, kept
 from filters.text.boilerplate_phrases import PHRASES, WORDS
+from filters.text.first_words import FirstWords
 from filters.unicode_forms import normalise
 
 # No phrase is longer, and a caption of placeholder words only rarely is: long captions need no look-up.
@@ -43,7 +44,7 @@ def is_not_boilerplate(captions: pa.Array) -> pa.BooleanArray:
     """
     points = flatten(captions)
     answer = np.ones(len(points), dtype=bool)
-    short = np.flatnonzero(points.lengths <= _LONGEST)
+    short = np.flatnonzero((points.lengths <= _LONGEST) & _first_words().may_begin(points))
     normalised = normalise_caption(clean_strings(captions).take(pa.array(short)))
     answer[short] = ~(_is_phrase(normalised) | _is_all_words(normalised))
     return kept(answer, points)
@@ -65,6 +66,11 @@ def _is_all_words(normalised: pa.LargeStringArray) -> np.ndarray:
     other = pc.invert(pc.is_in(words, _known()[1])).to_numpy(zero_copy_only=False)
     rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
     return np.bincount(rows[other], minlength=len(normalised)) == 0
+
+
+@cache
+def _first_words() -> FirstWords:
+    return FirstWords(pc.fill_null(pa.chunked_array(_known()), "").to_pylist())
 
 
 @cache

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from functools import cache
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import DIGIT, SPACE, clean_strings, flatten, kept, matches
+from filters.code_points import SPACE, CodePoints, clean_strings, flatten, kept, matches
+from filters.text.first_words import FirstWords
 
 EXTENSIONS = (
     "jpe?g|jpe|jfif|pjpeg|png|apng|gif|webp|avif|bmp|dib|tiff?|svgz?|ico|heic|heif|jp2|j2k|jxl|raw|cr2|cr3|nef|arw|dng|"
@@ -29,9 +34,9 @@ _SCREENSHOTS = (
     "photo|image|imagen|foto|clipboard|signal|telegram|line_album_?"
 )
 
-_PATTERNS = (
-    # A path or name that ends in an extension, with a size or a copy's number after it.
-    rf"(?:file:|[a-z]:\\)?[^\n<>|?*\":]*[^\s<>|?*\".:]\.(?:{EXTENSIONS})(?:[?#]\S*|\s?\([^()]{{1,30}}\))?",
+# A path or name that ends in an extension, with a size or a copy's number after it.
+_PATH = rf"(?:file:|[a-z]:\\)?[^\n<>|?*\":]*[^\s<>|?*\".:]\.(?:{EXTENSIONS})(?:[?#]\S*|\s?\([^()]{{1,30}}\))?"
+_NAMES = (
     # A camera's prefix and a number: IMG_1234, DSC 0021 copy, photo-3, P1010234, IMG-20200101-WA0001, image (3).
     rf"(?:{_CAMERAS})[-_ ]{{0,2}}\(?[0-9]{{3,}}"
     r"(?:[-_ ~.(]{0,2}(?:[0-9]+|wa[0-9]+|hdr|copy|edit(?:ed)?|burst[0-9]*|mp|n|o)\)?)*",
@@ -42,10 +47,12 @@ _PATTERNS = (
     r"[0-9]{3,}(?:[-_][0-9]+)+(?:[-_][a-z]{1,2})?",
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     r"[0-9a-f]{24,}",
-    # One word with underscores: brown_dog_01, banner_home.
-    r"[\pL\pM0-9.-]+(?:_+[\pL\pM0-9.-]+)+",
 )
-_FILENAME = rf"(?i)^\s*(?P<filename>{'|'.join(f'(?:{pattern})' for pattern in _PATTERNS)})\s*$"
+_FILENAME = rf"(?i)^\s*(?P<filename>(?:{_PATH})|{'|'.join(f'(?:{pattern})' for pattern in _NAMES)})\s*$"
+_EXTENSION = rf"(?i)\.(?:{EXTENSIONS})(?:[?#\s]|\s?\(|$)"
+_UNDERSCORE = "_"
+_WORD_SIGNS = frozenset("0123456789.-_")
+_BLANKS = " \t\n\f\r"
 
 
 def find_filename(captions: pa.Array) -> pa.LargeStringArray:
@@ -57,7 +64,14 @@ def find_filename(captions: pa.Array) -> pa.LargeStringArray:
 
     Args: captions: string[n], nullable. Returns: large_string[n], null where the caption is no file name or null.
     """
-    return pc.struct_field(pc.extract_regex(clean_strings(captions), _FILENAME), "filename")
+    strings, points = clean_strings(captions), flatten(captions)
+    found = np.full(len(points), None, dtype=object)
+    rows = _candidates(strings, points)
+    if len(rows):
+        some = strings.take(pa.array(rows))
+        names = pc.struct_field(pc.extract_regex(some, _FILENAME), "filename").to_pylist()
+        found[rows] = [name or _underscored(text) for name, text in zip(names, some.to_pylist(), strict=True)]
+    return pa.array(found, pa.large_string())
 
 
 def is_not_filename(captions: pa.Array) -> pa.BooleanArray:
@@ -65,12 +79,35 @@ def is_not_filename(captions: pa.Array) -> pa.BooleanArray:
 
     Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
     """
-    strings = clean_strings(captions)
     points = flatten(captions)
-    answer = np.ones(len(points), dtype=bool)
-    # Every pattern needs a digit, a dot or an underscore, or is hexadecimal: quicker to see than the whole pattern.
-    signs = points.has(DIGIT) | (points.values == ord(".")) | (points.values == ord("_"))
-    rows = np.flatnonzero((points.count(signs) > 0) | (points.count(points.has(SPACE)) == 0))
-    if len(rows):
-        answer[rows] = ~matches(strings.take(pa.array(rows)), _FILENAME)
-    return kept(answer, points)
+    return kept(find_filename(captions).is_null().to_numpy(zero_copy_only=False), points)
+
+
+def _candidates(strings: pa.LargeStringArray, points: CodePoints) -> np.ndarray:
+    """Returns int64[k], the few rows that the patterns need be tried on."""
+    # One word, but for blanks around it; or an extension; or the first word of a camera's or screenshot's name.
+    spaces = points.has(SPACE)
+    edges = np.zeros(len(points), dtype=bool)
+    filled = points.lengths > 0
+    edges[filled] = spaces[points.starts[:-1][filled]] | spaces[points.starts[1:][filled] - 1]
+    wanted = (points.count(spaces) == 0) | edges
+    dotted = np.flatnonzero(points.count(points.values == ord(".")))
+    wanted[dotted[matches(strings.take(pa.array(dotted)), _EXTENSION)]] = True
+    return np.flatnonzero(filled & (wanted | ((points.digits > 0) & _first_words().may_begin(points))))
+
+
+def _underscored(text: str) -> str | None:
+    """Returns a text that is one word with underscores: brown_dog_01, banner_home."""
+    word = text.strip(_BLANKS)
+    if _UNDERSCORE not in word or _UNDERSCORE in (word[0], word[-1]):
+        return None
+    allowed = all(one in _WORD_SIGNS or unicodedata.category(one)[0] in "LM" for one in word)
+    return word if allowed else None
+
+
+@cache
+def _first_words() -> FirstWords:
+    names = re.split(r"[^\w ]+", f"{_CAMERAS}|{_SCREENSHOTS}")
+    # Alternatives inside a name ("captura de (?:pantalla|tela)") give words that begin nothing, which does no harm;
+    # letters that a pattern lets vary are spelled out.
+    return FirstWords([*names, "capture", "snimek", "snímek", "snímka"])

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import clean_strings, flatten, measured
+from filters.code_points import LETTER, CodePoints, clean_strings, flatten, kept, measured
 from filters.text.thresholds import ratio
 
 _DOMAINS = (
@@ -20,7 +20,6 @@ URL_PATTERN = (
     r"(?i)\b(?:(?:https?|ftps?|file)://[^\s<>\"]+|(?:data|mailto|javascript):[^\s<>\"]+|www\.[^\s<>\"]+"
     rf"|[\pL0-9](?:[\pL0-9-]*\.)+(?:{_DOMAINS})\b{_END})"
 )
-_HINT = r"(?i)://|(?:data|mailto|javascript):|\.\pL{2}"
 _MOST = 0.5
 
 
@@ -33,8 +32,7 @@ def url_ratio(captions: pa.Array) -> pa.DoubleArray:
     points = flatten(captions)
     whole = points.visible_lengths
     outside = whole.copy()
-    hinted = pc.fill_null(pc.match_substring_regex(strings, _HINT), False)
-    rows = np.flatnonzero(hinted.to_numpy(zero_copy_only=False))
+    rows = np.flatnonzero(points.count(_hints(points)))
     if len(rows):
         left = flatten(pc.replace_substring_regex(strings.take(pa.array(rows)), URL_PATTERN, " "))
         outside[rows] = left.visible_lengths
@@ -46,4 +44,19 @@ def is_not_url(captions: pa.Array) -> pa.BooleanArray:
 
     Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
     """
-    return pc.fill_null(pc.less(url_ratio(captions), _MOST), False)
+    strings, points = clean_strings(captions), flatten(captions)
+    answer = np.ones(len(points), dtype=bool)
+    rows = np.flatnonzero(points.count(_hints(points)))
+    if len(rows):
+        answer[rows] = pc.less(url_ratio(strings.take(pa.array(rows))), _MOST).to_numpy(zero_copy_only=False)
+    return kept(answer, points)
+
+
+def _hints(points: CodePoints) -> np.ndarray:
+    """Returns bool[m], dots before two letters, and colons before a slash or after the end of a scheme's name."""
+    values = np.concatenate([points.values, [0, 0]])
+    letters = np.concatenate([points.has(LETTER), [False, False]])
+    hints = (points.values == ord(".")) & letters[1:-1] & letters[2:]
+    colons = np.flatnonzero(points.values == ord(":"))
+    hints[colons] = (values[colons + 1] == ord("/")) | points.has(LETTER)[colons - 1]
+    return hints

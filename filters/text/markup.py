@@ -39,8 +39,10 @@ _PATTERNS = (
     r"[a-z-]+\s*:\s*[^;{}]{1,40};\s*\}|@media\b|!important\b",
 )
 _MARKUP = rf"(?is)(?P<markup>{'|'.join(f'(?:{pattern})' for pattern in _PATTERNS)})"
-# Every pattern needs one of these, which most captions lack.
-_SIGNS = "<>[]{}=\\%&(@!"
+# Every pattern needs one of these, which most captions lack; beside the last three stands what tells markup from text.
+_SIGNS = "<>[]{}=\\%@"
+_WEAK_SIGNS = "&(!"
+_WEAK_HINT = r"(?i)&(?:amp;)*(?:lt|gt|nbsp|#)|function\s*\(|!important|document\.|window\.|console\.log"
 
 
 def find_markup(captions: pa.Array) -> pa.LargeStringArray:
@@ -62,7 +64,10 @@ def is_free_of_markup(captions: pa.Array) -> pa.BooleanArray:
     strings = clean_strings(captions)
     points = flatten(captions)
     answer = np.ones(len(points), dtype=bool)
-    rows = np.flatnonzero(points.count(points.among(_SIGNS)))
+    signs, weak = points.count(points.among(_SIGNS)) > 0, points.count(points.among(_WEAK_SIGNS)) > 0
+    weakly = np.flatnonzero(weak & ~signs)
+    weakly = weakly[matches(strings.take(pa.array(weakly)), _WEAK_HINT)]
+    rows = np.sort(np.concatenate([np.flatnonzero(signs), weakly]))
     if len(rows):
         answer[rows] = ~matches(strings.take(pa.array(rows)), _MARKUP)
     return kept(answer, points)

@@ -5,9 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from filters.code_points import flatten, measured
+from filters.code_points import (
+    DIGIT,
+    LETTER,
+    MARK,
+    SYMBOL,
+    CodePoints,
+    clean_strings,
+    flatten,
+    kept,
+    lower_table,
+    measured,
+)
 from filters.text.thresholds import at_most, check_ratio, ratio
-from filters.text.tokens import tokenize
+from filters.text.tokens import inside_words, tokenize
+
+_FIRST_UNSPACED = 0x0E00
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def token_repetition_ratio(captions: pa.Array) -> pa.DoubleArray:
@@ -37,4 +51,46 @@ def has_max_token_repetition_ratio(captions: pa.Array, *, maximum: float) -> pa.
     Raises: ValueError: maximum is not within 0 and 1.
     Source: CC12M (<= 0.2).
     """
-    return at_most(token_repetition_ratio(captions), check_ratio("maximum", maximum))
+    check_ratio("maximum", maximum)
+    points = flatten(captions)
+    answer = np.ones(len(points), dtype=bool)
+    rows = np.flatnonzero(_most_repeated(points) > maximum)
+    if len(rows):
+        ratios = token_repetition_ratio(clean_strings(captions).take(pa.array(rows)))
+        answer[rows] = at_most(ratios, float(maximum)).to_numpy(zero_copy_only=False)
+    return kept(answer, points)
+
+
+def _most_repeated(points: CodePoints) -> np.ndarray:
+    """Returns float64[n], ratios that no row's own exceeds, at a fifth of the price: few rows need the exact one.
+
+    Words with the same length and the same first, middle and last letter count as equal. Rows with letters from Thai
+    on in Unicode, where scripts without spaces are, get 1.
+    """
+    flags, values, starts = points.flags, points.values, points.starts
+    dropped = inside_words(points)
+    if dropped.any():
+        points = points.select(~dropped)
+        flags, values, starts = flags[~dropped], points.values, points.starts
+    word = (flags & np.uint8(LETTER | MARK | DIGIT)) != 0
+    opens, closes = word.copy(), word.copy()
+    opens[1:] &= ~word[:-1]
+    closes[:-1] &= ~word[1:]
+    filled = points.lengths > 0
+    opens[starts[:-1][filled]] = word[starts[:-1][filled]]
+    closes[starts[1:][filled] - 1] = word[starts[1:][filled] - 1]
+    first, last = np.flatnonzero(opens), np.flatnonzero(closes)
+    tokens = np.diff(np.searchsorted(first, starts))
+    lower = lower_table()
+    alike = lower[values[first]].astype(np.uint64) << np.uint64(26)
+    alike ^= lower[values[last]].astype(np.uint64) << np.uint64(13)
+    alike ^= lower[values[(first + last) >> 1]].astype(np.uint64)
+    alike = (alike << np.uint64(6)) ^ (last - first).astype(np.uint64)
+    rows = np.repeat(np.arange(len(points), dtype=np.uint64), tokens)
+    # As many low bits as there is room for beside the row: what they leave out only makes more words alike.
+    room = np.uint64(64 - max(len(points), 2).bit_length())
+    keys = np.sort((rows << room) | ((alike * _SPREAD) >> (np.uint64(64) - room)))
+    again = (keys[1:][keys[1:] == keys[:-1]] >> room).astype(np.int64)
+    most = ratio(np.bincount(again, minlength=len(points)), tokens)
+    most[points.count((values >= _FIRST_UNSPACED) & ((flags & np.uint8(SYMBOL)) == 0)) > 0] = 1
+    return most

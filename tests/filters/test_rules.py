@@ -3,14 +3,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters import text
 from filters.rules import CAPTION_RULES, URL_RULES, reject_by_captions, reject_by_language, reject_by_urls
 from schemas import Decision, RecipeError
-from schemas.recipe import CaptionRules, LanguageSettings, UrlRules
+from schemas.recipe import CaptionEdits, CaptionRules, LanguageSettings, PartsOfSpeech, UrlRules, Vocabulary
 
 EVERY_RULE = CaptionRules(
     min_characters=3, max_characters=60, min_words=1, max_words=12, min_letter_ratio=0.3, max_digit_ratio=0.5,
     max_punctuation_ratio=0.4, max_uppercase_ratio=0.9, max_token_repetition_ratio=0.5, reject_boilerplate=True,
-    reject_filenames=True, reject_urls=True, reject_markup=True,
+    reject_filenames=True, reject_urls=True, reject_markup=True, reject_control_characters=True, reject_mojibake=True,
+    reject_emails=True, reject_phone_numbers=True, reject_ip_addresses=True, reject_payment_cards=True,
+    flagged_words=("porn", "黒い"), parts_of_speech=PartsOfSpeech(needs=("noun",)),
 )  # fmt: skip
 
 
@@ -39,6 +42,14 @@ def decided(apply, column, rules):
         ("www.a.de", {"reject_urls": True}, ("url_caption", "1", None)),
         ("<b>dog", {"reject_markup": True}, ("markup_caption", "<b>", None)),
         ("<b> BUY www.a.de", {}, (None, None, None)),
+        ("a\x00b", {"reject_control_characters": True}, ("control_characters", "1", None)),
+        ("cafÃ©", {"reject_mojibake": True}, ("mojibake", None, None)),
+        ("a@b.de", {"reject_emails": True}, ("contains_email", "a@b.de", None)),
+        ("+49 30 1234567", {"reject_phone_numbers": True}, ("contains_phone_number", "+49 30 1234567", None)),
+        ("at 10.0.0.7", {"reject_ip_addresses": True}, ("contains_ip_address", "10.0.0.7", None)),
+        ("4111 1111 1111 1111", {"reject_payment_cards": True}, ("contains_payment_card", "4111 1111 1111 1111", None)),
+        ("Porn!", {"flagged_words": ("porn", "nude")}, ("flagged_word", None, "porn nude")),
+        ("very", {"parts_of_speech": PartsOfSpeech(needs=("noun",))}, ("missing_part_of_speech", None, "noun")),
         (None, {"min_words": 1}, ("too_few_words", None, "1")),
     ],
 )
@@ -64,6 +75,87 @@ def test_rows_are_decided_independently(rows, cut):
     assert decided(reject_by_captions, rows, EVERY_RULE) == apart
 
 
+HOSTILE = st.one_of(
+    st.none(),
+    st.text(max_size=12),
+    st.text(alphabet="e\u0301\u0327\u200f\u202e\u2066אبक्षे👩‍👧🏽𝔡\U000e0041\ufffd\x00 a1.@:Ã©", max_size=12),
+    st.binary(max_size=8),
+    st.just(b"a\xed\xa0\x80b"),  # a lone surrogate
+)
+
+
+def raw_strings(rows):
+    """A string column of these bytes, valid or not."""
+    content = [row.encode() if isinstance(row, str) else row for row in rows]
+    return pa.array(content, pa.binary()).view(pa.string())
+
+
+@given(st.lists(HOSTILE, max_size=6), st.integers(0, 6))
+@settings(deadline=None, max_examples=50)
+def test_no_character_crashes_a_rule_or_changes_a_neighbours_row(rows, at):
+    every_edit = CaptionEdits(
+        unicode="NFKC", repair_mojibake=True, mask=("emails", "phone_numbers", "ip_addresses", "payment_cards")
+    )
+
+    def fates(rows):
+        captions, changes = text.edit_captions(raw_strings(rows), every_edit)
+        decision = Decision.keep_all(len(rows))
+        reject_by_captions(captions, EVERY_RULE, decision)
+        addresses = Decision.keep_all(len(rows))
+        reject_by_urls(
+            raw_strings(rows),
+            UrlRules(blocked_hosts=("a.de",), reject_non_photos=True, opted_out_urls=("x",)),
+            addresses,
+        )
+        found = (
+            captions.to_pylist(),
+            changes.to_pylist(),
+            decision.reasons,
+            decision.values,
+            addresses.reasons,
+            addresses.values,
+        )
+        return list(zip(*found, strict=True))
+
+    apart = [fate for row in rows for fate in fates([row])]
+    assert fates(rows) == apart
+    assert fates([*rows[:at], "a\u0301\u202e", *rows[at:]])[: min(at, len(rows))] == apart[:at]
+
+
+def test_a_list_in_a_file_is_named_by_it(tmp_path):
+    (tmp_path / "hosts.txt").write_text("# bad\na.de\nb.de\n")
+    path = str(tmp_path / "hosts.txt")
+    assert decided(reject_by_urls, ["http://x.b.de/"], UrlRules(blocked_hosts=path)) == [
+        ("blocked_host", "x.b.de", path)
+    ]
+
+
+def test_rare_tokens_by_a_vocabulary_file(tmp_path):
+    (tmp_path / "v.txt").write_text("a\ndog\n")
+    rules = CaptionRules(vocabulary=Vocabulary(file=str(tmp_path / "v.txt")))
+    found = decided(reject_by_captions, ["a dog", "a cat"], rules)
+    assert found == [(None, None, None), ("rare_token", None, str(tmp_path / "v.txt"))]
+
+
+@pytest.mark.parametrize(
+    ("apply", "rules", "message"),
+    [
+        (reject_by_captions, CaptionRules(flagged_words=()), r"captions\.flagged_words: the list has no word"),
+        (reject_by_captions, CaptionRules(flagged_words="none.txt"), r"captions\.flagged_words: cannot read none\.txt"),
+        (
+            reject_by_captions,
+            CaptionRules(vocabulary=Vocabulary(file="none.txt")),
+            r"captions\.vocabulary\.file: cannot read",
+        ),
+        (reject_by_urls, UrlRules(blocked_suffixes=("a b",)), r"urls\.blocked_suffixes: 'a b' is no host name"),
+        (reject_by_urls, UrlRules(opted_out_domains="none.txt"), r"urls\.opted_out_domains: cannot read none\.txt"),
+    ],
+)
+def test_what_a_rule_needs_and_is_not_there_is_said_without_a_row(apply, rules, message):
+    with pytest.raises(RecipeError, match=message):
+        decided(apply, [], rules)
+
+
 @pytest.mark.parametrize(
     ("address", "rules", "entry"),
     [
@@ -75,6 +167,12 @@ def test_rows_are_decided_independently(rows, cut):
         ("http:///x", {}, ("url_without_host", None, None)),
         ("http://[::1/x", {}, ("url_without_host", None, None)),
         ("http://www.A.de/x", {"blocked_hosts": ("b.com", "a.de")}, ("blocked_host", "www.a.de", "b.com a.de")),
+        ("http://x.a.de/", {"allowed_hosts": ("c.org",)}, ("host_not_allowed", "x.a.de", "c.org")),
+        ("http://a.co.uk/", {"blocked_suffixes": ("uk",)}, ("blocked_suffix", "co.uk", "uk")),
+        ("http://a.co.uk/", {"allowed_suffixes": ("org",)}, ("suffix_not_allowed", "co.uk", "org")),
+        ("http://a.de/1x1.gif", {"reject_non_photos": True}, ("url_of_no_photo", "/1x1.", None)),
+        ("http://a.de/x", {"opted_out_urls": ("https://a.de/x",)}, ("url_opted_out", None, "https://a.de/x")),
+        ("http://i.a.de/x", {"opted_out_domains": ("a.de",)}, ("domain_opted_out", "i.a.de", "a.de")),
         (None, {}, ("url_too_long", None, "2048")),
     ],
 )
