@@ -35,14 +35,15 @@ PUBLISHED = {
     },
     "align": {
         "captions.min_words": 3, "captions.max_words": 20, "captions.vocabulary.bigrams": True,
+        "frequency.max_images_per_caption": 10, "frequency.max_captions_per_image": 1000,
         "images.min_side_px": 201, "images.max_aspect_ratio": 2.9999,
-        "requires": ("n-gram vocabulary", "caption frequency", "image frequency", "nsfw scores", "evaluation decontamination"),
+        "requires": ("n-gram vocabulary", "nsfw scores", "evaluation decontamination"),
     },
     "coyo700m": {
         "language.keep": ("en",), "captions.min_characters": 6, "captions.min_words": 3, "captions.max_words": 256,
         "captions.parts_of_speech.needs": ("noun",), "images.min_bytes": 5000, "images.max_aspect_ratio": 3.0,
-        "images.min_side_px": 200, "omits": ("watermark scores",),
-        "requires": ("caption frequency", "nsfw scores", "image and caption deduplication", "evaluation decontamination"),
+        "images.min_side_px": 200, "frequency.max_images_per_caption": 10, "omits": ("watermark scores",),
+        "requires": ("nsfw scores", "image and caption deduplication", "evaluation decontamination"),
     },
     "cc12m": {
         "language.keep": ("en",), "captions.min_words": 3, "captions.max_words": 256,
