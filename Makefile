@@ -36,15 +36,21 @@ $(VENV)/.installed-run: setup.py | $(BIN)/uv
 $(VENV)/.installed-test: setup.py | $(BIN)/uv
 	$(call install,clip$(comma)test)
 
+$(VENV)/.installed-flink: setup.py | $(BIN)/uv
+	$(call install,clip$(comma)flink)
+
 $(VENV)/.installed-lint: setup.py | $(BIN)/uv
 	$(call install,lint)
 
 comma := ,
 
-.PHONY: help demo test lint format bench curate demo-model clean
+.PHONY: help demo flink-demo test lint format bench curate demo-model clean
 
 demo: $(VENV)/.installed-run ## curate a small web drawn for the purpose, offline, and compare with the truth (OUT=DIR)
 	@$(BIN)/babelsift demo --output $(OUT) $(ARGS)
+
+flink-demo: $(VENV)/.installed-flink ## curate the demo's web on a real Flink here, and compare with a local run (needs Java, Maven; ARGS=--kill)
+	@$(BIN)/python tests/cluster/flink_demo.py $(ARGS)
 
 curate: $(VENV)/.installed-run ## curate your own pairs: INPUT=GLOB OUTPUT=DIR RECIPE=NAME|FILE RUNNER=local|FlinkRunner...
 	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "usage: make curate INPUT='pairs/*.parquet' OUTPUT=out/run RECIPE=$(RECIPE) [RUNNER=local] [ARGS='--url-col URL ...']" >&2; exit 2; }
