@@ -71,6 +71,8 @@ def may_be_mojibake(points: CodePoints) -> np.ndarray:
         return np.zeros(len(points), dtype=bool)
     pairs = np.zeros(len(wide), dtype=bool)
     pairs[:-1] = wide[:-1] & wide[1:] & (points.values[:-1] <= _MOJIBAKE_TO)
+    lengths = np.diff(points.starts)
+    pairs[points.starts[1:][lengths > 0] - 1] = False  # a row's last character and the next row's first are no pair
     return points.count(pairs) > 0
 
 

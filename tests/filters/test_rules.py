@@ -205,3 +205,9 @@ def test_a_language_can_be_kept_in_one_script():
     assert [entry is None for entry in found] == [False, True, False, True]
     with pytest.raises(RecipeError, match="'Hant'"):
         by_language(LanguageSettings(keep=("zh-Hant",)), ["雪"], ["zh"], [1.0])
+
+
+def test_two_rows_are_no_pair_of_characters():
+    together = text.repair_mojibake(pa.array(["\x80", "\x80", "", "caf\u00c3", "\u00a9"])).to_pylist()
+    assert together == ["\x80", "\x80", "", "caf\u00c3", "\u00a9"]
+    assert text.repair_mojibake(pa.array(["caf\u00c3\u00a9"])).to_pylist() == ["café"]
