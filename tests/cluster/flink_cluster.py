@@ -78,12 +78,12 @@ class FlinkCluster:
     """A running cluster.
 
     Attributes:
-        master: host:port of the job manager. logs: folder of all output. task_managers: their processes.
+        master: host:port of the job manager. logs: folder of all output. task_managers: Flink's name -> process.
     """
 
     master: str
     logs: Path
-    task_managers: list[subprocess.Popen] = field(default_factory=list)
+    task_managers: dict[str, subprocess.Popen] = field(default_factory=dict)
 
 
 def flink_home() -> Path:
@@ -127,10 +127,9 @@ def running_cluster(scratch: Path, *, task_managers: int) -> Iterator[FlinkClust
         jvm, dynamic = _memory(configuration)
         runner = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
         for number in range(task_managers):
-            command = _java(runner, configuration, jvm) + dynamic
-            command += ["-D", f"taskmanager.resource-id=task-manager-{number}"]
-            log = logs / f"task_manager_{number}.log"
-            cluster.task_managers.append(_start(stack, command, log))
+            name = f"task-manager-{number}"
+            command = [*_java(runner, configuration, jvm), *dynamic, "-D", f"taskmanager.resource-id={name}"]
+            cluster.task_managers[name] = _start(stack, command, logs / f"{name}.log")
         _wait_for_slots(cluster, SLOTS * task_managers)
         yield cluster
 
@@ -181,7 +180,7 @@ def _wait_for_slots(cluster: FlinkCluster, slots: int) -> None:
         ):
             if json.load(answer)["slots-total"] >= slots:
                 return
-        if any(process.poll() is not None for process in cluster.task_managers):
+        if any(process.poll() is not None for process in cluster.task_managers.values()):
             break
         time.sleep(0.5)
     raise ClusterError(f"Flink did not start; its logs in {cluster.logs} say why")

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,8 @@ def compare_runs(settings: argparse.Namespace, jar: Path) -> int:
             if settings.kill:
                 threading.Thread(target=kill_one, args=(cluster, home / "flink"), daemon=True).start()
             curate(recipe, pairs, home / "flink", flink_options(cluster, jar))
-            for line in tasks_by_manager(cluster):
-                print(f"flink-demo: {line}")
+            for name, count in tasks(cluster, "FINISHED").items():
+                print(f"flink-demo: {name} finished {count} tasks")
     local, flink = (product(RunFolder(str(home / name))) for name in ("local", "flink"))
     differing = [name for name in sorted({*local, *flink}) if local.get(name) != flink.get(name)]
     if differing:
@@ -145,27 +146,28 @@ def curate(recipe: Path, pairs: Path, output: Path, options: list[str]) -> None:
 
 
 def kill_one(cluster: FlinkCluster, output: Path) -> None:
-    """Kills the last task manager, without a warning, as soon as a first staging shard is committed."""
+    """Kills a busy task manager, without a warning, as soon as a first staging shard is committed."""
     staging = RunFolder(str(output))
-    while not staging.list(STAGING, STATS):
-        time.sleep(0.05)
-    cluster.task_managers[-1].kill()
-    print("flink-demo: killed a task manager", flush=True)
+    while not staging.list(STAGING, STATS) or not (busy := tasks(cluster, "RUNNING")):
+        time.sleep(0.2)
+    name = max(busy, key=busy.__getitem__)
+    cluster.task_managers[name].kill()
+    print(f"flink-demo: killed {name}, which was running {busy[name]} tasks", flush=True)
 
 
-def tasks_by_manager(cluster: FlinkCluster) -> list[str]:
-    """Returns a line a task manager: how many tasks of the job it ran, by the job manager's own account."""
+def tasks(cluster: FlinkCluster, state: str) -> dict[str, int]:
+    """Returns task manager -> how many tasks of the job it has in a state, by the job manager's own account."""
 
     def get(path: str) -> Any:
-        with urllib.request.urlopen(f"http://{cluster.master}{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{cluster.master}{path}", timeout=30) as answer:
             return json.load(answer)
 
-    tasks: dict[str, int] = {}
+    found: Counter[str] = Counter()
     for job in get("/jobs/overview")["jobs"]:
         for vertex in get(f"/jobs/{job['jid']}")["vertices"]:
-            for task in get(f"/jobs/{job['jid']}/vertices/{vertex['id']}")["subtasks"]:
-                tasks[task["taskmanager-id"]] = tasks.get(task["taskmanager-id"], 0) + 1
-    return [f"{name} ran {count} tasks" for name, count in sorted(tasks.items())]
+            subtasks = get(f"/jobs/{job['jid']}/vertices/{vertex['id']}")["subtasks"]
+            found.update(task["taskmanager-id"] for task in subtasks if task["status"] == state)
+    return dict(sorted(found.items()))
 
 
 def product(folder: RunFolder) -> dict[str, Any]:

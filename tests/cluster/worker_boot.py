@@ -12,6 +12,8 @@ import grpc
 from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc
 from google.protobuf import json_format, text_format
 
+_ANSWER_S = 60.0
+
 
 def main() -> None:
     """Asks the task manager what to do, and becomes the worker that does it."""
@@ -22,7 +24,9 @@ def main() -> None:
     with grpc.insecure_channel(known.provision_endpoint) as channel:
         stub = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
         request = beam_provision_api_pb2.GetProvisionInfoRequest()
-        info = stub.GetProvisionInfo(request, metadata=[("worker_id", known.id)], wait_for_ready=True).info
+        # Bounded, or the worker of a task manager that was killed meanwhile waits for ever.
+        who = [("worker_id", known.id)]
+        info = stub.GetProvisionInfo(request, metadata=who, wait_for_ready=True, timeout=_ANSWER_S).info
     os.environ |= {
         "WORKER_ID": known.id,
         "PIPELINE_OPTIONS": json_format.MessageToJson(info.pipeline_options),
