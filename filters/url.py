@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from ipaddress import IPv6Address
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -102,6 +103,8 @@ def _host(url: str) -> str | None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        if host and "[" in parts.netloc:
+            IPv6Address(host)  # urlsplit looks into brackets from Python 3.11 on only
     except ValueError:
         # Not a URL that anything could be fetched from: unbalanced brackets, a port that is no number.
         return None
