@@ -16,11 +16,11 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from filters.dedup import CLAIM, claims, first_of_each
 from filters.identity import row_keys, uid_bytes
+from pipelines.merge_packed import MergePacked
 
 Digest = Callable[[pa.RecordBatch], np.ndarray]
 
 _MERGED_AT = 262_144
-_WAITING_BYTES = 4 << 20
 
 
 @dataclass
@@ -109,27 +109,9 @@ class _Claim(beam.DoFn):
         self.start_bundle()
 
 
-class MergeClaims(beam.CombineFn):
-    """Merges packed claims; parts wait unmerged until they outweigh the merged one, so that adding stays linear."""
+class MergeClaims(MergePacked):
+    """Merges packed claims."""
 
-    def create_accumulator(self) -> list[bytes]:
-        """Nothing yet."""
-        return []
-
-    def add_input(self, accumulator: list[bytes], element: bytes) -> list[bytes]:
-        """Adds, and merges when what is unmerged has grown."""
-        accumulator.append(element)
-        waiting = sum(map(len, accumulator[1:]))
-        return self.compact(accumulator) if waiting > max(len(accumulator[0]), _WAITING_BYTES) else accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
-        """Merges all parts."""
-        return self.compact([part for accumulator in accumulators for part in accumulator])
-
-    def compact(self, accumulator: list[bytes]) -> list[bytes]:
-        """Merges into one part."""
-        return [unpack(accumulator).tobytes()]
-
-    def extract_output(self, accumulator: list[bytes]) -> bytes:
-        """Returns the merged claims, packed."""
-        return unpack(accumulator).tobytes()
+    def merge(self, parts: list[bytes]) -> bytes:
+        """Returns one claim a digest, packed and sorted."""
+        return unpack(parts).tobytes()

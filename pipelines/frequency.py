@@ -6,7 +6,7 @@ grouped; see `filters.frequency` for why one caption on a million images is no b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -20,11 +20,11 @@ from filters.frequency import MEMBERSHIP, keys_with_more_than, lowest_members, m
 from pipelines.batches import REJECTED, emit
 from pipelines.dedup_pairs import caption_digests, url_digests
 from pipelines.first_of_each import Digest
+from pipelines.merge_packed import MergePacked
 from schemas import Decision, RejectReason, Stage
 from schemas.recipe import FrequencyRules
 
 _MERGED_AT = 262_144
-_WAITING_BYTES = 4 << 20
 
 
 @dataclass
@@ -120,28 +120,12 @@ class _Members(beam.DoFn):
         self.start_bundle()
 
 
-class _MergeMembers(beam.CombineFn):
-    """Merges packed memberships; parts wait unmerged until they outweigh the merged one."""
-
+class _MergeMembers(MergePacked):
     def __init__(self, most: int) -> None:
         self._most = most
 
-    def create_accumulator(self) -> list[bytes]:
-        return []
-
-    def add_input(self, accumulator: list[bytes], element: bytes) -> list[bytes]:
-        accumulator.append(element)
-        waiting = sum(map(len, accumulator[1:]))
-        return self.compact(accumulator) if waiting > max(len(accumulator[0]), _WAITING_BYTES) else accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
-        return self.compact([part for accumulator in accumulators for part in accumulator])
-
-    def compact(self, accumulator: list[bytes]) -> list[bytes]:
-        return [self.extract_output(accumulator)]
-
-    def extract_output(self, accumulator: list[bytes]) -> bytes:
-        return lowest_members([np.frombuffer(part, MEMBERSHIP) for part in accumulator], self._most).tobytes()
+    def merge(self, parts: list[bytes]) -> bytes:
+        return lowest_members([np.frombuffer(part, MEMBERSHIP) for part in parts], self._most).tobytes()
 
 
 class _DropFrequent(beam.DoFn):
