@@ -1,0 +1,59 @@
+"""How a recipe fetches and stores images, and what it asks of them as they were served."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from schemas.recipe.numbers import Count, PositiveInt
+from schemas.settings import Settings
+
+
+class DownloadSettings(Settings):
+    """How images are fetched and stored. Names that img2dataset has are img2dataset's, with its meaning."""
+
+    image_size: PositiveInt = 256
+    resize_mode: Literal["no", "border", "keep_ratio", "keep_ratio_largest", "center_crop"] = "keep_ratio"
+    resize_only_if_bigger: bool = True
+    skip_reencode: bool = False
+    encode_format: Literal["jpg", "png", "webp"] = "jpg"
+    encode_quality: Count = 95
+    min_image_size: Count = 0
+    max_image_area: Annotated[float, Field(gt=0)] | None = None
+    max_aspect_ratio: Annotated[float, Field(ge=1)] | None = None
+    timeout_s: float = Field(default=10.0, gt=0)
+    total_timeout_s: float = Field(default=30.0, gt=0)
+    retries: Count = 2
+    thread_count: PositiveInt = Field(default=64, description="URLs in flight at once in a process")
+    connections_per_host: PositiveInt = 8
+    max_redirects: Count = 5
+    max_body_bytes: PositiveInt = 50_000_000
+    max_source_pixels: PositiveInt = 100_000_000
+    ports: tuple[int, ...] | None = Field(default=(80, 443, 8080, 8443), description="null: any port")
+    allow_addresses: tuple[str, ...] = Field(
+        default=(), description="networks (CIDR) to reach although they are private, for tests and intranets"
+    )
+    verify_tls: bool = True
+    user_agent_token: str | None = None
+    contact: str | None = Field(default=None, description="address or page named in the user agent")
+    disallowed_header_directives: tuple[str, ...] = ("noai", "noimageai", "noindex", "noimageindex")
+    samples_per_staging_shard: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
+
+    @model_validator(mode="after")
+    def _quality_fits(self) -> DownloadSettings:
+        highest = 9 if self.encode_format == "png" else 100
+        if self.encode_quality > highest:
+            meaning = "is a compression level" if self.encode_format == "png" else "is"
+            raise ValueError(
+                f"encode_quality {meaning} from 0 to {highest} for {self.encode_format}, found {self.encode_quality}"
+            )
+        return self
+
+
+class ImageRules(Settings):
+    """Rules on the image as it was served; a rule that is null is off."""
+
+    min_bytes: Count | None = None
+    min_side_px: Count | None = None
+    max_aspect_ratio: Annotated[float, Field(ge=1)] | None = None
