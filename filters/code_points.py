@@ -82,6 +82,25 @@ class CodePoints:
         np.cumsum(self.count(mask), out=starts[1:])
         return CodePoints(self.values[mask], starts, self.valid)
 
+    def take(self, rows: np.ndarray) -> CodePoints:
+        """Returns the rows at int64[k], ascending."""
+        wanted = np.zeros(len(self), dtype=bool)
+        wanted[rows] = True
+        starts = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(self.lengths[rows], out=starts[1:])
+        return CodePoints(self.values[np.repeat(wanted, self.lengths)], starts, self.valid[rows])
+
+    def with_rows(self, rows: np.ndarray, other: CodePoints) -> CodePoints:
+        """Returns these rows with those at `rows` int64[k], ascending, replaced by the k rows of another."""
+        lengths, replaced = self.lengths.copy(), np.zeros(len(self), dtype=bool)
+        lengths[rows], replaced[rows] = other.lengths, True
+        starts = np.zeros(len(self) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=starts[1:])
+        taken = np.repeat(replaced, lengths)
+        values = np.empty(starts[-1], dtype=np.uint32)
+        values[~taken], values[taken] = self.values[~replaced[self.rows]], other.values
+        return CodePoints(values, starts, self.valid)
+
     def to_strings(self) -> pa.LargeStringArray:
         """Returns large_string[n]; null where the row is null."""
         values = self.values
