@@ -24,7 +24,7 @@ from filters.code_points import (
 from filters.patterns import Pattern
 from filters.script import SCRIPTS, count_by_script, letter_scripts, weigh
 from filters.text.filenames import EXTENSIONS
-from filters.text.links import URL_PATTERN
+from filters.text.links import URL_PATTERN, ends_www
 from filters.unicode_forms import normalise
 
 _NOISE = Pattern(
@@ -105,27 +105,15 @@ def _without_noise(points: CodePoints) -> CodePoints:
 
 def _hints(points: CodePoints) -> np.ndarray:
     """Returns bool[m], signs of noise, of character references, dots before letters and colons between characters."""
-    values, letters = points.values, points.has(LETTER)
-    ends = points.starts[1:][points.lengths > 0] - 1
-    if not len(values):
-        return letters
-    letter_next, any_next = np.append(letters[1:], False), np.append(~points.has(SPACE)[1:], False)
-    letter_next[ends] = any_next[ends] = False
+    values = points.values
+    letter_next, any_next = points.before(points.has(LETTER)), points.before(~points.has(SPACE))
     references = np.flatnonzero(values == ord("&"))
     references = references[letter_next[references] | (np.append(values, 0)[references + 1] == ord("#"))]
     hints = points.among(_NOISE_SIGNS)
     hints |= (values == ord(".")) & letter_next
-    hints |= ((values == ord(":")) | _is_after_w(values)) & any_next
+    hints |= ((values == ord(":")) | ends_www(points)) & any_next
     hints[references] = True
     return hints
-
-
-def _is_after_w(values: np.ndarray) -> np.ndarray:
-    """Returns bool[m], the dots of "www."."""
-    dots = np.flatnonzero(values == ord("."))
-    after = np.zeros(len(values), dtype=bool)
-    after[dots] = (values[dots - 1] | 0x20) == ord("w")
-    return after
 
 
 def _positions(points: CodePoints) -> np.ndarray:

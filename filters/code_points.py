@@ -76,6 +76,13 @@ class CodePoints:
         """Returns bool[m], the code points that have any of the flags."""
         return (self.flags & np.uint8(flags)) != 0
 
+    def before(self, mask: np.ndarray) -> np.ndarray:
+        """Returns bool[m], the code points after which, in the same row, one comes that the mask bool[m] marks."""
+        found = np.zeros(len(mask), dtype=bool)
+        found[:-1] = mask[1:]
+        found[self.starts[1:][self.lengths > 0] - 1] = False
+        return found
+
     def select(self, mask: np.ndarray) -> CodePoints:
         """Returns the rows with only the code points that the mask bool[m] marks."""
         starts = np.zeros(len(self) + 1, dtype=np.int64)
@@ -230,12 +237,6 @@ def kept(condition: np.ndarray, points: CodePoints) -> pa.BooleanArray:
 def measured(values: np.ndarray, points: CodePoints) -> pa.Array:
     """Returns values [n] as a measure's answer: null where the row is null."""
     return pa.array(values, mask=None if points.valid.all() else ~points.valid)
-
-
-def matches(strings: pa.LargeStringArray, pattern: str) -> np.ndarray:
-    """Returns bool[n], where the RE2 pattern matches somewhere in a clean string; False where it is null."""
-    found = pc.match_substring_regex(strings, pattern)
-    return pc.fill_null(found, False).to_numpy(zero_copy_only=False)
 
 
 def _is_string(kind: pa.DataType) -> bool:
