@@ -35,8 +35,10 @@ from pipelines.metadata import MatchMetadata
 from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.rules import FilterPairs
 from pipelines.run_folder import RunFolder
+from pipelines.run_lock import RunLock
 from pipelines.runners import runner_from, worker_error
 from pipelines.score import ScorePairs, check_models
+from pipelines.score_store import SCORES_FOLDER
 from pipelines.select import SelectPairs, SimilarityHistograms
 from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
@@ -132,6 +134,13 @@ def run(
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column)
     folder = RunFolder(output).check_writable()
     check_settings(recipe)
+    with RunLock(folder):
+        return _run_alone(recipe, inputs, folder, plan, options or PipelineOptions([]))
+
+
+def _run_alone(
+    recipe: Recipe, inputs: Sequence[str], folder: RunFolder, plan: InputPlan, options: PipelineOptions
+) -> Funnel:
     if recipe.clip:
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
     models = check_models(recipe.clip)
@@ -140,8 +149,7 @@ def run(
     facts = _facts(recipe, inputs, plan, models)
     save_manifest(folder, manifest, facts)
     folder.remove(FUNNEL)  # its presence says that the folder is complete
-    folder.remove_leftovers(SHARDS, REJECTS, STAGING)
-    options = options or PipelineOptions([])
+    folder.remove_leftovers("", SHARDS, REJECTS, STAGING, SCORES_FOLDER, "report")
     try:
         with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:
             _ = pipeline | "Curate" >> Curate(recipe, folder, plan, manifest.partitions, facts)

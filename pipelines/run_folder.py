@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import json
+import logging
 import os
 import posixpath
 import uuid
@@ -96,6 +97,15 @@ class RunFolder:
             return None
         except ValueError as error:
             raise RunFolderError(f"{self.path(*parts)} is not JSON ({error}); remove it and run again") from error
+
+    def read_commit_mark(self, path: str) -> dict[str, Any] | None:
+        """Returns a commit mark's content, or None where there is none, or it is damaged: what it marks is redone."""
+        try:
+            content = self.read_json(path)
+        except RunFolderError as error:
+            logging.warning("run folder: %s; what it marks does not count", error)
+            return None
+        return content if isinstance(content, dict) else None
 
     def write(self, path: str, content: bytes) -> None:
         """Writes a file whole: under a temporary name first, renamed when complete. An older one is replaced."""

@@ -52,8 +52,8 @@ def write_shard(folder: RunFolder, shard: int, rows: pa.Table, *, samples_per_sh
     name = shard_name(shard)
     metadata = _public(rows, [sample_key(shard, index, samples_per_shard) for index in range(len(rows))])
     fingerprint = _fingerprint(metadata)
-    done = folder.read_json(SHARDS, f"{name}_stats.json")
-    if done and done["fingerprint"] == fingerprint and _is_whole(folder, name, done):
+    done = folder.read_commit_mark(f"{SHARDS}/{name}_stats.json")
+    if done and done.get("fingerprint") == fingerprint and _is_whole(folder, name, done):
         logging.info("shard: %s: %d samples, already there", name, len(rows))
         return {"shard": shard, **done}
     folder.remove(f"{SHARDS}/{name}_stats.json")  # the commit mark goes first, and comes back last

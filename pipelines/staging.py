@@ -112,7 +112,7 @@ def staged_shards(
     """Yields the shards that a partition has, by number, uncommitted ones too."""
     for number, suffixes in sorted((listing or StagingListing(folder)).numbers.items()):
         if number % partitions == partition:
-            stats = folder.read_json(STAGING, shard_name(number) + STATS) if STATS in suffixes else None
+            stats = folder.read_commit_mark(shard_path(number, STATS)) if STATS in suffixes else None
             yield StagedShard(number, stats)
 
 
