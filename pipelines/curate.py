@@ -25,6 +25,7 @@ from pipelines.batches import REJECTED
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
+from pipelines.fingerprints import changes, input_files, stage_settings
 from pipelines.frequency import FilterFrequencies
 from pipelines.image_rules import FilterImages
 from pipelines.inputs import InputPlan, plan_input
@@ -42,9 +43,10 @@ from pipelines.score_store import SCORES_FOLDER
 from pipelines.select import SelectPairs, SimilarityHistograms
 from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
+from pipelines.staged_work import check_downloads
 from pipelines.staging_layout import STAGING
-from pipelines.write_report import FUNNEL, WriteReport, software_versions
-from schemas import Decision, Funnel, Recipe, RecipeError, Stage
+from pipelines.write_report import FUNNEL, RECIPE, WriteReport, software_versions
+from schemas import Decision, Funnel, Recipe, RecipeError, Stage, dump_recipe
 from schemas.parts import describe_missing
 
 _ROWS_A_DEDUP_PART = 500_000
@@ -121,6 +123,7 @@ def run(
     url_column: str | None = None,
     caption_column: str | None = None,
     options: PipelineOptions | None = None,
+    force: bool = False,
 ) -> Funnel:
     """Curates the input into the run folder `output` and returns the funnel.
 
@@ -128,6 +131,7 @@ def run(
     the output folder.
 
     Args: inputs: globs of files, any fsspec URL. output: run folder, any fsspec URL; what is in it already is reused.
+        force: download again what was downloaded with other settings.
     Raises: BabelsiftError: one of its kinds, with one line that names the remedy.
     """
     check_parts(recipe)
@@ -135,6 +139,7 @@ def run(
     folder = RunFolder(output).check_writable()
     check_settings(recipe)
     with RunLock(folder):
+        check_downloads(folder, recipe.download, force=force)
         return _run_alone(recipe, inputs, folder, plan, options or PipelineOptions([]))
 
 
@@ -147,7 +152,12 @@ def _run_alone(
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=plan.estimated_rows, rows_per_partition=rows_per_partition)
     facts = _facts(recipe, inputs, plan, models)
-    save_manifest(folder, manifest, facts)
+    stages = stage_settings(recipe, input_files(one.path for one in plan.slices))
+    if manifest.stages:
+        for stage, lines in changes(manifest.stages, stages).items():
+            logging.info("run folder: not as in the last run: %s: %s", stage, "; ".join(lines))
+    save_manifest(folder, manifest, facts, stages)
+    folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
     folder.remove_leftovers("", SHARDS, REJECTS, STAGING, SCORES_FOLDER, "report")
     try:

@@ -12,7 +12,7 @@ import tarfile
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -112,8 +112,12 @@ def staged_shards(
     """Yields the shards that a partition has, by number, uncommitted ones too."""
     for number, suffixes in sorted((listing or StagingListing(folder)).numbers.items()):
         if number % partitions == partition:
-            stats = folder.read_commit_mark(shard_path(number, STATS)) if STATS in suffixes else None
-            yield StagedShard(number, stats)
+            yield read_shard(folder, number, suffixes)
+
+
+def read_shard(folder: RunFolder, number: int, suffixes: Collection[str]) -> StagedShard:
+    """Returns a shard, given the suffixes of its files."""
+    return StagedShard(number, folder.read_commit_mark(shard_path(number, STATS)) if STATS in suffixes else None)
 
 
 def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | None:
