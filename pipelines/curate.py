@@ -25,6 +25,7 @@ from pipelines.batches import REJECTED
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
+from pipelines.fingerprints import changes, input_files, stage_settings
 from pipelines.frequency import FilterFrequencies
 from pipelines.image_rules import FilterImages
 from pipelines.inputs import InputPlan, plan_input
@@ -35,14 +36,17 @@ from pipelines.metadata import MatchMetadata
 from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.rules import FilterPairs
 from pipelines.run_folder import RunFolder
+from pipelines.run_lock import RunLock
 from pipelines.runners import runner_from, worker_error
 from pipelines.score import ScorePairs, check_models
+from pipelines.score_store import SCORES_FOLDER
 from pipelines.select import SelectPairs, SimilarityHistograms
 from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
+from pipelines.staged_work import check_downloads
 from pipelines.staging_layout import STAGING
-from pipelines.write_report import FUNNEL, WriteReport, software_versions
-from schemas import Decision, Funnel, Recipe, RecipeError, Stage
+from pipelines.write_report import FUNNEL, RECIPE, WriteReport, software_versions
+from schemas import Decision, Funnel, Recipe, RecipeError, Stage, dump_recipe
 from schemas.parts import describe_missing
 
 _ROWS_A_DEDUP_PART = 500_000
@@ -119,6 +123,7 @@ def run(
     url_column: str | None = None,
     caption_column: str | None = None,
     options: PipelineOptions | None = None,
+    force: bool = False,
 ) -> Funnel:
     """Curates the input into the run folder `output` and returns the funnel.
 
@@ -126,22 +131,35 @@ def run(
     the output folder.
 
     Args: inputs: globs of files, any fsspec URL. output: run folder, any fsspec URL; what is in it already is reused.
+        force: download again what was downloaded with other settings.
     Raises: BabelsiftError: one of its kinds, with one line that names the remedy.
     """
     check_parts(recipe)
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column)
     folder = RunFolder(output).check_writable()
     check_settings(recipe)
+    with RunLock(folder):
+        check_downloads(folder, recipe.download, force=force)
+        return _run_alone(recipe, inputs, folder, plan, options or PipelineOptions([]))
+
+
+def _run_alone(
+    recipe: Recipe, inputs: Sequence[str], folder: RunFolder, plan: InputPlan, options: PipelineOptions
+) -> Funnel:
     if recipe.clip:
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
     models = check_models(recipe.clip)
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=plan.estimated_rows, rows_per_partition=rows_per_partition)
     facts = _facts(recipe, inputs, plan, models)
-    save_manifest(folder, manifest, facts)
+    stages = stage_settings(recipe, input_files(one.path for one in plan.slices))
+    if manifest.stages:
+        for stage, lines in changes(manifest.stages, stages).items():
+            logging.info("run folder: not as in the last run: %s: %s", stage, "; ".join(lines))
+    save_manifest(folder, manifest, facts, stages)
+    folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
-    folder.remove_leftovers(SHARDS, REJECTS, STAGING)
-    options = options or PipelineOptions([])
+    folder.remove_leftovers("", SHARDS, REJECTS, STAGING, SCORES_FOLDER, "report")
     try:
         with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:
             _ = pipeline | "Curate" >> Curate(recipe, folder, plan, manifest.partitions, facts)

@@ -37,6 +37,7 @@ STAGED_SCHEMA = pa.schema(
         pa.field("image_extension", pa.string()),
         pa.field("image_offset", pa.int64()),
         pa.field("image_size", pa.int64()),
+        pa.field("image_crc32", pa.uint32()),
         pa.field("reason", pa.string()),
         pa.field("detail", pa.string()),
     ]

@@ -53,6 +53,7 @@ DOWNLOAD_SCHEMA = _extend(
     _field("image_extension", pa.string(), unit="jpg, png or webp"),
     _field("image_offset", pa.int64(), unit="bytes from the start of the staging tar"),
     _field("image_size", pa.int64(), unit="bytes in the staging tar"),
+    _field("image_crc32", pa.uint32(), nullable=True, unit="CRC-32 of the bytes in the staging tar; null: unknown"),
 )
 
 LEDGER_SCHEMA = pa.schema(

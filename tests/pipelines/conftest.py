@@ -79,6 +79,7 @@ _DEFAULTS = {
     "image_extension": "jpg",
     "image_offset": 0,
     "image_size": 0,
+    "image_crc32": None,
 }
 
 
