@@ -30,6 +30,7 @@ CLIP = [
     "torchvision>=0.19",  # open_clip's own preprocessing
     "open_clip_torch>=3.0",  # architectures, weights and tokenizers of the published CLIP models
     "safetensors>=0.4",  # weights that cannot run code when they are loaded
+    "tokenizers>=0.20",  # byte-pair merges in Rust, for open_clip's own vocabulary
 ]
 EXTRAS = {
     "clip": CLIP,

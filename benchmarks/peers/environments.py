@@ -11,6 +11,8 @@ HOME = Path(__file__).resolve().parents[2] / ".venv-peers"
 _PACKAGES = {
     "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
     "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
+    "clip_retrieval": ["clip-retrieval==2.45.0", "setuptools<80"],
+    "data_juicer_clip": ["py-data-juicer==1.6.1", "aiohttp", "torch", "torchvision", "transformers<5"],
 }
 _INSTALLED = ".installed"
 
@@ -20,11 +22,12 @@ class PeerError(Exception):
 
 
 def run_peer(name: str, *arguments: str) -> dict:
-    """Runs `<name>_filters.py` in the peer's environment and returns what it prints.
+    """Runs `<name>_filters.py` or `<name>_scores.py` in the peer's environment and returns what it prints.
 
     Raises: PeerError: it cannot be installed, or fails.
     """
-    script = Path(__file__).with_name(f"{name}_filters.py")
+    scripts = (Path(__file__).with_name(f"{name}_{what}.py") for what in ("filters", "scores"))
+    script = next(script for script in scripts if script.exists())
     return json.loads(_call([str(_python(name)), str(script), *arguments]).splitlines()[-1])
 
 
