@@ -22,6 +22,7 @@ from schemas import RunFolderError
 SHARDS = "shards"
 # Where a pair's bytes lay in staging depends on how often a run was interrupted, so it never reaches a shard.
 _INTERNAL = {"key", "status", "staging_shard", "image_offset", "image_size", "phash", "phash_quality"}
+_INTERNAL |= {"phash_crops", "pixels_sha256"}
 _IMAGES_AT_ONCE = 256
 _VERSION = 1  # of a shard's layout: a change here makes every shard be written anew
 

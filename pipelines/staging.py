@@ -27,6 +27,7 @@ from pipelines.staged_images import read_staged_images
 from pipelines.staging_layout import (
     FAILED_TO_DOWNLOAD,
     FAILED_TO_RESIZE,
+    LATER_COLUMNS,
     PARQUET,
     STAGED_SCHEMA,
     STAGING,
@@ -120,10 +121,17 @@ def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | 
     """Returns a committed shard's rows as STAGED_SCHEMA, or None where its files are not what was committed."""
     try:
         with folder.open(shard_path(shard.number, PARQUET)) as file:
-            table = pq.read_table(pa.PythonFile(file, mode="r"), columns=STAGED_SCHEMA.names)
+            staged = pq.ParquetFile(pa.PythonFile(file, mode="r"))
+            later = [name for name in LATER_COLUMNS if name not in staged.schema_arrow.names]
+            table = staged.read(columns=[name for name in STAGED_SCHEMA.names if name not in later])
+            for name in later:
+                table = table.append_column(name, pa.nulls(len(table), STAGED_SCHEMA.field(name).type))
         tar_bytes = folder.fs.size(folder.path(shard_path(shard.number, TAR)))
     except (FileNotFoundError, pa.ArrowException) as error:
         logging.warning("download: staging shard %s: %s", shard_name(shard.number), error)
+        return None
+    if missing := set(STAGED_SCHEMA.names) - set(table.column_names):
+        logging.warning("download: staging shard %s has no columns %s", shard_name(shard.number), sorted(missing))
         return None
     stats = shard.stats or {}
     if tar_bytes != stats.get("tar_bytes") or len(table) != stats.get("count"):

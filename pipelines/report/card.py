@@ -18,7 +18,7 @@ _SHOWN_LANGUAGES = 20
 # What a shard leaves out: where a pair's bytes lay on the way.
 _NOT_IN_JSON = frozenset(
     ("key", "status", "image_extension", "staging_shard", "image_offset", "image_size", "phash", "phash_quality")
-)
+) | {"pixels_sha256", "phash_crops"}
 
 
 def render_card(data: ReportData, *, samples_per_shard: int, shards: int, bytes_total: int) -> str:
