@@ -91,7 +91,9 @@ def with_image(record: dict[str, Any], image: ProcessedImage) -> dict[str, Any]:
         "exif": image.exif,
         "sha256": image.sha256,
         "original_bytes": image.original_bytes,
+        "pixels_sha256": image.pixels_sha256,
         "phash": image.phash,
+        "phash_crops": image.phash_crops,
         "phash_quality": image.phash_quality,
         "image_extension": image.extension,
     }

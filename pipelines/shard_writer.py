@@ -22,9 +22,8 @@ from schemas import RunFolderError
 
 SHARDS = "shards"
 # Where a pair's bytes lay in staging depends on how often a run was interrupted, so it never reaches a shard.
-INTERNAL_COLUMNS = frozenset(
-    ("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32", "phash", "phash_quality")
-)
+INTERNAL_COLUMNS = frozenset(("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32"))
+INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "pixels_sha256"}
 # So many rows are read while as many are written: enough to lie side by side in staging, and little enough for memory.
 _BYTES_AT_ONCE = 64 * 2**20
 _ROWS_AT_ONCE = 10_000

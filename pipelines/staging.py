@@ -28,6 +28,7 @@ from pipelines.staged_images import read_staged_images
 from pipelines.staging_layout import (
     FAILED_TO_DOWNLOAD,
     FAILED_TO_RESIZE,
+    LATER_COLUMNS,
     PARQUET,
     STAGED_SCHEMA,
     STAGING,
@@ -133,10 +134,13 @@ def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | 
     except (FileNotFoundError, pa.ArrowException) as error:
         logging.warning("download: staging shard %s: %s", shard_name(shard.number), error)
         return None
+    for name in set(LATER_COLUMNS) - set(table.schema.names):
+        table = table.append_column(name, pa.nulls(len(table), STAGED_SCHEMA.field(name).type))
+    if missing := set(STAGED_SCHEMA.names) - set(table.schema.names):
+        logging.warning("download: staging shard %s has no columns %s", shard_name(shard.number), sorted(missing))
+        return None
     if tar_bytes != stats.get("tar_bytes") or len(table) != stats.get("count"):
         return None
-    if "image_crc32" not in table.schema.names:  # of a run folder made before there were checksums
-        table = table.append_column("image_crc32", pa.nulls(len(table), pa.uint32()))
     return pa.RecordBatch.from_arrays(
         [table.column(name).combine_chunks() for name in STAGED_SCHEMA.names], schema=STAGED_SCHEMA
     )

@@ -1,25 +1,34 @@
 """Images: what bytes are, decoding them safely, resizing and encoding, perceptual hashes, and rules on their size."""
 
+from filters.image.crop_hashes import CROP_BYTES, CROPS, crop_hashes, low_bits
 from filters.image.failure import ImageFailureError
 from filters.image.header import ImageHeader, read_header
+from filters.image.luminance import luminance_of
 from filters.image.phash import PHASH_BITS, hamming_distances, perceptual_hash
 from filters.image.process import ImageFailure, ProcessedImage, process_image
 from filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
 from filters.image.sniff import ALLOWED_FORMATS, sniff_format
+from filters.image.structure import structure_of
 
 __all__ = [
     "ALLOWED_FORMATS",
+    "CROPS",
+    "CROP_BYTES",
     "PHASH_BITS",
     "ImageFailure",
     "ImageFailureError",
     "ImageHeader",
     "ProcessedImage",
+    "crop_hashes",
     "hamming_distances",
     "has_min_bytes",
     "has_min_side",
     "is_within_aspect_ratio",
+    "low_bits",
+    "luminance_of",
     "perceptual_hash",
     "process_image",
     "read_header",
     "sniff_format",
+    "structure_of",
 ]

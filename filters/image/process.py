@@ -8,12 +8,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
+
+from filters.image.crop_hashes import crop_hashes
 from filters.image.decode import DecodedImage, decode_image, memory_slot
 from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
 from filters.image.header import ImageHeader, read_header
-from filters.image.phash import perceptual_hash
+from filters.image.luminance import luminance_of
+from filters.image.phash import hash_of_luminance
 from filters.image.resize import encode_image, is_resized, resize_image
+from filters.image.structure import structure_of
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
@@ -25,7 +30,9 @@ class ProcessedImage:
     Attributes:
         data: the file to store. extension: its format: jpg, png or webp. width, height: px, of `data`.
         original_width, original_height: px, as served, upright. original_bytes, sha256: of the bytes as served.
-        phash: 32 bytes, of the image as served. phash_quality: 0 to 1. exif: JSON, None where there is none.
+        pixels_sha256: of the pixels as decoded, upright, and of their width and height.
+        phash: 32 bytes, of the image as served. phash_crops: hashes of its crops. phash_quality: 0 to 1, how much
+        structure it has. exif: JSON, None where there is none.
     """
 
     data: bytes
@@ -36,7 +43,9 @@ class ProcessedImage:
     original_height: int
     original_bytes: int
     sha256: str
+    pixels_sha256: str
     phash: bytes
+    phash_crops: bytes
     phash_quality: float
     exif: str | None
 
@@ -86,7 +95,7 @@ def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings
         and not is_resized(original_width, original_height, settings)
         and decoded.as_stored
     )
-    phash, quality = perceptual_hash(image)
+    luminance = luminance_of(image)
     height, width = stored.shape[:2]
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
@@ -97,7 +106,19 @@ def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings
         original_height=original_height,
         original_bytes=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
-        phash=phash,
-        phash_quality=quality,
+        pixels_sha256=pixels_sha256(image),
+        phash=hash_of_luminance(luminance),
+        phash_crops=crop_hashes(luminance),
+        phash_quality=structure_of(luminance),
         exif=exif_json(header.exif),
     )
+
+
+def pixels_sha256(image: np.ndarray) -> str:
+    """Returns 64 hex digits that are the same for an image however it was packed: another container, other metadata.
+
+    Args: image: uint8[height, width, 3].
+    """
+    digest = hashlib.sha256(f"{image.shape[1]}x{image.shape[0]} ".encode())
+    digest.update(np.ascontiguousarray(image))
+    return digest.hexdigest()
