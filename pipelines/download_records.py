@@ -7,6 +7,7 @@ from typing import Any
 
 from filters.fetch import Fetched
 from filters.image import ImageFailure, ProcessedImage
+from pipelines.img2dataset_words import DECODING_ERROR, IMAGE_ERRORS, OPTED_OUT
 from pipelines.staging_layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, STAGED_SCHEMA, SUCCESS
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
@@ -23,13 +24,6 @@ _NOT_SHAPING = {
 }
 _VERSION = 1  # of the code that shapes images; raised when the same settings would give other bytes
 
-_DECODING_ERROR = "Image decoding error"
-_IMAGE_ERRORS = {
-    RejectReason.IMAGE_TOO_SMALL: "image too small",
-    RejectReason.IMAGE_AREA_TOO_LARGE: "image area too large",
-    RejectReason.ASPECT_RATIO_TOO_LARGE: "aspect ratio too large",
-}
-_OPTED_OUT = "Use of image disallowed by X-Robots-Tag directive"
 _THRESHOLDS = {
     RejectReason.TOO_MANY_REDIRECTS: "max_redirects",
     RejectReason.BODY_TOO_LARGE: "max_body_bytes",
@@ -73,7 +67,7 @@ def with_image_failure(record: dict[str, Any], failure: ImageFailure) -> dict[st
     return {
         **record,
         "status": FAILED_TO_RESIZE,
-        "error_message": _IMAGE_ERRORS.get(failure.reason, _DECODING_ERROR),
+        "error_message": IMAGE_ERRORS.get(failure.reason, DECODING_ERROR),
         "reason": failure.reason.value,
         "detail": failure.detail,
     }
@@ -99,7 +93,7 @@ def with_image(record: dict[str, Any], image: ProcessedImage) -> dict[str, Any]:
 
 def _fetch_error(reason: RejectReason, detail: str) -> str:
     if reason is RejectReason.OPTED_OUT:
-        return _OPTED_OUT
+        return OPTED_OUT
     if reason is RejectReason.HTTP_STATUS:
         known = {status.value: status.phrase for status in HTTPStatus}
         return f"HTTP Error {detail}: {known.get(int(detail), '')}".removesuffix(": ")

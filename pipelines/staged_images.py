@@ -67,8 +67,11 @@ class _Member:
 
 
 def _read_shard(folder: RunFolder, shard: int, members: list[_Member]) -> Iterator[tuple[int, bytes]]:
-    path = shard_path(shard, TAR)
     remedy = f"remove {folder.path(shard_path(shard, STATS))} and run again to download its pairs again"
+    path = shard_path(shard, TAR)
+    if folder.tars is not None:
+        path, folder = f"{shard:0{folder.tars.digits}d}{TAR}", RunFolder(folder.tars.url)
+        remedy = "it changed after it was looked at; run again"
     try:
         with folder.open(path, cache_type="none") as file:
             for merged in _merge(members):

@@ -2,6 +2,7 @@
 
 from filters.image.failure import ImageFailureError
 from filters.image.header import ImageHeader, read_header
+from filters.image.measure import MeasuredImage, measure_image
 from filters.image.phash import PHASH_BITS, hamming_distances, perceptual_hash
 from filters.image.process import ImageFailure, ProcessedImage, process_image
 from filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
@@ -13,11 +14,13 @@ __all__ = [
     "ImageFailure",
     "ImageFailureError",
     "ImageHeader",
+    "MeasuredImage",
     "ProcessedImage",
     "hamming_distances",
     "has_min_bytes",
     "has_min_side",
     "is_within_aspect_ratio",
+    "measure_image",
     "perceptual_hash",
     "process_image",
     "read_header",
