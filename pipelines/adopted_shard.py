@@ -100,7 +100,7 @@ def _walk(
 def _described(sample: TarSample) -> dict[str, Any]:
     """What a tar says of a sample itself."""
     found: dict[str, Any] = {"status": SUCCESS}
-    for name in ("url", "caption", "exif", "sha256", "reason", "detail", "error_message"):
+    for name in ("url", "caption", "exif", "sha256", "reason", "detail", "error_message", "md5", "sha512"):
         value = sample.document.get(name)
         found[name] = value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
     for name in ("original_width", "original_height"):

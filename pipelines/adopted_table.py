@@ -13,7 +13,7 @@ from pipelines.run_folder import RunFolder
 from pipelines.staging_layout import PARQUET, STAGED_SCHEMA
 
 _NEEDED = ("key", "url", "status")
-_TEXTS = ("url", "caption", "key", "status", "error_message", "exif", "sha256", "reason", "detail")
+_TEXTS = ("url", "caption", "key", "status", "error_message", "exif", "sha256", "reason", "detail", "md5", "sha512")
 _NUMBERS = ("original_width", "original_height")
 _OWN = frozenset(STAGED_SCHEMA.names)
 

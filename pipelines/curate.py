@@ -35,6 +35,7 @@ from pipelines.manifest import open_manifest, save_manifest
 from pipelines.metadata import MatchMetadata
 from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.reuse import ReuseStaged
+from pipelines.row_wishes import check_wished_columns
 from pipelines.rules import FilterPairs
 from pipelines.run_folder import RunFolder
 from pipelines.runners import runner_from, worker_error
@@ -158,6 +159,7 @@ def run(
         _run(options, "Adopt", AdoptStaging(folder, recipe.download, adopted))
         plan = plan or plan_adopted_input(folder, adopted)
     assert plan is not None
+    check_wished_columns(recipe.download, list(plan.sources.values()))
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=plan.estimated_rows, rows_per_partition=rows_per_partition)
     facts = _facts(recipe, inputs, plan, models)

@@ -39,6 +39,8 @@ STAGED_SCHEMA = pa.schema(
         pa.field("image_size", pa.int64()),
         pa.field("reason", pa.string()),
         pa.field("detail", pa.string()),
+        pa.field("md5", pa.string()),
+        pa.field("sha512", pa.string()),
     ]
 )
 SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"

@@ -10,6 +10,7 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[2] / ".venv-peers"
 _PACKAGES = {
     "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
+    "img2dataset": ["img2dataset==1.47.0"],
     "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
 }
 _INSTALLED = ".installed"
@@ -24,8 +25,13 @@ def run_peer(name: str, *arguments: str) -> dict:
 
     Raises: PeerError: it cannot be installed, or fails.
     """
-    script = Path(__file__).with_name(f"{name}_filters.py")
-    return json.loads(_call([str(_python(name)), str(script), *arguments]).splitlines()[-1])
+    return run_peer_script(name, f"{name}_filters.py", *arguments)
+
+
+def run_peer_script(name: str, script: str, *arguments: str) -> dict:
+    """Runs one of this folder's scripts in a peer's environment and returns what it prints last; see `run_peer`."""
+    path = Path(__file__).with_name(script)
+    return json.loads(_call([str(_python(name)), str(path), *arguments]).splitlines()[-1])
 
 
 def _python(name: str) -> Path:

@@ -6,8 +6,11 @@ The work is done in OpenCV, numpy and hashlib calls that let go of the GIL: call
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from filters.image.blur import Box, blur_boxes
 from filters.image.decode import DecodedImage, decode_image, memory_slot
 from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
@@ -49,16 +52,16 @@ class ImageFailure:
     detail: str
 
 
-def process_image(body: bytes, settings: DownloadSettings) -> ProcessedImage | ImageFailure:
+def process_image(body: bytes, settings: DownloadSettings, boxes: Sequence[Box] = ()) -> ProcessedImage | ImageFailure:
     """Returns the image to store, or the reason why there is none; raises for no input.
 
-    Args: body: a file as served, its length bounded by the caller.
+    Args: body: a file as served, its length bounded by the caller. boxes: to be blurred, in fractions of the sides.
     """
     try:
         header = read_header(body)
         _check_size(header, settings)
         with memory_slot(header):
-            return _processed(body, header, decode_image(body, header), settings)
+            return _processed(body, header, decode_image(body, header), settings, boxes)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
 
@@ -76,15 +79,18 @@ def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:
         raise ImageFailureError(RejectReason.ASPECT_RATIO_TOO_LARGE, size)
 
 
-def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings: DownloadSettings) -> ProcessedImage:
+def _processed(
+    body: bytes, header: ImageHeader, decoded: DecodedImage, settings: DownloadSettings, boxes: Sequence[Box]
+) -> ProcessedImage:
     image = decoded.pixels
     original_height, original_width = image.shape[:2]
-    stored = resize_image(image, settings)
+    stored = resize_image(image, settings, partial(blur_boxes, boxes=boxes) if boxes else None)
     keeps_file = (
         settings.skip_reencode
         and header.format == settings.encode_format
         and not is_resized(original_width, original_height, settings)
         and decoded.as_stored
+        and not boxes
     )
     phash, quality = perceptual_hash(image)
     height, width = stored.shape[:2]
@@ -99,5 +105,5 @@ def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings
         sha256=hashlib.sha256(body).hexdigest(),
         phash=phash,
         phash_quality=quality,
-        exif=exif_json(header.exif),
+        exif=exif_json(header.exif) if settings.extract_exif else None,
     )
