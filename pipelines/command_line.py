@@ -78,12 +78,18 @@ def _add_curate(commands: argparse._SubParsersAction) -> None:
     curate.add_argument("--recipe", required=True, metavar="NAME|FILE", help="a preset's name or a YAML file")
     curate.add_argument(
         "--input",
-        required=True,
+        default=[],
         action="append",
         metavar="GLOB",
         help="parquet, CSV, TSV or JSON lines, plain or .gz or .zst; local or any fsspec URL; may be repeated",
     )
     curate.add_argument("--output", required=True, metavar="DIR", help="run folder, local or any fsspec URL")
+    curate.add_argument(
+        "--staging",
+        metavar="DIR",
+        help="an img2dataset output folder (webdataset) to take the images from instead of downloading; without "
+        "--input its own pairs are the input, with it they are matched to the input by URL and caption",
+    )
     curate.add_argument("--url-col", metavar="NAME", help="column of the URLs (default: URL, url, ... as found)")
     curate.add_argument("--caption-col", metavar="NAME", help="column of the captions (default: TEXT, caption, ...)")
     curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
@@ -125,7 +131,8 @@ def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     from pipelines.report import format_funnel
 
     columns = {"url_column": known.url_col, "caption_column": known.caption_col}
-    funnel = run(recipe, known.input, known.output, **columns, options=options, force=known.force)
+    reuse = {"staging": known.staging, "force": known.force}
+    funnel = run(recipe, known.input, known.output, **columns, **reuse, options=options)
     print(format_funnel(funnel))
     print(f"report: {known.output.rstrip('/')}/report/index.html")
     return 0
@@ -169,7 +176,7 @@ def _beam_options(arguments: list[str]) -> object:
             add(_FirstWins(parser))
     _, unknown = parser.parse_known_args(arguments)
     if unknown:
-        ours = ["--recipe", "--input", "--output", "--url-col", "--caption-col", "--force"]
+        ours = ["--recipe", "--input", "--output", "--staging", "--url-col", "--caption-col", "--force"]
         known = [*ours, *(option for action in parser._actions for option in action.option_strings)]
         near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else "it is neither babelsift's nor a Beam option"

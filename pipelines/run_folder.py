@@ -26,14 +26,29 @@ from schemas import RunFolderError
 
 
 @dataclass(frozen=True)
+class TarFolder:
+    """A folder of staging tars that another program wrote; its shard numbers are written with so many digits."""
+
+    url: str
+    digits: int
+
+    def name(self, shard: int) -> str:
+        """Returns a shard's name there, without suffix."""
+        return f"{shard:0{self.digits}d}"
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """A run folder by its URL; picklable, and cheap to make where it is needed.
 
     Paths given to its methods are relative to the folder, with `/` between parts.
+
+    Attributes: tars: where staged images lie; None: in the folder's own staging shards.
     """
 
     url: str
     storage_options: tuple[tuple[str, Any], ...] = ()
+    tars: TarFolder | None = None
 
     @cached_property
     def _filesystem_and_root(self) -> tuple[AbstractFileSystem, str]:
@@ -41,7 +56,7 @@ class RunFolder:
         return fs, root.rstrip("/") or root
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"url": self.url, "storage_options": self.storage_options}
+        return {"url": self.url, "storage_options": self.storage_options, "tars": self.tars}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

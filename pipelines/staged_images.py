@@ -27,7 +27,7 @@ def read_staged_images(folder: RunFolder, rows: pa.RecordBatch) -> list[bytes]:
     Args: rows: with the columns key, staging_shard, image_extension, image_offset, image_size and, where checksums are
         known, image_crc32 of DOWNLOAD_SCHEMA.
     Raises: RunFolderError: a shard is gone, or does not hold the images that the rows say; such a shard no longer
-        counts, so that the next run downloads its pairs again.
+        counts, so that the next run downloads its pairs again, or looks through it again where another program's.
     """
     images: list[bytes] = [b""] * len(rows)
     ranges = [one for members in _by_shard(rows) for one in _merge(members)]
@@ -100,21 +100,25 @@ def _merge(members: list[_Member]) -> Iterator[list[_Member]]:
 def _read_range(folder: RunFolder, members: Sequence[_Member]) -> list[tuple[int, bytes]]:
     """Returns (row, image) of members that lie together."""
     shard = members[0].shard
-    path = shard_path(shard, TAR)
+    source, path = folder, shard_path(shard, TAR)
+    if folder.tars is not None:
+        source, path = RunFolder(folder.tars.url), folder.tars.name(shard) + TAR
     wrong: _Member | None = None
     for _ in range(2):  # what a network mangled once reads well the second time; what the disk holds does not
         try:
-            images = _images_in(folder, path, members)
+            images = _images_in(source, path, members)
         except FileNotFoundError:
             break
         except OSError as error:
-            raise RunFolderError(f"cannot read {folder.path(path)}: {error}; mend it, then run again") from error
+            raise RunFolderError(f"cannot read {source.path(path)}: {error}; mend it, then run again") from error
         wrong = next((member for member in members if images[member.row] is None), None)
         if wrong is None:
             return [(row, image) for row, image in images.items() if image is not None]
-    folder.remove(shard_path(shard, STATS))
     what = f"is damaged: it does not hold {wrong.name} as it was stored" if wrong else "is gone"
-    raise RunFolderError(f"{folder.path(path)} {what}; run again: the pairs of this shard alone are downloaded again")
+    if folder.tars is not None:
+        raise RunFolderError(f"{source.path(path)} {what}: it changed after it was looked at; run again")
+    folder.remove(shard_path(shard, STATS))
+    raise RunFolderError(f"{source.path(path)} {what}; run again: the pairs of this shard alone are downloaded again")
 
 
 def _images_in(folder: RunFolder, path: str, members: Sequence[_Member]) -> dict[int, bytes | None]:

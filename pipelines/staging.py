@@ -181,6 +181,13 @@ class StagingWriter:
         else:
             self._stack.__exit__(kind, error, trace)
 
+    @cached_property
+    def _json_columns(self) -> list[str]:
+        """img2dataset leaves out what it was not asked for."""
+        further = self.shaping.get("compute_hash")
+        names = [name for name in _JSON_COLUMNS if name != "exif" or self.shaping.get("extract_exif", True)]
+        return [*names, further] if further in ("md5", "sha512") else names
+
     def key(self, index: int) -> str:
         """Returns the key of the row at `index`."""
         return staging_key(self.shard, index, samples_per_shard=self.samples_per_shard)
@@ -191,7 +198,8 @@ class StagingWriter:
         May be called from any thread. Args: record: the row's STAGED_SCHEMA fields but for that place.
         """
         key = record["key"]
-        document = json.dumps({name: record[name] for name in _JSON_COLUMNS}, indent=4, ensure_ascii=False).encode()
+        fields = {name: record[name] for name in self._json_columns}
+        document = json.dumps(fields, indent=4, ensure_ascii=False).encode()
         with self._lock:
             offset = self._member(f"{key}.{image.extension}", image.data)
             self._member(f"{key}.txt", record["caption"].encode())

@@ -6,33 +6,29 @@ The work is done in OpenCV, numpy and hashlib calls that let go of the GIL: call
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-
-from filters.image.crop_hashes import crop_hashes
+from filters.image.blur import Box, blur_boxes
 from filters.image.decode import DecodedImage, decode_image, memory_slot
 from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
+from filters.image.hashes import ImageHashes, hash_image
 from filters.image.header import ImageHeader, read_header
-from filters.image.luminance import luminance_of
-from filters.image.phash import hash_of_luminance
 from filters.image.resize import encode_image, is_resized, resize_image
-from filters.image.structure import structure_of
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
 
 @dataclass(frozen=True)
-class ProcessedImage:
-    """An image ready to be stored.
+class ProcessedImage(ImageHashes):
+    """An image ready to be stored, with the hashes of its pixels as served.
 
     Attributes:
         data: the file to store. extension: its format: jpg, png or webp. width, height: px, of `data`.
         original_width, original_height: px, as served, upright. original_bytes, sha256: of the bytes as served.
-        pixels_sha256: of the pixels as decoded, upright, and of their width and height.
-        phash: 32 bytes, of the image as served. phash_crops: hashes of its crops. phash_quality: 0 to 1, how much
-        structure it has. exif: JSON, None where there is none.
+        exif: JSON, None where there is none.
     """
 
     data: bytes
@@ -43,10 +39,6 @@ class ProcessedImage:
     original_height: int
     original_bytes: int
     sha256: str
-    pixels_sha256: str
-    phash: bytes
-    phash_crops: bytes
-    phash_quality: float
     exif: str | None
 
 
@@ -58,16 +50,16 @@ class ImageFailure:
     detail: str
 
 
-def process_image(body: bytes, settings: DownloadSettings) -> ProcessedImage | ImageFailure:
+def process_image(body: bytes, settings: DownloadSettings, boxes: Sequence[Box] = ()) -> ProcessedImage | ImageFailure:
     """Returns the image to store, or the reason why there is none; raises for no input.
 
-    Args: body: a file as served, its length bounded by the caller.
+    Args: body: a file as served, its length bounded by the caller. boxes: to be blurred, in fractions of the sides.
     """
     try:
         header = read_header(body)
         _check_size(header, settings)
         with memory_slot(header):
-            return _processed(body, header, decode_image(body, header), settings)
+            return _processed(body, header, decode_image(body, header), settings, boxes)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
 
@@ -85,17 +77,19 @@ def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:
         raise ImageFailureError(RejectReason.ASPECT_RATIO_TOO_LARGE, size)
 
 
-def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings: DownloadSettings) -> ProcessedImage:
+def _processed(
+    body: bytes, header: ImageHeader, decoded: DecodedImage, settings: DownloadSettings, boxes: Sequence[Box]
+) -> ProcessedImage:
     image = decoded.pixels
     original_height, original_width = image.shape[:2]
-    stored = resize_image(image, settings)
+    stored = resize_image(image, settings, partial(blur_boxes, boxes=boxes) if boxes else None)
     keeps_file = (
         settings.skip_reencode
         and header.format == settings.encode_format
         and not is_resized(original_width, original_height, settings)
         and decoded.as_stored
+        and not boxes
     )
-    luminance = luminance_of(image)
     height, width = stored.shape[:2]
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
@@ -106,19 +100,6 @@ def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings
         original_height=original_height,
         original_bytes=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
-        pixels_sha256=pixels_sha256(image),
-        phash=hash_of_luminance(luminance),
-        phash_crops=crop_hashes(luminance),
-        phash_quality=structure_of(luminance),
-        exif=exif_json(header.exif),
+        exif=exif_json(header.exif) if settings.extract_exif else None,
+        **hash_image(image).columns(),
     )
-
-
-def pixels_sha256(image: np.ndarray) -> str:
-    """Returns 64 hex digits that are the same for an image however it was packed: another container, other metadata.
-
-    Args: image: uint8[height, width, 3].
-    """
-    digest = hashlib.sha256(f"{image.shape[1]}x{image.shape[0]} ".encode())
-    digest.update(np.ascontiguousarray(image))
-    return digest.hexdigest()
