@@ -81,11 +81,23 @@ def gather_evidence(captions: pa.Array) -> Evidence:
     glued = _is_glued(points, scripts)
     scripts[glued] = 0
     letters = count_by_script(points, scripts)
-    weights = weigh(letters)
+    weights = 2 * weigh(letters)
+    weights[_has_latin_names_only(points, scripts, letters), _LATIN] //= 2
     dominant = weights.argmax(axis=1)
     share = weights.max(axis=1) / np.maximum(weights.sum(axis=1), 1)
     in_capitals = (points.count(points.has(UPPER) & ~glued) > 0) & (points.count(points.has(LOWER) & ~glued) == 0)
     return Evidence(_texts(points, scripts, dominant), letters, dominant, share, in_capitals)
+
+
+def _has_latin_names_only(points: CodePoints, scripts: np.ndarray, letters: np.ndarray) -> np.ndarray:
+    """Returns int64[k], the rows in several scripts in which no Latin word is in lower case: they are names."""
+    # A single letter beside a name is no word yet.
+    rows = np.flatnonzero((letters[:, _LATIN] > 0) & (letters.sum(axis=1) > letters[:, _LATIN] + 1))
+    wanted = np.zeros(len(points), dtype=bool)
+    wanted[rows] = True
+    some, latin = points.take(rows), scripts[np.repeat(wanted, points.lengths)] == _LATIN
+    lower = latin & some.has(LOWER)
+    return rows[some.count(lower & ~some.after(latin) & some.before(lower)) == 0]
 
 
 def _composed(points: CodePoints) -> CodePoints:

@@ -76,8 +76,8 @@ def tokenize_with_texts(captions: pa.Array) -> tuple[Tokens, TokenTexts]:
     values, rows = points.values.astype(np.uint64), points.rows
     unspaced = word & is_unspaced(script_table()[points.values])
     spaced = word & ~unspaced
-    followed, follows = points.before(unspaced), _after(points, unspaced)
-    opens = np.flatnonzero(spaced & ~_after(points, spaced))
+    followed, follows = points.before(unspaced), points.after(unspaced)
+    opens = np.flatnonzero(spaced & ~points.after(spaced))
     closes = np.flatnonzero(spaced & ~points.before(spaced)) + 1
     pairs = np.flatnonzero(unspaced & followed)
     singles = np.flatnonzero(unspaced & ~followed & ~follows)
@@ -102,11 +102,3 @@ def _word_hashes(values: np.ndarray, opens: np.ndarray, closes: np.ndarray) -> n
 def inside_words(points: CodePoints) -> np.ndarray:
     """Returns bool[m], the code points that neither part words nor belong to them: apostrophes, joiners, controls."""
     return points.has(INVISIBLE) | points.among(_APOSTROPHES)
-
-
-def _after(points: CodePoints, mask: np.ndarray) -> np.ndarray:
-    """Returns bool[m], the code points before which, in the same row, one stands that the mask bool[m] marks."""
-    found = np.zeros(len(mask), dtype=bool)
-    found[1:] = mask[:-1]
-    found[points.starts[:-1][points.lengths > 0]] = False
-    return found
