@@ -64,7 +64,7 @@ def run() -> Outcome:
                 continue
             figures[f"same_filters_{peer}"] = _compared(rounds, "seconds", len(captions), goal)
             if "bare_seconds" in rounds[0]:
-                figures[f"{peer}_operators_alone"] = _compared(rounds, "bare_seconds", len(captions), None)
+                figures[f"{peer}_operators_alone"] = _compared(rounds, "bare_seconds", len(captions), goal)
     runs = f"medians of {RUNS} runs (peers {PEER_RUNS}), a process a side"
     what = f"{len(captions)} captions of {source}, {runs}; the first peer is the raw predict"
     return Outcome("language", "\n".join([what, *left_out]), figures)
