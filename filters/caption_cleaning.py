@@ -44,6 +44,8 @@ _LATIN = SCRIPTS.index("Latn")
 _JAPANESE = [SCRIPTS.index(script) for script in ("Hani", "Hira", "Kana")]
 # The model's answer does not change after this many letters, and a hostile caption must not take seconds.
 _MOST_CODE_POINTS = 1000
+# Looking for noise takes the square of a caption's length where it is nothing but noise.
+_MOST_READ = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,30 @@ def gather_evidence(captions: pa.Array) -> Evidence:
 
     Args: captions: string[n], nullable; null is as empty.
     """
-    points = _composed(_without_noise(flatten(captions)))
+    points = _composed(_without_noise(_first(flatten(captions), _MOST_READ)))
     seen = ~points.has(INVISIBLE)
-    if points.lengths.max(initial=0) > _MOST_CODE_POINTS:
-        seen &= _positions(points) < _MOST_CODE_POINTS
-    points = points if seen.all() else points.select(seen)
+    points = _first(points if seen.all() else points.select(seen), _MOST_CODE_POINTS)
     scripts = letter_scripts(points)
     glued = _is_glued(points, scripts)
     scripts[glued] = 0
     letters = count_by_script(points, scripts)
-    weights = weigh(letters)
+    weights = 2 * weigh(letters)
+    weights[_has_latin_names_only(points, scripts, letters), _LATIN] //= 2
     dominant = weights.argmax(axis=1)
     share = weights.max(axis=1) / np.maximum(weights.sum(axis=1), 1)
     in_capitals = (points.count(points.has(UPPER) & ~glued) > 0) & (points.count(points.has(LOWER) & ~glued) == 0)
     return Evidence(_texts(points, scripts, dominant), letters, dominant, share, in_capitals)
+
+
+def _has_latin_names_only(points: CodePoints, scripts: np.ndarray, letters: np.ndarray) -> np.ndarray:
+    """Returns int64[k], the rows in several scripts in which no Latin word is in lower case: they are names."""
+    # A single letter beside a name is no word yet.
+    rows = np.flatnonzero((letters[:, _LATIN] > 0) & (letters.sum(axis=1) > letters[:, _LATIN] + 1))
+    wanted = np.zeros(len(points), dtype=bool)
+    wanted[rows] = True
+    some, latin = points.take(rows), scripts[np.repeat(wanted, points.lengths)] == _LATIN
+    lower = latin & some.has(LOWER)
+    return rows[some.count(lower & ~some.after(latin) & some.before(lower)) == 0]
 
 
 def _composed(points: CodePoints) -> CodePoints:
@@ -116,8 +128,12 @@ def _hints(points: CodePoints) -> np.ndarray:
     return hints
 
 
-def _positions(points: CodePoints) -> np.ndarray:
-    return np.arange(len(points.values)) - np.repeat(points.starts[:-1], points.lengths)
+def _first(points: CodePoints, most: int) -> CodePoints:
+    """Returns the rows without what follows their first `most` code points."""
+    if points.lengths.max(initial=0) <= most:
+        return points
+    positions = np.arange(len(points.values)) - np.repeat(points.starts[:-1], points.lengths)
+    return points.select(positions < most)
 
 
 def _is_glued(points: CodePoints, scripts: np.ndarray) -> np.ndarray:

@@ -83,6 +83,13 @@ class CodePoints:
         found[self.starts[1:][self.lengths > 0] - 1] = False
         return found
 
+    def after(self, mask: np.ndarray) -> np.ndarray:
+        """Returns bool[m], the code points before which, in the same row, one stands that the mask bool[m] marks."""
+        found = np.zeros(len(mask), dtype=bool)
+        found[1:] = mask[:-1]
+        found[self.starts[:-1][self.lengths > 0]] = False
+        return found
+
     def select(self, mask: np.ndarray) -> CodePoints:
         """Returns the rows with only the code points that the mask bool[m] marks."""
         starts = np.zeros(len(self) + 1, dtype=np.int64)

@@ -173,9 +173,11 @@ class LanguageIdentifier:
             found = most_likely(_written_in(script, answers), script, letters, rest=answers[-1][0] if answers else 0.0)
             if found:
                 break
+        if found and found[1] >= _MIN_SCORE_OF_FEW:
+            return found
         word = text.strip()
         few = len(word) <= _FEW_LETTERS and " " not in word
-        return found if found and not (few and found[1] < _MIN_SCORE_OF_FEW) else (UNDETERMINED, 0.0)
+        return found if found and not few else (UNDETERMINED, 0.0)
 
 
 @cache

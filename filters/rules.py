@@ -31,8 +31,9 @@ class Rule:
     Attributes:
         setting: its field in the recipe's group; None: always on. reason: what the ledger calls it.
         keeps: the filter. threshold: the filter's keyword for the setting's value; None: it is only on or off.
-        measure: what was found, for the ledger. load: makes the filter's keywords of the setting's value, for settings
-            that name lists, files or models; it keeps what it loaded.
+        measure: what was found, for the ledger, given the column and what was loaded.
+        load: makes the filter's keywords of the setting's value, for settings that name lists, files or models; it
+            keeps what it loaded.
         finds: whether the filter keeps just the rows in which the measure finds nothing: one pass then does for both.
     """
 
@@ -40,7 +41,7 @@ class Rule:
     reason: RejectReason
     keeps: Callable[..., pa.BooleanArray]
     threshold: str | None
-    measure: Callable[[pa.Array], pa.Array] | None = None
+    measure: Callable[..., pa.Array] | None = None
     load: Callable[[Any], dict[str, Any]] | None = None
     finds: bool = False
 
@@ -110,7 +111,15 @@ CAPTION_RULES: tuple[Rule, ...] = (
     _personal("reject_phone_numbers", _R.CONTAINS_PHONE_NUMBER, "phone_numbers"),
     _personal("reject_ip_addresses", _R.CONTAINS_IP_ADDRESS, "ip_addresses"),
     _personal("reject_payment_cards", _R.CONTAINS_PAYMENT_CARD, "payment_cards"),
-    Rule("flagged_words", _R.FLAGGED_WORD, text.is_free_of_flagged_words, "words", load=words_of),
+    Rule(
+        "flagged_words",
+        _R.FLAGGED_WORD,
+        text.is_free_of_flagged_words,
+        "words",
+        lambda captions, words: words.find(captions),
+        words_of,
+        finds=True,
+    ),
     Rule("vocabulary", _R.RARE_TOKEN, text.has_frequent_tokens_only, "vocabulary", load=frequent_tokens),
     # Last: a tagger takes longer than all the others.
     Rule("parts_of_speech", _R.MISSING_PART_OF_SPEECH, text.has_parts_of_speech, "needs", load=needed_parts),
@@ -125,7 +134,8 @@ def _listed(
     load: Callable[..., Any] = hosts_of,
 ) -> Rule:
     keyword = "blocked_hosts" if setting == "opted_out_domains" else setting
-    return Rule(setting, reason, keeps, keyword, measure, lambda value: {keyword: load(value, setting)})
+    found = measure and (lambda column, **_: measure(column))
+    return Rule(setting, reason, keeps, keyword, found, lambda value: {keyword: load(value, setting)})
 
 
 # Length comes first, so that no monstrous URL reaches a parser.
@@ -190,23 +200,25 @@ def _apply(rules: tuple[Rule, ...], column: pa.Array, settings: Settings, decisi
         if threshold is None:
             continue
         keywords = rule.keywords_for(threshold)
+        loaded = keywords if rule.load else {}
         if rule.finds:
-            found = rule.measure(column)
+            found = rule.measure(column, **loaded)
             rejected = pc.or_(found.is_valid(), column.is_null()).to_numpy(zero_copy_only=False) & decision.kept
         else:
             rejected = ~rule.keeps(column, **keywords).to_numpy(zero_copy_only=False) & decision.kept
-            found = _found(rule, column, rejected) if rejected.any() else None
+            found = _found(rule, column, rejected, loaded) if rejected.any() else None
         if rejected.any():
             shown = None if rule.threshold is None else _shown(threshold)
             decision.reject(rejected, rule.reason, values=found, threshold=shown)
 
 
-def _found(rule: Rule, column: pa.Array, rejected: np.ndarray) -> np.ndarray | None:
+def _found(rule: Rule, column: pa.Array, rejected: np.ndarray, loaded: dict[str, Any]) -> np.ndarray | None:
     """Returns object[n], the rule's measure where a row is rejected: measuring those alone is the cheaper way."""
     if rule.measure is None:
         return None
     found = np.full(len(column), None, dtype=object)
-    found[rejected] = np.array([*rule.measure(column.filter(pa.array(rejected))).to_pylist(), None], dtype=object)[:-1]
+    measured = rule.measure(column.filter(pa.array(rejected)), **loaded).to_pylist()
+    found[rejected] = np.array([*measured, None], dtype=object)[:-1]
     return found
 
 

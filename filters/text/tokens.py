@@ -28,10 +28,32 @@ class Tokens:
     hashes: np.ndarray
 
     def bigrams(self) -> Tokens:
-        """Returns each two neighbouring tokens of a caption as one."""
-        together = self.rows[1:] == self.rows[:-1]
-        first, second = self.hashes[:-1][together], self.hashes[1:][together]
-        return Tokens(self.rows[1:][together], mix64(first ^ mix64(second)))
+        """Returns each two neighbouring tokens of a caption as one; the k-th starts with the token `firsts()[k]`."""
+        first = self.firsts()
+        return Tokens(self.rows[first], mix64(self.hashes[first] ^ mix64(self.hashes[first + 1])))
+
+    def firsts(self) -> np.ndarray:
+        """Returns int64[k], the tokens that another one of their caption follows."""
+        return np.flatnonzero(self.rows[1:] == self.rows[:-1])
+
+
+@dataclass(frozen=True)
+class TokenTexts:
+    """The texts of tokens.
+
+    Attributes: points: what of the captions tokens are made of. starts, ends: int64[t], where in its values each is.
+    """
+
+    points: CodePoints
+    starts: np.ndarray
+    ends: np.ndarray
+
+    def of(self, tokens: np.ndarray) -> pa.LargeStringArray:
+        """Returns the texts of the tokens int64[k] as large_string[k]."""
+        lengths = self.ends[tokens] - self.starts[tokens]
+        bounds = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.repeat(self.starts[tokens] - bounds[:-1], lengths) + np.arange(bounds[-1])
+        return CodePoints(self.points.values[places], bounds, np.ones(len(tokens), dtype=bool)).to_strings()
 
 
 def tokenize(captions: pa.Array) -> Tokens:
@@ -42,6 +64,11 @@ def tokenize(captions: pa.Array) -> Tokens:
 
     Args: captions: string[n], nullable; a null has no tokens.
     """
+    return tokenize_with_texts(captions)[0]
+
+
+def tokenize_with_texts(captions: pa.Array) -> tuple[Tokens, TokenTexts]:
+    """Returns what `tokenize` returns, and how to get at the texts of the tokens."""
     points = flatten(pc.utf8_lower(clean_strings(captions)))
     # Apostrophes and joiners are inside a word ("don't"); what else is no letter or digit parts words.
     points = points.select(~inside_words(points))
@@ -49,33 +76,29 @@ def tokenize(captions: pa.Array) -> Tokens:
     values, rows = points.values.astype(np.uint64), points.rows
     unspaced = word & is_unspaced(script_table()[points.values])
     spaced = word & ~unspaced
-    joins = np.zeros(len(values), dtype=bool)
-    joins[1:] = rows[1:] == rows[:-1]
-    opens = spaced & ~(joins & _shifted(spaced))
-    starts = np.flatnonzero(opens)
-    # The hash of a word is the sum of its mixed (position, code point) pairs.
-    position = np.arange(len(values)) - starts[np.maximum(np.cumsum(opens) - 1, 0)] if len(starts) else rows
-    mixed = mix64(values | (position.astype(np.uint64) << np.uint64(21)))
-    mixed[~spaced] = 0
-    words = np.add.reduceat(mixed, starts) if len(starts) else np.zeros(0, dtype=np.uint64)
-    second = unspaced & joins & _shifted(unspaced)
-    pairs = np.flatnonzero(second)
-    pair_hashes = mix64(values[pairs - 1] | (values[pairs] << np.uint64(21)) | _PAIR)
-    followed = np.zeros(len(values), dtype=bool)
-    followed[:-1] = second[1:]
-    singles = np.flatnonzero(unspaced & ~second & ~followed)
-    single_hashes = mix64(values[singles] | _SINGLE)
-    places = np.concatenate([starts, pairs, singles])
-    order = np.argsort(places, kind="stable")
-    return Tokens(rows[places[order]], np.concatenate([words, pair_hashes, single_hashes])[order])
+    followed, follows = points.before(unspaced), points.after(unspaced)
+    opens = np.flatnonzero(spaced & ~points.after(spaced))
+    closes = np.flatnonzero(spaced & ~points.before(spaced)) + 1
+    pairs = np.flatnonzero(unspaced & followed)
+    singles = np.flatnonzero(unspaced & ~followed & ~follows)
+    pair_hashes = mix64(values[pairs] | (values[pairs + 1] << np.uint64(21)) | _PAIR)
+    starts = np.concatenate([opens, pairs, singles])
+    ends = np.concatenate([closes, pairs + 2, singles + 1])
+    hashes = np.concatenate([_word_hashes(values, opens, closes), pair_hashes, mix64(values[singles] | _SINGLE)])
+    order = np.argsort(starts, kind="stable")
+    tokens = Tokens(rows[starts[order]], hashes[order])
+    return tokens, TokenTexts(points, starts[order], ends[order])
+
+
+def _word_hashes(values: np.ndarray, opens: np.ndarray, closes: np.ndarray) -> np.ndarray:
+    """Returns uint64[w], the sums of the words' mixed (position, code point) pairs."""
+    lengths = closes - opens
+    bounds = np.cumsum(lengths) - lengths
+    position = np.arange(lengths.sum()) - np.repeat(bounds, lengths)
+    mixed = mix64(values[np.repeat(opens, lengths) + position] | (position.astype(np.uint64) << np.uint64(21)))
+    return np.add.reduceat(mixed, bounds) if len(bounds) else mixed
 
 
 def inside_words(points: CodePoints) -> np.ndarray:
     """Returns bool[m], the code points that neither part words nor belong to them: apostrophes, joiners, controls."""
     return points.has(INVISIBLE) | points.among(_APOSTROPHES)
-
-
-def _shifted(mask: np.ndarray) -> np.ndarray:
-    before = np.zeros(len(mask), dtype=bool)
-    before[1:] = mask[:-1]
-    return before

@@ -116,6 +116,7 @@ def test_lone_surrogates_and_monstrous_captions_are_answered(identifier):
     broken = pa.StringArray.from_buffers(1, offsets, pa.py_buffer(b"ein Hund \xed\xa0\x80 im Schnee"))
     assert identifier.identify(broken).column("language").to_pylist() == ["de"]
     assert languages(identifier, ["ein Hund im Schnee " * 100_000]) == ["de"]
+    assert languages(identifier, [noise * 200_000 for noise in ("a@b.", "&lt;", "a.jpg#", "www.")]) == ["und"] * 4
 
 
 @pytest.mark.parametrize("other", ["cafe\u0301", "&amp;", "www.example.com", "a\u200bb", "Hund 1", "x" * 2000, "の"])

@@ -102,7 +102,10 @@ def test_languages_with_a_script_or_letters_of_their_own_are_told_apart(identifi
     [
         ("Louis Vuitton 手袋", "zh"),
         ("Apple iPhone 14 Pro Max 256GB 深空黑", "zh"),
+        ("Yves Saint Laurent 口紅", "zh"),
+        ("Adobe Photoshop CC 2019 教程", "zh"),
         ("The Great Wall of China (长城) in winter", "en"),
+        ("The Great Wall of China (长城)", "en"),
         ("Ein Wochenende in Москва mit Freunden", "de"),
         ("cafe\u0301 ferme\u0301 pour l'e\u0301te\u0301", "fr"),
         ("1234.jpg Gato blanco en el sofá", "es"),

@@ -48,7 +48,7 @@ def decided(apply, column, rules):
         ("+49 30 1234567", {"reject_phone_numbers": True}, ("contains_phone_number", "+49 30 1234567", None)),
         ("at 10.0.0.7", {"reject_ip_addresses": True}, ("contains_ip_address", "10.0.0.7", None)),
         ("4111 1111 1111 1111", {"reject_payment_cards": True}, ("contains_payment_card", "4111 1111 1111 1111", None)),
-        ("Porn!", {"flagged_words": ("porn", "nude")}, ("flagged_word", None, "porn nude")),
+        ("Porn!", {"flagged_words": ("porn", "nude")}, ("flagged_word", "porn", "porn nude")),
         ("very", {"parts_of_speech": PartsOfSpeech(needs=("noun",))}, ("missing_part_of_speech", None, "noun")),
         (None, {"min_words": 1}, ("too_few_words", None, "1")),
     ],
