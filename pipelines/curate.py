@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ from pipelines.ledger import REJECTS, WriteLedger
 from pipelines.manifest import open_manifest, save_manifest
 from pipelines.metadata import MatchMetadata
 from pipelines.read import ROWS_READ, ReadPairs
+from pipelines.retry import NO_RETRY, Retry, parse_retry
 from pipelines.reuse import ReuseStaged
 from pipelines.row_wishes import check_wished_columns
 from pipelines.rules import FilterPairs
@@ -60,6 +62,7 @@ class Curate(beam.PTransform):
     Attributes:
         plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
         staging: a folder that was adopted (`pipelines.adopt`) in the place of downloading.
+        first_partitions, retry: see `DownloadImages`.
     """
 
     recipe: Recipe
@@ -68,6 +71,8 @@ class Curate(beam.PTransform):
     partitions: int
     facts: dict[str, str] = field(default_factory=dict)
     staging: AdoptionPlan | None = None
+    first_partitions: int | None = None
+    retry: Retry = NO_RETRY
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -119,7 +124,8 @@ class Curate(beam.PTransform):
 
     def _images(self, pairs: beam.PCollection[pa.RecordBatch]) -> Mapping[str, beam.PCollection]:
         if self.staging is None:
-            return pairs | "Download" >> DownloadImages(self.folder, self.recipe.download, self.partitions)
+            settings, partitions = self.recipe.download, (self.partitions, self.first_partitions)
+            return pairs | "Download" >> DownloadImages(self.folder, settings, *partitions, retry=self.retry)
         partitions = max(self.partitions, rows_of(self.folder, self.staging) // _ROWS_A_MATCH + 1)
         return pairs | "Download" >> ReuseStaged(self.folder, self.recipe.download, self.staging, partitions)
 
@@ -132,6 +138,7 @@ def run(
     url_column: str | None = None,
     caption_column: str | None = None,
     staging: str | None = None,
+    retry_failed: Sequence[str] = (),
     options: PipelineOptions | None = None,
 ) -> Funnel:
     """Curates the input into the run folder `output` and returns the funnel.
@@ -142,10 +149,14 @@ def run(
     Args: inputs: globs of files, any fsspec URL; may be none where `staging` is given, which then is the input.
         output: run folder, any fsspec URL; what is in it already is reused. staging: an img2dataset output folder
         (webdataset), any fsspec URL, from which images are taken instead of downloading; it is only read.
+        retry_failed: classes of earlier downloads' failures to try again, see `pipelines.retry.parse_retry`.
     Raises: BabelsiftError: one of its kinds, with one line that names the remedy.
     """
     check_parts(recipe)
     options = options or PipelineOptions([])
+    retry = parse_retry(retry_failed, before=time.time()) if retry_failed else NO_RETRY
+    if retry_failed and staging is not None:
+        raise RecipeError("--retry-failed: nothing is downloaded with --staging; leave out one of them")
     if not inputs and staging is None:
         raise InputError("nothing to read: give a table of pairs (--input), or an img2dataset folder (--staging)")
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
@@ -168,7 +179,8 @@ def run(
     save_manifest(folder, manifest, facts)
     folder.remove(FUNNEL)  # its presence says that the folder is complete
     folder.remove_leftovers(SHARDS, REJECTS, STAGING)
-    _run(options, "Curate", Curate(recipe, folder, plan, manifest.partitions, facts, adopted))
+    partitions, first = manifest.partitions, manifest.first_partitions
+    _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry))
     return Funnel.from_json(folder.read_json(FUNNEL)).check()
 
 
