@@ -22,7 +22,7 @@ from filters.language import LanguageIdentifier
 from filters.metadata import MetadataMatcher
 from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
-from pipelines.adopt import AdoptionPlan, AdoptStaging, plan_adopted_input, plan_adoption, problems_of, rows_of
+from pipelines.adopt import ADOPTED, AdoptionPlan, AdoptStaging, plan_adopted_input, plan_adoption, problems_of, rows_of
 from pipelines.batches import REJECTED
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
@@ -178,7 +178,7 @@ def run(
         facts |= _staging_facts(folder, adopted)
     save_manifest(folder, manifest, facts)
     folder.remove(FUNNEL)  # its presence says that the folder is complete
-    folder.remove_leftovers(SHARDS, REJECTS, STAGING)
+    folder.remove_leftovers(SHARDS, REJECTS, STAGING, ADOPTED)
     partitions, first = manifest.partitions, manifest.first_partitions
     _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry))
     return Funnel.from_json(folder.read_json(FUNNEL)).check()

@@ -5,19 +5,21 @@ from collections import Counter
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hostile_web import answer, encoded, photo, raw
 
 from filters.identity import partition_of
 from pipelines.command_line import main
+from pipelines.curate import run
 from pipelines.download_partition import PartitionDownload
 from pipelines.download_worker import acquire_worker, release_worker
 from pipelines.retry import NO_RETRY, parse_retry
 from pipelines.run_folder import RunFolder
 from pipelines.staging import StagingListing, read_staged_images
 from pipelines.staging_layout import STAGING
-from schemas import RecipeError
-from schemas.recipe import DownloadSettings
+from schemas import Recipe, RecipeError
+from schemas.recipe import DedupImagesSettings, DownloadSettings
 
 SETTINGS = DownloadSettings(
     image_size=32, timeout_s=0.5, retries=0, ports=None, allow_addresses=("127.0.0.0/8",), samples_per_staging_shard=4
@@ -168,6 +170,22 @@ def test_a_success_is_not_lost_to_a_later_failure(web, stage):
     first = stage(rows)
     web.mended = False
     assert stage(rows, parse_retry(["all"], before=LATE)) == first
+
+
+def test_every_pair_still_has_one_fate(web, tmp_path):
+    table = {"url": [web.url(f"/{n}") for n in range(20)], "caption": [f"a photo of thing {n}" for n in range(20)]}
+    pq.write_table(pa.table(table), tmp_path / "pairs.parquet")
+    recipe = Recipe(name="retried", download=SETTINGS, dedup_images=DedupImagesSettings(exact=False))
+    where = ([str(tmp_path / "pairs.parquet")], str(tmp_path / "out"))
+    first = run(recipe, *where)
+    assert (first.input_rows, first.kept_rows) == (20, 14)
+    web.mended = True
+    web.requests.clear()
+    second = run(recipe, *where, retry_failed=["503", "protocol"])
+    assert (second.input_rows, second.kept_rows) == (20, 18)
+    assert set(web.requests) == {"/1", "/11", "/2", "/12"}
+    ledger = pq.read_table(tmp_path / "out/rejects").to_pylist()
+    assert sorted((row["url"], row["value"]) for row in ledger) == [(web.url("/13"), "404"), (web.url("/3"), "404")]
 
 
 # --- growth
