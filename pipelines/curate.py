@@ -45,6 +45,7 @@ from pipelines.score import ScorePairs, check_models
 from pipelines.select import SelectPairs, SimilarityHistograms
 from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
+from pipelines.staging_gaps import fill_gaps
 from pipelines.staging_layout import STAGING
 from pipelines.write_report import FUNNEL, WriteReport, software_versions
 from schemas import Decision, Funnel, InputError, Recipe, RecipeError, Stage
@@ -181,6 +182,8 @@ def run(
     folder.remove_leftovers(SHARDS, REJECTS, STAGING, ADOPTED)
     partitions, first = manifest.partitions, manifest.first_partitions
     _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry))
+    if adopted is None:
+        fill_gaps(folder, recipe.download, rows=plan.estimated_rows, partitions=partitions)
     return Funnel.from_json(folder.read_json(FUNNEL)).check()
 
 
