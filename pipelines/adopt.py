@@ -39,10 +39,6 @@ class AdoptionPlan:
     tars: TarFolder
     shards: tuple[int, ...]
 
-    def name(self, shard: int) -> str:
-        """A shard's name in that folder, without suffix."""
-        return f"{shard:0{self.tars.digits}d}"
-
 
 def plan_adoption(url: str) -> AdoptionPlan:
     """Returns what there is in a folder that img2dataset wrote with `output_format=webdataset`.
@@ -108,7 +104,7 @@ class _Adopt(beam.DoFn):
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="measure")
 
     def process(self, element: int) -> Iterator[dict[str, Any]]:
-        source, name = RunFolder(self._plan.tars.url), self._plan.name(element)
+        source, name = RunFolder(self._plan.tars.url), self._plan.tars.name(element)
         print_of = {
             "version": _VERSION,
             "source": self._plan.tars.url,

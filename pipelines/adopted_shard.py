@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -148,11 +149,11 @@ def _with_image(
         "original_height": row["original_height"] or measured.height,
         "original_bytes": len(image),
         "sha256": sha256,
-        "phash": measured.phash,
-        "phash_quality": measured.phash_quality,
+        **measured.columns(),
         "image_extension": extension,
         "image_offset": sample.offset,
         "image_size": len(image),
+        "image_crc32": zlib.crc32(image),
     }
 
 

@@ -15,6 +15,7 @@ import filters
 import pipelines
 import schemas
 from pipelines.recipe_presets import load_recipe, preset_names, preset_text
+from pipelines.status_command import add_status_command
 from schemas import AccountingError, BabelsiftError, RecipeError, SchemaError, parse_recipe
 
 _USER_ERROR = 2
@@ -25,6 +26,7 @@ _EPILOG = """examples:
   babelsift recipes                                  the presets
   babelsift recipes show datacomp-basic > mine.yaml  start a recipe of your own from one of them
   babelsift curate --recipe mine.yaml --input 's3://bucket/pairs/*.parquet' --output s3://bucket/run1
+  babelsift status s3://bucket/run1 --recipe mine.yaml
   babelsift why s3://bucket/run1 https://example.org/cat.jpg
 """
 
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_recipes(commands)
     _add_why(commands)
+    add_status_command(commands)
     return parser
 
 
@@ -95,6 +98,7 @@ def _add_curate(commands: argparse._SubParsersAction) -> None:
     )
     curate.add_argument("--url-col", metavar="NAME", help="column of the URLs (default: URL, url, ... as found)")
     curate.add_argument("--caption-col", metavar="NAME", help="column of the captions (default: TEXT, caption, ...)")
+    curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
     curate.set_defaults(run=_curate)
 
 
@@ -134,9 +138,8 @@ def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
 
     retry = known.retry_failed.split(",") if known.retry_failed else ()
     columns = {"url_column": known.url_col, "caption_column": known.caption_col}
-    funnel = run(
-        recipe, known.input, known.output, **columns, staging=known.staging, retry_failed=retry, options=options
-    )
+    reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
+    funnel = run(recipe, known.input, known.output, **columns, **reuse, options=options)
     print(format_funnel(funnel))
     print(f"report: {known.output.rstrip('/')}/report/index.html")
     return 0
@@ -180,7 +183,16 @@ def _beam_options(arguments: list[str]) -> object:
             add(_FirstWins(parser))
     _, unknown = parser.parse_known_args(arguments)
     if unknown:
-        ours = ["--recipe", "--input", "--output", "--staging", "--retry-failed", "--url-col", "--caption-col"]
+        ours = [
+            "--recipe",
+            "--input",
+            "--output",
+            "--staging",
+            "--retry-failed",
+            "--url-col",
+            "--caption-col",
+            "--force",
+        ]
         known = [*ours, *(option for action in parser._actions for option in action.option_strings)]
         near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else "it is neither babelsift's nor a Beam option"

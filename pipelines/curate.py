@@ -27,6 +27,7 @@ from pipelines.batches import REJECTED
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
+from pipelines.fingerprints import changes, input_files, stage_settings
 from pipelines.frequency import FilterFrequencies
 from pipelines.image_rules import FilterImages
 from pipelines.inputs import InputPlan, plan_input
@@ -40,15 +41,18 @@ from pipelines.reuse import ReuseStaged
 from pipelines.row_wishes import check_wished_columns
 from pipelines.rules import FilterPairs
 from pipelines.run_folder import RunFolder
+from pipelines.run_lock import RunLock
 from pipelines.runners import runner_from, worker_error
 from pipelines.score import ScorePairs, check_models
+from pipelines.score_store import SCORES_FOLDER
 from pipelines.select import SelectPairs, SimilarityHistograms
 from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
+from pipelines.staged_work import check_downloads
 from pipelines.staging_gaps import fill_gaps
 from pipelines.staging_layout import STAGING
-from pipelines.write_report import FUNNEL, WriteReport, software_versions
-from schemas import Decision, Funnel, InputError, Recipe, RecipeError, Stage
+from pipelines.write_report import FUNNEL, RECIPE, WriteReport, software_versions
+from schemas import Decision, Funnel, InputError, Recipe, RecipeError, Stage, dump_recipe
 from schemas.parts import describe_missing
 
 _ROWS_A_DEDUP_PART = 500_000
@@ -141,6 +145,7 @@ def run(
     staging: str | None = None,
     retry_failed: Sequence[str] = (),
     options: PipelineOptions | None = None,
+    force: bool = False,
 ) -> Funnel:
     """Curates the input into the run folder `output` and returns the funnel.
 
@@ -151,6 +156,7 @@ def run(
         output: run folder, any fsspec URL; what is in it already is reused. staging: an img2dataset output folder
         (webdataset), any fsspec URL, from which images are taken instead of downloading; it is only read.
         retry_failed: classes of earlier downloads' failures to try again, see `pipelines.retry.parse_retry`.
+        force: download again what was downloaded with other settings.
     Raises: BabelsiftError: one of its kinds, with one line that names the remedy.
     """
     check_parts(recipe)
@@ -164,6 +170,20 @@ def run(
     adopted = plan_adoption(staging) if staging is not None else None
     folder = RunFolder(output, tars=adopted.tars if adopted else None).check_writable()
     check_settings(recipe)
+    with RunLock(folder):
+        check_downloads(folder, recipe.download, force=force)
+        return _run_alone(recipe, inputs, folder, plan, adopted, retry, options)
+
+
+def _run_alone(
+    recipe: Recipe,
+    inputs: Sequence[str],
+    folder: RunFolder,
+    plan: InputPlan | None,
+    adopted: AdoptionPlan | None,
+    retry: Retry,
+    options: PipelineOptions,
+) -> Funnel:
     if recipe.clip:
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
     models = check_models(recipe.clip)
@@ -177,9 +197,14 @@ def run(
     facts = _facts(recipe, inputs, plan, models)
     if adopted is not None:
         facts |= _staging_facts(folder, adopted)
-    save_manifest(folder, manifest, facts)
+    stages = stage_settings(recipe, input_files(one.path for one in plan.slices))
+    if manifest.stages:
+        for stage, lines in changes(manifest.stages, stages).items():
+            logging.info("run folder: not as in the last run: %s: %s", stage, "; ".join(lines))
+    save_manifest(folder, manifest, facts, stages)
+    folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
-    folder.remove_leftovers(SHARDS, REJECTS, STAGING, ADOPTED)
+    folder.remove_leftovers("", SHARDS, REJECTS, STAGING, ADOPTED, SCORES_FOLDER, "report")
     partitions, first = manifest.partitions, manifest.first_partitions
     _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry))
     if adopted is None:

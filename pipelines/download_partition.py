@@ -96,7 +96,7 @@ class PartitionDownload:
         occupied = set()
         for shard in staged_shards(self.folder, partition % first, first, listing=listing):
             is_own = shard.number % self.partitions == partition
-            why = _why_not_reused(shard, shaping)
+            why = why_not_reused(shard, shaping)
             staged = None if why else read_staged_rows(self.folder, shard)
             if staged is not None:
                 found.append(self._still_valid(shard, staged))
@@ -129,7 +129,8 @@ class _Found:
     staged: pa.RecordBatch
 
 
-def _why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None:
+def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None:
+    """Returns why a shard does not serve a run whose images are shaped by `shaping`; None where it does."""
     if shard.stats is None:
         return "it was not completed"
     if shard.is_foreign:

@@ -103,8 +103,7 @@ def with_image(
         "sha256": image.sha256,
         "original_bytes": image.original_bytes,
         **dict(more_hashes),
-        "phash": image.phash,
-        "phash_quality": image.phash_quality,
+        **image.columns(),
         "image_extension": image.extension,
     }
 

@@ -12,6 +12,8 @@ _PACKAGES = {
     "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
     "img2dataset": ["img2dataset==1.47.0"],
     "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
+    "clip_retrieval": ["clip-retrieval==2.45.0", "setuptools<80"],
+    "data_juicer_clip": ["py-data-juicer==1.6.1", "aiohttp", "torch", "torchvision", "transformers<5"],
 }
 _INSTALLED = ".installed"
 
@@ -21,11 +23,13 @@ class PeerError(Exception):
 
 
 def run_peer(name: str, *arguments: str) -> dict:
-    """Runs `<name>_filters.py` in the peer's environment and returns what it prints.
+    """Runs `<name>_filters.py` or `<name>_scores.py` in the peer's environment and returns what it prints.
 
     Raises: PeerError: it cannot be installed, or fails.
     """
-    return run_peer_script(name, f"{name}_filters.py", *arguments)
+    scripts = (f"{name}_{what}.py" for what in ("filters", "scores"))
+    script = next(script for script in scripts if Path(__file__).with_name(script).exists())
+    return run_peer_script(name, script, *arguments)
 
 
 def run_peer_script(name: str, script: str, *arguments: str) -> dict:

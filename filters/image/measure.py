@@ -1,4 +1,4 @@
-"""What is to be known of an image that is stored already: its format, its size, its perceptual hash."""
+"""What is to be known of an image that is stored already: its format, its size, its hashes."""
 
 from __future__ import annotations
 
@@ -6,21 +6,19 @@ from dataclasses import dataclass
 
 from filters.image.decode import decode_image, memory_slot
 from filters.image.failure import ImageFailureError
+from filters.image.hashes import ImageHashes, hash_image
 from filters.image.header import read_header
-from filters.image.phash import perceptual_hash
 from filters.image.process import ImageFailure
 from schemas import RejectReason
 
 
 @dataclass(frozen=True)
-class MeasuredImage:
-    """A stored image that decodes; width and height are px, upright, and phash and its quality are of these pixels."""
+class MeasuredImage(ImageHashes):
+    """A stored image that decodes; width and height are px, upright, and the hashes are of these pixels."""
 
     format: str
     width: int
     height: int
-    phash: bytes
-    phash_quality: float
 
 
 def measure_image(body: bytes, *, max_source_pixels: int) -> MeasuredImage | ImageFailure:
@@ -31,8 +29,8 @@ def measure_image(body: bytes, *, max_source_pixels: int) -> MeasuredImage | Ima
             raise ImageFailureError(RejectReason.TOO_MANY_PIXELS, f"{header.width}x{header.height} px")
         with memory_slot(header):
             pixels = decode_image(body, header).pixels
-            phash, quality = perceptual_hash(pixels)
+            hashes = hash_image(pixels)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
     height, width = pixels.shape[:2]
-    return MeasuredImage(header.format, width, height, phash, quality)
+    return MeasuredImage(**hashes.columns(), format=header.format, width=width, height=height)

@@ -1,49 +1,48 @@
 """A 256-bit perceptual hash: the signs, about their median, of an image's 16x16 lowest frequencies.
 
-After PDQ (Facebook, 2019), with area downsampling in the place of its tent filters. Integer arithmetic after the
+After PDQ (Facebook, 2019), with area downsampling in the place of its tent filters. Whole numbers only after the
 downsampling, so that the bits are the same on every machine.
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
-_SIDE, _FREQUENCIES = 64, 16
-_ENOUGH = 512  # px a side; more only cost time and memory
+from filters.image.luminance import GREY_SIDE, luminance_of
+from filters.image.structure import structure_of
+
+FREQUENCIES = 16
 _FIXED_POINT = 1 << 14
-_GREY_LEVEL = 256
-_QUALITY_SCALE = 90  # PDQ's: a sum of gradients at which an image counts as fully structured, over 100
-PHASH_BITS = _FREQUENCIES * _FREQUENCIES
+PHASH_BITS = FREQUENCIES * FREQUENCIES
 
 
 def _cosines() -> np.ndarray:
     """The DCT-II rows 1 to 16 of 64, without the constant one, in fixed point."""
-    frequency = np.arange(1, _FREQUENCIES + 1)[:, None]
-    position = np.arange(_SIDE)[None, :]
-    rows = np.cos(np.pi / (2 * _SIDE) * frequency * (2 * position + 1)) * np.sqrt(2 / _SIDE)
-    return np.rint(rows * _FIXED_POINT).astype(np.int64)
+    frequency = np.arange(1, FREQUENCIES + 1)[:, None]
+    position = np.arange(GREY_SIDE)[None, :]
+    rows = np.cos(np.pi / (2 * GREY_SIDE) * frequency * (2 * position + 1)) * np.sqrt(2 / GREY_SIDE)
+    return np.rint(rows * _FIXED_POINT)
 
 
 _COSINES = _cosines()
 
 
 def perceptual_hash(image: np.ndarray) -> tuple[bytes, float]:
-    """Returns (the hash: 32 bytes, its quality: 0 for a flat image to 1).
+    """Returns (the hash: 32 bytes, how much structure the image has: 0 for a flat image to 1).
 
     Images that are near in what they show are near in Hamming distance; by chance two images are 128 bits apart.
 
     Args: image: uint8[height, width, 3], BGR.
     """
-    height, width = image.shape[:2]
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    grey = cv2.resize(grey, (min(width, _ENOUGH), min(height, _ENOUGH)), interpolation=cv2.INTER_AREA)
-    # 8 bits behind the point: smooth images have their hash in differences smaller than a grey level
-    luminance = cv2.resize(grey.astype(np.uint16) * _GREY_LEVEL, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    luminance = luminance.astype(np.int64)
-    spectrum = _COSINES @ luminance @ _COSINES.T
-    bits = spectrum > np.median(spectrum)
-    return np.packbits(bits).tobytes(), _quality(luminance)
+    luminance = luminance_of(image)
+    return hash_of_luminance(luminance), structure_of(luminance)
+
+
+def hash_of_luminance(luminance: np.ndarray) -> bytes:
+    """Returns the hash of what `luminance_of` makes of an image."""
+    # Whole numbers below 2**53 all through: floats hold them exactly, and are multiplied many times as fast.
+    spectrum = _COSINES @ luminance.astype(np.float64) @ _COSINES.T
+    return np.packbits(spectrum > np.median(spectrum)).tobytes()
 
 
 def hamming_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -54,8 +53,3 @@ def hamming_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     difference = np.bitwise_xor(np.ascontiguousarray(a), np.ascontiguousarray(b))
     return np.bitwise_count(difference.view(np.uint64)).sum(axis=-1, dtype=np.int64)
-
-
-def _quality(luminance: np.ndarray) -> float:
-    gradients = sum(int((np.abs(np.diff(luminance, axis=axis)) * 100 // (255 * _GREY_LEVEL)).sum()) for axis in (0, 1))
-    return min(gradients // _QUALITY_SCALE, 100) / 100

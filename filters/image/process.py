@@ -14,21 +14,21 @@ from filters.image.blur import Box, blur_boxes
 from filters.image.decode import DecodedImage, decode_image, memory_slot
 from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
+from filters.image.hashes import ImageHashes, hash_image
 from filters.image.header import ImageHeader, read_header
-from filters.image.phash import perceptual_hash
 from filters.image.resize import encode_image, is_resized, resize_image
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
 
 @dataclass(frozen=True)
-class ProcessedImage:
-    """An image ready to be stored.
+class ProcessedImage(ImageHashes):
+    """An image ready to be stored, with the hashes of its pixels as served.
 
     Attributes:
         data: the file to store. extension: its format: jpg, png or webp. width, height: px, of `data`.
         original_width, original_height: px, as served, upright. original_bytes, sha256: of the bytes as served.
-        phash: 32 bytes, of the image as served. phash_quality: 0 to 1. exif: JSON, None where there is none.
+        exif: JSON, None where there is none.
     """
 
     data: bytes
@@ -39,8 +39,6 @@ class ProcessedImage:
     original_height: int
     original_bytes: int
     sha256: str
-    phash: bytes
-    phash_quality: float
     exif: str | None
 
 
@@ -92,7 +90,6 @@ def _processed(
         and decoded.as_stored
         and not boxes
     )
-    phash, quality = perceptual_hash(image)
     height, width = stored.shape[:2]
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
@@ -103,7 +100,6 @@ def _processed(
         original_height=original_height,
         original_bytes=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
-        phash=phash,
-        phash_quality=quality,
         exif=exif_json(header.exif) if settings.extract_exif else None,
+        **hash_image(image).columns(),
     )
