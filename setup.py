@@ -14,6 +14,7 @@ CORE = [
     "zstandard>=0.22",  # .zst inputs
     "aiohttp>=3.13",  # the most used async HTTP client; lets us choose resolver and connector; bounds headers
     "yarl>=1.18",  # aiohttp's own URLs, passed to it as checked
+    "protego>=0.7",  # Scrapy's robots.txt parser; from 0.7 on no pattern makes it slow
     "opencv-python-headless>=5",  # native decoding, resizing, encoding that free the GIL; img2dataset's own choice
     "pillow>=10",  # first frames of animated GIF, and what else OpenCV does not read
     "fasttext-predict>=0.9.2.4",  # fastText inference alone, kept up with numpy 2; the archived builds break on it

@@ -116,7 +116,11 @@ class _Adopt(beam.DoFn):
             yield known
             return
         self._folder.remove(_path(element, STATS))
-        found = adopt_shard(source, name, self._settings, self._pool)
+        try:
+            found = adopt_shard(source, name, self._settings, self._pool)
+        except OSError as error:
+            where = source.path(name)
+            raise InputError(f"--staging: cannot read {where}: {error}; mend that and run the same command") from error
         for problem in found.problems:
             logging.warning("staging: %s: %s", self._plan.tars.url, problem)
         with self._folder.writing(_path(element, PARQUET)) as file:

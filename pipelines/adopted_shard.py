@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -27,7 +26,7 @@ from schemas.recipe import DownloadSettings
 # Columns of the pair are null where the folder does not have them.
 ADOPTED_SCHEMA = pa.schema([field.with_nullable(True) for field in STAGED_SCHEMA])
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_MEASURED_TOGETHER = 128  # images in memory at once
+_MEASURED_TOGETHER, _BYTES_TOGETHER = 128, 64 * 2**20  # images in memory at once
 _MAX_PROBLEMS = 20
 _PAIR = ("url", "caption")
 _REASONS = frozenset(reason.value for reason in RejectReason)
@@ -90,12 +89,24 @@ def _walk(
         return
     with source.open(name + TAR) as file:
         walk = TarWalk(file, max_image_bytes=settings.max_body_bytes)
-        samples = walk.samples()
-        while some := list(itertools.islice(samples, _MEASURED_TOGETHER)):
+        for some in _batched(walk.samples()):
             yield from zip(some, pool.map(measure, some), strict=True)
     if walk.torn:
         remedy = "what is whole is used; for the rest remove the shard's files and run img2dataset again"
         problems.append(f"{name}{TAR} {walk.torn}; {remedy}")
+
+
+def _batched(samples: Iterable[TarSample]) -> Iterator[list[TarSample]]:
+    batch: list[TarSample] = []
+    held = 0
+    for sample in samples:
+        batch.append(sample)
+        held += len(sample.image or b"")
+        if len(batch) >= _MEASURED_TOGETHER or held >= _BYTES_TOGETHER:
+            yield batch
+            batch, held = [], 0
+    if batch:
+        yield batch
 
 
 def _described(sample: TarSample) -> dict[str, Any]:

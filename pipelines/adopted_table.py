@@ -51,9 +51,10 @@ def read_adopted_table(source: RunFolder, name: str, problems: list[str]) -> Ado
     """Returns a shard's table, None where there is none that can be read; what is wrong with it goes to problems."""
     if not source.exists(name + PARQUET):
         return None
+    with source.open(name + PARQUET) as file:
+        content = file.read()  # an error in here is not the table's, as one in parsing it is
     try:
-        with source.open(name + PARQUET) as file:
-            table = pq.read_table(pa.PythonFile(file, mode="r"))
+        table = pq.read_table(pa.BufferReader(content))
     except (pa.ArrowException, OSError) as error:
         text = " ".join(str(error).split())[:100]
         problems.append(f"{name}{PARQUET} cannot be read ({text}); the json members of its tar serve")

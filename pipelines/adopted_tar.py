@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import tarfile
 from collections.abc import Iterator
@@ -59,11 +60,14 @@ class TarWalk:
             yield sample
 
     def _members(self) -> Iterator[tuple[str, str, tarfile.TarInfo, bytes]]:
-        last = "its start"
+        last, before = "its start", -1
         try:
             with tarfile.open(fileobj=self._file, mode="r:") as tar:
                 while (member := tar.next()) is not None:
                     tar.members = []  # tarfile would keep them all
+                    if member.size < 0 or member.offset <= before:
+                        raise tarfile.ReadError("a size that leads backwards")
+                    before = member.offset
                     stem, extension = _split(member.name)
                     is_image = extension in _IMAGE_EXTENSIONS
                     limit = self._max_image_bytes if is_image else _MAX_TEXT_BYTES
@@ -79,7 +83,11 @@ class TarWalk:
                 end = self._file.read(tarfile.BLOCKSIZE)
             if len(end) < tarfile.BLOCKSIZE or end.strip(b"\0"):
                 self.torn = f"breaks off after {last}"
-        except (tarfile.TarError, EOFError, UnicodeError, ValueError):
+        except (tarfile.TarError, EOFError, OverflowError, UnicodeError, ValueError):
+            self.torn = f"breaks off after {last}"
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a place where nothing can be is the tar's fault, all else is not
+                raise
             self.torn = f"breaks off after {last}"
 
     def _is_headed_by(self, member: tarfile.TarInfo) -> bool:

@@ -90,6 +90,12 @@ def _add_curate(commands: argparse._SubParsersAction) -> None:
         help="an img2dataset output folder (webdataset) to take the images from instead of downloading; without "
         "--input its own pairs are the input, with it they are matched to the input by URL and caption",
     )
+    curate.add_argument(
+        "--retry-failed",
+        metavar="CLASSES",
+        help="download again what failed in earlier runs, by class, comma between: dns, connection, tls, timeout, "
+        "http, 503, 5xx, ..., or all; what succeeded is not touched",
+    )
     curate.add_argument("--url-col", metavar="NAME", help="column of the URLs (default: URL, url, ... as found)")
     curate.add_argument("--caption-col", metavar="NAME", help="column of the captions (default: TEXT, caption, ...)")
     curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
@@ -130,8 +136,9 @@ def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     from pipelines.curate import run
     from pipelines.report import format_funnel
 
+    retry = known.retry_failed.split(",") if known.retry_failed else ()
     columns = {"url_column": known.url_col, "caption_column": known.caption_col}
-    reuse = {"staging": known.staging, "force": known.force}
+    reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
     funnel = run(recipe, known.input, known.output, **columns, **reuse, options=options)
     print(format_funnel(funnel))
     print(f"report: {known.output.rstrip('/')}/report/index.html")
@@ -176,7 +183,16 @@ def _beam_options(arguments: list[str]) -> object:
             add(_FirstWins(parser))
     _, unknown = parser.parse_known_args(arguments)
     if unknown:
-        ours = ["--recipe", "--input", "--output", "--staging", "--url-col", "--caption-col", "--force"]
+        ours = [
+            "--recipe",
+            "--input",
+            "--output",
+            "--staging",
+            "--retry-failed",
+            "--url-col",
+            "--caption-col",
+            "--force",
+        ]
         known = [*ours, *(option for action in parser._actions for option in action.option_strings)]
         near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else "it is neither babelsift's nor a Beam option"

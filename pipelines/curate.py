@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,7 +22,7 @@ from filters.language import LanguageIdentifier
 from filters.metadata import MetadataMatcher
 from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
-from pipelines.adopt import AdoptionPlan, AdoptStaging, plan_adopted_input, plan_adoption, problems_of, rows_of
+from pipelines.adopt import ADOPTED, AdoptionPlan, AdoptStaging, plan_adopted_input, plan_adoption, problems_of, rows_of
 from pipelines.batches import REJECTED
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
@@ -35,6 +36,7 @@ from pipelines.ledger import REJECTS, WriteLedger
 from pipelines.manifest import open_manifest, save_manifest
 from pipelines.metadata import MatchMetadata
 from pipelines.read import ROWS_READ, ReadPairs
+from pipelines.retry import NO_RETRY, Retry, parse_retry
 from pipelines.reuse import ReuseStaged
 from pipelines.row_wishes import check_wished_columns
 from pipelines.rules import FilterPairs
@@ -47,6 +49,7 @@ from pipelines.select import SelectPairs, SimilarityHistograms
 from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
 from pipelines.staged_work import check_downloads
+from pipelines.staging_gaps import fill_gaps
 from pipelines.staging_layout import STAGING
 from pipelines.write_report import FUNNEL, RECIPE, WriteReport, software_versions
 from schemas import Decision, Funnel, InputError, Recipe, RecipeError, Stage, dump_recipe
@@ -64,6 +67,7 @@ class Curate(beam.PTransform):
     Attributes:
         plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
         staging: a folder that was adopted (`pipelines.adopt`) in the place of downloading.
+        first_partitions, retry: see `DownloadImages`.
     """
 
     recipe: Recipe
@@ -72,6 +76,8 @@ class Curate(beam.PTransform):
     partitions: int
     facts: dict[str, str] = field(default_factory=dict)
     staging: AdoptionPlan | None = None
+    first_partitions: int | None = None
+    retry: Retry = NO_RETRY
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -123,7 +129,8 @@ class Curate(beam.PTransform):
 
     def _images(self, pairs: beam.PCollection[pa.RecordBatch]) -> Mapping[str, beam.PCollection]:
         if self.staging is None:
-            return pairs | "Download" >> DownloadImages(self.folder, self.recipe.download, self.partitions)
+            settings, partitions = self.recipe.download, (self.partitions, self.first_partitions)
+            return pairs | "Download" >> DownloadImages(self.folder, settings, *partitions, retry=self.retry)
         partitions = max(self.partitions, rows_of(self.folder, self.staging) // _ROWS_A_MATCH + 1)
         return pairs | "Download" >> ReuseStaged(self.folder, self.recipe.download, self.staging, partitions)
 
@@ -136,6 +143,7 @@ def run(
     url_column: str | None = None,
     caption_column: str | None = None,
     staging: str | None = None,
+    retry_failed: Sequence[str] = (),
     options: PipelineOptions | None = None,
     force: bool = False,
 ) -> Funnel:
@@ -147,11 +155,15 @@ def run(
     Args: inputs: globs of files, any fsspec URL; may be none where `staging` is given, which then is the input.
         output: run folder, any fsspec URL; what is in it already is reused. staging: an img2dataset output folder
         (webdataset), any fsspec URL, from which images are taken instead of downloading; it is only read.
+        retry_failed: classes of earlier downloads' failures to try again, see `pipelines.retry.parse_retry`.
         force: download again what was downloaded with other settings.
     Raises: BabelsiftError: one of its kinds, with one line that names the remedy.
     """
     check_parts(recipe)
     options = options or PipelineOptions([])
+    retry = parse_retry(retry_failed, before=time.time()) if retry_failed else NO_RETRY
+    if retry_failed and staging is not None:
+        raise RecipeError("--retry-failed: nothing is downloaded with --staging; leave out one of them")
     if not inputs and staging is None:
         raise InputError("nothing to read: give a table of pairs (--input), or an img2dataset folder (--staging)")
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
@@ -160,7 +172,7 @@ def run(
     check_settings(recipe)
     with RunLock(folder):
         check_downloads(folder, recipe.download, force=force)
-        return _run_alone(recipe, inputs, folder, plan, adopted, options)
+        return _run_alone(recipe, inputs, folder, plan, adopted, retry, options)
 
 
 def _run_alone(
@@ -169,6 +181,7 @@ def _run_alone(
     folder: RunFolder,
     plan: InputPlan | None,
     adopted: AdoptionPlan | None,
+    retry: Retry,
     options: PipelineOptions,
 ) -> Funnel:
     if recipe.clip:
@@ -191,8 +204,11 @@ def _run_alone(
     save_manifest(folder, manifest, facts, stages)
     folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
-    folder.remove_leftovers("", SHARDS, REJECTS, STAGING, SCORES_FOLDER, "report")
-    _run(options, "Curate", Curate(recipe, folder, plan, manifest.partitions, facts, adopted))
+    folder.remove_leftovers("", SHARDS, REJECTS, STAGING, ADOPTED, SCORES_FOLDER, "report")
+    partitions, first = manifest.partitions, manifest.first_partitions
+    _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry))
+    if adopted is None:
+        fill_gaps(folder, recipe.download, rows=plan.estimated_rows, partitions=partitions)
     return Funnel.from_json(folder.read_json(FUNNEL)).check()
 
 

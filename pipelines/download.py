@@ -22,7 +22,9 @@ from pipelines.batches import REJECTED, concat, emit
 from pipelines.download_partition import PartitionDownload, StagedBatch, StoppedError
 from pipelines.download_records import threshold_of
 from pipelines.download_worker import acquire_worker, release_worker
+from pipelines.gather_shards import GatherShards
 from pipelines.partition import SplitByPartition
+from pipelines.retry import NO_RETRY, Retry
 from pipelines.run_folder import RunFolder
 from pipelines.staging import StagingListing
 from pipelines.staging_layout import SUCCESS
@@ -42,29 +44,42 @@ class DownloadImages(beam.PTransform):
 
     Input: LANGUAGE_SCHEMA and carried columns; no uid twice. Outputs: kept: DOWNLOAD_SCHEMA and the carried columns, at
         most one batch a staging shard. REJECTED: pairs without a stored image.
-    Attributes: partitions: staging partitions, fixed in the run folder.
+    Attributes: partitions, first_partitions: staging partitions of the run folder, now and when it was made. retry:
+        failures of earlier runs that are tried again.
     """
 
     folder: RunFolder
     settings: DownloadSettings
     partitions: int
+    first_partitions: int | None = None
+    retry: Retry = NO_RETRY
 
     def __post_init__(self) -> None:
         super().__init__()
+        if self.partitions % (self.first_partitions or 1):
+            raise ValueError(f"partitions should be a multiple of {self.first_partitions}, found {self.partitions}")
         if self.partitions < 1:
             raise ValueError(f"partitions should be at least 1, found {self.partitions}")
         AddressPolicy(self.settings.allow_addresses, self.settings.ports)  # what is wrong there is said before a run
 
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
+    def expand(
+        self, batches: beam.PCollection[pa.RecordBatch]
+    ) -> beam.pvalue.DoOutputsTuple | dict[str, beam.PCollection]:
         """Brings each partition's rows together and downloads them."""
         split = beam.ParDo(SplitByPartition(partial(staging_partitions, partitions=self.partitions)))
-        download = beam.ParDo(_DownloadPartition(self.folder, self.settings, self.partitions))
-        return (
+        download = beam.ParDo(
+            _DownloadPartition(self.folder, self.settings, self.partitions, self.first_partitions, self.retry)
+        )
+        downloaded = (
             batches
             | "Split" >> split.with_output_types(tuple[int, pa.RecordBatch])
             | "GroupByPartition" >> beam.GroupByKey()
             | "Download" >> download.with_outputs(REJECTED, main="kept")
         )
+        if self.first_partitions in (None, self.partitions):
+            return downloaded
+        # A shard from before the folder grew has rows of several partitions.
+        return {"kept": downloaded.kept | "OneBatchAShard" >> GatherShards(), REJECTED: downloaded[REJECTED]}
 
 
 def staging_partitions(batch: pa.RecordBatch, *, partitions: int) -> np.ndarray:
@@ -113,10 +128,19 @@ _Staging = Future[list[StagedBatch]]
 class _DownloadPartition(beam.DoFn):
     """Downloads partitions, a few at a time; those still under way when a bundle ends are waited for."""
 
-    def __init__(self, folder: RunFolder, settings: DownloadSettings, partitions: int) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: DownloadSettings,
+        partitions: int,
+        first_partitions: int | None,
+        retry: Retry,
+    ) -> None:
         self._folder = folder
         self._settings = settings
         self._partitions = partitions
+        self._first_partitions = first_partitions
+        self._retry = retry
 
     def setup(self) -> None:
         self._worker = acquire_worker(self._settings)
@@ -126,7 +150,9 @@ class _DownloadPartition(beam.DoFn):
     def start_bundle(self) -> None:
         self._stop()  # what a bundle left behind that failed in another step
         self._listing = StagingListing(self._folder)
-        self._download = PartitionDownload(self._folder, self._settings, self._partitions, self._worker, Event())
+        self._download = PartitionDownload(
+            self._folder, self._settings, self._partitions, self._worker, Event(), self._retry, self._first_partitions
+        )
 
     def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[object]:
         partition, batches = element

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from pipelines.download_records import shaping_settings
 from pipelines.download_worker import DownloadWorker, ShardTimes
+from pipelines.retry import NO_RETRY, Retry
 from pipelines.run_folder import RunFolder
 from pipelines.staging import (
     StagedShard,
@@ -25,7 +26,7 @@ from pipelines.staging import (
     read_staged_rows,
     staged_shards,
 )
-from pipelines.staging_layout import shard_name
+from pipelines.staging_layout import SUCCESS, shard_name
 from schemas.recipe import DownloadSettings
 
 
@@ -50,7 +51,9 @@ class StoppedError(Exception):
 class PartitionDownload:
     """Stages partitions of one run folder.
 
-    Attributes: partitions: P, of the run folder. stop: set to end between two shards.
+    Attributes:
+        partitions: P, of the run folder. stop: set to end between two shards. retry: failures to try again.
+        first_partitions: P when the folder was made, of which `partitions` is a multiple; None: it is still the same.
     """
 
     folder: RunFolder
@@ -58,6 +61,8 @@ class PartitionDownload:
     partitions: int
     worker: DownloadWorker
     stop: threading.Event
+    retry: Retry = NO_RETRY
+    first_partitions: int | None = None
 
     def stage(self, partition: int, rows: pa.RecordBatch, listing: StagingListing) -> list[StagedBatch]:
         """Returns every row with its staged row, in as many batches as there are shards with such rows.
@@ -86,22 +91,42 @@ class PartitionDownload:
         self, partition: int, rows: pa.RecordBatch, listing: StagingListing, shaping: Mapping[str, Any]
     ) -> tuple[list[StagedBatch], set[int]]:
         """The rows that are staged already, and the numbers of the partition's shards that stay."""
-        done: list[StagedBatch] = []
+        first = self.first_partitions or self.partitions
+        found: list[_Found] = []
         occupied = set()
-        for shard in staged_shards(self.folder, partition, self.partitions, listing=listing):
+        for shard in staged_shards(self.folder, partition % first, first, listing=listing):
+            is_own = shard.number % self.partitions == partition
             why = why_not_reused(shard, shaping)
             staged = None if why else read_staged_rows(self.folder, shard)
-            if shard.is_foreign:
+            if staged is not None:
+                found.append(self._still_valid(shard, staged))
+            elif shard.is_foreign:
                 logging.warning("download: staging shard %s is left alone: %s", shard_name(shard.number), why)
-            elif staged is None:
+            elif is_own:  # of the partitions that it has rows of, after the folder grew, one takes it away
                 why = why or "its files are not the ones that were committed"
                 logging.warning("download: staging shard %s is redone: %s", shard_name(shard.number), why)
                 discard_shard(self.folder, shard.number)
                 continue
-            else:
-                done += _matched(shard.number, rows, staged, done)
-            occupied.add(shard.number)
-        return done, occupied
+            if is_own:
+                occupied.add(shard.number)
+        return list(_latest(rows, found)), occupied
+
+    def _still_valid(self, shard: StagedShard, staged: pa.RecordBatch) -> _Found:
+        """A shard's rows without the failures that are to be tried again."""
+        end_time = float((shard.stats or {}).get("end_time", 0.0))
+        if end_time < self.retry.before:
+            failures = zip(staged.column("reason").to_pylist(), staged.column("detail").to_pylist(), strict=True)
+            staged = staged.filter(pa.array([not self.retry.wants(*failure) for failure in failures], pa.bool_()))
+        return _Found(shard.number, end_time, staged)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Staged rows of one shard, and when the shard was finished."""
+
+    shard: int
+    end_time: float
+    staged: pa.RecordBatch
 
 
 def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None:
@@ -121,13 +146,26 @@ def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None
     return "; ".join(changed) or "its fingerprint is another"
 
 
-def _matched(
-    shard: int, rows: pa.RecordBatch, staged: pa.RecordBatch, done: list[StagedBatch]
-) -> Iterator[StagedBatch]:
-    """The rows that this shard has and no earlier one had."""
-    earlier = [uid for batch in done for uid in batch.rows.column("uid").to_pylist()]
-    fresh = staged.filter(pc.invert(pc.is_in(staged.column("uid"), value_set=pa.array(earlier, pa.string()))))
-    places = pc.index_in(rows.column("uid"), value_set=fresh.column("uid"))
-    wanted = np.flatnonzero(np.asarray(places.is_valid()))
-    if len(wanted):
-        yield StagedBatch(shard, rows.take(pa.array(wanted)), fresh.take(places.drop_null()), None)
+def _latest(rows: pa.RecordBatch, found: list[_Found]) -> Iterator[StagedBatch]:
+    """Each row with what is staged for it: a success before a failure, then what was found last."""
+    if not found:
+        return
+    uids = np.concatenate([np.asarray(one.staged.column("uid").to_pylist(), dtype=object) for one in found])
+    is_failure = np.concatenate(
+        [np.asarray([status != SUCCESS for status in one.staged.column("status").to_pylist()], bool) for one in found]
+    )
+    lengths = [len(one.staged) for one in found]
+    ends = np.repeat([one.end_time for one in found], lengths)
+    shards = np.repeat([one.shard for one in found], lengths)
+    order = np.lexsort((-shards, -ends, is_failure))
+    _, firsts = np.unique(uids[order].astype(str), return_index=True)
+    is_latest = np.zeros(len(uids), bool)
+    is_latest[order[firsts]] = True
+    start = 0
+    for one, length in zip(found, lengths, strict=True):
+        staged = one.staged.filter(pa.array(is_latest[start : start + length]))
+        start += length
+        places = pc.index_in(rows.column("uid"), value_set=staged.column("uid"))
+        wanted = np.flatnonzero(np.asarray(places.is_valid()))
+        if len(wanted):
+            yield StagedBatch(one.shard, rows.take(pa.array(wanted)), staged.take(places.drop_null()), None)

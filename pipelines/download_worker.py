@@ -24,6 +24,7 @@ import pyarrow as pa
 from filters.fetch import Fetched, ImageClient
 from filters.image import ImageFailure, ImageFailureError, parse_boxes, process_image
 from pipelines.download_records import new_record, with_fetch_failure, with_image, with_image_failure
+from pipelines.failure_band import FailureBand
 from pipelines.progress import Progress
 from pipelines.row_wishes import RowWishes, wishes_of
 from pipelines.staging import StagingWriter
@@ -49,6 +50,7 @@ class DownloadWorker:
     def __init__(self, settings: DownloadSettings) -> None:
         self._settings = settings
         self._progress = Progress("download", "rows")
+        self._band = FailureBand(settings.max_failure_rate, settings.failure_window)
         cv2.setNumThreads(1)  # images side by side, not parts of one
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # each broken image would print a line
         self._decoders = ThreadPoolExecutor(max_workers=_usable_cores(), thread_name_prefix="decode")
@@ -62,9 +64,12 @@ class DownloadWorker:
 
         Args: rows: with uid, url and caption. writer: entered.
         Returns: (STAGED_SCHEMA, in the rows' order; what it took).
+        Raises: DownloadError: more of the latest URLs, or of these, failed than may; the shard is not committed.
         """
         start_time, clock = time.time(), time.monotonic()
-        records, times = self._run(self._download_all(rows, writer))
+        with self._band:
+            records, times = self._run(self._download_all(rows, writer))
+            self._band.check_shard(records)
         staged = pa.RecordBatch.from_pylist(records, schema=STAGED_SCHEMA)
         writer.commit(staged, start_time=start_time, end_time=time.time())
         _log_shard(writer.shard, records, time.monotonic() - clock)
@@ -105,6 +110,7 @@ class DownloadWorker:
                 async with self._rows_under_way:
                     records[index], fetched_s, processed_s = await self._download_row(record, wanted, writer)
                 self._progress.add(1)
+                self._band.add(records[index])
                 fetch_s += fetched_s
                 process_s += processed_s
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -19,15 +20,17 @@ class Manifest:
     """What OUT/manifest.json holds.
 
     Attributes:
-        partitions: staging partitions; fixed for the folder's life, so that a pair finds its earlier download again.
-        layout: version of the folder's layout. facts: what made the latest contents, name -> text or list of texts.
-        stages: of the run that began last: stage -> {setting: value}. fingerprints: stage -> digest of these and of all
-            stages before it. See `pipelines.fingerprints`.
+        partitions: staging partitions. They double as the input grows, so that a pair finds its earlier download again
+            in what was its partition before. layout: version of the folder's layout. facts: what made the latest
+            contents, name -> text or list of texts. first_partitions: those that the folder was made with; None in a
+            folder that never grew. stages: of the run that began last: stage -> {setting: value}.
+            fingerprints: stage -> digest of these and of all stages before it. See `pipelines.fingerprints`.
     """
 
     partitions: int
     layout: int = _LAYOUT
     facts: dict[str, Any] = field(default_factory=dict)
+    first_partitions: int | None = None
     stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
 
@@ -35,10 +38,14 @@ class Manifest:
 def open_manifest(folder: RunFolder, *, rows: int, rows_per_partition: int) -> Manifest:
     """Returns the folder's manifest, made on the first run.
 
-    Args: rows: about how many rows the input has; decides the number of partitions of a new folder only.
+    Args: rows: about how many rows the input has. A new folder gets partitions for them; in an old one they double, and
+        double again, until none has to hold more than twice `rows_per_partition`.
     Raises: RunFolderError: the folder was made by another version, or cannot be written.
     """
-    return read_manifest(folder) or Manifest(partitions=max(1, math.ceil(rows / rows_per_partition)))
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return Manifest(partitions=max(1, math.ceil(rows / rows_per_partition)))
+    return _grown(manifest, rows, rows_per_partition)
 
 
 def read_manifest(folder: RunFolder) -> Manifest | None:
@@ -57,6 +64,17 @@ def read_manifest(folder: RunFolder) -> Manifest | None:
         found = f"has layout {manifest.layout}, this version writes {_LAYOUT}"
         raise RunFolderError(f"{folder.path()}: {found}; use another --output")
     return manifest
+
+
+def _grown(manifest: Manifest, rows: int, rows_per_partition: int) -> Manifest:
+    partitions = manifest.partitions
+    while rows > 2 * partitions * rows_per_partition:
+        partitions *= 2
+    if partitions == manifest.partitions:
+        return manifest
+    first = manifest.first_partitions or manifest.partitions
+    logging.info("the input has grown: %d staging partitions, %d before", partitions, manifest.partitions)
+    return replace(manifest, partitions=partitions, first_partitions=first)
 
 
 def save_manifest(

@@ -14,6 +14,7 @@ from filters.identity import digests
 from pipelines.adopt import ADOPTED_ROWS, AdoptionPlan, read_adopted
 from pipelines.batches import REJECTED, concat, emit
 from pipelines.download import with_staged_columns
+from pipelines.gather_shards import GatherShards
 from pipelines.partition import SplitByPartition
 from pipelines.run_folder import RunFolder
 from pipelines.staging_layout import STAGED_SCHEMA, SUCCESS
@@ -62,30 +63,6 @@ class ReuseStaged(beam.PTransform):
         )
         kept = matched.kept | "OneBatchAShard" >> GatherShards()
         return {"kept": kept, REJECTED: matched[REJECTED]}
-
-
-@dataclass
-class GatherShards(beam.PTransform):
-    """Brings the rows of each staging shard together in one batch, as scoring wants them, sorted by uid."""
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-        """One shuffle of metadata."""
-        split = beam.ParDo(SplitByPartition(staging_shards)).with_output_types(tuple[int, pa.RecordBatch])
-        gathered = batches | "SplitByShard" >> split | "GroupByShard" >> beam.GroupByKey()
-        return gathered | "Gather" >> beam.MapTuple(gather).with_output_types(pa.RecordBatch)
-
-
-def staging_shards(batch: pa.RecordBatch) -> np.ndarray:
-    """Returns int64[n], each row's staging shard."""
-    return np.asarray(batch.column(_SHARD)).astype(np.int64)
-
-
-def gather(_: int, batches: Iterable[pa.RecordBatch]) -> pa.RecordBatch:
-    """Returns a shard's rows as one batch."""
-    return concat(list(batches)).sort_by("uid")
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[byte
     """Returns {uid: (encoded image, extension)} of those uids that have one in staging."""
     if folder.tars is not None:
         return _adopted_images_of(folder, set(uids))
-    partitions = folder.read_json(MANIFEST)["partitions"]
+    manifest = folder.read_json(MANIFEST)
+    partitions = manifest.get("first_partitions") or manifest["partitions"]
     wanted: dict[int, list[str]] = {}
     for uid, partition in zip(uids, partition_of(pa.array(uids, pa.string()), partitions), strict=True):
         wanted.setdefault(int(partition), []).append(uid)

@@ -16,6 +16,7 @@ from schemas.decision import Decision, format_value, ledger_rows
 from schemas.errors import (
     AccountingError,
     BabelsiftError,
+    DownloadError,
     InputError,
     ModelError,
     RecipeError,
@@ -40,6 +41,7 @@ __all__ = [
     "AccountingError",
     "BabelsiftError",
     "Decision",
+    "DownloadError",
     "Funnel",
     "InputError",
     "ModelError",

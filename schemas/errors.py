@@ -26,6 +26,10 @@ class RunFolderError(BabelsiftError):
     """The output folder cannot be written, or holds something this run must not touch."""
 
 
+class DownloadError(BabelsiftError):
+    """The web as a whole cannot be reached from here. The run stops, and the same command goes on once it can."""
+
+
 class SchemaError(BabelsiftError):
     """A batch at a stage boundary is not what the stage's schema says. Stops the run."""
 

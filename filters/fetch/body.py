@@ -49,6 +49,10 @@ class BodyDecoder:
         else:
             self._inflate(chunk)
 
+    def begin(self, max_bytes: int) -> bytes:
+        """Returns what there is of the body so far, as far as `max_bytes`."""
+        return bytes(self._body[:max_bytes])
+
     def finish(self) -> bytes:
         """Returns the whole body.
 

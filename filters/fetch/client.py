@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator
@@ -18,12 +19,14 @@ from yarl import URL
 from filters.fetch.address import AddressPolicy
 from filters.fetch.body import BodyDecoder
 from filters.fetch.failure import FetchFailureError, failure_of
-from filters.fetch.limits import HostSlots, LargeBodies
+from filters.fetch.limits import HostPace, HostSlots, LargeBodies
 from filters.fetch.opt_out import opt_out_directive
 from filters.fetch.resolver import CheckedResolver, Lookup, SystemLookup
+from filters.fetch.robots import MAX_ROBOTS_BYTES, RobotsRules
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
+_PRODUCT = "babelsift"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, asyncio.TimeoutError)
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
@@ -53,7 +56,7 @@ class Fetched:
 
 def user_agent(settings: DownloadSettings) -> str:
     """Returns the user agent: img2dataset's browser string, then who we are and where to complain."""
-    names = ["compatible", "babelsift"]
+    names = ["compatible", _PRODUCT]
     if settings.user_agent_token:
         names.append(settings.user_agent_token)
     if settings.contact:
@@ -85,6 +88,9 @@ class ImageClient:
         self._own_lookup = None if self._lookup else SystemLookup(threads=min(64, settings.thread_count))
         self._slots = asyncio.Semaphore(settings.thread_count)
         self._hosts = HostSlots(settings.connections_per_host)
+        self._pace = HostPace(settings.requests_per_host_per_s)
+        token = settings.user_agent_token or _PRODUCT
+        self._robots = RobotsRules(self._get_robots, user_agent_token=token) if settings.robots_txt else None
         self._large = LargeBodies(settings.max_body_bytes)
         resolver = CheckedResolver(self._policy, self._lookup or self._own_lookup, timeout_s=settings.timeout_s)
         connector = aiohttp.TCPConnector(
@@ -112,6 +118,8 @@ class ImageClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._robots is not None:
+            self._robots.close()
         await self._session.close()
         if self._own_lookup:
             self._own_lookup.close()
@@ -134,6 +142,7 @@ class ImageClient:
             async with self._hosts.slot(target.raw_host or ""):
                 started = time.monotonic()
                 while True:
+                    started += await self._pace.turn(target.raw_host or "")  # waiting for a turn is not the URL's time
                     attempts += 1
                     try:
                         fetched = await self._attempt_in_time(target, holder, started)
@@ -166,17 +175,46 @@ class ImageClient:
 
     async def _attempt(self, target: URL, holder: LargeBodies.Holder) -> Fetched:
         try:
-            for _ in range(self._settings.max_redirects + 1):
-                async with self._session.get(target, allow_redirects=False) as response:
-                    location = response.headers.get("Location") if response.status in _REDIRECTS else None
-                    if location is None:
-                        return await self._read(response, holder)
-                    target = self._policy.check_redirect(target, location)
+            async with self._last_response(target, self._robots) as response:
+                return await self._read(response, holder)
         except FetchFailureError:
             raise
         except (*_NETWORK_ERRORS, ValueError) as error:
             raise failure_of(error, timeout_s=self._settings.timeout_s) from error
+
+    @contextlib.asynccontextmanager
+    async def _last_response(self, target: URL, robots: RobotsRules | None) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Follows redirects to the response that is none; each hop is checked anew."""
+        for hop in range(self._settings.max_redirects + 1):
+            if hop:
+                await self._pace.turn(target.raw_host or "")
+            if robots is not None:
+                await robots.check(target)
+            async with self._session.get(target, allow_redirects=False) as response:
+                location = response.headers.get("Location") if response.status in _REDIRECTS else None
+                if location is None:
+                    yield response
+                    return
+                target = self._policy.check_redirect(target, location)
         raise FetchFailureError(RejectReason.TOO_MANY_REDIRECTS, f"more than {self._settings.max_redirects}")
+
+    async def _get_robots(self, url: URL) -> tuple[int, bytes]:
+        for attempt in itertools.count(1):
+            try:
+                return await asyncio.wait_for(self._read_robots(url), self._settings.timeout_s)
+            except (*_NETWORK_ERRORS, ValueError, FetchFailureError) as error:
+                failure = failure_of(error, timeout_s=self._settings.timeout_s)
+                if not failure.retry or attempt > self._settings.retries:
+                    raise failure from error
+                await asyncio.sleep(self._backoff_s * 2 ** (attempt - 1))
+        raise AssertionError("the loop ends by return or raise")
+
+    async def _read_robots(self, url: URL) -> tuple[int, bytes]:
+        async with self._last_response(url, None) as response:
+            decoder = BodyDecoder(response.headers.get("Content-Encoding"), max_bytes=self._settings.max_body_bytes)
+            while len(decoder) < MAX_ROBOTS_BYTES and (chunk := await self._next_chunk(response)):
+                decoder.feed(chunk)
+            return response.status, decoder.begin(MAX_ROBOTS_BYTES)
 
     async def _read(self, response: aiohttp.ClientResponse, holder: LargeBodies.Holder) -> Fetched:
         settings, status = self._settings, response.status

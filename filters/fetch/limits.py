@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 
+_PACED_HOSTS = 10_000  # those whose turn has come are forgotten then
 _SMALL_BODY_BYTES = 4 * 2**20
 _LARGE_BODIES_BYTES = 2**30
 
@@ -32,6 +34,29 @@ class HostSlots:
             semaphore, users = self._hosts.pop(host)
             if users > 1:
                 self._hosts[host] = (semaphore, users - 1)
+
+
+class HostPace:
+    """When each host may be asked next, so that its requests keep a distance from each other."""
+
+    def __init__(self, requests_per_s: float | None) -> None:
+        self._apart_s = 1 / requests_per_s if requests_per_s else 0.0
+        self._next: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._next)
+
+    async def turn(self, host: str) -> float:
+        """Waits for the host's next turn; returns the seconds that this took."""
+        if not self._apart_s:
+            return 0.0
+        now = time.monotonic()
+        if len(self._next) >= _PACED_HOSTS:
+            self._next = {name: at for name, at in self._next.items() if at > now}
+        at = max(now, self._next.get(host, now))
+        self._next[host] = at + self._apart_s
+        await asyncio.sleep(at - now)
+        return at - now
 
 
 class LargeBodies:

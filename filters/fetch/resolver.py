@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,6 +14,7 @@ from filters.fetch.address import AddressPolicy
 from filters.fetch.failure import FetchFailureError
 from schemas import RejectReason
 
+_FAILED_S, _FAILED_NAMES = 60.0, 100_000
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
 
 
@@ -40,6 +42,7 @@ class CheckedResolver(AbstractResolver):
         self._policy = policy
         self._lookup = lookup
         self._timeout_s = timeout_s
+        self._failed: dict[str, tuple[float, str]] = {}
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -49,12 +52,16 @@ class CheckedResolver(AbstractResolver):
         One refused address refuses the name: a public host has no reason to list a private one.
         Raises: FetchFailureError: DNS_FAILURE, ADDRESS_REFUSED or TIMEOUT.
         """
+        until, text = self._failed.get(host, (0.0, ""))
+        if time.monotonic() < until:
+            raise FetchFailureError(RejectReason.DNS_FAILURE, text)
         try:
             addresses = await asyncio.wait_for(self._lookup(host), self._timeout_s)
         except asyncio.TimeoutError:
             raise FetchFailureError(RejectReason.TIMEOUT, f"name lookup, {self._timeout_s:g} s", retry=True) from None
         except (socket.gaierror, UnicodeError) as error:
             text = getattr(error, "strerror", None) or str(error)
+            self._remember(host, text)
             raise FetchFailureError(RejectReason.DNS_FAILURE, text) from error
         if not addresses:
             raise FetchFailureError(RejectReason.DNS_FAILURE, "name has no address")
@@ -71,6 +78,12 @@ class CheckedResolver(AbstractResolver):
             )
             for address in addresses
         ]
+
+    def _remember(self, host: str, text: str) -> None:
+        """Dead hosts have many URLs; aiohttp's cache holds names that were found only."""
+        if len(self._failed) >= _FAILED_NAMES:
+            self._failed.clear()
+        self._failed[host] = (time.monotonic() + _FAILED_S, text)
 
     async def close(self) -> None:
         """Nothing to let go of: whoever made the lookup closes it."""

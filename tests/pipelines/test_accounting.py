@@ -97,12 +97,21 @@ def test_kept_rows_are_one_group_drawn_by_the_seed(read_rows):
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-def test_the_number_of_partitions_is_fixed_when_the_folder_is_made(tmp_path):
+def test_the_number_of_partitions_doubles_as_the_input_grows(tmp_path):
     folder = RunFolder(str(tmp_path))
     first = open_manifest(folder, rows=1001, rows_per_partition=100)
     assert first.partitions == 11
     save_manifest(folder, first, {"recipe": "x"})
-    assert open_manifest(folder, rows=10**9, rows_per_partition=100).partitions == 11
+    for rows, partitions, first_partitions in (
+        (5, 11, None),
+        (2200, 11, None),
+        (2201, 22, 11),
+        (10_000, 88, 11),
+        (2201, 88, 11),  # never less again
+    ):
+        grown = open_manifest(folder, rows=rows, rows_per_partition=100)
+        assert (grown.partitions, grown.first_partitions) == (partitions, first_partitions)
+        save_manifest(folder, grown, {})
     folder.write_json("manifest.json", {"partitions": 3, "layout": 99})
     with pytest.raises(RunFolderError, match="layout 99"):
         open_manifest(folder, rows=1, rows_per_partition=1)

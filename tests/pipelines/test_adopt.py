@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,6 +18,7 @@ from img2dataset_folder import Entry, write_shard
 from filters.identity import compute_uids
 from pipelines.adopt import ADOPTED_ROWS, AdoptStaging, plan_adoption, read_adopted
 from pipelines.adopted_shard import adopt_shard
+from pipelines.adopted_tar import TarWalk
 from pipelines.curate import run
 from pipelines.img2dataset_words import reason_of
 from pipelines.reuse import match
@@ -152,6 +156,26 @@ def test_every_cut_of_a_tar_gives_every_row_one_fate(tmp_path):
         rows, _ = adopted(tmp_path)
         assert len(rows) == 2
         assert all((row["reason"] is None) == (row["status"] == "success") for row in rows)
+
+
+@pytest.mark.parametrize("file", ["00000.tar", "00000.parquet"])
+def test_whatever_bytes_are_changed_every_row_has_one_fate(tmp_path, file):
+    write_shard(tmp_path, 0, entries(3))
+    whole = (tmp_path / file).read_bytes()
+    places = np.random.default_rng(0)
+    headers = np.flatnonzero([whole[at : at + 4] == b"0000" for at in range(0, len(whole), 512)]) * 512
+    for _ in range(60):
+        changed = bytearray(whole)
+        for at in places.integers(0, len(whole), 8):
+            changed[at] = places.integers(0, 256)
+        if len(headers) and file.endswith(".tar"):
+            # a size field of eight bits a byte, negative among them
+            at = int(places.choice(headers)) + 124
+            changed[at : at + 12] = places.integers(0, 256, 12, dtype=np.uint8).tobytes()
+        (tmp_path / file).write_bytes(changed)
+        rows, _ = adopted(tmp_path)
+        assert all((row["reason"] is None) == (row["status"] == "success") for row in rows)
+        assert len(rows) == 3 or file.endswith(".tar") or len({row["key"] for row in rows}) == len(rows)
 
 
 def test_a_tar_that_is_gone(tmp_path):
@@ -365,6 +389,19 @@ def test_folders_that_are_no_webdataset_output(tmp_path):
     (tmp_path / "000001.tar").write_bytes(b"")
     with pytest.raises(InputError, match=r"shards of \[5, 6\] digits"):
         plan_adoption(str(tmp_path))
+
+
+def test_a_folder_that_cannot_be_read_is_not_taken_for_a_torn_one(tmp_path):
+    write_shard(tmp_path, 0, entries(2))
+
+    class Failing(io.FileIO):
+        def read(self, size=-1):
+            if self.tell() > 2000:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    with Failing(tmp_path / "00000.tar") as file, pytest.raises(OSError, match="Input/output error"):
+        list(TarWalk(file, max_image_bytes=10**6).samples())
 
 
 def test_no_captions_and_no_input(tmp_path):

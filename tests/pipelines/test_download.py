@@ -307,3 +307,24 @@ def test_a_folder_that_cannot_be_written_fails_the_run(web, tmp_path):
     (tmp_path / "staging").write_text("a file where a folder should be")
     with pytest.raises(Exception, match="staging"):
         run(RunFolder(str(tmp_path)), rows(photos(web, 3)))
+
+
+def test_after_the_folder_grew_a_shard_still_comes_as_one_batch(web, folder):
+    urls = photos(web, 20)
+    run(folder, rows(urls[:10]), partitions=1)
+    pipeline = BeamPipeline(runner="apache_beam.runners.portability.fn_api_runner.FnApiRunner")
+    with pipeline:
+        grown = DownloadImages(folder, SETTINGS, 8, first_partitions=1)
+        out = pipeline | beam.Create([rows(urls)], reshuffle=False) | grown
+        assert_that(out["kept"], _collect(folder, "kept"), label="kept")
+    batches = _collected(folder, "kept")
+    shards = [set(batch.column("staging_shard").to_pylist()) for batch in batches]
+    assert all(len(one) == 1 for one in shards)
+    assert len(set.union(*shards)) == len(shards)
+    assert sorted(url for batch in batches for url in batch.column("url").to_pylist()) == sorted(urls)
+    assert set(web.requests.values()) == {1}
+
+
+def test_partitions_that_are_no_multiple_of_the_first_are_refused(folder):
+    with pytest.raises(ValueError, match="multiple of 2"):
+        DownloadImages(folder, SETTINGS, 3, first_partitions=2)

@@ -302,6 +302,23 @@ def test_name_that_does_not_exist():
     assert outcome(fetched) == (RejectReason.DNS_FAILURE, "Name or service not known")
 
 
+def test_a_name_that_was_not_found_is_not_looked_up_for_each_of_its_urls():
+    asked = []
+
+    async def lookup(host):
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async def run():
+        async with ImageClient(LOOPBACK, lookup=lookup) as client:
+            return [await client.fetch(f"http://{host}.example/{n}.jpg") for n in range(3) for host in "ab"]
+
+    assert {outcome(fetched) for fetched in asyncio.run(run())} == {
+        (RejectReason.DNS_FAILURE, "Name or service not known")
+    }
+    assert asked == ["a.example", "b.example"]
+
+
 def test_name_lookup_that_hangs():
     async def lookup(host):
         await asyncio.Event().wait()
