@@ -1,16 +1,16 @@
 """A 256-bit perceptual hash: the signs, about their median, of an image's 16x16 lowest frequencies.
 
-After PDQ (Facebook, 2019), with area downsampling in the place of its tent filters. Integer arithmetic after the
-downsampling, so that the bits are the same on every machine.
+After PDQ (Facebook, 2019), with area downsampling in the place of its tent filters. Whole numbers only, so that the
+bits are the same on every machine.
 """
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
-_SIDE, _FREQUENCIES = 64, 16
-_ENOUGH = 512  # px a side; more only cost time and memory
+from filters.image.luminance import GREY_SIDE, luminance_of
+
+_FREQUENCIES = 16
 _FIXED_POINT = 1 << 14
 _GREY_LEVEL = 256
 _QUALITY_SCALE = 90  # PDQ's: a sum of gradients at which an image counts as fully structured, over 100
@@ -20,9 +20,9 @@ PHASH_BITS = _FREQUENCIES * _FREQUENCIES
 def _cosines() -> np.ndarray:
     """The DCT-II rows 1 to 16 of 64, without the constant one, in fixed point."""
     frequency = np.arange(1, _FREQUENCIES + 1)[:, None]
-    position = np.arange(_SIDE)[None, :]
-    rows = np.cos(np.pi / (2 * _SIDE) * frequency * (2 * position + 1)) * np.sqrt(2 / _SIDE)
-    return np.rint(rows * _FIXED_POINT).astype(np.int64)
+    position = np.arange(GREY_SIDE)[None, :]
+    rows = np.cos(np.pi / (2 * GREY_SIDE) * frequency * (2 * position + 1)) * np.sqrt(2 / GREY_SIDE)
+    return np.rint(rows * _FIXED_POINT)
 
 
 _COSINES = _cosines()
@@ -35,13 +35,9 @@ def perceptual_hash(image: np.ndarray) -> tuple[bytes, float]:
 
     Args: image: uint8[height, width, 3], BGR.
     """
-    height, width = image.shape[:2]
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    grey = cv2.resize(grey, (min(width, _ENOUGH), min(height, _ENOUGH)), interpolation=cv2.INTER_AREA)
-    # 8 bits behind the point: smooth images have their hash in differences smaller than a grey level
-    luminance = cv2.resize(grey.astype(np.uint16) * _GREY_LEVEL, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    luminance = luminance.astype(np.int64)
-    spectrum = _COSINES @ luminance @ _COSINES.T
+    luminance = luminance_of(image).astype(np.int64)
+    # Whole numbers below 2**53 all through: floats hold them exactly, and are multiplied many times as fast.
+    spectrum = _COSINES @ luminance.astype(np.float64) @ _COSINES.T
     bits = spectrum > np.median(spectrum)
     return np.packbits(bits).tobytes(), _quality(luminance)
 

@@ -6,14 +6,14 @@ The work is done in OpenCV, numpy and hashlib calls that let go of the GIL: call
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from filters.image.decode import DecodedImage, decode_image, memory_slot
+from filters.image.decode import DecodedImage, can_be_decoded_smaller, decode_image, memory_slot
 from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
 from filters.image.header import ImageHeader, read_header
 from filters.image.phash import perceptual_hash
-from filters.image.resize import encode_image, is_resized, resize_image
+from filters.image.resize import decoding_scale, encode_image, is_resized, resize_image
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
@@ -25,7 +25,7 @@ class ProcessedImage:
     Attributes:
         data: the file to store. extension: its format: jpg, png or webp. width, height: px, of `data`.
         original_width, original_height: px, as served, upright. original_bytes, sha256: of the bytes as served.
-        phash: 32 bytes, of the image as served. phash_quality: 0 to 1. exif: JSON, None where there is none.
+        phash: 32 bytes, of the image as served, at the scale at which it was decoded. phash_quality: 0 to 1. exif: JSON, None where there is none.
     """
 
     data: bytes
@@ -56,11 +56,19 @@ def process_image(body: bytes, settings: DownloadSettings) -> ProcessedImage | I
     """
     try:
         header = read_header(body)
+        if not settings.auto_orient:
+            header = replace(header, orientation=1)
         _check_size(header, settings)
         with memory_slot(header):
-            return _processed(body, header, decode_image(body, header), settings)
+            return _processed(body, header, decode_for(body, header, settings), settings)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
+
+
+def decode_for(body: bytes, header: ImageHeader, settings: DownloadSettings) -> DecodedImage:
+    """Returns the image decoded at the scale that the settings leave enough of; see `decode_image`."""
+    scale = decoding_scale(header.width, header.height, settings)
+    return decode_image(body, header, scale=scale if can_be_decoded_smaller(header, scale) else 1)
 
 
 def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:
@@ -77,16 +85,15 @@ def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:
 
 
 def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings: DownloadSettings) -> ProcessedImage:
-    image = decoded.pixels
-    original_height, original_width = image.shape[:2]
-    stored = resize_image(image, settings)
+    original_width, original_height = decoded.width, decoded.height
+    stored = resize_image(decoded, settings)
     keeps_file = (
         settings.skip_reencode
         and header.format == settings.encode_format
         and not is_resized(original_width, original_height, settings)
         and decoded.as_stored
     )
-    phash, quality = perceptual_hash(image)
+    phash, quality = perceptual_hash(decoded.pixels)
     height, width = stored.shape[:2]
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
