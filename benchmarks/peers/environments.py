@@ -11,6 +11,7 @@ HOME = Path(__file__).resolve().parents[2] / ".venv-peers"
 _PACKAGES = {
     "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
     "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
+    "img2dataset": ["img2dataset==1.47.0"],
 }
 _INSTALLED = ".installed"
 
@@ -19,12 +20,12 @@ class PeerError(Exception):
     """A peer cannot be installed or run here; the message is one line."""
 
 
-def run_peer(name: str, *arguments: str) -> dict:
-    """Runs `<name>_filters.py` in the peer's environment and returns what it prints.
+def run_peer(name: str, *arguments: str, task: str = "filters") -> dict:
+    """Runs `<name>_<task>.py` in the peer's environment and returns what it prints.
 
     Raises: PeerError: it cannot be installed, or fails.
     """
-    script = Path(__file__).with_name(f"{name}_filters.py")
+    script = Path(__file__).with_name(f"{name}_{task}.py")
     return json.loads(_call([str(_python(name)), str(script), *arguments]).splitlines()[-1])
 
 

@@ -25,7 +25,8 @@ class ProcessedImage:
     Attributes:
         data: the file to store. extension: its format: jpg, png or webp. width, height: px, of `data`.
         original_width, original_height: px, as served, upright. original_bytes, sha256: of the bytes as served.
-        phash: 32 bytes, of the image as served, at the scale at which it was decoded. phash_quality: 0 to 1. exif: JSON, None where there is none.
+        phash: 32 bytes, of the image as served, at the scale at which it was decoded. phash_quality: 0 to 1.
+        exif: JSON, None where there is none.
     """
 
     data: bytes
