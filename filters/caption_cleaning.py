@@ -7,35 +7,36 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from filters.code_points import (
     DIGIT,
     INVISIBLE,
+    LETTER,
     LOWER,
     MARK,
     SPACE,
     SYMBOL,
     UPPER,
     CodePoints,
-    clean_strings,
     flatten,
+    lower_table,
 )
-from filters.code_points import matches as _matches
-from filters.script import SCRIPTS, count_letters_by_script, letter_scripts, weigh
+from filters.patterns import Pattern
+from filters.script import SCRIPTS, count_by_script, letter_scripts, weigh
 from filters.text.filenames import EXTENSIONS
-from filters.text.links import URL_PATTERN
+from filters.text.links import URL_PATTERN, ends_www
+from filters.unicode_forms import normalise
 
-_HINT = r"[<&\[@:]|\.\pL"
-_COMBINING = r"[\x{0300}-\x{036f}]"
-_REFERENCE = r"&[#a-zA-Z0-9]+;"
-_NOISE = (
+_NOISE = Pattern(
     rf"(?i){URL_PATTERN}"
     rf"|\S+\.(?:{EXTENSIONS})\b"
     r"|[^\s@]+@[^\s@]+\.\pL+"
     r"|<[/!?]?[a-zA-Z][^<>]*>"
     r"|\[/?[a-z_]+(?:[= ][^\]]*)?/?\]"
 )
+# One of these stands in every match of the pattern.
+_NOISE_SIGNS = "<[@"
+_COMBINING_FIRST, _COMBINING_LAST = 0x300, 0x36F
 # Latin letters glued to these or to digits are a product number or a handle.
 _GLUE = "@#\\"
 _APOSTROPHES = "'\u2019"
@@ -50,13 +51,13 @@ class Evidence:
     """What n captions say about their languages.
 
     Attributes:
-        texts: large_string[n], the words for a model; empty where there are none.
+        texts: n rows of words for a model, parted by spaces; empty where there are none.
         letters: int64[n, len(SCRIPTS)], letters by script. dominant: int64[n], index in SCRIPTS of the main one.
         share: float64[n], the main script's share of the weighed letters.
         in_capitals: bool[n], whether its cased letters are all capitals.
     """
 
-    texts: pa.LargeStringArray
+    texts: CodePoints
     letters: np.ndarray
     dominant: np.ndarray
     share: np.ndarray
@@ -71,39 +72,55 @@ def gather_evidence(captions: pa.Array) -> Evidence:
 
     Args: captions: string[n], nullable; null is as empty.
     """
-    points = flatten(_composed(_without_noise(pc.fill_null(clean_strings(captions), ""))))
-    points = points.select(~points.has(INVISIBLE) & (_positions(points) < _MOST_CODE_POINTS))
-    points = CodePoints(
-        np.where(_is_glued(points), ord(" "), points.values).astype(np.uint32), points.starts, points.valid
-    )
-    letters = count_letters_by_script(points)
+    points = _composed(_without_noise(flatten(captions)))
+    seen = ~points.has(INVISIBLE)
+    if points.lengths.max(initial=0) > _MOST_CODE_POINTS:
+        seen &= _positions(points) < _MOST_CODE_POINTS
+    points = points if seen.all() else points.select(seen)
+    scripts = letter_scripts(points)
+    glued = _is_glued(points, scripts)
+    scripts[glued] = 0
+    letters = count_by_script(points, scripts)
     weights = weigh(letters)
     dominant = weights.argmax(axis=1)
     share = weights.max(axis=1) / np.maximum(weights.sum(axis=1), 1)
-    in_capitals = (points.count(points.has(UPPER)) > 0) & (points.count(points.has(LOWER)) == 0)
-    return Evidence(_texts(points, dominant), letters, dominant, share, in_capitals)
+    in_capitals = (points.count(points.has(UPPER) & ~glued) > 0) & (points.count(points.has(LOWER) & ~glued) == 0)
+    return Evidence(_texts(points, scripts, dominant), letters, dominant, share, in_capitals)
 
 
-def _composed(strings: pa.LargeStringArray) -> pa.LargeStringArray:
+def _composed(points: CodePoints) -> CodePoints:
     """Returns NFC: models have learned é as one code point, and know nothing of e and an accent."""
-    return pc.utf8_normalize(strings, "NFC") if _matches(strings, _COMBINING).any() else strings
+    combining = (points.values >= _COMBINING_FIRST) & (points.values <= _COMBINING_LAST)
+    rows = np.flatnonzero(points.count(combining))
+    return points.with_rows(rows, flatten(normalise(points.take(rows).to_strings(), "NFC"))) if len(rows) else points
 
 
-def _without_noise(strings: pa.LargeStringArray) -> pa.LargeStringArray:
-    hinted = _matches(strings, _HINT)
-    if not hinted.any():
-        return strings
-    rows = strings.filter(pa.array(hinted))
-    if _matches(rows, _REFERENCE).any():
-        rows = clean_strings(pa.array([html.unescape(row) for row in rows.to_pylist()], pa.large_string()))
-    return pc.replace_with_mask(strings, pa.array(hinted), pc.replace_substring_regex(rows, _NOISE, " "))
+def _without_noise(points: CodePoints) -> CodePoints:
+    rows = np.flatnonzero(points.count(_hints(points)))
+    if not len(rows):
+        return points
+    texts = [html.unescape(text) for text in points.take(rows).to_strings().to_pylist()]
+    return points.with_rows(rows, flatten(_NOISE.replace(pa.array(texts, pa.large_string()), " ")))
+
+
+def _hints(points: CodePoints) -> np.ndarray:
+    """Returns bool[m], signs of noise, of character references, dots before letters and colons between characters."""
+    values = points.values
+    letter_next, any_next = points.before(points.has(LETTER)), points.before(~points.has(SPACE))
+    references = np.flatnonzero(values == ord("&"))
+    references = references[letter_next[references] | (np.append(values, 0)[references + 1] == ord("#"))]
+    hints = points.among(_NOISE_SIGNS)
+    hints |= (values == ord(".")) & letter_next
+    hints |= ((values == ord(":")) | ends_www(points)) & any_next
+    hints[references] = True
+    return hints
 
 
 def _positions(points: CodePoints) -> np.ndarray:
     return np.arange(len(points.values)) - np.repeat(points.starts[:-1], points.lengths)
 
 
-def _is_glued(points: CodePoints) -> np.ndarray:
+def _is_glued(points: CodePoints, scripts: np.ndarray) -> np.ndarray:
     """Returns bool[m], the Latin letters of words that also have digits or signs of a name in them."""
     odd = points.has(DIGIT) | points.among(_GLUE)
     if not odd.any():
@@ -113,21 +130,20 @@ def _is_glued(points: CodePoints) -> np.ndarray:
     word = np.cumsum(breaks)
     odd_words = np.zeros(word[-1] + 1, dtype=bool)
     odd_words[word[odd]] = True
-    return odd_words[word] & (letter_scripts(points) == _LATIN)
+    return odd_words[word] & (scripts == _LATIN)
 
 
-def _texts(points: CodePoints, dominant: np.ndarray) -> pa.LargeStringArray:
-    scripts = letter_scripts(points)
-    script = dominant[points.rows]
+def _texts(points: CodePoints, scripts: np.ndarray, dominant: np.ndarray) -> CodePoints:
+    script = dominant.astype(np.uint8)[points.rows]
     own = (scripts > 0) & (scripts == script)
     if np.isin(dominant, _JAPANESE).any():
         own |= np.isin(scripts, _JAPANESE) & np.isin(script, _JAPANESE)
     own |= points.has(MARK) | points.among(_APOSTROPHES)
-    values = np.where(own, points.values, ord(" ")).astype(np.uint32)
-    blank = values == ord(" ")
+    values = np.where(own, lower_table()[points.values], np.uint32(ord(" ")))
     doubled = np.zeros(len(values), dtype=bool)
-    doubled[1:] = blank[1:] & blank[:-1] & (points.rows[1:] == points.rows[:-1])
-    return pc.utf8_lower(CodePoints(values, points.starts, points.valid).select(~doubled).to_strings())
+    doubled[1:] = ~own[1:] & ~own[:-1]
+    doubled[points.starts[:-1][points.lengths > 0]] = False
+    return CodePoints(values, points.starts, points.valid).select(~doubled)
 
 
 def count_letters(evidence: Evidence) -> np.ndarray:

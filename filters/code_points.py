@@ -76,11 +76,37 @@ class CodePoints:
         """Returns bool[m], the code points that have any of the flags."""
         return (self.flags & np.uint8(flags)) != 0
 
+    def before(self, mask: np.ndarray) -> np.ndarray:
+        """Returns bool[m], the code points after which, in the same row, one comes that the mask bool[m] marks."""
+        found = np.zeros(len(mask), dtype=bool)
+        found[:-1] = mask[1:]
+        found[self.starts[1:][self.lengths > 0] - 1] = False
+        return found
+
     def select(self, mask: np.ndarray) -> CodePoints:
         """Returns the rows with only the code points that the mask bool[m] marks."""
         starts = np.zeros(len(self) + 1, dtype=np.int64)
         np.cumsum(self.count(mask), out=starts[1:])
         return CodePoints(self.values[mask], starts, self.valid)
+
+    def take(self, rows: np.ndarray) -> CodePoints:
+        """Returns the rows at int64[k], ascending."""
+        wanted = np.zeros(len(self), dtype=bool)
+        wanted[rows] = True
+        starts = np.zeros(len(rows) + 1, dtype=np.int64)
+        np.cumsum(self.lengths[rows], out=starts[1:])
+        return CodePoints(self.values[np.repeat(wanted, self.lengths)], starts, self.valid[rows])
+
+    def with_rows(self, rows: np.ndarray, other: CodePoints) -> CodePoints:
+        """Returns these rows with those at `rows` int64[k], ascending, replaced by the k rows of another."""
+        lengths, replaced = self.lengths.copy(), np.zeros(len(self), dtype=bool)
+        lengths[rows], replaced[rows] = other.lengths, True
+        starts = np.zeros(len(self) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=starts[1:])
+        taken = np.repeat(replaced, lengths)
+        values = np.empty(starts[-1], dtype=np.uint32)
+        values[~taken], values[taken] = self.values[~replaced[self.rows]], other.values
+        return CodePoints(values, starts, self.valid)
 
     def to_strings(self) -> pa.LargeStringArray:
         """Returns large_string[n]; null where the row is null."""
@@ -211,12 +237,6 @@ def kept(condition: np.ndarray, points: CodePoints) -> pa.BooleanArray:
 def measured(values: np.ndarray, points: CodePoints) -> pa.Array:
     """Returns values [n] as a measure's answer: null where the row is null."""
     return pa.array(values, mask=None if points.valid.all() else ~points.valid)
-
-
-def matches(strings: pa.LargeStringArray, pattern: str) -> np.ndarray:
-    """Returns bool[n], where the RE2 pattern matches somewhere in a clean string; False where it is null."""
-    found = pc.match_substring_regex(strings, pattern)
-    return pc.fill_null(found, False).to_numpy(zero_copy_only=False)
 
 
 def _is_string(kind: pa.DataType) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from filters.caption_cleaning import Evidence, count_letters, gather_evidence
-from filters.code_points import matches
+from filters.code_points import CodePoints
+from filters.fasttext_batch import BatchModel
 from filters.language_codes import UNDETERMINED, parse_label
 from filters.language_likelihood import alphabet_of, most_likely, web_weight
 from filters.script import SCRIPTS
@@ -42,7 +43,7 @@ _MINORITIES = {
 }
 _MINORITY_SCORE = 0.5
 # Characters that written Cantonese has and standard Chinese has not.
-_CANTONESE = "[嘅哋咗喺嚟唔冇佢啲嗰嘢咁啱瞓]"
+_CANTONESE = "嘅哋咗喺嚟唔冇佢啲嗰嘢咁啱瞓"
 # Of Chinese and kana together; a Chinese caption may quote a の.
 _KANA_SHARE = 0.1
 
@@ -87,12 +88,21 @@ class LanguageIdentifier:
         self.__dict__.update(state)
 
     @cached_property
+    def _path(self) -> str:
+        return self.model or shipped_model()
+
+    @cached_property
     def _native(self) -> Any:
-        return _load(self.model or shipped_model())
+        return _load(self._path)
+
+    @cached_property
+    def _batch(self) -> BatchModel | None:
+        _ = self._native  # says what is wrong with a file
+        return BatchModel.read(self._path)
 
     def load(self) -> None:
         """Loads the model now. Raises: ModelError: the file is missing or is no fastText language model."""
-        _ = self._native
+        _ = self._batch
 
     def identify(self, captions: pa.Array) -> pa.RecordBatch:
         """Tells the language of each caption and how sure that is.
@@ -111,8 +121,9 @@ class LanguageIdentifier:
         languages, scores = self._decide_by_script(evidence)
         asked = np.flatnonzero(languages == _ASK)
         scripts = [SCRIPTS[script] for script in evidence.dominant[asked]]
-        texts = evidence.texts.take(pa.array(asked, pa.int64())).to_pylist()
-        answers = [self._ask(text, script) for text, script in zip(texts, scripts, strict=True)]
+        texts = evidence.texts.take(asked)
+        lines = texts.to_strings().to_pylist()
+        answers = [self._judge(*one) for one in zip(self._tops(texts, lines), lines, scripts, strict=True)]
         languages[asked] = [language for language, _ in answers]
         scores[asked] = [score for _, score in answers]
         scores = np.clip(np.where(languages == UNDETERMINED, 0.0, scores), 0.0, 1.0)
@@ -131,24 +142,34 @@ class LanguageIdentifier:
         languages[chinese[kana > _KANA_SHARE * both]] = "ja"
         rivals = {SCRIPTS.index(script): others for script, others in _MINORITIES.items()}
         rows = np.flatnonzero(np.isin(evidence.dominant, list(rivals)) & (languages != UNDETERMINED))
-        cantonese = matches(evidence.texts, _CANTONESE) & (languages == "zh")
-        for row in [*rows, *np.flatnonzero(cantonese)]:
+        cantonese = (evidence.texts.count(evidence.texts.among(_CANTONESE)) > 0) & (languages == "zh")
+        rows = np.union1d(rows, np.flatnonzero(cantonese))
+        lines = evidence.texts.take(rows).to_strings().to_pylist()
+        for row, line in zip(rows, lines, strict=True):
             others = rivals.get(evidence.dominant[row], _CANTONESE_CODE)
-            for score, label in self._native.predict(evidence.texts[row].as_py() + "\n", 1, _MINORITY_SCORE, "strict"):
+            for score, label in self._native.predict(f"{line}\n", 1, _MINORITY_SCORE, "strict"):
                 if (language := _meaning(label)[0]) in others:
                     languages[row], scores[row] = language, score
         return languages, scores
 
-    def _ask(self, text: str, script: str) -> tuple[str, float]:
-        line = text + "\n"
-        answers = self._native.predict(line, 1, 0.0, "strict")
+    def _tops(self, texts: CodePoints, lines: list[str]) -> Iterator[tuple[float, str]]:
+        """Yields the (probability, label) that the model puts first for each text."""
+        if self._batch is None:
+            for line in lines:
+                yield from self._native.predict(f"{line}\n", 1, 0.0, "strict") or [(0.0, "")]
+            return
+        labels, scores = self._batch.top(texts)
+        for label, score in zip(labels.tolist(), scores.tolist(), strict=True):
+            yield score, self._batch.labels[label]
+
+    def _judge(self, top: tuple[float, str], text: str, script: str) -> tuple[str, float]:
+        """Returns (language, score), given the model's first answer."""
+        score, label = top
         # The first label is the most likely one where nothing speaks against it: so it is for most captions.
-        found = None
-        if answers and _fits(answers[0][1], script, text):
-            found = (_meaning(answers[0][1])[0], answers[0][0])
+        found = (_meaning(label)[0], score) if _fits(label, script, text) else None
         letters = frozenset() if found else frozenset(text) - _NO_LETTERS
         for most in () if found else (_FIRST_LABELS, _ALL_LABELS):
-            answers = self._native.predict(line, most, 0.0, "strict")
+            answers = self._native.predict(f"{text}\n", most, 0.0, "strict")
             found = most_likely(_written_in(script, answers), script, letters, rest=answers[-1][0] if answers else 0.0)
             if found:
                 break

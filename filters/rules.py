@@ -33,6 +33,7 @@ class Rule:
         keeps: the filter. threshold: the filter's keyword for the setting's value; None: it is only on or off.
         measure: what was found, for the ledger. load: makes the filter's keywords of the setting's value, for settings
             that name lists, files or models; it keeps what it loaded.
+        finds: whether the filter keeps just the rows in which the measure finds nothing: one pass then does for both.
     """
 
     setting: str | None
@@ -41,6 +42,7 @@ class Rule:
     threshold: str | None
     measure: Callable[[pa.Array], pa.Array] | None = None
     load: Callable[[Any], dict[str, Any]] | None = None
+    finds: bool = False
 
     def threshold_in(self, settings: Settings) -> Any:
         """Returns the setting's value; None where the rule is off. 0 is a threshold like any other."""
@@ -61,7 +63,7 @@ _R = RejectReason
 
 def _personal(setting: str, reason: RejectReason, kind: str) -> Rule:
     keeps, finds = partial(text.is_free_of_personal_data, kind=kind), partial(text.find_personal_data, kind=kind)
-    return Rule(setting, reason, keeps, None, finds)
+    return Rule(setting, reason, keeps, None, finds, finds=True)
 
 
 CAPTION_RULES: tuple[Rule, ...] = (
@@ -93,9 +95,9 @@ CAPTION_RULES: tuple[Rule, ...] = (
         text.token_repetition_ratio,
     ),
     Rule("reject_boilerplate", _R.BOILERPLATE_CAPTION, text.is_not_boilerplate, None, text.normalise_caption),
-    Rule("reject_filenames", _R.FILENAME_CAPTION, text.is_not_filename, None, text.find_filename),
+    Rule("reject_filenames", _R.FILENAME_CAPTION, text.is_not_filename, None, text.find_filename, finds=True),
     Rule("reject_urls", _R.URL_CAPTION, text.is_not_url, None, text.url_ratio),
-    Rule("reject_markup", _R.MARKUP_CAPTION, text.is_free_of_markup, None, text.find_markup),
+    Rule("reject_markup", _R.MARKUP_CAPTION, text.is_free_of_markup, None, text.find_markup, finds=True),
     Rule(
         "reject_control_characters",
         _R.CONTROL_CHARACTERS,
@@ -135,7 +137,9 @@ URL_RULES: tuple[Rule, ...] = (
     _listed("allowed_hosts", _R.HOST_NOT_ALLOWED, host_lists.is_on_allowed_host, url.url_hosts),
     _listed("blocked_suffixes", _R.BLOCKED_SUFFIX, host_lists.is_not_on_blocked_suffix, host_lists.url_suffixes),
     _listed("allowed_suffixes", _R.SUFFIX_NOT_ALLOWED, host_lists.is_on_allowed_suffix, host_lists.url_suffixes),
-    Rule("reject_non_photos", _R.URL_OF_NO_PHOTO, url_shape.is_not_non_photo, None, url_shape.find_non_photo),
+    Rule(
+        "reject_non_photos", _R.URL_OF_NO_PHOTO, url_shape.is_not_non_photo, None, url_shape.find_non_photo, finds=True
+    ),
     _listed("opted_out_urls", _R.URL_OPTED_OUT, url_shape.is_not_opted_out, None, urls_of),
     _listed("opted_out_domains", _R.DOMAIN_OPTED_OUT, host_lists.is_not_on_blocked_host, url.url_hosts),
 )
@@ -186,10 +190,15 @@ def _apply(rules: tuple[Rule, ...], column: pa.Array, settings: Settings, decisi
         if threshold is None:
             continue
         keywords = rule.keywords_for(threshold)
-        rejected = ~rule.keeps(column, **keywords).to_numpy(zero_copy_only=False) & decision.kept
+        if rule.finds:
+            found = rule.measure(column)
+            rejected = pc.or_(found.is_valid(), column.is_null()).to_numpy(zero_copy_only=False) & decision.kept
+        else:
+            rejected = ~rule.keeps(column, **keywords).to_numpy(zero_copy_only=False) & decision.kept
+            found = _found(rule, column, rejected) if rejected.any() else None
         if rejected.any():
             shown = None if rule.threshold is None else _shown(threshold)
-            decision.reject(rejected, rule.reason, values=_found(rule, column, rejected), threshold=shown)
+            decision.reject(rejected, rule.reason, values=found, threshold=shown)
 
 
 def _found(rule: Rule, column: pa.Array, rejected: np.ndarray) -> np.ndarray | None:

@@ -100,7 +100,14 @@ def letter_scripts(points: CodePoints) -> np.ndarray:
 
 def count_letters_by_script(points: CodePoints) -> np.ndarray:
     """Returns int64[n, len(SCRIPTS)], each row's letters by script; column 0 is always 0."""
-    scripts = letter_scripts(points)
+    return count_by_script(points, letter_scripts(points))
+
+
+def count_by_script(points: CodePoints, scripts: np.ndarray) -> np.ndarray:
+    """Returns int64[n, len(SCRIPTS)], how often each row has each script; column 0 is always 0.
+
+    Args: scripts: uint8[m], as `letter_scripts` returns them.
+    """
     cells = points.rows * len(SCRIPTS) + scripts
     counts = np.bincount(cells, minlength=len(points) * len(SCRIPTS)).reshape(len(points), len(SCRIPTS))
     counts[:, 0] = 0

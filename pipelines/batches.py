@@ -17,11 +17,11 @@ from schemas import Stage
 
 REJECTED = "rejected"  # the tag of every stage's second output: rows of LEDGER_SCHEMA
 
-_IPC_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+_IPC_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
 
 
 class RecordBatchCoder(Coder):
-    """Encodes a pyarrow.RecordBatch as a lz4-compressed Arrow IPC stream; deterministic for equal batches."""
+    """Encodes a pyarrow.RecordBatch as a zstd-compressed Arrow IPC stream; deterministic for equal batches."""
 
     def encode(self, value: pa.RecordBatch) -> bytes:
         """Returns the batch as IPC bytes."""

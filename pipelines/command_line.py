@@ -15,6 +15,7 @@ import filters
 import pipelines
 import schemas
 from pipelines.recipe_presets import load_recipe, preset_names, preset_text
+from pipelines.status_command import add_status_command
 from schemas import AccountingError, BabelsiftError, RecipeError, SchemaError, parse_recipe
 
 _USER_ERROR = 2
@@ -25,6 +26,7 @@ _EPILOG = """examples:
   babelsift recipes                                  the presets
   babelsift recipes show datacomp-basic > mine.yaml  start a recipe of your own from one of them
   babelsift curate --recipe mine.yaml --input 's3://bucket/pairs/*.parquet' --output s3://bucket/run1
+  babelsift status s3://bucket/run1 --recipe mine.yaml
   babelsift why s3://bucket/run1 https://example.org/cat.jpg
 """
 
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_recipes(commands)
     _add_why(commands)
+    add_status_command(commands)
     return parser
 
 
@@ -75,14 +78,21 @@ def _add_curate(commands: argparse._SubParsersAction) -> None:
     curate.add_argument("--recipe", required=True, metavar="NAME|FILE", help="a preset's name or a YAML file")
     curate.add_argument(
         "--input",
-        required=True,
+        default=[],
         action="append",
         metavar="GLOB",
         help="parquet, CSV, TSV or JSON lines, plain or .gz or .zst; local or any fsspec URL; may be repeated",
     )
     curate.add_argument("--output", required=True, metavar="DIR", help="run folder, local or any fsspec URL")
+    curate.add_argument(
+        "--staging",
+        metavar="DIR",
+        help="an img2dataset output folder (webdataset) to take the images from instead of downloading; without "
+        "--input its own pairs are the input, with it they are matched to the input by URL and caption",
+    )
     curate.add_argument("--url-col", metavar="NAME", help="column of the URLs (default: URL, url, ... as found)")
     curate.add_argument("--caption-col", metavar="NAME", help="column of the captions (default: TEXT, caption, ...)")
+    curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
     curate.set_defaults(run=_curate)
 
 
@@ -121,7 +131,8 @@ def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     from pipelines.report import format_funnel
 
     columns = {"url_column": known.url_col, "caption_column": known.caption_col}
-    funnel = run(recipe, known.input, known.output, **columns, options=options)
+    reuse = {"staging": known.staging, "force": known.force}
+    funnel = run(recipe, known.input, known.output, **columns, **reuse, options=options)
     print(format_funnel(funnel))
     print(f"report: {known.output.rstrip('/')}/report/index.html")
     return 0
@@ -165,7 +176,7 @@ def _beam_options(arguments: list[str]) -> object:
             add(_FirstWins(parser))
     _, unknown = parser.parse_known_args(arguments)
     if unknown:
-        ours = ["--recipe", "--input", "--output", "--url-col", "--caption-col"]
+        ours = ["--recipe", "--input", "--output", "--staging", "--url-col", "--caption-col", "--force"]
         known = [*ours, *(option for action in parser._actions for option in action.option_strings)]
         near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else "it is neither babelsift's nor a Beam option"

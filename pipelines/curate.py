@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import apache_beam as beam
@@ -21,10 +21,12 @@ from filters.language import LanguageIdentifier
 from filters.metadata import MetadataMatcher
 from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
+from pipelines.adopt import AdoptionPlan, AdoptStaging, plan_adopted_input, plan_adoption, problems_of, rows_of
 from pipelines.batches import REJECTED
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
+from pipelines.fingerprints import changes, input_files, stage_settings
 from pipelines.frequency import FilterFrequencies
 from pipelines.image_rules import FilterImages
 from pipelines.inputs import InputPlan, plan_input
@@ -33,19 +35,26 @@ from pipelines.ledger import REJECTS, WriteLedger
 from pipelines.manifest import open_manifest, save_manifest
 from pipelines.metadata import MatchMetadata
 from pipelines.read import ROWS_READ, ReadPairs
+from pipelines.reuse import ReuseStaged
+from pipelines.row_wishes import check_wished_columns
 from pipelines.rules import FilterPairs
 from pipelines.run_folder import RunFolder
+from pipelines.run_lock import RunLock
 from pipelines.runners import runner_from, worker_error
 from pipelines.score import ScorePairs, check_models
+from pipelines.score_store import SCORES_FOLDER
 from pipelines.select import SelectPairs, SimilarityHistograms
 from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
+from pipelines.staged_work import check_downloads
 from pipelines.staging_layout import STAGING
-from pipelines.write_report import FUNNEL, WriteReport, software_versions
-from schemas import Decision, Funnel, Recipe, RecipeError, Stage
+from pipelines.write_report import FUNNEL, RECIPE, WriteReport, software_versions
+from schemas import Decision, Funnel, InputError, Recipe, RecipeError, Stage, dump_recipe
 from schemas.parts import describe_missing
 
 _ROWS_A_DEDUP_PART = 500_000
+_ROWS_A_MATCH = 20_000
+_PROBLEMS_SHOWN = 10
 
 
 @dataclass
@@ -54,6 +63,7 @@ class Curate(beam.PTransform):
 
     Attributes:
         plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
+        staging: a folder that was adopted (`pipelines.adopt`) in the place of downloading.
     """
 
     recipe: Recipe
@@ -61,6 +71,7 @@ class Curate(beam.PTransform):
     plan: InputPlan
     partitions: int
     facts: dict[str, str] = field(default_factory=dict)
+    staging: AdoptionPlan | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -77,8 +88,8 @@ class Curate(beam.PTransform):
         frequency = language.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
         metadata = frequency.kept | "Metadata" >> MatchMetadata(recipe.metadata)
         pairs = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
-        download = pairs.kept | "Download" >> DownloadImages(folder, recipe.download, self.partitions)
-        images = download.kept | "ImageRules" >> FilterImages(recipe.images)
+        download = self._images(pairs.kept)
+        images = download["kept"] | "ImageRules" >> FilterImages(recipe.images)
         unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
         score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip)
         select = score.kept | "Select" >> SelectPairs(recipe.select, decider)
@@ -98,7 +109,7 @@ class Curate(beam.PTransform):
             Stage.SELECT: select,
         }
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
-        kept = {name: stage.kept for name, stage in stages.items()}
+        kept = {name: stage["kept"] for name, stage in stages.items()}
         return {
             "counts": {"read": read[ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows(),
             "shards": shards,
@@ -110,6 +121,12 @@ class Curate(beam.PTransform):
             },
         } | "Report" >> WriteReport(folder, recipe, self.facts)
 
+    def _images(self, pairs: beam.PCollection[pa.RecordBatch]) -> Mapping[str, beam.PCollection]:
+        if self.staging is None:
+            return pairs | "Download" >> DownloadImages(self.folder, self.recipe.download, self.partitions)
+        partitions = max(self.partitions, rows_of(self.folder, self.staging) // _ROWS_A_MATCH + 1)
+        return pairs | "Download" >> ReuseStaged(self.folder, self.recipe.download, self.staging, partitions)
+
 
 def run(
     recipe: Recipe,
@@ -118,38 +135,75 @@ def run(
     *,
     url_column: str | None = None,
     caption_column: str | None = None,
+    staging: str | None = None,
     options: PipelineOptions | None = None,
+    force: bool = False,
 ) -> Funnel:
     """Curates the input into the run folder `output` and returns the funnel.
 
     Everything that can be wrong is looked at before the first row is read: the input's files and columns, the models,
     the output folder.
 
-    Args: inputs: globs of files, any fsspec URL. output: run folder, any fsspec URL; what is in it already is reused.
+    Args: inputs: globs of files, any fsspec URL; may be none where `staging` is given, which then is the input.
+        output: run folder, any fsspec URL; what is in it already is reused. staging: an img2dataset output folder
+        (webdataset), any fsspec URL, from which images are taken instead of downloading; it is only read.
+        force: download again what was downloaded with other settings.
     Raises: BabelsiftError: one of its kinds, with one line that names the remedy.
     """
     check_parts(recipe)
-    plan = plan_input(inputs, url_column=url_column, caption_column=caption_column)
-    folder = RunFolder(output).check_writable()
+    options = options or PipelineOptions([])
+    if not inputs and staging is None:
+        raise InputError("nothing to read: give a table of pairs (--input), or an img2dataset folder (--staging)")
+    plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
+    adopted = plan_adoption(staging) if staging is not None else None
+    folder = RunFolder(output, tars=adopted.tars if adopted else None).check_writable()
     check_settings(recipe)
+    with RunLock(folder):
+        check_downloads(folder, recipe.download, force=force)
+        return _run_alone(recipe, inputs, folder, plan, adopted, options)
+
+
+def _run_alone(
+    recipe: Recipe,
+    inputs: Sequence[str],
+    folder: RunFolder,
+    plan: InputPlan | None,
+    adopted: AdoptionPlan | None,
+    options: PipelineOptions,
+) -> Funnel:
     if recipe.clip:
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
     models = check_models(recipe.clip)
+    if adopted is not None:
+        _run(options, "Adopt", AdoptStaging(folder, recipe.download, adopted))
+        plan = plan or plan_adopted_input(folder, adopted)
+    assert plan is not None
+    check_wished_columns(recipe.download, list(plan.sources.values()))
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=plan.estimated_rows, rows_per_partition=rows_per_partition)
     facts = _facts(recipe, inputs, plan, models)
-    save_manifest(folder, manifest, facts)
+    if adopted is not None:
+        facts |= _staging_facts(folder, adopted)
+    stages = stage_settings(recipe, input_files(one.path for one in plan.slices))
+    if manifest.stages:
+        for stage, lines in changes(manifest.stages, stages).items():
+            logging.info("run folder: not as in the last run: %s: %s", stage, "; ".join(lines))
+    save_manifest(folder, manifest, facts, stages)
+    folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
-    folder.remove_leftovers(SHARDS, REJECTS, STAGING)
-    options = options or PipelineOptions([])
+    folder.remove_leftovers("", SHARDS, REJECTS, STAGING, SCORES_FOLDER, "report")
+    _run(options, "Curate", Curate(recipe, folder, plan, manifest.partitions, facts, adopted))
+    return Funnel.from_json(folder.read_json(FUNNEL)).check()
+
+
+def _run(options: PipelineOptions, label: str, job: beam.PTransform) -> None:
     try:
         with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:
-            _ = pipeline | "Curate" >> Curate(recipe, folder, plan, manifest.partitions, facts)
+            _ = pipeline | label >> job
     except Exception as error:
         if (ours := worker_error(error)) is not None:
             raise ours from error
         raise
-    return Funnel.from_json(folder.read_json(FUNNEL)).check()
 
 
 def check_parts(recipe: Recipe) -> None:
@@ -184,7 +238,7 @@ def _facts(recipe: Recipe, inputs: Sequence[str], plan: InputPlan, models: dict[
     facts = {
         "recipe": recipe.name,
         "seed": str(recipe.seed),
-        "input": ", ".join(inputs),
+        "input": ", ".join(inputs) or "the staging folder's own pairs",
         "columns": f"url {plan.url_column!r}, caption {plan.caption_column!r}",
         "carried columns": ", ".join(plan.carried.names) or "none",
         "versions": software_versions(),
@@ -195,6 +249,15 @@ def _facts(recipe: Recipe, inputs: Sequence[str], plan: InputPlan, models: dict[
         facts["private addresses allowed"] = ", ".join(recipe.download.allow_addresses)
     if not recipe.download.verify_tls:
         facts["TLS"] = "certificates were not verified"
+    return facts
+
+
+def _staging_facts(folder: RunFolder, adopted: AdoptionPlan) -> dict[str, str]:
+    facts = {"images taken from": f"{adopted.tars.url}, as its own settings shaped them"}
+    if problems := problems_of(folder, adopted):
+        facts["wrong with them"] = "; ".join(problems[:_PROBLEMS_SHOWN])
+        if len(problems) > _PROBLEMS_SHOWN:
+            facts["wrong with them"] += f"; and {len(problems) - _PROBLEMS_SHOWN} more"
     return facts
 
 

@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.dedup import CLAIM, DigestIndex, Survivors, comparable_captions, repeated
+from filters.dedup import DigestIndex, Survivors, comparable_captions, pack_claims, repeated, unpack_claims
 from filters.identity import digests, uid_bytes
 from filters.url_canonical import canonical_urls
 from pipelines.batches import REJECTED, emit
@@ -113,7 +113,7 @@ def pair_digests(batch: pa.RecordBatch, *, canonical: bool, normalise: bool) -> 
 
 def only_repeated(packed: bytes) -> bytes:
     """Returns those claims of a packed array that more than one row made."""
-    return repeated(np.frombuffer(packed, dtype=CLAIM)).tobytes()
+    return pack_claims(repeated(unpack_claims(packed)))
 
 
 class _EarlierRows:

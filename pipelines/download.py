@@ -86,15 +86,20 @@ def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.Rec
         values=failures.column("detail").to_pylist(),
         thresholds=[format_value(threshold_of(reason, settings)) for reason in reasons],
     )
-    return _joined(batch.shard, batch.rows.take(kept), batch.staged.take(kept)), rejected
+    shards = np.full(len(kept), batch.shard)
+    return with_staged_columns(batch.rows.take(kept), batch.staged.take(kept), shards), rejected
 
 
-def _joined(shard: int, rows: pa.RecordBatch, staged: pa.RecordBatch) -> pa.RecordBatch:
+def with_staged_columns(rows: pa.RecordBatch, staged: pa.RecordBatch, shards: np.ndarray) -> pa.RecordBatch:
+    """Returns rows of LANGUAGE_SCHEMA as DOWNLOAD_SCHEMA, what they carry after it.
+
+    Args: staged: STAGED_SCHEMA's columns, as many rows, all with an image. shards: int[n], their staging shards.
+    """
     carried = [name for name in rows.schema.names if name not in DOWNLOAD_SCHEMA.names]
     columns = []
     for field in DOWNLOAD_SCHEMA:
         if field.name == "staging_shard":
-            columns.append(pa.array(np.full(len(rows), shard), field.type))
+            columns.append(pa.array(shards, field.type))
         else:
             columns.append((rows if field.name in LANGUAGE_SCHEMA.names else staged).column(field.name))
     schema = pa.schema([*DOWNLOAD_SCHEMA, *(rows.schema.field(name) for name in carried)])

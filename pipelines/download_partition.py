@@ -89,7 +89,7 @@ class PartitionDownload:
         done: list[StagedBatch] = []
         occupied = set()
         for shard in staged_shards(self.folder, partition, self.partitions, listing=listing):
-            why = _why_not_reused(shard, shaping)
+            why = why_not_reused(shard, shaping)
             staged = None if why else read_staged_rows(self.folder, shard)
             if shard.is_foreign:
                 logging.warning("download: staging shard %s is left alone: %s", shard_name(shard.number), why)
@@ -104,7 +104,8 @@ class PartitionDownload:
         return done, occupied
 
 
-def _why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None:
+def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None:
+    """Returns why a shard does not serve a run whose images are shaped by `shaping`; None where it does."""
     if shard.stats is None:
         return "it was not completed"
     if shard.is_foreign:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from filters.fetch import Fetched
 from filters.image import ImageFailure, ProcessedImage
+from pipelines.img2dataset_words import DECODING_ERROR, HASH_MISMATCH, IMAGE_ERRORS, OPTED_OUT
 from pipelines.staging_layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, STAGED_SCHEMA, SUCCESS
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
@@ -19,17 +22,22 @@ _NOT_SHAPING = {
     "thread_count",
     "connections_per_host",
     "contact",
+    "requests_per_host_per_s",
+    "max_failure_rate",
+    "failure_window",
     "samples_per_staging_shard",
+}
+# Settings that came later: with these values staged rows are what they were before.
+_CAME_LATER = {
+    "compute_hash": "sha256",
+    "verify_hash": None,
+    "extract_exif": True,
+    "bbox_col": None,
+    "robots_txt": False,
+    "auto_orient": True,
 }
 _VERSION = 2  # of the code that shapes images; raised when the same settings would give other bytes
 
-_DECODING_ERROR = "Image decoding error"
-_IMAGE_ERRORS = {
-    RejectReason.IMAGE_TOO_SMALL: "image too small",
-    RejectReason.IMAGE_AREA_TOO_LARGE: "image area too large",
-    RejectReason.ASPECT_RATIO_TOO_LARGE: "aspect ratio too large",
-}
-_OPTED_OUT = "Use of image disallowed by X-Robots-Tag directive"
 _THRESHOLDS = {
     RejectReason.TOO_MANY_REDIRECTS: "max_redirects",
     RejectReason.BODY_TOO_LARGE: "max_body_bytes",
@@ -42,7 +50,9 @@ _THRESHOLDS = {
 
 def shaping_settings(settings: DownloadSettings) -> dict[str, Any]:
     """Returns the settings by which a staged row is what it is; equal ones, and a download need not be repeated."""
-    return {**settings.model_dump(mode="json", exclude=_NOT_SHAPING), "version": _VERSION}
+    shaping = settings.model_dump(mode="json", exclude=_NOT_SHAPING)
+    changed = {name: value for name, value in shaping.items() if name not in _CAME_LATER or value != _CAME_LATER[name]}
+    return {**changed, "version": _VERSION}
 
 
 def threshold_of(reason: str, settings: DownloadSettings) -> object:
@@ -73,13 +83,15 @@ def with_image_failure(record: dict[str, Any], failure: ImageFailure) -> dict[st
     return {
         **record,
         "status": FAILED_TO_RESIZE,
-        "error_message": _IMAGE_ERRORS.get(failure.reason, _DECODING_ERROR),
+        "error_message": IMAGE_ERRORS.get(failure.reason, DECODING_ERROR),
         "reason": failure.reason.value,
         "detail": failure.detail,
     }
 
 
-def with_image(record: dict[str, Any], image: ProcessedImage) -> dict[str, Any]:
+def with_image(
+    record: dict[str, Any], image: ProcessedImage, more_hashes: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Returns the record of a pair whose image is to be stored; where, the staging writer adds."""
     return {
         **record,
@@ -91,15 +103,17 @@ def with_image(record: dict[str, Any], image: ProcessedImage) -> dict[str, Any]:
         "exif": image.exif,
         "sha256": image.sha256,
         "original_bytes": image.original_bytes,
-        "phash": image.phash,
-        "phash_quality": image.phash_quality,
+        **dict(more_hashes),
+        **image.columns(),
         "image_extension": image.extension,
     }
 
 
 def _fetch_error(reason: RejectReason, detail: str) -> str:
     if reason is RejectReason.OPTED_OUT:
-        return _OPTED_OUT
+        return OPTED_OUT
+    if reason is RejectReason.HASH_MISMATCH:
+        return HASH_MISMATCH
     if reason is RejectReason.HTTP_STATUS:
         known = {status.value: status.phrase for status in HTTPStatus}
         return f"HTTP Error {detail}: {known.get(int(detail), '')}".removesuffix(": ")

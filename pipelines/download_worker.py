@@ -7,6 +7,7 @@ process and not each of its threads.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import os
 import threading
@@ -14,17 +15,20 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
 import pyarrow as pa
 
 from filters.fetch import Fetched, ImageClient
-from filters.image import ImageFailure, process_image
+from filters.image import ImageFailure, ImageFailureError, parse_boxes, process_image
 from pipelines.download_records import new_record, with_fetch_failure, with_image, with_image_failure
 from pipelines.progress import Progress
+from pipelines.row_wishes import RowWishes, wishes_of
 from pipelines.staging import StagingWriter
 from pipelines.staging_layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
+from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
 # While one URL's image is decoded another's bytes arrive: so many rows a slot are taken up at once, and no more.
@@ -93,13 +97,13 @@ class DownloadWorker:
     ) -> tuple[list[dict[str, Any]], ShardTimes]:
         records: list[dict[str, Any]] = [{}] * len(rows)
         fetch_s = process_s = 0.0
-        pending = _numbered_pairs(rows, writer)
+        pending = _numbered_pairs(rows, writer, self._settings)
 
         async def take_rows() -> None:
             nonlocal fetch_s, process_s
-            for index, record in pending:
+            for index, record, wanted in pending:
                 async with self._rows_under_way:
-                    records[index], fetched_s, processed_s = await self._download_row(record, writer)
+                    records[index], fetched_s, processed_s = await self._download_row(record, wanted, writer)
                 self._progress.add(1)
                 fetch_s += fetched_s
                 process_s += processed_s
@@ -108,19 +112,35 @@ class DownloadWorker:
         await _all_or_none([asyncio.ensure_future(take_rows()) for _ in range(takers)])
         return records, ShardTimes(int(fetch_s * 1000), int(process_s * 1000))
 
-    async def _download_row(self, record: dict[str, Any], writer: StagingWriter) -> tuple[dict[str, Any], float, float]:
+    async def _download_row(
+        self, record: dict[str, Any], wanted: RowWishes, writer: StagingWriter
+    ) -> tuple[dict[str, Any], float, float]:
         async with self._client.fetching(record["url"]) as fetched:
             if fetched.body is None:
                 return with_fetch_failure(record, fetched), fetched.seconds, 0.0
-            done, process_s = await self._loop.run_in_executor(self._decoders, self._store, record, fetched, writer)
+            task = partial(self._store, record, wanted, fetched, writer)
+            done, process_s = await self._loop.run_in_executor(self._decoders, task)
             return done, fetched.seconds, process_s
 
-    def _store(self, record: dict[str, Any], fetched: Fetched, writer: StagingWriter) -> tuple[dict[str, Any], float]:
+    def _store(
+        self, record: dict[str, Any], wanted: RowWishes, fetched: Fetched, writer: StagingWriter
+    ) -> tuple[dict[str, Any], float]:
         started = time.monotonic()
-        image = process_image(fetched.body or b"", self._settings)
+        done = self._stored(record, wanted, fetched.body or b"", writer)
+        return done, time.monotonic() - started
+
+    def _stored(self, record: dict[str, Any], wanted: RowWishes, body: bytes, writer: StagingWriter) -> dict[str, Any]:
+        if (found := wanted.mismatch(body)) is not None:
+            return with_fetch_failure(record, Fetched(None, RejectReason.HASH_MISMATCH, found))
+        try:
+            image = process_image(body, self._settings, parse_boxes(wanted.boxes))
+        except ImageFailureError as failure:
+            image = ImageFailure(failure.reason, failure.detail)
         if isinstance(image, ImageFailure):
-            return with_image_failure(record, image), time.monotonic() - started
-        return writer.add(with_image(record, image), image), time.monotonic() - started
+            return with_image_failure(record, image)
+        further = self._settings.compute_hash
+        hashes = {further: hashlib.new(further, body).hexdigest()} if further in ("md5", "sha512") else {}
+        return writer.add(with_image(record, image, hashes), image)
 
 
 def _usable_cores() -> int:
@@ -138,10 +158,13 @@ async def _all_or_none(tasks: list[asyncio.Future[None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _numbered_pairs(rows: pa.RecordBatch, writer: StagingWriter) -> Iterator[tuple[int, dict[str, Any]]]:
+def _numbered_pairs(
+    rows: pa.RecordBatch, writer: StagingWriter, settings: DownloadSettings
+) -> Iterator[tuple[int, dict[str, Any], RowWishes]]:
     columns = (rows.column(name).to_pylist() for name in ("uid", "url", "caption"))
-    for index, (uid, url, caption) in enumerate(zip(*columns, strict=True)):
-        yield index, new_record(uid=uid, url=url, caption=caption, key=writer.key(index))
+    pairs = zip(*columns, wishes_of(rows, settings), strict=True)
+    for index, (uid, url, caption, wanted) in enumerate(pairs):
+        yield index, new_record(uid=uid, url=url, caption=caption, key=writer.key(index)), wanted
 
 
 def _log_shard(shard: int, records: list[dict[str, Any]], seconds: float) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from filters.dedup import CLAIM, claims, first_of_each
+from filters.dedup import claims, first_of_each, pack_claims, unpack_claims
 from filters.identity import uid_bytes
 from pipelines.first_of_each import Digest, MakeClaims, MergeClaims, split_claims
 from pipelines.inputs import URL_COLUMNS
@@ -140,8 +140,8 @@ def read_earlier(
 
 def only_shared(packed: bytes) -> bytes:
     """Returns those claims of a packed array that rows of the input and earlier rows made."""
-    merged = np.frombuffer(packed, dtype=CLAIM)
-    return merged[(merged["rows"] >= _EARLIER) & (merged["rows"] % _EARLIER > 0)].tobytes()
+    merged = unpack_claims(packed)
+    return pack_claims(merged[(merged["rows"] >= _EARLIER) & (merged["rows"] % _EARLIER > 0)])
 
 
 def _file_digests(file: EarlierFile, url_digests: Callable[[pa.Array], np.ndarray]) -> Iterator[np.ndarray]:

@@ -1,26 +1,25 @@
 """Exact deduplication in Beam: which digests several rows share, and which row of each survives.
 
-What crosses the shuffle is a claim a row (digest, uid, row key: 48 bytes); claims are merged before they are grouped.
+What crosses the shuffle is a claim a row (digest, uid, row key: 24 to 48 bytes); claims are merged before they are
+grouped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
-from filters.dedup import CLAIM, claims, first_of_each
+from filters.dedup import claims, first_of_each, pack_claims, unpack_claims
 from filters.identity import row_keys, uid_bytes
+from pipelines.bundle_buffer import BundleBuffer
 from pipelines.merge_packed import MergePacked
 
 Digest = Callable[[pa.RecordBatch], np.ndarray]
-
-_MERGED_AT = 262_144
 
 
 @dataclass
@@ -67,15 +66,25 @@ class MakeClaims(beam.PTransform):
 
 def split_claims(merged: np.ndarray, partitions: int) -> Iterator[tuple[int, bytes]]:
     """Yields (partition, its claims packed) of merged claims, by the first bytes of their digests."""
-    first_bytes = np.ascontiguousarray(merged["digest"]).view("<u4").reshape(-1, 4)[:, 0]
-    partition_of = first_bytes % np.uint32(partitions)
-    for partition in np.unique(partition_of):
-        yield int(partition), merged[partition_of == partition].tobytes()
+    for partition, rows in split_sorted(merged["digest"], partitions):
+        yield partition, pack_claims(merged[rows])
+
+
+def split_sorted(digests: np.ndarray, partitions: int) -> Iterator[tuple[int, slice]]:
+    """Yields (partition, its rows) of sorted digests: a partition has a range of them, so that its rows lie together.
+
+    Args: digests: V16[n], sorted as bytes.
+    """
+    first_bytes = np.ascontiguousarray(digests).view(">u4").reshape(-1, 4)[:, 0].astype(np.uint64)
+    partition_of = first_bytes * np.uint64(partitions) >> np.uint64(32)
+    bounds = np.searchsorted(partition_of, np.arange(partitions + 1, dtype=np.uint64))
+    for partition in np.flatnonzero(np.diff(bounds)):
+        yield int(partition), slice(bounds[partition], bounds[partition + 1])
 
 
 def unpack(packed: Iterable[bytes]) -> np.ndarray:
     """Returns packed claims, each part merged in itself, in one merged and sorted array, as `losers_to` takes it."""
-    parts = [np.frombuffer(part, dtype=CLAIM) for part in packed]
+    parts = [unpack_claims(part) for part in packed]
     return parts[0] if len(parts) == 1 else first_of_each(parts)
 
 
@@ -84,29 +93,16 @@ def batch_row_keys(batch: pa.RecordBatch) -> np.ndarray:
     return row_keys(batch.column("source_file"), batch.column("source_row"))
 
 
-class _Claim(beam.DoFn):
+class _Claim(BundleBuffer):
     def __init__(self, digest: Digest, partitions: int) -> None:
         self._digest = digest
         self._partitions = partitions
 
-    def start_bundle(self) -> None:
-        self._parts: list[np.ndarray] = []
-        self._rows = 0
+    def part_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
+        return claims(self._digest(element), uid_bytes(element.column("uid")), batch_row_keys(element))
 
-    def process(self, element: pa.RecordBatch) -> Iterator[tuple[int, bytes]]:
-        self._parts.append(claims(self._digest(element), uid_bytes(element.column("uid")), batch_row_keys(element)))
-        self._rows += len(element)
-        if self._rows >= _MERGED_AT:
-            yield from self._flush()
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindow()
-        for element in self._flush():
-            yield WindowedValue(element, window.max_timestamp(), [window])
-
-    def _flush(self) -> Iterator[tuple[int, bytes]]:
-        yield from split_claims(first_of_each(self._parts), self._partitions)
-        self.start_bundle()
+    def by_partition(self, parts: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
+        yield from split_claims(first_of_each(list(parts)), self._partitions)
 
 
 class MergeClaims(MergePacked):
@@ -114,4 +110,4 @@ class MergeClaims(MergePacked):
 
     def merge(self, parts: list[bytes]) -> bytes:
         """Returns one claim a digest, packed and sorted."""
-        return unpack(parts).tobytes()
+        return pack_claims(unpack(parts))

@@ -6,25 +6,23 @@ grouped; see `filters.frequency` for why one caption on a million images is no b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
 from filters.dedup import DigestIndex
 from filters.frequency import MEMBERSHIP, keys_with_more_than, lowest_members, memberships
 from pipelines.batches import REJECTED, emit
+from pipelines.bundle_buffer import BundleBuffer
 from pipelines.dedup_pairs import caption_digests, url_digests
-from pipelines.first_of_each import Digest
+from pipelines.first_of_each import Digest, split_sorted
 from pipelines.merge_packed import MergePacked
 from schemas import Decision, RejectReason, Stage
 from schemas.recipe import FrequencyRules
-
-_MERGED_AT = 262_144
 
 
 @dataclass
@@ -92,32 +90,18 @@ def too_many(packed: bytes, maximum: int) -> bytes:
     return keys_with_more_than(np.frombuffer(packed, dtype=MEMBERSHIP), maximum).tobytes()
 
 
-class _Members(beam.DoFn):
+class _Members(BundleBuffer):
     def __init__(self, key: Digest, member: Digest, most: int, partitions: int) -> None:
         self._key, self._member = key, member
         self._most, self._partitions = most, partitions
 
-    def start_bundle(self) -> None:
-        self._parts: list[np.ndarray] = []
-        self._rows = 0
+    def part_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
+        return memberships(self._key(element), self._member(element))
 
-    def process(self, element: pa.RecordBatch) -> Iterator[tuple[int, bytes]]:
-        self._parts.append(memberships(self._key(element), self._member(element)))
-        self._rows += len(element)
-        if self._rows >= _MERGED_AT:
-            yield from self._flush()
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindow()
-        for element in self._flush():
-            yield WindowedValue(element, window.max_timestamp(), [window])
-
-    def _flush(self) -> Iterator[tuple[int, bytes]]:
-        merged = lowest_members(self._parts, self._most)
-        partitions = merged.view("<u4").reshape(len(merged), 8)[:, 0] % np.uint32(self._partitions)
-        for partition in np.unique(partitions):
-            yield int(partition), merged[partitions == partition].tobytes()
-        self.start_bundle()
+    def by_partition(self, parts: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
+        merged = lowest_members(list(parts), self._most)
+        for partition, rows in split_sorted(merged["key"], self._partitions):
+            yield partition, merged[rows].tobytes()
 
 
 class _MergeMembers(MergePacked):

@@ -7,7 +7,11 @@ staging/    work paid for once     report/     for people
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import json
+import logging
+import os
 import posixpath
 import uuid
 from dataclasses import dataclass
@@ -16,8 +20,21 @@ from typing import Any, BinaryIO
 
 import fsspec
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from schemas import RunFolderError
+
+
+@dataclass(frozen=True)
+class TarFolder:
+    """A folder of staging tars that another program wrote; its shard numbers are written with so many digits."""
+
+    url: str
+    digits: int
+
+    def name(self, shard: int) -> str:
+        """Returns a shard's name there, without suffix."""
+        return f"{shard:0{self.digits}d}"
 
 
 @dataclass(frozen=True)
@@ -25,10 +42,13 @@ class RunFolder:
     """A run folder by its URL; picklable, and cheap to make where it is needed.
 
     Paths given to its methods are relative to the folder, with `/` between parts.
+
+    Attributes: tars: where staged images lie; None: in the folder's own staging shards.
     """
 
     url: str
     storage_options: tuple[tuple[str, Any], ...] = ()
+    tars: TarFolder | None = None
 
     @cached_property
     def _filesystem_and_root(self) -> tuple[AbstractFileSystem, str]:
@@ -36,7 +56,7 @@ class RunFolder:
         return fs, root.rstrip("/") or root
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"url": self.url, "storage_options": self.storage_options}
+        return {"url": self.url, "storage_options": self.storage_options, "tars": self.tars}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -70,6 +90,19 @@ class RunFolder:
         """Opens a file for reading bytes."""
         return self.fs.open(self.path(*parts), "rb", **options)
 
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """Returns the bytes [start, end) of a file by one request; fewer where the file ends before."""
+        return self.fs.cat_file(self.path(path), start=start, end=end)
+
+    def sha256(self, path: str) -> tuple[int, str]:
+        """Returns (bytes, sha256 as hex) of a file as it reads back now."""
+        digest, size = hashlib.sha256(), 0
+        with self.open(path) as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+                size += len(block)
+        return size, digest.hexdigest()
+
     def read_json(self, *parts: str) -> Any:
         """Returns a JSON file's content, or None where there is no such file."""
         try:
@@ -80,6 +113,15 @@ class RunFolder:
         except ValueError as error:
             raise RunFolderError(f"{self.path(*parts)} is not JSON ({error}); remove it and run again") from error
 
+    def read_commit_mark(self, path: str) -> dict[str, Any] | None:
+        """Returns a commit mark's content, or None where there is none, or it is damaged: what it marks is redone."""
+        try:
+            content = self.read_json(path)
+        except RunFolderError as error:
+            logging.warning("run folder: %s; what it marks does not count", error)
+            return None
+        return content if isinstance(content, dict) else None
+
     def write(self, path: str, content: bytes) -> None:
         """Writes a file whole: under a temporary name first, renamed when complete. An older one is replaced."""
         with self.writing(path) as file:
@@ -89,9 +131,9 @@ class RunFolder:
         """Writes a JSON file whole, keys in the order given."""
         self.write(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
-    def writing(self, path: str) -> _WholeFile:
+    def writing(self, path: str) -> _Writing:
         """Returns a context manager that opens a file for writing and gives it its name only on success."""
-        return _WholeFile(self, path)
+        return _Writing(self, path)
 
     def check_writable(self) -> RunFolder:
         """Returns the folder if a file can be written, named and removed in it.
@@ -106,10 +148,18 @@ class RunFolder:
             raise RunFolderError(f"--output {self.url}: cannot be written: {error}; choose another folder") from error
         return self
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the folder is on a file system that the operating system mounts."""
+        return isinstance(self.fs, LocalFileSystem)
+
     def remove_leftovers(self, *folders: str) -> None:
-        """Removes what writers that were killed left under temporary names; not while another run writes here."""
+        """Removes what writers that were killed left under temporary names; not while another run writes here.
+
+        Args: folders: each with all that is in it; "" is the run folder itself without what is below.
+        """
         for folder in folders:
-            for path in self._paths(folder):
+            for path in self.fs.find(self.path(folder)) if folder else self._paths(folder):
                 if path.rsplit("/", 1)[-1].startswith(_TEMPORARY):
                     self.fs.rm_file(path)
 
@@ -122,33 +172,82 @@ class RunFolder:
 _TEMPORARY = ".writing-"
 
 
-class _WholeFile:
+class WholeFile(io.RawIOBase):
+    """A file being written under a temporary name, which knows the size and digest of what was written to it."""
+
+    def __init__(self, file: BinaryIO, final: str) -> None:
+        super().__init__()
+        self._file = file
+        self._final = final
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        """It is there to be written."""
+        return True
+
+    def write(self, content: Any) -> int:
+        """Writes all of some bytes.
+
+        Raises: RunFolderError: the disk is full, or gone, or may not be written.
+        """
+        with memoryview(content) as view:
+            try:
+                self._file.write(view)
+            except OSError as error:
+                raise cannot_write(self._final, error) from error
+            self._digest.update(view)
+            self.size += view.nbytes
+            return view.nbytes
+
+    def tell(self) -> int:
+        """Returns how much was written."""
+        return self.size
+
+    @property
+    def sha256(self) -> str:
+        """Hex digits over all that was written so far."""
+        return self._digest.hexdigest()
+
+
+def cannot_write(path: str, error: OSError) -> RunFolderError:
+    """Returns the error that names a file that could not be written, why, and what to do about it."""
+    return RunFolderError(f"cannot write {path}: {error}; free space or mend it, then run again: it goes on from there")
+
+
+class _Writing:
     """Opens a temporary file beside its final name and renames it on success, so that no half file is ever seen."""
 
     def __init__(self, folder: RunFolder, path: str) -> None:
         self._fs = folder.fs
+        self._is_local = folder.is_local
         self._final = folder.path(path)
         parent, name = posixpath.split(self._final)
         self._parent = parent
         self._temporary = posixpath.join(parent, f"{_TEMPORARY}{uuid.uuid4().hex}-{name}")
 
-    def __enter__(self) -> BinaryIO:
+    def __enter__(self) -> WholeFile:
         try:
             self._fs.makedirs(self._parent, exist_ok=True)
             self._file = self._fs.open(self._temporary, "wb")
         except OSError as error:
             raise RunFolderError(f"cannot write {self._final}: {error}; choose another --output or mend it") from error
-        return self._file
+        return WholeFile(self._file, self._final)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         try:
+            if kind is None and self._is_local:
+                # Or a power cut could leave the name without the bytes.
+                self._file.flush()
+                os.fsync(self._file.fileno())
             self._file.close()
             if kind is None:
                 self._fs.mv(self._temporary, self._final)
         except OSError as failure:
-            raise RunFolderError(
-                f"cannot write {self._final}: {failure}; free space or mend it, then run again"
-            ) from failure
+            if kind is None or not isinstance(error, RunFolderError):
+                raise cannot_write(self._final, failure) from failure
         finally:
-            if self._fs.exists(self._temporary):
-                self._fs.rm_file(self._temporary)
+            # What cannot be removed now is a leftover for the next run: why it cannot has been said already.
+            with contextlib.suppress(OSError):
+                if self._fs.exists(self._temporary):
+                    self._fs.rm_file(self._temporary)

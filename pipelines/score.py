@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -77,6 +78,7 @@ def load_scorer(model: ClipModel) -> ClipScorer:
         device=model.device,
         batch_size=model.batch_size,
         precision=model.precision,
+        compiled=model.compiled,
     )
 
 
@@ -87,12 +89,12 @@ def check_models(models: Iterable[ClipModel]) -> dict[str, str]:
     """
     described = {}
     for model in models:
-        found = check_model(
-            resolve_model(model.model), model.pretrained, device=model.device, precision=model.precision
-        )
+        options = {"device": model.device, "precision": model.precision, "compiled": model.compiled}
+        found = check_model(resolve_model(model.model), model.pretrained, **options)
         named = f"{model.model} {model.pretrained}" if model.pretrained else model.model
         described[model.name] = (
-            f"{named}, {model.precision}, weights sha256 {found['weights_digest']}, fingerprint {found['fingerprint']}"
+            f"{named}, {found['precision']}, preprocessing {json.dumps(found['preprocessing'])}, "
+            f"weights sha256 {found['weights_digest']}, fingerprint {found['fingerprint']}"
         )
     return described
 

@@ -7,14 +7,18 @@
         metadata/metadata_00012_0000.parquet      the same rows: METADATA_SCHEMA
         metadata_only/metadata_00012_0000.parquet where embeddings were not to be kept
 
-A part's metadata is written last and is its commit mark; files without it are written again. A model, by its
+A part's metadata is written last and is its commit mark; files without it are written again, and so is a part that is
+damaged: its metadata has checksums of its pages and of the embeddings' rows. A model, by its
 fingerprint, has a folder of its own, so that nothing here is ever out of date with the model. A shard's parts are
 written by one worker at a time; a bundle that is tried again writes the same parts.
 """
 
 from __future__ import annotations
 
+import base64
+import logging
 import posixpath
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +42,7 @@ METADATA_SCHEMA = pa.schema(
         pa.field("image_size", pa.int64(), nullable=False, metadata={"unit": "bytes in the staging tar"}),
     ]
 )
+EMBEDDINGS = {"img_emb": "image_embedding", "text_emb": "text_embedding"}  # kind of file: the results' column
 PAIR_COLUMNS = ("uid", "sha256", "image_size")
 
 PairKey = tuple[str, str, int]
@@ -100,17 +105,25 @@ class ScoreStore:
         """
         metadata = self._metadata_folders()[-1]
         part = 0
-        while self.folder.exists(self._path(metadata, shard, part)):
+        while isinstance(self._read_part(self._path(metadata, shard, part)), pa.Table):
             part += 1
+        checksums = {}
         if self.keep_embeddings:
-            for kind, column in (("img_emb", "image_embedding"), ("text_emb", "text_embedding")):
-                with self.folder.writing(f"{self.root}/{kind}/{kind}_{_suffix(shard, part)}.npy") as file:
-                    np.lib.format.write_array(file, _matrix(results.column(column)), allow_pickle=False)
+            for kind, column in EMBEDDINGS.items():
+                matrix = _matrix(results.column(column))
+                with self.folder.writing(self.embeddings_path(kind, shard, part)) as file:
+                    np.lib.format.write_array(file, matrix, allow_pickle=False)
+                checksums[f"{kind}_crc32"] = base64.b64encode(row_checksums(matrix).tobytes())
         columns = {name: pairs.column(name) for name in PAIR_COLUMNS}
         columns |= {name: results.column(name) for name in ("similarity", "error")}
         table = pa.table([columns[name] for name in METADATA_SCHEMA.names], schema=METADATA_SCHEMA)
+        table = table.replace_schema_metadata(checksums)
         with self.folder.writing(self._path(metadata, shard, part)) as file:
-            pq.write_table(table, file, compression="zstd")
+            pq.write_table(table, file, compression="zstd", write_page_checksum=True)
+
+    def embeddings_path(self, kind: str, shard: int, part: int) -> str:
+        """Returns the path, within the run folder, of a part's embeddings; kind: one of EMBEDDINGS."""
+        return f"{self.root}/{kind}/{kind}_{_suffix(shard, part)}.npy"
 
     def _metadata_folders(self) -> tuple[str, ...]:
         """The folders whose scores serve; the last is the one that is written to."""
@@ -122,24 +135,36 @@ class ScoreStore:
     def _parts(self, metadata: str, shard: int) -> Iterator[pa.Table]:
         part = 0
         while (table := self._read_part(self._path(metadata, shard, part))) is not None:
-            yield table
+            if isinstance(table, pa.Table):
+                yield table
+            else:
+                logging.warning("score %s: %s; its pairs are scored again", self.name, table)
             part += 1
 
-    def _read_part(self, path: str) -> pa.Table | None:
+    def _read_part(self, path: str) -> pa.Table | str | None:
+        """A part's metadata; what is wrong where it is damaged; None where there is none."""
         try:
             with self.folder.open(path) as file:
-                table = pq.read_table(file)
+                content = file.read()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise RunFolderError(f"cannot read {self.folder.path(path)}: {error}; mend it, then run again") from error
+        try:
+            table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
         except (OSError, pa.ArrowException) as error:
-            reason = " ".join(str(error).split())
-            raise RunFolderError(f"cannot read {self.folder.path(path)}: {reason}; remove it and run again") from error
+            return f"{self.folder.path(path)} is damaged ({' '.join(str(error).split())})"
         if table.schema.names != METADATA_SCHEMA.names or table.schema.types != METADATA_SCHEMA.types:
             raise RunFolderError(
                 f"{self.folder.path(path)} holds {table.schema.names}, not {METADATA_SCHEMA.names}; "
                 f"move {posixpath.dirname(self.folder.path(path))} away and run again"
             )
         return table
+
+
+def row_checksums(matrix: np.ndarray) -> np.ndarray:
+    """Returns uint32[rows], the CRC-32 of each row's bytes."""
+    return np.array([zlib.crc32(row.tobytes()) for row in matrix], dtype="<u4")
 
 
 def _suffix(shard: int, part: int) -> str:

@@ -8,22 +8,27 @@ import json
 import logging
 import math
 import tarfile
-from collections import Counter
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.run_folder import RunFolder
+from pipelines.run_folder import RunFolder, WholeFile
 from pipelines.staged_images import read_staged_images
 from schemas import RunFolderError
 
 SHARDS = "shards"
 # Where a pair's bytes lay in staging depends on how often a run was interrupted, so it never reaches a shard.
-_INTERNAL = {"key", "status", "staging_shard", "image_offset", "image_size", "phash", "phash_quality"}
-_IMAGES_AT_ONCE = 256
-_VERSION = 1  # of a shard's layout: a change here makes every shard be written anew
+INTERNAL_COLUMNS = frozenset(("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32"))
+INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "pixels_sha256"}
+# So many rows are read while as many are written: enough to lie side by side in staging, and little enough for memory.
+_BYTES_AT_ONCE = 64 * 2**20
+_ROWS_AT_ONCE = 10_000
+_DIGESTS = {".tar": "sha256", ".parquet": "parquet_sha256"}  # a file's suffix: where its digest is in the stats
+_VERSION = 2  # of a shard's layout: a change here makes every shard be written anew
 
 
 def shard_name(shard: int) -> str:
@@ -46,31 +51,31 @@ def write_shard(folder: RunFolder, shard: int, rows: pa.Table, *, samples_per_sh
     name = shard_name(shard)
     metadata = _public(rows, [sample_key(shard, index, samples_per_shard) for index in range(len(rows))])
     fingerprint = _fingerprint(metadata)
-    done = folder.read_json(SHARDS, f"{name}_stats.json")
-    if done and done["fingerprint"] == fingerprint and _is_whole(folder, name, done):
+    done = folder.read_commit_mark(f"{SHARDS}/{name}_stats.json")
+    if done and done.get("fingerprint") == fingerprint and _is_whole(folder, name, done):
         logging.info("shard: %s: %d samples, already there", name, len(rows))
         return {"shard": shard, **done}
     folder.remove(f"{SHARDS}/{name}_stats.json")  # the commit mark goes first, and comes back last
-    with folder.writing(f"{SHARDS}/{name}.tar") as file:
-        hashing = _Hashing(file)
-        _write_tar(hashing, folder, rows, metadata)
-    with folder.writing(f"{SHARDS}/{name}.parquet") as file:
-        pq.write_table(metadata, file, compression="zstd")
+    with folder.writing(f"{SHARDS}/{name}.tar") as tar:
+        _write_tar(tar, folder, rows, metadata)
+    with folder.writing(f"{SHARDS}/{name}.parquet") as parquet:
+        pq.write_table(metadata, parquet, compression="zstd")
     stats = {
         "samples": len(rows),
-        "bytes": hashing.size,
-        "sha256": hashing.digest.hexdigest(),
+        "bytes": tar.size,
+        "sha256": tar.sha256,
+        "parquet_sha256": parquet.sha256,
         "languages": dict(sorted(Counter(rows.column("language").to_pylist()).items())),
         "fingerprint": fingerprint,
     }
     _read_back(folder, name, stats)
     folder.write_json(f"{SHARDS}/{name}_stats.json", stats)
-    logging.info("shard: %s: %d samples, %.1f MB", name, len(rows), hashing.size / 1e6)
+    logging.info("shard: %s: %d samples, %.1f MB", name, len(rows), tar.size / 1e6)
     return {"shard": shard, **stats}
 
 
 def _public(rows: pa.Table, keys: list[str]) -> pa.Table:
-    kept = [name for name in rows.schema.names if name not in _INTERNAL]
+    kept = [name for name in rows.schema.names if name not in INTERNAL_COLUMNS]
     return rows.select(kept).add_column(0, "key", pa.array(keys, pa.string())).replace_schema_metadata(None)
 
 
@@ -80,35 +85,56 @@ def _fingerprint(metadata: pa.Table) -> str:
 
 
 def _is_whole(folder: RunFolder, name: str, stats: dict[str, Any]) -> bool:
-    tar, parquet = f"{SHARDS}/{name}.tar", f"{SHARDS}/{name}.parquet"
-    return folder.exists(parquet) and folder.exists(tar) and _sha256(folder, tar) == (stats["bytes"], stats["sha256"])
+    return all(_reads_back(folder, f"{SHARDS}/{name}{suffix}", stats[key]) for suffix, key in _DIGESTS.items())
 
 
 def _read_back(folder: RunFolder, name: str, stats: dict[str, Any]) -> None:
-    if _sha256(folder, f"{SHARDS}/{name}.tar") != (stats["bytes"], stats["sha256"]):
-        where = folder.path(SHARDS, f"{name}.tar")
-        raise RunFolderError(f"{where}: does not read back as it was written; check the disk and run again")
+    for suffix, key in _DIGESTS.items():
+        if not _reads_back(folder, f"{SHARDS}/{name}{suffix}", stats[key]):
+            where = folder.path(SHARDS, f"{name}{suffix}")
+            raise RunFolderError(f"{where}: does not read back as it was written; check the disk and run again")
 
 
-def _sha256(folder: RunFolder, path: str) -> tuple[int, str]:
-    digest, size = hashlib.sha256(), 0
-    with folder.open(path) as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-            size += len(block)
-    return size, digest.hexdigest()
+def _reads_back(folder: RunFolder, path: str, sha256: str) -> bool:
+    try:
+        return folder.sha256(path)[1] == sha256
+    except FileNotFoundError:
+        return False
 
 
-def _write_tar(file: _Hashing, folder: RunFolder, rows: pa.Table, metadata: pa.Table) -> None:
-    with tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as tar:  # type: ignore[call-overload]
-        for start in range(0, len(rows), _IMAGES_AT_ONCE):
-            some = rows.slice(start, _IMAGES_AT_ONCE).combine_chunks()
-            images = read_staged_images(folder, some.to_batches()[0])
-            for row, image in zip(_json_rows(metadata.slice(start, _IMAGES_AT_ONCE)), images, strict=True):
-                extension = row.pop("image_extension")
-                _add(tar, f"{row['key']}.{extension}", image)
-                _add(tar, f"{row['key']}.txt", row["caption"].encode())
-                _add(tar, f"{row['key']}.json", json.dumps(row, ensure_ascii=False, allow_nan=False).encode())
+def _write_tar(file: WholeFile, folder: RunFolder, rows: pa.Table, metadata: pa.Table) -> None:
+    with (
+        tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as tar,  # type: ignore[call-overload]
+        ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as ahead,
+    ):
+        reading: deque[tuple[pa.Table, Future[list[bytes]]]] = deque()
+        for start, end in windows(rows.column("image_size").to_pylist()):
+            some = rows.slice(start, end - start).combine_chunks().to_batches()[0]
+            reading.append((metadata.slice(start, end - start), ahead.submit(read_staged_images, folder, some)))
+            if len(reading) > 1:
+                _add_samples(tar, *reading.popleft())
+        while reading:
+            _add_samples(tar, *reading.popleft())
+
+
+def windows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yields (start, end) of neighbouring rows whose images may be in memory together; a larger one is by itself."""
+    start = together = 0
+    for row, size in enumerate(sizes):
+        if row > start and (together + size > _BYTES_AT_ONCE or row - start == _ROWS_AT_ONCE):
+            yield start, row
+            start, together = row, 0
+        together += size
+    if start < len(sizes):
+        yield start, len(sizes)
+
+
+def _add_samples(tar: tarfile.TarFile, metadata: pa.Table, images: Future[list[bytes]]) -> None:
+    for row, image in zip(_json_rows(metadata), images.result(), strict=True):
+        extension = row.pop("image_extension")
+        _add(tar, f"{row['key']}.{extension}", image)
+        _add(tar, f"{row['key']}.txt", row["caption"].encode())
+        _add(tar, f"{row['key']}.json", json.dumps(row, ensure_ascii=False, allow_nan=False).encode())
 
 
 def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
@@ -139,18 +165,3 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     member.size = len(content)
     member.mode, member.mtime, member.uid, member.gid = 0o644, 0, 0, 0
     tar.addfile(member, io.BytesIO(content))
-
-
-class _Hashing:
-    """A file that knows the size and digest of what was written to it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.digest = hashlib.sha256()
-        self.size = 0
-
-    def write(self, content: bytes) -> int:
-        """Writes, hashes and counts."""
-        self.digest.update(content)
-        self.size += len(content)
-        return self._file.write(content)

@@ -1,9 +1,11 @@
-"""Reading staged images back by byte range: few large reads a shard, each image checked against its tar header."""
+"""Reading staged images back by byte range: few large requests, many at once, each image checked as it was stored."""
 
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,40 +17,37 @@ from schemas import RunFolderError
 
 _HEADER_BYTES = tarfile.BLOCKSIZE
 _MERGED_GAP_BYTES = 256 * 1024  # rather read over this much than ask an object store again
-_MERGED_BYTES = 32 * 2**20
+_MERGED_BYTES = 8 * 2**20
+_REQUESTS_AT_ONCE = 16  # times _MERGED_BYTES bounds what lies in memory beside the images that are returned
 
 
 def read_staged_images(folder: RunFolder, rows: pa.RecordBatch) -> list[bytes]:
     """Returns the image files of the rows, in the rows' order.
 
-    Args: rows: with the columns key, staging_shard, image_extension, image_offset, image_size of DOWNLOAD_SCHEMA.
-    Raises: RunFolderError: a shard is gone, or does not hold the images that the rows say.
+    Args: rows: with the columns key, staging_shard, image_extension, image_offset, image_size and, where checksums are
+        known, image_crc32 of DOWNLOAD_SCHEMA.
+    Raises: RunFolderError: a shard is gone, or does not hold the images that the rows say; such a shard no longer
+        counts, so that the next run downloads its pairs again, or looks through it again where another program's.
     """
-    shards = np.asarray(rows.column("staging_shard"))
-    offsets, sizes = np.asarray(rows.column("image_offset")), np.asarray(rows.column("image_size"))
-    names = [
-        f"{key}.{extension}"
-        for key, extension in zip(
-            rows.column("key").to_pylist(), rows.column("image_extension").to_pylist(), strict=True
-        )
-    ]
     images: list[bytes] = [b""] * len(rows)
-    order = np.lexsort((offsets, shards))
-    for shard in np.unique(shards):
-        members = [
-            _Member(int(row), int(offsets[row]), int(sizes[row]), names[row]) for row in order if shards[row] == shard
-        ]
-        for row, image in _read_shard(folder, int(shard), members):
-            images[row] = image
+    ranges = [one for members in _by_shard(rows) for one in _merge(members)]
+    if not ranges:
+        return images
+    with ThreadPoolExecutor(min(_REQUESTS_AT_ONCE, len(ranges)), thread_name_prefix="staged-images") as pool:
+        for found in pool.map(lambda members: _read_range(folder, members), ranges):
+            for row, image in found:
+                images[row] = image
     return images
 
 
 @dataclass(frozen=True)
 class _Member:
     row: int
+    shard: int
     offset: int
     size: int
     name: str
+    crc32: int | None
 
     @property
     def start(self) -> int:
@@ -58,34 +57,35 @@ class _Member:
     def end(self) -> int:
         return self.offset + self.size
 
-    def is_described_by(self, header: bytes) -> bool:
+    def image_in(self, content: bytes) -> bytes | None:
+        """The image at the end of the member's bytes, header first; None where they are not what was stored."""
         try:
-            info = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+            info = tarfile.TarInfo.frombuf(content[:_HEADER_BYTES], "utf-8", "surrogateescape")
         except tarfile.HeaderError:
-            return False
-        return (info.name, info.size) == (self.name, self.size)
+            return None
+        image = content[_HEADER_BYTES:]
+        is_whole = (info.name, info.size, len(image)) == (self.name, self.size, self.size)
+        return image if is_whole and self.crc32 in (None, zlib.crc32(image)) else None
 
 
-def _read_shard(folder: RunFolder, shard: int, members: list[_Member]) -> Iterator[tuple[int, bytes]]:
-    path = shard_path(shard, TAR)
-    remedy = f"remove {folder.path(shard_path(shard, STATS))} and run again to download its pairs again"
-    try:
-        with folder.open(path, cache_type="none") as file:
-            for merged in _merge(members):
-                start, end = merged[0].start, max(member.end for member in merged)
-                file.seek(start)
-                content = file.read(end - start)
-                for member in merged:
-                    header = content[member.start - start : member.offset - start]
-                    if len(content) != end - start or not member.is_described_by(header):
-                        raise RunFolderError(f"{folder.path(path)} does not hold {member.name} where it was; {remedy}")
-                    yield member.row, content[member.offset - start : member.end - start]
-    except OSError as error:
-        raise RunFolderError(f"cannot read {folder.path(path)}: {error}; {remedy}") from error
+def _by_shard(rows: pa.RecordBatch) -> Iterator[list[_Member]]:
+    """Yields the members of each shard, by offset."""
+    shards, offsets = np.asarray(rows.column("staging_shard")), np.asarray(rows.column("image_offset"))
+    sizes = rows.column("image_size").to_pylist()
+    keys, extensions = rows.column("key").to_pylist(), rows.column("image_extension").to_pylist()
+    checksums = rows.column("image_crc32").to_pylist() if "image_crc32" in rows.schema.names else [None] * len(rows)
+    members: list[_Member] = []
+    for row in np.lexsort((offsets, shards)).tolist():
+        if members and members[-1].shard != shards[row]:
+            yield members
+            members = []
+        name = f"{keys[row]}.{extensions[row]}"
+        members.append(_Member(row, int(shards[row]), int(offsets[row]), sizes[row], name, checksums[row]))
+    yield members
 
 
 def _merge(members: list[_Member]) -> Iterator[list[_Member]]:
-    """Groups members, sorted by offset, that are to be read at once."""
+    """Groups one shard's members, sorted by offset, that are to be read at once."""
     group: list[_Member] = []
     for member in members:
         apart = group and member.start - group[-1].end > _MERGED_GAP_BYTES
@@ -95,3 +95,34 @@ def _merge(members: list[_Member]) -> Iterator[list[_Member]]:
         group.append(member)
     if group:
         yield group
+
+
+def _read_range(folder: RunFolder, members: Sequence[_Member]) -> list[tuple[int, bytes]]:
+    """Returns (row, image) of members that lie together."""
+    shard = members[0].shard
+    source, path = folder, shard_path(shard, TAR)
+    if folder.tars is not None:
+        source, path = RunFolder(folder.tars.url), folder.tars.name(shard) + TAR
+    wrong: _Member | None = None
+    for _ in range(2):  # what a network mangled once reads well the second time; what the disk holds does not
+        try:
+            images = _images_in(source, path, members)
+        except FileNotFoundError:
+            break
+        except OSError as error:
+            raise RunFolderError(f"cannot read {source.path(path)}: {error}; mend it, then run again") from error
+        wrong = next((member for member in members if images[member.row] is None), None)
+        if wrong is None:
+            return [(row, image) for row, image in images.items() if image is not None]
+    what = f"is damaged: it does not hold {wrong.name} as it was stored" if wrong else "is gone"
+    if folder.tars is not None:
+        raise RunFolderError(f"{source.path(path)} {what}: it changed after it was looked at; run again")
+    folder.remove(shard_path(shard, STATS))
+    raise RunFolderError(f"{source.path(path)} {what}; run again: the pairs of this shard alone are downloaded again")
+
+
+def _images_in(folder: RunFolder, path: str, members: Sequence[_Member]) -> dict[int, bytes | None]:
+    start, end = members[0].start, max(member.end for member in members)
+    content = memoryview(folder.read_range(path, start, end))
+    parts = ((member, bytes(content[member.start - start : member.end - start])) for member in members)
+    return {member.row: member.image_in(part) for member, part in parts}

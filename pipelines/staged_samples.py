@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.identity import partition_of
+from pipelines.adopt import adopted_shards, read_adopted
 from pipelines.manifest import MANIFEST
 from pipelines.report import Sample
 from pipelines.run_folder import RunFolder
@@ -31,6 +32,8 @@ def with_images(folder: RunFolder, samples: Iterable[Sample]) -> list[Sample]:
 
 def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[bytes, str]]:
     """Returns {uid: (encoded image, extension)} of those uids that have one in staging."""
+    if folder.tars is not None:
+        return _adopted_images_of(folder, set(uids))
     partitions = folder.read_json(MANIFEST)["partitions"]
     wanted: dict[int, list[str]] = {}
     for uid, partition in zip(uids, partition_of(pa.array(uids, pa.string()), partitions), strict=True):
@@ -44,13 +47,21 @@ def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[byte
     return images
 
 
+def _adopted_images_of(folder: RunFolder, uids: set[str]) -> dict[str, tuple[bytes, str]]:
+    images: dict[str, tuple[bytes, str]] = {}
+    for shard in adopted_shards(folder) if uids else ():
+        images = _images_in(folder, shard, read_adopted(shard, folder), uids) | images
+    return images
+
+
 def _images_in(folder: RunFolder, number: int, rows: pa.RecordBatch, uids: set[str]) -> dict[str, tuple[bytes, str]]:
     pairs = zip(rows.column("uid").to_pylist(), rows.column("status").to_pylist(), strict=True)
     found = [row for row, (uid, status) in enumerate(pairs) if uid in uids and status == SUCCESS]
     if not found:
         return {}
     some = rows.take(pa.array(found))
-    some = some.append_column("staging_shard", pa.array(np.full(len(some), number), pa.int32()))
+    if "staging_shard" not in some.schema.names:
+        some = some.append_column("staging_shard", pa.array(np.full(len(some), number), pa.int32()))
     extensions = some.column("image_extension").to_pylist()
     found_images = zip(read_staged_images(folder, some), extensions, strict=True)
     return dict(zip(some.column("uid").to_pylist(), found_images, strict=True))

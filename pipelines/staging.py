@@ -10,23 +10,25 @@ import json
 import logging
 import tarfile
 import threading
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from filters.image import ProcessedImage
-from pipelines.run_folder import RunFolder
+from pipelines.run_folder import RunFolder, WholeFile
 from pipelines.staged_images import read_staged_images
 from pipelines.staging_layout import (
     FAILED_TO_DOWNLOAD,
     FAILED_TO_RESIZE,
+    LATER_COLUMNS,
     PARQUET,
     STAGED_SCHEMA,
     STAGING,
@@ -38,7 +40,6 @@ from pipelines.staging_layout import (
     staging_key,
     tar_header,
 )
-from schemas import RunFolderError
 
 __all__ = [
     "StagedShard",
@@ -112,20 +113,32 @@ def staged_shards(
     """Yields the shards that a partition has, by number, uncommitted ones too."""
     for number, suffixes in sorted((listing or StagingListing(folder)).numbers.items()):
         if number % partitions == partition:
-            stats = folder.read_json(STAGING, shard_name(number) + STATS) if STATS in suffixes else None
-            yield StagedShard(number, stats)
+            yield read_shard(folder, number, suffixes)
+
+
+def read_shard(folder: RunFolder, number: int, suffixes: Collection[str]) -> StagedShard:
+    """Returns a shard, given the suffixes of its files."""
+    return StagedShard(number, folder.read_commit_mark(shard_path(number, STATS)) if STATS in suffixes else None)
 
 
 def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | None:
     """Returns a committed shard's rows as STAGED_SCHEMA, or None where its files are not what was committed."""
+    stats = shard.stats or {}
     try:
         with folder.open(shard_path(shard.number, PARQUET)) as file:
-            table = pq.read_table(pa.PythonFile(file, mode="r"), columns=STAGED_SCHEMA.names)
+            content = file.read()
         tar_bytes = folder.fs.size(folder.path(shard_path(shard.number, TAR)))
+        if stats.get("parquet_sha256") not in (None, hashlib.sha256(content).hexdigest()):
+            return None
+        table = pq.read_table(pa.BufferReader(content))
     except (FileNotFoundError, pa.ArrowException) as error:
         logging.warning("download: staging shard %s: %s", shard_name(shard.number), error)
         return None
-    stats = shard.stats or {}
+    for name in set(LATER_COLUMNS) - set(table.schema.names):
+        table = table.append_column(name, pa.nulls(len(table), STAGED_SCHEMA.field(name).type))
+    if missing := set(STAGED_SCHEMA.names) - set(table.schema.names):
+        logging.warning("download: staging shard %s has no columns %s", shard_name(shard.number), sorted(missing))
+        return None
     if tar_bytes != stats.get("tar_bytes") or len(table) != stats.get("count"):
         return None
     return pa.RecordBatch.from_arrays(
@@ -157,7 +170,7 @@ class StagingWriter:
     def __enter__(self) -> StagingWriter:
         discard_shard(self.folder, self.shard)
         self._stack = ExitStack()
-        self._tar: BinaryIO = self._stack.enter_context(self.folder.writing(shard_path(self.shard, TAR)))
+        self._tar: WholeFile = self._stack.enter_context(self.folder.writing(shard_path(self.shard, TAR)))
         return self
 
     def __exit__(
@@ -167,6 +180,13 @@ class StagingWriter:
             self._stack.close()  # after `commit` there is nothing left to close
         else:
             self._stack.__exit__(kind, error, trace)
+
+    @cached_property
+    def _json_columns(self) -> list[str]:
+        """img2dataset leaves out what it was not asked for."""
+        further = self.shaping.get("compute_hash")
+        names = [name for name in _JSON_COLUMNS if name != "exif" or self.shaping.get("extract_exif", True)]
+        return [*names, further] if further in ("md5", "sha512") else names
 
     def key(self, index: int) -> str:
         """Returns the key of the row at `index`."""
@@ -178,12 +198,14 @@ class StagingWriter:
         May be called from any thread. Args: record: the row's STAGED_SCHEMA fields but for that place.
         """
         key = record["key"]
-        document = json.dumps({name: record[name] for name in _JSON_COLUMNS}, indent=4, ensure_ascii=False).encode()
+        fields = {name: record[name] for name in self._json_columns}
+        document = json.dumps(fields, indent=4, ensure_ascii=False).encode()
         with self._lock:
             offset = self._member(f"{key}.{image.extension}", image.data)
             self._member(f"{key}.txt", record["caption"].encode())
             self._member(f"{key}.json", document)
-        return {**record, "image_offset": offset, "image_size": len(image.data)}
+        place = {"image_offset": offset, "image_size": len(image.data), "image_crc32": zlib.crc32(image.data)}
+        return {**record, **place}
 
     def commit(self, rows: pa.RecordBatch, *, start_time: float, end_time: float) -> None:
         """Gives the shard its files and, last, its commit mark.
@@ -205,7 +227,9 @@ class StagingWriter:
             "start_time": start_time,
             "end_time": end_time,
             "status_dict": dict(messages.most_common()),
-            "tar_bytes": self._position + len(_END_OF_TAR),
+            "tar_bytes": self._tar.size,
+            "tar_sha256": self._tar.sha256,
+            "parquet_sha256": file.sha256,
             "fingerprint": fingerprint(self.shaping),
             "settings": dict(self.shaping),
         }
@@ -214,13 +238,9 @@ class StagingWriter:
     def _member(self, name: str, content: bytes) -> int:
         header = tar_header(name, len(content))
         padding = bytes(-len(content) % _BLOCK)
-        try:
-            self._tar.write(header)
-            self._tar.write(content)
-            self._tar.write(padding)
-        except OSError as error:
-            path = self.folder.path(shard_path(self.shard, TAR))
-            raise RunFolderError(f"cannot write {path}: {error}; free space or mend it, then run again") from error
+        self._tar.write(header)
+        self._tar.write(content)
+        self._tar.write(padding)
         offset = self._position + len(header)
         self._position = offset + len(content) + len(padding)
         return offset

@@ -20,6 +20,7 @@ from pipelines.staged_samples import with_images
 from schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
 
 FUNNEL = "funnel.json"
+RECIPE = "recipe.yaml"
 # open_clip looks beside the shards; the run folder's own place is its top.
 SIZES = ("sizes.json", f"{SHARDS}/sizes.json")
 
@@ -89,7 +90,7 @@ class _WriteReport(beam.DoFn):
         sizes = {f"{shard_name(one['shard'])}.tar": one["samples"] for one in shards}
         for path in SIZES:
             self._folder.write_json(path, sizes)
-        self._folder.write("recipe.yaml", dump_recipe(self._recipe).encode())
+        self._folder.write(RECIPE, dump_recipe(self._recipe).encode())
         samples = [*_samples(kept, self._recipe), *_samples(rejected, self._recipe)]
         data = ReportData(
             recipe=self._recipe,

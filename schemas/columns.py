@@ -11,6 +11,7 @@ import pyarrow as pa
 from schemas.errors import SchemaError
 
 PHASH_BYTES = 32
+PHASH_CROPS_BYTES = 14 * 16
 
 
 def _field(name: str, kind: pa.DataType, *, nullable: bool = False, unit: str | None = None) -> pa.Field:
@@ -47,12 +48,19 @@ DOWNLOAD_SCHEMA = _extend(
     _field("original_height", pa.int32(), unit="px, as served"),
     _field("original_bytes", pa.int64(), unit="bytes, as served"),
     _field("sha256", pa.string(), unit="64 hex digits, of the bytes as served"),
+    _field(
+        "pixels_sha256", pa.string(), nullable=True, unit="64 hex digits, of the pixels; null: staged before it was"
+    ),
     _field("phash", pa.binary(PHASH_BYTES), unit="256-bit DCT perceptual hash"),
-    _field("phash_quality", pa.float32(), unit="0 (flat image) to 1"),
+    _field(
+        "phash_crops", pa.binary(PHASH_CROPS_BYTES), nullable=True, unit="128-bit hashes of 14 crops; null: as above"
+    ),
+    _field("phash_quality", pa.float32(), unit="0 (nothing to tell the image by) to 1"),
     _field("staging_shard", pa.int32(), unit="number of the staging shard"),
     _field("image_extension", pa.string(), unit="jpg, png or webp"),
     _field("image_offset", pa.int64(), unit="bytes from the start of the staging tar"),
     _field("image_size", pa.int64(), unit="bytes in the staging tar"),
+    _field("image_crc32", pa.uint32(), nullable=True, unit="CRC-32 of the bytes in the staging tar; null: unknown"),
 )
 
 LEDGER_SCHEMA = pa.schema(

@@ -96,10 +96,16 @@ class RejectReason(str, Enum):
     EMPTY_BODY = "empty_body"
     BODY_TOO_LARGE = "body_too_large"
     OPTED_OUT = "opted_out"
+    ROBOTS_DISALLOWED = "robots_disallowed"
+    HASH_MISMATCH = "hash_mismatch"
+    # download: a folder that was given instead
+    NOT_IN_STAGING = "not_in_staging"
+    LOST_IN_STAGING = "lost_in_staging"
     # download: the image
     NOT_AN_IMAGE = "not_an_image"
     IMAGE_FORMAT_NOT_ALLOWED = "image_format_not_allowed"
     IMAGE_UNDECODABLE = "image_undecodable"
+    BOXES_INVALID = "boxes_invalid"
     TOO_MANY_PIXELS = "too_many_pixels"
     IMAGE_TOO_SMALL = "image_too_small"
     IMAGE_AREA_TOO_LARGE = "image_area_too_large"

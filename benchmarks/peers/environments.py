@@ -10,8 +10,10 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[2] / ".venv-peers"
 _PACKAGES = {
     "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
-    "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
     "img2dataset": ["img2dataset==1.47.0"],
+    "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
+    "clip_retrieval": ["clip-retrieval==2.45.0", "setuptools<80"],
+    "data_juicer_clip": ["py-data-juicer==1.6.1", "aiohttp", "torch", "torchvision", "transformers<5"],
 }
 _INSTALLED = ".installed"
 
@@ -20,13 +22,20 @@ class PeerError(Exception):
     """A peer cannot be installed or run here; the message is one line."""
 
 
-def run_peer(name: str, *arguments: str, task: str = "filters") -> dict:
-    """Runs `<name>_<task>.py` in the peer's environment and returns what it prints.
+def run_peer(name: str, *arguments: str) -> dict:
+    """Runs `<name>_filters.py` or `<name>_scores.py` in the peer's environment and returns what it prints.
 
     Raises: PeerError: it cannot be installed, or fails.
     """
-    script = Path(__file__).with_name(f"{name}_{task}.py")
-    return json.loads(_call([str(_python(name)), str(script), *arguments]).splitlines()[-1])
+    scripts = (f"{name}_{what}.py" for what in ("filters", "scores"))
+    script = next(script for script in scripts if Path(__file__).with_name(script).exists())
+    return run_peer_script(name, script, *arguments)
+
+
+def run_peer_script(name: str, script: str, *arguments: str) -> dict:
+    """Runs one of this folder's scripts in a peer's environment and returns what it prints last; see `run_peer`."""
+    path = Path(__file__).with_name(script)
+    return json.loads(_call([str(_python(name)), str(path), *arguments]).splitlines()[-1])
 
 
 def _python(name: str) -> Path:

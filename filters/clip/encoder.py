@@ -16,11 +16,11 @@ import numpy as np
 import open_clip
 import torch
 from PIL import Image, UnidentifiedImageError
-from torch.nn.functional import normalize
 from torchvision.transforms import Compose, Normalize
 
 from filters.clip.model_source import one_line
 from filters.clip.models import LoadedModel
+from filters.clip.towers import Towers
 from schemas import ModelError
 
 _FORMATS = ("JPEG", "PNG", "WEBP")  # what shards hold; Pillow's rarer decoders see no byte from the web
@@ -28,10 +28,6 @@ _MAX_PIXELS = 100_000_000
 # No token of open_clip's vocabularies is longer; more text than that per token of context cannot change a score, but
 # byte-pair encoding takes quadratic time over a long run of letters.
 _CHARACTERS_PER_TOKEN = 40
-_MAX_CACHED_WORDS = 200_000
-# CPU kernels treat the last rows of an odd batch differently, in the last bit. With whole blocks of rows a pair's score
-# is the same whichever pairs it is scored with, and so are the bytes of the shards.
-_ROWS_PER_BLOCK = 16
 
 
 @dataclass
@@ -49,15 +45,28 @@ class PreparedBatch:
 
 
 class PairEncoder:
-    """Prepares pairs on any thread, and embeds what was prepared."""
+    """Prepares pairs on any thread, and embeds what was prepared on one of the model's devices.
 
-    def __init__(self, model: LoadedModel) -> None:
+    Args: rows: the most pairs in one pass through the model.
+    """
+
+    def __init__(self, model: LoadedModel, *, rows: int) -> None:
         self._model = model
         self._geometry, mean, std = _split_transform(model.preprocess)
-        self._mean, self._std = (
-            torch.as_tensor(values, dtype=torch.float32, device=model.device).view(-1, 1, 1) for values in (mean, std)
-        )
         self._input_dtype = open_clip.get_input_dtype(model.precision) or torch.float32
+        self._pinned = model.device.type == "cuda"
+        self._towers = [
+            Towers(module, device, rows=rows, compiled=model.compiled) for module, device in model.replicas()
+        ]
+        self._mean, self._std = (
+            [torch.as_tensor(values, dtype=torch.float32, device=one.device).view(-1, 1, 1) for one in self._towers]
+            for values in (mean, std)
+        )
+
+    @property
+    def devices(self) -> list[Any]:
+        """The devices that can embed at the same time."""
+        return [towers.device for towers in self._towers]
 
     def prepare(self, pairs: Sequence[tuple[bytes | None, str | None]], decoders: Executor) -> PreparedBatch:
         """Returns the pairs decoded by `decoders` and tokenized meanwhile by this thread."""
@@ -71,40 +80,35 @@ class PairEncoder:
             if wrong is None:
                 pixels.append(image)
                 tokens.append(text)
+        stacked = torch.from_numpy(np.stack(pixels)) if pixels else torch.empty(0, dtype=torch.uint8)
         return PreparedBatch(
             errors=errors,
-            pixels=torch.from_numpy(np.stack(pixels)) if pixels else torch.empty(0, dtype=torch.uint8),
+            pixels=stacked.pin_memory() if self._pinned and pixels else stacked,
             tokens=torch.stack(tokens) if tokens else torch.empty(0, dtype=torch.int64),
         )
 
-    def embed(self, batch: PreparedBatch) -> tuple[np.ndarray, np.ndarray]:
+    def embed(self, batch: PreparedBatch, device: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Returns the image and text embeddings of the good pairs: float32[good, dimension] each, of unit length.
 
-        Raises: ModelError: the device's memory is too small for the batch.
+        Args: device: its place among `devices`.
+        Raises: ModelError: the device's memory is too small for a few pairs.
         """
         rows = len(batch.pixels)
         if not rows:
             return (np.empty((0, self._model.dimension), np.float32),) * 2
-        whole = -(-rows // _ROWS_PER_BLOCK) * _ROWS_PER_BLOCK
-        padded = torch.arange(whole).clamp(max=rows - 1)
-        try:
-            with torch.inference_mode():
-                image = self._model.module.encode_image(self._normalized(batch.pixels[padded]))
-                text = self._model.module.encode_text(batch.tokens[padded].to(self._model.device))
-                return self._unit(image, rows), self._unit(text, rows)
-        except torch.OutOfMemoryError as error:
-            raise ModelError(
-                f"{self._model.device} is out of memory with {whole} pairs at once; lower batch_size: {one_line(error)}"
-            ) from error
+        towers = self._towers[device]
+        image = towers.encode_images(rows, lambda at: self._normalized(batch.pixels[at], device))
+        return image, towers.encode_texts(batch.tokens)
 
-    def _normalized(self, pixels: torch.Tensor) -> torch.Tensor:
+    def embed_texts(self, texts: list[str]) -> np.ndarray:
+        """Returns float32[texts, dimension] of unit length."""
+        return self._towers[0].encode_texts(self._model.tokenize(texts))
+
+    def _normalized(self, pixels: torch.Tensor, device: int) -> torch.Tensor:
         """The end of open_clip's transform, operation for operation, on a batch and on the model's device."""
-        values = pixels.to(self._model.device).permute(0, 3, 1, 2).contiguous().to(torch.float32).div_(255)
-        return values.sub_(self._mean).div_(self._std).to(self._input_dtype)
-
-    @staticmethod
-    def _unit(features: torch.Tensor, rows: int) -> np.ndarray:
-        return normalize(features[:rows].float(), dim=-1).cpu().numpy()
+        values = pixels.to(self._towers[device].device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
+        values = values.to(torch.float32).div_(255)
+        return values.sub_(self._mean[device]).div_(self._std[device]).to(self._input_dtype)
 
     def _tokenize(self, captions: list[str | None]) -> list[torch.Tensor | str]:
         limit = self._model.context_length * _CHARACTERS_PER_TOKEN
@@ -117,7 +121,6 @@ class PairEncoder:
             tokens = [self._tokenize_one(texts[row]) for row in good]
         for row, one in zip(good, tokens, strict=True):
             outcome[row] = one
-        self._bound_cache()
         return outcome
 
     def _tokenize_one(self, text: str) -> torch.Tensor | str:
@@ -125,13 +128,6 @@ class PairEncoder:
             return self._model.tokenize([text])[0]
         except (UnicodeError, ValueError, TypeError) as error:
             return f"caption: {one_line(error, 120)}"
-
-    def _bound_cache(self) -> None:
-        """Empties open_clip's word cache when it is large: it keeps every word ever met, on the web without end."""
-        words = getattr(self._model.tokenize, "cache", None)
-        if isinstance(words, dict) and len(words) > _MAX_CACHED_WORDS:
-            special = {word: value for word, value in words.items() if word == value and word.startswith("<")}
-            self._model.tokenize.cache = special
 
 
 def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Sequence[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import json
 import logging
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from filters.clip.devices import devices_for, resolve_precision
 from filters.clip.model_source import ModelSource, import_open_clip, one_line, resolve_source
 from schemas import ModelError
 
@@ -27,6 +29,8 @@ class LoadedModel:
         preprocess: open_clip's own validation transform: PIL image -> float32 tensor.
         tokenize: list of captions -> int64 tensor [captions, context_length].
         dimension: length of an embedding.
+        precision: fp32, bf16 or fp16. compiled: whether it runs through torch.compile.
+        more_devices: the other devices that it runs on, copied there when it is first scored with.
         info: model, pretrained, weights_digest, architecture, preprocessing, tokens_digest, precision.
         fingerprint: 64 hex digits; two models with the same one give the same scores.
     """
@@ -41,20 +45,35 @@ class LoadedModel:
     precision: str
     info: Mapping[str, Any]
     fingerprint: str
+    compiled: bool = False
+    more_devices: tuple[Any, ...] = ()
+
+    def replicas(self) -> list[tuple[Any, Any]]:
+        """Returns (module, device) for each device."""
+        copies = [(copy.deepcopy(self.module).to(device), device) for device in self.more_devices]
+        return [(self.module, self.device), *copies]
 
 
 def load_model(
-    model: str, pretrained: str | None = None, *, device: str | None = None, precision: str = "fp32"
+    model: str,
+    pretrained: str | None = None,
+    *,
+    device: str | None = None,
+    precision: str = "auto",
+    compiled: bool = False,
 ) -> LoadedModel:
     """Loads a model and tries it on one pair.
 
-    Args: model, pretrained: see `resolve_source`. device: None takes the first GPU where there is one, else the CPU.
-        precision: fp32, bf16 or fp16.
+    Args: model, pretrained: see `resolve_source`. device: None takes all GPUs where there are any, else the CPU.
+        precision: fp32, bf16, fp16, or auto: see `resolve_precision`. compiled: run it through torch.compile.
     Raises: ModelError: anything that keeps the model from scoring, in one line with its remedy.
     """
     source = resolve_source(model, pretrained)
     open_clip = import_open_clip()
-    place = _device(device)
+    from filters.clip.tokenizer import fast_tokenizer  # needs torch, as open_clip does
+
+    place, *more = devices_for(device)
+    precision = resolve_precision(precision, place)
     with _libraries_silenced():
         _fetch_weights(open_clip, source)
         try:
@@ -65,11 +84,12 @@ def load_model(
                 device=place,
                 force_quick_gelu=source.quick_gelu,
             )
-            tokenizer = open_clip.get_tokenizer(source.name)
+            tokenizer = fast_tokenizer(open_clip.get_tokenizer(source.name))
             architecture = open_clip.get_model_config(source.name)
         except Exception as error:
             raise ModelError(f"cannot load CLIP model {source}: {one_line(error)}; {_REMEDIES[source.kind]}") from error
     module = module.eval().requires_grad_(False)
+    context_length = tokenizer.context_length
     try:
         tokens = tokenizer([_PROBE_CAPTION])
         dimension = _probe(open_clip, module, preprocess, tokens, place, precision)
@@ -86,29 +106,31 @@ def load_model(
         "preprocessing": open_clip.get_model_preprocess_cfg(module),
         "tokens_digest": hashlib.sha256(tokens.numpy().tobytes()).hexdigest(),
         "precision": precision,
+        **({"compiled": True} if compiled else {}),
     }
     return LoadedModel(
         name=str(source),
         module=module,
         preprocess=preprocess,
         tokenize=tokenizer,
-        context_length=tokenizer.context_length,
+        context_length=context_length,
         dimension=dimension,
         device=place,
         precision=precision,
         info=info,
         fingerprint=model_fingerprint(**info),
+        compiled=compiled,
+        more_devices=tuple(more),
     )
 
 
-def check_model(
-    model: str, pretrained: str | None = None, *, device: str | None = None, precision: str = "fp32"
-) -> dict[str, Any]:
+def check_model(model: str, pretrained: str | None = None, **options: Any) -> dict[str, Any]:
     """Returns a model's fingerprint and info after loading it and scoring one pair with it; meant to run before a job.
 
+    Args: options: see `load_model`.
     Raises: ModelError: see `load_model`.
     """
-    loaded = load_model(model, pretrained, device=device, precision=precision)
+    loaded = load_model(model, pretrained, **options)
     return {"fingerprint": loaded.fingerprint, **loaded.info}
 
 
@@ -170,21 +192,6 @@ def _fetch_weights(open_clip: Any, source: ModelSource) -> None:
             f"cannot download the weights of {source}: {one_line(error)}; connect to the network once, "
             "or give a checkpoint file as pretrained"
         ) from error
-
-
-def _device(name: str | None) -> Any:
-    import torch
-
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        place = torch.device(name)
-        torch.empty(1, device=place)
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise ModelError(
-            f"device {name!r} cannot be used here: {one_line(error)}; leave device out to take what there is"
-        ) from error
-    return place
 
 
 def _probe(open_clip: Any, module: Any, preprocess: Any, tokens: Any, device: Any, precision: str) -> int:

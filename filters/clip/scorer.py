@@ -12,7 +12,8 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +26,14 @@ from schemas import ModelError
 if TYPE_CHECKING:
     from filters.clip.encoder import PairEncoder, PreparedBatch
 
-_BATCHES_AHEAD = 1
-_MAX_DECODERS = 8
+_MAX_DECODERS = 32
 
 
 class ClipScorer:
     """Scores pairs with one CLIP model; safe to share between threads.
 
-    Args: model, pretrained, device, precision: see `load_model`. batch_size: pairs in one pass through the model.
+    Args: model, pretrained, device, precision, compiled: see `load_model`. batch_size: pairs in one pass through the
+        model, fewer from the first time on that they do not fit a device's memory.
     Raises: ModelError: the model cannot be loaded. ValueError: batch_size < 1.
     Source: open_clip; similarities are its own within 1e-4 at fp32 (Radford et al. 2021, cosine of the embeddings).
     """
@@ -44,9 +45,10 @@ class ClipScorer:
         *,
         device: str | None = None,
         batch_size: int = 256,
-        precision: str = "fp32",
+        precision: str = "auto",
+        compiled: bool = False,
     ) -> None:
-        self._start(load_model(model, pretrained, device=device, precision=precision), batch_size)
+        self._start(load_model(model, pretrained, device=device, precision=precision, compiled=compiled), batch_size)
 
     @classmethod
     def from_loaded(cls, model: LoadedModel, *, batch_size: int = 256) -> ClipScorer:
@@ -62,7 +64,7 @@ class ClipScorer:
 
         self.model = model
         self.batch_size = batch_size
-        self._encoder: PairEncoder = PairEncoder(model)
+        self._encoder: PairEncoder = PairEncoder(model, rows=batch_size)
 
     @property
     def fingerprint(self) -> str:
@@ -100,39 +102,58 @@ class ClipScorer:
     ) -> Iterator[pa.RecordBatch]:
         """Yields the results of `score` for a stream of pairs, a batch of up to `batch_size` rows at a time.
 
-        The stream is read on a thread of its own, one batch ahead of the model and no further.
+        The stream is read on a thread of its own, a batch a device ahead of the model and no further.
         """
-        for prepared in self._prepared(iter(pairs)):
-            yield self._result(prepared, embeddings)
+        devices = len(self._encoder.devices)
+        with ExitStack() as stack:
+            queues = [stack.enter_context(ThreadPoolExecutor(1, "clip-embed")) for _ in range(devices)]
+            running: deque[tuple[PreparedBatch, Future[tuple[np.ndarray, np.ndarray]]]] = deque()
+            for number, prepared in enumerate(self._prepared(iter(pairs), devices)):
+                device = number % devices
+                running.append((prepared, queues[device].submit(self._encoder.embed, prepared, device)))
+                if len(running) > devices:
+                    yield self._result(*running.popleft(), embeddings)
+            while running:
+                yield self._result(*running.popleft(), embeddings)
+
+    def embed_texts(self, texts: list[str]) -> np.ndarray:
+        """Returns the embeddings of texts alone: float32[texts, dimension] of unit length."""
+        return self._encoder.embed_texts(texts)
 
     def result_schema(self, embeddings: bool = False) -> pa.Schema:
         """Returns the schema of this scorer's results."""
         return result_schema(self.model.dimension if embeddings else None)
 
-    def _prepared(self, pairs: Iterator[tuple[bytes | None, str | None]]) -> Iterator[PreparedBatch]:
+    def _prepared(self, pairs: Iterator[tuple[bytes | None, str | None]], ahead: int) -> Iterator[PreparedBatch]:
         decoders = min(_MAX_DECODERS, os.cpu_count() or 1)
         with (
-            ThreadPoolExecutor(1, "clip-prepare") as ahead,
+            ThreadPoolExecutor(1, "clip-prepare") as reader,
             ThreadPoolExecutor(decoders, "clip-decode") as pool,
         ):
-            waiting = deque(ahead.submit(self._prepare_next, pairs, pool) for _ in range(_BATCHES_AHEAD))
+            waiting = deque(reader.submit(self._prepare_next, pairs, pool) for _ in range(ahead))
             while (prepared := waiting.popleft().result()) is not None:
-                waiting.append(ahead.submit(self._prepare_next, pairs, pool))
+                waiting.append(reader.submit(self._prepare_next, pairs, pool))
                 yield prepared
 
     def _prepare_next(self, pairs: Iterator[tuple[bytes | None, str | None]], pool: Executor) -> PreparedBatch | None:
         batch = list(islice(pairs, self.batch_size))
         return self._encoder.prepare(batch, pool) if batch else None
 
-    def _result(self, prepared: PreparedBatch, embeddings: bool) -> pa.RecordBatch:
-        image, text = self._encoder.embed(prepared)
+    def _result(
+        self, prepared: PreparedBatch, embedded: Future[tuple[np.ndarray, np.ndarray]], embeddings: bool
+    ) -> pa.RecordBatch:
+        image, text = embedded.result()
         good = np.array([error is None for error in prepared.errors], dtype=bool)
         similarity = np.zeros(len(good), np.float32)
         similarity[good] = np.clip(np.einsum("ij,ij->i", image, text), -1, 1)
         if wrong := int(np.count_nonzero(np.isnan(similarity))):
+            precision = self.model.precision
+            remedy = "its weights are damaged: copy or download them again"
+            if precision != "fp32":
+                remedy = f"{precision} is too narrow for it, or {remedy}; set precision to fp32"
             raise ModelError(
-                f"CLIP model {self.model.name} gives no number (NaN) for {wrong} of {good.sum()} pairs; "
-                f"its weights are damaged or {self.model.precision} is too narrow for it: set precision to fp32"
+                f"CLIP model {self.model.name} gives no number (NaN or infinity) at {precision} "
+                f"for {wrong} of {good.sum()} pairs; {remedy}"
             )
         columns = [pa.array(similarity, mask=~good), pa.array(prepared.errors, pa.string())]
         if embeddings:

@@ -17,6 +17,7 @@ from filters.dedup.near_duplicates import (
     nearest_survivors,
     verified_links,
 )
+from filters.dedup.packed_claims import pack_claims, unpack_claims
 
 __all__ = [
     "CLAIM",
@@ -29,7 +30,9 @@ __all__ = [
     "first_of_each",
     "losers_to",
     "nearest_survivors",
+    "pack_claims",
     "position_of",
     "repeated",
+    "unpack_claims",
     "verified_links",
 ]

@@ -9,17 +9,16 @@ from __future__ import annotations
 import numpy as np
 
 from filters.image.luminance import GREY_SIDE, luminance_of
+from filters.image.structure import structure_of
 
-_FREQUENCIES = 16
+FREQUENCIES = 16
 _FIXED_POINT = 1 << 14
-_GREY_LEVEL = 256
-_QUALITY_SCALE = 90  # PDQ's: a sum of gradients at which an image counts as fully structured, over 100
-PHASH_BITS = _FREQUENCIES * _FREQUENCIES
+PHASH_BITS = FREQUENCIES * FREQUENCIES
 
 
 def _cosines() -> np.ndarray:
     """The DCT-II rows 1 to 16 of 64, without the constant one, in fixed point."""
-    frequency = np.arange(1, _FREQUENCIES + 1)[:, None]
+    frequency = np.arange(1, FREQUENCIES + 1)[:, None]
     position = np.arange(GREY_SIDE)[None, :]
     rows = np.cos(np.pi / (2 * GREY_SIDE) * frequency * (2 * position + 1)) * np.sqrt(2 / GREY_SIDE)
     return np.rint(rows * _FIXED_POINT)
@@ -29,17 +28,21 @@ _COSINES = _cosines()
 
 
 def perceptual_hash(image: np.ndarray) -> tuple[bytes, float]:
-    """Returns (the hash: 32 bytes, its quality: 0 for a flat image to 1).
+    """Returns (the hash: 32 bytes, how much structure the image has: 0 for a flat image to 1).
 
     Images that are near in what they show are near in Hamming distance; by chance two images are 128 bits apart.
 
     Args: image: uint8[height, width, 3], BGR.
     """
-    luminance = luminance_of(image).astype(np.int64)
+    luminance = luminance_of(image)
+    return hash_of_luminance(luminance), structure_of(luminance)
+
+
+def hash_of_luminance(luminance: np.ndarray) -> bytes:
+    """Returns the hash of what `luminance_of` makes of an image."""
     # Whole numbers below 2**53 all through: floats hold them exactly, and are multiplied many times as fast.
     spectrum = _COSINES @ luminance.astype(np.float64) @ _COSINES.T
-    bits = spectrum > np.median(spectrum)
-    return np.packbits(bits).tobytes(), _quality(luminance)
+    return np.packbits(spectrum > np.median(spectrum)).tobytes()
 
 
 def hamming_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -50,8 +53,3 @@ def hamming_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """
     difference = np.bitwise_xor(np.ascontiguousarray(a), np.ascontiguousarray(b))
     return np.bitwise_count(difference.view(np.uint64)).sum(axis=-1, dtype=np.int64)
-
-
-def _quality(luminance: np.ndarray) -> float:
-    gradients = sum(int((np.abs(np.diff(luminance, axis=axis)) * 100 // (255 * _GREY_LEVEL)).sum()) for axis in (0, 1))
-    return min(gradients // _QUALITY_SCALE, 100) / 100

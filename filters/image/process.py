@@ -6,26 +6,28 @@ The work is done in OpenCV, numpy and hashlib calls that let go of the GIL: call
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from filters.image.blur import Box, blur_boxes
 from filters.image.decode import DecodedImage, can_be_decoded_smaller, decode_image, memory_slot
 from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
+from filters.image.hashes import ImageHashes, hash_image
 from filters.image.header import ImageHeader, read_header
-from filters.image.phash import perceptual_hash
 from filters.image.resize import decoding_scale, encode_image, is_resized, resize_image
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
 
 @dataclass(frozen=True)
-class ProcessedImage:
-    """An image ready to be stored.
+class ProcessedImage(ImageHashes):
+    """An image ready to be stored, with the hashes of its pixels as served.
 
     Attributes:
         data: the file to store. extension: its format: jpg, png or webp. width, height: px, of `data`.
         original_width, original_height: px, as served, upright. original_bytes, sha256: of the bytes as served.
-        phash: 32 bytes, of the image as served, at the scale at which it was decoded. phash_quality: 0 to 1.
         exif: JSON, None where there is none.
     """
 
@@ -37,8 +39,6 @@ class ProcessedImage:
     original_height: int
     original_bytes: int
     sha256: str
-    phash: bytes
-    phash_quality: float
     exif: str | None
 
 
@@ -50,10 +50,10 @@ class ImageFailure:
     detail: str
 
 
-def process_image(body: bytes, settings: DownloadSettings) -> ProcessedImage | ImageFailure:
+def process_image(body: bytes, settings: DownloadSettings, boxes: Sequence[Box] = ()) -> ProcessedImage | ImageFailure:
     """Returns the image to store, or the reason why there is none; raises for no input.
 
-    Args: body: a file as served, its length bounded by the caller.
+    Args: body: a file as served, its length bounded by the caller. boxes: to be blurred, in fractions of the sides.
     """
     try:
         header = read_header(body)
@@ -61,7 +61,7 @@ def process_image(body: bytes, settings: DownloadSettings) -> ProcessedImage | I
             header = replace(header, orientation=1)
         _check_size(header, settings)
         with memory_slot(header):
-            return _processed(body, header, decode_for(body, header, settings), settings)
+            return _processed(body, header, decode_for(body, header, settings), settings, boxes)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
 
@@ -85,16 +85,18 @@ def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:
         raise ImageFailureError(RejectReason.ASPECT_RATIO_TOO_LARGE, size)
 
 
-def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings: DownloadSettings) -> ProcessedImage:
+def _processed(
+    body: bytes, header: ImageHeader, decoded: DecodedImage, settings: DownloadSettings, boxes: Sequence[Box]
+) -> ProcessedImage:
     original_width, original_height = decoded.width, decoded.height
-    stored = resize_image(decoded, settings)
+    stored = resize_image(decoded, settings, partial(blur_boxes, boxes=boxes) if boxes else None)
     keeps_file = (
         settings.skip_reencode
         and header.format == settings.encode_format
         and not is_resized(original_width, original_height, settings)
         and decoded.as_stored
+        and not boxes
     )
-    phash, quality = perceptual_hash(decoded.pixels)
     height, width = stored.shape[:2]
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
@@ -105,7 +107,6 @@ def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings
         original_height=original_height,
         original_bytes=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
-        phash=phash,
-        phash_quality=quality,
-        exif=exif_json(header.exif),
+        exif=exif_json(header.exif) if settings.extract_exif else None,
+        **hash_image(decoded.pixels).columns(),
     )

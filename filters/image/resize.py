@@ -5,6 +5,8 @@ Source: img2dataset 1.47, `resizer.py`, and the albumentations 1.x transforms th
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -43,15 +45,19 @@ def decoding_scale(width: int, height: int, settings: DownloadSettings) -> int:
     return next((scale for scale in (8, 4, 2) if shrunk >= scale * _LEFT_TO_SHRINK), 1)
 
 
-def resize_image(decoded: DecodedImage, settings: DownloadSettings) -> np.ndarray:
+def resize_image(
+    decoded: DecodedImage, settings: DownloadSettings, blur: Callable[[np.ndarray], np.ndarray] | None = None
+) -> np.ndarray:
     """Returns the image resized as the settings say; the image itself where they change nothing.
+
+    `blur` is given the resized image, before it is cropped or padded, since its boxes are fractions of the whole.
 
     Modes: `keep_ratio` brings the shorter side to image_size, `center_crop` then cuts out the middle square;
     `keep_ratio_largest` brings the longer side to image_size, `border` then pads to a square with white.
     """
     image, width, height = decoded.pixels, decoded.width, decoded.height
     if not is_resized(width, height, settings):
-        return image
+        return blur(image) if blur else image
     side = _deciding_side(width, height, settings)
     scale = settings.image_size / side
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -59,6 +65,7 @@ def resize_image(decoded: DecodedImage, settings: DownloadSettings) -> np.ndarra
         image = shrink_by_area(image, size, full_size=(width, height), scale=decoded.scale)
     elif size != (width, height):
         image = cv2.resize(image, size, interpolation=_DOWNSCALE if side > settings.image_size else _UPSCALE)
+    image = blur(image) if blur else image
     if settings.resize_mode == "center_crop":
         return _center_crop(image, settings.image_size)
     if settings.resize_mode == "border":

@@ -8,9 +8,9 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from filters.code_points import SPACE, CodePoints, clean_strings, flatten, kept, matches
+from filters.code_points import LETTER, SPACE, CodePoints, clean_strings, flatten, kept
+from filters.patterns import Pattern
 from filters.text.first_words import FirstWords
 
 EXTENSIONS = (
@@ -48,8 +48,8 @@ _NAMES = (
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     r"[0-9a-f]{24,}",
 )
-_FILENAME = rf"(?i)^\s*(?P<filename>(?:{_PATH})|{'|'.join(f'(?:{pattern})' for pattern in _NAMES)})\s*$"
-_EXTENSION = rf"(?i)\.(?:{EXTENSIONS})(?:[?#\s]|\s?\(|$)"
+_FILENAME = Pattern(rf"(?i)^\s*((?:{_PATH})|{'|'.join(f'(?:{pattern})' for pattern in _NAMES)})\s*$")
+_EXTENSION = Pattern(rf"(?i)\.(?:{EXTENSIONS})(?:[?#\s]|\s?\(|$)")
 _UNDERSCORE = "_"
 _WORD_SIGNS = frozenset("0123456789.-_")
 _BLANKS = " \t\n\f\r"
@@ -69,8 +69,8 @@ def find_filename(captions: pa.Array) -> pa.LargeStringArray:
     rows = _candidates(strings, points)
     if len(rows):
         some = strings.take(pa.array(rows))
-        names = pc.struct_field(pc.extract_regex(some, _FILENAME), "filename").to_pylist()
-        found[rows] = [name or _underscored(text) for name, text in zip(names, some.to_pylist(), strict=True)]
+        named = zip(_FILENAME.find(some), some.to_pylist(), strict=True)
+        found[rows] = [name or _underscored(text) for name, text in named]
     return pa.array(found, pa.large_string())
 
 
@@ -91,8 +91,8 @@ def _candidates(strings: pa.LargeStringArray, points: CodePoints) -> np.ndarray:
     filled = points.lengths > 0
     edges[filled] = spaces[points.starts[:-1][filled]] | spaces[points.starts[1:][filled] - 1]
     wanted = (points.count(spaces) == 0) | edges
-    dotted = np.flatnonzero(points.count(points.values == ord(".")))
-    wanted[dotted[matches(strings.take(pa.array(dotted)), _EXTENSION)]] = True
+    dotted = np.flatnonzero(points.count((points.values == ord(".")) & points.before(points.has(LETTER))))
+    wanted[dotted[_EXTENSION.matches(strings.take(pa.array(dotted)))]] = True
     return np.flatnonzero(filled & (wanted | ((points.digits > 0) & _first_words().may_begin(points))))
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import LETTER, CodePoints, clean_strings, flatten, kept, measured
+from filters.code_points import LETTER, CodePoints, clean_strings, flatten, measured
+from filters.patterns import Pattern
 from filters.text.thresholds import ratio
 
 _DOMAINS = (
@@ -20,6 +21,7 @@ URL_PATTERN = (
     r"(?i)\b(?:(?:https?|ftps?|file)://[^\s<>\"]+|(?:data|mailto|javascript):[^\s<>\"]+|www\.[^\s<>\"]+"
     rf"|[\pL0-9](?:[\pL0-9-]*\.)+(?:{_DOMAINS})\b{_END})"
 )
+_URL = Pattern(URL_PATTERN)
 _MOST = 0.5
 
 
@@ -28,13 +30,12 @@ def url_ratio(captions: pa.Array) -> pa.DoubleArray:
 
     Args: captions: string[n], nullable. Returns: float64[n]; 0 without visible code points, null where null.
     """
-    strings = clean_strings(captions)
     points = flatten(captions)
     whole = points.visible_lengths
     outside = whole.copy()
     rows = np.flatnonzero(points.count(_hints(points)))
     if len(rows):
-        left = flatten(pc.replace_substring_regex(strings.take(pa.array(rows)), URL_PATTERN, " "))
+        left = flatten(_URL.replace(clean_strings(captions).take(pa.array(rows)), " "))
         outside[rows] = left.visible_lengths
     return measured(ratio(whole - outside, whole), points)
 
@@ -44,19 +45,24 @@ def is_not_url(captions: pa.Array) -> pa.BooleanArray:
 
     Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
     """
-    strings, points = clean_strings(captions), flatten(captions)
-    answer = np.ones(len(points), dtype=bool)
-    rows = np.flatnonzero(points.count(_hints(points)))
-    if len(rows):
-        answer[rows] = pc.less(url_ratio(strings.take(pa.array(rows))), _MOST).to_numpy(zero_copy_only=False)
-    return kept(answer, points)
+    return pc.fill_null(pc.less(url_ratio(captions), _MOST), False)
 
 
 def _hints(points: CodePoints) -> np.ndarray:
-    """Returns bool[m], dots before two letters, and colons before a slash or after the end of a scheme's name."""
-    values = np.concatenate([points.values, [0, 0]])
-    letters = np.concatenate([points.has(LETTER), [False, False]])
-    hints = (points.values == ord(".")) & letters[1:-1] & letters[2:]
-    colons = np.flatnonzero(points.values == ord(":"))
-    hints[colons] = (values[colons + 1] == ord("/")) | points.has(LETTER)[colons - 1]
+    """Returns bool[m], dots before two letters or after a w, colons before a slash, letters before one: mailto:."""
+    letters = points.has(LETTER)
+    hints = (points.values == ord(".")) & points.before(letters & points.before(letters))
+    hints |= ends_www(points)
+    colons = points.values == ord(":")
+    if colons.any():
+        hints |= colons & points.before(points.values == ord("/"))
+        hints |= points.before(colons) & letters
     return hints
+
+
+def ends_www(points: CodePoints) -> np.ndarray:
+    """Returns bool[m], the dots that "www." may end in."""
+    dots = np.flatnonzero(points.values == ord("."))
+    found = np.zeros(len(points.values), dtype=bool)
+    found[dots] = (points.values[dots - 1] | 0x20) == ord("w")
+    return found

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from filters.code_points import clean_strings, flatten, kept, matches
+from filters.code_points import CodePoints, clean_strings, flatten, kept
+from filters.patterns import Pattern
 
 _TAGS = (
     "a|abbr|article|aside|audio|b|big|blockquote|body|br|button|caption|center|cite|code|col|dd|del|div|dl|dt|em|embed|"
@@ -38,11 +38,11 @@ _PATTERNS = (
     r"\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|(?:\\[nrt]){2,}",
     r"[a-z-]+\s*:\s*[^;{}]{1,40};\s*\}|@media\b|!important\b",
 )
-_MARKUP = rf"(?is)(?P<markup>{'|'.join(f'(?:{pattern})' for pattern in _PATTERNS)})"
+_MARKUP = Pattern(rf"(?is)({'|'.join(f'(?:{pattern})' for pattern in _PATTERNS)})")
 # Every pattern needs one of these, which most captions lack; beside the last three stands what tells markup from text.
 _SIGNS = "<>[]{}=\\%@"
 _WEAK_SIGNS = "&(!"
-_WEAK_HINT = r"(?i)&(?:amp;)*(?:lt|gt|nbsp|#)|function\s*\(|!important|document\.|window\.|console\.log"
+_WEAK_HINT = Pattern(r"(?i)&(?:amp;)*(?:lt|gt|nbsp|#)|function\s*\(|!important|document\.|window\.|console\.log")
 
 
 def find_markup(captions: pa.Array) -> pa.LargeStringArray:
@@ -53,7 +53,11 @@ def find_markup(captions: pa.Array) -> pa.LargeStringArray:
 
     Args: captions: string[n], nullable. Returns: large_string[n], null where there is none or the caption is null.
     """
-    return pc.struct_field(pc.extract_regex(clean_strings(captions), _MARKUP), "markup")
+    strings, points = clean_strings(captions), flatten(captions)
+    found = np.full(len(points), None, dtype=object)
+    rows = _candidates(strings, points)
+    found[rows] = _MARKUP.find(strings.take(pa.array(rows)))
+    return pa.array(found, pa.large_string())
 
 
 def is_free_of_markup(captions: pa.Array) -> pa.BooleanArray:
@@ -61,13 +65,12 @@ def is_free_of_markup(captions: pa.Array) -> pa.BooleanArray:
 
     Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
     """
-    strings = clean_strings(captions)
-    points = flatten(captions)
-    answer = np.ones(len(points), dtype=bool)
+    return kept(find_markup(captions).is_null().to_numpy(zero_copy_only=False), flatten(captions))
+
+
+def _candidates(strings: pa.LargeStringArray, points: CodePoints) -> np.ndarray:
+    """Returns int64[k], the few rows that the patterns need be tried on."""
     signs, weak = points.count(points.among(_SIGNS)) > 0, points.count(points.among(_WEAK_SIGNS)) > 0
     weakly = np.flatnonzero(weak & ~signs)
-    weakly = weakly[matches(strings.take(pa.array(weakly)), _WEAK_HINT)]
-    rows = np.sort(np.concatenate([np.flatnonzero(signs), weakly]))
-    if len(rows):
-        answer[rows] = ~matches(strings.take(pa.array(rows)), _MARKUP)
-    return kept(answer, points)
+    weakly = weakly[_WEAK_HINT.matches(strings.take(pa.array(weakly)))]
+    return np.sort(np.concatenate([np.flatnonzero(signs), weakly]))

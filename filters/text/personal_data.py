@@ -11,7 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import CodePoints, clean_strings, flatten, kept, matches
+from filters.code_points import CodePoints, clean_strings, flatten, kept
+from filters.patterns import Pattern
+from filters.text.phone_numbers import LIKELY, phone_spans
 
 Span = tuple[int, int]
 
@@ -20,7 +22,11 @@ _EMAIL = re.compile(
 )
 _IP_V4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.?\w)")
 _IP_V6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
-_VERSION = re.compile(r"(?:\bv|version|firmware|build|release)[\s.:]*$", re.IGNORECASE)
+_VERSION = re.compile(
+    r"\b(?:v|ver|version|firmware|build|release|apk|driver|software|update|setup|edition|pro|lite|portable)[\s.:]*$",
+    re.IGNORECASE,
+)
+_LONGEST_VERSION = 30
 _CARD = re.compile(r"(?<![\d.,/-])(?<!\d )[2-6]\d{3}(?:[ -]?\d){8,15}(?!\d|[ -]\d)")
 # Length and first digits of the issuers' numbers (ISO/IEC 7812): Visa, Mastercard, American Express, Discover, JCB,
 # Diners Club, UnionPay, Maestro.
@@ -29,25 +35,6 @@ _ISSUERS = re.compile(
     r"(?:6011|64[4-9]\d|65\d\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|3(?:0[0-5]|[68]\d)\d{11}|62\d{14,17}|"
     r"(?:50|5[6-9]|63|67)\d{14}"
 )
-_NOT_INSIDE = r"(?<![\w+])(?<!\d[-./ ])"
-_GAP = r"[\s.\-/\u2010-\u2015]?"
-_CALL_WORDS = (
-    r"tel[ée]?(?:phone|fono|fon|fone|foon|fax)?|phone|call(?: us)?|mobile?|cell|fax|whats ?app|sms|t[ée]l|"
-    r"тел(?:ефон)?|моб|факс|τηλ|电话|電話|手机|手機|热线|전화|휴대폰|هاتف|تلفون|جوال|موبایل|تلفن|טלפון|โทร|फोन|"
-    r"फ़ोन|ফোন|điện thoại|telp"
-)
-_PHONE = re.compile(
-    # International, with a plus or two zeros.
-    rf"(?<![\w+])(?:\+|(?<!\d[-./ ])00)[1-9](?:{_GAP}\(?\d\)?){{7,14}}(?!\d)"
-    # After a word that announces one.
-    rf"|(?:(?<=^)|(?<=\W)|(?<=\d))(?:{_CALL_WORDS})\W{{1,3}}?(?P<announced>\+?\(?\d(?:[\s.\-/()\u2010-\u2015]{{0,2}}\d){{5,13}})(?!\d)"
-    # North American: (212) 555-0123, 212-555-0123, 1.800.555.0123.
-    rf"|{_NOT_INSIDE}(?:1[-. ])?(?:\([2-9]\d\d\) ?|[2-9]\d\d[-.])[2-9]\d\d[-. ]\d{{4}}(?![-./]?\d)"
-    # With a trunk zero: 030 1234567, 06 12 34 56 78, 020-7946-0958.
-    rf"|{_NOT_INSIDE}(?!\d\d[ \-/]\d\d[ \-/]\d{{4}}\b)\(?0[1-9]\d{{0,3}}\)?[ \-/](?:\d[ -]?){{5,8}}\d(?![-./]?\d)",
-    re.IGNORECASE,
-)
-_FEWEST_PHONE_DIGITS = 7
 
 
 @dataclass(frozen=True)
@@ -55,7 +42,8 @@ class _Kind:
     """How one kind of datum is found: which rows to look at, and where in a text it stands."""
 
     fewest_digits: int
-    likely: str
+    signs: str
+    likely: Pattern
     spans: Callable[[str], Iterator[Span]]
     mask: str
 
@@ -69,7 +57,9 @@ def _email_spans(text: str) -> Iterator[Span]:
 def _ip_spans(text: str) -> Iterator[Span]:
     for match in (*_IP_V4.finditer(text), *_IP_V6.finditer(text)):
         # Four numbers after "v" are a version; "::" and "12:30:45" are no addresses.
-        if _VERSION.search(text, 0, match.start()) or not any(character.isdigit() for character in match[0]):
+        if _VERSION.search(text[max(match.start() - _LONGEST_VERSION, 0) : match.start()]) or not any(
+            character.isdigit() for character in match[0]
+        ):
             continue
         try:
             ipaddress.ip_address(match[0])
@@ -85,13 +75,6 @@ def _card_spans(text: str) -> Iterator[Span]:
             yield match.span()
 
 
-def _phone_spans(text: str) -> Iterator[Span]:
-    for match in _PHONE.finditer(text):
-        start, end = match.span("announced") if match["announced"] else match.span()
-        if sum(map(str.isdigit, text[start:end])) >= (6 if match["announced"] else _FEWEST_PHONE_DIGITS):
-            yield start, end
-
-
 def _passes_luhn(digits: str) -> bool:
     doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
@@ -99,10 +82,10 @@ def _passes_luhn(digits: str) -> bool:
 
 # Cards and addresses before phone numbers: their digits could pass for one.
 _KINDS = {
-    "emails": _Kind(0, "@", _email_spans, "[email]"),
-    "payment_cards": _Kind(14, r"(?:\d[ -]?){13}\d", _card_spans, "[card]"),
-    "ip_addresses": _Kind(1, r"\d\.\d{1,3}\.\d{1,3}\.\d|[0-9a-fA-F:]:[0-9a-fA-F]*:", _ip_spans, "[ip]"),
-    "phone_numbers": _Kind(6, r"\p{Nd}[\p{Nd}\s.\-/()\x{2010}-\x{2015}]{4,}\p{Nd}", _phone_spans, "[phone]"),
+    "emails": _Kind(0, "@", Pattern(r"[\pL\pN_+%'.-]@[\pL\pN]"), _email_spans, "[email]"),
+    "payment_cards": _Kind(14, "", Pattern(r"(?:\d[ -]?){13}\d"), _card_spans, "[card]"),
+    "ip_addresses": _Kind(1, ".:", Pattern(r"\d\.\d{1,3}\.\d{1,3}\.\d|[0-9a-fA-F:]:[0-9a-fA-F]*:"), _ip_spans, "[ip]"),
+    "phone_numbers": _Kind(6, "", LIKELY, phone_spans, "[phone]"),
 }
 KINDS: tuple[str, ...] = tuple(_KINDS)
 
@@ -111,8 +94,7 @@ def find_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
     """Returns the first datum of a kind in each caption.
 
     Args: captions: string[n], nullable. kind: one of KINDS: `emails`; `payment_cards`, by issuer, length and check
-        digit (Luhn); `ip_addresses`, both versions; `phone_numbers`, international or North American ones, ones with
-        a trunk zero, and any after a word such as "tel".
+        digit (Luhn); `ip_addresses`, both versions; `phone_numbers`, as `phone_spans` finds them.
     Returns: large_string[n], null where there is none or the caption is null.
     """
     strings, points = clean_strings(captions), flatten(captions)
@@ -152,11 +134,11 @@ def mask_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
 
 def _candidates(strings: pa.LargeStringArray, points: CodePoints, kind: _Kind) -> np.ndarray:
     """Returns int64[k], the few rows that are worth a closer look."""
-    if not kind.fewest_digits:
-        found = pc.match_substring(strings, kind.likely)
-        return np.flatnonzero(pc.fill_null(found, False).to_numpy(zero_copy_only=False))
-    rows = np.flatnonzero(points.digits >= kind.fewest_digits)
-    return rows[matches(strings.take(pa.array(rows)), kind.likely)]
+    wanted = points.digits >= kind.fewest_digits
+    if kind.signs:
+        wanted &= points.count(points.among(kind.signs)) > 0
+    rows = np.flatnonzero(wanted)
+    return rows[kind.likely.matches(strings.take(pa.array(rows, pa.int64())))]
 
 
 def _masked(text: str, spans: list[Span], mask: str) -> str:

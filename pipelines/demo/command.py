@@ -18,6 +18,7 @@ from pipelines.ledger import REJECTS
 from pipelines.recipe_presets import load_recipe
 from pipelines.report import format_funnel
 from pipelines.run_folder import RunFolder
+from pipelines.run_lock import RunLock
 from pipelines.shard_writer import SHARDS
 
 # A pair's uid is of its URL: with the same port, a second run finds the downloads of the first, and the same bytes.
@@ -33,16 +34,17 @@ def run_demo(output: str, *, pairs: int, seed: int, options: PipelineOptions | N
     tables = Path(output) / "demo"
     print(f"demo: drawing a web of {pairs} pairs in many languages, with everything that is wrong with the web")
     web = build_web(seed, pairs)
-    RunFolder(output).check_writable()
-    shutil.rmtree(tables, ignore_errors=True)
-    tables.mkdir(parents=True)
+    folder = RunFolder(output).check_writable()
     with serving(web, _PORT) as base_url:
         print(f"demo: serving it at {base_url}, and curating it into {output}")
-        write_table(web, tables / "pairs.parquet", base_url)
-        write_truth(web, tables / "truth.parquet")
+        with RunLock(folder):  # another demo may be reading its tables
+            shutil.rmtree(tables, ignore_errors=True)
+            tables.mkdir(parents=True)
+            write_table(web, tables / "pairs.parquet", base_url)
+            write_truth(web, tables / "truth.parquet")
         funnel = run(load_recipe("demo"), [str(tables / "pairs.parquet")], output, options=options)
     print(f"\nWhat became of the pairs\n\n{format_funnel(funnel)}")
-    print(f"\nBeside the truth\n\n{format_table(compare(truth_table(web), *_fates(RunFolder(output))))}")
+    print(f"\nBeside the truth\n\n{format_table(compare(truth_table(web), *_fates(folder)))}")
     print(
         f"\n{pairs} pairs in {time.monotonic() - started:.0f} s. The scores are a demo model's, good for the demo only."
     )

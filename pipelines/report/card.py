@@ -10,15 +10,13 @@ from pipelines.report.data import ReportData
 from pipelines.report.funnel_view import UNDETERMINED, kept_languages, language_rows, reasons_of
 from pipelines.report.notices import DEMO_NOTICE, notices, uses_demo_model
 from pipelines.report.templating import ENVIRONMENT
+from pipelines.shard_writer import INTERNAL_COLUMNS
 from schemas import DOWNLOAD_SCHEMA, Funnel, Recipe, similarity_column
 
 # The hub's own buckets: https://github.com/huggingface/hub-docs/blob/main/datasetcard.md
 _SIZE_NAMES = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
 _SHOWN_LANGUAGES = 20
-# What a shard leaves out: where a pair's bytes lay on the way.
-_NOT_IN_JSON = frozenset(
-    ("key", "status", "image_extension", "staging_shard", "image_offset", "image_size", "phash", "phash_quality")
-)
+_NOT_IN_JSON = INTERNAL_COLUMNS | {"image_extension"}
 
 
 def render_card(data: ReportData, *, samples_per_shard: int, shards: int, bytes_total: int) -> str:

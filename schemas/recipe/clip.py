@@ -23,9 +23,12 @@ class ClipModel(Settings):
     model: Annotated[str, Field(min_length=1)]
     pretrained: str | None = None
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] | None = None
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    batch_size: PositiveInt = 256
-    device: str | None = Field(default=None, description="null: the first GPU where there is one, else the CPU")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto", description="auto: bf16 where the worker's GPU or CPU has it, fp16 on older GPUs, else fp32"
+    )
+    compiled: bool = Field(default=False, description="through torch.compile: minutes of start for faster passes")
+    batch_size: PositiveInt = Field(default=256, description="halved where a device's memory is too small for it")
+    device: str | None = Field(default=None, description="null: all GPUs where there are any, else the CPU")
     keep_embeddings: bool = True
 
     @model_validator(mode="before")

@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.recipe.numbers import Count, PositiveInt
+from schemas.recipe.numbers import Count, PositiveInt, Ratio
 from schemas.settings import Settings
+
+HashName = Literal["md5", "sha256", "sha512"]
 
 
 class DownloadSettings(Settings):
@@ -27,11 +29,20 @@ class DownloadSettings(Settings):
     min_image_size: Count = 0
     max_image_area: Annotated[float, Field(gt=0)] | None = None
     max_aspect_ratio: Annotated[float, Field(ge=1)] | None = None
+    compute_hash: HashName | None = Field(default="sha256", description="sha256 is kept whatever this says")
+    verify_hash: tuple[str, HashName] | None = Field(
+        default=None, description="[COLUMN, md5|sha256|sha512]: what the input says that the bytes as served hash to"
+    )
+    extract_exif: bool = True
+    bbox_col: str | None = Field(
+        default=None, description="column of boxes to blur: lists of [x_min, y_min, x_max, y_max], fractions of sides"
+    )
     timeout_s: float = Field(default=10.0, gt=0)
     total_timeout_s: float = Field(default=30.0, gt=0)
     retries: Count = 2
     thread_count: PositiveInt = Field(default=64, description="URLs in flight at once in a process")
     connections_per_host: PositiveInt = 8
+    requests_per_host_per_s: float | None = Field(default=None, gt=0, description="of one process; null: no limit")
     max_redirects: Count = 5
     max_body_bytes: PositiveInt = 50_000_000
     max_source_pixels: PositiveInt = 100_000_000
@@ -43,6 +54,11 @@ class DownloadSettings(Settings):
     user_agent_token: str | None = None
     contact: str | None = Field(default=None, description="address or page named in the user agent")
     disallowed_header_directives: tuple[str, ...] = ("noai", "noimageai", "noindex", "noimageindex")
+    robots_txt: bool = Field(default=False, description="ask each host's robots.txt, and heed it")
+    max_failure_rate: Ratio | None = Field(
+        default=0.98, description="of the URLs of `failure_window`: a run in which more fail stops; null: none does"
+    )
+    failure_window: PositiveInt = Field(default=500, description="URLs, the latest of a process")
     samples_per_staging_shard: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
 
     @model_validator(mode="after")

@@ -118,6 +118,14 @@ def test_lone_surrogates_and_monstrous_captions_are_answered(identifier):
     assert languages(identifier, ["ein Hund im Schnee " * 100_000]) == ["de"]
 
 
+@pytest.mark.parametrize("other", ["cafe\u0301", "&amp;", "www.example.com", "a\u200bb", "Hund 1", "x" * 2000, "の"])
+def test_a_caption_does_not_change_its_neighbours(identifier, other):
+    captions = ["LOGONA Natural Nail Top Coat päällyslakka", "&copy 2020 Ein Hund", "www.1and1tel", "chien à la plage"]
+    alone = [identifier.identify(pa.array([caption])).to_pylist() for caption in captions]
+    together = identifier.identify(pa.array([*captions, other])).to_pylist()[:-1]
+    assert [[row] for row in together] == alone
+
+
 def test_pickles_without_its_model(identifier):
     identifier.load()
     content = pickle.dumps(identifier)

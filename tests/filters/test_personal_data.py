@@ -26,6 +26,15 @@ def found(kind, caption):
         ("phone_numbers", "тел. 8 800 555 35 35", "8 800 555 35 35"),
         ("phone_numbers", "هاتف: ٠١٢٣٤٥٦٧٨٩", "٠١٢٣٤٥٦٧٨٩"),
         ("phone_numbers", "06 12 34 56 78", "06 12 34 56 78"),
+        ("phone_numbers", "Rufen Sie an: 01.23.45.67.89!", "01.23.45.67.89"),
+        ("phone_numbers", "Praxis Berlin (030)1234567", "(030)1234567"),
+        ("phone_numbers", "Pizza (11) 91234-5678 delivery", "(11) 91234-5678"),
+        ("phone_numbers", "такси (495) 123-45-67", "(495) 123-45-67"),
+        ("phone_numbers", "звоните 8-800-555-35-35", "8-800-555-35-35"),
+        ("phone_numbers", "装修 138-1234-5678", "138-1234-5678"),
+        ("phone_numbers", "客服 400-123-4567", "400-123-4567"),
+        ("phone_numbers", "reservas 612 34 56 78", "612 34 56 78"),
+        ("phone_numbers", "020-7946-0958", "020-7946-0958"),
     ],
 )
 def test_found_and_masked(kind, caption, datum):
@@ -47,7 +56,13 @@ def test_found_and_masked(kind, caption, datum):
         ("payment_cards", "14111 1111 1111 1111"), ("payment_cards", "9111111111111111"),
         ("phone_numbers", "2020-01-02"), ("phone_numbers", "1024x768"), ("phone_numbers", "ISBN 978-0-306-40615-7"),
         ("phone_numbers", "06-08-2018"), ("phone_numbers", "1914-1918"), ("phone_numbers", "10000000 views"),
-        ("phone_numbers", "300 400 5000"),
+        ("phone_numbers", "300 400 5000"), ("phone_numbers", "SKU 212-555-0123"), ("phone_numbers", "Ref. 04-123456"),
+        ("phone_numbers", "05 2018 2019"), ("phone_numbers", "08-12-18 20:30"), ("phone_numbers", "EAN 0 123456 789012"),
+        ("phone_numbers", "ISBN-10 0-306-40615-2"), ("phone_numbers", "$ 1 299 99 00"), ("phone_numbers", "1300 400 600 mm"),
+        ("phone_numbers", "4006381333931"), ("phone_numbers", "(1999) 200 3000"), ("phone_numbers", "150 2018 2019"),
+        ("phone_numbers", "36 38 40 42 44"), ("phone_numbers", "12.05.2020 13.05.2020"), ("phone_numbers", "01/02/2020"),
+        ("phone_numbers", "2020:01:02 10:20:30"), ("phone_numbers", "0445110189"), ("phone_numbers", "1 000 000 000"),
+        ("ip_addresses", "Launcher Lite APK 3.7.5.8"),
     ],
 )  # fmt: skip
 def test_what_only_looks_alike(kind, caption):
@@ -61,5 +76,14 @@ def test_every_datum_of_a_caption_is_masked():
 
 def test_long_hostile_captions_take_no_time():
     for kind in ("emails", "ip_addresses", "payment_cards", "phone_numbers"):
-        for caption in ("1" * 50_000, "1 " * 25_000, "a.@" * 20_000, "+1(" * 20_000, "::" * 20_000, "a" * 50_000 + "@"):
+        for caption in (
+            "1" * 50_000,
+            "1 " * 25_000,
+            "a.@" * 20_000,
+            "+1(" * 20_000,
+            "::" * 20_000,
+            "a" * 50_000 + "@",
+            "1.1.1.1 " * 20_000,
+            "(212) 555-0123 " * 5_000,
+        ):
             assert len(mask_personal_data(pa.array([caption]), kind=kind)) == 1

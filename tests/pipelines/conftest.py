@@ -79,6 +79,7 @@ _DEFAULTS = {
     "image_extension": "jpg",
     "image_offset": 0,
     "image_size": 0,
+    "image_crc32": None,
 }
 
 
@@ -89,6 +90,8 @@ def _batch(schema, rows, first_row, extra):
             columns[column.name] = pa.array(extra[column.name], column.type)
         elif column.name == "phash":
             columns["phash"] = pa.array([(first_row + row).to_bytes(32, "big") for row in range(rows)], column.type)
+        elif column.nullable and column.name not in _DEFAULTS:
+            columns[column.name] = pa.nulls(rows, column.type)
         elif column.name in _DEFAULTS:
             value = _DEFAULTS[column.name]
             values = [value.format(row=first_row + row) if isinstance(value, str) else value for row in range(rows)]

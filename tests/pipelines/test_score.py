@@ -353,7 +353,8 @@ def test_models_are_checked_and_described(model_folder):
     described = check_models([ClipModel(model=str(model_folder), name="tiny")])
     scorer = ClipScorer(str(model_folder))
     assert described == {
-        "tiny": f"{model_folder}, fp32, weights sha256 {scorer.info['weights_digest']}, "
+        "tiny": f"{model_folder}, {scorer.info['precision']}, "
+        f"preprocessing {json.dumps(scorer.info['preprocessing'])}, weights sha256 {scorer.info['weights_digest']}, "
         f"fingerprint {scorer.fingerprint}"
     }
     with pytest.raises(ModelError, match="did you mean 'ViT-B-32'"):

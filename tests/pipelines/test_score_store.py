@@ -100,11 +100,24 @@ def test_info_is_written_once_and_guards_the_folder(folder, store):
         twin.describe({"model": "m"})
 
 
-@pytest.mark.parametrize("content", [b"", b"PAR1 not really"])
-def test_unreadable_metadata(store, folder, content):
-    folder.write(f"{ROOT}/metadata/metadata_00003_0000.parquet", content)
-    with pytest.raises(RunFolderError, match=r"cannot read .*metadata_00003_0000.parquet: .*; remove it and run again"):
-        store.scores(3)
+def bit_flipped(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 10] ^= 1  # within the pages: the footer is longer than they are
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"PAR1 no"), bit_flipped]
+)
+def test_a_damaged_part_is_named_skipped_and_written_again(store, tmp_path, caplog, damage):
+    for number, uid in enumerate("abc"):
+        store.add(3, pairs(uid), results(0.25 * number))
+    damage(tmp_path / ROOT / "metadata/metadata_00003_0001.parquet")
+    assert {uid for uid, _, _ in store.scores(3)} == {"a", "c"}
+    assert "metadata_00003_0001.parquet is damaged" in caplog.text
+    store.add(3, pairs("b"), results(0.25))
+    assert {uid: score for (uid, _, _), (score, _) in store.scores(3).items()} == {"a": 0.0, "b": 0.25, "c": 0.5}
+    assert len(list((tmp_path / ROOT / "metadata").iterdir())) == 3
 
 
 def test_metadata_of_something_else(store, folder):

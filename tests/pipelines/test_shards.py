@@ -12,6 +12,7 @@ import webdataset
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.run_folder import RunFolder
+from pipelines.shard_writer import windows
 from pipelines.shards import WriteShards
 from pipelines.staging_layout import shard_path, tar_header
 from schemas.recipe import ShardSettings
@@ -153,3 +154,11 @@ def test_carried_values_that_json_cannot_say_are_said_as_json_can(staged):
         0: {"punsafe": None, "when": "2020-01-02", "digest": "00ff", "boxes": [1.0, None]},
         1: {"punsafe": 0.5, "when": None, "digest": None, "boxes": None},
     }
+
+
+def test_windows_bound_what_is_in_memory_at_once():
+    mebibyte = 2**20
+    assert list(windows([])) == []
+    assert list(windows([30 * mebibyte] * 5)) == [(0, 2), (2, 4), (4, 5)]
+    assert list(windows([100 * mebibyte, 1, 100 * mebibyte])) == [(0, 1), (1, 2), (2, 3)]
+    assert list(windows([1] * 25_000)) == [(0, 10_000), (10_000, 20_000), (20_000, 25_000)]

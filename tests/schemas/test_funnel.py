@@ -1,6 +1,6 @@
 import pytest
 
-from schemas import IN, OUT, AccountingError, Funnel
+from schemas import IN, OUT, STAGE_ORDER, AccountingError, Funnel
 
 COUNTS = {
     ("read", IN, ""): 10,
@@ -12,18 +12,8 @@ COUNTS = {
     ("language", OUT, "en"): 6,
     ("language", "language_not_kept", "fi"): 3,
     **{
-        (stage, outcome, "" if outcome == IN else "en"): 6
-        for stage in (
-            "frequency",
-            "metadata",
-            "dedup_pairs",
-            "download",
-            "image_rules",
-            "dedup_images",
-            "score",
-            "select",
-            "shard",
-        )
+        (stage.value, outcome, "" if outcome == IN else "en"): 6
+        for stage in STAGE_ORDER[STAGE_ORDER.index("language") + 1 :]
         for outcome in (IN, OUT)
     },
 }

@@ -128,3 +128,23 @@ def test_any_damage_is_an_image_or_a_reason(body, damage):
         assert np.frombuffer(outcome.phash, np.uint8).shape == (32,)
     else:
         assert outcome.detail
+
+
+def test_pixels_are_the_same_in_another_container():
+    kept = {"image_size": 64}
+    pixels = photo(3, (200, 120))
+    exif = Image.Exif()
+    exif[0x0110] = "Camera"
+    png, other_png, webp = (
+        process(encoded(pixels, "PNG"), **kept),
+        process(encoded(pixels, "PNG", compress_level=1, exif=exif), **kept),
+        process(encoded(pixels, "WEBP", lossless=True), **kept),
+    )
+    assert len({image.sha256 for image in (png, other_png, webp)}) == 3
+    assert len({image.pixels_sha256 for image in (png, other_png, webp)}) == 1
+    assert process(encoded(pixels, "JPEG", quality=95), **kept).pixels_sha256 != png.pixels_sha256
+
+
+def test_pixels_of_another_shape_are_others():
+    flat = [process(encoded(Image.new("RGB", size, (9, 9, 9)), "PNG")) for size in ((40, 30), (30, 40))]
+    assert flat[0].pixels_sha256 != flat[1].pixels_sha256

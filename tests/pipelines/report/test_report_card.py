@@ -3,7 +3,7 @@ import yaml
 
 from pipelines.report import ReportData, render_card
 from pipelines.report.card import size_category
-from schemas import Funnel, recipe_from
+from schemas import STAGE_ORDER, Funnel, recipe_from
 
 # https://github.com/huggingface/hub-docs/blob/main/datasetcard.md
 HUB_SIZES = [
@@ -29,20 +29,9 @@ def funnel(languages=None, rejected=0):
         counts[stage, "in", ""] = counts[stage, "out", ""] = total + rejected
     counts["rules", "out", ""] = total
     counts["rules", "url_caption", ""] = rejected
-    later = (
-        "language",
-        "frequency",
-        "metadata",
-        "dedup_pairs",
-        "download",
-        "image_rules",
-        "dedup_images",
-        "score",
-        "select",
-        "shard",
-    )
+    later = STAGE_ORDER[STAGE_ORDER.index("language") :]
     counts.update(
-        ((stage, way, code), rows) for stage in later for way in ("in", "out") for code, rows in languages.items()
+        ((stage.value, way, code), rows) for stage in later for way in ("in", "out") for code, rows in languages.items()
     )
     return Funnel.from_counts(counts).check()
 

@@ -1,0 +1,389 @@
+"""Holds our staging folder to img2dataset's own, field by field: `python -m benchmarks.img2dataset_contract`.
+
+The real img2dataset 1.47 and we download the same list from the same server on loopback, with the same options.
+Compared are file names, keys, json fields, parquet columns and types, statuses, error texts, hashes, sizes, stats and
+pixels. Then img2dataset is run again with our folder as its output folder: its incremental check must find nothing left
+to do. Last, clip-retrieval's reader reads both folders, where torch is installed. Exit code 1 where anything differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib.util
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from aiohttp import web
+from PIL import Image
+
+from benchmarks.peers.environments import HOME, run_peer_script
+from pipelines.curate import run
+from pipelines.img2dataset_words import reason_of
+from schemas import Recipe
+from schemas.recipe import DownloadSettings
+
+_SHARD_ROWS = 8
+_MIN_PSNR_DB = 38
+_CLIP_RETRIEVAL = "clip-retrieval==2.45.0"
+_RUNS: dict[str, dict[str, Any]] = {
+    "defaults": {
+        "image_size": 64,
+        "resize_mode": "keep_ratio",
+        "resize_only_if_bigger": True,
+        "min_image_size": 20,
+        "max_image_area": 500_000.0,
+        "max_aspect_ratio": 3.0,
+        "user_agent_token": "mybot",
+    },
+    "md5 verified, no exif, png, cropped, boxes blurred": {
+        "image_size": 96,
+        "resize_mode": "center_crop",
+        "resize_only_if_bigger": False,
+        "encode_format": "png",
+        "encode_quality": 2,
+        "compute_hash": "md5",
+        "verify_hash": ["digest", "md5"],
+        "extract_exif": False,
+        "bbox_col": "boxes",
+        "disallowed_header_directives": ["noai"],
+    },
+    "no hash, webp, border": {
+        "image_size": 80,
+        "resize_mode": "border",
+        "resize_only_if_bigger": False,
+        "encode_format": "webp",
+        "compute_hash": None,
+        "disallowed_header_directives": [],
+    },
+}
+
+
+def main() -> int:
+    """Makes every comparison; prints what agrees and what does not."""
+    differences: list[str] = []
+    with tempfile.TemporaryDirectory() as home, _web() as (base, requests):
+        for number, (name, options) in enumerate(_RUNS.items()):
+            place = Path(home, str(number))
+            place.mkdir()
+            table = place / "list.parquet"
+            pq.write_table(_table(base), table)
+            theirs = _theirs(table, place / "theirs", options)
+            ours = _ours(table, place / "ours", options)
+            found, what = _compared(theirs, ours, options)
+            before, asked = _snapshot(ours), sum(requests.values())
+            _theirs(table, ours, options)
+            if _snapshot(ours) != before or sum(requests.values()) != asked:
+                found.append(f"incremental: img2dataset asked {sum(requests.values()) - asked} URLs again")
+            found += _read_by_clip_retrieval([theirs, ours], options)
+            print(f"{name}: {what}, {len(found)} differences", flush=True)
+            differences += [f"{name}: {line}" for line in found]
+    print("\n".join(differences) or "no differences; img2dataset found every one of our shards finished")
+    return 1 if differences else 0
+
+
+# --- the web
+
+
+def _photo(seed: int, size: tuple[int, int], kind: str = "JPEG", **options: Any) -> bytes:
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    image = Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+    if kind == "PNG":
+        image.putalpha(128 + seed)
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _exif() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0110], exif[0x0131] = "Canon", "EOS 5D", "a program"
+    return exif
+
+
+_BODIES = {
+    "photo.jpg": _photo(1, (320, 240), quality=95),
+    "tall.jpg": _photo(2, (150, 301), quality=95),
+    "exif.jpg": _photo(3, (200, 200), quality=95, exif=_exif()),
+    "small.jpg": _photo(4, (30, 22), quality=95),
+    "alpha.png": _photo(5, (120, 90), "PNG"),
+    "some.webp": _photo(6, (130, 170), "WEBP", quality=95),
+    "tiny.jpg": _photo(7, (16, 40), quality=95),
+    "huge.jpg": _photo(8, (1000, 700), quality=90),
+    "long.jpg": _photo(9, (400, 100), quality=95),
+    "html.jpg": b"<html><body>soft 404</body></html>",
+    "cut.jpg": _photo(10, (320, 240), quality=95)[:700],
+    "other.jpg": _photo(11, (320, 240), quality=95),
+}
+_HEADERS = {
+    "optout.jpg": "noai",
+    "optout-us.jpg": "mybot: noimageai",
+    "optout-them.jpg": "otherbot: noai",
+    "optout-index.jpg": "nofollow, NoIndex",
+}
+_STATUSES = (400, 403, 404, 410, 429, 500, 503)
+
+
+@contextmanager
+def _web() -> Iterator[tuple[str, Counter[str]]]:
+    requests: Counter[str] = Counter()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        name = request.path.lstrip("/")
+        requests[name] += 1
+        if name in _HEADERS:
+            return web.Response(body=_BODIES["photo.jpg"], headers={"X-Robots-Tag": _HEADERS[name]})
+        if name.startswith("status/"):
+            return web.Response(status=int(name.partition("/")[2]))
+        if name == "moved":
+            return web.Response(status=301, headers={"Location": "/photo.jpg"})
+        if name == "loop":
+            return web.Response(status=302, headers={"Location": "/loop"})
+        if name == "silent":
+            await asyncio.sleep(5)
+            return web.Response(status=504)
+        return web.Response(body=_BODIES[name])
+
+    started, ended = threading.Event(), threading.Event()
+    address: list[str] = []
+
+    async def serve() -> None:
+        app = web.Application()
+        app.router.add_get("/{path:.*}", answer)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        address.append(f"http://127.0.0.1:{runner.addresses[0][1]}")
+        started.set()
+        await asyncio.get_running_loop().run_in_executor(None, ended.wait)
+        await runner.cleanup()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    started.wait()
+    yield address[0], requests
+    ended.set()
+    thread.join()
+
+
+def _table(base: str) -> pa.Table:
+    paths = [*_BODIES, *_HEADERS, *(f"status/{status}" for status in _STATUSES), "moved", "loop", "silent"]
+    urls = [*(f"{base}/{path}" for path in paths), "http://nowhere.invalid/a.jpg", "http://127.0.0.1:9/a.jpg"]
+    digests = [hashlib.md5(_BODIES.get(path, _BODIES["photo.jpg"])).hexdigest() for path in paths]
+    digests[paths.index("other.jpg")] = "0" * 32
+    boxes = [[[0.1, 0.2, 0.5, 0.6]], [], [[0.5, 0.5, 1.0, 1.1], [0.0, 0.0, 0.2, 0.1]]]
+    return pa.table(
+        {
+            "url": urls,
+            "caption": [f"caption {n}, légende" for n in range(len(urls))],
+            "digest": [*digests, "0" * 32, None],
+            "boxes": [boxes[n % len(boxes)] for n in range(len(urls))],
+            "PUNSAFE": [n / 7 for n in range(len(urls))],
+        }
+    )
+
+
+# --- the two sides
+
+
+def _theirs(table: Path, output: Path, options: dict[str, Any]) -> Path:
+    settings = {
+        "url_list": str(table),
+        "input_format": "parquet",
+        "url_col": "url",
+        "caption_col": "caption",
+        "output_format": "webdataset",
+        "output_folder": str(output),
+        "processes_count": 1,
+        "thread_count": 8,
+        "number_sample_per_shard": _SHARD_ROWS,
+        "timeout": 1,
+        "save_additional_columns": ["PUNSAFE"],
+        **options,
+    }
+    file = output.with_suffix(".json")
+    file.write_text(json.dumps(settings))
+    run_peer_script("img2dataset", "img2dataset_run.py", str(file))
+    return output
+
+
+def _ours(table: Path, output: Path, options: dict[str, Any]) -> Path:
+    content = {
+        **options,
+        "timeout_s": 1.0,
+        "retries": 0,
+        "ports": None,
+        "allow_addresses": ["127.0.0.0/8"],
+        "samples_per_staging_shard": _SHARD_ROWS,
+    }
+    recipe = Recipe(
+        name="contract",
+        download=DownloadSettings.model_validate_json(json.dumps(content)),
+    )
+    run(recipe, [str(table)], str(output))
+    return output / "staging" / "images"
+
+
+def _snapshot(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+
+# --- the comparison
+
+
+def _compared(theirs: Path, ours: Path, options: dict[str, Any]) -> tuple[list[str], str]:
+    """Returns (what differs, one line on what was compared)."""
+    sides = [_Folder(folder, options.get("encode_format", "jpg")) for folder in (theirs, ours)]
+    found = sides[0].suffixes.symmetric_difference(sides[1].suffixes)
+    lines = [f"files end in {suffix} in one folder only" for suffix in found]
+    lines += [line for side in sides for line in side.wrong_keys()]
+    for name, kind in sides[0].types.items():
+        if name in ("PUNSAFE", "boxes"):
+            continue  # carried to the shards, not to staging
+        if sides[1].types.get(name) != kind:
+            lines.append(f"parquet column {name}: {kind} there, {sides[1].types.get(name)} here")
+    if set(sides[0].rows) != set(sides[1].rows):
+        lines.append("the folders have other URLs")
+    for url, row in sides[0].rows.items():
+        lines += [f"{url}: {line}" for line in _rows_differ(row, sides[1].rows[url])]
+        lines += [f"{url}: {line}" for line in _samples_differ(sides[0].samples.get(url), sides[1].samples.get(url))]
+    counts = [Counter({name: sum(one[name] for one in side.stats) for name in _COUNTED}) for side in sides]
+    if counts[0] != counts[1]:
+        lines.append(f"stats: {dict(counts[0])} there, {dict(counts[1])} here")
+    missing = {name for one in sides[0].stats for name in one} - {name for one in sides[1].stats for name in one}
+    lines += [f"stats: {name} is missing" for name in sorted(missing)]
+    texts = len({row["error_message"] for row in sides[0].rows.values()})
+    apart = min(_psnr(*(side.samples[url]["image"] for side in sides)) for url in sides[0].samples)
+    what = f"{len(sides[0].rows)} rows, {texts} error texts, {len(sides[0].samples)} images, >= {apart:.1f} dB"
+    return lines, what
+
+
+_COUNTED = ("count", "successes", "failed_to_download", "failed_to_resize")
+
+
+class _Folder:
+    """Everything in an output folder, by URL."""
+
+    def __init__(self, folder: Path, encode_format: str) -> None:
+        files = [path for path in sorted(folder.iterdir()) if path.is_file()]
+        self.suffixes = {path.name[5:] for path in files}
+        self.stats = [json.loads(path.read_text()) for path in files if path.name.endswith("_stats.json")]
+        tables = {path.name[:5]: pq.read_table(path) for path in files if path.suffix == ".parquet"}
+        self.types = {field.name: field.type for table in tables.values() for field in table.schema}
+        self.shards = {row["key"]: shard for shard, table in tables.items() for row in table.to_pylist()}
+        self.rows = {row["url"]: row for table in tables.values() for row in table.to_pylist()}
+        self.samples: dict[str, dict[str, Any]] = {}
+        for path in files:
+            if path.suffix == ".tar":
+                for sample in _tar_samples(path):
+                    self.samples[sample["json"]["url"]] = {**sample, "image": sample[encode_format]}
+
+    def wrong_keys(self) -> Iterator[str]:
+        """Keys of a shard are its number and a position, of as many digits as img2dataset gives them."""
+        for key, shard in self.shards.items():
+            if not (len(key) == 6 and key.isdecimal() and key[:5] == shard and int(key[5]) < _SHARD_ROWS):
+                yield f"key {key} of shard {shard}"
+
+
+def _tar_samples(path: Path) -> Iterator[dict[str, Any]]:
+    samples: dict[str, dict[str, Any]] = {}
+    with tarfile.open(path) as tar:
+        for member in tar:
+            key, _, extension = member.name.partition(".")
+            content = tar.extractfile(member).read()  # type: ignore[union-attr]
+            samples.setdefault(key, {})[extension] = json.loads(content) if extension == "json" else content
+    yield from samples.values()
+
+
+def _rows_differ(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[str]:
+    for name, value in theirs.items():
+        if name in ("key", "PUNSAFE", "boxes", "exif", "error_message"):
+            continue
+        if ours.get(name) != value:
+            yield f"{name} is {value!r} there, {ours.get(name)!r} here"
+    if theirs.get("exif"):
+        full, few = json.loads(theirs["exif"]), json.loads(ours["exif"] or "{}")
+        yield from (f"exif {k}: {full.get(k)!r} there, {v!r} here" for k, v in few.items() if full.get(k) != v)
+        yield from (f"exif {k} is missing" for k in ("Image Make", "Image Model") if k in full and k not in few)
+    text, our_text = theirs["error_message"], ours["error_message"]
+    if text != our_text and text is not None:
+        # Its own words for what urllib, ssl or cv2 raised are whatever these said: the same reason is what counts.
+        reason = reason_of(theirs["status"], text)[0].value
+        alike = ours["reason"] == reason or (reason, ours["reason"]) == ("image_undecodable", "not_an_image")
+        if not alike or text.startswith("HTTP Error 4") or our_text is None:
+            yield f"error_message is {text!r} there, {our_text!r} here ({reason}, {ours['reason']})"
+
+
+def _samples_differ(theirs: dict[str, Any] | None, ours: dict[str, Any] | None) -> Iterator[str]:
+    if theirs is None or ours is None:
+        if theirs is not ours:
+            yield "has an image on one side only"
+        return
+    if set(theirs) != set(ours):
+        yield f"members {sorted(theirs)} there, {sorted(ours)} here"
+    if theirs["txt"] != ours["txt"]:
+        yield "txt differs"
+    for name, value in theirs["json"].items():
+        if name not in ("key", "PUNSAFE", "boxes", "exif") and ours["json"].get(name, value) != value:
+            yield f"json {name} is {value!r} there, {ours['json'].get(name)!r} here"
+        elif name not in ours["json"] and name not in ("PUNSAFE", "boxes"):
+            yield f"json {name} is missing"
+    if (psnr := _psnr(theirs["image"], ours["image"])) < _MIN_PSNR_DB:
+        yield f"images are {psnr:.1f} dB alike"
+
+
+def _psnr(*files: bytes) -> float:
+    """Of two image files, in dB; none where their sizes differ."""
+    images = [cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR) for file in files]
+    return cv2.PSNR(*images) if images[0].shape == images[1].shape else 0.0
+
+
+def _read_by_clip_retrieval(folders: list[Path], options: dict[str, Any]) -> list[str]:
+    """What its reader finds in each folder must be as many samples."""
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("webdataset") is None:
+        print("clip-retrieval's reader is left out: torch or webdataset is not installed")
+        return []
+    module = _clip_retrieval_reader()
+    counts = []
+    for folder in folders:
+        dataset = module.create_webdataset(
+            [str(tar) for tar in sorted(folder.glob("*.tar"))],
+            lambda image: np.asarray(image.convert("RGB")).shape,
+            lambda texts: texts,
+            image_key=options.get("encode_format", "jpg"),
+            enable_metadata=True,
+        )
+        counts.append(sorted((one["text"], one["image_tensor"]) for one in dataset))
+    return [] if counts[0] == counts[1] and counts[0] else [f"clip-retrieval reads {counts[0]} there, {counts[1]} here"]
+
+
+def _clip_retrieval_reader() -> Any:
+    python = HOME / "img2dataset" / "bin" / "python"
+    locate = "import importlib.util as u; print(u.find_spec('clip_retrieval').submodule_search_locations[0])"
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "pip", "install", "--quiet", "--no-deps", "--python", python, _CLIP_RETRIEVAL], check=True)
+    where = subprocess.run([python, "-c", locate], check=True, capture_output=True, text=True).stdout.strip()
+    spec = importlib.util.spec_from_file_location("clip_reader", Path(where, "clip_inference", "reader.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    sys.exit(main())

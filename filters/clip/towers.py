@@ -1,0 +1,182 @@
+"""Both towers of a model on one device: batches in, embeddings out, as many rows at a time as its memory holds.
+
+Imports torch; `filters.clip.encoder` imports this module once a model is loaded.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import normalize
+
+from filters.clip.model_source import one_line
+from schemas import ModelError
+
+_LOG = logging.getLogger(__name__)
+# CPU kernels treat the last rows of an odd batch differently, in the last bit. With whole blocks of rows a pair's score
+# is the same whichever pairs it is scored with, and so are the bytes of the shards.
+ROWS_PER_BLOCK = 16
+# Captions are encoded with others of about their length. Not with the longest of their batch: a caption's last bit
+# would depend on its company.
+_TEXT_LENGTHS = (16, 24, 32, 48)
+
+Encode = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Towers:
+    """A CLIP model's image and text towers on one device.
+
+    Args: module: the model, in evaluation mode on `device`. rows: the most rows in one pass. compiled: through
+        torch.compile.
+    """
+
+    def __init__(self, module: Any, device: Any, *, rows: int, compiled: bool = False) -> None:
+        self.device = device
+        self._wrap: Callable[[Encode], Encode] = _compile if compiled else _as_it_is
+        self._images = self._wrap(module.encode_image)
+        self._module = module
+        self._causal = _causal_tower(module)
+        self._texts: dict[int, Encode] = {}
+        self._rows = whole_blocks(rows)
+
+    def encode_images(self, rows: int, batch: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
+        """Returns float32[rows, dimension] of unit length.
+
+        Args: batch: gives the input of some rows, by their numbers.
+        Raises: ModelError: the device's memory does not even hold a block.
+        """
+        return self._in_parts(torch.arange(whole_blocks(rows)).clamp(max=rows - 1), lambda at: self._images(batch(at)))[
+            :rows
+        ]
+
+    def encode_texts(self, tokens: torch.Tensor) -> np.ndarray:
+        """Returns float32[rows, dimension] of unit length; equal captions are encoded once.
+
+        Args: tokens: int64[rows, context].
+        Raises: ModelError: as `encode_images`.
+        """
+        first: dict[bytes, int] = {}
+        places = [first.setdefault(row.tobytes(), len(first)) for row in tokens.numpy()]
+        own = torch.from_numpy(np.unique(np.array(places), return_index=True)[1])
+        distinct = tokens[own]
+        lengths = self._lengths(distinct)
+        embeddings: np.ndarray | None = None
+        for length in np.unique(lengths):
+            at = torch.from_numpy(np.flatnonzero(lengths == length))
+            padded = at[torch.arange(whole_blocks(len(at))).clamp(max=len(at) - 1)]
+            encode = self._text_encoder(int(length))
+            found = self._in_parts(padded, lambda rows, cut=length, run=encode: run(self._moved(distinct[rows, :cut])))
+            if embeddings is None:
+                embeddings = np.empty((len(distinct), found.shape[1]), np.float32)
+            embeddings[at.numpy()] = found[: len(at)]
+        assert embeddings is not None
+        return embeddings[places]
+
+    def _moved(self, values: torch.Tensor) -> torch.Tensor:
+        return values.to(self.device, non_blocking=True)
+
+    def _lengths(self, tokens: torch.Tensor) -> np.ndarray:
+        """How much of each caption its embedding can depend on: with a causal mask nothing after the pooled token."""
+        context = tokens.shape[1]
+        if self._causal is None:
+            return np.full(len(tokens), context)
+        choices = np.array([length for length in _TEXT_LENGTHS if length < context] + [context])
+        return choices[np.searchsorted(choices, self._causal.pooled(tokens).numpy() + 1)]
+
+    def _text_encoder(self, length: int) -> Encode:
+        if length not in self._texts:
+            encode = self._module.encode_text if self._causal is None else self._causal.shortened(length)
+            self._texts[length] = self._wrap(encode)
+        return self._texts[length]
+
+    def _in_parts(self, rows: torch.Tensor, encode: Encode) -> np.ndarray:
+        """Encodes rows, fewer at a time from the first time on that the device's memory is too small for them."""
+        while True:
+            try:
+                with torch.inference_mode():
+                    parts = [normalize(encode(part).float(), dim=-1) for part in rows.split(self._rows)]
+                    return torch.cat(parts).cpu().numpy()
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                tried, message = min(self._rows, len(rows)), one_line(error)
+            if tried <= ROWS_PER_BLOCK:
+                raise ModelError(
+                    f"{self.device} is out of memory with {tried} pairs at once, the fewest that are tried; "
+                    f"free some of it or choose a smaller model: {message}"
+                )
+            self._rows = whole_blocks(tried // 2)
+            _LOG.warning("%s is out of memory with %d pairs at once; going on with %d", self.device, tried, self._rows)
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def whole_blocks(rows: int) -> int:
+    """Returns the number of rows, rounded up to whole blocks."""
+    return -(-rows // ROWS_PER_BLOCK) * ROWS_PER_BLOCK
+
+
+class _CausalTower:
+    """open_clip's own text transformer where a caption's padding cannot change its embedding, at any length."""
+
+    def __init__(self, tower: Any, encode: str, pool_type: str, end: int | None) -> None:
+        self._tower = tower
+        self._encode = encode
+        self._pool_type = pool_type
+        self._end = end
+
+    def pooled(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Returns the position of the token whose features become the embedding: int64[rows]."""
+        if self._pool_type == "argmax":
+            return tokens.argmax(dim=-1)
+        return (tokens == self._end).int().argmax(dim=-1)
+
+    def shortened(self, length: int) -> Encode:
+        """Returns the tower's encoding of captions of that many tokens; weights are shared."""
+        tower = copy.copy(self._tower)
+        positions = self._tower.positional_embedding[:length]
+        tower._parameters = {
+            **self._tower._parameters,
+            "positional_embedding": torch.nn.Parameter(positions, requires_grad=False),
+        }
+        tower._buffers = {**self._tower._buffers, "attn_mask": self._tower.attn_mask[:length, :length]}
+        return getattr(tower, self._encode)
+
+
+def _causal_tower(module: Any) -> _CausalTower | None:
+    """Returns the module's text tower where it can be shortened exactly, else None: other towers see the padding."""
+    custom = getattr(module, "text", None)
+    if isinstance(getattr(module, "attn_mask", None), torch.Tensor) and hasattr(module, "text_pool_type"):
+        tower, encode = module, "encode_text"
+        pool_type, end = module.text_pool_type, getattr(module, "text_eos_id", None)
+    elif isinstance(getattr(custom, "attn_mask", None), torch.Tensor):
+        tower, encode = custom, "forward"
+        pool_type, end = getattr(custom, "pool_type", None), getattr(custom, "eos_id", None)
+        if getattr(custom, "cls_emb", None) is not None or getattr(custom, "output_tokens", False):
+            return None
+    else:
+        return None
+    if pool_type not in ("argmax", "eos") or not isinstance(
+        tower._parameters.get("positional_embedding"), torch.Tensor
+    ):
+        return None
+    return _CausalTower(tower, encode, pool_type, end)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device or, by its words alone, the CPU had no memory left."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _as_it_is(encode: Encode) -> Encode:
+    return encode
+
+
+def _compile(encode: Encode) -> Encode:
+    # One graph for all numbers of rows: they differ from batch to batch.
+    return torch.compile(encode, dynamic=True)

@@ -1,0 +1,73 @@
+"""Hashes of an image's crops, to be compared with other images' whole hashes: how a cropped or framed copy is found.
+
+A crop of 2 or 3 % a side moves a quarter of a perceptual hash's bits, of 5 % a third. So an image also has the hashes
+that it would have if a strip were cut off: of each side, of both sides that meet in a corner, in between, and all
+around. A copy cropped so has one of them as its whole hash; a copy with a border has the original's whole hash among
+the hashes of its own crops. Of each crop the 128 bits of the lowest frequencies are kept.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from filters.image.luminance import GREY_SIDE
+from filters.image.phash import FREQUENCIES, PHASH_BITS
+
+CROP_BYTES = 16
+_FIXED_POINT = 1 << 13  # so that all sums stay below 2**53, which floats hold exactly
+
+# Shares cut off at an axis's (start, end).
+_AXIS = {"all": (0, 0), "start": (0.05, 0), "end": (0, 0.05), "both": (0.025, 0.025), "tight": (0.05, 0.05)}
+_CUT = ("start", "end", "both")
+# (vertical, horizontal); the order in which a crop's hash is stored.
+_CROPS = (
+    *((down, across) for down in _CUT for across in _CUT),
+    *(("all", side) for side in ("start", "end")),
+    *((side, "all") for side in ("start", "end")),
+    ("tight", "tight"),
+)
+CROPS = len(_CROPS)
+
+
+def _frequency_order() -> np.ndarray:
+    """The places of a whole hash's bits, lowest frequencies first."""
+    frequency = np.arange(1, FREQUENCIES + 1)
+    return np.argsort((frequency[:, None] ** 2 + frequency[None, :] ** 2).ravel(), kind="stable")
+
+
+# The bits are dealt out in turn, so that each two bytes of the lowest 64 bits are as steady as the others.
+_LOW_BITS = _frequency_order()[: 8 * CROP_BYTES].reshape(2, 16, 4).transpose(0, 2, 1).ravel()
+
+
+def _window_cosines(start: float, end: float) -> np.ndarray:
+    """The DCT-II rows 1 to 16 of what two cuts, which may lie within pixels, leave of 64, in fixed point."""
+    left, right = start * GREY_SIDE, (1 - end) * GREY_SIDE
+    edges = np.clip(np.arange(GREY_SIDE + 1), left, right)
+    frequency = np.pi * np.arange(1, FREQUENCIES + 1)[:, None] / (right - left)
+    # the mean of the cosine over each pixel's part of the window
+    waves = np.diff(np.sin(frequency * (edges - left)[None, :]), axis=1) / frequency
+    return np.rint(waves * np.sqrt(2 / GREY_SIDE) * _FIXED_POINT)
+
+
+_COSINES = np.concatenate([_window_cosines(*cut) for cut in _AXIS.values()])
+_DOWN, _ACROSS = ([list(_AXIS).index(cut) for cut in cuts] for cuts in zip(*_CROPS, strict=True))
+
+
+def crop_hashes(luminance: np.ndarray) -> bytes:
+    """Returns the hashes of an image's crops, CROP_BYTES each, one after the other.
+
+    Args: luminance: uint16[64, 64], what `luminance_of` makes of the image.
+    """
+    spectra = _COSINES @ luminance.astype(np.float64) @ _COSINES.T
+    blocks = spectra.reshape(len(_AXIS), FREQUENCIES, len(_AXIS), FREQUENCIES)
+    chosen = blocks.transpose(0, 2, 1, 3)[_DOWN, _ACROSS].reshape(CROPS, PHASH_BITS)
+    bits = chosen[:, _LOW_BITS] > np.median(chosen, axis=1, keepdims=True)
+    return np.packbits(bits, axis=1).tobytes()
+
+
+def low_bits(hashes: np.ndarray) -> np.ndarray:
+    """Returns the part of whole hashes that crops' hashes are compared with.
+
+    Args: hashes: uint8[n, 32]. Returns: uint8[n, 16].
+    """
+    return np.packbits(np.ascontiguousarray(np.unpackbits(hashes, axis=1)[:, _LOW_BITS]), axis=1)

@@ -1,0 +1,57 @@
+"""All that is known an image again by: a digest of its pixels, and its perceptual hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from filters.image.crop_hashes import crop_hashes
+from filters.image.luminance import luminance_of
+from filters.image.phash import hash_of_luminance
+from filters.image.structure import structure_of
+
+
+@dataclass(frozen=True)
+class ImageHashes:
+    """What tells whether two images are the same.
+
+    Attributes:
+        pixels_sha256: of the pixels as decoded, at whatever scale, upright, and of their width and height.
+        phash: 32 bytes. phash_crops: hashes of the image's crops.
+        phash_quality: 0 to 1, how much structure the image has.
+    """
+
+    pixels_sha256: str
+    phash: bytes
+    phash_crops: bytes
+    phash_quality: float
+
+    def columns(self) -> dict[str, str | bytes | float]:
+        """Returns the hashes alone, by the names that they have as columns."""
+        return {one.name: getattr(self, one.name) for one in fields(ImageHashes)}
+
+
+def hash_image(image: np.ndarray) -> ImageHashes:
+    """Returns an image's hashes.
+
+    Args: image: uint8[height, width, 3], BGR.
+    """
+    luminance = luminance_of(image)
+    return ImageHashes(
+        pixels_sha256=pixels_sha256(image),
+        phash=hash_of_luminance(luminance),
+        phash_crops=crop_hashes(luminance),
+        phash_quality=structure_of(luminance),
+    )
+
+
+def pixels_sha256(image: np.ndarray) -> str:
+    """Returns 64 hex digits that are the same for an image however it was packed: another container, other metadata.
+
+    Args: image: uint8[height, width, 3].
+    """
+    digest = hashlib.sha256(f"{image.shape[1]}x{image.shape[0]} ".encode())
+    digest.update(np.ascontiguousarray(image))
+    return digest.hexdigest()
