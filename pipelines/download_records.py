@@ -34,8 +34,9 @@ _CAME_LATER = {
     "extract_exif": True,
     "bbox_col": None,
     "robots_txt": False,
+    "auto_orient": True,
 }
-_VERSION = 1  # of the code that shapes images; raised when the same settings would give other bytes
+_VERSION = 2  # of the code that shapes images; raised when the same settings would give other bytes
 
 _THRESHOLDS = {
     RejectReason.TOO_MANY_REDIRECTS: "max_redirects",

@@ -17,6 +17,13 @@ from schemas import RejectReason
 _LARGE_PIXELS = 16_000_000
 _LARGE_IMAGES = threading.BoundedSemaphore(2)
 _STRIP_PIXELS = 1_000_000
+_TURNED = frozenset({5, 6, 7, 8})  # orientations with width and height exchanged
+_FLAGS = {
+    1: cv2.IMREAD_UNCHANGED,
+    2: cv2.IMREAD_REDUCED_COLOR_2 | cv2.IMREAD_IGNORE_ORIENTATION,
+    4: cv2.IMREAD_REDUCED_COLOR_4 | cv2.IMREAD_IGNORE_ORIENTATION,
+    8: cv2.IMREAD_REDUCED_COLOR_8 | cv2.IMREAD_IGNORE_ORIENTATION,
+}
 
 
 @dataclass(frozen=True)
@@ -24,10 +31,15 @@ class DecodedImage:
     """An image's pixels.
 
     Attributes:
-        pixels: uint8[height, width, 3], BGR, upright. as_stored: whether the file's pixels were so from the start.
+        pixels: uint8[ceil(height / scale), ceil(width / scale), 3], BGR, upright.
+        width, height: px, of the full image, upright. scale: 1, or 2, 4 or 8 where a JPEG was decoded at a part of it.
+        as_stored: whether the file's pixels were so from the start.
     """
 
     pixels: np.ndarray
+    width: int
+    height: int
+    scale: int
     as_stored: bool
 
 
@@ -36,15 +48,25 @@ def memory_slot(header: ImageHeader) -> AbstractContextManager[object]:
     return _LARGE_IMAGES if header.width * header.height > _LARGE_PIXELS else nullcontext()
 
 
-def decode_image(body: bytes, header: ImageHeader) -> DecodedImage:
+def can_be_decoded_smaller(header: ImageHeader, scale: int) -> bool:
+    """Whether `decode_image` takes this scale for an image: JPEGs of colour or grey.
+
+    A last cell that lies partly over the edge would be the first one when the image is turned, so there must be none.
+    """
+    fits = header.orientation == 1 or (header.width % scale == 0 and header.height % scale == 0)
+    return scale == 1 or (header.format == "jpg" and header.components in (1, 3) and fits)
+
+
+def decode_image(body: bytes, header: ImageHeader, *, scale: int = 1) -> DecodedImage:
     """Returns the image as 8-bit BGR, turned upright, transparency on white.
 
     Of an animation the first frame is taken. 16-bit samples are scaled to 8, grey becomes three channels.
 
-    Args: header: of the same bytes, checked against the limit on pixels.
+    Args: header: of the same bytes, checked against the limit on pixels. scale: 1, 2, 4 or 8: of how many pixels a side
+        the mean is to be taken for one; JPEGs are decoded faster so.
     Raises: ImageFailureError: IMAGE_UNDECODABLE.
     """
-    image = _imdecode(body, header)
+    image = _imdecode(body, header, _FLAGS[scale])
     channels = 1 if image.ndim == 2 else image.shape[2]
     as_stored = image.dtype == np.uint8 and channels in (1, 3) and header.orientation == 1 and header.components != 4
     if image.dtype == np.uint16:
@@ -57,12 +79,20 @@ def decode_image(body: bytes, header: ImageHeader) -> DecodedImage:
         image = _on_white(image)
     elif channels != 3:
         raise ImageFailureError(RejectReason.IMAGE_UNDECODABLE, f"{header.format} of {channels} channels")
-    return DecodedImage(_upright(image, header.orientation), as_stored)
+    image = _upright(image, header.orientation)
+    height, width = image.shape[:2]
+    if scale > 1:
+        width, height = header.width, header.height
+        if header.orientation in _TURNED:
+            width, height = height, width
+        if image.shape[:2] != (-(-height // scale), -(-width // scale)):
+            raise ImageFailureError(RejectReason.IMAGE_UNDECODABLE, f"{header.format} of another size than it says")
+    return DecodedImage(image, width, height, scale, as_stored)
 
 
-def _imdecode(body: bytes, header: ImageHeader) -> np.ndarray:
+def _imdecode(body: bytes, header: ImageHeader, flags: int) -> np.ndarray:
     try:
-        image = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_UNCHANGED)
+        image = cv2.imdecode(np.frombuffer(body, np.uint8), flags)
     except cv2.error as error:
         text = " ".join(str(error.err or error).split())[:100]
         raise ImageFailureError(RejectReason.IMAGE_UNDECODABLE, f"{header.format}: {text}") from error

@@ -18,8 +18,9 @@ class ImageHashes:
     """What tells whether two images are the same.
 
     Attributes:
-        pixels_sha256: of the pixels as decoded, upright, and of their width and height. phash: 32 bytes.
-        phash_crops: hashes of the image's crops. phash_quality: 0 to 1, how much structure the image has.
+        pixels_sha256: of the pixels as decoded, at whatever scale, upright, and of their width and height.
+        phash: 32 bytes. phash_crops: hashes of the image's crops.
+        phash_quality: 0 to 1, how much structure the image has.
     """
 
     pixels_sha256: str

@@ -10,6 +10,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from filters.image.exif import orientation_in
 from filters.image.failure import ImageFailureError
@@ -19,6 +20,7 @@ from schemas import RejectReason
 _MAX_PARTS = 10_000  # segments, chunks or boxes looked at in one file
 _MAX_SCANS = 100  # a progressive JPEG has about ten; each costs a pass over all of its pixels
 _FILL = re.compile(rb"\xff*")
+_SCAN = re.compile(rb"\xff\xda")  # several times as fast as counting the bytes
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 # (anticlockwise quarter turns, mirror axis or None) -> EXIF orientation; HEIF turns first, then mirrors
@@ -91,7 +93,7 @@ def _read_jpeg(body: bytes) -> ImageHeader:
         (length,) = struct.unpack_from(">H", body, position)
         if marker in _JPEG_FRAMES:
             height, width, components = struct.unpack_from(">HHB", body, position + 3)
-            if body.count(b"\xff\xda") > _MAX_SCANS:
+            if next(islice(_SCAN.finditer(body, position), _MAX_SCANS, None), None):
                 raise _broken(f"jpg of more than {_MAX_SCANS} scans")
             return ImageHeader("jpg", width, height, orientation_in(exif), exif, components)
         if marker == 0xE1 and not exif and body[position + 2 : position + 8] == b"Exif\0\0":

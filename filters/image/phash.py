@@ -1,7 +1,7 @@
 """A 256-bit perceptual hash: the signs, about their median, of an image's 16x16 lowest frequencies.
 
-After PDQ (Facebook, 2019), with area downsampling in the place of its tent filters. Whole numbers only after the
-downsampling, so that the bits are the same on every machine.
+After PDQ (Facebook, 2019), with area downsampling in the place of its tent filters. Whole numbers only, so that the
+bits are the same on every machine.
 """
 
 from __future__ import annotations

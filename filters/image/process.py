@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from filters.image.blur import Box, blur_boxes
-from filters.image.decode import DecodedImage, decode_image, memory_slot
+from filters.image.decode import DecodedImage, can_be_decoded_smaller, decode_image, memory_slot
 from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
 from filters.image.hashes import ImageHashes, hash_image
 from filters.image.header import ImageHeader, read_header
-from filters.image.resize import encode_image, is_resized, resize_image
+from filters.image.resize import decoding_scale, encode_image, is_resized, resize_image
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
@@ -57,11 +57,19 @@ def process_image(body: bytes, settings: DownloadSettings, boxes: Sequence[Box] 
     """
     try:
         header = read_header(body)
+        if not settings.auto_orient:
+            header = replace(header, orientation=1)
         _check_size(header, settings)
         with memory_slot(header):
-            return _processed(body, header, decode_image(body, header), settings, boxes)
+            return _processed(body, header, decode_for(body, header, settings), settings, boxes)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
+
+
+def decode_for(body: bytes, header: ImageHeader, settings: DownloadSettings) -> DecodedImage:
+    """Returns the image decoded at the scale that the settings leave enough of; see `decode_image`."""
+    scale = decoding_scale(header.width, header.height, settings)
+    return decode_image(body, header, scale=scale if can_be_decoded_smaller(header, scale) else 1)
 
 
 def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:
@@ -80,9 +88,8 @@ def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:
 def _processed(
     body: bytes, header: ImageHeader, decoded: DecodedImage, settings: DownloadSettings, boxes: Sequence[Box]
 ) -> ProcessedImage:
-    image = decoded.pixels
-    original_height, original_width = image.shape[:2]
-    stored = resize_image(image, settings, partial(blur_boxes, boxes=boxes) if boxes else None)
+    original_width, original_height = decoded.width, decoded.height
+    stored = resize_image(decoded, settings, partial(blur_boxes, boxes=boxes) if boxes else None)
     keeps_file = (
         settings.skip_reencode
         and header.format == settings.encode_format
@@ -101,5 +108,5 @@ def _processed(
         original_bytes=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
         exif=exif_json(header.exif) if settings.extract_exif else None,
-        **hash_image(image).columns(),
+        **hash_image(decoded.pixels).columns(),
     )

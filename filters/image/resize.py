@@ -10,7 +10,9 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from filters.image.decode import DecodedImage
 from filters.image.failure import ImageFailureError
+from filters.image.shrink import shrink_by_area
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
@@ -20,6 +22,10 @@ _QUALITY_FLAGS = {
     "png": cv2.IMWRITE_PNG_COMPRESSION,
     "webp": cv2.IMWRITE_WEBP_QUALITY,
 }
+
+# A JPEG is decoded at a half, a quarter or an eighth where so many times what is wanted is left a side: by measurement
+# on photographs, what is stored then stays within 38 dB of what the full image gives.
+_LEFT_TO_SHRINK = 3
 
 _MAX_SIDES = {"jpg": 65_500, "png": 2**31 - 1, "webp": 16_383}
 
@@ -31,8 +37,16 @@ def is_resized(width: int, height: int, settings: DownloadSettings) -> bool:
     return not settings.resize_only_if_bigger or _deciding_side(width, height, settings) > settings.image_size
 
 
+def decoding_scale(width: int, height: int, settings: DownloadSettings) -> int:
+    """Returns of how many pixels a side, 1, 2, 4 or 8, the mean may be taken while an image of this size is decoded."""
+    if settings.exact_pixels or not is_resized(width, height, settings):
+        return 1
+    shrunk = _deciding_side(width, height, settings) / settings.image_size
+    return next((scale for scale in (8, 4, 2) if shrunk >= scale * _LEFT_TO_SHRINK), 1)
+
+
 def resize_image(
-    image: np.ndarray, settings: DownloadSettings, blur: Callable[[np.ndarray], np.ndarray] | None = None
+    decoded: DecodedImage, settings: DownloadSettings, blur: Callable[[np.ndarray], np.ndarray] | None = None
 ) -> np.ndarray:
     """Returns the image resized as the settings say; the image itself where they change nothing.
 
@@ -41,13 +55,15 @@ def resize_image(
     Modes: `keep_ratio` brings the shorter side to image_size, `center_crop` then cuts out the middle square;
     `keep_ratio_largest` brings the longer side to image_size, `border` then pads to a square with white.
     """
-    height, width = image.shape[:2]
+    image, width, height = decoded.pixels, decoded.width, decoded.height
     if not is_resized(width, height, settings):
         return blur(image) if blur else image
     side = _deciding_side(width, height, settings)
     scale = settings.image_size / side
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if size != (width, height):
+    if decoded.scale > 1:
+        image = shrink_by_area(image, size, full_size=(width, height), scale=decoded.scale)
+    elif size != (width, height):
         image = cv2.resize(image, size, interpolation=_DOWNSCALE if side > settings.image_size else _UPSCALE)
     image = blur(image) if blur else image
     if settings.resize_mode == "center_crop":

@@ -19,6 +19,11 @@ class DownloadSettings(Settings):
     resize_mode: Literal["no", "border", "keep_ratio", "keep_ratio_largest", "center_crop"] = "keep_ratio"
     resize_only_if_bigger: bool = True
     skip_reencode: bool = False
+    exact_pixels: bool = Field(
+        default=False,
+        description="decode large JPEGs at full scale: img2dataset's very pixels, not ones within 38 dB of them",
+    )
+    auto_orient: bool = Field(default=True, description="turn images upright by their EXIF orientation")
     encode_format: Literal["jpg", "png", "webp"] = "jpg"
     encode_quality: Count = 95
     min_image_size: Count = 0

@@ -6,10 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.image import ImageFailureError
-from filters.image.resize import encode_image, is_resized, resize_image
+from filters.image.decode import DecodedImage
+from filters.image.resize import encode_image, is_resized
+from filters.image.resize import resize_image as resize_decoded
 from schemas.recipe import DownloadSettings
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
+
+
+def resize_image(image: np.ndarray, settings: DownloadSettings) -> np.ndarray:
+    height, width = image.shape[:2]
+    return resize_decoded(DecodedImage(image, width, height, 1, as_stored=True), settings)
 
 
 def size_by_img2dataset(width: int, height: int, settings: DownloadSettings) -> tuple[int, int]:

@@ -1,0 +1,48 @@
+"""Peak memory of the download stage at 5 000 and at 50 000 images: it must not grow with the table.
+
+    python -m benchmarks download_memory     SMALL=5000 MANY=50000 PHOTOS=FOLDER set the sizes
+
+Each size runs in a process of its own, so that its peak is its own: `DownloadImages` under Beam's in-process runner, of
+photographs from a loopback server. The runner holds the rows in memory, before the stage and after it, since they pass
+a shuffle; the figure `bytes_a_row` is what each further row takes of all.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+from benchmarks.download import write_table
+from benchmarks.outcome import Figure, Outcome
+from benchmarks.photo_web import photo_web
+
+_GOAL = 1.2
+_THREADS = 64
+
+
+def run() -> Outcome:
+    """Measures both sizes."""
+    photos = os.environ.get("PHOTOS", "../shared/data/photos")
+    sizes = [int(os.environ.get(*pair)) for pair in (("SMALL", "5000"), ("MANY", "50000"))]
+    with tempfile.TemporaryDirectory() as home, photo_web(photos) as base_url:
+        peaks = [_peak_mib(base_url, images, home) for images in sizes]
+    figures = {f"peak_{images}": Figure("MiB", ours=peak) for images, peak in zip(sizes, peaks, strict=True)}
+    figures["growth"] = Figure("x", ratio=peaks[1] / peaks[0], goal=f"<= {_GOAL}")
+    figures["bytes_a_row"] = Figure("B", ours=(peaks[1] - peaks[0]) * 2**20 / (sizes[1] - sizes[0]))
+    return Outcome("download_memory", f"{sizes[0]} and {sizes[1]} photographs, a process each", figures)
+
+
+def _peak_mib(base_url: str, images: int, home: str) -> float:
+    table, output = write_table(base_url, images, home), f"{home}/out-{images}"
+    code = (
+        "import json, resource; from benchmarks.download import download; "
+        f"download({table!r}, {output!r}, {_THREADS}); "
+        "print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise RuntimeError(f"{images} images failed: {finished.stderr.strip().splitlines()[-1:]}")
+    return float(json.loads(finished.stdout.strip().splitlines()[-1]))
