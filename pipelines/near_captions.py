@@ -51,6 +51,7 @@ from schemas.recipe import NearCaptions
 COMPARED = "compared"
 _IDENTITY = ["uid", "source_file", "source_row"]
 _CODER = RecordBatchCoder()
+_JOIN_PARTS = 4
 
 
 @dataclass
@@ -73,11 +74,11 @@ class FindNearCaptions(beam.PTransform):
         self, compared: beam.PCollection[pa.RecordBatch]
     ) -> tuple[beam.PCollection[bytes], beam.PCollection[bytes]]:
         """Folds equal captions, finds candidates, brings the sets of both ends together, and decides."""
-        # A caption has as many buckets as there are bands: as many more parts keep each as small as one of captions.
-        parts = self.partitions * self.settings.banding[0]
+        # A caption has as many buckets as there are bands, and candidates by the dozen: more parts keep each small.
+        bucket_parts, parts = self.partitions * self.settings.banding[0], self.partitions * _JOIN_PARTS
         found = compared | "FindEqual" >> FirstOfEach(compared_digests, self.partitions)
         equal = found | "Equal" >> beam.Map(only_repeated)
-        bucket = beam.ParDo(_Bucket(self.settings, parts), beam.pvalue.AsList(equal))
+        bucket = beam.ParDo(_Bucket(self.settings, bucket_parts), beam.pvalue.AsList(equal))
         pairs = (
             compared
             | "Bucket" >> bucket.with_output_types(tuple[int, bytes])

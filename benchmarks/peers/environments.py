@@ -10,6 +10,7 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[2] / ".venv-peers"
 _PACKAGES = {
     "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
+    "datatrove_minhash": ["datatrove==0.10.1", "tokenizers", "spacy", "nltk", "fasteners", "regex", "tldextract"],
     "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
 }
 _INSTALLED = ".installed"

@@ -13,6 +13,7 @@ import numpy as np
 
 from filters.dedup.caption_shingles import ShingleSets
 from filters.dedup.stars import left_out_by_stars
+from filters.mixing import mix64
 
 BUCKET_CAP = 32
 _LIKELIEST = 2
@@ -89,9 +90,9 @@ def jaccards(sets: ShingleSets, one: np.ndarray, other: np.ndarray, *, minimum: 
     Returns: float64[n], 0 where a pair was found not to reach the minimum without measuring it.
     """
     measured = np.zeros(len(one))
-    _, ranks = np.unique(sets.hashes, return_inverse=True)
-    owners = np.repeat(np.arange(len(sets), dtype=np.uint64), sets.sizes)
-    members = (owners << np.uint64(32)) | ranks.astype(np.uint64)
+    # What is looked up is whether a set has a shingle: one 64-bit number, of the set's own and the shingle's hash.
+    own = mix64(np.arange(len(sets), dtype=np.uint64))
+    members = np.sort(np.repeat(own, sets.sizes) ^ sets.hashes)
     sketches = _sketches(sets)
     for start in range(0, len(one), _PAIRS_AT_ONCE):
         some = slice(start, start + _PAIRS_AT_ONCE)
@@ -100,9 +101,8 @@ def jaccards(sets: ShingleSets, one: np.ndarray, other: np.ndarray, *, minimum: 
         smaller = np.where(sets.sizes[first] <= sets.sizes[second], first, second)
         taken = sets.take(smaller)
         pair = np.repeat(np.arange(len(able)), taken.sizes)
-        places = np.repeat(sets.starts[smaller] - taken.starts[:-1], taken.sizes) + np.arange(len(taken.hashes))
-        larger = (first + second - smaller).astype(np.uint64)
-        sought = (larger[pair] << np.uint64(32)) | ranks[places].astype(np.uint64)
+        larger = first + second - smaller
+        sought = own[larger[pair]] ^ taken.hashes
         at = np.minimum(np.searchsorted(members, sought), len(members) - 1)
         shared = np.bincount(pair[members[at] == sought], minlength=len(able))
         measured[able] = shared / (sets.sizes[first] + sets.sizes[second] - shared)
