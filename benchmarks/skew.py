@@ -70,7 +70,7 @@ def measure(drawn: str, rule: str, rows: int) -> None:
         outputs = seeds | "Draw" >> beam.FlatMap(draw_batch, drawn).with_output_types(pa.RecordBatch) | stage
         _ = outputs[REJECTED] | "DropRejected" >> beam.FlatMap(lambda batch: ())
         counts = outputs.kept | "CountKept" >> beam.Map(len)
-        _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_KEPT.append)
+        _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_remember)
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"seconds": seconds, "peak_mib": peak, "kept": _KEPT[-1]}))
@@ -96,6 +96,10 @@ def draw_batch(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
 
 
 _KEPT: list[int] = []
+
+
+def _remember(kept: int) -> None:
+    _KEPT.append(kept)
 
 
 def _in_process(drawn: str, rule: str, rows: int) -> dict:

@@ -66,7 +66,7 @@ class DedupPairsSettings(Settings):
     near_captions: NearCaptions | None = None
     earlier: tuple[str, ...] = Field(
         default=(),
-        description="folders or globs of datasets to stay clear of: parquet with uid, url_digest or URLs, or npy of uids",
+        description="folders or globs of datasets to stay clear of: parquet of uid, url_digest or URLs, npy of uids",
     )
 
 
