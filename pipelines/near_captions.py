@@ -197,9 +197,9 @@ def with_survivors(
 
 def verified_links(met: tuple[int, dict[str, Iterable[Any]]], settings: NearCaptions) -> bytes:
     """Returns packed CAPTION_LINKs: of each caption, some of the pairs that are as similar as asked for."""
-    packed_pairs, survivors = zip(*met[1]["pairs"], strict=True) if met[1]["pairs"] else ((), ())
-    pairs = np.frombuffer(b"".join(packed_pairs), dtype=PAIR)
-    uids, compared = unpack_captions([*survivors, *met[1]["captions"]])
+    parts = list(met[1]["pairs"])
+    pairs = np.frombuffer(b"".join(packed for packed, _ in parts), dtype=PAIR)
+    uids, compared = unpack_captions([*(survivors for _, survivors in parts), *met[1]["captions"]])
     sets = shingle_sets(compared, ngram=settings.ngram)
     return lowest_links(near_pairs(pairs, uids, sets, min_jaccard=settings.min_jaccard)).tobytes()
 
