@@ -7,7 +7,16 @@ import sys
 
 from benchmarks.outcome import Outcome
 
-NAMES = ("overhead", "language", "pair_dedup", "metadata_matching", "download", "download_memory")
+NAMES = (
+    "overhead",
+    "language",
+    "pair_dedup",
+    "near_captions",
+    "skew",
+    "metadata_matching",
+    "download",
+    "download_memory",
+)
 
 
 def main(names: list[str]) -> int:

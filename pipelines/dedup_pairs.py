@@ -1,4 +1,4 @@
-"""Stage pair dedup: of the pairs that are the same, the one with the lowest uid survives; earlier ones go."""
+"""Stage pair dedup: of the pairs that are the same, or nearly so, the one with the lowest uid survives."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.dedup import DigestIndex, Survivors, comparable_captions, pack_claims, repeated, unpack_claims
+from filters.dedup import DigestIndex, Survivors, comparable_captions
 from filters.identity import digests, uid_bytes
 from filters.url_canonical import canonical_urls
 from pipelines.batches import REJECTED, emit
 from pipelines.earlier_datasets import UID, URL, FindEarlier, plan_earlier
-from pipelines.first_of_each import Digest, FirstOfEach, batch_row_keys, unpack
+from pipelines.first_of_each import Digest, FirstOfEach, batch_row_keys, only_repeated, unpack
+from pipelines.near_captions import FindNearCaptions, NearVerdicts, SelectCompared
 from schemas import Decision, RejectReason, Stage
 from schemas.recipe import DedupPairsSettings
 
@@ -31,8 +32,10 @@ _ROWS_A_PARTITION = 500_000
 class DedupPairs(beam.PTransform):
     """Leaves out pairs of earlier datasets, then those that repeat another by url and caption, by url, or by caption.
 
-    Input and main output: batches with uid, url, caption, source_file, source_row. REJECTED: the others; their value is
-    the survivor's uid, or what of them an earlier dataset has: the uid or the url.
+    Where the settings ask for it, those whose caption is nearly another's go, too. Input and main output: batches with
+    uid, url, caption, source_file, source_row. REJECTED: the others; their value is the survivor's uid, for captions
+    that are nearly the same `<survivor's uid> at <Jaccard similarity>`, or what of them an earlier dataset has: the uid
+    or the url.
 
     Attributes: partitions: how many parts the digests are merged in; results do not depend on it.
     """
@@ -55,8 +58,21 @@ class DedupPairs(beam.PTransform):
             fresh = batches | "Fresh" >> leave.with_output_types(pa.RecordBatch)
         digest = pair_digest(self.settings)
         found = fresh | "FindRepeated" >> FirstOfEach(digest, self.partitions) | "Repeated" >> beam.Map(only_repeated)
-        drop = beam.ParDo(_DropLosers(self.settings, digest), beam.pvalue.AsList(found), by_uid, by_url)
+        equal, near = (beam.pvalue.AsList(side) for side in self._find_near(fresh, found))
+        drop = beam.ParDo(_DropLosers(self.settings, digest), beam.pvalue.AsList(found), by_uid, by_url, equal, near)
         return batches | "Drop" >> drop.with_outputs(REJECTED, main="kept")
+
+    def _find_near(
+        self, fresh: beam.PCollection[pa.RecordBatch], found: beam.PCollection[bytes]
+    ) -> tuple[beam.PCollection[bytes], beam.PCollection[bytes]]:
+        """Finds the repeated captions and the near ones among the rows that repeat no other."""
+        settings = self.settings.near_captions
+        if settings is None:
+            nothing = fresh.pipeline | "NoNear" >> beam.Create([], reshuffle=False).with_output_types(bytes)
+            return nothing, nothing
+        select = beam.ParDo(SelectCompared(settings, pair_digest(self.settings)), beam.pvalue.AsList(found))
+        compared = fresh | "Compared" >> select.with_output_types(pa.RecordBatch)
+        return compared | "FindNear" >> FindNearCaptions(settings, self.partitions)
 
     def _find_earlier(self, batches: beam.PCollection[pa.RecordBatch], kind: str) -> beam.PCollection[bytes]:
         files = tuple(file for file in self._earlier if file.kind == kind)
@@ -111,11 +127,6 @@ def pair_digests(batch: pa.RecordBatch, *, canonical: bool, normalise: bool) -> 
     )
 
 
-def only_repeated(packed: bytes) -> bytes:
-    """Returns those claims of a packed array that more than one row made."""
-    return pack_claims(repeated(unpack_claims(packed)))
-
-
 class _EarlierRows:
     """Which rows an earlier dataset has, by the digests that it shares with the input."""
 
@@ -154,11 +165,19 @@ class _DropLosers(beam.DoFn):
         self._sides: object = None
 
     def process(
-        self, element: pa.RecordBatch, packed: list[bytes], by_uid: list[bytes], by_url: list[bytes]
+        self,
+        element: pa.RecordBatch,
+        packed: list[bytes],
+        by_uid: list[bytes],
+        by_url: list[bytes],
+        equal: list[bytes],
+        near: list[bytes],
     ) -> Iterator[object]:
         if self._sides is not packed:  # the side inputs are the same objects for a whole bundle: unpack them once
             self._sides, self._survivors = packed, Survivors(unpack(packed))
             self._earlier = _EarlierRows(by_uid, by_url, self._settings.canonical_urls)
+            if self._settings.near_captions is not None:
+                self._near = NearVerdicts(self._settings.near_captions, equal, near)
         decision = Decision.keep_all(len(element))
         for column, known in zip((UID, URL), self._earlier.find(element), strict=True):
             decision.reject(known, RejectReason.IN_EARLIER_DATASET, values=element.column(column))
@@ -170,5 +189,7 @@ class _DropLosers(beam.DoFn):
         same_uid[rows] = winners == uid_digests(element.take(pa.array(rows)))
         decision.reject(same_uid, RejectReason.DUPLICATE_PAIR, values=survivors)
         decision.reject(loses >= 0, _REASONS[self._settings.by], values=survivors)
+        if self._settings.near_captions is not None:
+            self._near.reject(element, decision)
         kept, rejected = decision.split(element, Stage.DEDUP_PAIRS)
         yield from emit(Stage.DEDUP_PAIRS, len(element), [kept], [rejected])

@@ -22,6 +22,8 @@ from pipelines.inputs import URL_COLUMNS
 from schemas import InputError
 
 UID, URL = "uid", "url"
+# A column, or part of a .npy file's name: digests of URLs (`filters.identity.digests`), 32 hex digits or u8 pairs.
+URL_DIGEST = "url_digest"
 _ROWS_AT_ONCE = 262_144
 # What one earlier row adds to a claim's rows; the input's own rows are counted below it.
 _EARLIER = 1 << 40
@@ -42,9 +44,10 @@ class EarlierFile:
 
 
 def plan_earlier(places: Sequence[str]) -> tuple[EarlierFile, ...]:
-    """Returns the files that folders, globs or paths name: parquet with `uid` or else a URL column, DataComp's .npy.
+    """Returns the files that folders, globs or paths name: parquet with `uid`, `url_digest` or a URL column, or .npy.
 
-    A run folder's own `shards` folder is one such place.
+    A run folder's own `shards` folder is one such place. A .npy file holds uids as DataComp's subsets do, or digests of
+    URLs in the same form where `url_digest` is in its name.
 
     Raises: InputError: a place has no such file, or a file cannot be read or has neither column.
     """
@@ -66,17 +69,19 @@ def _inspect(path: str) -> EarlierFile:
     try:
         with fsspec.open(path, "rb") as file:
             if path.endswith(".npy"):
-                return EarlierFile(path, UID, None, _read_subset_header(file, path))
+                kind = URL if URL_DIGEST in path.rsplit("/", 1)[-1] else UID
+                return EarlierFile(path, kind, None, _read_subset_header(file, path))
             metadata = pq.read_metadata(file)
             names = metadata.schema.to_arrow_schema().names
     except (OSError, EOFError, ValueError, pa.ArrowException) as error:
         raise InputError(f"dedup_pairs.earlier: {path} cannot be read: {' '.join(str(error).split())}") from error
     if UID in names:
         return EarlierFile(path, UID, UID, metadata.num_rows)
-    for name in URL_COLUMNS:
+    known = (URL_DIGEST, *URL_COLUMNS)
+    for name in known:
         if name in names:
             return EarlierFile(path, URL, name, metadata.num_rows)
-    raise InputError(f"dedup_pairs.earlier: {path} has neither uid nor {', '.join(URL_COLUMNS)}; it has {names}")
+    raise InputError(f"dedup_pairs.earlier: {path} has neither uid nor {', '.join(known)}; it has {names}")
 
 
 def _read_subset_header(file: object, path: str) -> int:
@@ -158,6 +163,6 @@ def _file_digests(file: EarlierFile, url_digests: Callable[[pa.Array], np.ndarra
         for batch in pq.ParquetFile(opened).iter_batches(_ROWS_AT_ONCE, columns=[file.column]):
             values = batch.column(0).drop_null()
             try:
-                yield uid_bytes(values) if file.kind == UID else url_digests(values)
+                yield uid_bytes(values) if file.column in (UID, URL_DIGEST) else url_digests(values)
             except ValueError as error:
                 raise InputError(f"dedup_pairs.earlier: {file.path}: {error}") from error

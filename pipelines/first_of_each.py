@@ -14,7 +14,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.dedup import claims, first_of_each, pack_claims, unpack_claims
+from filters.dedup import claims, first_of_each, pack_claims, repeated, unpack_claims
 from filters.identity import row_keys, uid_bytes
 from pipelines.bundle_buffer import BundleBuffer
 from pipelines.merge_packed import MergePacked
@@ -86,6 +86,11 @@ def unpack(packed: Iterable[bytes]) -> np.ndarray:
     """Returns packed claims, each part merged in itself, in one merged and sorted array, as `losers_to` takes it."""
     parts = [unpack_claims(part) for part in packed]
     return parts[0] if len(parts) == 1 else first_of_each(parts)
+
+
+def only_repeated(packed: bytes) -> bytes:
+    """Returns those claims of a packed array that more than one row made."""
+    return pack_claims(repeated(unpack_claims(packed)))
 
 
 def batch_row_keys(batch: pa.RecordBatch) -> np.ndarray:

@@ -20,6 +20,7 @@ class StageFunnel:
 
     Attributes:
         rejected: reason -> rows. by_language: language -> {"in": rows, "out": rows}; empty before languages are known.
+        rejected_by_language: reason -> language -> rows; only reasons that rows of known language were rejected for.
     """
 
     stage: str
@@ -27,6 +28,7 @@ class StageFunnel:
     out_rows: int
     rejected: dict[str, int] = field(default_factory=dict)
     by_language: dict[str, dict[str, int]] = field(default_factory=dict)
+    rejected_by_language: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def rejected_rows(self) -> int:
@@ -91,6 +93,7 @@ class Funnel:
                     "out_rows": stage.out_rows,
                     "rejected": stage.rejected,
                     "by_language": stage.by_language,
+                    "rejected_by_language": stage.rejected_by_language,
                 }
                 for stage in self.stages
             ],
@@ -105,6 +108,7 @@ class Funnel:
 def _stage_funnel(stage: Stage, counts: Counts) -> StageFunnel:
     totals: dict[str, int] = {}
     languages: dict[str, dict[str, int]] = {}
+    reasons: dict[str, dict[str, int]] = {}
     for (name, outcome, language), rows in counts.items():
         if name != stage.value:
             continue
@@ -113,6 +117,9 @@ def _stage_funnel(stage: Stage, counts: Counts) -> StageFunnel:
             account = languages.setdefault(language, {IN: 0, OUT: 0})
             account[IN] += rows
             account[OUT] += rows if outcome == OUT else 0
+            if outcome != OUT:
+                gone = reasons.setdefault(outcome, {})
+                gone[language] = gone.get(language, 0) + rows
     in_rows, out_rows = totals.pop(IN, 0), totals.pop(OUT, 0)
     return StageFunnel(
         stage=stage.value,
@@ -120,4 +127,5 @@ def _stage_funnel(stage: Stage, counts: Counts) -> StageFunnel:
         out_rows=out_rows,
         rejected=dict(sorted(totals.items())),
         by_language=dict(sorted(languages.items())),
+        rejected_by_language={reason: dict(sorted(gone.items())) for reason, gone in sorted(reasons.items())},
     )

@@ -80,6 +80,7 @@ class RejectReason(str, Enum):
     DUPLICATE_PAIR = "duplicate_pair"
     DUPLICATE_URL = "duplicate_url"
     DUPLICATE_CAPTION = "duplicate_caption"
+    NEAR_DUPLICATE_CAPTION = "near_duplicate_caption"
     IN_EARLIER_DATASET = "in_earlier_dataset"
     # download: the address
     ADDRESS_REFUSED = "address_refused"

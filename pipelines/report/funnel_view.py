@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas import IN, OUT, Funnel, Stage, StageFunnel
+from schemas import IN, OUT, Funnel, RejectReason, Stage, StageFunnel
 
 PALETTE_SIZE = 8  # colours for reasons in style.css: r0 to r7; the last is for the reasons that share one
 SHOWN_LANGUAGES = 30
@@ -67,6 +67,24 @@ class LanguageRow:
     def lost_later_width(self) -> float:
         """Percent of the identified rows that passed the language stage and were lost after it."""
         return _percent(max(self.passed - self.kept, 0), self.identified)
+
+
+@dataclass(frozen=True)
+class RemovalRow:
+    """How many of a language's rows a stage left out for one reason."""
+
+    language: str
+    in_rows: int
+    removed: int
+
+
+def near_caption_rows(funnel: Funnel) -> list[RemovalRow]:
+    """Returns what near-duplicate captions cost each language, the most costly first; empty where none was left out."""
+    rows = []
+    for stage in funnel.stages:
+        for language, removed in stage.rejected_by_language.get(RejectReason.NEAR_DUPLICATE_CAPTION.value, {}).items():
+            rows.append(RemovalRow(language, stage.by_language[language][IN], removed))
+    return sorted(rows, key=lambda row: (-row.removed, row.language))[:SHOWN_LANGUAGES]
 
 
 def reasons_of(stage: StageFunnel) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from pipelines.report.data import ReportData
-from pipelines.report.funnel_view import kept_languages, language_rows, stage_bars, with_rest
+from pipelines.report.funnel_view import kept_languages, language_rows, near_caption_rows, stage_bars, with_rest
 from pipelines.report.histograms import ScoreRow, score_rows
 from pipelines.report.notices import notices
 from pipelines.report.plots import similarity_svg
@@ -41,6 +41,7 @@ def render_report(data: ReportData) -> str:
         languages_kept=kept_languages(all_languages),
         languages=languages,
         other_languages=other_languages,
+        near_captions=near_caption_rows(data.funnel),
         plots=_score_plots(data),
         kept=kept_cards(data.samples),
         rejected=rejected_groups(data.samples, data.funnel),

@@ -4,7 +4,7 @@ Units are in the names. `None` switches a threshold off; `0` means zero. `schema
 """
 
 from schemas.recipe.clip import ClipModel, model_slug
-from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings
+from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings, NearCaptions
 from schemas.recipe.download import DownloadSettings, ImageRules
 from schemas.recipe.selection import SelectSettings, ShardSettings
 from schemas.recipe.text import (
@@ -30,6 +30,7 @@ __all__ = [
     "ImageRules",
     "LanguageSettings",
     "MetadataSettings",
+    "NearCaptions",
     "PartsOfSpeech",
     "Recipe",
     "SelectSettings",

@@ -2,12 +2,54 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from schemas.recipe.numbers import Ratio
+from schemas.recipe.numbers import Count, PositiveInt, Ratio
 from schemas.settings import Settings
+
+
+class NearCaptions(Settings):
+    """Which captions are nearly the same: Jaccard similarity of their sets of shingles, candidates by MinHash.
+
+    Equal captions are nearly the same, too. Captions are compared as `normalise_captions` would.
+
+    Attributes:
+        min_jaccard: captions at least as similar are one. ngram: characters a shingle; two in scripts without spaces.
+        permutations: at most so many minimal hashes a caption. min_recall: the share of pairs just as similar as
+            `min_jaccard` that must become candidates; of more similar pairs more do.
+        min_characters: captions with fewer letters, marks and digits are left alone.
+    """
+
+    min_jaccard: Annotated[float, Field(gt=0, le=1)] = 0.8
+    ngram: PositiveInt = 5
+    permutations: Annotated[int, Field(ge=1, le=1024)] = 64
+    min_recall: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    min_characters: Count = 0
+
+    @property
+    def banding(self) -> tuple[int, int]:
+        """(bands, rows a band): as many rows as the permutations allow, as they keep unlike captions apart."""
+        for rows in range(self.permutations, 0, -1):
+            bands = _bands(self.min_jaccard**rows, self.min_recall)
+            if bands * rows <= self.permutations:
+                return bands, rows
+        raise ValueError(
+            f"near_captions: {self.permutations} permutations find fewer than {self.min_recall:g} of the pairs at "
+            f"min_jaccard {self.min_jaccard:g}; set permutations to {_bands(self.min_jaccard, self.min_recall)} or more"
+        )
+
+    @model_validator(mode="after")
+    def _reaches_recall(self) -> NearCaptions:
+        _ = self.banding
+        return self
+
+
+def _bands(shared: float, recall: float) -> int:
+    """How many bands it takes to share one, if each is shared with probability `shared`."""
+    return 1 if shared >= recall else math.ceil(math.log1p(-recall) / math.log1p(-shared))
 
 
 class DedupPairsSettings(Settings):
@@ -21,9 +63,10 @@ class DedupPairsSettings(Settings):
         default=False, description="scheme, host case, default ports, fragment, tracking parameters make no difference"
     )
     normalise_captions: bool = Field(default=False, description="case, width and punctuation make no difference")
+    near_captions: NearCaptions | None = None
     earlier: tuple[str, ...] = Field(
         default=(),
-        description="folders or globs of datasets to stay clear of: parquet with uid or a URL column, or npy of uids",
+        description="folders or globs of datasets to stay clear of: parquet of uid, url_digest or URLs, npy of uids",
     )
 
 

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from filters.identity import digests
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.earlier_datasets import plan_earlier
 from schemas import InputError
@@ -100,6 +101,16 @@ def test_pairs_of_earlier_datasets_are_left_out_by_uid_and_by_url(run_stage, rea
     assert outputs.counters["dedup_pairs.rejected_in_earlier_dataset_rows"] == 4
 
 
+def test_earlier_datasets_may_hold_digests_of_urls(run_stage, read_rows, tmp_path):
+    batch = read_rows(8)
+    known = [value.hex() for value in digests(batch.column("url")).view("V16").tolist()]
+    write_parquet(tmp_path / "known" / "0.parquet", url_digest=[known[1], None, "0" * 32], url=["http://other"] * 3)
+    write_subset(tmp_path / "known" / "url_digests.npy", [known[4], known[6]])
+    write_subset(tmp_path / "known" / "uids.npy", [known[7], batch.column("uid")[2].as_py()])
+    outputs = run_stage(DedupPairs(DedupPairsSettings(earlier=(str(tmp_path / "known"),))), [batch])
+    assert {row for row, reason in outputs.fates().items() if reason == "in_earlier_dataset"} == {1, 2, 4, 6}
+
+
 def test_a_pair_of_an_earlier_dataset_wipes_out_no_other(run_stage, read_rows, tmp_path):
     batch = read_rows(3, caption=["same"] * 3)
     uids = sorted(batch.column("uid").to_pylist())
@@ -117,7 +128,7 @@ def test_earlier_places_that_cannot_be_used_are_one_clear_line(run_stage, read_r
     with pytest.raises(InputError, match=r"dedup_pairs\.earlier .*nowhere.* has no \.parquet or \.npy file"):
         plan_earlier([str(tmp_path / "nowhere")])
     write_parquet(tmp_path / "no.parquet", caption=["a"])
-    with pytest.raises(InputError, match=r"no\.parquet has neither uid nor URL"):
+    with pytest.raises(InputError, match=r"no\.parquet has neither uid nor url_digest, URL"):
         plan_earlier([str(tmp_path / "no.parquet")])
     (tmp_path / "bad.npy").write_bytes(b"no numpy")
     with pytest.raises(InputError, match=r"bad\.npy cannot be read"):

@@ -27,6 +27,7 @@ def test_sums_that_hold():
 def test_languages_are_accounted_where_they_are_known():
     language = next(stage for stage in Funnel.from_counts(COUNTS).stages if stage.stage == "language")
     assert language.by_language == {"en": {"in": 6, "out": 6}, "fi": {"in": 3, "out": 0}}
+    assert language.rejected_by_language == {"language_not_kept": {"fi": 3}}
 
 
 @pytest.mark.parametrize(

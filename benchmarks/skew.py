@@ -1,0 +1,110 @@
+"""What skew costs pair dedup: time and peak memory where one caption, one host or one template has most of the rows.
+
+Each case runs in a process of its own. The control is the same number of rows that have nothing in common, under the
+same settings; a case's peak beside it shows whether what is frequent needs memory of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from benchmarks.outcome import Figure, Outcome
+from filters.identity import compute_uids
+from pipelines.batches import REJECTED
+from pipelines.dedup_pairs import DedupPairs
+from pipelines.frequency import FilterFrequencies
+from schemas import READ_SCHEMA
+from schemas.recipe import DedupPairsSettings, FrequencyRules, NearCaptions
+
+ROWS = 1_000_000
+NEAR_ROWS = 200_000
+_BATCH_ROWS = 10_000
+_EXACT = {
+    "url": DedupPairsSettings(by="url", canonical_urls=True),
+    "caption": DedupPairsSettings(by="caption", normalise_captions=True),
+    "near": DedupPairsSettings(near_captions=NearCaptions()),
+}
+# case: (what is drawn, the rule, rows)
+CASES = {
+    "one_caption_on_all_urls": ("one_caption", "caption", ROWS),
+    "one_caption_on_all_urls_near": ("one_caption", "near", ROWS),
+    "one_caption_on_all_urls_frequency": ("one_caption", "frequency", ROWS),
+    "half_of_all_rows_on_one_host": ("one_host", "url", ROWS),
+    "one_template_varied_near": ("template", "near", NEAR_ROWS),
+}
+
+
+def run() -> Outcome:
+    """Measures each case after its control."""
+    figures = {}
+    for name, (drawn, rule, rows) in CASES.items():
+        control, case = (_in_process(kind, rule, rows) for kind in ("distinct", drawn))
+        figures[f"{name}_s"] = Figure("s", case["seconds"], control["seconds"], case["seconds"] / control["seconds"])
+        ratio = case["peak_mib"] / control["peak_mib"]
+        figures[f"{name}_peak"] = Figure("MiB", case["peak_mib"], control["peak_mib"], ratio)
+        figures[f"{name}_kept"] = Figure("rows", case["kept"], control["kept"])
+    what = f"{ROWS} rows, {NEAR_ROWS} of one template, a process a run; peer: as many rows with nothing in common"
+    return Outcome("skew", what, figures)
+
+
+def measure(drawn: str, rule: str, rows: int) -> None:
+    """Runs one case and prints its seconds, peak memory and rows kept as one JSON line."""
+    started = time.perf_counter()
+    parts = max(1, rows // 500_000)
+    if rule == "frequency":
+        stage = FilterFrequencies(FrequencyRules(max_images_per_caption=10), parts)
+    else:
+        stage = DedupPairs(_EXACT[rule], parts)
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        seeds = pipeline | beam.Create(range(rows // _BATCH_ROWS), reshuffle=False)
+        outputs = seeds | "Draw" >> beam.FlatMap(draw_batch, drawn).with_output_types(pa.RecordBatch) | stage
+        _ = outputs[REJECTED] | "DropRejected" >> beam.FlatMap(lambda batch: ())
+        counts = outputs.kept | "CountKept" >> beam.Map(len)
+        _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_remember)
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "peak_mib": peak, "kept": _KEPT[-1]}))
+
+
+def draw_batch(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
+    """Yields the seed's batch of rows of that kind."""
+    draw = np.random.default_rng(seed)
+    own = np.arange(seed * _BATCH_ROWS, (seed + 1) * _BATCH_ROWS)
+    hosts = np.where(own % 2 == 0, 0, own) if drawn == "one_host" else own
+    urls = pa.array([f"https://images{h}.example.com/photos/{p:010d}.jpg" for h, p in zip(hosts, own, strict=True)])
+    if drawn == "one_caption":
+        captions = ["A photo for sale"] * _BATCH_ROWS
+    elif drawn == "template":
+        captions = [f"photo number {number:010d} for sale in the market hall of the old harbour town" for number in own]
+    else:
+        words = draw.integers(0, 26, (_BATCH_ROWS, 50), dtype=np.uint8) + ord("a")
+        words[:, 6::7] = ord(" ")
+        captions = words.view("S50").ravel().astype(str).tolist()
+    texts = pa.array(captions)
+    columns = [compute_uids(urls, texts), urls, texts, pa.array(["drawn"] * _BATCH_ROWS), pa.array(own, pa.int64())]
+    yield pa.RecordBatch.from_arrays(columns, schema=READ_SCHEMA)
+
+
+_KEPT: list[int] = []
+
+
+def _remember(kept: int) -> None:
+    _KEPT.append(kept)
+
+
+def _in_process(drawn: str, rule: str, rows: int) -> dict:
+    code = f"from benchmarks.skew import measure; measure({drawn!r}, {rule!r}, {rows})"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if finished.returncode:
+        raise RuntimeError(f"{drawn} by {rule} failed: {finished.stderr.strip().splitlines()[-1:]}")
+    return json.loads(finished.stdout.strip().splitlines()[-1])
