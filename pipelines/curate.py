@@ -39,9 +39,10 @@ from pipelines.run_folder import RunFolder
 from pipelines.run_lock import RunLock
 from pipelines.runners import runner_from, worker_error
 from pipelines.score import ScorePairs, check_models
-from pipelines.score_store import SCORES_FOLDER
+from pipelines.score_store import SCORES_FOLDER, ScoreStore
 from pipelines.select import SelectPairs, SimilarityHistograms
-from pipelines.shard_writer import SHARDS
+from pipelines.shard_embeddings import embedding_stores
+from pipelines.shard_writer import SPLITS
 from pipelines.shards import WriteShards
 from pipelines.staged_work import check_downloads
 from pipelines.staging_layout import STAGING
@@ -57,7 +58,8 @@ class Curate(beam.PTransform):
     """Every stage from the input's files to the finished run folder; emits the funnel as one dict.
 
     Attributes:
-        plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
+        plan: what to read. partitions: staging partitions of the run folder. facts: for the report. stores: of the
+            models whose embeddings are written beside the shards.
     """
 
     recipe: Recipe
@@ -65,6 +67,7 @@ class Curate(beam.PTransform):
     plan: InputPlan
     partitions: int
     facts: dict[str, str] = field(default_factory=dict)
+    stores: tuple[ScoreStore, ...] = ()
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -86,7 +89,7 @@ class Curate(beam.PTransform):
         unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
         score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip)
         select = score.kept | "Select" >> SelectPairs(recipe.select, decider)
-        shards = select.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed)
+        shards = select.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
 
         stages = {
             Stage.READ: read,
@@ -159,10 +162,13 @@ def _run_alone(
     save_manifest(folder, manifest, facts, stages)
     folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
-    folder.remove_leftovers("", SHARDS, REJECTS, STAGING, SCORES_FOLDER, "report")
+    products = [place for split in SPLITS.values() for place in (split.folder, split.embeddings)]
+    folder.remove_leftovers("", *products, REJECTS, STAGING, SCORES_FOLDER, "report")
     try:
         with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:
-            _ = pipeline | "Curate" >> Curate(recipe, folder, plan, manifest.partitions, facts)
+            _ = pipeline | "Curate" >> Curate(
+                recipe, folder, plan, manifest.partitions, facts, embedding_stores(folder, recipe)
+            )
     except Exception as error:
         if (ours := worker_error(error)) is not None:
             raise ours from error

@@ -15,14 +15,13 @@ from filters.histogram import BIN_WIDTH
 from pipelines.ledger import REJECTS
 from pipelines.report import ReportData, Sample, render_card, render_report
 from pipelines.run_folder import RunFolder
-from pipelines.shard_writer import SHARDS, shard_name
+from pipelines.shard_writer import SPLITS, TRAIN, shard_name
 from pipelines.staged_samples import with_images
 from schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
 
 FUNNEL = "funnel.json"
 RECIPE = "recipe.yaml"
-# open_clip looks beside the shards; the run folder's own place is its top.
-SIZES = ("sizes.json", f"{SHARDS}/sizes.json")
+SIZES = "sizes.json"
 
 
 @dataclass
@@ -84,12 +83,10 @@ class _WriteReport(beam.DoFn):
         rejected: dict,
         histograms: dict,
     ) -> Iterator[dict]:
-        shards = sorted(shards, key=lambda shard: shard["shard"])
+        shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
         funnel = checked_funnel(counts, shards, ledger)
         _remove_stale(self._folder, shards, ledger)
-        sizes = {f"{shard_name(one['shard'])}.tar": one["samples"] for one in shards}
-        for path in SIZES:
-            self._folder.write_json(path, sizes)
+        _write_sizes(self._folder, shards)
         self._folder.write(RECIPE, dump_recipe(self._recipe).encode())
         samples = [*_samples(kept, self._recipe), *_samples(rejected, self._recipe)]
         data = ReportData(
@@ -144,14 +141,26 @@ def software_versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *known])
 
 
+def _write_sizes(folder: RunFolder, shards: list[dict]) -> None:
+    """Writes how many samples are in which shard, where open_clip looks: beside the shards; and at the folder's top."""
+    for split in SPLITS.values():
+        sizes = {f"{shard_name(one['shard'])}.tar": one["samples"] for one in shards if one["split"] == split.name}
+        if sizes or split is TRAIN:
+            folder.write_json(f"{split.folder}/{SIZES}", sizes)
+        if split is TRAIN:
+            folder.write_json(SIZES, sizes)
+
+
 def _remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]]) -> None:
     """Removes what an earlier run left that this one did not write: fewer pairs kept, or fewer left out."""
-    names = {shard_name(one["shard"]) for one in shards}
-    for file in folder.list(SHARDS):
-        if file != "sizes.json" and file.split(".")[0].removesuffix("_stats") not in names:
-            folder.remove(f"{SHARDS}/{file}")
-    for file in set(folder.list(REJECTS)) - {name for name, _ in ledger}:
-        folder.remove(f"{REJECTS}/{file}")
+    written = {path for one in shards for path in one["files"]}
+    written |= {f"{SPLITS[one['split']].folder}/{shard_name(one['shard'])}_stats.json" for one in shards}
+    written |= {f"{REJECTS}/{name}" for name, _ in ledger}
+    written |= {f"{SPLITS[one['split']].folder}/{SIZES}" for one in shards}
+    for where in [REJECTS, *(place for split in SPLITS.values() for place in (split.folder, split.embeddings))]:
+        for path in folder.files_under(where):
+            if path not in written:
+                folder.remove(path)
 
 
 def _samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]:
