@@ -94,6 +94,7 @@ def write_shard(
         files |= write_embeddings(store, rows, metadata, folder=f"{split.embeddings}/{store.name}", name=name)
     stats = {
         "samples": len(rows),
+        "successes": len(rows),  # as img2dataset's readers call it
         "bytes": tar.size,
         "sha256": tar.sha256,
         "languages": dict(sorted(Counter(rows.column("language").to_pylist()).items())),

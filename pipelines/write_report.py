@@ -86,7 +86,7 @@ class _WriteReport(beam.DoFn):
         shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
         funnel = checked_funnel(counts, shards, ledger)
         _remove_stale(self._folder, shards, ledger)
-        _write_sizes(self._folder, shards)
+        write_sizes(self._folder, shards)
         self._folder.write(RECIPE, dump_recipe(self._recipe).encode())
         samples = [*_samples(kept, self._recipe), *_samples(rejected, self._recipe)]
         data = ReportData(
@@ -141,7 +141,7 @@ def software_versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *known])
 
 
-def _write_sizes(folder: RunFolder, shards: list[dict]) -> None:
+def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
     """Writes how many samples are in which shard, where open_clip looks: beside the shards; and at the folder's top."""
     for split in SPLITS.values():
         sizes = {f"{shard_name(one['shard'])}.tar": one["samples"] for one in shards if one["split"] == split.name}
