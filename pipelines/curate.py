@@ -42,7 +42,7 @@ from pipelines.score import ScorePairs, check_models
 from pipelines.score_store import SCORES_FOLDER, ScoreStore
 from pipelines.select import SelectPairs, SimilarityHistograms
 from pipelines.shard_embeddings import embedding_stores
-from pipelines.shard_writer import SPLITS
+from pipelines.shard_layout import SPLITS
 from pipelines.shards import WriteShards
 from pipelines.staged_work import check_downloads
 from pipelines.staging_layout import STAGING

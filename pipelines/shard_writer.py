@@ -11,7 +11,6 @@ import tarfile
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -20,43 +19,16 @@ import pyarrow.parquet as pq
 from pipelines.run_folder import RunFolder, WholeFile
 from pipelines.score_store import ScoreStore
 from pipelines.shard_embeddings import write_embeddings
+from pipelines.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
 from pipelines.staged_images import read_staged_images
 from schemas import RunFolderError
 
-
-@dataclass(frozen=True)
-class Split:
-    """A part of the product. Attributes: folder: of its shards. prefix: of its samples' keys. embeddings: folder."""
-
-    name: str
-    folder: str
-    prefix: str
-    embeddings: str
-
-
-TRAIN = Split("train", "shards", "", "embeddings")
-VALIDATION = Split("validation", "validation", "v", "embeddings-validation")
-SPLITS = {split.name: split for split in (TRAIN, VALIDATION)}
 SHARDS = TRAIN.folder
 
-# Where a pair's bytes lay in staging depends on how often a run was interrupted, so it never reaches a shard.
-INTERNAL_COLUMNS = frozenset(
-    ("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32", "phash", "phash_quality")
-)
 # So many rows are read while as many are written: enough to lie side by side in staging, and little enough for memory.
 _BYTES_AT_ONCE = 64 * 2**20
 _ROWS_AT_ONCE = 10_000
 _VERSION = 2  # of a shard's layout: a change here makes every shard be written anew
-
-
-def shard_name(shard: int) -> str:
-    """Returns a shard's name without suffix."""
-    return f"{shard:08d}"
-
-
-def sample_key(shard: int, index: int, samples_per_shard: int, *, split: Split = TRAIN) -> str:
-    """Returns a sample's key: its shard's name and its place there; unique in the whole data set."""
-    return f"{split.prefix}{shard_name(shard)}{index:0{len(str(samples_per_shard - 1))}d}"
 
 
 def write_shard(

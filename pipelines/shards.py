@@ -17,7 +17,8 @@ from filters.ranking import SORT_KEY, bucket_of, cuts_in_bucket, is_held_out, sh
 from pipelines.partition import SplitByPartition
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import ScoreStore
-from pipelines.shard_writer import TRAIN, VALIDATION, Split, write_shard
+from pipelines.shard_layout import TRAIN, VALIDATION, Split
+from pipelines.shard_writer import write_shard
 from schemas.recipe import ShardSettings
 
 _BUCKETS = 256
@@ -78,15 +79,36 @@ class WriteSplit(beam.PTransform):
         super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
-        """Finds where the shards begin, sends each row to its shard, writes the shards."""
+        """Brings the rows of each shard together and writes the shards."""
+        shards = batches | "Group" >> GroupShards(self.samples_per_shard, self.seed)
+        return shards | "Write" >> beam.ParDo(_WriteShard(self))
+
+
+@dataclass
+class GroupShards(beam.PTransform):
+    """Brings the rows of each shard together: (shard's number, its batches in any order)."""
+
+    samples_per_shard: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, Iterable]]:
+        """Finds where the shards begin and sends each row to its shard."""
         cuts = batches | "FindCuts" >> FindCuts(self.samples_per_shard, self.seed)
         split = beam.ParDo(SplitByPartition(ShardOf(self.seed)), beam.pvalue.AsList(cuts))
         return (
             batches
             | "ToShard" >> split.with_output_types(tuple[int, pa.RecordBatch])
             | "GroupShard" >> beam.GroupByKey()
-            | "Write" >> beam.ParDo(_WriteShard(self))
         )
+
+
+def ordered_rows(batches: Iterable[pa.RecordBatch], seed: int) -> pa.Table:
+    """Returns the rows of one shard in the order that the seed gives them."""
+    rows = pa.Table.from_batches(list(batches)).combine_chunks()
+    return rows.take(pa.array(np.argsort(sort_keys(rows.column("uid").combine_chunks(), seed))))
 
 
 @dataclass
@@ -160,6 +182,4 @@ class _WriteShard(beam.DoFn):
 
     def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[dict]:
         shard, batches = element
-        rows = pa.Table.from_batches(list(batches)).combine_chunks()
-        order = np.argsort(sort_keys(rows.column("uid").combine_chunks(), self._seed))
-        yield write_shard(self._folder, shard, rows.take(pa.array(order)), **self._how)
+        yield write_shard(self._folder, shard, ordered_rows(batches, self._seed), **self._how)

@@ -11,7 +11,7 @@ from pipelines.fingerprints import PAID_ONCE, changes, input_files, stage_settin
 from pipelines.manifest import Manifest, read_manifest
 from pipelines.run_folder import RunFolder
 from pipelines.run_lock import read_lease
-from pipelines.shard_writer import SPLITS
+from pipelines.shard_layout import SPLITS
 from pipelines.staged_work import scored_pairs, staged_downloads
 from pipelines.write_report import FUNNEL
 from schemas import Funnel, Recipe, RunFolderError, Stage

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from filters.identity import uid_bytes
 from pipelines.run_folder import RunFolder
-from pipelines.shard_writer import TRAIN
+from pipelines.shard_layout import TRAIN
 from schemas import RunFolderError
 
 SUBSET_DTYPE = np.dtype("u8,u8")

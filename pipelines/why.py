@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from pipelines.ledger import REJECTS
 from pipelines.run_folder import RunFolder
-from pipelines.shard_writer import SPLITS
+from pipelines.shard_layout import SPLITS
 from pipelines.write_report import FUNNEL
 from schemas import RunFolderError
 

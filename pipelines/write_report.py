@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,20 +14,21 @@ import apache_beam as beam
 
 from filters.histogram import BIN_WIDTH
 from pipelines.ledger import REJECTS
-from pipelines.report import ReportData, Sample, render_card, render_report
+from pipelines.report import ReportData, Sample, croissant, render_card, render_report, sample_fields
 from pipelines.run_folder import RunFolder
-from pipelines.shard_writer import SPLITS, TRAIN, shard_name
+from pipelines.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
 from pipelines.staged_samples import with_images
 from schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
 
 FUNNEL = "funnel.json"
 RECIPE = "recipe.yaml"
+CROISSANT = "croissant.json"
 SIZES = "sizes.json"
 
 
 @dataclass
 class WriteReport(beam.PTransform):
-    """Writes funnel.json, sizes.json, recipe.yaml, README.md and report/index.html; emits the funnel as a dict.
+    """Writes funnel.json, sizes.json, recipe.yaml, README.md, croissant.json, report/index.html; emits the funnel.
 
     Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
     "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}}.
@@ -97,13 +99,7 @@ class _WriteReport(beam.DoFn):
             bin_width=BIN_WIDTH,
             samples=with_images(self._folder, samples),
         )
-        card = render_card(
-            data,
-            samples_per_shard=self._recipe.shards.samples_per_shard,
-            shards=len(shards),
-            bytes_total=sum(one["bytes"] for one in shards),
-        )
-        self._folder.write("README.md", card.encode())
+        _write_descriptions(self._folder, data, shards)
         self._folder.write("report/index.html", render_report(data).encode())
         self._folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
         logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
@@ -139,6 +135,21 @@ def software_versions() -> str:
         except metadata.PackageNotFoundError:
             continue
     return ", ".join([f"Python {platform.python_version()}", *known])
+
+
+def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict]) -> None:
+    """Writes the dataset card for the Hugging Face hub, and Croissant for other tools."""
+    count = Counter(one["split"] for one in shards)
+    card = render_card(
+        data,
+        samples_per_shard=data.recipe.shards.samples_per_shard,
+        shards=count[TRAIN.name],
+        validation_shards=count[VALIDATION.name],
+        bytes_total=sum(one["bytes"] for one in shards),
+    )
+    folder.write("README.md", card.encode())
+    splits = [(split.name, split.folder) for split in SPLITS.values() if count[split.name]]
+    folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data.recipe)))
 
 
 def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
