@@ -87,7 +87,7 @@ class _WriteReport(beam.DoFn):
     ) -> Iterator[dict]:
         shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
         funnel = checked_funnel(counts, shards, ledger)
-        _remove_stale(self._folder, shards, ledger)
+        remove_stale(self._folder, shards, ledger)
         write_sizes(self._folder, shards)
         self._folder.write(RECIPE, dump_recipe(self._recipe).encode())
         samples = [*_samples(kept, self._recipe), *_samples(rejected, self._recipe)]
@@ -162,7 +162,7 @@ def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
             folder.write_json(SIZES, sizes)
 
 
-def _remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]]) -> None:
+def remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]]) -> None:
     """Removes what an earlier run left that this one did not write: fewer pairs kept, or fewer left out."""
     written = {path for one in shards for path in one["files"]}
     written |= {f"{SPLITS[one['split']].folder}/{shard_name(one['shard'])}_stats.json" for one in shards}

@@ -185,3 +185,24 @@ def test_on_another_file_system():
     rows = located(write(folder))
     write(folder)  # and again over it
     assert read_staged_images(folder, rows) == [image.data for image in IMAGES]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"count": 5', b"[]", b"\x00\xff"])
+def test_a_damaged_commit_mark_is_none(folder, content):
+    write(folder)
+    folder.write(f"{STAGING}/00003_stats.json", content)
+    assert [shard.stats for shard in staged_shards(folder, 0, 3)] == [None]
+
+
+def test_a_bit_flipped_in_a_parquet_is_noticed(folder, tmp_path):
+    write(folder)
+    (shard,) = staged_shards(folder, 0, 3)
+    path = tmp_path / STAGING / "00003.parquet"
+    content = bytearray(path.read_bytes())
+    for place in range(0, len(content), 97):
+        content[place] ^= 1
+        path.write_bytes(content)
+        assert read_staged_rows(folder, shard) is None
+        content[place] ^= 1
+    path.write_bytes(content)
+    assert read_staged_rows(folder, shard) is not None
