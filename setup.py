@@ -48,6 +48,8 @@ EXTRAS = {
         "cryptography>=42",  # certificates for the hostile TLS server
         "webdataset==0.2.86",  # a reader that users have; the newest that open_clip's loader works with
         "pandas>=2",  # open_clip's own data loader, another such reader, imports it
+        "datasets>=3",  # a third
+        "mlcroissant>=1.0.12",  # validates the Croissant description
     ],
     "lint": ["ruff==0.17.*", "import-linter>=2.0"],  # style; imports that point one way
 }

@@ -16,6 +16,8 @@ NAMES = (
     "metadata_matching",
     "download",
     "download_memory",
+    "survive",
+    "sharding",
 )
 
 

@@ -7,6 +7,8 @@ import pyarrow as pa
 
 from filters.identity import order_keys, uid_bytes
 
+_HELD_OUT_SEED = 0x76616C6964617465  # "validate": no seed that a recipe is likely to shuffle by
+
 # The seeded draw, then the uid, so that the order is total. Compared as bytes.
 SORT_KEY = np.dtype("S24")
 
@@ -20,6 +22,16 @@ def sort_keys(uids: pa.StringArray, seed: int) -> np.ndarray:
     keys[:, :8] = order_keys(uids, seed).astype(">u8").view(np.uint8).reshape(-1, 8)
     keys[:, 8:] = uid_bytes(uids).view(np.uint8).reshape(-1, 16)
     return keys.view(SORT_KEY).ravel()
+
+
+def is_held_out(uids: pa.StringArray, fraction: float) -> np.ndarray:
+    """Returns bool[n], True for about that fraction of all pairs there are: by the uid alone, whatever else is kept.
+
+    Neither the seed nor other rows have a say, so that no pair moves from validation to training when a recipe changes.
+
+    Args: uids: string[n], no nulls. fraction: above 0, below 1.
+    """
+    return order_keys(uids, _HELD_OUT_SEED) < np.uint64(int(fraction * 2.0**64))
 
 
 def bucket_of(keys: np.ndarray, buckets: int) -> np.ndarray:

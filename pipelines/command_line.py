@@ -14,8 +14,8 @@ from pathlib import Path
 import filters
 import pipelines
 import schemas
+from pipelines.folder_commands import add_folder_commands
 from pipelines.recipe_presets import load_recipe, preset_names, preset_text
-from pipelines.status_command import add_status_command
 from schemas import AccountingError, BabelsiftError, RecipeError, SchemaError, parse_recipe
 
 _USER_ERROR = 2
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_recipes(commands)
     _add_why(commands)
-    add_status_command(commands)
+    add_folder_commands(commands)
     return parser
 
 

@@ -44,9 +44,10 @@ from pipelines.run_folder import RunFolder
 from pipelines.run_lock import RunLock
 from pipelines.runners import runner_from, worker_error
 from pipelines.score import ScorePairs, check_models
-from pipelines.score_store import SCORES_FOLDER
+from pipelines.score_store import SCORES_FOLDER, ScoreStore
 from pipelines.select import SelectPairs, SimilarityHistograms
-from pipelines.shard_writer import SHARDS
+from pipelines.shard_embeddings import embedding_stores
+from pipelines.shard_layout import SPLITS
 from pipelines.shards import WriteShards
 from pipelines.staged_work import check_downloads
 from pipelines.staging_gaps import fill_gaps
@@ -67,7 +68,8 @@ class Curate(beam.PTransform):
     Attributes:
         plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
         staging: a folder that was adopted (`pipelines.adopt`) in the place of downloading.
-        first_partitions, retry: see `DownloadImages`.
+        first_partitions, retry: see `DownloadImages`. stores: of the models whose embeddings are written beside the
+            shards.
     """
 
     recipe: Recipe
@@ -78,6 +80,7 @@ class Curate(beam.PTransform):
     staging: AdoptionPlan | None = None
     first_partitions: int | None = None
     retry: Retry = NO_RETRY
+    stores: tuple[ScoreStore, ...] = ()
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -99,7 +102,7 @@ class Curate(beam.PTransform):
         unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
         score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip)
         select = score.kept | "Select" >> SelectPairs(recipe.select, decider)
-        shards = select.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed)
+        shards = select.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
 
         stages = {
             Stage.READ: read,
@@ -204,9 +207,11 @@ def _run_alone(
     save_manifest(folder, manifest, facts, stages)
     folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
-    folder.remove_leftovers("", SHARDS, REJECTS, STAGING, ADOPTED, SCORES_FOLDER, "report")
+    products = [place for split in SPLITS.values() for place in (split.folder, split.embeddings)]
+    folder.remove_leftovers("", *products, REJECTS, STAGING, ADOPTED, SCORES_FOLDER, "report")
     partitions, first = manifest.partitions, manifest.first_partitions
-    _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry))
+    stores = embedding_stores(folder, recipe)
+    _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry, stores))
     if adopted is None:
         fill_gaps(folder, recipe.download, rows=plan.estimated_rows, partitions=partitions)
     return Funnel.from_json(folder.read_json(FUNNEL)).check()

@@ -76,13 +76,19 @@ class RunFolder:
 
     def list(self, folder: str, suffix: str = "") -> list[str]:
         """Returns the sorted names of the files in a folder that end in `suffix`; none where there is no folder."""
-        names = (path.rsplit("/", 1)[-1] for path in self._paths(folder))
+        names = self._names(folder)
         return sorted(name for name in names if name.endswith(suffix) and not name.startswith(_TEMPORARY))
 
-    def _paths(self, folder: str) -> list[str]:
+    def files_under(self, folder: str) -> list[str]:
+        """Returns the paths, within the run folder, of all files in a folder and below; none where there is none."""
+        self.fs.invalidate_cache()
+        root = self.path("").rstrip("/") + "/"
+        return sorted(path.removeprefix(root) for path in self.fs.find(self.path(folder)))
+
+    def _names(self, folder: str) -> list[str]:
         self.fs.invalidate_cache()
         try:
-            return [path.rstrip("/") for path in self.fs.ls(self.path(folder), detail=False)]
+            return [path.rstrip("/").rsplit("/", 1)[-1] for path in self.fs.ls(self.path(folder), detail=False)]
         except FileNotFoundError:
             return []
 
@@ -159,9 +165,9 @@ class RunFolder:
         Args: folders: each with all that is in it; "" is the run folder itself without what is below.
         """
         for folder in folders:
-            for path in self.fs.find(self.path(folder)) if folder else self._paths(folder):
+            for path in self.files_under(folder) if folder else self._names(""):
                 if path.rsplit("/", 1)[-1].startswith(_TEMPORARY):
-                    self.fs.rm_file(path)
+                    self.remove(path)
 
     def remove(self, path: str) -> None:
         """Removes a file; one that is not there is fine."""

@@ -90,7 +90,7 @@ class ScoreStore:
         """
         found: dict[PairKey, Score] = {}
         for metadata in self._metadata_folders():
-            for table in self._parts(metadata, shard):
+            for _, table in self.parts(shard, metadata):
                 keys = zip(*(table.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True)
                 values = zip(table.column("similarity").to_pylist(), table.column("error").to_pylist(), strict=True)
                 found.update(zip(keys, values, strict=True))
@@ -121,6 +121,10 @@ class ScoreStore:
         with self.folder.writing(self._path(metadata, shard, part)) as file:
             pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
+    def discard_part(self, shard: int, part: int) -> None:
+        """Takes a part's embeddings for not stored: its commit mark is emptied, so that it is scored again."""
+        self.folder.write(self._path("metadata", shard, part), b"")
+
     def embeddings_path(self, kind: str, shard: int, part: int) -> str:
         """Returns the path, within the run folder, of a part's embeddings; kind: one of EMBEDDINGS."""
         return f"{self.root}/{kind}/{kind}_{_suffix(shard, part)}.npy"
@@ -132,11 +136,15 @@ class ScoreStore:
     def _path(self, metadata: str, shard: int, part: int) -> str:
         return f"{self.root}/{metadata}/metadata_{_suffix(shard, part)}.parquet"
 
-    def _parts(self, metadata: str, shard: int) -> Iterator[pa.Table]:
+    def parts(self, shard: int, metadata: str = "metadata") -> Iterator[tuple[int, pa.Table]]:
+        """Yields (number, METADATA_SCHEMA) of a shard's parts; damaged ones are named and passed over.
+
+        Raises: RunFolderError: a stored file cannot be read.
+        """
         part = 0
         while (table := self._read_part(self._path(metadata, shard, part))) is not None:
             if isinstance(table, pa.Table):
-                yield table
+                yield part, table
             else:
                 logging.warning("score %s: %s; its pairs are scored again", self.name, table)
             part += 1
@@ -165,6 +173,15 @@ class ScoreStore:
 def row_checksums(matrix: np.ndarray) -> np.ndarray:
     """Returns uint32[rows], the CRC-32 of each row's bytes."""
     return np.array([zlib.crc32(row.tobytes()) for row in matrix], dtype="<u4")
+
+
+def stored_checksums(table: pa.Table) -> dict[str, np.ndarray]:
+    """Returns {kind: uint32[rows]} of a part's embeddings; a part stored before there were checksums has none."""
+    found = table.schema.metadata or {}
+    keys = {kind: f"{kind}_crc32".encode() for kind in EMBEDDINGS}
+    return {
+        kind: np.frombuffer(base64.b64decode(found[key]), dtype="<u4") for kind, key in keys.items() if key in found
+    }
 
 
 def _suffix(shard: int, part: int) -> str:

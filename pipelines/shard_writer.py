@@ -9,7 +9,7 @@ import logging
 import math
 import tarfile
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -17,61 +17,68 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.run_folder import RunFolder, WholeFile
+from pipelines.score_store import ScoreStore
+from pipelines.shard_embeddings import write_embeddings
+from pipelines.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
 from pipelines.staged_images import read_staged_images
 from schemas import RunFolderError
 
-SHARDS = "shards"
-# Where a pair's bytes lay in staging depends on how often a run was interrupted, so it never reaches a shard.
-INTERNAL_COLUMNS = frozenset(("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32"))
-INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "pixels_sha256"}
+SHARDS = TRAIN.folder
+
 # So many rows are read while as many are written: enough to lie side by side in staging, and little enough for memory.
 _BYTES_AT_ONCE = 64 * 2**20
 _ROWS_AT_ONCE = 10_000
-_DIGESTS = {".tar": "sha256", ".parquet": "parquet_sha256"}  # a file's suffix: where its digest is in the stats
 _VERSION = 2  # of a shard's layout: a change here makes every shard be written anew
 
 
-def shard_name(shard: int) -> str:
-    """Returns a shard's name without suffix."""
-    return f"{shard:08d}"
-
-
-def sample_key(shard: int, index: int, samples_per_shard: int) -> str:
-    """Returns a sample's key: its shard's name and its place there; unique in the whole data set."""
-    return f"{shard_name(shard)}{index:0{len(str(samples_per_shard - 1))}d}"
-
-
-def write_shard(folder: RunFolder, shard: int, rows: pa.Table, *, samples_per_shard: int) -> dict[str, Any]:
+def write_shard(
+    folder: RunFolder,
+    shard: int,
+    rows: pa.Table,
+    *,
+    samples_per_shard: int,
+    split: Split = TRAIN,
+    stores: Sequence[ScoreStore] = (),
+) -> dict[str, Any]:
     """Writes one shard, or leaves it where it is there already with the same rows.
 
-    Args: rows: the shard's rows in their order, with DOWNLOAD_SCHEMA's columns.
-    Returns: {"shard": its number, "samples", "bytes", "sha256" of the tar, "languages": {language: samples}, ...}.
+    Args: rows: the shard's rows in their order, with DOWNLOAD_SCHEMA's columns. stores: of whose embeddings the rows'
+        are written, too.
+    Returns: {"shard": its number, "split": its split's name, "samples", "bytes", "sha256" of the tar, "languages":
+        {language: samples}, "files": {path of each file: its sha256}, ...}.
     Raises: RunFolderError: a file cannot be written, does not read back as written, or its images are not in staging.
     """
-    name = shard_name(shard)
-    metadata = _public(rows, [sample_key(shard, index, samples_per_shard) for index in range(len(rows))])
-    fingerprint = _fingerprint(metadata)
-    done = folder.read_commit_mark(f"{SHARDS}/{name}_stats.json")
-    if done and done.get("fingerprint") == fingerprint and _is_whole(folder, name, done):
-        logging.info("shard: %s: %d samples, already there", name, len(rows))
-        return {"shard": shard, **done}
-    folder.remove(f"{SHARDS}/{name}_stats.json")  # the commit mark goes first, and comes back last
-    with folder.writing(f"{SHARDS}/{name}.tar") as tar:
+    name, stem = shard_name(shard), f"{split.folder}/{shard_name(shard)}"
+    keys = [sample_key(shard, index, samples_per_shard, split=split) for index in range(len(rows))]
+    metadata = _public(rows, keys)
+    fingerprint = _fingerprint(metadata, [f"{store.name} {store.fingerprint}" for store in stores])
+    done = folder.read_commit_mark(f"{stem}_stats.json")
+    if done and done.get("fingerprint") == fingerprint and _changed_file(folder, done) is None:
+        logging.info("shard: %s: %d samples, already there", stem, len(rows))
+        return {"shard": shard, "split": split.name, **done}
+    folder.remove(f"{stem}_stats.json")  # the commit mark goes first, and comes back last
+    with folder.writing(f"{stem}.tar") as tar:
         _write_tar(tar, folder, rows, metadata)
-    with folder.writing(f"{SHARDS}/{name}.parquet") as parquet:
+    with folder.writing(f"{stem}.parquet") as parquet:
         pq.write_table(metadata, parquet, compression="zstd")
+    files = {f"{stem}.tar": tar.sha256, f"{stem}.parquet": parquet.sha256}
+    for store in stores:
+        files |= write_embeddings(store, rows, metadata, folder=f"{split.embeddings}/{store.name}", name=name)
     stats = {
         "samples": len(rows),
+        "successes": len(rows),  # as img2dataset's readers call it
         "bytes": tar.size,
         "sha256": tar.sha256,
-        "parquet_sha256": parquet.sha256,
         "languages": dict(sorted(Counter(rows.column("language").to_pylist()).items())),
+        "files": files,
         "fingerprint": fingerprint,
     }
-    _read_back(folder, name, stats)
-    folder.write_json(f"{SHARDS}/{name}_stats.json", stats)
-    logging.info("shard: %s: %d samples, %.1f MB", name, len(rows), tar.size / 1e6)
-    return {"shard": shard, **stats}
+    if (changed := _changed_file(folder, stats)) is not None:
+        where = folder.path(changed)
+        raise RunFolderError(f"{where}: does not read back as it was written; check the disk and run again")
+    folder.write_json(f"{stem}_stats.json", stats)
+    logging.info("shard: %s: %d samples, %.1f MB", stem, len(rows), tar.size / 1e6)
+    return {"shard": shard, "split": split.name, **stats}
 
 
 def _public(rows: pa.Table, keys: list[str]) -> pa.Table:
@@ -79,27 +86,20 @@ def _public(rows: pa.Table, keys: list[str]) -> pa.Table:
     return rows.select(kept).add_column(0, "key", pa.array(keys, pa.string())).replace_schema_metadata(None)
 
 
-def _fingerprint(metadata: pa.Table) -> str:
+def _fingerprint(metadata: pa.Table, stores: Sequence[str]) -> str:
     rows = [json.dumps(row, sort_keys=True, default=str) for row in metadata.to_pylist()]
-    return hashlib.blake2b("\n".join([str(_VERSION), *rows]).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b("\n".join([str(_VERSION), *rows, *stores]).encode(), digest_size=16).hexdigest()
 
 
-def _is_whole(folder: RunFolder, name: str, stats: dict[str, Any]) -> bool:
-    return all(_reads_back(folder, f"{SHARDS}/{name}{suffix}", stats[key]) for suffix, key in _DIGESTS.items())
-
-
-def _read_back(folder: RunFolder, name: str, stats: dict[str, Any]) -> None:
-    for suffix, key in _DIGESTS.items():
-        if not _reads_back(folder, f"{SHARDS}/{name}{suffix}", stats[key]):
-            where = folder.path(SHARDS, f"{name}{suffix}")
-            raise RunFolderError(f"{where}: does not read back as it was written; check the disk and run again")
-
-
-def _reads_back(folder: RunFolder, path: str, sha256: str) -> bool:
-    try:
-        return folder.sha256(path)[1] == sha256
-    except FileNotFoundError:
-        return False
+def _changed_file(folder: RunFolder, stats: Mapping[str, Any]) -> str | None:
+    """The first of a shard's files that is not what was written; None where all are."""
+    for path, sha256 in stats["files"].items():
+        try:
+            if folder.sha256(path)[1] != sha256:
+                return path
+        except FileNotFoundError:
+            return path
+    return None
 
 
 def _write_tar(file: WholeFile, folder: RunFolder, rows: pa.Table, metadata: pa.Table) -> None:

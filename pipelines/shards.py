@@ -13,9 +13,11 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.ranking import SORT_KEY, bucket_of, cuts_in_bucket, shard_of, sort_keys
+from filters.ranking import SORT_KEY, bucket_of, cuts_in_bucket, is_held_out, shard_of, sort_keys
 from pipelines.partition import SplitByPartition
 from pipelines.run_folder import RunFolder
+from pipelines.score_store import ScoreStore
+from pipelines.shard_layout import TRAIN, VALIDATION, Split
 from pipelines.shard_writer import write_shard
 from schemas.recipe import ShardSettings
 
@@ -27,26 +29,86 @@ class WriteShards(beam.PTransform):
     """Writes the product's shards.
 
     Input: batches with DOWNLOAD_SCHEMA's columns, the similarities and the carried columns; uids are unique.
-    Output: one dict a shard: {"shard": number, "samples": rows, "bytes": tar's size, "sha256": tar's digest}.
+    Output: one dict a shard: see `shard_writer.write_shard`.
+    Attributes: stores: of the models whose embeddings are written beside the shards.
     """
 
     folder: RunFolder
     settings: ShardSettings
     seed: int
+    stores: tuple[ScoreStore, ...] = ()
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
-        """Finds where the shards begin, sends each row to its shard, writes the shards."""
-        cuts = batches | "FindCuts" >> FindCuts(self.settings.samples_per_shard, self.seed)
+        """Parts validation from training, where that is asked for, and writes the shards of each."""
+        if self.settings.validation_fraction is None:
+            return batches | "Train" >> self._write(TRAIN)
+        split = beam.FlatMap(split_held_out, self.settings.validation_fraction)
+        parts = batches | "Split" >> split.with_outputs(VALIDATION.name, main=TRAIN.name)
+        return (
+            parts[TRAIN.name] | "Train" >> self._write(TRAIN),
+            parts[VALIDATION.name] | "Validation" >> self._write(VALIDATION),
+        ) | "Both" >> beam.Flatten()
+
+    def _write(self, split: Split) -> WriteSplit:
+        return WriteSplit(self.folder, self.settings.samples_per_shard, self.seed, split, self.stores)
+
+
+def split_held_out(batch: pa.RecordBatch, fraction: float) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
+    """Yields the rows to train with and, tagged, those to validate with."""
+    held_out = is_held_out(batch.column("uid"), fraction)
+    if not held_out.all():
+        yield batch.filter(pa.array(~held_out))
+    if held_out.any():
+        yield beam.pvalue.TaggedOutput(VALIDATION.name, batch.filter(pa.array(held_out)))
+
+
+@dataclass
+class WriteSplit(beam.PTransform):
+    """Writes the shards of one split; see `WriteShards`."""
+
+    folder: RunFolder
+    samples_per_shard: int
+    seed: int
+    split: Split
+    stores: tuple[ScoreStore, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
+        """Brings the rows of each shard together and writes the shards."""
+        shards = batches | "Group" >> GroupShards(self.samples_per_shard, self.seed)
+        return shards | "Write" >> beam.ParDo(_WriteShard(self))
+
+
+@dataclass
+class GroupShards(beam.PTransform):
+    """Brings the rows of each shard together: (shard's number, its batches in any order)."""
+
+    samples_per_shard: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, Iterable]]:
+        """Finds where the shards begin and sends each row to its shard."""
+        cuts = batches | "FindCuts" >> FindCuts(self.samples_per_shard, self.seed)
         split = beam.ParDo(SplitByPartition(ShardOf(self.seed)), beam.pvalue.AsList(cuts))
         return (
             batches
             | "ToShard" >> split.with_output_types(tuple[int, pa.RecordBatch])
             | "GroupShard" >> beam.GroupByKey()
-            | "Write" >> beam.ParDo(_WriteShard(self.folder, self.settings.samples_per_shard, self.seed))
         )
+
+
+def ordered_rows(batches: Iterable[pa.RecordBatch], seed: int) -> pa.Table:
+    """Returns the rows of one shard in the order that the seed gives them."""
+    rows = pa.Table.from_batches(list(batches)).combine_chunks()
+    return rows.take(pa.array(np.argsort(sort_keys(rows.column("uid").combine_chunks(), seed))))
 
 
 @dataclass
@@ -109,13 +171,15 @@ class ShardOf:
 
 
 class _WriteShard(beam.DoFn):
-    def __init__(self, folder: RunFolder, samples_per_shard: int, seed: int) -> None:
-        self._folder = folder
-        self._samples_per_shard = samples_per_shard
-        self._seed = seed
+    def __init__(self, settings: WriteSplit) -> None:
+        self._folder = settings.folder
+        self._seed = settings.seed
+        self._how = {
+            "samples_per_shard": settings.samples_per_shard,
+            "split": settings.split,
+            "stores": settings.stores,
+        }
 
     def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[dict]:
         shard, batches = element
-        rows = pa.Table.from_batches(list(batches)).combine_chunks()
-        order = np.argsort(sort_keys(rows.column("uid").combine_chunks(), self._seed))
-        yield write_shard(self._folder, shard, rows.take(pa.array(order)), samples_per_shard=self._samples_per_shard)
+        yield write_shard(self._folder, shard, ordered_rows(batches, self._seed), **self._how)

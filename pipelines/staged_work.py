@@ -85,18 +85,18 @@ def check_downloads(folder: RunFolder, settings: DownloadSettings, *, force: boo
 
 def scored_pairs(folder: RunFolder) -> dict[str, int]:
     """Returns {folder of a model's scores, "name-fingerprint": pairs that it has scores of}."""
-    paths = [path for path in folder.fs.find(folder.path(SCORES_FOLDER)) if path.endswith(".parquet")]
+    paths = [path for path in folder.files_under(SCORES_FOLDER) if path.endswith(".parquet")]
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         rows = pool.map(lambda path: _rows_of(folder, path), paths)
         counts: Counter[str] = Counter()
         for path, count in zip(paths, rows, strict=True):
-            counts[path.removeprefix(folder.path(SCORES_FOLDER)).lstrip("/").split("/")[0]] += count
+            counts[path.removeprefix(f"{SCORES_FOLDER}/").split("/")[0]] += count
     return dict(sorted(counts.items()))
 
 
 def _rows_of(folder: RunFolder, path: str) -> int:
     try:
-        with folder.fs.open(path, "rb") as file:
+        with folder.open(path) as file:
             return pq.ParquetFile(file).metadata.num_rows
     except (OSError, pa.ArrowException):
         return 0  # damaged: the next run names it and scores its pairs again

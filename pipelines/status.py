@@ -11,7 +11,7 @@ from pipelines.fingerprints import PAID_ONCE, changes, input_files, stage_settin
 from pipelines.manifest import Manifest, read_manifest
 from pipelines.run_folder import RunFolder
 from pipelines.run_lock import read_lease
-from pipelines.shard_writer import SHARDS
+from pipelines.shard_layout import SPLITS
 from pipelines.staged_work import scored_pairs, staged_downloads
 from pipelines.write_report import FUNNEL
 from schemas import Funnel, Recipe, RunFolderError, Stage
@@ -109,7 +109,7 @@ def _scores(folder: RunFolder, recipe: Recipe, changed: Mapping[str, list[str]])
 
 def _files(folder: RunFolder, stage: Stage) -> Iterator[str]:
     if stage is Stage.SHARD:
-        yield f"{len(folder.list(SHARDS, '_stats.json'))} shards"
+        yield f"{sum(len(folder.list(split.folder, '_stats.json')) for split in SPLITS.values())} shards"
 
 
 def format_status(status: FolderStatus) -> str:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from pipelines.ledger import REJECTS
 from pipelines.run_folder import RunFolder
-from pipelines.shard_writer import SHARDS
+from pipelines.shard_layout import SPLITS
 from pipelines.write_report import FUNNEL
 from schemas import RunFolderError
 
@@ -25,11 +25,12 @@ def fates_of(output: str, uid_or_url: str) -> Iterator[str]:
         raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
     column = "uid" if re.fullmatch(r"[0-9a-f]{32}", uid_or_url) else "url"
     found = False
-    for name in folder.list(SHARDS, ".parquet"):
-        for row in _matching(folder, f"{SHARDS}/{name}", column, uid_or_url):
+    parquets = [f"{split.folder}/{name}" for split in SPLITS.values() for name in folder.list(split.folder, ".parquet")]
+    for path in parquets:
+        for row in _matching(folder, path, column, uid_or_url):
             found = True
             scores = [f"{key} {row[key]:.4f}" for key in row if key.startswith("similarity_") and row[key] is not None]
-            where = f"{SHARDS}/{name.removesuffix('.parquet')}.tar, key {row['key']}"
+            where = f"{path.removesuffix('.parquet')}.tar, key {row['key']}"
             yield f"kept: {where} ({', '.join([row['language'], *scores])})\n  {_pair(row)}"
     for name in folder.list(REJECTS, ".parquet"):
         for row in _matching(folder, f"{REJECTS}/{name}", column, uid_or_url):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import platform
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -13,21 +14,21 @@ import apache_beam as beam
 
 from filters.histogram import BIN_WIDTH
 from pipelines.ledger import REJECTS
-from pipelines.report import ReportData, Sample, render_card, render_report
+from pipelines.report import ReportData, Sample, croissant, render_card, render_report, sample_fields
 from pipelines.run_folder import RunFolder
-from pipelines.shard_writer import SHARDS, shard_name
+from pipelines.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
 from pipelines.staged_samples import with_images
 from schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
 
 FUNNEL = "funnel.json"
 RECIPE = "recipe.yaml"
-# open_clip looks beside the shards; the run folder's own place is its top.
-SIZES = ("sizes.json", f"{SHARDS}/sizes.json")
+CROISSANT = "croissant.json"
+SIZES = "sizes.json"
 
 
 @dataclass
 class WriteReport(beam.PTransform):
-    """Writes funnel.json, sizes.json, recipe.yaml, README.md and report/index.html; emits the funnel as a dict.
+    """Writes funnel.json, sizes.json, recipe.yaml, README.md, croissant.json, report/index.html; emits the funnel.
 
     Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
     "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}}.
@@ -84,12 +85,10 @@ class _WriteReport(beam.DoFn):
         rejected: dict,
         histograms: dict,
     ) -> Iterator[dict]:
-        shards = sorted(shards, key=lambda shard: shard["shard"])
+        shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
         funnel = checked_funnel(counts, shards, ledger)
-        _remove_stale(self._folder, shards, ledger)
-        sizes = {f"{shard_name(one['shard'])}.tar": one["samples"] for one in shards}
-        for path in SIZES:
-            self._folder.write_json(path, sizes)
+        remove_stale(self._folder, shards, ledger)
+        write_sizes(self._folder, shards)
         self._folder.write(RECIPE, dump_recipe(self._recipe).encode())
         samples = [*_samples(kept, self._recipe), *_samples(rejected, self._recipe)]
         data = ReportData(
@@ -100,13 +99,7 @@ class _WriteReport(beam.DoFn):
             bin_width=BIN_WIDTH,
             samples=with_images(self._folder, samples),
         )
-        card = render_card(
-            data,
-            samples_per_shard=self._recipe.shards.samples_per_shard,
-            shards=len(shards),
-            bytes_total=sum(one["bytes"] for one in shards),
-        )
-        self._folder.write("README.md", card.encode())
+        _write_descriptions(self._folder, data, shards)
         self._folder.write("report/index.html", render_report(data).encode())
         self._folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
         logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
@@ -144,14 +137,41 @@ def software_versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *known])
 
 
-def _remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]]) -> None:
+def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict]) -> None:
+    """Writes the dataset card for the Hugging Face hub, and Croissant for other tools."""
+    count = Counter(one["split"] for one in shards)
+    card = render_card(
+        data,
+        samples_per_shard=data.recipe.shards.samples_per_shard,
+        shards=count[TRAIN.name],
+        validation_shards=count[VALIDATION.name],
+        bytes_total=sum(one["bytes"] for one in shards),
+    )
+    folder.write("README.md", card.encode())
+    splits = [(split.name, split.folder) for split in SPLITS.values() if count[split.name]]
+    folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data.recipe)))
+
+
+def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
+    """Writes how many samples are in which shard, where open_clip looks: beside the shards; and at the folder's top."""
+    for split in SPLITS.values():
+        sizes = {f"{shard_name(one['shard'])}.tar": one["samples"] for one in shards if one["split"] == split.name}
+        if sizes or split is TRAIN:
+            folder.write_json(f"{split.folder}/{SIZES}", sizes)
+        if split is TRAIN:
+            folder.write_json(SIZES, sizes)
+
+
+def remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]]) -> None:
     """Removes what an earlier run left that this one did not write: fewer pairs kept, or fewer left out."""
-    names = {shard_name(one["shard"]) for one in shards}
-    for file in folder.list(SHARDS):
-        if file != "sizes.json" and file.split(".")[0].removesuffix("_stats") not in names:
-            folder.remove(f"{SHARDS}/{file}")
-    for file in set(folder.list(REJECTS)) - {name for name, _ in ledger}:
-        folder.remove(f"{REJECTS}/{file}")
+    written = {path for one in shards for path in one["files"]}
+    written |= {f"{SPLITS[one['split']].folder}/{shard_name(one['shard'])}_stats.json" for one in shards}
+    written |= {f"{REJECTS}/{name}" for name, _ in ledger}
+    written |= {f"{SPLITS[one['split']].folder}/{SIZES}" for one in shards}
+    for where in [REJECTS, *(place for split in SPLITS.values() for place in (split.folder, split.embeddings))]:
+        for path in folder.files_under(where):
+            if path not in written:
+                folder.remove(path)
 
 
 def _samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from pipelines.demo.web import build_web, truth_table, write_table
 from pipelines.recipe_presets import load_recipe
 from pipelines.run_folder import RunFolder
 from pipelines.why import fates_of
-from schemas import Funnel, dump_recipe
+from schemas import Funnel, RunFolderError, dump_recipe
 
 PAIRS = 240
 
@@ -171,14 +172,26 @@ def test_why_tells_a_kept_and_a_rejected_pair(curated):
     assert f"left out at {rejected['stage']}: {rejected['reason']}" in lines
 
 
-def test_killed_at_any_moment_the_same_command_gives_the_same_bytes(tmp_path, web):
+def flip_a_bit_of_each_image(folder):
+    """In the middle of every image of the first staging tar; returns the tar's name."""
+    tar = folder.list("staging/images", ".tar")[0]
+    content = bytearray(folder.open("staging/images", tar).read())
+    rows = pq.read_table(folder.path("staging/images", tar.replace(".tar", ".parquet"))).to_pylist()
+    for row in rows:
+        if row["status"] == "success":
+            content[row["image_offset"] + row["image_size"] // 2] ^= 8
+    folder.fs.pipe_file(folder.path("staging/images", tar), bytes(content))
+    return tar
+
+
+def test_killed_or_damaged_at_any_moment_the_same_command_gives_the_same_bytes(tmp_path, web):
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(dump_recipe(small_recipe(timeout_s=1.0)))
     with serving(web) as base_url:
         write_table(web, tmp_path / "pairs.parquet", base_url)
         source = ["--recipe", str(recipe), "--input", str(tmp_path / "pairs.parquet")]
         command = [sys.executable, "-m", "pipelines.curate", *source, "--output", str(tmp_path / "killed")]
-        for sign in (b"staging shard", b"score"):
+        for sign in (b"staging shard", b"score", b"shard: shards/"):
             process = subprocess.Popen(command, stderr=subprocess.PIPE)
             for line in process.stderr:
                 if sign in line:
@@ -187,9 +200,25 @@ def test_killed_at_any_moment_the_same_command_gives_the_same_bytes(tmp_path, we
             process.wait()
             assert process.returncode == -signal.SIGKILL
         subprocess.run(command, check=True, capture_output=True)
-        run(small_recipe(timeout_s=1.0), [str(tmp_path / "pairs.parquet")], str(tmp_path / "whole"))
-    killed = product(RunFolder(str(tmp_path / "killed")))
-    assert killed == product(RunFolder(str(tmp_path / "whole")))
+        again = partial(run, small_recipe(timeout_s=1.0), [str(tmp_path / "pairs.parquet")], str(tmp_path / "whole"))
+        again()
+        killed, whole = RunFolder(str(tmp_path / "killed")), RunFolder(str(tmp_path / "whole"))
+        expected = product(whole)
+        damaged = flip_a_bit_of_each_image(whole)
+        others = {
+            name: whole.fs.modified(whole.path("staging/images", name)) for name in whole.list("staging/images")[3:]
+        }
+        whole.fs.rm(whole.path("shards"), recursive=True)
+        with pytest.raises(RunFolderError, match=rf"{damaged} is damaged: .* run again: the pairs of this shard alone"):
+            again()
+        again()
+    assert product(killed) == expected
+    assert product(whole) == expected
+    assert others == {name: whole.fs.modified(whole.path("staging/images", name)) for name in others}
+    staged = rows_of(killed, "staging/images", ["uid"]).column("uid").to_pylist()
+    [model] = killed.list("staging/scores")
+    scored = rows_of(killed, f"staging/scores/{model}/metadata", ["uid"]).column("uid").to_pylist()
+    assert (len(staged), len(scored)) == (len(set(staged)), len(set(scored))), "nothing was paid for twice"
 
 
 def test_more_input_downloads_only_what_is_new(tmp_path, web):

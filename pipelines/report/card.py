@@ -10,7 +10,7 @@ from pipelines.report.data import ReportData
 from pipelines.report.funnel_view import UNDETERMINED, kept_languages, language_rows, reasons_of
 from pipelines.report.notices import DEMO_NOTICE, notices, uses_demo_model
 from pipelines.report.templating import ENVIRONMENT
-from pipelines.shard_writer import INTERNAL_COLUMNS
+from pipelines.shard_layout import INTERNAL_COLUMNS, TRAIN, VALIDATION
 from schemas import DOWNLOAD_SCHEMA, Funnel, Recipe, similarity_column
 
 # The hub's own buckets: https://github.com/huggingface/hub-docs/blob/main/datasetcard.md
@@ -19,17 +19,21 @@ _SHOWN_LANGUAGES = 20
 _NOT_IN_JSON = INTERNAL_COLUMNS | {"image_extension"}
 
 
-def render_card(data: ReportData, *, samples_per_shard: int, shards: int, bytes_total: int) -> str:
+def render_card(
+    data: ReportData, *, samples_per_shard: int, shards: int, bytes_total: int, validation_shards: int = 0
+) -> str:
     """Returns the card as Markdown.
 
-    Args: samples_per_shard: samples in every shard but the last. shards: shards written.
+    Args: samples_per_shard: samples in every shard but the last. shards: shards to train with that were written.
         bytes_total: bytes of all tars.
     """
     kept = data.funnel.kept_rows
     languages = [row for row in language_rows(data.funnel) if row.kept]
     languages.sort(key=lambda row: (-row.kept, row.language))
     return ENVIRONMENT.get_template("card.md").render(
-        header=yaml.safe_dump(card_header(data), sort_keys=False, allow_unicode=True, width=100).strip(),
+        header=yaml.safe_dump(
+            card_header(data, validation=validation_shards > 0), sort_keys=False, allow_unicode=True, width=100
+        ).strip(),
         recipe=data.recipe,
         funnel=data.funnel,
         kept=kept,
@@ -37,9 +41,10 @@ def render_card(data: ReportData, *, samples_per_shard: int, shards: int, bytes_
         languages_left_out=max(len(languages) - _SHOWN_LANGUAGES, 0),
         language_count=kept_languages(languages),
         main_reasons={stage.stage: [reason for reason, _ in reasons_of(stage)[:3]] for stage in data.funnel.stages},
-        fields=_fields(data.recipe),
+        fields=sample_fields(data.recipe),
         image_members=_image_members(data.recipe),
         shards=shards,
+        validation_shards=validation_shards,
         samples_per_shard=samples_per_shard,
         shard_pattern=_shard_pattern(shards),
         bytes_total=bytes_total,
@@ -50,8 +55,11 @@ def render_card(data: ReportData, *, samples_per_shard: int, shards: int, bytes_
     )
 
 
-def card_header(data: ReportData) -> dict[str, Any]:
-    """Returns the card's metadata; languages are those of which something was kept."""
+def card_header(data: ReportData, *, validation: bool = False) -> dict[str, Any]:
+    """Returns the card's metadata; languages are those of which something was kept.
+
+    Args: validation: whether there are validation shards.
+    """
     languages = _hub_languages(data.funnel)
     header: dict[str, Any] = {"pretty_name": data.recipe.name}
     if languages:
@@ -63,9 +71,9 @@ def card_header(data: ReportData) -> dict[str, Any]:
     header["tags"] = ["webdataset", "image-text pairs", "clip", "alt-text", "babelsift"]
     if data.funnel.kept_rows:
         # Named, or the hub would take the parquet files beside the tars for the data.
-        header["configs"] = [
-            {"config_name": "default", "data_files": [{"split": "train", "path": "shards/*.tar"}]},
-        ]
+        splits = (TRAIN, VALIDATION) if validation else (TRAIN,)
+        files = [{"split": split.name, "path": f"{split.folder}/*.tar"} for split in splits]
+        header["configs"] = [{"config_name": "default", "data_files": files}]
     return header
 
 
@@ -85,8 +93,8 @@ def _hub_languages(funnel: Funnel) -> list[str]:
     return sorted(code for code in codes - {UNDETERMINED} if code.isascii() and code.isalpha() and len(code) in (2, 3))
 
 
-def _fields(recipe: Recipe) -> list[tuple[str, str, str]]:
-    """(name, type, unit) of what every sample's json holds."""
+def sample_fields(recipe: Recipe) -> list[tuple[str, str, str]]:
+    """Returns (name, type, unit) of what every sample's json holds, and the parquet beside its shard."""
     fields = [("key", "string", "name of the sample's members")]
     for column in DOWNLOAD_SCHEMA:
         if column.name not in _NOT_IN_JSON:

@@ -27,3 +27,7 @@ class ShardSettings(Settings):
     """The product's shards."""
 
     samples_per_shard: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="of all pairs, by their uid alone, into shards of their own; null: none"
+    )
+    embeddings: bool = Field(default=False, description="write the models' embeddings, row by row as in the shards")

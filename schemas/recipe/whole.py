@@ -65,6 +65,8 @@ class Recipe(Settings):
             raise ValueError(f"select.{selects[0]} needs a similarity, but the recipe has no clip model; add `clip:`")
         if self.select.model is not None and self.select.model not in names:
             raise ValueError(f"select.model {self.select.model!r} is not one of the clip models {names}")
+        if self.shards.embeddings and not any(model.keep_embeddings for model in self.clip):
+            raise ValueError("shards.embeddings needs a clip model with keep_embeddings: true; add one, or turn it off")
         return self
 
     @property

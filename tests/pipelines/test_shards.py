@@ -5,13 +5,17 @@ import random
 import tarfile
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import webdataset
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from filters.clip import result_schema
 from pipelines.run_folder import RunFolder
+from pipelines.score_store import ScoreStore
 from pipelines.shard_writer import windows
 from pipelines.shards import WriteShards
 from pipelines.staging_layout import shard_path, tar_header
@@ -41,10 +45,11 @@ def staged(tmp_path, image_rows):
     return make
 
 
-def write(folder, batches, samples_per_shard, seed=0, **runner):
-    with beam.Pipeline(runner=FnApiRunner(**runner)) as pipeline:
+def write(folder, batches, samples_per_shard, seed=0, options=(), stores=(), validation_fraction=None, **runner):
+    settings = ShardSettings(samples_per_shard=samples_per_shard, validation_fraction=validation_fraction)
+    with beam.Pipeline(runner=FnApiRunner(**runner), options=PipelineOptions(list(options))) as pipeline:
         rows = pipeline | beam.Create(list(batches), reshuffle=False).with_output_types(pa.RecordBatch)
-        _ = rows | WriteShards(folder, ShardSettings(samples_per_shard=samples_per_shard), seed)
+        _ = rows | WriteShards(folder, settings, seed, tuple(stores))
 
 
 def contents(folder):
@@ -162,3 +167,98 @@ def test_windows_bound_what_is_in_memory_at_once():
     assert list(windows([30 * mebibyte] * 5)) == [(0, 2), (2, 4), (4, 5)]
     assert list(windows([100 * mebibyte, 1, 100 * mebibyte])) == [(0, 1), (1, 2), (2, 3)]
     assert list(windows([1] * 25_000)) == [(0, 10_000), (10_000, 20_000), (20_000, 25_000)]
+
+
+def test_two_workers_give_the_bytes_of_one(staged):  # as processes of their own: benchmarks/survive.py
+    folder, batch = staged(60)
+    write(folder, [batch], samples_per_shard=16)
+    other, again = staged(60, scatter=3)
+    two = ["--direct_num_workers", "2", "--direct_running_mode", "multi_threading"]
+    write(other, [again.slice(start, 7) for start in range(0, 60, 7)], samples_per_shard=16, options=two)
+    assert contents(other) == contents(folder)
+
+
+def uids_and_keys(folder, split):
+    rows = [pq.read_table(folder.path(split, name), columns=["uid", "key"]) for name in folder.list(split, ".parquet")]
+    return set(zip(*pa.concat_tables(rows).to_pydict().values(), strict=True))
+
+
+def test_validation_has_shards_of_its_own_by_the_uid_alone(staged):
+    folder, batch = staged(200)
+    write(folder, [batch], samples_per_shard=40, validation_fraction=0.2)
+    train, validation = uids_and_keys(folder, "shards"), uids_and_keys(folder, "validation")
+    assert len({key for _, key in train | validation}) == 200
+    assert {uid for uid, _ in train} | {uid for uid, _ in validation} == set(batch.column("uid").to_pylist())
+    assert 20 <= len(validation) <= 60
+    counts = [pq.read_metadata(folder.path("shards", name)).num_rows for name in folder.list("shards", ".parquet")]
+    assert set(counts[:-1]) == {40}
+    fewer, rows = staged(100, scatter=1)
+    write(fewer, [rows], samples_per_shard=40, seed=9, validation_fraction=0.2)  # other rows, another seed
+    held_out = {uid for uid, _ in validation} & set(rows.column("uid").to_pylist())
+    assert {uid for uid, _ in uids_and_keys(fewer, "validation")} == held_out
+    sample = next(iter(webdataset.WebDataset(folder.path("validation", "00000000.tar"), shardshuffle=False)))
+    assert sample["__key__"] == "v0000000000"
+
+
+@pytest.fixture
+def embedded(staged):
+    """embedded(n) -> (folder, batch, store, {uid: (image vector, text vector)}), stored in three parts."""
+
+    def make(rows):
+        folder, batch = staged(rows)
+        store = ScoreStore(folder, "tiny", "0123abcd" * 8)
+        vectors = {}
+        for start in range(0, rows, rows // 3 + 1):
+            some = batch.slice(start, rows // 3 + 1)
+            numbers = range(start, start + len(some))
+            results = {
+                "similarity": [0.5] * len(some),
+                "error": [None] * len(some),
+                "image_embedding": [np.full(4, number, np.float16) for number in numbers],
+                "text_embedding": [np.full(4, number + 0.5, np.float16) for number in numbers],
+            }
+            store.add(0, some, pa.RecordBatch.from_pydict(results, schema=result_schema(4)))
+            vectors |= dict(zip(some.column("uid").to_pylist(), numbers, strict=True))
+        return folder, batch, store, vectors
+
+    return make
+
+
+def test_embeddings_are_aligned_with_the_shards(embedded):
+    folder, batch, store, vectors = embedded(20)
+    write(folder, [batch], samples_per_shard=8, stores=[store], validation_fraction=0.3)
+    seen = 0
+    for split, place in (("shards", "embeddings/tiny"), ("validation", "embeddings-validation/tiny")):
+        for name in folder.list(split, ".parquet"):
+            number = name.removesuffix(".parquet")
+            wanted = [vectors[uid] for uid in pq.read_table(folder.path(split, name)).column("uid").to_pylist()]
+            image, text = (
+                np.load(folder.path(place, kind, f"{kind}_{number}.npy")) for kind in ("img_emb", "text_emb")
+            )
+            assert image.dtype == text.dtype == np.float16
+            assert (image == np.array(wanted)[:, None]).all()
+            assert (text == np.array(wanted)[:, None] + 0.5).all()
+            metadata = pq.read_table(folder.path(place, "metadata", f"metadata_{number}.parquet"))
+            assert metadata.equals(pq.read_table(folder.path(split, name)))
+            seen += len(wanted)
+    assert seen == 20
+
+
+def test_a_damaged_embedding_is_named_and_its_part_alone_is_scored_again(embedded):
+    folder, batch, store, _ = embedded(20)
+    path = store.embeddings_path("text_emb", 0, 1)
+    content = bytearray(folder.open(path).read())
+    content[-1] ^= 1
+    folder.write(path, bytes(content))
+    with pytest.raises(Exception, match=r"text_emb_00000_0001\.npy is damaged; run again: this part alone"):
+        write(folder, [batch], samples_per_shard=8, stores=[store])
+    assert len(store.scores(0)) == 20 - 7
+
+
+def test_embeddings_that_are_not_stored_are_named(embedded):
+    folder, batch, store, _ = embedded(20)
+    store.discard_part(0, 1)
+    with pytest.raises(
+        Exception, match=r"tiny-0123abcd has no embeddings of uid [0-9a-f]{32} and 6 others of staging shard 0"
+    ):
+        write(folder, [batch], samples_per_shard=20, stores=[store])

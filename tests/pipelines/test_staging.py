@@ -198,3 +198,24 @@ def test_a_shard_staged_before_some_columns_were_is_read_with_nulls_there(folder
     assert read.schema.equals(STAGED_SCHEMA)
     assert read.column("pixels_sha256").null_count == read.column("phash_crops").null_count == len(read) == 5
     assert read.column("phash").equals(rows.column("phash"))
+
+
+@pytest.mark.parametrize("content", [b"", b'{"count": 5', b"[]", b"\x00\xff"])
+def test_a_damaged_commit_mark_is_none(folder, content):
+    write(folder)
+    folder.write(f"{STAGING}/00003_stats.json", content)
+    assert [shard.stats for shard in staged_shards(folder, 0, 3)] == [None]
+
+
+def test_a_bit_flipped_in_a_parquet_is_noticed(folder, tmp_path):
+    write(folder)
+    (shard,) = staged_shards(folder, 0, 3)
+    path = tmp_path / STAGING / "00003.parquet"
+    content = bytearray(path.read_bytes())
+    for place in range(0, len(content), 97):
+        content[place] ^= 1
+        path.write_bytes(content)
+        assert read_staged_rows(folder, shard) is None
+        content[place] ^= 1
+    path.write_bytes(content)
+    assert read_staged_rows(folder, shard) is not None

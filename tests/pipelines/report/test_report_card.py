@@ -36,10 +36,11 @@ def funnel(languages=None, rejected=0):
     return Funnel.from_counts(counts).check()
 
 
-def card(account=None, *, shards=3, facts=None, **settings):
-    recipe = recipe_from({"name": "test-recipe", **settings}, source="test")
+def card(account=None, *, shards=3, validation_shards=0, shards_settings=None, facts=None, **settings):
+    recipe = recipe_from({"name": "test-recipe", "shards": shards_settings or {}, **settings}, source="test")
     data = ReportData(recipe, funnel() if account is None else account, facts or {})
-    return render_card(data, samples_per_shard=1000, shards=shards, bytes_total=1_234_567_890)
+    sizes = {"samples_per_shard": 1000, "shards": shards, "validation_shards": validation_shards}
+    return render_card(data, **sizes, bytes_total=1_234_567_890)
 
 
 def header(text):
@@ -132,3 +133,14 @@ def test_nothing_kept():
 
 def test_same_data_same_card():
     assert card() == card()
+
+
+def test_validation_and_embeddings_are_told():
+    shards = {"validation_fraction": 0.01, "embeddings": True}
+    text = card(clip={"model": "ViT-B-32"}, shards_settings=shards, validation_shards=2)
+    assert header(text)["configs"][0]["data_files"] == [
+        {"split": "train", "path": "shards/*.tar"},
+        {"split": "validation", "path": "validation/*.tar"},
+    ]
+    assert "| validation | 2 more shards in `validation/`: 0.01 of all pairs, by their uid alone |" in text
+    assert "| embeddings | `embeddings/`" in text

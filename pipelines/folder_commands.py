@@ -1,4 +1,4 @@
-"""`babelsift status`: what is done in a run folder, what is stale, and why."""
+"""Commands on a run folder: `babelsift status` and `babelsift subset`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from schemas import Recipe, RunFolderError, parse_recipe
 _RECIPE = "recipe.yaml"
 
 
-def add_status_command(commands: argparse._SubParsersAction) -> None:
-    """Adds the subcommand to the command's parser."""
+def add_folder_commands(commands: argparse._SubParsersAction) -> None:
+    """Adds the subcommands to the command's parser."""
     status = commands.add_parser(
         "status",
         help="show what is done in a run folder, what a recipe would do again, and why",
@@ -25,6 +25,22 @@ def add_status_command(commands: argparse._SubParsersAction) -> None:
     status.add_argument("--recipe", metavar="NAME|FILE", help="a preset or a YAML file (default: the folder's own)")
     status.add_argument("--json", action="store_true", help="for programs")
     status.set_defaults(run=_status)
+    subset = commands.add_parser(
+        "subset",
+        help="write the uids of the shards' pairs as a subset file for DataComp's resharder",
+        description="Writes a sorted .npy of 128-bit uids, which DataComp's resharder.py takes as --subset-file.",
+        allow_abbrev=False,
+    )
+    subset.add_argument("output", metavar="OUT", help="run folder")
+    subset.add_argument("file", metavar="FILE", help="the .npy to write, local or any fsspec URL")
+    subset.add_argument(
+        "--column",
+        default="uid",
+        metavar="NAME",
+        help="column of 32 hex digits: babelsift's uid, or input_uid where the input was DataComp's own metadata "
+        "(default: %(default)s)",
+    )
+    subset.set_defaults(run=_subset)
 
 
 def _status(known: argparse.Namespace, _: list[str]) -> int:
@@ -42,3 +58,10 @@ def _own_recipe(folder: RunFolder) -> Recipe:
         raise RunFolderError(f"{path}: is not there, as no run has begun; name one with --recipe")
     with folder.open(_RECIPE) as file:
         return parse_recipe(file.read().decode(), source=path)
+
+
+def _subset(known: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.subset import write_subset
+
+    print(f"{write_subset(RunFolder(known.output), known.file, column=known.column)} uids in {known.file}")
+    return 0
