@@ -14,8 +14,11 @@ from pathlib import Path
 import filters
 import pipelines
 import schemas
+from pipelines.commands.compare import add_compare
+from pipelines.commands.concepts import add_concepts
+from pipelines.commands.dry_run import add_dry_run_options, run_dry
 from pipelines.recipe_presets import load_recipe, preset_names, preset_text
-from schemas import AccountingError, BabelsiftError, RecipeError, SchemaError, parse_recipe
+from schemas import AccountingError, BabelsiftError, InputError, RecipeError, SchemaError, parse_recipe
 
 _USER_ERROR = 2
 _RUN_FAILED = 1
@@ -60,6 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_recipes(commands)
     _add_why(commands)
+    add_compare(commands)
+    add_concepts(commands)
     return parser
 
 
@@ -75,7 +80,6 @@ def _add_curate(commands: argparse._SubParsersAction) -> None:
     curate.add_argument("--recipe", required=True, metavar="NAME|FILE", help="a preset's name or a YAML file")
     curate.add_argument(
         "--input",
-        required=True,
         action="append",
         metavar="GLOB",
         help="parquet, CSV, TSV or JSON lines, plain or .gz or .zst; local or any fsspec URL; may be repeated",
@@ -83,6 +87,7 @@ def _add_curate(commands: argparse._SubParsersAction) -> None:
     curate.add_argument("--output", required=True, metavar="DIR", help="run folder, local or any fsspec URL")
     curate.add_argument("--url-col", metavar="NAME", help="column of the URLs (default: URL, url, ... as found)")
     curate.add_argument("--caption-col", metavar="NAME", help="column of the captions (default: TEXT, caption, ...)")
+    add_dry_run_options(curate)
     curate.set_defaults(run=_curate)
 
 
@@ -117,6 +122,10 @@ def _add_why(commands: argparse._SubParsersAction) -> None:
 def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     recipe = load_recipe(known.recipe)
     options = _beam_options(beam_arguments)
+    if known.dry_run:
+        return run_dry(known, recipe)
+    if not known.input:
+        raise InputError("the following arguments are required: --input (only --dry-run goes without)")
     from pipelines.curate import run
     from pipelines.report import format_funnel
 

@@ -11,6 +11,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -70,40 +71,23 @@ class Curate(beam.PTransform):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
         """The list of steps."""
         recipe, folder = self.recipe, self.folder
-        parts = max(1, self.plan.estimated_rows // _ROWS_A_DEDUP_PART)
+        parts = dedup_parts(self.plan.estimated_rows)
 
-        read = pbegin | "Read" >> ReadPairs(self.plan)
-        rules = read.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
-        language = rules.kept | "Language" >> IdentifyLanguage(recipe.language)
-        frequency = language.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
-        metadata = frequency.kept | "Metadata" >> MatchMetadata(recipe.metadata)
-        pairs = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
-        download = pairs.kept | "Download" >> DownloadImages(folder, recipe.download, self.partitions)
-        images = download.kept | "ImageRules" >> FilterImages(recipe.images)
-        unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
-        score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip)
-        select = score.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
-        balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
+        stages = curate_stages(
+            pbegin,
+            recipe,
+            parts,
+            read=ReadPairs(self.plan),
+            download=DownloadImages(folder, recipe.download, self.partitions),
+            score=ScorePairs(folder, recipe.clip),
+        )
+        score, select, balance = stages[Stage.SCORE], stages[Stage.SELECT], stages[Stage.BALANCE]
         shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed)
-
-        stages = {
-            Stage.READ: read,
-            Stage.RULES: rules,
-            Stage.LANGUAGE: language,
-            Stage.FREQUENCY: frequency,
-            Stage.METADATA: metadata,
-            Stage.DEDUP_PAIRS: pairs,
-            Stage.DOWNLOAD: download,
-            Stage.IMAGE_RULES: images,
-            Stage.DEDUP_IMAGES: unique,
-            Stage.SCORE: score,
-            Stage.SELECT: select,
-            Stage.BALANCE: balance,
-        }
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage.kept for name, stage in stages.items()}
         return {
-            "counts": {"read": read[ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows(),
+            "counts": {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected}
+            | "Count" >> CountRows(),
             "shards": shards,
             "ledger": rejected | "Ledger" >> WriteLedger(folder, self.partitions),
             "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
@@ -121,6 +105,53 @@ class Curate(beam.PTransform):
         after = balance.kept | "CountConcepts" >> CountConcepts(self.recipe.metadata)
         write = WriteConcepts(self.folder, self.recipe.metadata)
         return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
+
+
+def dedup_parts(rows: int) -> int:
+    """Returns how many parts exact deduplication of about so many rows is merged in."""
+    return max(1, rows // _ROWS_A_DEDUP_PART)
+
+
+def curate_stages(
+    pbegin: beam.pvalue.PBegin,
+    recipe: Recipe,
+    parts: int,
+    *,
+    read: beam.PTransform,
+    download: beam.PTransform,
+    score: beam.PTransform,
+) -> dict[Stage, Any]:
+    """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
+
+    Args: parts: how many parts exact deduplication is merged in. read, download, score: where pairs, images and
+        similarities come from: the input, the web and models, or a finished run folder.
+    """
+    pairs = pbegin | "Read" >> read
+    rules = pairs.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
+    language = rules.kept | "Language" >> IdentifyLanguage(recipe.language)
+    frequency = language.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
+    metadata = frequency.kept | "Metadata" >> MatchMetadata(recipe.metadata)
+    distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
+    downloaded = distinct.kept | "Download" >> download
+    images = downloaded.kept | "ImageRules" >> FilterImages(recipe.images)
+    unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
+    scored = unique.kept | "Score" >> score
+    select = scored.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
+    balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
+    return {
+        Stage.READ: pairs,
+        Stage.RULES: rules,
+        Stage.LANGUAGE: language,
+        Stage.FREQUENCY: frequency,
+        Stage.METADATA: metadata,
+        Stage.DEDUP_PAIRS: distinct,
+        Stage.DOWNLOAD: downloaded,
+        Stage.IMAGE_RULES: images,
+        Stage.DEDUP_IMAGES: unique,
+        Stage.SCORE: scored,
+        Stage.SELECT: select,
+        Stage.BALANCE: balance,
+    }
 
 
 def run(

@@ -99,7 +99,7 @@ class PartitionDownload:
                 discard_shard(self.folder, shard.number)
                 continue
             else:
-                done += _matched(shard.number, rows, staged, done)
+                done += match_staged(shard.number, rows, staged, done)
             occupied.add(shard.number)
         return done, occupied
 
@@ -120,10 +120,13 @@ def _why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | Non
     return "; ".join(changed) or "its fingerprint is another"
 
 
-def _matched(
+def match_staged(
     shard: int, rows: pa.RecordBatch, staged: pa.RecordBatch, done: list[StagedBatch]
 ) -> Iterator[StagedBatch]:
-    """The rows that this shard has and no earlier one had."""
+    """Yields the rows that a shard has and no earlier one had, beside what it has of them.
+
+    Args: rows: sorted by uid. staged: the shard's rows. done: of the earlier shards.
+    """
     earlier = [uid for batch in done for uid in batch.rows.column("uid").to_pylist()]
     fresh = staged.filter(pc.invert(pc.is_in(staged.column("uid"), value_set=pa.array(earlier, pa.string()))))
     places = pc.index_in(rows.column("uid"), value_set=fresh.column("uid"))

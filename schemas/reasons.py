@@ -29,6 +29,8 @@ STAGE_ORDER: tuple[Stage, ...] = tuple(Stage)
 class RejectReason(str, Enum):
     """Why a pair was left out. A member's value is the word in the ledger, the counters and the report."""
 
+    # dry runs only
+    NOT_STORED = "not_stored"
     # read
     UNREADABLE_ROW = "unreadable_row"
     MISSING_URL = "missing_url"
