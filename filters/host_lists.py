@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -92,6 +92,7 @@ def public_suffix(host: str) -> str | None:
     return _extractor()(host).suffix or None
 
 
+@lru_cache(maxsize=1 << 17)
 def _registered_domain(host: str) -> str:
     found = _extractor()(host)
     return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else host

@@ -125,7 +125,7 @@ def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     if known.dry_run:
         return run_dry(known, recipe)
     if not known.input:
-        raise InputError("the following arguments are required: --input (only --dry-run goes without)")
+        raise InputError("nothing to read: --input is missing (only --dry-run on a finished run goes without)")
     from pipelines.curate import run
     from pipelines.report import format_funnel
 
