@@ -64,7 +64,8 @@ class BalanceConcepts(beam.PTransform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """Counts the concepts, then draws."""
         counts = batches | "Count" >> CountConcepts(self.metadata)
-        draw = beam.ParDo(_Draw(self.settings, self.metadata, self.seed), beam.pvalue.AsDict(counts))
+        sides = [] if self.settings is None else [beam.pvalue.AsDict(counts)]
+        draw = beam.ParDo(_Draw(self.settings, self.metadata, self.seed), *sides)
         outputs = batches | "Draw" >> draw.with_outputs(REJECTED, main="kept")
         return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], CONCEPTS: counts})
 
@@ -178,8 +179,8 @@ class _Draw(beam.DoFn):
         self._seed = seed
         self._side: object = None
 
-    def process(self, element: pa.RecordBatch, packed: dict[str, bytes]) -> Iterator[object]:
-        if self._settings is None:
+    def process(self, element: pa.RecordBatch, packed: dict[str, bytes] | None = None) -> Iterator[object]:
+        if self._settings is None or packed is None:
             yield from emit(Stage.BALANCE, len(element), [element], [])
             return
         started = time.monotonic()

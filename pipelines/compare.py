@@ -22,9 +22,12 @@ _ROW = ["source_file", "source_row"]
 _CAPTION_CHARACTERS = 90
 
 
-def compare_recipes(output: str, recipes: Sequence[Recipe], *, samples: int = 5) -> dict[str, Any]:
-    """Returns how two recipes differ on the pairs of a finished run, by what is stored of it.
+def compare_recipes(
+    output: str, recipes: Sequence[Recipe], inputs: Sequence[str] = (), *, samples: int = 5
+) -> dict[str, Any]:
+    """Returns how two recipes differ on the pairs of a finished run, or of an input, by what is stored of them.
 
+    Args: inputs: globs; none: the pairs that the run had. samples: pairs shown a side.
     Returns: {"recipes": names, "kept", "not_stored": two each, "both", "only": two, "languages": {language: the same},
     "reasons": for each recipe those for which it leaves out what the other keeps, "samples": of those pairs}.
     Raises: BabelsiftError: see `pipelines.dry_run.dry_run`.
@@ -33,7 +36,7 @@ def compare_recipes(output: str, recipes: Sequence[Recipe], *, samples: int = 5)
     for recipe in recipes:
         with tempfile.TemporaryDirectory(prefix="babelsift-compare-") as place:
             fates = RunFolder(place)
-            runs.append(dry_run(recipe, output, fates=fates))
+            runs.append(dry_run(recipe, output, inputs, fates=fates))
             tables.append(_fates(fates))
     first, second = _side_by_side(*tables)
     keeps = [np.asarray(pc.equal(table.column("reason"), KEPT)) for table in (first, second)]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.parquet as pq
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.accounting import CountRows
@@ -20,9 +22,21 @@ from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.run_folder import RunFolder
 from pipelines.runners import worker_error
 from pipelines.select import REPORT, check_columns
+from pipelines.shard_writer import SHARDS
 from pipelines.stored_run import StoredImages, StoredPairs, StoredScores, find_stores
 from pipelines.write_report import FUNNEL
-from schemas import OUT, Funnel, Recipe, RejectReason, RunFolderError, Stage, ledger_rows, score_schema
+from schemas import (
+    CAPTION_CHANGES,
+    OUT,
+    Funnel,
+    Recipe,
+    RecipeError,
+    RejectReason,
+    RunFolderError,
+    Stage,
+    ledger_rows,
+    score_schema,
+)
 
 KEPT = "kept"  # stands for a reason among fates
 _DRY_FUNNEL, _DRY_SELECTION = "funnel.json", "selection.json"
@@ -63,6 +77,8 @@ def dry_run(
         raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
     carried = [] if plan is None else plan.carried
+    if plan is None:
+        _check_without_input(recipe, folder)
     check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names), *carried]))
     stores = find_stores(folder, recipe.clip)
     check_settings(recipe)
@@ -84,6 +100,24 @@ def dry_run(
         selection = found.read_json(_DRY_SELECTION)
     counted = {stage.stage: stage.rejected.get(RejectReason.NOT_STORED.value, 0) for stage in dry.stages}
     return DryRun(dry, selection, {stage: pairs for stage, pairs in counted.items() if pairs})
+
+
+def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
+    """Looks whether shards and ledger have all that a recipe needs: no captions before edits, no columns of the input.
+
+    Raises: RecipeError: they have not.
+    """
+    edited = bool(recipe.caption_edits)
+    for name in folder.list(SHARDS, ".parquet")[:1]:
+        with folder.open(SHARDS, name) as file:
+            edited |= CAPTION_CHANGES.name in pq.read_schema(file).names
+    if edited:
+        raise RecipeError("captions were edited, and a finished run has no others; give the run's --input")
+    stored = score_schema(recipe.model_names).names
+    beyond = sorted({name for rule, _ in recipe.select.walk() for name in rule.conditions} - set(stored))
+    near = [name for name in beyond if difflib.get_close_matches(name, stored, n=1, cutoff=0.8)]
+    if beyond and not near:
+        raise RecipeError(f"select.conditions: a finished run has no column {beyond[0]!r}; give the run's --input")
 
 
 @dataclass

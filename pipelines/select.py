@@ -21,6 +21,7 @@ from schemas.recipe import SelectSettings
 REPORT = "selection"  # the tag of SelectPairs' account of its cuts
 
 _Plan = tuple[Cuts, Mapping[str, Relaxation]]
+_NO_PLAN: _Plan = ({}, {})
 
 
 @dataclass
@@ -44,28 +45,31 @@ class SelectPairs(beam.PTransform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """Finds the cuts, what is given back to small languages, and the caps' limits; then decides all at once."""
         selector = Selector(self.settings, self.names)
-        cuts = batches | "Cuts" >> FractionCuts(selector)
-        plan = self._plan(batches, selector, cuts)
-        one, many = beam.pvalue.AsSingleton, beam.pvalue.AsList
-        candidates = batches.pipeline | "NoCandidates" >> beam.Create([], reshuffle=False)
+        plan = self._plan(batches, selector)
+        # Without a plan or caps a batch is decided on its own, and nothing waits for the last one.
+        sides = [] if plan is None else [beam.pvalue.AsSingleton(plan)]
         if self.settings.caps:
-            make = beam.ParDo(_Candidates(selector, self.seed), one(plan))
-            candidates = batches | "Candidates" >> make.with_output_types(pa.RecordBatch)
-        limits = candidates | "Caps" >> CapLimits(self.settings.caps)
-        decide = beam.ParDo(
-            _Select(selector, self.seed),
-            one(plan),
-            many(limits["caption"]),
-            many(limits["host"]),
-            one(limits["language"]),
-        )
+            plan = plan or batches.pipeline | "NoPlan" >> beam.Create([_NO_PLAN], reshuffle=False)
+            sides = [beam.pvalue.AsSingleton(plan), *self._limits(batches, selector, plan)]
+        decide = beam.ParDo(_Select(selector, self.seed), *sides)
         outputs = batches | "Decide" >> decide.with_outputs(REJECTED, main="kept")
+        plan = plan or batches.pipeline | "NothingCut" >> beam.Create([_NO_PLAN], reshuffle=False)
         report = plan | "Report" >> beam.Map(report_of)
         return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], REPORT: report})
 
-    def _plan(
-        self, batches: beam.PCollection[pa.RecordBatch], selector: Selector, cuts: beam.PCollection[Cuts]
-    ) -> beam.PCollection[_Plan]:
+    def _limits(
+        self, batches: beam.PCollection[pa.RecordBatch], selector: Selector, plan: beam.PCollection[_Plan]
+    ) -> list[beam.pvalue.AsSideInput]:
+        make = beam.ParDo(_Candidates(selector, self.seed), beam.pvalue.AsSingleton(plan))
+        candidates = batches | "Candidates" >> make.with_output_types(pa.RecordBatch)
+        limits = candidates | "Caps" >> CapLimits(self.settings.caps)
+        captions, hosts = (beam.pvalue.AsList(limits[name]) for name in ("caption", "host"))
+        return [captions, hosts, beam.pvalue.AsSingleton(limits["language"])]
+
+    def _plan(self, batches: beam.PCollection[pa.RecordBatch], selector: Selector) -> beam.PCollection[_Plan] | None:
+        if not selector.choices() and self.settings.min_pairs_per_language is None:
+            return None
+        cuts = batches | "Cuts" >> FractionCuts(selector)
         if self.settings.min_pairs_per_language is None:
             return cuts | "NothingBack" >> beam.Map(lambda found: (found, {}))
         known = beam.pvalue.AsSingleton(cuts)
@@ -163,16 +167,17 @@ class _Select(beam.DoFn):
     def process(
         self,
         element: pa.RecordBatch,
-        plan: _Plan,
-        captions: list[bytes],
-        hosts: list[bytes],
-        languages: Mapping[str, tuple[int, int, int]],
+        plan: _Plan = _NO_PLAN,
+        captions: list[bytes] | None = None,
+        hosts: list[bytes] | None = None,
+        languages: Mapping[str, tuple[int, int, int]] | None = None,
     ) -> Iterator[object]:
-        if self._sides[0] is not captions or self._sides[1] is not hosts:  # sorted once a bundle
-            self._sides, self._captions, self._hosts = (captions, hosts), Limits(captions), Limits(hosts)
         self._selector.cuts, relaxed = plan
         decision = decide(element, self._selector, relaxed)
-        limits = {"captions": self._captions, "hosts": self._hosts, "languages": languages}
-        reject_beyond_caps(decision, element, self._selector, self._seed, **limits)
+        if captions is not None and hosts is not None and languages is not None:
+            if self._sides[0] is not captions or self._sides[1] is not hosts:  # sorted once a bundle
+                self._sides, self._captions, self._hosts = (captions, hosts), Limits(captions), Limits(hosts)
+            limits = {"captions": self._captions, "hosts": self._hosts, "languages": languages}
+            reject_beyond_caps(decision, element, self._selector, self._seed, **limits)
         kept, rejected = decision.split(element, Stage.SELECT)
         yield from emit(Stage.SELECT, len(element), [kept], [rejected])

@@ -20,6 +20,7 @@ def add_compare(commands: argparse._SubParsersAction) -> None:
     )
     compare.add_argument("output", metavar="OUT", help="run folder")
     compare.add_argument("--recipe", required=True, action="append", metavar="NAME|FILE", help="given twice")
+    compare.add_argument("--input", action="append", metavar="GLOB", help="default: the pairs that the run had")
     compare.add_argument("--samples", type=int, default=5, help="captions shown a side (default: %(default)s)")
     compare.add_argument("--json", action="store_true", help="for programs")
     compare.set_defaults(run=_compare)
@@ -30,7 +31,8 @@ def _compare(known: argparse.Namespace, _: list[str]) -> int:
         raise RecipeError(f"compare takes two recipes, found {len(known.recipe)}; give --recipe A --recipe B")
     from pipelines.compare import compare_recipes, format_comparison
 
-    found = compare_recipes(known.output, [load_recipe(name) for name in known.recipe], samples=max(known.samples, 0))
+    recipes = [load_recipe(name) for name in known.recipe]
+    found = compare_recipes(known.output, recipes, known.input or (), samples=max(known.samples, 0))
     print(
         json.dumps(found, ensure_ascii=False) if known.json else format_comparison(found),
         end="\n" if known.json else "",

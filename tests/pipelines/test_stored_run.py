@@ -11,7 +11,7 @@ from pipelines.recipe_presets import load_recipe
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import ScoreStore
 from pipelines.stored_run import StoredImages, StoredScores, find_stores
-from schemas import RunFolderError
+from schemas import RecipeError, RunFolderError, recipe_from
 from schemas.recipe import ClipModel, DownloadSettings
 
 
@@ -107,3 +107,18 @@ def test_two_recipes_of_one_name_are_told_apart():
     assert lines[2].split() == ["en", "2", "1", "1", "1", "0"]
     assert lines[4] == "mine (B) leaves out 1 pairs that mine (A) keeps:"
     assert lines[-1] == "    en  'a dog'  similarity_too_low, found 0.2, asked for 0.3"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"caption_edits": {"unicode": "NFC"}}, "captions were edited, and a finished run has no others; give the run's --input"),
+        ({"select": {"conditions": {"page_rank": {"min": 1}}}}, "a finished run has no column 'page_rank'; give the run's --input"),
+        ({"select": {"conditions": {"widht": {"min": 1}}}}, "no column 'widht' reaches this stage; did you mean 'width'"),
+    ],
+)  # fmt: skip
+def test_what_only_the_input_has_is_asked_for(tmp_path, settings, message):
+    (tmp_path / "funnel.json").write_text("{}")
+    recipe = recipe_from({"name": "mine", **settings}, source="x")
+    with pytest.raises(RecipeError, match=message):
+        dry_run(recipe, str(tmp_path))
