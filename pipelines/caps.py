@@ -194,7 +194,8 @@ def reject_beyond_caps(
         if most is not None:
             beyond = np.zeros(len(batch), bool)
             beyond[rows[limits.beyond(column(candidates), members)]] = True
-            decision.reject(beyond, reason, values=values(), threshold=most)
+            if beyond.any():
+                decision.reject(beyond, reason, values=values(), threshold=most)
     if caps.per_language is not None:
         beyond = np.zeros(len(batch), bool)
         beyond[rows[beyond_languages(candidates, languages)]] = True

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from filters.balancing import ENTRY_COUNT, EntryProbabilities, thresholds
 from filters.image.rules import has_min_side, is_within_aspect_ratio
 from filters.rules import reject_by_captions
 from filters.selection import Selector, binned_cuts, histograms_of
@@ -13,7 +14,7 @@ from pipelines.command_line import main
 from pipelines.curate import check_parts
 from pipelines.fraction_cuts import FractionRank, exact_cuts, fraction_keys
 from pipelines.recipe_presets import load_recipe, preset_names
-from schemas import Decision, RecipeError
+from schemas import Decision, RecipeError, dump_recipe, parse_recipe
 from schemas.parts import PARTS
 from schemas.recipe import CaptionRules, SelectRule
 
@@ -235,6 +236,20 @@ def test_a_fraction_keeps_from_the_value_at_its_index_on(name, fraction):
     scores = np.linspace(0.9, 0.1, 100)
     at = sorted(scores, reverse=True)[int(len(scores) * fraction)]
     assert selected(load_recipe(name), scores, ["en"] * 100) == [score >= at for score in scores]
+
+
+@pytest.mark.parametrize(("name", "t"), [("metaclip-400m", 20_000), ("metaclip-2", 170_000)])
+def test_a_concept_with_as_many_pairs_as_the_threshold_is_kept_whole(name, t):
+    counts = np.array([(0, t - 1), (1, t), (2, t + 1), (3, 2 * t)], dtype=ENTRY_COUNT)
+    at = thresholds({"en": counts}, load_recipe(name).balance)
+    chances = EntryProbabilities.of(counts, at["en"]).at(np.arange(4))
+    assert chances.tolist() == [1.0, 1.0, t / (t + 1), 0.5]
+
+
+@EVERY
+def test_a_preset_written_out_reads_back_the_same(name):
+    recipe = load_recipe(name)
+    assert parse_recipe(dump_recipe(recipe), source="dumped") == recipe
 
 
 def test_datacomps_fraction_is_exact_where_a_bin_is_not():
