@@ -18,6 +18,7 @@ NAMES = (
     "download_memory",
     "survive",
     "sharding",
+    "selection",
 )
 
 

@@ -14,9 +14,12 @@ from pathlib import Path
 import filters
 import pipelines
 import schemas
+from pipelines.commands.compare import add_compare
+from pipelines.commands.concepts import add_concepts
+from pipelines.commands.dry_run import add_dry_run_options, run_dry
 from pipelines.folder_commands import add_folder_commands
 from pipelines.recipe_presets import load_recipe, preset_names, preset_text
-from schemas import AccountingError, BabelsiftError, RecipeError, SchemaError, parse_recipe
+from schemas import AccountingError, BabelsiftError, InputError, RecipeError, SchemaError, parse_recipe
 
 _USER_ERROR = 2
 _RUN_FAILED = 1
@@ -63,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_recipes(commands)
     _add_why(commands)
     add_folder_commands(commands)
+    add_compare(commands)
+    add_concepts(commands)
     return parser
 
 
@@ -99,6 +104,7 @@ def _add_curate(commands: argparse._SubParsersAction) -> None:
     curate.add_argument("--url-col", metavar="NAME", help="column of the URLs (default: URL, url, ... as found)")
     curate.add_argument("--caption-col", metavar="NAME", help="column of the captions (default: TEXT, caption, ...)")
     curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
+    add_dry_run_options(curate)
     curate.set_defaults(run=_curate)
 
 
@@ -133,6 +139,10 @@ def _add_why(commands: argparse._SubParsersAction) -> None:
 def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     recipe = load_recipe(known.recipe)
     options = _beam_options(beam_arguments)
+    if known.dry_run:
+        return run_dry(known, recipe)
+    if not known.input:
+        raise InputError("nothing to read: --input is missing (only --dry-run on a finished run goes without)")
     from pipelines.curate import run
     from pipelines.report import format_funnel
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -23,11 +24,13 @@ from filters.metadata import MetadataMatcher
 from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
 from pipelines.adopt import ADOPTED, AdoptionPlan, AdoptStaging, plan_adopted_input, plan_adoption, problems_of, rows_of
-from pipelines.batches import REJECTED
+from pipelines.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
+from pipelines.batches import REJECTED, StageOutputs
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
 from pipelines.fingerprints import changes, input_files, stage_settings
+from pipelines.fraction_cuts import SimilarityHistograms
 from pipelines.frequency import FilterFrequencies
 from pipelines.image_rules import FilterImages
 from pipelines.inputs import InputPlan, plan_input
@@ -45,7 +48,7 @@ from pipelines.run_lock import RunLock
 from pipelines.runners import runner_from, worker_error
 from pipelines.score import ScorePairs, check_models
 from pipelines.score_store import SCORES_FOLDER, ScoreStore
-from pipelines.select import SelectPairs, SimilarityHistograms
+from pipelines.select import REPORT, SelectPairs, check_columns
 from pipelines.shard_embeddings import embedding_stores
 from pipelines.shard_layout import SPLITS
 from pipelines.shards import WriteShards
@@ -53,7 +56,7 @@ from pipelines.staged_work import check_downloads
 from pipelines.staging_gaps import fill_gaps
 from pipelines.staging_layout import STAGING
 from pipelines.write_report import FUNNEL, RECIPE, WriteReport, software_versions
-from schemas import Decision, Funnel, InputError, Recipe, RecipeError, Stage, dump_recipe
+from schemas import Decision, Funnel, InputError, Recipe, RecipeError, Stage, dump_recipe, score_schema
 from schemas.parts import describe_missing
 
 _ROWS_A_DEDUP_PART = 500_000
@@ -88,54 +91,94 @@ class Curate(beam.PTransform):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
         """The list of steps."""
         recipe, folder = self.recipe, self.folder
-        parts = max(1, self.plan.estimated_rows // _ROWS_A_DEDUP_PART)
-        decider = recipe.select.model or next(iter(recipe.model_names), None)
+        parts = dedup_parts(self.plan.estimated_rows)
 
-        read = pbegin | "Read" >> ReadPairs(self.plan)
-        rules = read.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
-        language = rules.kept | "Language" >> IdentifyLanguage(recipe.language)
-        frequency = language.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
-        metadata = frequency.kept | "Metadata" >> MatchMetadata(recipe.metadata)
-        pairs = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
-        download = self._images(pairs.kept)
-        images = download["kept"] | "ImageRules" >> FilterImages(recipe.images)
-        unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
-        score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip)
-        select = score.kept | "Select" >> SelectPairs(recipe.select, decider)
-        shards = select.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
-
-        stages = {
-            Stage.READ: read,
-            Stage.RULES: rules,
-            Stage.LANGUAGE: language,
-            Stage.FREQUENCY: frequency,
-            Stage.METADATA: metadata,
-            Stage.DEDUP_PAIRS: pairs,
-            Stage.DOWNLOAD: download,
-            Stage.IMAGE_RULES: images,
-            Stage.DEDUP_IMAGES: unique,
-            Stage.SCORE: score,
-            Stage.SELECT: select,
-        }
+        stages = curate_stages(
+            pbegin,
+            recipe,
+            parts,
+            read=ReadPairs(self.plan),
+            download=self._images(),
+            score=ScorePairs(folder, recipe.clip),
+        )
+        score, select, balance = stages[Stage.SCORE], stages[Stage.SELECT], stages[Stage.BALANCE]
+        shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage["kept"] for name, stage in stages.items()}
         return {
-            "counts": {"read": read[ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows(),
+            "counts": {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected}
+            | "Count" >> CountRows(),
             "shards": shards,
             "ledger": rejected | "Ledger" >> WriteLedger(folder, self.partitions),
-            "kept": select.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
+            "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
             "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
             "histograms": {
                 name: score.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
             },
+            "selection": select[REPORT],
+            "concepts": self._concepts(balance),
         } | "Report" >> WriteReport(folder, recipe, self.facts)
 
-    def _images(self, pairs: beam.PCollection[pa.RecordBatch]) -> Mapping[str, beam.PCollection]:
+    def _images(self) -> DownloadImages | ReuseStaged:
+        folder, settings, partitions = self.folder, self.recipe.download, self.partitions
         if self.staging is None:
-            settings, partitions = self.recipe.download, (self.partitions, self.first_partitions)
-            return pairs | "Download" >> DownloadImages(self.folder, settings, *partitions, retry=self.retry)
-        partitions = max(self.partitions, rows_of(self.folder, self.staging) // _ROWS_A_MATCH + 1)
-        return pairs | "Download" >> ReuseStaged(self.folder, self.recipe.download, self.staging, partitions)
+            return DownloadImages(folder, settings, partitions, self.first_partitions, retry=self.retry)
+        partitions = max(partitions, rows_of(folder, self.staging) // _ROWS_A_MATCH + 1)
+        return ReuseStaged(folder, settings, self.staging, partitions)
+
+    def _concepts(self, balance: StageOutputs) -> beam.PCollection[str]:
+        if self.recipe.metadata is None:
+            return balance.kept.pipeline | "NoConcepts" >> beam.Create([], reshuffle=False)
+        after = balance.kept | "CountConcepts" >> CountConcepts(self.recipe.metadata)
+        write = WriteConcepts(self.folder, self.recipe.metadata)
+        return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
+
+
+def dedup_parts(rows: int) -> int:
+    """Returns how many parts exact deduplication of about so many rows is merged in."""
+    return max(1, rows // _ROWS_A_DEDUP_PART)
+
+
+def curate_stages(
+    pbegin: beam.pvalue.PBegin,
+    recipe: Recipe,
+    parts: int,
+    *,
+    read: beam.PTransform,
+    download: beam.PTransform,
+    score: beam.PTransform,
+) -> dict[Stage, Any]:
+    """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
+
+    Args: parts: how many parts exact deduplication is merged in. read, download, score: where pairs, images and
+        similarities come from: the input, the web and models, or a finished run folder.
+    """
+    pairs = pbegin | "Read" >> read
+    rules = pairs.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
+    language = rules.kept | "Language" >> IdentifyLanguage(recipe.language)
+    frequency = language.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
+    metadata = frequency.kept | "Metadata" >> MatchMetadata(recipe.metadata)
+    distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
+    downloaded = distinct.kept | "Download" >> download
+    images = downloaded["kept"] | "ImageRules" >> FilterImages(recipe.images)
+    unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
+    scored = unique.kept | "Score" >> score
+    select = scored.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
+    balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
+    return {
+        Stage.READ: pairs,
+        Stage.RULES: rules,
+        Stage.LANGUAGE: language,
+        Stage.FREQUENCY: frequency,
+        Stage.METADATA: metadata,
+        Stage.DEDUP_PAIRS: distinct,
+        Stage.DOWNLOAD: downloaded,
+        Stage.IMAGE_RULES: images,
+        Stage.DEDUP_IMAGES: unique,
+        Stage.SCORE: scored,
+        Stage.SELECT: select,
+        Stage.BALANCE: balance,
+    }
 
 
 def run(
@@ -195,6 +238,7 @@ def _run_alone(
         plan = plan or plan_adopted_input(folder, adopted)
     assert plan is not None
     check_wished_columns(recipe.download, list(plan.sources.values()))
+    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names), *plan.carried]))
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=plan.estimated_rows, rows_per_partition=rows_per_partition)
     facts = _facts(recipe, inputs, plan, models)

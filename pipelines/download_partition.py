@@ -92,7 +92,7 @@ class PartitionDownload:
     ) -> tuple[list[StagedBatch], set[int]]:
         """The rows that are staged already, and the numbers of the partition's shards that stay."""
         first = self.first_partitions or self.partitions
-        found: list[_Found] = []
+        found: list[FoundShard] = []
         occupied = set()
         for shard in staged_shards(self.folder, partition % first, first, listing=listing):
             is_own = shard.number % self.partitions == partition
@@ -109,19 +109,19 @@ class PartitionDownload:
                 continue
             if is_own:
                 occupied.add(shard.number)
-        return list(_latest(rows, found)), occupied
+        return list(latest_staged(rows, found)), occupied
 
-    def _still_valid(self, shard: StagedShard, staged: pa.RecordBatch) -> _Found:
+    def _still_valid(self, shard: StagedShard, staged: pa.RecordBatch) -> FoundShard:
         """A shard's rows without the failures that are to be tried again."""
-        end_time = float((shard.stats or {}).get("end_time", 0.0))
+        end_time = shard.end_time
         if end_time < self.retry.before:
             failures = zip(staged.column("reason").to_pylist(), staged.column("detail").to_pylist(), strict=True)
             staged = staged.filter(pa.array([not self.retry.wants(*failure) for failure in failures], pa.bool_()))
-        return _Found(shard.number, end_time, staged)
+        return FoundShard(shard.number, end_time, staged)
 
 
 @dataclass(frozen=True)
-class _Found:
+class FoundShard:
     """Staged rows of one shard, and when the shard was finished."""
 
     shard: int
@@ -146,8 +146,11 @@ def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None
     return "; ".join(changed) or "its fingerprint is another"
 
 
-def _latest(rows: pa.RecordBatch, found: list[_Found]) -> Iterator[StagedBatch]:
-    """Each row with what is staged for it: a success before a failure, then what was found last."""
+def latest_staged(rows: pa.RecordBatch, found: list[FoundShard]) -> Iterator[StagedBatch]:
+    """Yields each row with what is staged for it: a success before a failure, then what was found last.
+
+    Args: rows: sorted by uid. found: the shards that may have some of them.
+    """
     if not found:
         return
     uids = np.concatenate([np.asarray(one.staged.column("uid").to_pylist(), dtype=object) for one in found])

@@ -84,6 +84,11 @@ class StagedShard:
     stats: Mapping[str, Any] | None
 
     @property
+    def end_time(self) -> float:
+        """When the shard was finished, in seconds since the epoch; 0: not known."""
+        return float((self.stats or {}).get("end_time", 0.0))
+
+    @property
     def is_foreign(self) -> bool:
         """Whether something else than babelsift wrote the shard: it is read by no one here and must not be touched."""
         return self.stats is not None and "fingerprint" not in self.stats

@@ -13,25 +13,29 @@ from typing import Any
 import apache_beam as beam
 
 from filters.histogram import BIN_WIDTH
+from pipelines.balance import CONCEPTS
 from pipelines.ledger import REJECTS
 from pipelines.report import ReportData, Sample, croissant, render_card, render_report, sample_fields
 from pipelines.run_folder import RunFolder
 from pipelines.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
 from pipelines.staged_samples import with_images
 from schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
+from schemas.recipe import model_for
 
 FUNNEL = "funnel.json"
 RECIPE = "recipe.yaml"
 CROISSANT = "croissant.json"
+SELECTION = "selection.json"
 SIZES = "sizes.json"
 
 
 @dataclass
 class WriteReport(beam.PTransform):
-    """Writes funnel.json, sizes.json, recipe.yaml, README.md, croissant.json, report/index.html; emits the funnel.
+    """Writes the JSON files, recipe.yaml, README.md and report/index.html; emits the funnel as a dict.
 
     Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
-    "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}}.
+    "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}, "selection": SelectPairs'
+    account, "concepts": WriteConcepts' names}.
     Raises (when it runs): AccountingError: a pair was lost or doubled.
 
     Attributes: facts: what the report's table of facts shows beside the recipe.
@@ -61,6 +65,8 @@ class WriteReport(beam.PTransform):
             one(inputs["kept"]),
             one(inputs["rejected"]),
             one(histograms),
+            one(inputs["selection"]),
+            many(inputs["concepts"]),
         )
         return pipeline | "Once" >> beam.Create([None], reshuffle=False) | "Write" >> write
 
@@ -84,26 +90,38 @@ class _WriteReport(beam.DoFn):
         kept: dict,
         rejected: dict,
         histograms: dict,
+        selection: dict,
+        concepts: list[str],
     ) -> Iterator[dict]:
         shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
         funnel = checked_funnel(counts, shards, ledger)
-        remove_stale(self._folder, shards, ledger)
+        remove_stale(self._folder, shards, ledger, concepts)
         write_sizes(self._folder, shards)
         self._folder.write(RECIPE, dump_recipe(self._recipe).encode())
         samples = [*_samples(kept, self._recipe), *_samples(rejected, self._recipe)]
         data = ReportData(
             recipe=self._recipe,
             funnel=funnel,
-            facts=self._facts,
+            facts=self._facts | relaxed_facts(selection),
             score_histograms=histograms,
             bin_width=BIN_WIDTH,
             samples=with_images(self._folder, samples),
         )
         _write_descriptions(self._folder, data, shards)
         self._folder.write("report/index.html", render_report(data).encode())
+        self._folder.write_json(SELECTION, selection)
         self._folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
         logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
         yield funnel.to_json()
+
+
+def relaxed_facts(selection: Mapping[str, Any]) -> dict[str, str]:
+    """Returns a fact a language that the cut left short of its minimum: what it was given back."""
+    return {
+        f"minimum of {language}": f"{one['minimum']}: the cut kept {one['kept_before']}, given back {one['given_back']}"
+        + (f" down to {one['lowest_given_back']:.4f}" if one["given_back"] else "")
+        for language, one in selection["relaxed_languages"].items()
+    }
 
 
 def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, int]]) -> Funnel:
@@ -162,20 +180,24 @@ def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
             folder.write_json(SIZES, sizes)
 
 
-def remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]]) -> None:
+def remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]], concepts: list[str]) -> None:
     """Removes what an earlier run left that this one did not write: fewer pairs kept, or fewer left out."""
     written = {path for one in shards for path in one["files"]}
     written |= {f"{SPLITS[one['split']].folder}/{shard_name(one['shard'])}_stats.json" for one in shards}
     written |= {f"{REJECTS}/{name}" for name, _ in ledger}
+    written |= {f"{CONCEPTS}/{name}" for name in concepts}
     written |= {f"{SPLITS[one['split']].folder}/{SIZES}" for one in shards}
-    for where in [REJECTS, *(place for split in SPLITS.values() for place in (split.folder, split.embeddings))]:
+    for where in [
+        REJECTS,
+        CONCEPTS,
+        *(place for split in SPLITS.values() for place in (split.folder, split.embeddings)),
+    ]:
         for path in folder.files_under(where):
             if path not in written:
                 folder.remove(path)
 
 
 def _samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]:
-    column = similarity_column(recipe.select.model or recipe.model_names[0]) if recipe.clip else None
     for group in sorted(drawn):
         for _, row in drawn[group]:
             yield Sample(
@@ -187,7 +209,12 @@ def _samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]:
                 language=row.get("language"),
                 value=row.get("value"),
                 threshold=row.get("threshold"),
-                similarity=row.get(column) if column else None,
+                similarity=_similarity(row, recipe),
                 image=None,
                 image_extension=row.get("image_extension") or "jpg",
             )
+
+
+def _similarity(row: Mapping[str, Any], recipe: Recipe) -> float | None:
+    model = model_for(recipe.select.model, row.get("language"), recipe.model_names)
+    return None if model is None else row.get(similarity_column(model))

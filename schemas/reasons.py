@@ -19,6 +19,7 @@ class Stage(str, Enum):
     DEDUP_IMAGES = "dedup_images"
     SCORE = "score"
     SELECT = "select"
+    BALANCE = "balance"
     SHARD = "shard"
 
 
@@ -28,6 +29,8 @@ STAGE_ORDER: tuple[Stage, ...] = tuple(Stage)
 class RejectReason(str, Enum):
     """Why a pair was left out. A member's value is the word in the ledger, the counters and the report."""
 
+    # dry runs only
+    NOT_STORED = "not_stored"
     # read
     UNREADABLE_ROW = "unreadable_row"
     MISSING_URL = "missing_url"
@@ -121,3 +124,10 @@ class RejectReason(str, Enum):
     # select
     SIMILARITY_TOO_LOW = "similarity_too_low"
     OUTSIDE_TOP_FRACTION = "outside_top_fraction"
+    CONDITION_NOT_MET = "condition_not_met"
+    NO_ALTERNATIVE_MET = "no_alternative_met"
+    BEYOND_CAPTION_CAP = "beyond_caption_cap"
+    BEYOND_HOST_CAP = "beyond_host_cap"
+    BEYOND_LANGUAGE_CAP = "beyond_language_cap"
+    # balance
+    CONCEPTS_TOO_FREQUENT = "concepts_too_frequent"

@@ -14,10 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 import webdataset
 
+from pipelines.command_line import main
+from pipelines.compare import format_comparison
 from pipelines.curate import run
 from pipelines.demo.server import serving
 from pipelines.demo.truth import compare
 from pipelines.demo.web import build_web, truth_table, write_table
+from pipelines.dry_run import dry_run
 from pipelines.recipe_presets import load_recipe
 from pipelines.run_folder import RunFolder
 from pipelines.why import fates_of
@@ -158,9 +161,45 @@ def test_a_changed_threshold_works_on_what_is_there_already(curated):
     strict = strict.model_copy(update={"select": strict.select.model_copy(update={"top_fraction": 0.5})})
     funnel = run(strict, [str(curated.home / "pairs.parquet")], str(curated.home / "other"))
     assert 0 < funnel.kept_rows < curated.funnel.kept_rows
+    assert dry_run(strict, str(curated.home / "out")).funnel == funnel  # foreseen on the other run's folder
     folder = RunFolder(str(curated.home / "other"))
     assert sum(folder.read_json("sizes.json").values()) == funnel.kept_rows
     assert rows_of(folder, "shards", ["uid"]).num_rows == funnel.kept_rows  # shards of the longer run are gone
+
+
+def test_a_dry_run_gives_the_runs_own_funnel_and_writes_nothing(curated):
+    before = {path: info["mtime"] for path, info in curated.folder.fs.find(curated.folder.path(), detail=True).items()}
+    found = dry_run(small_recipe(), str(curated.home / "out"))
+    assert (found.funnel, found.not_stored) == (curated.funnel, {})
+    given = dry_run(small_recipe(), str(curated.home / "out"), [str(curated.home / "pairs.parquet")])
+    assert given.funnel == curated.funnel
+    after = {path: info["mtime"] for path, info in curated.folder.fs.find(curated.folder.path(), detail=True).items()}
+    assert after == before
+
+
+def test_two_recipes_are_compared_by_language_with_samples(curated, tmp_path, capsys):
+    one, other = small_recipe(), small_recipe()
+    one = one.model_copy(update={"language": one.language.model_copy(update={"keep": ("en", "de")})})
+    other = other.model_copy(update={"select": other.select.model_copy(update={"min_similarity": 0.75})})
+    for name, recipe in (("one", one), ("other", other)):
+        (tmp_path / f"{name}.yaml").write_text(dump_recipe(recipe.model_copy(update={"name": name})))
+    files = ["--recipe", str(tmp_path / "one.yaml"), "--recipe", str(tmp_path / "other.yaml")]
+    assert main(["compare", str(curated.home / "out"), *files, "--samples", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    kept = rows_of(curated.folder, "shards", ["language", "similarity_babelsift_demo"]).to_pylist()
+    by_one = [row["language"] in ("en", "de") for row in kept]
+    by_other = [row["similarity_babelsift_demo"] >= 0.75 for row in kept]
+    assert found["kept"] == [sum(by_one), sum(by_other)]
+    assert found["both"] == sum(a and b for a, b in zip(by_one, by_other, strict=True))
+    assert found["only"][0] == found["kept"][0] - found["both"]
+    assert sum(counts["both"] for counts in found["languages"].values()) == found["both"]
+    assert found["reasons"][0] == {"language_not_kept": found["only"][1]}
+    assert found["reasons"][1] == {"similarity_too_low": found["only"][0]}
+    assert len(found["samples"][0]) == 3
+    assert {sample["language"] for sample in found["samples"][0]}.isdisjoint({"en", "de"})
+    text = format_comparison(found)
+    assert f"one leaves out {found['only'][1]} pairs that other keeps:" in text
+    assert repr(found["samples"][0][0]["caption"]) in text
 
 
 def test_why_tells_a_kept_and_a_rejected_pair(curated):

@@ -6,7 +6,16 @@ Units are in the names. `None` switches a threshold off; `0` means zero. `schema
 from schemas.recipe.clip import ClipModel, model_slug
 from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings, NearCaptions
 from schemas.recipe.download import DownloadSettings, ImageRules
-from schemas.recipe.selection import SelectSettings, ShardSettings
+from schemas.recipe.selection import (
+    DEFAULT,
+    BalanceSettings,
+    Condition,
+    PairCaps,
+    SelectRule,
+    SelectSettings,
+    ShardSettings,
+    model_for,
+)
 from schemas.recipe.text import (
     CaptionEdits,
     CaptionRules,
@@ -20,9 +29,12 @@ from schemas.recipe.text import (
 from schemas.recipe.whole import Recipe
 
 __all__ = [
+    "DEFAULT",
+    "BalanceSettings",
     "CaptionEdits",
     "CaptionRules",
     "ClipModel",
+    "Condition",
     "DedupImagesSettings",
     "DedupPairsSettings",
     "DownloadSettings",
@@ -31,11 +43,14 @@ __all__ = [
     "LanguageSettings",
     "MetadataSettings",
     "NearCaptions",
+    "PairCaps",
     "PartsOfSpeech",
     "Recipe",
+    "SelectRule",
     "SelectSettings",
     "ShardSettings",
     "UrlRules",
     "Vocabulary",
+    "model_for",
     "model_slug",
 ]

@@ -1,0 +1,169 @@
+"""What a recipe would do with a finished run folder: the same stages on what is stored, no web, no model, no shards."""
+
+from __future__ import annotations
+
+import difflib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipelines.accounting import CountRows
+from pipelines.batches import REJECTED
+from pipelines.curate import check_parts, check_settings, curate_stages, dedup_parts
+from pipelines.inputs import plan_input
+from pipelines.ledger import WriteLedger
+from pipelines.manifest import open_manifest
+from pipelines.read import ROWS_READ, ReadPairs
+from pipelines.run_folder import RunFolder
+from pipelines.runners import worker_error
+from pipelines.select import REPORT, check_columns
+from pipelines.shard_writer import SHARDS
+from pipelines.stored_run import StoredImages, StoredPairs, StoredScores, find_stores
+from pipelines.write_report import FUNNEL
+from schemas import (
+    CAPTION_CHANGES,
+    OUT,
+    Funnel,
+    Recipe,
+    RecipeError,
+    RejectReason,
+    RunFolderError,
+    Stage,
+    ledger_rows,
+    score_schema,
+)
+
+KEPT = "kept"  # stands for a reason among fates
+_DRY_FUNNEL, _DRY_SELECTION = "funnel.json", "selection.json"
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a recipe would do.
+
+    Attributes: selection: as selection.json holds it. not_stored: stage -> pairs whose download or score no run has
+        paid for yet, so that their fate is not known.
+    """
+
+    funnel: Funnel
+    selection: Mapping[str, object]
+    not_stored: dict[str, int]
+
+
+def dry_run(
+    recipe: Recipe,
+    output: str,
+    inputs: Sequence[str] = (),
+    *,
+    url_column: str | None = None,
+    caption_column: str | None = None,
+    fates: RunFolder | None = None,
+) -> DryRun:
+    """Returns what a recipe would make of the pairs of a finished run folder, or of an input, by what is stored there.
+
+    Args: output: the run folder; nothing in it is written. inputs: globs; none: the pairs that the run had. fates:
+        where each pair's fate is written, as ledger files of all pairs, those kept with the reason KEPT.
+    Raises: BabelsiftError: no complete run is there, a model was never scored, the recipe cannot run.
+    """
+    check_parts(recipe)
+    folder = RunFolder(output)
+    funnel = folder.read_json(FUNNEL)
+    if funnel is None:
+        raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
+    plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
+    carried = [] if plan is None else plan.carried
+    if plan is None:
+        _check_without_input(recipe, folder)
+    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names), *carried]))
+    stores = find_stores(folder, recipe.clip)
+    check_settings(recipe)
+    manifest = open_manifest(folder, rows=0, rows_per_partition=1)
+    rows = funnel["input_rows"] if plan is None else plan.estimated_rows
+    with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as place:
+        found = RunFolder(place)
+        try:
+            with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+                read = StoredPairs(folder) if plan is None else ReadPairs(plan)
+                images = StoredImages(folder, recipe.download, manifest.partitions, manifest.first_partitions)
+                steps = {"read": read, "download": images, "score": StoredScores(stores)}
+                _ = pipeline | "DryRun" >> _Stages(recipe, dedup_parts(rows), steps, found, fates, manifest.partitions)
+        except Exception as error:
+            if (ours := worker_error(error)) is not None:
+                raise ours from error
+            raise
+        dry = Funnel.from_json(found.read_json(_DRY_FUNNEL)).check()
+        selection = found.read_json(_DRY_SELECTION)
+    counted = {stage.stage: stage.rejected.get(RejectReason.NOT_STORED.value, 0) for stage in dry.stages}
+    return DryRun(dry, selection, {stage: pairs for stage, pairs in counted.items() if pairs})
+
+
+def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
+    """Looks whether shards and ledger have all that a recipe needs: no captions before edits, no columns of the input.
+
+    Raises: RecipeError: they have not.
+    """
+    edited = bool(recipe.caption_edits)
+    for name in folder.list(SHARDS, ".parquet")[:1]:
+        with folder.open(SHARDS, name) as file:
+            edited |= CAPTION_CHANGES.name in pq.read_schema(file).names
+    if edited:
+        raise RecipeError("captions were edited, and a finished run has no others; give the run's --input")
+    stored = score_schema(recipe.model_names).names
+    beyond = sorted({name for rule, _ in recipe.select.walk() for name in rule.conditions} - set(stored))
+    near = [name for name in beyond if difflib.get_close_matches(name, stored, n=1, cutoff=0.8)]
+    if beyond and not near:
+        raise RecipeError(f"select.conditions: a finished run has no column {beyond[0]!r}; give the run's --input")
+
+
+@dataclass
+class _Stages(beam.PTransform):
+    """The stages over what is stored; writes the funnel, the selection's account and, where asked, each pair's fate."""
+
+    recipe: Recipe
+    parts: int
+    steps: Mapping[str, beam.PTransform]
+    found: RunFolder
+    fates: RunFolder | None
+    partitions: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Counts as a run does."""
+        stages = curate_stages(pbegin, self.recipe, self.parts, **self.steps)
+        rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
+        kept = {name: stage.kept for name, stage in stages.items()}
+        last = kept[Stage.BALANCE]
+        if self.fates is not None:
+            marked = last | "MarkKept" >> beam.Map(mark_kept).with_output_types(pa.RecordBatch)
+            fates = (rejected, marked) | "AllFates" >> beam.Flatten()
+            _ = fates | "Fates" >> WriteLedger(self.fates, self.partitions)
+        counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
+        _ = stages[Stage.SELECT][REPORT] | "Selection" >> beam.Map(_write, self.found, _DRY_SELECTION)
+        return counts | "Funnel" >> beam.Map(dry_funnel) | "Write" >> beam.Map(_write, self.found, _DRY_FUNNEL)
+
+
+def mark_kept(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns kept rows as ledger rows with the reason KEPT."""
+    nothing = [None] * len(batch)
+    return ledger_rows(batch, stage=Stage.SHARD, reasons=[KEPT] * len(batch), values=nothing, thresholds=nothing)
+
+
+def dry_funnel(counts: Mapping[tuple[str, str, str], int]) -> dict:
+    """Returns the funnel of counts in which every pair that reached the shards counts as written."""
+    written = {
+        (Stage.SHARD.value, OUT, language): rows
+        for (stage, outcome, language), rows in counts.items()
+        if (stage, outcome) == (Stage.BALANCE.value, OUT)
+    }
+    return Funnel.from_counts({**counts, **written}).to_json()
+
+
+def _write(content: dict, folder: RunFolder, name: str) -> None:
+    folder.write_json(name, content)
