@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.outcome import Outcome
 
-NAMES = ("overhead", "language", "pair_dedup", "metadata_matching")
+NAMES = ("overhead", "language", "pair_dedup", "metadata_matching", "clip_scoring")
 
 
 def main(names: list[str]) -> int:

@@ -36,7 +36,9 @@ from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.rules import FilterPairs
 from pipelines.run_folder import RunFolder
 from pipelines.runners import runner_from, worker_error
-from pipelines.score import ScorePairs, check_models
+from pipelines.score import ScorePairs
+from pipelines.score_models import check_models
+from pipelines.score_store import remove_orphans
 from pipelines.select import SelectPairs, SimilarityHistograms
 from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
@@ -80,7 +82,7 @@ class Curate(beam.PTransform):
         download = pairs.kept | "Download" >> DownloadImages(folder, recipe.download, self.partitions)
         images = download.kept | "ImageRules" >> FilterImages(recipe.images)
         unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
-        score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip)
+        score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip, recipe.heads)
         select = score.kept | "Select" >> SelectPairs(recipe.select, decider)
         shards = select.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed)
 
@@ -132,15 +134,17 @@ def run(
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column)
     folder = RunFolder(output).check_writable()
     check_settings(recipe)
+    check_head_names(recipe, plan)
     if recipe.clip:
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
-    models = check_models(recipe.clip)
+    models = check_models(recipe.clip, recipe.heads)
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=plan.estimated_rows, rows_per_partition=rows_per_partition)
     facts = _facts(recipe, inputs, plan, models)
     save_manifest(folder, manifest, facts)
     folder.remove(FUNNEL)  # its presence says that the folder is complete
     folder.remove_leftovers(SHARDS, REJECTS, STAGING)
+    remove_orphans(folder)
     options = options or PipelineOptions([])
     try:
         with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:
@@ -178,6 +182,15 @@ def check_settings(recipe: Recipe) -> None:
     if recipe.metadata is not None:
         MetadataMatcher(recipe.metadata.entries).load()
     AddressPolicy(recipe.download.allow_addresses, recipe.download.ports)
+
+
+def check_head_names(recipe: Recipe, plan: InputPlan) -> None:
+    """Looks whether a head would take the name of a column that the input has.
+
+    Raises: RecipeError: one would.
+    """
+    if taken := [head.name for head in recipe.heads if head.name in plan.carried.names]:
+        raise RecipeError(f"heads: the input has a column {taken[0]!r}, too; give the head another name")
 
 
 def _facts(recipe: Recipe, inputs: Sequence[str], plan: InputPlan, models: dict[str, str]) -> dict[str, str]:

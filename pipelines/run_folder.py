@@ -59,6 +59,10 @@ class RunFolder:
         names = (path.rsplit("/", 1)[-1] for path in self._paths(folder))
         return sorted(name for name in names if name.endswith(suffix) and not name.startswith(_TEMPORARY))
 
+    def folders(self, folder: str) -> list[str]:
+        """Returns the sorted names of the folders in a folder; none where there is no folder."""
+        return sorted(path.rsplit("/", 1)[-1] for path in self._paths(folder) if self.fs.isdir(path))
+
     def _paths(self, folder: str) -> list[str]:
         self.fs.invalidate_cache()
         try:

@@ -3,9 +3,10 @@
 Units are in the names. `None` switches a threshold off; `0` means zero. `schemas.recipe_file` reads them from YAML.
 """
 
-from schemas.recipe.clip import ClipModel, model_slug
+from schemas.recipe.clip import ClipModel, Route, model_slug, routes
 from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings
 from schemas.recipe.download import DownloadSettings, ImageRules
+from schemas.recipe.heads import Head, HeadLayers, HeadPrompts
 from schemas.recipe.selection import SelectSettings, ShardSettings
 from schemas.recipe.text import (
     CaptionEdits,
@@ -27,14 +28,19 @@ __all__ = [
     "DedupPairsSettings",
     "DownloadSettings",
     "FrequencyRules",
+    "Head",
+    "HeadLayers",
+    "HeadPrompts",
     "ImageRules",
     "LanguageSettings",
     "MetadataSettings",
     "PartsOfSpeech",
     "Recipe",
+    "Route",
     "SelectSettings",
     "ShardSettings",
     "UrlRules",
     "Vocabulary",
     "model_slug",
+    "routes",
 ]
