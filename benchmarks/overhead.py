@@ -24,6 +24,7 @@ from filters.identity import partition_of, uid_bytes
 from filters.language import LanguageIdentifier
 from filters.ranking import sort_keys
 from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
+from filters.selection import Selector
 from pipelines.batches import concat
 from pipelines.curate import Curate
 from pipelines.curate import run as curate
@@ -45,7 +46,6 @@ from pipelines.read import read_slice
 from pipelines.recipe_presets import load_recipe
 from pipelines.run_folder import RunFolder
 from pipelines.score import ClipModelHandler, add_scores, split_unscorable
-from pipelines.select import decide
 from pipelines.shard_writer import write_shard
 from pipelines.staging import StagingListing
 from schemas import Decision, Recipe, RejectReason, Stage
@@ -114,8 +114,8 @@ def _curate_in_a_loop(recipe: Recipe, folder: RunFolder, plan: InputPlan) -> int
     batches = _split_each(batches, Stage.IMAGE_RULES, lambda batch: decide_images(batch, recipe.images), ledger)
     batches = _distinct_images(recipe, batches, ledger)
     batches = list(_scored(recipe, folder, batches, ledger))
-    model = recipe.model_names[0]
-    batches = _split_each(batches, Stage.SELECT, lambda batch: decide(batch, recipe.select, model, {}), ledger)
+    selector = Selector(recipe.select, recipe.model_names)
+    batches = _split_each(batches, Stage.SELECT, selector.decide, ledger)
     rows = pa.Table.from_batches(batches)
     rows = rows.take(pa.array(np.argsort(sort_keys(rows.column("uid").combine_chunks(), recipe.seed))))
     size = recipe.shards.samples_per_shard

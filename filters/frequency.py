@@ -39,6 +39,16 @@ def lowest_members(parts: list[np.ndarray], most: int) -> np.ndarray:
     return merged[rank < most]
 
 
+def members_at_rank(merged: np.ndarray, rank: int, *, more_than: int) -> np.ndarray:
+    """Returns the memberships at a rank, from 0, of their key's, of those keys that have more than so many members.
+
+    Args: merged: as `lowest_members` returns, with more than `more_than` kept a key; `rank` < `more_than`.
+    Returns: MEMBERSHIP[k], sorted by key.
+    """
+    keys, starts, rows = np.unique(merged["key"], return_index=True, return_counts=True)
+    return merged[starts[rows > more_than] + rank] if len(keys) else merged
+
+
 def keys_with_more_than(merged: np.ndarray, maximum: int) -> np.ndarray:
     """Returns the keys that have more than `maximum` members.
 

@@ -57,6 +57,17 @@ def url_suffixes(urls: pa.Array) -> pa.LargeStringArray:
     return pa.array(suffixes, pa.large_string()).take(encoded.indices)
 
 
+def registered_domains(urls: pa.Array) -> pa.LargeStringArray:
+    """Returns the domain that each URL's host was registered as (`example.co.uk` for `img.example.co.uk`).
+
+    Args: urls: string[n], nullable. Returns: large_string[n]; the host itself where it has no public suffix (IPs) or is
+        one; null where there is no host.
+    """
+    encoded = pc.dictionary_encode(url_hosts(urls))
+    domains = [_registered_domain(host) for host in encoded.dictionary.to_pylist()]
+    return pa.array(domains, pa.large_string()).take(encoded.indices)
+
+
 def is_not_on_blocked_suffix(urls: pa.Array, *, blocked_suffixes: Collection[str]) -> pa.BooleanArray:
     """Keeps URLs whose host's public suffix is neither one of the suffixes nor below one: `uk` blocks `co.uk`.
 
@@ -79,6 +90,11 @@ def is_on_allowed_suffix(urls: pa.Array, *, allowed_suffixes: Collection[str]) -
 def public_suffix(host: str) -> str | None:
     """Returns the public suffix of a host name as `url_hosts` gives it; None where it has none."""
     return _extractor()(host).suffix or None
+
+
+def _registered_domain(host: str) -> str:
+    found = _extractor()(host)
+    return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else host
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -101,10 +101,7 @@ class MetadataMatcher:
         return _as_lists(np.concatenate(rows), np.concatenate(entries), len(spaced))
 
     def _lists_for(self, languages: list[str]) -> list[str | None]:
-        if _EVERY_LANGUAGE in self._indices:
-            return [_EVERY_LANGUAGE] * len(languages)
-        default = "default" if "default" in self._indices else None
-        return [language if language in self._indices else default for language in languages]
+        return [list_for(language, self._indices) for language in languages]
 
 
 def has_min_matches(matches: pa.ListArray, *, minimum: int) -> pa.BooleanArray:
@@ -115,10 +112,25 @@ def has_min_matches(matches: pa.ListArray, *, minimum: int) -> pa.BooleanArray:
     return pc.fill_null(pc.greater_equal(pc.list_value_length(matches), minimum), False)
 
 
+def list_for(language: str, lists: Collection[str]) -> str | None:
+    """Returns which of the lists, by name, a language's captions are matched with; None where there is none for it."""
+    if _EVERY_LANGUAGE in lists:
+        return _EVERY_LANGUAGE
+    return language if language in lists else "default" if "default" in lists else None
+
+
 def read_lists(path: str) -> dict[str, list[str]]:
     """Returns the entries by language, "" standing for all, from a list's path or a folder of lists.
 
     Raises: RecipeError: nothing readable is there, or what is there is no list of entries.
+    """
+    return {name: read_list(file) for name, file in find_lists(path).items()}
+
+
+def find_lists(path: str) -> dict[str, str]:
+    """Returns the files of lists by language, "" standing for all; see `read_lists`.
+
+    Raises: RecipeError: nothing readable is there, or no list.
     """
     try:
         files, root = fsspec.core.url_to_fs(path)
@@ -127,12 +139,12 @@ def read_lists(path: str) -> dict[str, list[str]]:
     except (OSError, ValueError, ImportError) as error:
         raise RecipeError(f"{_SETTING}: cannot read {path}: {error}") from error
     if not is_folder:
-        return {_EVERY_LANGUAGE: _read_list(path)}
+        return {_EVERY_LANGUAGE: path}
     lists = {}
     for name in names:
         base = os.path.basename(name)
         if base.endswith(_LIST_ENDINGS):
-            lists[_list_language(base.split(".")[0])] = _read_list(files.unstrip_protocol(name))
+            lists[_list_language(base.split(".")[0])] = files.unstrip_protocol(name)
     if not lists:
         raise RecipeError(f"{_SETTING}: {path} holds no list; name them by language, such as en.json or zh.txt")
     return lists
@@ -142,8 +154,13 @@ def _list_language(name: str) -> str:
     return name if name == "default" else normalise_language(name)
 
 
-def _read_list(path: str) -> list[str]:
-    """Positions count: entries are what the file says, in its order, and an empty line is an error, not passed over."""
+def read_list(path: str) -> list[str]:
+    """Returns the entries of one file.
+
+    Positions count: entries are what the file says, in its order, and an empty line is an error, not passed over.
+
+    Raises: RecipeError: it cannot be read, or is no list of entries.
+    """
     content = read_text(path, what=_SETTING)
     if content.lstrip()[:1] == "[":
         try:

@@ -47,6 +47,15 @@ class RecordBatchCoder(Coder):
 coder_registry.register_coder(pa.RecordBatch, RecordBatchCoder)
 
 
+class StageOutputs(dict):
+    """The outputs of a stage of several steps, by tag; `kept` is the main one, as of a step with outputs."""
+
+    @property
+    def kept(self) -> beam.PCollection[pa.RecordBatch]:
+        """The batches that are kept."""
+        return self["kept"]
+
+
 def emit(
     stage: Stage, in_rows: int, kept: Iterable[pa.RecordBatch], rejected: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:

@@ -21,10 +21,12 @@ from filters.language import LanguageIdentifier
 from filters.metadata import MetadataMatcher
 from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
-from pipelines.batches import REJECTED
+from pipelines.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
+from pipelines.batches import REJECTED, StageOutputs
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
+from pipelines.fraction_cuts import SimilarityHistograms
 from pipelines.frequency import FilterFrequencies
 from pipelines.image_rules import FilterImages
 from pipelines.inputs import InputPlan, plan_input
@@ -39,12 +41,12 @@ from pipelines.runners import runner_from, worker_error
 from pipelines.score import ScorePairs
 from pipelines.score_models import check_models
 from pipelines.score_store import remove_orphans
-from pipelines.select import SelectPairs, SimilarityHistograms
+from pipelines.select import REPORT, SelectPairs, check_columns
 from pipelines.shard_writer import SHARDS
 from pipelines.shards import WriteShards
 from pipelines.staging_layout import STAGING
 from pipelines.write_report import FUNNEL, WriteReport, software_versions
-from schemas import Decision, Funnel, Recipe, RecipeError, Stage
+from schemas import Decision, Funnel, Recipe, RecipeError, Stage, score_schema
 from schemas.parts import describe_missing
 
 _ROWS_A_DEDUP_PART = 500_000
@@ -71,7 +73,6 @@ class Curate(beam.PTransform):
         """The list of steps."""
         recipe, folder = self.recipe, self.folder
         parts = max(1, self.plan.estimated_rows // _ROWS_A_DEDUP_PART)
-        decider = recipe.select.model or next(iter(recipe.model_names), None)
 
         read = pbegin | "Read" >> ReadPairs(self.plan)
         rules = read.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
@@ -83,8 +84,9 @@ class Curate(beam.PTransform):
         images = download.kept | "ImageRules" >> FilterImages(recipe.images)
         unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
         score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip, recipe.heads)
-        select = score.kept | "Select" >> SelectPairs(recipe.select, decider)
-        shards = select.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed)
+        select = score.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
+        balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
+        shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed)
 
         stages = {
             Stage.READ: read,
@@ -98,6 +100,7 @@ class Curate(beam.PTransform):
             Stage.DEDUP_IMAGES: unique,
             Stage.SCORE: score,
             Stage.SELECT: select,
+            Stage.BALANCE: balance,
         }
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage.kept for name, stage in stages.items()}
@@ -105,12 +108,21 @@ class Curate(beam.PTransform):
             "counts": {"read": read[ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows(),
             "shards": shards,
             "ledger": rejected | "Ledger" >> WriteLedger(folder, self.partitions),
-            "kept": select.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
+            "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
             "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
             "histograms": {
                 name: score.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
             },
+            "selection": select[REPORT],
+            "concepts": self._concepts(balance),
         } | "Report" >> WriteReport(folder, recipe, self.facts)
+
+    def _concepts(self, balance: StageOutputs) -> beam.PCollection[str]:
+        if self.recipe.metadata is None:
+            return balance.kept.pipeline | "NoConcepts" >> beam.Create([], reshuffle=False)
+        after = balance.kept | "CountConcepts" >> CountConcepts(self.recipe.metadata)
+        write = WriteConcepts(self.folder, self.recipe.metadata)
+        return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
 
 
 def run(
@@ -132,6 +144,7 @@ def run(
     """
     check_parts(recipe)
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column)
+    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names, recipe.head_names), *plan.carried]))
     folder = RunFolder(output).check_writable()
     check_settings(recipe)
     check_head_names(recipe, plan)

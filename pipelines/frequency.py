@@ -76,14 +76,34 @@ class FindFrequent(beam.PTransform):
         super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
+        """Merges memberships, then looks which keys have too many."""
+        lowest = LowestMembers(self.key, self.member, self.maximum + 1, self.partitions)
+        return batches | "Lowest" >> lowest | "TooMany" >> beam.Map(too_many, self.maximum)
+
+
+@dataclass
+class LowestMembers(beam.PTransform):
+    """Finds, for each key, its `most` lowest different members.
+
+    Input: RecordBatches. Output: packed MEMBERSHIP arrays (bytes), sorted by key, then member, one a partition.
+    """
+
+    key: Digest
+    member: Digest
+    most: int
+    partitions: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
         """Merges in the bundle, then a partition."""
-        pack = beam.ParDo(_Members(self.key, self.member, self.maximum + 1, self.partitions))
+        pack = beam.ParDo(_Members(self.key, self.member, self.most, self.partitions))
         return (
             batches
             | "Members" >> pack.with_output_types(tuple[int, bytes])
-            | "Merge" >> beam.CombinePerKey(_MergeMembers(self.maximum + 1))
+            | "Merge" >> beam.CombinePerKey(_MergeMembers(self.most))
             | "DropPartition" >> beam.Values()
-            | "TooMany" >> beam.Map(too_many, self.maximum)
         )
 
 

@@ -1,130 +1,178 @@
-"""Stage select: which scored pairs are kept, by fixed cosines and by top fractions of all pairs or of a language's."""
+"""Stage select: which scored pairs are kept, by an expression of rules, minimums a language, and caps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import difflib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 
-from filters.histogram import Histogram, bins_of, histogram_of, lower_edge, merge, top_fraction_bin
-from pipelines.batches import REJECTED, emit
-from schemas import Decision, RejectReason, Stage, similarity_column
+from filters.relaxation import Relaxation, give_back, merge_states, relaxations, states_of
+from filters.selection import EVERY_LANGUAGE, Cuts, Selector
+from pipelines.batches import REJECTED, StageOutputs, emit
+from pipelines.caps import CapLimits, Limits, candidates_of, reject_beyond_caps
+from pipelines.fraction_cuts import FractionCuts
+from schemas import Decision, RecipeError, Stage
 from schemas.recipe import SelectSettings
 
-Histograms = dict[str, Histogram]  # language -> histogram
+REPORT = "selection"  # the tag of SelectPairs' account of its cuts
+
+_Plan = tuple[Cuts, Mapping[str, Relaxation]]
 
 
 @dataclass
 class SelectPairs(beam.PTransform):
-    """Keeps the pairs whose similarity passes every rule of the settings that is on.
+    """Keeps the pairs that the settings ask for.
 
-    Input and main output: batches with `language` and the similarity columns. REJECTED: the others; value is the
-    similarity, threshold the cosine asked for. A pair without a similarity is not kept by a rule on similarity.
+    Input and main output: batches with `language`, the similarity columns and every column that conditions name; uids
+    are unique. REJECTED: the others; value is what was found, threshold what was asked for. A pair without a similarity
+    is not kept by a rule on similarity. REPORT: one dict, what selection.json holds.
 
-    Attributes: model: name of the CLIP model to select by; null where the recipe has none, which keeps everything.
+    Attributes: names: of the CLIP models, in order. seed: of draws among pairs that come equal.
     """
 
     settings: SelectSettings
-    model: str | None
+    names: tuple[str, ...]
+    seed: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
 
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
-        """Gathers the histograms that top fractions need, then decides."""
-        histograms = batches | "Histograms" >> SimilarityHistograms(self.model)
-        decide = beam.ParDo(_Select(self.settings, self.model), beam.pvalue.AsSingleton(histograms))
-        return batches | "Decide" >> decide.with_outputs(REJECTED, main="kept")
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
+        """Finds the cuts, what is given back to small languages, and the caps' limits; then decides all at once."""
+        selector = Selector(self.settings, self.names)
+        cuts = batches | "Cuts" >> FractionCuts(selector)
+        plan = self._plan(batches, selector, cuts)
+        one, many = beam.pvalue.AsSingleton, beam.pvalue.AsList
+        candidates = batches.pipeline | "NoCandidates" >> beam.Create([], reshuffle=False)
+        if self.settings.caps:
+            make = beam.ParDo(_Candidates(selector, self.seed), one(plan))
+            candidates = batches | "Candidates" >> make.with_output_types(pa.RecordBatch)
+        limits = candidates | "Caps" >> CapLimits(self.settings.caps)
+        decide = beam.ParDo(
+            _Select(selector, self.seed),
+            one(plan),
+            many(limits["caption"]),
+            many(limits["host"]),
+            one(limits["language"]),
+        )
+        outputs = batches | "Decide" >> decide.with_outputs(REJECTED, main="kept")
+        report = plan | "Report" >> beam.Map(report_of)
+        return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], REPORT: report})
 
-
-@dataclass
-class SimilarityHistograms(beam.PTransform):
-    """Sums up {language: histogram} of one model's similarities; one element, empty where there is no model."""
-
-    model: str | None
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Histograms]:
-        """Makes a histogram a batch and merges them."""
+    def _plan(
+        self, batches: beam.PCollection[pa.RecordBatch], selector: Selector, cuts: beam.PCollection[Cuts]
+    ) -> beam.PCollection[_Plan]:
+        if self.settings.min_pairs_per_language is None:
+            return cuts | "NothingBack" >> beam.Map(lambda found: (found, {}))
+        known = beam.pvalue.AsSingleton(cuts)
         return (
             batches
-            | "OfBatch" >> beam.Map(histograms_of_batch, self.model).with_output_types(dict)
-            | "Merge" >> beam.CombineGlobally(merge_by_language)
+            | "States" >> beam.Map(_states, selector, known).with_output_types(dict)
+            | "MergeStates" >> beam.CombineGlobally(merge_states)
+            | "Relax" >> beam.Map(_relaxed, selector, known)
         )
 
 
-def histograms_of_batch(batch: pa.RecordBatch, model: str | None) -> Histograms:
-    """Returns {language: histogram} of a model's similarities in a batch; rows without one are left out."""
-    if model is None:
-        return {}
-    scores = _scores(batch, model)
-    languages = np.array(batch.column("language").to_pylist(), dtype=object)
-    scored = ~np.isnan(scores)
-    return {
-        language: histogram_of(scores[scored & (languages == language)])
-        for language in sorted(set(languages[scored].tolist()))
-    }
+def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
+    """Looks whether the columns that conditions name are there and hold numbers.
+
+    Args: columns: all that rows have when they reach this stage.
+    Raises: RecipeError: one is not; names the closest.
+    """
+    numeric = [field.name for field in columns if _is_number(field.type)]
+    for rule, _ in settings.walk():
+        for name in rule.conditions:
+            if name in numeric:
+                continue
+            if name in columns.names:
+                kind = columns.field(name).type
+                raise RecipeError(f"select.conditions: column {name!r} holds {kind}, and a condition compares numbers")
+            near = difflib.get_close_matches(name, numeric, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(numeric)}"
+            raise RecipeError(f"select.conditions: no column {name!r} reaches this stage; {hint}")
 
 
-def merge_by_language(parts: Iterable[Histograms]) -> Histograms:
-    """Returns the sum of {language: histogram}s."""
-    total: Histograms = {}
-    for part in parts:
-        for language, histogram in part.items():
-            total[language] = merge([total.get(language, {}), histogram])
-    return total
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
-class _Select(beam.DoFn):
-    def __init__(self, settings: SelectSettings, model: str | None) -> None:
-        self._settings = settings
-        self._model = model
-
-    def process(self, element: pa.RecordBatch, histograms: Histograms) -> Iterator[object]:
-        decision = decide(element, self._settings, self._model, histograms)
-        kept, rejected = decision.split(element, Stage.SELECT)
-        yield from emit(Stage.SELECT, len(element), [kept], [rejected])
-
-
-def decide(batch: pa.RecordBatch, settings: SelectSettings, model: str | None, histograms: Histograms) -> Decision:
-    """Returns the verdict on a batch, given the histograms of all batches."""
-    decision = Decision.keep_all(len(batch))
-    if model is None:
-        return decision
-    scores = _scores(batch, model)
-    shown = np.where(np.isnan(scores), None, scores.astype(object))
-    languages = batch.column("language").to_pylist()
-    if settings.min_similarity is not None:
-        wanted = _wanted(settings.min_similarity, languages)
-        # Compared as float32, the scores' own type: as float64 a stored 0.26 would be just below 0.26.
-        too_low = ~(scores >= wanted.astype(np.float32))
-        decision.reject(too_low, RejectReason.SIMILARITY_TOO_LOW, values=shown, threshold=wanted)
-    bins = np.where(np.isnan(scores), np.iinfo(np.int64).min, bins_of(np.nan_to_num(scores)))
-    if settings.top_fraction is not None and histograms:
-        lowest = top_fraction_bin(merge(histograms.values()), settings.top_fraction)
-        outside = bins < lowest
-        decision.reject(outside, RejectReason.OUTSIDE_TOP_FRACTION, values=shown, threshold=lower_edge(lowest))
-    if settings.top_fraction_by_language is not None and histograms:
-        fraction = settings.top_fraction_by_language
-        cuts = {language: top_fraction_bin(histogram, fraction) for language, histogram in histograms.items()}
-        lowest_bins = np.array([cuts.get(language, 0) for language in languages], dtype=np.int64)
-        edges = [lower_edge(one) for one in lowest_bins]
-        decision.reject(bins < lowest_bins, RejectReason.OUTSIDE_TOP_FRACTION, values=shown, threshold=edges)
+def decide(batch: pa.RecordBatch, selector: Selector, relaxed: Mapping[str, Relaxation] | None = None) -> Decision:
+    """Returns the verdict on a batch before caps, given the cuts of all batches."""
+    decision = selector.decide(batch)
+    give_back(decision, batch, selector, relaxed or {})
     return decision
 
 
-def _scores(batch: pa.RecordBatch, model: str) -> np.ndarray:
-    """float32[n], NaN where there is none."""
-    return batch.column(similarity_column(model)).to_numpy(zero_copy_only=False).astype(np.float32)
+def report_of(plan: _Plan) -> dict[str, Any]:
+    """Returns the account of the cuts and of what was given back."""
+    cuts, relaxed = plan
+    order = sorted(cuts.items(), key=lambda cut: (cut[0].choice.models, cut[0].fraction, cut[0].language))
+    return {
+        "top_fractions": [
+            {
+                "models": dict(asked.choice.models),
+                "language": None if asked.language == EVERY_LANGUAGE else asked.language,
+                "fraction": asked.fraction,
+                "lowest_kept": cut.score,
+                "exact": cut.bin is None,
+            }
+            for asked, cut in order
+        ],
+        "relaxed_languages": {
+            language: {
+                "minimum": one.wanted,
+                "kept_before": one.kept,
+                "given_back": one.given_back,
+                "lowest_given_back": one.cut.score if one.given_back else None,
+            }
+            for language, one in sorted(relaxed.items())
+        },
+    }
 
 
-def _wanted(minimum: float | dict[str, float], languages: list[str]) -> np.ndarray:
-    if isinstance(minimum, dict):
-        # A language that is not named and no default: nothing is asked of it.
-        return np.array([minimum.get(language, minimum.get("default", -1.0)) for language in languages])
-    return np.full(len(languages), minimum)
+def _states(batch: pa.RecordBatch, selector: Selector, cuts: Cuts) -> dict:
+    return states_of(batch, Selector(selector.settings, selector.names, cuts))
+
+
+def _relaxed(states: dict, selector: Selector, cuts: Cuts) -> _Plan:
+    return cuts, relaxations(states, selector)
+
+
+class _Candidates(beam.DoFn):
+    def __init__(self, selector: Selector, seed: int) -> None:
+        self._selector = selector
+        self._seed = seed
+
+    def process(self, element: pa.RecordBatch, plan: _Plan) -> Iterator[pa.RecordBatch]:
+        self._selector.cuts, relaxed = plan
+        kept = decide(element, self._selector, relaxed).kept
+        if kept.any():
+            yield candidates_of(element, kept, self._selector, self._seed)
+
+
+class _Select(beam.DoFn):
+    def __init__(self, selector: Selector, seed: int) -> None:
+        self._selector = selector
+        self._seed = seed
+        self._sides: tuple[object, object] = (None, None)
+
+    def process(
+        self,
+        element: pa.RecordBatch,
+        plan: _Plan,
+        captions: list[bytes],
+        hosts: list[bytes],
+        languages: Mapping[str, tuple[int, int, int]],
+    ) -> Iterator[object]:
+        if self._sides[0] is not captions or self._sides[1] is not hosts:  # sorted once a bundle
+            self._sides, self._captions, self._hosts = (captions, hosts), Limits(captions), Limits(hosts)
+        self._selector.cuts, relaxed = plan
+        decision = decide(element, self._selector, relaxed)
+        limits = {"captions": self._captions, "hosts": self._hosts, "languages": languages}
+        reject_beyond_caps(decision, element, self._selector, self._seed, **limits)
+        kept, rejected = decision.split(element, Stage.SELECT)
+        yield from emit(Stage.SELECT, len(element), [kept], [rejected])

@@ -12,24 +12,28 @@ from typing import Any
 import apache_beam as beam
 
 from filters.histogram import BIN_WIDTH
+from pipelines.balance import CONCEPTS
 from pipelines.ledger import REJECTS
 from pipelines.report import ReportData, Sample, render_card, render_report
 from pipelines.run_folder import RunFolder
 from pipelines.shard_writer import SHARDS, shard_name
 from pipelines.staged_samples import with_images
 from schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
+from schemas.recipe import model_for
 
 FUNNEL = "funnel.json"
+SELECTION = "selection.json"
 # open_clip looks beside the shards; the run folder's own place is its top.
 SIZES = ("sizes.json", f"{SHARDS}/sizes.json")
 
 
 @dataclass
 class WriteReport(beam.PTransform):
-    """Writes funnel.json, sizes.json, recipe.yaml, README.md and report/index.html; emits the funnel as a dict.
+    """Writes the JSON files, recipe.yaml, README.md and report/index.html; emits the funnel as a dict.
 
     Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
-    "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}}.
+    "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}, "selection": SelectPairs'
+    account, "concepts": WriteConcepts' names}.
     Raises (when it runs): AccountingError: a pair was lost or doubled.
 
     Attributes: facts: what the report's table of facts shows beside the recipe.
@@ -59,6 +63,8 @@ class WriteReport(beam.PTransform):
             one(inputs["kept"]),
             one(inputs["rejected"]),
             one(histograms),
+            one(inputs["selection"]),
+            many(inputs["concepts"]),
         )
         return pipeline | "Once" >> beam.Create([None], reshuffle=False) | "Write" >> write
 
@@ -82,10 +88,12 @@ class _WriteReport(beam.DoFn):
         kept: dict,
         rejected: dict,
         histograms: dict,
+        selection: dict,
+        concepts: list[str],
     ) -> Iterator[dict]:
         shards = sorted(shards, key=lambda shard: shard["shard"])
         funnel = checked_funnel(counts, shards, ledger)
-        _remove_stale(self._folder, shards, ledger)
+        _remove_stale(self._folder, shards, ledger, concepts)
         sizes = {f"{shard_name(one['shard'])}.tar": one["samples"] for one in shards}
         for path in SIZES:
             self._folder.write_json(path, sizes)
@@ -94,7 +102,7 @@ class _WriteReport(beam.DoFn):
         data = ReportData(
             recipe=self._recipe,
             funnel=funnel,
-            facts=self._facts,
+            facts=self._facts | relaxed_facts(selection),
             score_histograms=histograms,
             bin_width=BIN_WIDTH,
             samples=with_images(self._folder, samples),
@@ -107,9 +115,19 @@ class _WriteReport(beam.DoFn):
         )
         self._folder.write("README.md", card.encode())
         self._folder.write("report/index.html", render_report(data).encode())
+        self._folder.write_json(SELECTION, selection)
         self._folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
         logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
         yield funnel.to_json()
+
+
+def relaxed_facts(selection: Mapping[str, Any]) -> dict[str, str]:
+    """Returns a fact a language that the cut left short of its minimum: what it was given back."""
+    return {
+        f"minimum of {language}": f"{one['minimum']}: the cut kept {one['kept_before']}, given back {one['given_back']}"
+        + (f" down to {one['lowest_given_back']:.4f}" if one["given_back"] else "")
+        for language, one in selection["relaxed_languages"].items()
+    }
 
 
 def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, int]]) -> Funnel:
@@ -143,7 +161,7 @@ def software_versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *known])
 
 
-def _remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]]) -> None:
+def _remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]], concepts: list[str]) -> None:
     """Removes what an earlier run left that this one did not write: fewer pairs kept, or fewer left out."""
     names = {shard_name(one["shard"]) for one in shards}
     for file in folder.list(SHARDS):
@@ -151,10 +169,11 @@ def _remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str,
             folder.remove(f"{SHARDS}/{file}")
     for file in set(folder.list(REJECTS)) - {name for name, _ in ledger}:
         folder.remove(f"{REJECTS}/{file}")
+    for file in set(folder.list(CONCEPTS)) - set(concepts):
+        folder.remove(f"{CONCEPTS}/{file}")
 
 
 def _samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]:
-    column = similarity_column(recipe.select.model or recipe.model_names[0]) if recipe.clip else None
     for group in sorted(drawn):
         for _, row in drawn[group]:
             yield Sample(
@@ -166,7 +185,12 @@ def _samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]:
                 language=row.get("language"),
                 value=row.get("value"),
                 threshold=row.get("threshold"),
-                similarity=row.get(column) if column else None,
+                similarity=_similarity(row, recipe),
                 image=None,
                 image_extension=row.get("image_extension") or "jpg",
             )
+
+
+def _similarity(row: Mapping[str, Any], recipe: Recipe) -> float | None:
+    model = model_for(recipe.select.model, row.get("language"), recipe.model_names)
+    return None if model is None else row.get(similarity_column(model))

@@ -51,6 +51,17 @@ class Decision:
         self.values[newly] = _texts(values, newly)
         self.thresholds[newly] = _texts(threshold, newly)
 
+    def take_over(self, other: Decision) -> None:
+        """Rejects the rows that were still kept and that another decision on the same batch rejects, as it does."""
+        newly = np.flatnonzero(self.kept & ~other.kept)
+        for name in ("reasons", "values", "thresholds"):
+            getattr(self, name)[newly] = getattr(other, name)[newly]
+
+    def restore(self, rows: np.ndarray) -> None:
+        """Keeps rows again, rejected or not. Args: rows: bool[n]."""
+        for field in (self.reasons, self.values, self.thresholds):
+            field[rows] = None
+
     @property
     def kept(self) -> np.ndarray:
         """bool[n], True where the row is kept."""

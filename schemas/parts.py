@@ -22,8 +22,6 @@ PARTS: dict[str, str] = {
     "image formats": "keeping JPEG alone; " + _NOT_BUILT,
     "person name replacement": _NOT_BUILT,
     "image clusters": _NOT_BUILT,
-    "fractions of the pool": "a top fraction counted before other rules; " + _NOT_BUILT,
-    "concept balancing": _NOT_BUILT,
     "n-gram vocabulary": _own("a file of your data's most frequent n-grams", "captions.vocabulary.file"),
     "metadata entries": _own("MetaCLIP's lists, which it publishes", "metadata.entries"),
     "filtering network": _own("DFN-2B's is unpublished: a CLIP checkpoint of your own", "clip.pretrained"),

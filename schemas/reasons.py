@@ -19,6 +19,7 @@ class Stage(str, Enum):
     DEDUP_IMAGES = "dedup_images"
     SCORE = "score"
     SELECT = "select"
+    BALANCE = "balance"
     SHARD = "shard"
 
 
@@ -114,3 +115,10 @@ class RejectReason(str, Enum):
     # select
     SIMILARITY_TOO_LOW = "similarity_too_low"
     OUTSIDE_TOP_FRACTION = "outside_top_fraction"
+    CONDITION_NOT_MET = "condition_not_met"
+    NO_ALTERNATIVE_MET = "no_alternative_met"
+    BEYOND_CAPTION_CAP = "beyond_caption_cap"
+    BEYOND_HOST_CAP = "beyond_host_cap"
+    BEYOND_LANGUAGE_CAP = "beyond_language_cap"
+    # balance
+    CONCEPTS_TOO_FREQUENT = "concepts_too_frequent"

@@ -9,7 +9,7 @@ import numpy as np
 
 from filters.histogram import top_fraction_bin
 from schemas import Recipe, similarity_column
-from schemas.recipe import SelectSettings
+from schemas.recipe import DEFAULT, model_for
 
 ALL = "all"
 SHOWN_LANGUAGES = 10
@@ -101,31 +101,33 @@ def score_rows(
         return []
     languages = {language or "und": Histogram.of([counts], width) for language, counts in by_language.items()}
     ranked = sorted((item for item in languages.items() if item[1].total), key=lambda item: (-item[1].total, item[0]))
-    decides = _decides(recipe, column)
-    rows = [ScoreRow(ALL, overall, *(_cut(recipe.select, None, overall, overall) if decides else (None,)))]
+    rows = [ScoreRow(ALL, overall, *_cut(recipe, column, None, overall, overall))]
     for language, histogram in ranked[:SHOWN_LANGUAGES]:
-        cut = _cut(recipe.select, language, histogram, overall) if decides else (None,)
-        rows.append(ScoreRow(language, histogram, *cut))
+        rows.append(ScoreRow(language, histogram, *_cut(recipe, column, language, histogram, overall)))
     return rows
 
 
-def _decides(recipe: Recipe, column: str) -> bool:
-    names = recipe.model_names
-    return bool(names) and column == similarity_column(recipe.select.model or names[0])
-
-
 def _cut(
-    select: SelectSettings, language: str | None, histogram: Histogram, overall: Histogram
+    recipe: Recipe, column: str, language: str | None, histogram: Histogram, overall: Histogram
 ) -> tuple[float, str] | tuple[None]:
-    """The highest of the cuts that are on: a pair must pass every rule. Rules a language say nothing of all pairs."""
+    """The highest of the cuts on a column that every pair must pass. Rules a language say nothing of all pairs."""
     cuts = []
-    minimum = select.min_similarity
-    if isinstance(minimum, dict):
-        minimum = minimum.get(language, minimum.get("default")) if language else None
-    if minimum is not None:
-        cuts.append((float(minimum), "min_similarity"))
-    if select.top_fraction is not None:
-        cuts.append((overall.top_fraction_cut(select.top_fraction), "top_fraction"))
-    if select.top_fraction_by_language is not None and language:
-        cuts.append((histogram.top_fraction_cut(select.top_fraction_by_language), "top_fraction_by_language"))
+    for rule, model in recipe.select.required():
+        name = model_for(model, language, recipe.model_names)
+        if name is None or column != similarity_column(name):
+            continue
+        minimum, own = (_said(setting, language) for setting in (rule.min_similarity, rule.top_fraction_by_language))
+        if minimum is not None:
+            cuts.append((float(minimum), "min_similarity"))
+        if rule.top_fraction is not None:
+            cuts.append((overall.top_fraction_cut(rule.top_fraction), "top_fraction"))
+        if own is not None and language:
+            cuts.append((histogram.top_fraction_cut(own), "top_fraction_by_language"))
     return max(cuts, default=(None,))
+
+
+def _said(setting: float | Mapping[str, float] | None, language: str | None) -> float | None:
+    """What a setting says of a language; of all languages only what it says of each."""
+    if isinstance(setting, Mapping):
+        return setting.get(language, setting.get(DEFAULT)) if language else None
+    return setting

@@ -7,7 +7,16 @@ from schemas.recipe.clip import ClipModel, Route, model_slug, routes
 from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings
 from schemas.recipe.download import DownloadSettings, ImageRules
 from schemas.recipe.heads import Head, HeadLayers, HeadPrompts
-from schemas.recipe.selection import SelectSettings, ShardSettings
+from schemas.recipe.selection import (
+    DEFAULT,
+    BalanceSettings,
+    Condition,
+    PairCaps,
+    SelectRule,
+    SelectSettings,
+    ShardSettings,
+    model_for,
+)
 from schemas.recipe.text import (
     CaptionEdits,
     CaptionRules,
@@ -21,9 +30,12 @@ from schemas.recipe.text import (
 from schemas.recipe.whole import Recipe
 
 __all__ = [
+    "DEFAULT",
+    "BalanceSettings",
     "CaptionEdits",
     "CaptionRules",
     "ClipModel",
+    "Condition",
     "DedupImagesSettings",
     "DedupPairsSettings",
     "DownloadSettings",
@@ -34,13 +46,16 @@ __all__ = [
     "ImageRules",
     "LanguageSettings",
     "MetadataSettings",
+    "PairCaps",
     "PartsOfSpeech",
     "Recipe",
     "Route",
+    "SelectRule",
     "SelectSettings",
     "ShardSettings",
     "UrlRules",
     "Vocabulary",
+    "model_for",
     "model_slug",
     "routes",
 ]

@@ -1,26 +1,174 @@
-"""Which scored pairs a recipe keeps, and in what shards."""
+"""Which scored pairs a recipe keeps, how many of a kind, and in what shards."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from schemas.recipe.numbers import Cosine
+from schemas.recipe.numbers import Cosine, LanguageCode, PositiveInt
+from schemas.recipe.text import CaptionRules
 from schemas.settings import Settings
 
+Fraction = Annotated[float, Field(gt=0, le=1)]
+DEFAULT = "default"  # stands for every language that a mapping by language does not name
 
-class SelectSettings(Settings):
-    """Which scored pairs are kept. A pair must pass every rule that is on.
 
-    `min_similarity` is one cosine, or one a language with `default` for the others. Fractions are of the pairs that
-    reach this stage: of all of them, or of each language's own.
+def model_for(model: object, language: str | None, names: tuple[str, ...]) -> str | None:
+    """Returns the model's name that a rule's `model` means for a language; None where it means none."""
+    if isinstance(model, Mapping):
+        return model.get(language, model.get(DEFAULT))
+    return model or next(iter(names), None)  # type: ignore[return-value]
+
+
+class Condition(Settings):
+    """What a numeric column's value must be: `min` >=, `max` <=, `above` >, `below` <; a bound that is null is off.
+
+    A null value meets no condition unless `keep_null` is set.
     """
 
-    model: str | None = Field(default=None, description="name of the CLIP model decided by; null: the first")
+    min: float | None = None
+    max: float | None = None
+    above: float | None = None
+    below: float | None = None
+    keep_null: bool = False
+
+    @model_validator(mode="after")
+    def _bounds_fit(self) -> Condition:
+        if self.min is None and self.max is None and self.above is None and self.below is None:
+            raise ValueError("a condition needs one of min (>=), max (<=), above (>), below (<)")
+        for first, second in (("min", "above"), ("max", "below")):
+            if getattr(self, first) is not None and getattr(self, second) is not None:
+                raise ValueError(f"a condition has {first} or {second}, not both")
+        low = self.above if self.min is None else self.min
+        high = self.below if self.max is None else self.max
+        open_ends = self.above is not None or self.below is not None
+        if low is not None and high is not None and (low > high or (low == high and open_ends)):
+            raise ValueError(f"no value is both {self.text()}")
+        return self
+
+    def text(self) -> str:
+        """Returns the condition as the ledger shows it: `>= 0.2, < 0.5`."""
+        signs = (("min", ">="), ("above", ">"), ("max", "<="), ("below", "<"))
+        bounds = [f"{sign} {getattr(self, name):g}" for name, sign in signs if getattr(self, name) is not None]
+        return ", ".join(bounds)
+
+
+class SelectRule(Settings):
+    """A rule, or several joined: a pair must pass everything that is on, all of `all_of` and one of `any_of`.
+
+    `min_similarity` and fractions may be one a language, with `default` for the others. Fractions are of the pairs that
+    reach this stage and have a similarity, wherever in the expression they stand: of all, or of each language's own.
+
+    Attributes:
+        model: whose similarity is meant: a CLIP model's name, or one a language with `default`; null: that of the rule
+            around this one, and at the top the recipe's first.
+        conditions: column -> its bounds, on any score, size or numeric column of the input.
+        captions, languages: as the recipe's own rules, but counted into this expression: pairs that fail them are
+            scored, and fractions count them.
+    """
+
+    model: Annotated[str | dict[str, str] | None, Field(union_mode="left_to_right")] = None
     min_similarity: Annotated[Cosine | dict[str, Cosine] | None, Field(union_mode="left_to_right")] = None
-    top_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
-    top_fraction_by_language: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_fraction: Fraction | None = None
+    top_fraction_by_language: Annotated[Fraction | dict[str, Fraction] | None, Field(union_mode="left_to_right")] = None
+    conditions: dict[str, Condition] = Field(default_factory=dict)
+    languages: tuple[LanguageCode, ...] | None = None
+    captions: CaptionRules | None = None
+    all_of: tuple[SelectRule, ...] = ()
+    any_of: tuple[SelectRule, ...] = ()
+
+    def walk(self, model: str | Mapping[str, str] | None = None) -> Iterator[tuple[SelectRule, object]]:
+        """Yields this rule and all inside it, each with the model that it goes by."""
+        own = model if self.model is None else self.model
+        yield self, own
+        for inner in (*self.all_of, *self.any_of):
+            yield from inner.walk(own)
+
+    def required(self, model: str | Mapping[str, str] | None = None) -> Iterator[tuple[SelectRule, object]]:
+        """Yields the rules that every pair must pass, this one first, each with the model that it goes by."""
+        own = model if self.model is None else self.model
+        yield self, own
+        for inner in self.all_of:
+            yield from inner.required(own)
+
+    @property
+    def similarity_setting(self) -> str | None:
+        """The name of a setting of this very rule that needs a similarity; None where there is none."""
+        names = ("min_similarity", "top_fraction", "top_fraction_by_language")
+        return next((name for name in names if getattr(self, name) is not None), None)
+
+
+class PairCaps(Settings):
+    """At most so many pairs of a caption, of a host (its registered domain), of a language; applied in this order.
+
+    Attributes: prefer: which pairs stay: those of the highest `similarity`, ties by the seed, or those that the `seed`
+        draws; null: the similarity where the recipe has a model.
+    """
+
+    per_caption: PositiveInt | None = None
+    per_host: PositiveInt | None = None
+    per_language: Annotated[PositiveInt | dict[str, PositiveInt] | None, Field(union_mode="left_to_right")] = None
+    prefer: Literal["similarity", "seed"] | None = None
+
+    def __bool__(self) -> bool:
+        return any(cap is not None for cap in (self.per_caption, self.per_host, self.per_language))
+
+
+class SelectSettings(SelectRule):
+    """Which scored pairs are kept: an expression of rules, then minimums, then caps.
+
+    Attributes:
+        exact_fractions: cut at the very value, as DataComp does: `>=` the one at sorted-descending index
+            int(n * fraction); else at the bin of 2e-4 that it is in.
+        min_pairs_per_language: a language of which fewer are kept gets its best pairs back that similarity alone left
+            out, until so many are kept or `lowest_similarity` is reached; what was given back is in selection.json.
+    """
+
+    exact_fractions: bool = False
+    min_pairs_per_language: Annotated[
+        PositiveInt | dict[str, PositiveInt] | None, Field(union_mode="left_to_right")
+    ] = None
+    lowest_similarity: Cosine | None = None
+    caps: PairCaps = PairCaps()
+
+    @model_validator(mode="after")
+    def _floor_has_a_use(self) -> SelectSettings:
+        if self.lowest_similarity is not None and self.min_pairs_per_language is None:
+            raise ValueError("lowest_similarity is the floor of min_pairs_per_language, which is not set")
+        return self
+
+    def check_models(self, names: tuple[str, ...]) -> None:
+        """Looks whether what needs a similarity can have one. Raises: ValueError: it cannot; says where and why."""
+        for rule, model in self.walk():
+            setting = rule.similarity_setting
+            if rule is self and setting is None and self.min_pairs_per_language is not None:
+                setting = "min_pairs_per_language"
+            if setting and not names:
+                raise ValueError(f"select.{setting} needs a similarity, but the recipe has no clip model; add `clip:`")
+            wanted = [] if model is None else model.values() if isinstance(model, Mapping) else [model]
+            for name in wanted:
+                if name not in names:
+                    raise ValueError(f"select.model {name!r} is not one of the clip models {list(names)}")
+        if self.caps.prefer == "similarity" and not names:
+            raise ValueError("select.caps.prefer: similarity needs a clip model; add `clip:` or prefer the seed")
+
+
+class BalanceSettings(Settings):
+    """How pairs are drawn so that no concept outweighs the others; concepts are the recipe's metadata entries.
+
+    Attributes:
+        rule: "metaclip-1" keeps a pair if any entry it matches draws below p = t / max(count, t); "metaclip-2" gives
+            each language a t of its own and keeps with 1 - prod(1 - p).
+        threshold: t, in pairs; with metaclip-2 the reference language's, from which the share of tail matches follows
+            that all other languages have, too.
+        reference_language: metaclip-2 only; a language's list by name.
+    """
+
+    rule: Literal["metaclip-1", "metaclip-2"] = "metaclip-1"
+    threshold: PositiveInt
+    reference_language: LanguageCode = "en"
 
 
 class ShardSettings(Settings):

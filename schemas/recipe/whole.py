@@ -13,7 +13,7 @@ from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings
 from schemas.recipe.download import DownloadSettings, ImageRules
 from schemas.recipe.heads import Head
 from schemas.recipe.numbers import Count
-from schemas.recipe.selection import SelectSettings, ShardSettings
+from schemas.recipe.selection import BalanceSettings, SelectSettings, ShardSettings
 from schemas.recipe.text import (
     CaptionEdits,
     CaptionRules,
@@ -52,22 +52,17 @@ class Recipe(Settings):
     clip: Annotated[tuple[ClipModel, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
     heads: Annotated[tuple[Head, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
     select: SelectSettings = SelectSettings()
+    balance: BalanceSettings | None = None
     shards: ShardSettings = ShardSettings()
 
     @model_validator(mode="after")
-    def _scores_exist(self) -> Recipe:
-        names = [model.name for model in self.clip]
+    def _groups_fit(self) -> Recipe:
+        names = self.model_names
         if len(set(names)) < len(names):
             raise ValueError(f"clip: two models are both named {max(names, key=names.count)!r}; give each its own name")
-        selects = [
-            field
-            for field in ("min_similarity", "top_fraction", "top_fraction_by_language")
-            if getattr(self.select, field) is not None
-        ]
-        if selects and not names:
-            raise ValueError(f"select.{selects[0]} needs a similarity, but the recipe has no clip model; add `clip:`")
-        if self.select.model is not None and self.select.model not in names:
-            raise ValueError(f"select.model {self.select.model!r} is not one of the clip models {names}")
+        self.select.check_models(self.model_names)
+        if self.balance is not None and self.metadata is None:
+            raise ValueError("balance needs the concepts that captions match; add `metadata: {entries: FILE}`")
         return self
 
     @model_validator(mode="after")
@@ -101,7 +96,12 @@ class Recipe(Settings):
     @property
     def score_columns(self) -> tuple[str, ...]:
         """The float columns that scoring adds, which a selection may go by: similarities, then heads' scores."""
-        return (*map(similarity_column, self.model_names), *(head.name for head in self.heads))
+        return (*map(similarity_column, self.model_names), *self.head_names)
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """The names of the heads, in order, which are their columns' names."""
+        return tuple(head.name for head in self.heads)
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -8,12 +8,14 @@ import pytest
 
 from filters.image.rules import has_min_side, is_within_aspect_ratio
 from filters.rules import reject_by_captions
+from filters.selection import Selector, binned_cuts, histograms_of
 from pipelines.command_line import main
 from pipelines.curate import check_parts
+from pipelines.fraction_cuts import FractionRank, exact_cuts, fraction_keys
 from pipelines.recipe_presets import load_recipe, preset_names
-from pipelines.select import decide, histograms_of_batch
 from schemas import Decision, RecipeError
 from schemas.parts import PARTS
+from schemas.recipe import CaptionRules, SelectRule
 
 # RECIPES.md as data: the settings that make the preset, and the parts it lacks.
 DATACOMP_DOWNLOAD = {
@@ -55,26 +57,30 @@ PUBLISHED = {
         "language.keep": ("en",), "captions.min_words": 3, "captions.min_characters": 6, "images.min_side_px": 200,
         "images.max_aspect_ratio": 3.0, **DATACOMP_DOWNLOAD,
     },
-    "datacomp-clip-l14-30": {"clip": "ViT-L-14", "select.top_fraction": 0.3, **DATACOMP_DOWNLOAD},
+    "datacomp-clip-l14-30": {
+        "clip": "ViT-L-14", "select.top_fraction": 0.3, "select.exact_fractions": True, **DATACOMP_DOWNLOAD},
     "datacomp-laion2b": {
         "language.keep": ("en",), "clip": "ViT-B-32", "select.min_similarity": 0.28, **DATACOMP_DOWNLOAD,
     },
     "datacomp-1b": {
-        "language.keep": ("en",), "captions.min_words": 2, "captions.min_characters": 6, "clip": "ViT-L-14",
-        "select.top_fraction": 0.3, "requires": ("image clusters", "fractions of the pool"), **DATACOMP_DOWNLOAD,
+        "clip": "ViT-L-14", "select.exact_fractions": True, "select.all_of": (
+            SelectRule(top_fraction=0.3),
+            SelectRule(languages=("en",), captions=CaptionRules(min_words=2, min_characters=6)),
+        ), "requires": ("image clusters",), **DATACOMP_DOWNLOAD,
     },
     "metaclip-400m": {
         "language.keep": ("en",), "metadata.min_matches": 1, "metadata.spacing": "always", "metadata.entries": "metadata.json",
-        "requires": ("metadata entries", "concept balancing"),
+        "balance.rule": "metaclip-1", "balance.threshold": 20_000, "requires": ("metadata entries",),
     },
     "metaclip-2": {
         "metadata.min_matches": 1, "metadata.spacing": "by_script", "metadata.entries": "metadata",
-        "requires": ("metadata entries", "concept balancing"),
+        "balance.rule": "metaclip-2", "balance.threshold": 170_000, "balance.reference_language": "en",
+        "requires": ("metadata entries",),
     },
     "dfn": {"clip": "ViT-B-32", "select.top_fraction": 0.15, "requires": ("filtering network",), **DATACOMP_DOWNLOAD},
 }  # fmt: skip
 # Groups in which a preset may not have any rule but those of its row.
-RULE_GROUPS = ("captions", "images", "language", "select", "metadata")
+RULE_GROUPS = ("captions", "images", "language", "select", "metadata", "balance")
 EVERY = pytest.mark.parametrize("name", PUBLISHED)
 
 
@@ -158,8 +164,6 @@ def words(count):
         ("cc12m", "the dog is the best", "the dog is the dog"),
         ("datacomp-basic", "a b cd", "ab cde"),
         ("datacomp-basic", "a b cd", "a b c"),
-        ("datacomp-1b", "a bcde", "abcdef"),
-        ("datacomp-1b", "a bcde", "a bcd"),
     ],
 )
 def test_captions_at_the_edge(name, kept, left_out):
@@ -193,12 +197,28 @@ def test_image_sizes_at_the_edge(name, kept, left_out):
     assert [a and b for a, b in zip(large, shaped, strict=True)] == [True, False]
 
 
-def selected(recipe, scores, languages):
+def cuts_of(selector, batch):
+    if not selector.settings.exact_fractions:
+        return binned_cuts(selector, {choice: histograms_of(batch, choice) for choice in selector.choices()})
+    found = {}
+    for group, keys in fraction_keys(batch, selector).items():
+        order = np.sort(np.frombuffer(keys, np.uint64))
+        found[group] = (int(order[FractionRank()(group, len(order))]), 0, 1)
+    return exact_cuts(found, selector)
+
+
+def selected(recipe, scores, languages, captions=None):
     name = recipe.model_names[0]
     batch = pa.RecordBatch.from_pydict(
-        {"language": languages, f"similarity_{name}": pa.array(scores, pa.float32())},
+        {
+            "caption": captions or ["a caption"] * len(scores),
+            "language": languages,
+            f"similarity_{name}": pa.array(scores, pa.float32()),
+        },
     )
-    return decide(batch, recipe.select, name, histograms_of_batch(batch, name)).kept.tolist()
+    selector = Selector(recipe.select, recipe.model_names)
+    selector.cuts = cuts_of(selector, batch)
+    return selector.decide(batch).kept.tolist()
 
 
 @pytest.mark.parametrize(
@@ -210,8 +230,31 @@ def test_a_similarity_equal_to_the_cut_is_kept(name, language, cut):
     assert selected(load_recipe(name), [cut, below], [language] * 2) == [True, False]
 
 
-@pytest.mark.parametrize(("name", "fraction"), [("datacomp-clip-l14-30", 0.3), ("datacomp-1b", 0.3), ("dfn", 0.15)])
+@pytest.mark.parametrize(("name", "fraction"), [("datacomp-clip-l14-30", 0.3), ("dfn", 0.15)])
 def test_a_fraction_keeps_from_the_value_at_its_index_on(name, fraction):
     scores = np.linspace(0.9, 0.1, 100)
     at = sorted(scores, reverse=True)[int(len(scores) * fraction)]
     assert selected(load_recipe(name), scores, ["en"] * 100) == [score >= at for score in scores]
+
+
+def test_datacomps_fraction_is_exact_where_a_bin_is_not():
+    scores = (0.3 + np.arange(100) * 1e-7).astype(np.float32)
+    at = -np.sort(-scores)[30]
+    kept = selected(load_recipe("datacomp-clip-l14-30"), scores, ["en"] * 100)
+    assert kept == (scores >= at).tolist()
+    assert 31 <= sum(kept) < 40
+
+
+def test_datacomp_1b_is_the_intersection_with_the_top_of_the_whole_pool():
+    # 10 pairs, so the cut is the 4th score; of the four above it, two fail the other filter and nothing takes their place.
+    scores = [0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05]
+    languages = ["en", "de", *["en"] * 8]
+    captions = ["a bcde", "a bcde", "abcdef", "a bcde", *["a long caption"] * 6]
+    kept = selected(load_recipe("datacomp-1b"), scores, languages, captions)
+    assert kept == [True, False, False, True, *[False] * 6]
+    # Its own edges: more than one token, more than five characters.
+    assert selected(load_recipe("datacomp-1b"), [0.9, 0.9, 0.9], ["en"] * 3, ["a bcde", "abcdef", "a bcd"]) == [
+        True,
+        False,
+        False,
+    ]

@@ -22,6 +22,7 @@ COUNTS = {
             "dedup_images",
             "score",
             "select",
+            "balance",
             "shard",
         )
         for outcome in (IN, OUT)

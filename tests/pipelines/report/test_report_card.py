@@ -39,6 +39,7 @@ def funnel(languages=None, rejected=0):
         "dedup_images",
         "score",
         "select",
+        "balance",
         "shard",
     )
     counts.update(
