@@ -1,8 +1,11 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from filters.clip import result_schema
+from pipelines.curate import check_head_names
+from pipelines.inputs import plan_input
 from pipelines.run_folder import RunFolder
 from pipelines.score import ClipModelHandler, HeadedScorer, ScorePairs
 from pipelines.score_models import check_models, heads_of, load_heads, load_scorer
@@ -217,3 +220,12 @@ def test_wrong_heads_and_routes(settings, expected):
 def test_the_columns_a_selection_may_go_by():
     recipe = parse_recipe(f"name: x\n{CLIP}\nheads: {{name: p, classifier: opennsfw}}", source="x")
     assert recipe.score_columns == ("similarity_a", "similarity_b", "p")
+
+
+def test_a_head_cannot_take_the_name_of_an_input_column(tmp_path):
+    pq.write_table(pa.table({"url": ["u"], "caption": ["c"], "p": [0.5]}), tmp_path / "in.parquet")
+    plan = plan_input([str(tmp_path / "in.parquet")])
+    recipe = parse_recipe("name: x\nheads: {name: p, classifier: opennsfw}", source="x")
+    with pytest.raises(RecipeError, match="heads: the input has a column 'p', too; give the head another name"):
+        check_head_names(recipe, plan)
+    check_head_names(recipe.model_copy(update={"heads": ()}), plan)

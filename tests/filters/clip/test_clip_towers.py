@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
 from filters.clip import devices, load_model
-from filters.clip.devices import devices_for, resolve_precision
+from filters.clip.devices import devices_for, lanes_of, resolve_precision
 from filters.clip.towers import Towers, _shortened_tower
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
@@ -86,6 +86,12 @@ def test_all_gpus_are_taken(monkeypatch):
     assert devices_for(None) == [torch.device("cuda", number) for number in range(3)]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     assert devices_for(None) == [torch.device("cpu")]
+
+
+def test_each_gpu_has_a_second_batch_on_its_way():
+    gpus = [torch.device("cuda", number) for number in range(2)]
+    assert lanes_of(gpus) == [0, 1, 0, 1]
+    assert lanes_of([torch.device("cpu")]) == [0]
 
 
 @pytest.mark.parametrize(
