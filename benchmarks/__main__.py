@@ -19,6 +19,7 @@ NAMES = (
     "survive",
     "sharding",
     "selection",
+    "clip_scoring",
 )
 
 

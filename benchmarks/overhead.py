@@ -45,7 +45,7 @@ from pipelines.partition import split_rows
 from pipelines.read import read_slice
 from pipelines.recipe_presets import load_recipe
 from pipelines.run_folder import RunFolder
-from pipelines.score import ClipModelHandler, add_similarity, split_unscorable
+from pipelines.score import ClipModelHandler, add_scores, split_unscorable
 from pipelines.shard_writer import write_shard
 from pipelines.staging import StagingListing
 from schemas import Decision, Recipe, RejectReason, Stage
@@ -206,7 +206,7 @@ def _scored(recipe: Recipe, folder: RunFolder, batches: _Batches, ledger: _Batch
     handler = ClipModelHandler(folder, recipe.clip[0])
     scorer = handler.load_model()
     for prediction in handler.run_inference(batches, scorer):
-        for output in split_unscorable(add_similarity(prediction), recipe.model_names):
+        for output in split_unscorable(add_scores(prediction), recipe.model_names):
             if isinstance(output, pa.RecordBatch):
                 yield output
             else:

@@ -46,8 +46,9 @@ from pipelines.rules import FilterPairs
 from pipelines.run_folder import RunFolder
 from pipelines.run_lock import RunLock
 from pipelines.runners import runner_from, worker_error
-from pipelines.score import ScorePairs, check_models
-from pipelines.score_store import SCORES_FOLDER, ScoreStore
+from pipelines.score import ScorePairs
+from pipelines.score_models import check_models
+from pipelines.score_store import ScoreStore, remove_orphans
 from pipelines.select import REPORT, SelectPairs, check_columns
 from pipelines.shard_embeddings import embedding_stores
 from pipelines.shard_layout import SPLITS
@@ -99,7 +100,7 @@ class Curate(beam.PTransform):
             parts,
             read=ReadPairs(self.plan),
             download=self._images(),
-            score=ScorePairs(folder, recipe.clip),
+            score=ScorePairs(folder, recipe.clip, recipe.heads),
         )
         score, select, balance = stages[Stage.SCORE], stages[Stage.SELECT], stages[Stage.BALANCE]
         shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
@@ -232,13 +233,14 @@ def _run_alone(
 ) -> Funnel:
     if recipe.clip:
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
-    models = check_models(recipe.clip)
+    models = check_models(recipe.clip, recipe.heads)
     if adopted is not None:
         _run(options, "Adopt", AdoptStaging(folder, recipe.download, adopted))
         plan = plan or plan_adopted_input(folder, adopted)
     assert plan is not None
+    check_head_names(recipe, plan)
     check_wished_columns(recipe.download, list(plan.sources.values()))
-    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names), *plan.carried]))
+    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names, recipe.head_names), *plan.carried]))
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=plan.estimated_rows, rows_per_partition=rows_per_partition)
     facts = _facts(recipe, inputs, plan, models)
@@ -252,7 +254,8 @@ def _run_alone(
     folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
     products = [place for split in SPLITS.values() for place in (split.folder, split.embeddings)]
-    folder.remove_leftovers("", *products, REJECTS, STAGING, ADOPTED, SCORES_FOLDER, "report")
+    folder.remove_leftovers("", *products, REJECTS, STAGING, ADOPTED, "report")
+    remove_orphans(folder)
     partitions, first = manifest.partitions, manifest.first_partitions
     stores = embedding_stores(folder, recipe)
     _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry, stores))
@@ -297,6 +300,15 @@ def check_settings(recipe: Recipe) -> None:
     if recipe.metadata is not None:
         MetadataMatcher(recipe.metadata.entries).load()
     AddressPolicy(recipe.download.allow_addresses, recipe.download.ports)
+
+
+def check_head_names(recipe: Recipe, plan: InputPlan) -> None:
+    """Looks whether a head would take the name of a column that the input has.
+
+    Raises: RecipeError: one would.
+    """
+    if taken := [head.name for head in recipe.heads if head.name in plan.carried.names]:
+        raise RecipeError(f"heads: the input has a column {taken[0]!r}, too; give the head another name")
 
 
 def _facts(recipe: Recipe, inputs: Sequence[str], plan: InputPlan, models: dict[str, str]) -> dict[str, str]:

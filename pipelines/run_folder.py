@@ -85,6 +85,10 @@ class RunFolder:
         root = self.path("").rstrip("/") + "/"
         return sorted(path.removeprefix(root) for path in self.fs.find(self.path(folder)))
 
+    def folders(self, folder: str) -> list[str]:
+        """Returns the sorted names of the folders in a folder; none where there is no folder."""
+        return sorted(name for name in self._names(folder) if self.fs.isdir(self.path(folder, name)))
+
     def _names(self, folder: str) -> list[str]:
         self.fs.invalidate_cache()
         try:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -16,12 +14,13 @@ import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult, RunInference
 
-from filters.clip import ClipScorer, check_model, result_schema
+from filters.clip import EmbeddingHead, result_schema
 from filters.identity import compute_uids
 from pipelines.batches import REJECTED, concat, emit
 from pipelines.progress import Progress
 from pipelines.run_folder import RunFolder
-from pipelines.score_store import PAIR_COLUMNS, ScoreStore
+from pipelines.score_models import Scorer, heads_of, load_classifier, load_heads, load_scorer
+from pipelines.score_store import PAIR_COLUMNS, PairKey, Score, ScoreStore
 from pipelines.staging import read_staged_images
 from schemas import (
     CAPTION_CHANGES,
@@ -33,79 +32,31 @@ from schemas import (
     score_schema,
     similarity_column,
 )
-from schemas.recipe import ClipModel
+from schemas.recipe import ClipModel, Head, Route, routes
 
 _LOG = logging.getLogger(__name__)
-_DEMO_MODEL = "babelsift-demo"
 _ROWS_PER_READ = 256  # images read from a staging tar at once
 _ROWS_PER_PART = 2048  # pairs scored before they are stored: what an interruption can cost
 
 ReadImages = Callable[[RunFolder, pa.RecordBatch], list[bytes]]
 
 
-class Scorer(Protocol):
-    """What scoring needs of `filters.clip.ClipScorer`."""
+@dataclass(frozen=True)
+class HeadedScorer:
+    """A loaded model with the heads that read its embeddings."""
 
-    @property
-    def fingerprint(self) -> str:
-        """Hex digits over all that its scores depend on."""
-
-    @property
-    def info(self) -> Mapping[str, Any]:
-        """What the fingerprint is made of."""
-
-    def score_stream(
-        self, pairs: Iterable[tuple[bytes | None, str | None]], *, embeddings: bool = False
-    ) -> Iterator[pa.RecordBatch]:
-        """Yields results for the pairs, in order."""
+    scorer: Scorer
+    heads: Mapping[str, EmbeddingHead] = field(default_factory=dict)
 
 
-def resolve_model(name: str) -> str:
-    """Returns where a model's name points: `babelsift-demo` to the one that ships in this package, others to itself."""
-    if name != _DEMO_MODEL:
-        return name
-    return f"local-dir:{resources.files('pipelines.demo').joinpath('clip')}"
-
-
-def load_scorer(model: ClipModel) -> ClipScorer:
-    """Returns the scorer that a recipe's CLIP model describes.
-
-    Raises: ModelError: it cannot be loaded.
-    """
-    return ClipScorer(
-        resolve_model(model.model),
-        model.pretrained,
-        device=model.device,
-        batch_size=model.batch_size,
-        precision=model.precision,
-        compiled=model.compiled,
-    )
-
-
-def check_models(models: Iterable[ClipModel]) -> dict[str, str]:
-    """Returns name -> a line that says which model it is, after loading each once; meant to run before a job.
-
-    Raises: ModelError: one of them cannot be loaded or gives no numbers.
-    """
-    described = {}
-    for model in models:
-        options = {"device": model.device, "precision": model.precision, "compiled": model.compiled}
-        found = check_model(resolve_model(model.model), model.pretrained, **options)
-        named = f"{model.model} {model.pretrained}" if model.pretrained else model.model
-        described[model.name] = (
-            f"{named}, {found['precision']}, preprocessing {json.dumps(found['preprocessing'])}, "
-            f"weights sha256 {found['weights_digest']}, fingerprint {found['fingerprint']}"
-        )
-    return described
-
-
-class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, Scorer]):
+class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScorer]):
     """Scores batches of DOWNLOAD_SCHEMA rows of one staging shard each, those of them that are not stored yet.
 
-    The inference of a batch is a `filters.clip.result_schema` batch with a row for each of its rows. Bad pairs are
-    rows of it with an error, never exceptions, which would cost RunInference the whole batch.
+    The inference of a batch has a row for each of its rows: `filters.clip.result_schema`, then a float32 column a head.
+    Bad pairs are rows of it with an error, never exceptions, which would cost RunInference the whole batch. Rows whose
+    language the route does not take have neither score nor error.
 
-    Args: load, read: how the model and the images come about, importable functions.
+    Args: load, load_head_scorers, read: how the model, its heads and the images come about, importable functions.
     """
 
     def __init__(
@@ -113,25 +64,33 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, Scorer]):
         folder: RunFolder,
         model: ClipModel,
         *,
+        route: Route = Route(),  # noqa: B008 (frozen)
+        heads: Sequence[Head] = (),
         load: Callable[[ClipModel], Scorer] = load_scorer,
+        load_head_scorers: Callable[[Sequence[Head], Scorer], Mapping[str, EmbeddingHead]] = load_heads,
         read: ReadImages = read_staged_images,
     ) -> None:
         super().__init__(min_batch_size=1, max_batch_size=1)
         self._folder = folder
+        self._name = str(model.name)
         self._settings = model
+        self._route = route
+        self._heads = tuple(heads)
         self._load = load
+        self._load_head_scorers = load_head_scorers
         self._read = read
 
-    def load_model(self) -> Scorer:
+    def load_model(self) -> HeadedScorer:
         """Returns the scorer, loaded; RunInference shares it within a process."""
-        return self._load(self._settings)
+        scorer = self._load(self._settings)
+        return HeadedScorer(scorer, self._load_head_scorers(self._heads, scorer) if self._heads else {})
 
     def run_inference(
-        self, batch: Sequence[pa.RecordBatch], model: Scorer, inference_args: dict[str, Any] | None = None
+        self, batch: Sequence[pa.RecordBatch], model: HeadedScorer, inference_args: dict[str, Any] | None = None
     ) -> Iterator[PredictionResult]:
         """Yields a prediction for each batch of rows, in order."""
         for rows in batch:
-            yield PredictionResult(rows, self._scores(rows, model), self._settings.name)
+            yield PredictionResult(rows, self._scores(rows, model), self._name)
 
     def get_num_bytes(self, batch: Sequence[pa.RecordBatch]) -> int:
         """Returns the bytes of the rows; Beam's own measure pickles them."""
@@ -146,14 +105,18 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, Scorer]):
         super().set_environment_vars()
         logging.getLogger().addFilter(_is_not_about_memory)
 
-    def _scores(self, rows: pa.RecordBatch, scorer: Scorer) -> pa.RecordBatch:
+    def _scores(self, rows: pa.RecordBatch, model: HeadedScorer) -> pa.RecordBatch:
+        scorer = model.scorer
         rows = with_uids_as_scored(rows)
-        store = ScoreStore(self._folder, self._settings.name, scorer.fingerprint, self._settings.keep_embeddings)
+        store = ScoreStore(self._folder, self._name, scorer.fingerprint, self._settings.keep_embeddings)
         store.describe(scorer.info)
         keys = list(zip(*(rows.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True))
-        shards, offsets = rows.column("staging_shard").to_pylist(), rows.column("image_offset").to_pylist()
-        found = {}
-        for shard in sorted(set(shards)):
+        taken = [self._route.takes(language) for language in rows.column("language").to_pylist()]
+        shards = [shard if take else None for shard, take in zip(rows["staging_shard"].to_pylist(), taken, strict=True)]
+        offsets = rows.column("image_offset").to_pylist()
+        found: dict[PairKey, Score] = {}
+        of_heads: dict[str, dict[PairKey, float | None]] = {name: {} for name in model.heads}
+        for shard in sorted({shard for shard in shards if shard is not None}):
             known = store.scores(shard)
             missing = {key: row for row, key in enumerate(keys) if shards[row] == shard and key not in known}
             started = time.monotonic()
@@ -164,15 +127,20 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, Scorer]):
                 known = store.scores(shard)
             self._report(shard, shards.count(shard), len(order), time.monotonic() - started)
             found |= known
-        outcome = [found[key] for key in keys]
-        return pa.RecordBatch.from_pydict(
-            {"similarity": [similarity for similarity, _ in outcome], "error": [error for _, error in outcome]},
-            schema=result_schema(),
-        )
+            for name, head in model.heads.items():
+                scores, computed = store.head_scores(shard, f"{name}-{head.fingerprint[:8]}", head.score)
+                of_heads[name] |= scores
+                Metrics.counter(Stage.SCORE.value, "head_scored_rows").inc(computed)
+        outcome = [found[key] if take else (None, None) for key, take in zip(keys, taken, strict=True)]
+        columns = {"similarity": [similarity for similarity, _ in outcome], "error": [error for _, error in outcome]}
+        for name, scores in of_heads.items():
+            columns[name] = [scores[key] if take else None for key, take in zip(keys, taken, strict=True)]
+        head_fields = [pa.field(name, pa.float32()) for name in of_heads]
+        return pa.RecordBatch.from_pydict(columns, schema=pa.schema([*result_schema(), *head_fields]))
 
     def _score_and_store(self, shard: int, rows: pa.RecordBatch, scorer: Scorer, store: ScoreStore) -> None:
         stored, pending = 0, []
-        progress = Progress(f"score {self._settings.name}: shard {shard:05d}", "pairs")
+        progress = Progress(f"score {self._name}: shard {shard:05d}", "pairs")
         for result in scorer.score_stream(self._pairs(rows), embeddings=store.keep_embeddings):
             pending.append(result)
             progress.add(len(result))
@@ -188,7 +156,7 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, Scorer]):
             yield from zip(self._read(self._folder, chunk), chunk.column("caption").to_pylist(), strict=True)
 
     def _report(self, shard: int, rows: int, scored: int, seconds: float) -> None:
-        name = self._settings.name
+        name = self._name
         Metrics.counter(Stage.SCORE.value, "scored_rows").inc(scored)
         Metrics.counter(Stage.SCORE.value, "reused_rows").inc(rows - scored)
         Metrics.counter(Stage.SCORE.value, "score_msec").inc(int(seconds * 1000))
@@ -212,63 +180,108 @@ def with_uids_as_scored(rows: pa.RecordBatch) -> pa.RecordBatch:
     return rows.set_column(place, rows.schema.field(place), uids)
 
 
+class ClassifierHandler(ClipModelHandler):
+    """Scores rows with an image classifier as `ClipModelHandler` does with a model; it has no embeddings.
+
+    Args: load, read: as there.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        head: Head,
+        *,
+        load: Callable[[Head], Scorer] = load_classifier,
+        read: ReadImages = read_staged_images,
+    ) -> None:
+        model = ClipModel(model=str(head.classifier), name=head.name, keep_embeddings=False)
+        super().__init__(folder, model, read=read)
+        self._head = head
+        self._load_classifier = load
+
+    def load_model(self) -> HeadedScorer:
+        """Returns the classifier, loaded; RunInference shares it within a process."""
+        return HeadedScorer(self._load_classifier(self._head))
+
+
 @dataclass
 class ScorePairs(beam.PTransform):
-    """Adds one float32 column `similarity_<name>` a CLIP model; rows that cannot be scored go to REJECTED.
+    """Adds float32 columns, `similarity_<name>` a CLIP model and one a head; REJECTED: rows that cannot be scored.
 
     Takes batches of DOWNLOAD_SCHEMA and carried columns, the surviving rows of one staging shard each. Without models
-    batches pass through.
+    and heads batches pass through. Scores are null where a pair's language leads to another model.
 
     Attributes:
-        load, read: see `ClipModelHandler`.
+        load, load_head_scorers, read: see `ClipModelHandler`. load_classifiers: see `ClassifierHandler`.
     """
 
     folder: RunFolder
     models: tuple[ClipModel, ...]
+    heads: tuple[Head, ...] = ()
     load: Callable[[ClipModel], Scorer] = load_scorer
+    load_head_scorers: Callable[[Sequence[Head], Scorer], Mapping[str, EmbeddingHead]] = load_heads
+    load_classifiers: Callable[[Head], Scorer] = load_classifier
     read: ReadImages = read_staged_images
 
     def __post_init__(self) -> None:
         super().__init__()
-        names = [model.name for model in self.models]
+        names = [model.name for model in self.models] + [head.name for head in self.heads]
         if len(set(names)) < len(names):
-            raise ValueError(f"each CLIP model needs a name of its own, found {names}")
+            raise ValueError(f"each CLIP model and head needs a name of its own, found {names}")
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> Any:
         """Returns the outputs `kept` and REJECTED."""
-        for model in self.models:
-            handler = ClipModelHandler(self.folder, model, load=self.load, read=self.read)
+        for name, handler in self._handlers():
             batches = (
                 batches
-                | f"Score_{model.name}" >> RunInference(handler)
-                | f"AddSimilarity_{model.name}" >> beam.Map(add_similarity).with_output_types(pa.RecordBatch)
+                | f"Score_{name}" >> RunInference(handler)
+                | f"AddScores_{name}" >> beam.Map(add_scores).with_output_types(pa.RecordBatch)
             )
-        names = tuple(model.name for model in self.models)
-        return batches | "SplitUnscorable" >> beam.FlatMap(split_unscorable, names).with_outputs(REJECTED, main="kept")
+        models = tuple(str(model.name) for model in self.models)
+        heads = tuple(head.name for head in self.heads)
+        split = beam.FlatMap(split_unscorable, models, heads)
+        return batches | "SplitUnscorable" >> split.with_outputs(REJECTED, main="kept")
+
+    def _handlers(self) -> Iterator[tuple[str, ClipModelHandler]]:
+        where = routes(self.models)
+        for model in self.models:
+            name = str(model.name)
+            heads = heads_of(model, self.models, self.heads)
+            loads = {"load": self.load, "load_head_scorers": self.load_head_scorers, "read": self.read}
+            yield name, ClipModelHandler(self.folder, model, route=where[name], heads=heads, **loads)
+        for head in self.heads:
+            if head.classifier is not None:
+                yield head.name, ClassifierHandler(self.folder, head, load=self.load_classifiers, read=self.read)
 
 
-def add_similarity(prediction: PredictionResult) -> pa.RecordBatch:
-    """Returns the rows of a prediction with the similarity and, until `split_unscorable`, the error of its model."""
+def add_scores(prediction: PredictionResult) -> pa.RecordBatch:
+    """Returns the rows of a prediction with its scores and, until `split_unscorable`, the errors of its model."""
     rows, scores, name = prediction
-    return rows.append_column(
-        pa.field(similarity_column(name), pa.float32()), scores.column("similarity")
-    ).append_column(pa.field(_error_column(name), pa.string()), scores.column("error"))
+    ours = {"similarity": similarity_column(name), "error": _error_column(name)}
+    for found in scores.schema:
+        rows = rows.append_column(found.with_name(ours.get(found.name, found.name)), scores.column(found.name))
+    return rows
 
 
 def split_unscorable(
-    batch: pa.RecordBatch, names: tuple[str, ...]
+    batch: pa.RecordBatch, models: tuple[str, ...], heads: tuple[str, ...] = ()
 ) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
     """Yields the rows that every model could score, without the errors, and as REJECTED the others."""
     check(batch, DOWNLOAD_SCHEMA, where="score")
     decision = Decision.keep_all(len(batch))
-    for name in names:
-        errors = batch.column(_error_column(name)).to_pylist()
+    for column in [name for name in batch.schema.names if name.endswith(_ERROR) and name.startswith(_OWN)]:
+        errors = batch.column(column).to_pylist()
         for start, reason in _REASONS.items():
             wrong = [error is not None and error.startswith(start) for error in errors]
             decision.reject(wrong, reason, values=[error and error.removeprefix(start).strip() for error in errors])
-        batch = batch.drop_columns([_error_column(name)])
+        batch = batch.drop_columns([column])
+    for head in heads:
+        if similarity_column(head) in batch.schema.names:
+            batch = batch.rename_columns(
+                [head if one == similarity_column(head) else one for one in batch.schema.names]
+            )
     kept, rejected = decision.split(batch, Stage.SCORE)
-    yield from emit(Stage.SCORE, len(batch), [check(kept, score_schema(names), where="score")], [rejected])
+    yield from emit(Stage.SCORE, len(batch), [check(kept, score_schema(models, heads), where="score")], [rejected])
 
 
 _REASONS = {"image:": RejectReason.UNSCORABLE_IMAGE, "caption:": RejectReason.UNSCORABLE_CAPTION}
@@ -279,6 +292,9 @@ def _is_not_about_memory(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith("Resource module is not available")
 
 
+# A column's name that neither a stage nor a model nor an input can have: carried columns cannot begin like it.
+_OWN, _ERROR = similarity_column(""), ".error"
+
+
 def _error_column(name: str) -> str:
-    """A column's name that neither a stage nor a model nor an input can have: carried columns cannot begin like it."""
-    return f"{similarity_column(name)}.error"
+    return f"{_OWN}{name}{_ERROR}"

@@ -6,6 +6,7 @@
         text_emb/text_emb_00012_0000.npy
         metadata/metadata_00012_0000.parquet      the same rows: METADATA_SCHEMA
         metadata_only/metadata_00012_0000.parquet where embeddings were not to be kept
+        heads/<head>-<first 8 of its fingerprint>/head_00012_0000.npy    float32[rows], NaN where there is no score
 
 A part's metadata is written last and is its commit mark; files without it are written again, and so is a part that is
 damaged: its metadata has checksums of its pages and of the embeddings' rows. A model, by its
@@ -19,7 +20,7 @@ import base64
 import logging
 import posixpath
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,7 @@ PAIR_COLUMNS = ("uid", "sha256", "image_size")
 
 PairKey = tuple[str, str, int]
 Score = tuple[float | None, str | None]
+ScoreEmbeddings = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,42 @@ class ScoreStore:
                 values = zip(table.column("similarity").to_pylist(), table.column("error").to_pylist(), strict=True)
                 found.update(zip(keys, values, strict=True))
         return found
+
+    def head_scores(self, shard: int, head: str, score: ScoreEmbeddings) -> tuple[dict[PairKey, float | None], int]:
+        """Returns a head's scores of a shard's stored pairs, and for how many pairs they had to be computed.
+
+        Args: head: its name and the first of its fingerprint. score: of stored embeddings, float32[n, dimension].
+        Raises: RunFolderError: a stored file cannot be read or written.
+        """
+        found: dict[PairKey, float | None] = {}
+        computed = 0
+        for part, table in enumerate(self._parts("metadata", shard)):
+            path = f"{self.root}/heads/{head}/head_{_suffix(shard, part)}.npy"
+            values = self._read_array(path) if self.folder.exists(path) else None
+            if values is None or values.shape != (len(table),):
+                values = self._computed(shard, part, table, score)
+                computed += len(table)
+                with self.folder.writing(path) as file:
+                    np.lib.format.write_array(file, values, allow_pickle=False)
+            keys = zip(*(table.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True)
+            found.update(zip(keys, pa.array(values, from_pandas=True).to_pylist(), strict=True))
+        return found, computed
+
+    def _computed(self, shard: int, part: int, table: pa.Table, score: ScoreEmbeddings) -> np.ndarray:
+        embeddings = self._read_array(f"{self.root}/img_emb/img_emb_{_suffix(shard, part)}.npy")
+        good = table.column("error").is_null().to_numpy()
+        values = np.full(len(table), np.nan, np.float32)
+        if good.any():
+            values[good] = score(embeddings[good].astype(np.float32))
+        return values
+
+    def _read_array(self, path: str) -> np.ndarray:
+        try:
+            with self.folder.open(path) as file:
+                return np.lib.format.read_array(file, allow_pickle=False)
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise RunFolderError(f"cannot read {self.folder.path(path)}: {reason}; remove it and run again") from error
 
     def add(self, shard: int, pairs: pa.RecordBatch, results: pa.RecordBatch) -> None:
         """Stores pairs with their results as the shard's next part.
@@ -182,6 +220,28 @@ def stored_checksums(table: pa.Table) -> dict[str, np.ndarray]:
     return {
         kind: np.frombuffer(base64.b64decode(found[key]), dtype="<u4") for kind, key in keys.items() if key in found
     }
+
+
+def remove_orphans(folder: RunFolder) -> None:
+    """Removes embeddings that a killed run left without their metadata, and files under temporary names.
+
+    Readers of clip-retrieval's layout pair the files of the folders in their order. Not while another run writes here.
+    """
+    for model in folder.folders(SCORES_FOLDER):
+        root = f"{SCORES_FOLDER}/{model}"
+        heads = [f"heads/{head}" for head in folder.folders(f"{root}/heads")]
+        kinds = ["img_emb", "text_emb"]
+        folder.remove_leftovers(root, *(f"{root}/{name}" for name in ["metadata", "metadata_only", *kinds, *heads]))
+        stored = {_part_of(name) for name in folder.list(f"{root}/metadata", ".parquet")}
+        for kind in [*kinds, *heads]:
+            for name in folder.list(f"{root}/{kind}", ".npy"):
+                if _part_of(name) not in stored:
+                    folder.remove(f"{root}/{kind}/{name}")
+
+
+def _part_of(file: str) -> str:
+    """The shard and part in a file's name: `00012_0000`."""
+    return "_".join(file.split(".")[0].rsplit("_", 2)[1:])
 
 
 def _suffix(shard: int, part: int) -> str:

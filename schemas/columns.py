@@ -92,17 +92,26 @@ def similarity_column(model_name: str) -> str:
     return f"similarity_{model_name}"
 
 
-def score_schema(model_names: tuple[str, ...]) -> pa.Schema:
-    """Returns the schema after scoring: the download schema and a float32 cosine a model, null where not routed."""
+def score_schema(model_names: tuple[str, ...], head_names: tuple[str, ...] = ()) -> pa.Schema:
+    """Returns the schema after scoring: the download schema, a float32 cosine a model, a float32 score a head.
+
+    They are null where a pair's language leads to another model.
+    """
     columns = [
         _field(similarity_column(name), pa.float32(), nullable=True, unit="cosine, -1 to 1") for name in model_names
     ]
+    columns += [_field(name, pa.float32(), nullable=True, unit="score of a head") for name in head_names]
     return _extend(DOWNLOAD_SCHEMA, *columns)
+
+
+def is_stage_column(name: str) -> bool:
+    """Whether a stage, the ledger or the shards give that name to a column of their own."""
+    return name in _OWNED or name.startswith("similarity_")
 
 
 def carried_name(name: str) -> str:
     """Returns the name an input column is carried under: its own, or `input_<name>` where a stage owns that name."""
-    return f"input_{name}" if name in _OWNED or name.startswith("similarity_") else name
+    return f"input_{name}" if is_stage_column(name) else name
 
 
 def check(batch: pa.RecordBatch, schema: pa.Schema, *, where: str) -> pa.RecordBatch:

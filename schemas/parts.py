@@ -13,9 +13,8 @@ def _own(what: str, setting: str) -> str:
 
 # Part: why it is missing and what to do about it.
 PARTS: dict[str, str] = {
-    "nsfw scores": _NOT_BUILT,
-    "watermark scores": _NOT_BUILT,
-    "model routing": "scores by language with several models; " + _NOT_BUILT,
+    "nsfw scores": _own("punsafe is of LAION's head on ViT-L/14: its layers in a safetensors file", "heads"),
+    "watermark scores": _own("of a classifier that LAION trained: yours, as layers on embeddings", "heads"),
     "outputs by language": "a dataset each for English, other languages and none; " + _NOT_BUILT,
     "image and caption deduplication": "on perceptual hash and caption together; " + _NOT_BUILT,
     "evaluation decontamination": _NOT_BUILT,

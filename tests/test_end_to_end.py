@@ -116,7 +116,7 @@ def test_open_clips_own_loader_reads_the_shards(curated):
     import open_clip
     from open_clip_train.data import get_wds_dataset
 
-    from pipelines.score import resolve_model
+    from pipelines.score_models import resolve_model
 
     model = resolve_model("babelsift-demo")
     _, _, preprocess = open_clip.create_model_and_transforms(model, load_weights=False)

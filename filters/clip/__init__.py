@@ -1,14 +1,23 @@
-"""CLIP similarity of images and captions, exactly as open_clip computes it; needs `pip install 'babelsift[clip]'`."""
+"""CLIP similarity of images and captions, exactly as open_clip computes it; needs `pip install 'babelsift[clip]'`.
 
+Beside it: heads on the embeddings, and an NSFW classifier of its own (`babelsift[safety]`).
+"""
+
+from filters.clip.heads import EmbeddingHead, load_head, shipped_prompts
 from filters.clip.models import LoadedModel, check_model, load_model, model_digest, model_fingerprint
+from filters.clip.safety import NsfwClassifier
 from filters.clip.scorer import ClipScorer, result_schema
 
 __all__ = [
     "ClipScorer",
+    "EmbeddingHead",
     "LoadedModel",
+    "NsfwClassifier",
     "check_model",
+    "load_head",
     "load_model",
     "model_digest",
     "model_fingerprint",
     "result_schema",
+    "shipped_prompts",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from filters.clip.model_source import one_line
@@ -26,6 +27,15 @@ def devices_for(name: str | None) -> list[Any]:
             f"device {name!r} cannot be used here: {one_line(error)}; leave device out to take what there is"
         ) from error
     return [place]
+
+
+def lanes_of(devices: Sequence[Any]) -> list[int]:
+    """Returns the place in `devices` of the device that each thread feeds, in the order in which they take batches.
+
+    A GPU has two: while one's batch is computed, the other's is copied there. A CPU would only get in its own way.
+    """
+    second = [place for place, device in enumerate(devices) if device.type == "cuda"]
+    return [*range(len(devices)), *second]
 
 
 def resolve_precision(precision: str, device: Any) -> str:

@@ -5,8 +5,7 @@ Imports torch; `filters.clip.scorer` imports this module once a model is loaded.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -15,16 +14,14 @@ from typing import Any
 import numpy as np
 import open_clip
 import torch
-from PIL import Image, UnidentifiedImageError
 from torchvision.transforms import Compose, Normalize
 
+from filters.clip.images import read_image
 from filters.clip.model_source import one_line
 from filters.clip.models import LoadedModel
 from filters.clip.towers import Towers
 from schemas import ModelError
 
-_FORMATS = ("JPEG", "PNG", "WEBP")  # what shards hold; Pillow's rarer decoders see no byte from the web
-_MAX_PIXELS = 100_000_000
 # No token of open_clip's vocabularies is longer; more text than that per token of context cannot change a score, but
 # byte-pair encoding takes quadratic time over a long run of letters.
 _CHARACTERS_PER_TOKEN = 40
@@ -138,28 +135,11 @@ def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Seq
     return Compose(geometry), last.mean, last.std
 
 
-def _decode(data: bytes | None, geometry: Callable[[Image.Image], Image.Image]) -> np.ndarray | str:
+def _decode(data: bytes | None, geometry: Any) -> np.ndarray | str:
     """Returns uint8[height, width, 3] as the model's transform cuts it, or what is wrong with the image."""
-    if not data:
-        return "image: missing" if data is None else "image: empty"
-    try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                return f"image: {image.width} x {image.height} pixels are too many"
-            if _resized_pixels(image, geometry) > _MAX_PIXELS:
-                return f"image: {image.width} x {image.height} pixels are too narrow"
-            return np.asarray(geometry(image))
-    except UnidentifiedImageError:
-        return "image: not a JPEG, PNG or WebP"  # Pillow's own text has an address in memory
-    except Exception as error:  # noqa: BLE001 (decoders raise anything over hostile bytes; the row says what)
-        return f"image: {one_line(error, 120)}"
-
-
-def _resized_pixels(image: Image.Image, geometry: Any) -> float:
-    """The most pixels the resized image can have: its shorter side becomes the model's."""
-    size: Any = getattr(geometry.transforms[0], "size", 0)
+    size = getattr(geometry.transforms[0], "size", 0)
     side = max(size) if isinstance(size, (tuple, list)) else size
-    return side * side * max(image.size) / max(1, min(image.size))
+    return read_image(data, lambda image: np.asarray(geometry(image)), shorter_side=side)
 
 
 def _no_caption(caption: object) -> str:

@@ -7,6 +7,7 @@ import copy
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -102,7 +103,8 @@ def load_model(
         "model": source.identity[0],
         "pretrained": source.identity[1],
         "weights_digest": model_digest(module),
-        "architecture": {**architecture, "quick_gelu": source.quick_gelu or architecture.get("quick_gelu", False)},
+        "architecture": _without_places(architecture)
+        | {"quick_gelu": source.quick_gelu or architecture.get("quick_gelu", False)},
         "preprocessing": open_clip.get_model_preprocess_cfg(module),
         "tokens_digest": hashlib.sha256(tokens.numpy().tobytes()).hexdigest(),
         "precision": precision,
@@ -170,6 +172,15 @@ def model_fingerprint(
         **more,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _without_places(architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """An architecture's settings where a text tower's folder on this machine is not named: it may be moved."""
+    text = {
+        name: "local" if name.startswith("hf_") and isinstance(value, str) and os.path.isdir(value) else value
+        for name, value in architecture.get("text_cfg", {}).items()
+    }
+    return {**architecture, "text_cfg": text}
 
 
 _REMEDIES = {

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from filters.clip.devices import lanes_of
 from filters.clip.models import LoadedModel, load_model
 from schemas import ModelError
 
@@ -102,16 +103,16 @@ class ClipScorer:
     ) -> Iterator[pa.RecordBatch]:
         """Yields the results of `score` for a stream of pairs, a batch of up to `batch_size` rows at a time.
 
-        The stream is read on a thread of its own, a batch a device ahead of the model and no further.
+        The stream is read on a thread of its own, a few batches a device ahead of the model and no further.
         """
-        devices = len(self._encoder.devices)
+        lanes = lanes_of(self._encoder.devices)
         with ExitStack() as stack:
-            queues = [stack.enter_context(ThreadPoolExecutor(1, "clip-embed")) for _ in range(devices)]
+            queues = [stack.enter_context(ThreadPoolExecutor(1, "clip-embed")) for _ in lanes]
             running: deque[tuple[PreparedBatch, Future[tuple[np.ndarray, np.ndarray]]]] = deque()
-            for number, prepared in enumerate(self._prepared(iter(pairs), devices)):
-                device = number % devices
-                running.append((prepared, queues[device].submit(self._encoder.embed, prepared, device)))
-                if len(running) > devices:
+            for number, prepared in enumerate(self._prepared(iter(pairs), len(lanes))):
+                lane = number % len(lanes)
+                running.append((prepared, queues[lane].submit(self._encoder.embed, prepared, lanes[lane])))
+                if len(running) > len(lanes):
                     yield self._result(*running.popleft(), embeddings)
             while running:
                 yield self._result(*running.popleft(), embeddings)

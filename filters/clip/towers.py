@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from open_clip.hf_model import HFTextEncoder
 from torch.nn.functional import normalize
 
 from filters.clip.model_source import one_line
@@ -40,7 +41,7 @@ class Towers:
         self._wrap: Callable[[Encode], Encode] = _compile if compiled else _as_it_is
         self._images = self._wrap(module.encode_image)
         self._module = module
-        self._causal = _causal_tower(module)
+        self._text = _shortened_tower(module)
         self._texts: dict[int, Encode] = {}
         self._rows = whole_blocks(rows)
 
@@ -81,16 +82,16 @@ class Towers:
         return values.to(self.device, non_blocking=True)
 
     def _lengths(self, tokens: torch.Tensor) -> np.ndarray:
-        """How much of each caption its embedding can depend on: with a causal mask nothing after the pooled token."""
+        """How much of each caption its embedding can depend on."""
         context = tokens.shape[1]
-        if self._causal is None:
+        if self._text is None:
             return np.full(len(tokens), context)
         choices = np.array([length for length in _TEXT_LENGTHS if length < context] + [context])
-        return choices[np.searchsorted(choices, self._causal.pooled(tokens).numpy() + 1)]
+        return choices[np.searchsorted(choices, self._text.last(tokens).numpy() + 1)]
 
     def _text_encoder(self, length: int) -> Encode:
         if length not in self._texts:
-            encode = self._module.encode_text if self._causal is None else self._causal.shortened(length)
+            encode = self._module.encode_text if self._text is None else self._text.shortened(length)
             self._texts[length] = self._wrap(encode)
         return self._texts[length]
 
@@ -122,7 +123,7 @@ def whole_blocks(rows: int) -> int:
 
 
 class _CausalTower:
-    """open_clip's own text transformer where a caption's padding cannot change its embedding, at any length."""
+    """open_clip's own text transformer with a causal mask: nothing after the pooled token counts."""
 
     def __init__(self, tower: Any, encode: str, pool_type: str, end: int | None) -> None:
         self._tower = tower
@@ -130,8 +131,8 @@ class _CausalTower:
         self._pool_type = pool_type
         self._end = end
 
-    def pooled(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Returns the position of the token whose features become the embedding: int64[rows]."""
+    def last(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Returns the position of the last token that counts, whose features become the embedding: int64[rows]."""
         if self._pool_type == "argmax":
             return tokens.argmax(dim=-1)
         return (tokens == self._end).int().argmax(dim=-1)
@@ -148,22 +149,37 @@ class _CausalTower:
         return getattr(tower, self._encode)
 
 
-def _causal_tower(module: Any) -> _CausalTower | None:
-    """Returns the module's text tower where it can be shortened exactly, else None: other towers see the padding."""
+class _MaskedTower:
+    """A Hugging Face text encoder, which is told where a caption's padding is: nothing of it counts."""
+
+    def __init__(self, module: Any, padding: int) -> None:
+        self._module = module
+        self._padding = padding
+
+    def last(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Returns the position of the last token that counts: int64[rows]."""
+        return ((tokens != self._padding) * torch.arange(tokens.shape[1])).max(dim=-1).values
+
+    def shortened(self, length: int) -> Encode:
+        """Returns the encoding of captions of that many tokens, which is that of all."""
+        return self._module.encode_text
+
+
+def _shortened_tower(module: Any) -> _CausalTower | _MaskedTower | None:
+    """Returns the text tower where captions can be shortened exactly, else None: other towers see the padding."""
     custom = getattr(module, "text", None)
-    if isinstance(getattr(module, "attn_mask", None), torch.Tensor) and hasattr(module, "text_pool_type"):
+    if isinstance(custom, HFTextEncoder):
+        padding = getattr(custom.config, "pad_token_id", None)
+        return None if padding is None or custom.output_tokens else _MaskedTower(module, padding)
+    if hasattr(module, "text_pool_type"):
         tower, encode = module, "encode_text"
         pool_type, end = module.text_pool_type, getattr(module, "text_eos_id", None)
-    elif isinstance(getattr(custom, "attn_mask", None), torch.Tensor):
+    else:
         tower, encode = custom, "forward"
         pool_type, end = getattr(custom, "pool_type", None), getattr(custom, "eos_id", None)
         if getattr(custom, "cls_emb", None) is not None or getattr(custom, "output_tokens", False):
             return None
-    else:
-        return None
-    if pool_type not in ("argmax", "eos") or not isinstance(
-        tower._parameters.get("positional_embedding"), torch.Tensor
-    ):
+    if not isinstance(getattr(tower, "attn_mask", None), torch.Tensor) or pool_type not in ("argmax", "eos"):
         return None
     return _CausalTower(tower, encode, pool_type, end)
 

@@ -3,9 +3,10 @@
 Units are in the names. `None` switches a threshold off; `0` means zero. `schemas.recipe_file` reads them from YAML.
 """
 
-from schemas.recipe.clip import ClipModel, model_slug
+from schemas.recipe.clip import ClipModel, Route, model_slug, routes
 from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings, NearCaptions
 from schemas.recipe.download import DownloadSettings, ImageRules
+from schemas.recipe.heads import Head, HeadLayers, HeadPrompts
 from schemas.recipe.selection import (
     DEFAULT,
     BalanceSettings,
@@ -39,6 +40,9 @@ __all__ = [
     "DedupPairsSettings",
     "DownloadSettings",
     "FrequencyRules",
+    "Head",
+    "HeadLayers",
+    "HeadPrompts",
     "ImageRules",
     "LanguageSettings",
     "MetadataSettings",
@@ -46,6 +50,7 @@ __all__ = [
     "PairCaps",
     "PartsOfSpeech",
     "Recipe",
+    "Route",
     "SelectRule",
     "SelectSettings",
     "ShardSettings",
@@ -53,4 +58,5 @@ __all__ = [
     "Vocabulary",
     "model_for",
     "model_slug",
+    "routes",
 ]

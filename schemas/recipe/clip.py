@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.recipe.numbers import PositiveInt
+from schemas.recipe.numbers import LanguageCode, PositiveInt
 from schemas.settings import Settings
+
+OTHERS = "others"
+_Languages = Annotated[
+    Annotated[tuple[LanguageCode, ...], Field(strict=False, min_length=1)] | Literal["others"] | None,
+    Field(union_mode="left_to_right"),
+]
 
 
 def model_slug(model: str, pretrained: str | None = None) -> str:
@@ -22,6 +30,9 @@ class ClipModel(Settings):
 
     model: Annotated[str, Field(min_length=1)]
     pretrained: str | None = None
+    languages: _Languages = Field(
+        default=None, description="of the pairs it scores; `others`: those that no other model names; null: all"
+    )
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto", description="auto: bf16 where the worker's GPU or CPU has it, fp16 on older GPUs, else fp32"
@@ -37,3 +48,27 @@ class ClipModel(Settings):
         if isinstance(values, dict) and values.get("name") is None and isinstance(values.get("model"), str):
             return {**values, "name": model_slug(values["model"])}
         return values
+
+
+@dataclass(frozen=True)
+class Route:
+    """Which languages' pairs a model scores: those in `only`, where that is not null, and none of `but`."""
+
+    only: frozenset[str] | None = None
+    but: frozenset[str] = frozenset()
+
+    def takes(self, language: str) -> bool:
+        """Whether pairs of the language are scored."""
+        return language not in self.but and (self.only is None or language in self.only)
+
+
+def routes(models: Sequence[ClipModel]) -> dict[str, Route]:
+    """Returns each model's route by its name, given all models of a recipe."""
+    named = frozenset(code for model in models if isinstance(model.languages, tuple) for code in model.languages)
+    found = {}
+    for model in models:
+        if model.languages == OTHERS:
+            found[str(model.name)] = Route(but=named)
+        else:
+            found[str(model.name)] = Route(only=None if model.languages is None else frozenset(model.languages))
+    return found

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from schemas.columns import is_stage_column, similarity_column
 from schemas.parts import PART_NAMES
-from schemas.recipe.clip import ClipModel
+from schemas.recipe.clip import OTHERS, ClipModel
 from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings
 from schemas.recipe.download import DownloadSettings, ImageRules
+from schemas.recipe.heads import Head
 from schemas.recipe.numbers import Count
 from schemas.recipe.selection import BalanceSettings, SelectSettings, ShardSettings
 from schemas.recipe.text import (
@@ -48,6 +50,7 @@ class Recipe(Settings):
     images: ImageRules = ImageRules()
     dedup_images: DedupImagesSettings = DedupImagesSettings()
     clip: Annotated[tuple[ClipModel, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
+    heads: Annotated[tuple[Head, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
     select: SelectSettings = SelectSettings()
     balance: BalanceSettings | None = None
     shards: ShardSettings = ShardSettings()
@@ -63,6 +66,44 @@ class Recipe(Settings):
         if self.balance is not None and self.metadata is None:
             raise ValueError("balance needs the concepts that captions match; add `metadata: {entries: FILE}`")
         return self
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> Recipe:
+        if any(model.languages == OTHERS for model in self.clip) and not any(
+            isinstance(model.languages, tuple) for model in self.clip
+        ):
+            raise ValueError("clip: languages `others` than which? Name some at another model, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _heads_have_models(self) -> Recipe:
+        names = [head.name for head in self.heads]
+        if len(set(names)) < len(names):
+            raise ValueError(f"heads: two are both named {max(names, key=names.count)!r}; give each its own name")
+        for head in self.heads:
+            if head.name in self.model_names:
+                raise ValueError(f"heads: {head.name!r} is the name of a clip model; give the head another name")
+            if is_stage_column(head.name):
+                raise ValueError(f"heads: {head.name!r} is a column that a stage has; give the head another name")
+            if head.classifier:
+                continue
+            model = next((one for one in self.clip if head.model in (None, one.name)), None)
+            if model is None:
+                wanted = f"clip model {head.model!r}" if head.model else "a clip model"
+                raise ValueError(f"heads: {head.name!r} needs {wanted}, there are {list(self.model_names)}")
+            if not model.keep_embeddings:
+                raise ValueError(f"heads: {head.name!r} reads the embeddings of {model.name!r}; let it keep_embeddings")
+        return self
+
+    @property
+    def score_columns(self) -> tuple[str, ...]:
+        """The float columns that scoring adds, which a selection may go by: similarities, then heads' scores."""
+        return (*map(similarity_column, self.model_names), *self.head_names)
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """The names of the heads, in order, which are their columns' names."""
+        return tuple(head.name for head in self.heads)
 
     @property
     def model_names(self) -> tuple[str, ...]:

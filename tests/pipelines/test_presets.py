@@ -16,7 +16,7 @@ from pipelines.fraction_cuts import FractionRank, exact_cuts, fraction_keys
 from pipelines.recipe_presets import load_recipe, preset_names
 from schemas import Decision, RecipeError, dump_recipe, parse_recipe
 from schemas.parts import PARTS
-from schemas.recipe import CaptionRules, SelectRule
+from schemas.recipe import CaptionRules, Condition, SelectRule, routes
 
 # RECIPES.md as data: the settings that make the preset, and the parts it lacks.
 DATACOMP_DOWNLOAD = {
@@ -26,33 +26,35 @@ DATACOMP_DOWNLOAD = {
     "download.encode_format": "jpg",
     "download.retries": 2,
 }
+NSFW_AT_MOST_HALF = {"heads": ("nsfw",), "select.conditions": {"nsfw": Condition(max=0.5)}}
 PUBLISHED = {
     "laion400m": {
         "language.keep": ("en",), "captions.min_characters": 5, "images.min_bytes": 5000, "clip": "ViT-B-32",
-        "select.min_similarity": 0.3, "dedup_pairs.by": "url_and_caption", "omits": ("nsfw scores",),
+        "select.min_similarity": 0.3, "dedup_pairs.by": "url_and_caption", "heads": ("nsfw",),
     },
     "laion5b": {
         "captions.min_characters": 5, "images.min_bytes": 5000, "dedup_pairs.by": "url", "clip": "ViT-B-32",
-        "select.min_similarity": {"en": 0.28, "default": 0.26}, "requires": ("model routing",),
+        "select.min_similarity": {"en": 0.28, "default": 0.26}, "clip.languages": [("en",), "others"],
+        "select.model": {"en": "vit_b_32", "default": "xlm_roberta_base_vit_b_32"},
         "omits": ("outputs by language", "nsfw scores", "watermark scores"), "download.max_body_bytes": 50_000_000,
     },
     "align": {
         "captions.min_words": 3, "captions.max_words": 20, "captions.vocabulary.bigrams": True,
         "frequency.max_images_per_caption": 10, "frequency.max_captions_per_image": 1000,
         "images.min_side_px": 201, "images.max_aspect_ratio": 2.9999,
-        "requires": ("n-gram vocabulary", "nsfw scores", "evaluation decontamination"),
+        "requires": ("n-gram vocabulary", "evaluation decontamination"), **NSFW_AT_MOST_HALF,
     },
     "coyo700m": {
         "language.keep": ("en",), "captions.min_characters": 6, "captions.min_words": 3, "captions.max_words": 256,
         "captions.parts_of_speech.needs": ("noun",), "images.min_bytes": 5000, "images.max_aspect_ratio": 3.0,
         "images.min_side_px": 200, "frequency.max_images_per_caption": 10, "omits": ("watermark scores",),
-        "requires": ("nsfw scores", "image and caption deduplication", "evaluation decontamination"),
+        "requires": ("image and caption deduplication", "evaluation decontamination"), **NSFW_AT_MOST_HALF,
     },
     "cc12m": {
         "language.keep": ("en",), "captions.min_words": 3, "captions.max_words": 256,
         "captions.parts_of_speech.needs": ("noun", "determiner"), "captions.max_token_repetition_ratio": 0.2,
         "captions.vocabulary.bigrams": False, "images.min_side_px": 401, "images.max_aspect_ratio": 2.5,
-        "requires": ("n-gram vocabulary", "image formats", "person name replacement", "nsfw scores"),
+        "requires": ("n-gram vocabulary", "image formats", "person name replacement"), **NSFW_AT_MOST_HALF,
     },
     "datacomp-basic": {
         "language.keep": ("en",), "captions.min_words": 3, "captions.min_characters": 6, "images.min_side_px": 200,
@@ -88,6 +90,10 @@ EVERY = pytest.mark.parametrize("name", PUBLISHED)
 def setting(recipe, path):
     if path == "clip":
         return recipe.clip[0].model
+    if path == "clip.languages":
+        return [model.languages for model in recipe.clip]
+    if path == "heads":
+        return recipe.head_names
     for part in path.split("."):
         recipe = getattr(recipe, part)
     return recipe
@@ -107,6 +113,7 @@ def test_a_preset_asks_for_nothing_beyond_its_row(name):
         assert {f"{group}.{key}" for key in chosen} <= {".".join(path.split(".")[:2]) for path in allowed}
     assert (recipe.requires, recipe.omits) == (allowed.get("requires", ()), allowed.get("omits", ()))
     assert bool(recipe.clip) == ("clip" in allowed)
+    assert bool(recipe.heads) == ("heads" in allowed)
     assert not recipe.caption_edits
 
 
@@ -131,15 +138,15 @@ def test_a_missing_part_is_one_line_before_anything_runs(name, capsys, tmp_path)
 def test_missing_parts_are_listed_and_the_recipe_is_shown_all_the_same(capsys):
     assert main(["recipes"]) == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert lines["laion5b"].endswith("; missing: model routing")
-    assert "missing" not in lines["laion400m"]
-    assert main(["recipes", "show", "laion5b"]) == 0
-    assert "model routing" in capsys.readouterr().out
+    assert lines["datacomp-1b"].endswith("; missing: image clusters")
+    assert "missing" not in lines["laion5b"]
+    assert main(["recipes", "show", "datacomp-1b"]) == 0
+    assert "image clusters" in capsys.readouterr().out
 
 
 def test_what_a_recipe_leaves_out_without_changing_a_fate_is_logged(caplog):
     caplog.set_level(logging.INFO)
-    check_parts(load_recipe("laion400m"))
+    check_parts(load_recipe("laion5b"))
     assert "nsfw scores" in caplog.text
     with pytest.raises(RecipeError, match="recipe metaclip-2 cannot run, a part is missing: metadata entries: "):
         check_parts(load_recipe("metaclip-2"))
@@ -209,13 +216,16 @@ def cuts_of(selector, batch):
 
 
 def selected(recipe, scores, languages, captions=None):
-    name = recipe.model_names[0]
+    where = routes(recipe.clip)
+    routed = {
+        f"similarity_{name}": pa.array(
+            [score if where[name].takes(language) else None for score, language in zip(scores, languages, strict=True)],
+            pa.float32(),
+        )
+        for name in recipe.model_names
+    }
     batch = pa.RecordBatch.from_pydict(
-        {
-            "caption": captions or ["a caption"] * len(scores),
-            "language": languages,
-            f"similarity_{name}": pa.array(scores, pa.float32()),
-        },
+        {"caption": captions or ["a caption"] * len(scores), "language": languages, **routed}
     )
     selector = Selector(recipe.select, recipe.model_names)
     selector.cuts = cuts_of(selector, batch)

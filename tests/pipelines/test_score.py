@@ -21,7 +21,8 @@ from safetensors.torch import save_file
 from filters.clip import ClipScorer, result_schema
 from pipelines import score
 from pipelines.run_folder import RunFolder
-from pipelines.score import ClipModelHandler, ScorePairs, add_similarity, check_models, resolve_model
+from pipelines.score import ClipModelHandler, HeadedScorer, ScorePairs, add_scores
+from pipelines.score_models import check_models, resolve_model
 from schemas import DOWNLOAD_SCHEMA, LEDGER_SCHEMA, ModelError, check, score_schema
 from schemas.recipe import ClipModel
 
@@ -105,7 +106,7 @@ def handler_for(folder, model=CLIP):
 
 
 def scored(folder, rows, scorer, model=CLIP):
-    (prediction,) = handler_for(folder, model).run_inference([rows], scorer)
+    (prediction,) = handler_for(folder, model).run_inference([rows], HeadedScorer(scorer))
     assert prediction.example is rows
     assert prediction.model_id == model.name
     return prediction.inference.column("similarity").to_pylist()
@@ -206,7 +207,7 @@ def test_a_handler_is_plain_settings(folder):
 def test_similarity_is_added_after_what_is_there():
     rows = download_rows(["a"])
     results = pa.RecordBatch.from_pylist([{"similarity": 0.5, "error": None}], schema=result_schema())
-    batch = add_similarity(PredictionResult(rows, results, "m"))
+    batch = add_scores(PredictionResult(rows, results, "m"))
     assert batch.schema.names[:-1] == [*rows.schema.names, "similarity_m"]
 
 
@@ -288,7 +289,7 @@ def test_beam_does_not_warn_of_memory(folder, tmp_path, caplog):
 
 
 def test_models_need_names_of_their_own(folder):
-    with pytest.raises(ValueError, match="each CLIP model needs a name of its own"):
+    with pytest.raises(ValueError, match="each CLIP model and head needs a name of its own"):
         ScorePairs(folder, (CLIP, CLIP))
 
 

@@ -2,10 +2,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from embedding_reader import EmbeddingReader
 
 from filters.clip import result_schema
 from pipelines.run_folder import RunFolder
-from pipelines.score_store import METADATA_SCHEMA, ScoreStore
+from pipelines.score_store import METADATA_SCHEMA, ScoreStore, remove_orphans
 from schemas import RunFolderError
 
 ROOT = "staging/scores/tiny-0123abcd"
@@ -125,3 +126,57 @@ def test_metadata_of_something_else(store, folder):
         pq.write_table(pa.table({"uid": ["a"]}), file)
     with pytest.raises(RunFolderError, match=r"holds \['uid'\], not \['uid', 'similarity', .*move .* away"):
         store.scores(3)
+
+
+def test_orphans_of_a_killed_run_are_removed(folder, store, tmp_path):
+    store.add(3, pairs("a"), results(0.25))
+    store.add(4, pairs("b"), results(0.5))
+    store.head_scores(4, "head-1", lambda embeddings: embeddings[:, 0])
+    (tmp_path / ROOT / "metadata/metadata_00004_0000.parquet").unlink()
+    (tmp_path / ROOT / "text_emb/.writing-text_emb_00003_0001.npy").write_bytes(b"half")
+    remove_orphans(folder)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        "img_emb_00003_0000.npy",
+        "metadata_00003_0000.parquet",
+        "text_emb_00003_0000.npy",
+    ]
+    assert store.scores(3) == {("a", "aa", 100): (0.25, None)}
+
+
+def test_nothing_is_removed_where_nothing_is_stored(folder, tmp_path):
+    remove_orphans(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_heads_score_stored_embeddings_once(store):
+    store.add(3, pairs("a", "b"), results(0.25, None))
+    store.add(3, pairs("c"), results(0.5))
+    found, computed = store.head_scores(3, "head-1", lambda embeddings: embeddings[:, 0] * 4)
+    assert found == {("a", "aa", 100): 1.0, ("b", "aa", 101): None, ("c", "aa", 100): 2.0}
+    assert computed == 3
+    assert store.head_scores(3, "head-1", None) == (found, 0)
+
+
+def test_unreadable_embeddings(store, tmp_path):
+    store.add(3, pairs("a"), results(0.25))
+    (tmp_path / ROOT / "img_emb/img_emb_00003_0000.npy").write_bytes(b"no array")
+    with pytest.raises(RunFolderError, match=r"cannot read .*img_emb_00003_0000.npy: .*; remove it and run again"):
+        store.head_scores(3, "head-1", lambda embeddings: embeddings[:, 0])
+
+
+def test_autofaiss_reader_reads_embeddings_beside_their_metadata(store, tmp_path):
+    store.add(3, pairs("a", "b"), results(0.25, None))
+    store.add(12, pairs("c"), results(0.5))
+    reader = EmbeddingReader(
+        embeddings_folder=str(tmp_path / ROOT / "img_emb"),
+        metadata_folder=str(tmp_path / ROOT / "metadata"),
+        meta_columns=["uid", "similarity"],
+        file_format="parquet_npy",
+    )
+    assert (reader.count, reader.dimension) == (3, 2)
+    rows = [
+        (row["uid"], vector.tolist())
+        for vectors, table in reader(batch_size=2, start=0, end=3, show_progress=False)
+        for vector, row in zip(vectors, table.to_dict("records"), strict=True)
+    ]
+    assert rows == [("a", [0.25, 1]), ("b", [0, 0]), ("c", [0.5, 1])]

@@ -5,10 +5,13 @@ from types import SimpleNamespace
 import open_clip
 import pytest
 import torch
+import transformers
+from safetensors.torch import save_file
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-from filters.clip import devices
-from filters.clip.devices import devices_for, resolve_precision
-from filters.clip.towers import Towers, _causal_tower
+from filters.clip import devices, load_model
+from filters.clip.devices import devices_for, lanes_of, resolve_precision
+from filters.clip.towers import Towers, _shortened_tower
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
 VISION = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16}
@@ -49,7 +52,7 @@ def test_shortened_captions_have_the_embeddings_of_whole_ones(name, dtype):
         whole = torch.nn.functional.normalize(model.encode_text(tokens).float(), dim=-1).numpy()
     bound = 1e-6 if dtype == torch.float32 else 1e-2
     assert abs(Towers(model, torch.device("cpu"), rows=64).encode_texts(tokens) - whole).max() < bound
-    assert (_causal_tower(model) is not None) == (name in SHORTENED)
+    assert (_shortened_tower(model) is not None) == (name in SHORTENED)
 
 
 def test_only_as_much_of_a_caption_is_encoded_as_counts(monkeypatch):
@@ -85,6 +88,12 @@ def test_all_gpus_are_taken(monkeypatch):
     assert devices_for(None) == [torch.device("cpu")]
 
 
+def test_each_gpu_has_a_second_batch_on_its_way():
+    gpus = [torch.device("cuda", number) for number in range(2)]
+    assert lanes_of(gpus) == [0, 1, 0, 1]
+    assert lanes_of([torch.device("cpu")]) == [0]
+
+
 @pytest.mark.parametrize(
     ("device", "native", "expected"),
     [
@@ -100,3 +109,45 @@ def test_the_precision_that_auto_stands_for(monkeypatch, device, native, expecte
     monkeypatch.setattr(devices, "_cpu_has_bf16", lambda: native)
     assert resolve_precision("auto", SimpleNamespace(type=device)) == expected
     assert resolve_precision("fp32", SimpleNamespace(type=device)) == "fp32"
+
+
+TOKENS = ["<s>", "<pad>", "</s>", "<unk>"]
+
+
+@pytest.fixture(scope="module")
+def multilingual_folder(tmp_path_factory):
+    """A tiny CLIP with an XLM-R text tower and its tokenizer, as a folder."""
+    folder = tmp_path_factory.mktemp("xlmr")
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(vocab_size=60, special_tokens=TOKENS, unk_token="<unk>", show_progress=False)
+    tokenizer.train_from_iterator(["a cat on a sofa", "eine Katze auf dem Sofa", "猫がソファで寝ている"] * 5, trainer)
+    ends = [("<s>", 0), ("</s>", 2)]
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=ends)
+    names = dict(zip(("bos_token", "pad_token", "eos_token", "unk_token"), TOKENS, strict=True))
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    vocabulary = {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 66, "pad_token_id": 1}
+    transformers.XLMRobertaConfig(**sizes, **vocabulary).save_pretrained(folder)
+    text = {"hf_model_name": str(folder), "hf_tokenizer_name": str(folder), "hf_model_pretrained": False}
+    text |= {"hf_proj_type": "mlp", "hf_pooler_type": "mean_pooler", "context_length": 40}
+    config = {"embed_dim": 16, "vision_cfg": VISION, "text_cfg": text}
+    torch.manual_seed(0)
+    state = open_clip.CustomTextCLIP(**json.loads(json.dumps(config))).state_dict()
+    save_file({name: value.contiguous() for name, value in state.items()}, folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    return folder
+
+
+def test_a_multilingual_model_with_its_own_tokenizer(multilingual_folder):
+    model = load_model(str(multilingual_folder), precision="fp32")
+    captions = ["a cat", "猫がソファで寝ている", "eine Katze " * 9, "\ud800"]
+    reference = open_clip.get_tokenizer(f"local-dir:{multilingual_folder}")
+    tokens = model.tokenize(captions)
+    assert torch.equal(tokens, reference(captions))
+    with torch.inference_mode():
+        whole = torch.nn.functional.normalize(model.module.encode_text(tokens), dim=-1).numpy()
+    towers = Towers(model.module, torch.device("cpu"), rows=64)
+    assert abs(towers.encode_texts(tokens) - whole).max() < 1e-5
+    assert sorted(towers._texts) == [16, 40]
+    assert str(multilingual_folder) not in json.dumps(model.info)

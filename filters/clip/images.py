@@ -1,0 +1,39 @@
+"""Stored images for models: decoded with Pillow, which frees the GIL, and whatever is wrong said in a line."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import TypeVar
+
+from PIL import Image, UnidentifiedImageError
+
+from filters.clip.model_source import one_line
+
+_FORMATS = ("JPEG", "PNG", "WEBP")  # what shards hold; Pillow's rarer decoders see no byte from the web
+_MAX_PIXELS = 100_000_000
+
+_Made = TypeVar("_Made")
+
+
+def read_image(
+    data: bytes | None, use: Callable[[Image.Image], _Made], *, shorter_side: int | None = None
+) -> _Made | str:
+    """Returns what `use` makes of an image, or "image: ..." and what is wrong with it; raises nothing.
+
+    Args: shorter_side: px to which `use` resizes the image's shorter side; null: it does not keep the aspect.
+    """
+    if not data:
+        return "image: missing" if data is None else "image: empty"
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.width * image.height > _MAX_PIXELS:
+                return f"image: {image.width} x {image.height} pixels are too many"
+            aspect = max(image.size) / max(1, min(image.size))
+            if shorter_side is not None and shorter_side**2 * aspect > _MAX_PIXELS:
+                return f"image: {image.width} x {image.height} pixels are too narrow"
+            return use(image)
+    except UnidentifiedImageError:
+        return "image: not a JPEG, PNG or WebP"  # Pillow's own text has an address in memory
+    except Exception as error:  # noqa: BLE001 (decoders raise anything over hostile bytes; the row says what)
+        return f"image: {one_line(error, 120)}"

