@@ -106,7 +106,15 @@ def _read_png(body: bytes) -> ImageHeader:
     if body[12:16] != b"IHDR":
         raise _broken("png without IHDR")
     width, height = struct.unpack_from(">II", body, 16)
-    exif = next((body[start:end] for kind, start, end in _png_chunks(body) if kind == b"eXIf"), b"")
+    exif = b""
+    for kind, start, end in _png_chunks(body):
+        if kind == b"IEND":
+            break
+        if end - start > len(body):
+            # OpenCV takes and clears as much memory as a chunk says it has, gigabytes, before it looks for its bytes
+            raise _broken("png with a chunk longer than the file")
+        if kind == b"eXIf" and not exif:
+            exif = body[start:end]
     return ImageHeader("png", width, height, orientation_in(exif), exif)
 
 

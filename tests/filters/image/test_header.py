@@ -156,3 +156,12 @@ def test_png_that_claims_more_than_memory_holds():
     chunk = struct.pack(">I", len(ihdr)) + b"IHDR" + ihdr + struct.pack(">I", zlib.crc32(b"IHDR" + ihdr))
     header = read_header(b"\x89PNG\r\n\x1a\n" + chunk)
     assert header.width * header.height > 2**61
+
+
+@pytest.mark.parametrize("length", [0x7FFF_FFFF, 0xFFFF_FFFF, 100_000])
+def test_png_chunk_longer_than_the_file(length):
+    body = bytearray(encoded(photo(1, (40, 30)), "PNG"))
+    at = body.index(b"IDAT") - 4
+    body[at : at + 4] = length.to_bytes(4, "big")
+    with pytest.raises(ImageFailureError, match="chunk longer than the file"):
+        read_header(bytes(body))
