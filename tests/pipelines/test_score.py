@@ -3,6 +3,7 @@ import json
 import logging
 import pickle
 import tarfile
+import zlib
 from collections import Counter
 
 import apache_beam as beam
@@ -324,6 +325,7 @@ def test_a_real_model_over_a_staging_shard(folder, model_folder, tmp_path):
         image_extension=["jpg"] * 6,
         image_offset=offsets,
         image_size=sizes,
+        image_crc32=[zlib.crc32(image) for image in images],
     )
     model = ClipModel(model=str(model_folder), name="tiny", batch_size=4)
     kept, rejected, counters = run(ScorePairs(folder, (model,)), [rows], tmp_path, ("tiny",))
