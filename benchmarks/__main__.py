@@ -7,7 +7,7 @@ import sys
 
 from benchmarks.outcome import Outcome
 
-NAMES = ("overhead", "language", "pair_dedup", "metadata_matching")
+NAMES = ("overhead", "language", "pair_dedup", "metadata_matching", "image_dedup_quality", "image_dedup_scale")
 
 
 def main(names: list[str]) -> int:

@@ -22,9 +22,10 @@ from filters.metadata import MetadataMatcher
 from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
 from pipelines.batches import REJECTED
-from pipelines.dedup_images import DedupImages
+from pipelines.dedup_images import DUPLICATES, DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
+from pipelines.duplicates import WriteDuplicates
 from pipelines.frequency import FilterFrequencies
 from pipelines.image_rules import FilterImages
 from pipelines.inputs import InputPlan, plan_input
@@ -79,7 +80,8 @@ class Curate(beam.PTransform):
         pairs = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
         download = pairs.kept | "Download" >> DownloadImages(folder, recipe.download, self.partitions)
         images = download.kept | "ImageRules" >> FilterImages(recipe.images)
-        unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
+        unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts, self.plan.estimated_rows)
+        _ = unique[DUPLICATES] | "Duplicates" >> WriteDuplicates(folder)
         score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip)
         select = score.kept | "Select" >> SelectPairs(recipe.select, decider)
         shards = select.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed)

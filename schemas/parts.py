@@ -17,7 +17,6 @@ PARTS: dict[str, str] = {
     "watermark scores": _NOT_BUILT,
     "model routing": "scores by language with several models; " + _NOT_BUILT,
     "outputs by language": "a dataset each for English, other languages and none; " + _NOT_BUILT,
-    "image and caption deduplication": "on perceptual hash and caption together; " + _NOT_BUILT,
     "evaluation decontamination": _NOT_BUILT,
     "image formats": "keeping JPEG alone; " + _NOT_BUILT,
     "person name replacement": _NOT_BUILT,

@@ -10,6 +10,8 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[2] / ".venv-peers"
 _PACKAGES = {
     "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
+    "image_hashes": ["imagehash==4.3.2", "imagededup==0.3.3.post2", "numpy>=2", "pillow"],
+    "faiss": ["faiss-cpu==1.15.1", "numpy>=2"],
     "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
 }
 _INSTALLED = ".installed"

@@ -11,25 +11,27 @@ from filters.dedup.first_of_each import (
     position_of,
     repeated,
 )
-from filters.dedup.near_duplicates import (
-    LINK,
-    bucket_digests,
-    nearest_survivors,
-    verified_links,
-)
+from filters.dedup.hash_bands import HASHED, Bands, bands_for, bucket_keys
+from filters.dedup.near_duplicates import LINK, crop_radius, near_links, nearest_of_pairs
+from filters.dedup.star_clusters import nearest_survivors
 
 __all__ = [
     "CLAIM",
+    "HASHED",
     "LINK",
+    "Bands",
     "DigestIndex",
     "Survivors",
-    "bucket_digests",
+    "bands_for",
+    "bucket_keys",
     "claims",
     "comparable_captions",
+    "crop_radius",
     "first_of_each",
     "losers_to",
+    "near_links",
+    "nearest_of_pairs",
     "nearest_survivors",
     "position_of",
     "repeated",
-    "verified_links",
 ]
