@@ -109,7 +109,10 @@ def _recall(originals: np.ndarray, copies: np.ndarray) -> float:
     copies["uid"] = _uids(np.arange(len(copies)) + len(originals))[:, None]
     table = np.concatenate([originals, copies]).ravel()
     links = near_links(table, radius=RADIUS, bands=bands_for(len(table)))
-    numbers = {name: links[name].view(">u8").reshape(-1, 2)[:, 1].astype(np.int64) for name in ("uid", "survivor")}
+    numbers = {
+        name: np.ascontiguousarray(links[name]).view(">u8").reshape(-1, 2)[:, 1].astype(np.int64)
+        for name in ("uid", "survivor")
+    }
     found = numbers["uid"] == numbers["survivor"] + len(originals)
     return float(len(np.unique(numbers["survivor"][found])) / len(originals))
 

@@ -22,6 +22,7 @@ from filters.metadata import MetadataMatcher
 from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
 from pipelines.batches import REJECTED
+from pipelines.decontaminate import Decontaminate
 from pipelines.dedup_images import DUPLICATES, DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
@@ -80,7 +81,8 @@ class Curate(beam.PTransform):
         pairs = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
         download = pairs.kept | "Download" >> DownloadImages(folder, recipe.download, self.partitions)
         images = download.kept | "ImageRules" >> FilterImages(recipe.images)
-        unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts, self.plan.estimated_rows)
+        clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, parts, self.plan.estimated_rows)
+        unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts, self.plan.estimated_rows)
         _ = unique[DUPLICATES] | "Duplicates" >> WriteDuplicates(folder)
         score = unique.kept | "Score" >> ScorePairs(folder, recipe.clip)
         select = score.kept | "Select" >> SelectPairs(recipe.select, decider)
@@ -95,6 +97,7 @@ class Curate(beam.PTransform):
             Stage.DEDUP_PAIRS: pairs,
             Stage.DOWNLOAD: download,
             Stage.IMAGE_RULES: images,
+            Stage.DECONTAMINATE: clean,
             Stage.DEDUP_IMAGES: unique,
             Stage.SCORE: score,
             Stage.SELECT: select,

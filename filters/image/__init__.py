@@ -2,6 +2,7 @@
 
 from filters.image.crop_hashes import CROP_BYTES, CROPS, crop_hashes, low_bits
 from filters.image.failure import ImageFailureError
+from filters.image.hashes import ImageHashes, hash_image, hashes_of
 from filters.image.header import ImageHeader, read_header
 from filters.image.luminance import luminance_of
 from filters.image.phash import PHASH_BITS, hamming_distances, perceptual_hash
@@ -17,12 +18,15 @@ __all__ = [
     "PHASH_BITS",
     "ImageFailure",
     "ImageFailureError",
+    "ImageHashes",
     "ImageHeader",
     "ProcessedImage",
     "crop_hashes",
     "hamming_distances",
     "has_min_bytes",
     "has_min_side",
+    "hash_image",
+    "hashes_of",
     "is_within_aspect_ratio",
     "low_bits",
     "luminance_of",

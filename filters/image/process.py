@@ -5,20 +5,14 @@ The work is done in OpenCV, numpy and hashlib calls that let go of the GIL: call
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
-import numpy as np
-
-from filters.image.crop_hashes import crop_hashes
 from filters.image.decode import DecodedImage, decode_image, memory_slot
 from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
+from filters.image.hashes import hashes_of
 from filters.image.header import ImageHeader, read_header
-from filters.image.luminance import luminance_of
-from filters.image.phash import hash_of_luminance
 from filters.image.resize import encode_image, is_resized, resize_image
-from filters.image.structure import structure_of
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
@@ -95,7 +89,7 @@ def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings
         and not is_resized(original_width, original_height, settings)
         and decoded.as_stored
     )
-    luminance = luminance_of(image)
+    hashes = hashes_of(body, image)
     height, width = stored.shape[:2]
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
@@ -105,20 +99,6 @@ def _processed(body: bytes, header: ImageHeader, decoded: DecodedImage, settings
         original_width=original_width,
         original_height=original_height,
         original_bytes=len(body),
-        sha256=hashlib.sha256(body).hexdigest(),
-        pixels_sha256=pixels_sha256(image),
-        phash=hash_of_luminance(luminance),
-        phash_crops=crop_hashes(luminance),
-        phash_quality=structure_of(luminance),
+        **vars(hashes),
         exif=exif_json(header.exif),
     )
-
-
-def pixels_sha256(image: np.ndarray) -> str:
-    """Returns 64 hex digits that are the same for an image however it was packed: another container, other metadata.
-
-    Args: image: uint8[height, width, 3].
-    """
-    digest = hashlib.sha256(f"{image.shape[1]}x{image.shape[0]} ".encode())
-    digest.update(np.ascontiguousarray(image))
-    return digest.hexdigest()

@@ -4,7 +4,7 @@ Units are in the names. `None` switches a threshold off; `0` means zero. `schema
 """
 
 from schemas.recipe.clip import ClipModel, model_slug
-from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings
+from schemas.recipe.dedup import DecontaminateSettings, DedupImagesSettings, DedupPairsSettings
 from schemas.recipe.download import DownloadSettings, ImageRules
 from schemas.recipe.selection import SelectSettings, ShardSettings
 from schemas.recipe.text import (
@@ -23,6 +23,7 @@ __all__ = [
     "CaptionEdits",
     "CaptionRules",
     "ClipModel",
+    "DecontaminateSettings",
     "DedupImagesSettings",
     "DedupPairsSettings",
     "DownloadSettings",

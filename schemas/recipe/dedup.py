@@ -45,3 +45,16 @@ class DedupImagesSettings(Settings):
     earlier: tuple[str, ...] = Field(
         default=(), description="run folders to stay clear of: what they keep wins; their images are not read"
     )
+
+
+class DecontaminateSettings(Settings):
+    """Evaluation sets that no pair's image may be in: equal pixels, or a perceptual hash within a Hamming radius.
+
+    Attributes:
+        against: folders or globs of images, webdataset shards (.tar), or what `babelsift hash` wrote (.parquet).
+    """
+
+    against: tuple[str, ...] = ()
+    radius_bits: Annotated[int, Field(ge=0, le=64)] | None = 31
+    crops: bool = True
+    min_phash_quality: Ratio = 0.1

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.parts import PART_NAMES
 from schemas.recipe.clip import ClipModel
-from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings
+from schemas.recipe.dedup import DecontaminateSettings, DedupImagesSettings, DedupPairsSettings
 from schemas.recipe.download import DownloadSettings, ImageRules
 from schemas.recipe.numbers import Count
 from schemas.recipe.selection import SelectSettings, ShardSettings
@@ -46,6 +46,7 @@ class Recipe(Settings):
     dedup_pairs: DedupPairsSettings = DedupPairsSettings()
     download: DownloadSettings = DownloadSettings()
     images: ImageRules = ImageRules()
+    decontaminate: DecontaminateSettings = DecontaminateSettings()
     dedup_images: DedupImagesSettings = DedupImagesSettings()
     clip: Annotated[tuple[ClipModel, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
     select: SelectSettings = SelectSettings()
