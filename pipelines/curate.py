@@ -35,6 +35,7 @@ from pipelines.ledger import REJECTS, WriteLedger
 from pipelines.manifest import open_manifest, save_manifest
 from pipelines.metadata import MatchMetadata
 from pipelines.read import ROWS_READ, ReadPairs
+from pipelines.removal_rates import RemovalWarnings
 from pipelines.rules import FilterPairs
 from pipelines.run_folder import RunFolder
 from pipelines.runners import runner_from, worker_error
@@ -113,6 +114,8 @@ class Curate(beam.PTransform):
             "histograms": {
                 name: score.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
             },
+            "warnings": {"kept": unique.kept, "rejected": unique[REJECTED]}
+            | "RemovalRates" >> RemovalWarnings(recipe.dedup_images),
         } | "Report" >> WriteReport(folder, recipe, self.facts)
 
 

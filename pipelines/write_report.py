@@ -29,7 +29,8 @@ class WriteReport(beam.PTransform):
     """Writes funnel.json, sizes.json, recipe.yaml, README.md and report/index.html; emits the funnel as a dict.
 
     Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
-    "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}}.
+    "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict},
+    "warnings": RemovalWarnings' list}.
     Raises (when it runs): AccountingError: a pair was lost or doubled.
 
     Attributes: facts: what the report's table of facts shows beside the recipe.
@@ -59,6 +60,7 @@ class WriteReport(beam.PTransform):
             one(inputs["kept"]),
             one(inputs["rejected"]),
             one(histograms),
+            one(inputs["warnings"]),
         )
         return pipeline | "Once" >> beam.Create([None], reshuffle=False) | "Write" >> write
 
@@ -82,6 +84,7 @@ class _WriteReport(beam.DoFn):
         kept: dict,
         rejected: dict,
         histograms: dict,
+        warnings: list[str],
     ) -> Iterator[dict]:
         shards = sorted(shards, key=lambda shard: shard["shard"])
         funnel = checked_funnel(counts, shards, ledger)
@@ -98,6 +101,7 @@ class _WriteReport(beam.DoFn):
             score_histograms=histograms,
             bin_width=BIN_WIDTH,
             samples=with_images(self._folder, samples),
+            warnings=warnings,
         )
         card = render_card(
             data,

@@ -45,6 +45,10 @@ class DedupImagesSettings(Settings):
     earlier: tuple[str, ...] = Field(
         default=(), description="run folders to stay clear of: what they keep wins; their images are not read"
     )
+    min_removal_rate: Ratio | None = None
+    max_removal_rate: Ratio | None = Field(
+        default=0.5, description="of a host's or a language's pairs; beyond it the report and the terminal warn"
+    )
 
 
 class DecontaminateSettings(Settings):

@@ -19,6 +19,7 @@ COUNTS = {
             "dedup_pairs",
             "download",
             "image_rules",
+            "decontaminate",
             "dedup_images",
             "score",
             "select",

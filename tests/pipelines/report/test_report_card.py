@@ -36,6 +36,7 @@ def funnel(languages=None, rejected=0):
         "dedup_pairs",
         "download",
         "image_rules",
+        "decontaminate",
         "dedup_images",
         "score",
         "select",
