@@ -53,7 +53,7 @@ def _triples(count: int, of: int, step: int) -> tuple[tuple[int, ...], ...]:
 
 
 _PAIRS = tuple((2 * band, 2 * band + 1) for band in range(16))
-NARROW = Bands(whole=_PAIRS, crops=_PAIRS[:4])
+NARROW = Bands(whole=_PAIRS, crops=_PAIRS[:8])
 WIDE = Bands(whole=_triples(48, 32, 7), crops=_triples(8, 8, 3))
 
 

@@ -36,7 +36,7 @@ def crop_radius(radius: int) -> int:
 
     A little less than the same share: an image has many crops, each of which could be near to a stranger.
     """
-    return radius * 7 // 16
+    return radius * 15 // 32
 
 
 def near_links(
