@@ -20,6 +20,8 @@ NAMES = (
     "sharding",
     "selection",
     "clip_scoring",
+    "image_dedup_quality",
+    "image_dedup_scale",
 )
 
 

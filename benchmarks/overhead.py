@@ -19,7 +19,7 @@ import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks.outcome import Figure, Outcome, alternating, median_ratio
-from filters.dedup import bucket_digests, claims, first_of_each, losers_to, nearest_survivors, repeated, verified_links
+from filters.dedup import bands_for, claims, first_of_each, losers_to, near_links, nearest_survivors, repeated
 from filters.identity import partition_of, uid_bytes
 from filters.language import LanguageIdentifier
 from filters.ranking import sort_keys
@@ -28,7 +28,6 @@ from filters.selection import Selector
 from pipelines.batches import concat
 from pipelines.curate import Curate
 from pipelines.curate import run as curate
-from pipelines.dedup_images import hash_rows, sha256_digests
 from pipelines.dedup_pairs import uid_digests
 from pipelines.demo.server import serving
 from pipelines.demo.web import build_web, write_table
@@ -36,6 +35,7 @@ from pipelines.download import split_staged
 from pipelines.download_partition import PartitionDownload
 from pipelines.download_worker import acquire_worker, release_worker
 from pipelines.first_of_each import batch_row_keys
+from pipelines.image_hashes import content_digests, has_structure, hash_rows, hashed_records
 from pipelines.image_rules import decide_images
 from pipelines.inputs import InputPlan, plan_input
 from pipelines.language import with_languages
@@ -187,12 +187,13 @@ def _split_each(
 
 def _distinct_images(recipe: Recipe, batches: _Batches, ledger: _Batches) -> _Batches:
     whole = concat(batches)
-    whole = _drop_losers(whole, sha256_digests(whole), Stage.DEDUP_IMAGES, ledger)
-    hashes, uids = hash_rows(whole), uid_bytes(whole.column("uid"))
-    buckets = bucket_digests(hashes)
-    rows = np.repeat(np.arange(len(hashes)), buckets.shape[1])
-    radius = recipe.dedup_images.near_radius_bits
-    gone = nearest_survivors(verified_links(buckets.ravel(), hashes[rows], uids[rows], radius=radius))
+    settings = recipe.dedup_images
+    whole = _drop_losers(whole, content_digests(whole, pixels=False, captions=False), Stage.DEDUP_IMAGES, ledger)
+    rows = hash_rows(whole, settings)
+    structured = rows.filter(pa.array(has_structure(rows, settings.min_phash_quality)))
+    records = hashed_records(structured, captions=False, crops=settings.near_crops)
+    gone = nearest_survivors(near_links(records, radius=settings.near_radius_bits, bands=bands_for(len(rows))))
+    uids = uid_bytes(whole.column("uid"))
     whole = _drop(whole, np.isin(_as_text(uids), _as_text(gone["uid"])), Stage.DEDUP_IMAGES, ledger)
     shards = whole.column("staging_shard").to_numpy()
     return [batch for _, batch in split_rows(whole, shards)]

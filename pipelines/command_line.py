@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add_folder_commands(commands)
     add_compare(commands)
     add_concepts(commands)
+    _add_hash(commands)
     return parser
 
 
@@ -136,6 +137,18 @@ def _add_why(commands: argparse._SubParsersAction) -> None:
     why.set_defaults(run=_why)
 
 
+def _add_hash(commands: argparse._SubParsersAction) -> None:
+    hashes = commands.add_parser(
+        "hash",
+        help="write the hashes of an evaluation set's images, to decontaminate against",
+        description="Hashes images so that `decontaminate: {against: [eval.parquet]}` needs them no more.",
+        allow_abbrev=False,
+    )
+    hashes.add_argument("images", nargs="+", metavar="IMAGES", help="images, folders, globs, webdataset shards (.tar)")
+    hashes.add_argument("--output", required=True, metavar="FILE", help="parquet to write, local or any fsspec URL")
+    hashes.set_defaults(run=_hash)
+
+
 def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     recipe = load_recipe(known.recipe)
     options = _beam_options(beam_arguments)
@@ -179,6 +192,13 @@ def _why(known: argparse.Namespace, _: list[str]) -> int:
 
     for fate in fates_of(known.output, known.pair):
         print(fate)
+    return 0
+
+
+def _hash(known: argparse.Namespace, _: list[str]) -> int:
+    from pipelines.evaluation_images import write_hashes
+
+    print(f"{write_hashes(known.images, known.output)} images hashed into {known.output}")
     return 0
 
 

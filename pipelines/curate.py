@@ -26,9 +26,11 @@ from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, Samp
 from pipelines.adopt import ADOPTED, AdoptionPlan, AdoptStaging, plan_adopted_input, plan_adoption, problems_of, rows_of
 from pipelines.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
 from pipelines.batches import REJECTED, StageOutputs
-from pipelines.dedup_images import DedupImages
+from pipelines.decontaminate import Decontaminate
+from pipelines.dedup_images import DUPLICATES, DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.download import DownloadImages
+from pipelines.duplicates import WriteDuplicates
 from pipelines.fingerprints import changes, input_files, stage_settings
 from pipelines.fraction_cuts import SimilarityHistograms
 from pipelines.frequency import FilterFrequencies
@@ -39,6 +41,7 @@ from pipelines.ledger import REJECTS, WriteLedger
 from pipelines.manifest import open_manifest, save_manifest
 from pipelines.metadata import MatchMetadata
 from pipelines.read import ROWS_READ, ReadPairs
+from pipelines.removal_rates import RemovalWarnings
 from pipelines.retry import NO_RETRY, Retry, parse_retry
 from pipelines.reuse import ReuseStaged
 from pipelines.row_wishes import check_wished_columns
@@ -92,17 +95,17 @@ class Curate(beam.PTransform):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
         """The list of steps."""
         recipe, folder = self.recipe, self.folder
-        parts = dedup_parts(self.plan.estimated_rows)
-
         stages = curate_stages(
             pbegin,
             recipe,
-            parts,
+            self.plan.estimated_rows,
             read=ReadPairs(self.plan),
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.heads),
         )
-        score, select, balance = stages[Stage.SCORE], stages[Stage.SELECT], stages[Stage.BALANCE]
+        unique, score = stages[Stage.DEDUP_IMAGES], stages[Stage.SCORE]
+        select, balance = stages[Stage.SELECT], stages[Stage.BALANCE]
+        _ = unique[DUPLICATES] | "Duplicates" >> WriteDuplicates(folder)
         shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage["kept"] for name, stage in stages.items()}
@@ -118,6 +121,8 @@ class Curate(beam.PTransform):
             },
             "selection": select[REPORT],
             "concepts": self._concepts(balance),
+            "warnings": {"kept": unique.kept, "rejected": unique[REJECTED]}
+            | "RemovalRates" >> RemovalWarnings(recipe.dedup_images),
         } | "Report" >> WriteReport(folder, recipe, self.facts)
 
     def _images(self) -> DownloadImages | ReuseStaged:
@@ -135,15 +140,10 @@ class Curate(beam.PTransform):
         return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
 
 
-def dedup_parts(rows: int) -> int:
-    """Returns how many parts exact deduplication of about so many rows is merged in."""
-    return max(1, rows // _ROWS_A_DEDUP_PART)
-
-
 def curate_stages(
     pbegin: beam.pvalue.PBegin,
     recipe: Recipe,
-    parts: int,
+    rows: int,
     *,
     read: beam.PTransform,
     download: beam.PTransform,
@@ -151,9 +151,10 @@ def curate_stages(
 ) -> dict[Stage, Any]:
     """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
 
-    Args: parts: how many parts exact deduplication is merged in. read, download, score: where pairs, images and
-        similarities come from: the input, the web and models, or a finished run folder.
+    Args: rows: about how many there are; decides in how many parts they are compared. read, download, score: where
+        pairs, images and similarities come from: the input, the web and models, or a finished run folder.
     """
+    parts = max(1, rows // _ROWS_A_DEDUP_PART)
     pairs = pbegin | "Read" >> read
     rules = pairs.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
     language = rules.kept | "Language" >> IdentifyLanguage(recipe.language)
@@ -162,7 +163,8 @@ def curate_stages(
     distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
     downloaded = distinct.kept | "Download" >> download
     images = downloaded["kept"] | "ImageRules" >> FilterImages(recipe.images)
-    unique = images.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
+    clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, parts, rows)
+    unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts, rows)
     scored = unique.kept | "Score" >> score
     select = scored.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
     balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
@@ -175,6 +177,7 @@ def curate_stages(
         Stage.DEDUP_PAIRS: distinct,
         Stage.DOWNLOAD: downloaded,
         Stage.IMAGE_RULES: images,
+        Stage.DECONTAMINATE: clean,
         Stage.DEDUP_IMAGES: unique,
         Stage.SCORE: scored,
         Stage.SELECT: select,

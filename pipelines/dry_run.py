@@ -14,7 +14,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.accounting import CountRows
 from pipelines.batches import REJECTED
-from pipelines.curate import check_parts, check_settings, curate_stages, dedup_parts
+from pipelines.curate import check_parts, check_settings, curate_stages
 from pipelines.inputs import plan_input
 from pipelines.ledger import WriteLedger
 from pipelines.manifest import open_manifest
@@ -91,7 +91,7 @@ def dry_run(
                 read = StoredPairs(folder) if plan is None else ReadPairs(plan)
                 images = StoredImages(folder, recipe.download, manifest.partitions, manifest.first_partitions)
                 steps = {"read": read, "download": images, "score": StoredScores(stores)}
-                _ = pipeline | "DryRun" >> _Stages(recipe, dedup_parts(rows), steps, found, fates, manifest.partitions)
+                _ = pipeline | "DryRun" >> _Stages(recipe, rows, steps, found, fates, manifest.partitions)
         except Exception as error:
             if (ours := worker_error(error)) is not None:
                 raise ours from error
@@ -125,7 +125,7 @@ class _Stages(beam.PTransform):
     """The stages over what is stored; writes the funnel, the selection's account and, where asked, each pair's fate."""
 
     recipe: Recipe
-    parts: int
+    rows: int
     steps: Mapping[str, beam.PTransform]
     found: RunFolder
     fates: RunFolder | None
@@ -136,7 +136,7 @@ class _Stages(beam.PTransform):
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
         """Counts as a run does."""
-        stages = curate_stages(pbegin, self.recipe, self.parts, **self.steps)
+        stages = curate_stages(pbegin, self.recipe, self.rows, **self.steps)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage.kept for name, stage in stages.items()}
         last = kept[Stage.BALANCE]

@@ -24,9 +24,12 @@ STAGE_OF_GROUP = {
     "dedup_pairs": Stage.DEDUP_PAIRS,
     "download": Stage.DOWNLOAD,
     "images": Stage.IMAGE_RULES,
+    "decontaminate": Stage.DECONTAMINATE,
     "dedup_images": Stage.DEDUP_IMAGES,
     "clip": Stage.SCORE,
+    "heads": Stage.SCORE,
     "select": Stage.SELECT,
+    "balance": Stage.BALANCE,
     "shards": Stage.SHARD,
     "seed": Stage.SHARD,
 }

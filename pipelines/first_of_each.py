@@ -30,11 +30,13 @@ class FirstOfEach(beam.PTransform):
     one a partition.
 
     Attributes: digest: RecordBatch -> S16[n] or V16[n]; importable, so that it pickles. partitions: how many parts to
-        merge in.
+        merge in. ranks: RecordBatch -> uint64[n]: the lowest rank survives, of equal ones the lowest uid, and a claim's
+        row_key is its rank; None: the lowest uid does, and row_key tells where its row was read.
     """
 
     digest: Digest
     partitions: int
+    ranks: Digest | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -43,8 +45,8 @@ class FirstOfEach(beam.PTransform):
         """Claims, merges in the bundle, then merges a partition."""
         return (
             batches
-            | "Claim" >> MakeClaims(self.digest, self.partitions)
-            | "Merge" >> beam.CombinePerKey(MergeClaims())
+            | "Claim" >> MakeClaims(self.digest, self.partitions, self.ranks)
+            | "Merge" >> beam.CombinePerKey(MergeClaims(ranked=self.ranks is not None))
             | "DropPartition" >> beam.Values()
         )
 
@@ -55,13 +57,16 @@ class MakeClaims(beam.PTransform):
 
     digest: Digest
     partitions: int
+    ranks: Digest | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, bytes]]:
         """One step, fused with what makes the rows."""
-        return batches | beam.ParDo(_Claim(self.digest, self.partitions)).with_output_types(tuple[int, bytes])
+        return batches | beam.ParDo(_Claim(self.digest, self.partitions, self.ranks)).with_output_types(
+            tuple[int, bytes]
+        )
 
 
 def split_claims(merged: np.ndarray, partitions: int) -> Iterator[tuple[int, bytes]]:
@@ -82,10 +87,10 @@ def split_sorted(digests: np.ndarray, partitions: int) -> Iterator[tuple[int, sl
         yield int(partition), slice(bounds[partition], bounds[partition + 1])
 
 
-def unpack(packed: Iterable[bytes]) -> np.ndarray:
+def unpack(packed: Iterable[bytes], *, ranked: bool = False) -> np.ndarray:
     """Returns packed claims, each part merged in itself, in one merged and sorted array, as `losers_to` takes it."""
     parts = [unpack_claims(part) for part in packed]
-    return parts[0] if len(parts) == 1 else first_of_each(parts)
+    return parts[0] if len(parts) == 1 else first_of_each(parts, ranked=ranked)
 
 
 def only_repeated(packed: bytes) -> bytes:
@@ -99,20 +104,25 @@ def batch_row_keys(batch: pa.RecordBatch) -> np.ndarray:
 
 
 class _Claim(BundleBuffer):
-    def __init__(self, digest: Digest, partitions: int) -> None:
+    def __init__(self, digest: Digest, partitions: int, ranks: Digest | None) -> None:
         self._digest = digest
         self._partitions = partitions
+        self._ranks = ranks
 
     def part_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
-        return claims(self._digest(element), uid_bytes(element.column("uid")), batch_row_keys(element))
+        row_keys = (self._ranks or batch_row_keys)(element)
+        return claims(self._digest(element), uid_bytes(element.column("uid")), row_keys)
 
     def by_partition(self, parts: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
-        yield from split_claims(first_of_each(list(parts)), self._partitions)
+        yield from split_claims(first_of_each(list(parts), ranked=self._ranks is not None), self._partitions)
 
 
 class MergeClaims(MergePacked):
-    """Merges packed claims."""
+    """Merges packed claims; ranked: the lowest row_key survives before the lowest uid."""
+
+    def __init__(self, *, ranked: bool = False) -> None:
+        self._ranked = ranked
 
     def merge(self, parts: list[bytes]) -> bytes:
         """Returns one claim a digest, packed and sorted."""
-        return pack_claims(unpack(parts))
+        return pack_claims(unpack(parts, ranked=self._ranked))

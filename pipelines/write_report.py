@@ -35,7 +35,7 @@ class WriteReport(beam.PTransform):
 
     Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
     "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}, "selection": SelectPairs'
-    account, "concepts": WriteConcepts' names}.
+    account, "concepts": WriteConcepts' names, "warnings": RemovalWarnings' list}.
     Raises (when it runs): AccountingError: a pair was lost or doubled.
 
     Attributes: facts: what the report's table of facts shows beside the recipe.
@@ -67,6 +67,7 @@ class WriteReport(beam.PTransform):
             one(histograms),
             one(inputs["selection"]),
             many(inputs["concepts"]),
+            one(inputs["warnings"]),
         )
         return pipeline | "Once" >> beam.Create([None], reshuffle=False) | "Write" >> write
 
@@ -92,6 +93,7 @@ class _WriteReport(beam.DoFn):
         histograms: dict,
         selection: dict,
         concepts: list[str],
+        warnings: list[str],
     ) -> Iterator[dict]:
         shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
         funnel = checked_funnel(counts, shards, ledger)
@@ -106,6 +108,7 @@ class _WriteReport(beam.DoFn):
             score_histograms=histograms,
             bin_width=BIN_WIDTH,
             samples=with_images(self._folder, samples),
+            warnings=warnings,
         )
         _write_descriptions(self._folder, data, shards)
         self._folder.write("report/index.html", render_report(data).encode())

@@ -16,6 +16,7 @@ class Stage(str, Enum):
     DEDUP_PAIRS = "dedup_pairs"
     DOWNLOAD = "download"
     IMAGE_RULES = "image_rules"
+    DECONTAMINATE = "decontaminate"
     DEDUP_IMAGES = "dedup_images"
     SCORE = "score"
     SELECT = "select"
@@ -115,6 +116,8 @@ class RejectReason(str, Enum):
     IMAGE_AREA_TOO_LARGE = "image_area_too_large"
     ASPECT_RATIO_TOO_LARGE = "aspect_ratio_too_large"
     FILE_TOO_SMALL = "file_too_small"
+    # decontaminate
+    EVALUATION_IMAGE = "evaluation_image"
     # image dedup
     DUPLICATE_IMAGE = "duplicate_image"
     NEAR_DUPLICATE_IMAGE = "near_duplicate_image"

@@ -12,6 +12,8 @@ _PACKAGES = {
     "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
     "img2dataset": ["img2dataset==1.47.0"],
     "datatrove_minhash": ["datatrove==0.10.1", "tokenizers", "spacy", "nltk", "fasteners", "regex", "tldextract"],
+    "image_hashes": ["imagehash==4.3.2", "imagededup==0.3.3.post2", "numpy>=2", "pillow"],
+    "faiss": ["faiss-cpu==1.15.1", "numpy>=2"],
     "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
     "clip_retrieval": ["clip-retrieval==2.45.0", "setuptools<80"],
     "data_juicer_clip": ["py-data-juicer==1.6.1", "aiohttp", "torch", "torchvision", "transformers<5"],

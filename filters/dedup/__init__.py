@@ -12,6 +12,7 @@ from filters.dedup.first_of_each import (
     position_of,
     repeated,
 )
+from filters.dedup.hash_bands import HASHED, Bands, bands_for, bucket_keys
 from filters.dedup.minhash import max_differing_bits, minhash
 from filters.dedup.near_captions import (
     BUCKETED,
@@ -26,30 +27,30 @@ from filters.dedup.near_captions import (
     number_uids,
     star_links,
 )
-from filters.dedup.near_duplicates import (
-    LINK,
-    bucket_digests,
-    nearest_survivors,
-    verified_links,
-)
+from filters.dedup.near_duplicates import LINK, crop_radius, near_links, nearest_of_pairs
 from filters.dedup.packed_claims import pack_claims, unpack_claims
+from filters.dedup.star_clusters import nearest_survivors
 from filters.dedup.stars import left_out_by_stars
 
 __all__ = [
     "BUCKETED",
     "CAPTION_LINK",
     "CLAIM",
+    "HASHED",
     "LINK",
     "MAX_CHARACTERS",
     "PAIR",
+    "Bands",
     "DigestIndex",
     "ShingleSets",
     "Survivors",
-    "bucket_digests",
+    "bands_for",
     "bucket_entries",
+    "bucket_keys",
     "candidate_pairs",
     "claims",
     "comparable_captions",
+    "crop_radius",
     "distinct_pairs",
     "first_of_each",
     "jaccards",
@@ -58,7 +59,9 @@ __all__ = [
     "lowest_links",
     "max_differing_bits",
     "minhash",
+    "near_links",
     "near_pairs",
+    "nearest_of_pairs",
     "nearest_survivors",
     "number_uids",
     "pack_claims",
@@ -67,5 +70,4 @@ __all__ = [
     "shingle_sets",
     "star_links",
     "unpack_claims",
-    "verified_links",
 ]

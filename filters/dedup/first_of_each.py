@@ -26,25 +26,25 @@ def claims(digests: np.ndarray, uids: np.ndarray, row_keys: np.ndarray) -> np.nd
     return made
 
 
-def first_of_each(parts: list[np.ndarray]) -> np.ndarray:
+def first_of_each(parts: list[np.ndarray], *, ranked: bool = False) -> np.ndarray:
     """Merges claims: one a digest, that of the lowest (uid, row_key), its `rows` the sum.
 
-    Args: parts: CLAIM[n] each. Returns: CLAIM[m], sorted by digest.
+    Args: parts: CLAIM[n] each. ranked: the lowest (row_key, uid) instead. Returns: CLAIM[m], sorted by digest.
     """
     merged = np.concatenate(parts) if parts else np.empty(0, dtype=CLAIM)
     if not len(merged):
         return merged
     # As numbers, rows are moved thrice as fast as structs.
     numbers = merged.view("<u8").reshape(len(merged), -1)
-    merged = numbers[_sorted_order(merged)].view(CLAIM).ravel()
+    merged = numbers[_sorted_order(merged, ranked)].view(CLAIM).ravel()
     starts = np.flatnonzero(np.r_[True, merged["digest"][1:] != merged["digest"][:-1]])
     first = merged[starts].copy()
     first["rows"] = np.add.reduceat(merged["rows"], starts)
     return first
 
 
-def _sorted_order(unsorted: np.ndarray) -> np.ndarray:
-    """The order by (digest, uid, row_key): one sort by the digest's first half, and a full one of the few that tie."""
+def _sorted_order(unsorted: np.ndarray, ranked: bool) -> np.ndarray:
+    """The order of `first_of_each`: one sort by the digest's first half, and a full one of the few that tie."""
     high, _ = _halves(unsorted["digest"])
     order = np.argsort(high, kind="stable")
     same = high[order][1:] == high[order][:-1]
@@ -52,8 +52,9 @@ def _sorted_order(unsorted: np.ndarray) -> np.ndarray:
     if len(ties):
         rows = order[ties]
         tied = unsorted[rows]
-        keys = (tied["row_key"], *_halves(tied["uid"])[::-1], *_halves(tied["digest"])[::-1])
-        order[ties] = rows[np.lexsort(keys)]
+        uid, row_key = _halves(tied["uid"])[::-1], (tied["row_key"],)
+        keys = (*uid, *row_key) if ranked else (*row_key, *uid)
+        order[ties] = rows[np.lexsort((*keys, *_halves(tied["digest"])[::-1]))]
     return order
 
 

@@ -1,84 +1,209 @@
 """Near-duplicates among perceptual hashes: candidates by banding, each verified by its Hamming distance.
 
-A 256-bit hash is cut into 16 bands of 16 bits; two hashes within 15 bits share at least one band for certain, and at
-31 bits in more than 8 of 10 cases. Clusters are stars: a hash is left out only if it lies within the radius of a
-survivor, so a chain of small steps never joins two images that are far apart.
+Everything is decided array by array. Memory is bounded whatever the hashes are: a bucket's hashes are compared with its
+first ones only, and a hash keeps so many links a bucket and no more.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-HASH_BYTES = 32
-BANDS = 16
-_BAND_BYTES = HASH_BYTES // BANDS
-# Hashes that share a band with more others than this are compared with the lowest uids only.
-_BUCKET_CAP = 512
+from filters.dedup.hash_bands import Bands, bucket_keys
 
-# A verified pair of hashes, the one of the lower uid being the candidate survivor.
-LINK = np.dtype([("uid", "V16"), ("survivor", "V16"), ("distance", "<i4")])
+# Two hashes within the radius; the survivor's is the one that would stay. crop: the crop by which they are near, or 0.
+LINK = np.dtype(
+    [
+        ("uid", "V16"),
+        ("survivor", "V16"),
+        ("rank", "<u8"),
+        ("survivor_rank", "<u8"),
+        ("distance", "<i4"),
+        ("crop", "<i4"),
+    ]
+)
+
+# A hash is compared with so many others of its bucket, those of the lowest rank and uid, and linked to fewer.
+_BUCKET_CAP = 256
+_LINKS_A_BUCKET = 16
+_ROW_BITS = np.uint64(32)
+_ROW_MASK = np.uint64((1 << 32) - 1)
 
 
-def bucket_digests(hashes: np.ndarray) -> np.ndarray:
-    """Returns the buckets of each hash, one a band.
+def crop_radius(radius: int) -> int:
+    """Returns the bits of 128 within which a crop and a whole image are near, for a radius of whole hashes.
 
-    Args: hashes: uint8[n, 32]. Returns: uint32[n, 16]; the band's number above the band's 16 bits.
+    A little less than the same share: an image has many crops, each of which could be near to a stranger.
     """
-    bands = np.ascontiguousarray(hashes).view(">u2").reshape(len(hashes), BANDS).astype(np.uint32)
-    return bands | (np.arange(BANDS, dtype=np.uint32) << np.uint32(8 * _BAND_BYTES))
+    return radius * 15 // 32
 
 
-def verified_links(buckets: np.ndarray, hashes: np.ndarray, uids: np.ndarray, *, radius: int) -> np.ndarray:
-    """Returns the pairs that share a bucket and lie within the radius.
+def near_links(
+    records: np.ndarray,
+    *,
+    radius: int,
+    bands: Bands,
+    partition: int = 0,
+    partitions: int = 1,
+    ranked_below: int | None = None,
+) -> np.ndarray:
+    """Returns the pairs that share a bucket and lie within the radius, each once with its smallest distance.
 
-    Args: buckets: uint32[n]. hashes: uint8[n, 32]. uids: V16[n]. radius: bits, >= 0; a distance equal to it links.
-    Returns: LINK[m]; a pair found in several buckets is there several times.
+    Args:
+        records: HASHED[n], in any order. radius: bits, >= 0; a distance equal to it links.
+        partition, partitions: only buckets of this part count, so that parts may be worked on apart.
+        ranked_below: only records of a lower rank may be survivors; None: all may.
+    Returns: LINK[m].
     """
-    order = np.lexsort((*_uid_halves(uids)[::-1], buckets))
-    buckets, hashes, uids = buckets[order], hashes[order], uids[order]
-    starts = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]]) if len(buckets) else np.empty(0, int)
-    ends = np.r_[starts[1:], len(buckets)]
-    sizes = ends - starts
+    records = records[record_order(records)]
+    whole, crops = records[records["crop"] == 0], records[records["crop"] > 0]
     found = [np.empty(0, dtype=LINK)]
-    for size in np.unique(sizes[sizes > 1]):
-        for start in starts[sizes == size]:
-            found.append(_links_in_bucket(hashes[start : start + size], uids[start : start + size], radius))
-    return np.concatenate(found)
+    if len(whole):
+        for rows, others in _whole_pairs(whole, bands, (partition, partitions), radius, ranked_below):
+            found.append(_links(whole, rows, whole, others, "hash"))
+    if len(whole) and len(crops):
+        for rows, others in _crop_pairs(
+            crops, whole, bands, (partition, partitions), crop_radius(radius), ranked_below
+        ):
+            found.append(_links(crops, rows, whole, others, "low"))
+    return nearest_of_pairs(np.concatenate(found))
 
 
-def nearest_survivors(links: np.ndarray) -> np.ndarray:
-    """Decides who is left out: in order of uid, each that is linked to a survivor of lower uid.
+def record_order(records: np.ndarray) -> np.ndarray:
+    """Returns the order by (rank, uid, crop)."""
+    return np.lexsort((records["crop"], *halves(records["uid"])[::-1], records["rank"]))
 
-    Args: links: LINK[n], in any order, repeats allowed.
-    Returns: LINK[m], one for each uid that is left out, sorted by uid, with its nearest survivor (ties: lowest uid).
-    """
+
+def nearest_of_pairs(links: np.ndarray) -> np.ndarray:
+    """Returns each pair of (uid, survivor) once, with its smallest distance, sorted; whole hashes before crops."""
     if not len(links):
         return links
-    survivor_high, survivor_low = _uid_halves(links["survivor"])
-    order = np.lexsort((survivor_low, survivor_high, links["distance"], *_uid_halves(links["uid"])[::-1]))
-    out: dict[bytes, int] = {}
-    for index in order:
-        link = links[index]
-        uid = link["uid"].tobytes()
-        if uid not in out and link["survivor"].tobytes() not in out:
-            out[uid] = index
-    return links[list(out.values())]
+    high, low = halves(links["uid"])
+    survivor_high, survivor_low = halves(links["survivor"])
+    order = np.lexsort((links["crop"], _bits_of_256(links), survivor_low, survivor_high, low, high))
+    links = links[order]
+    pairs = np.stack([high, low, survivor_high, survivor_low], axis=1)[order]
+    return links[np.r_[True, (pairs[1:] != pairs[:-1]).any(axis=1)]]
 
 
-def _links_in_bucket(hashes: np.ndarray, uids: np.ndarray, radius: int) -> np.ndarray:
-    leaders = hashes[:_BUCKET_CAP].view(np.uint64)
-    made = []
-    for index in range(1, len(hashes)):
-        before = leaders[: min(index, _BUCKET_CAP)]
-        distances = np.bitwise_count(before ^ hashes[index].view(np.uint64)).sum(axis=1, dtype=np.int32)
-        near = np.flatnonzero(distances <= radius)
-        if len(near):
-            links = np.empty(len(near), dtype=LINK)
-            links["uid"], links["survivor"], links["distance"] = uids[index], uids[near], distances[near]
-            made.append(links)
-    return np.concatenate(made) if made else np.empty(0, dtype=LINK)
-
-
-def _uid_halves(uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def halves(uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the two 64-bit halves of uids as numbers; they order as the bytes do."""
     pairs = np.ascontiguousarray(uids).view(">u8").reshape(-1, 2)
     return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)
+
+
+def _bits_of_256(links: np.ndarray) -> np.ndarray:
+    return np.where(links["crop"] > 0, 2 * links["distance"], links["distance"])
+
+
+def _packed(keys: np.ndarray, part: tuple[int, int]) -> np.ndarray:
+    """The rows whose bucket is of the part, as sorted numbers of bucket and row: the fastest sort there is."""
+    rows = np.arange(len(keys), dtype=np.uint64)
+    if part[1] > 1:
+        rows = rows[keys % np.uint64(part[1]) == np.uint64(part[0])]
+        keys = keys[rows]
+    packed = (keys >> _ROW_BITS) << _ROW_BITS | rows
+    packed.sort()
+    return packed
+
+
+def _shared(packed: np.ndarray) -> np.ndarray:
+    """Leaves out the rows that are alone in their bucket, which with wide bands are most."""
+    same = np.diff(packed >> _ROW_BITS) == 0
+    return packed[np.r_[same, False] | np.r_[False, same]] if len(packed) else packed
+
+
+def _whole_pairs(
+    whole: np.ndarray, bands: Bands, part: tuple[int, int], radius: int, ranked_below: int | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    hashes = np.ascontiguousarray(whole["hash"])
+    leading = len(whole) if ranked_below is None else int(np.searchsorted(whole["rank"], ranked_below))
+    for keys in bucket_keys(whole, bands, crops=False):
+        packed = _shared(_packed(keys, part))
+        if not len(packed):
+            continue
+        buckets, rows = packed >> _ROW_BITS, (packed & _ROW_MASK).astype(np.int64)
+        starts = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]])
+        sizes = np.diff(np.r_[starts, len(packed)])
+        first = np.repeat(starts, sizes)
+        last = np.minimum(np.arange(len(rows)), first + np.repeat(np.add.reduceat(rows < leading, starts), sizes))
+        if ranked_below is not None:
+            last[rows < leading] = 0
+        yield from _near_leaders((hashes, rows), (hashes, rows), first, last, radius)
+
+
+def _crop_pairs(
+    crops: np.ndarray, whole: np.ndarray, bands: Bands, part: tuple[int, int], radius: int, ranked_below: int | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    of_crops, of_whole = (np.ascontiguousarray(records["low"]) for records in (crops, whole))
+    crop_images, whole_images = _identities(crops), _identities(whole)
+    each_band = zip(bucket_keys(crops, bands, crops=True), bucket_keys(whole, bands, crops=True), strict=True)
+    for crop_keys, whole_keys in each_band:
+        packed_crops, packed = _packed(crop_keys, part), _packed(whole_keys, part)
+        crop_rows, rows = ((some & _ROW_MASK).astype(np.int64) for some in (packed_crops, packed))
+        buckets, wanted = packed >> _ROW_BITS, packed_crops >> _ROW_BITS
+        first, last = (np.searchsorted(buckets, wanted, side) for side in ("left", "right"))
+        for near, others in _near_leaders((of_crops, crop_rows), (of_whole, rows), first, last, radius):
+            wanted_pair = (crop_images[near] != whole_images[others]).any(axis=1)
+            if ranked_below is not None:
+                wanted_pair &= (crops["rank"][near] < ranked_below) != (whole["rank"][others] < ranked_below)
+            yield near[wanted_pair], others[wanted_pair]
+
+
+def _near_leaders(
+    entries: tuple[np.ndarray, np.ndarray],
+    leaders: tuple[np.ndarray, np.ndarray],
+    first: np.ndarray,
+    last: np.ndarray,
+    radius: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yields (rows, leaders' rows) within the radius.
+
+    Args: entries, leaders: (hashes, and the rows of them in the order of their buckets). first, last: the leaders that
+        each entry is compared with.
+    """
+    (hashes, rows), (leader_hashes, leader_rows) = entries, leaders
+    linked = np.zeros(len(rows), dtype=np.uint8)
+    active = np.flatnonzero(first < last)
+    for step in range(_BUCKET_CAP):
+        active = active[(first[active] + step < last[active]) & (linked[active] < _LINKS_A_BUCKET)]
+        if not len(active):
+            return
+        ours, others = rows[active], leader_rows[first[active] + step]
+        near = _distances(hashes[ours], leader_hashes[others]) <= radius
+        linked[active[near]] += 1
+        yield ours[near], others[near]
+
+
+def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    total = np.bitwise_count(a[:, 0] ^ b[:, 0]).astype(np.int32)
+    for word in range(1, a.shape[1]):
+        total += np.bitwise_count(a[:, word] ^ b[:, word])
+    return total
+
+
+def _identities(records: np.ndarray) -> np.ndarray:
+    return np.stack([*halves(records["uid"]), records["rank"]], axis=1)
+
+
+def _links(records: np.ndarray, rows: np.ndarray, wholes: np.ndarray, others: np.ndarray, hashed: str) -> np.ndarray:
+    """The links of pairs: the record of the lower (rank, uid) is the one that would survive."""
+    ours, theirs = records[rows], wholes[others]
+    links = np.empty(len(ours), dtype=LINK)
+    stays = _is_before(ours, theirs)
+    links["uid"], links["survivor"] = (
+        np.where(stays, theirs["uid"], ours["uid"]),
+        np.where(stays, ours["uid"], theirs["uid"]),
+    )
+    links["rank"] = np.where(stays, theirs["rank"], ours["rank"])
+    links["survivor_rank"] = np.where(stays, ours["rank"], theirs["rank"])
+    links["distance"] = _distances(ours[hashed], theirs[hashed])
+    links["crop"] = ours["crop"]
+    return links
+
+
+def _is_before(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    (high, low), (other_high, other_low) = halves(a["uid"]), halves(b["uid"])
+    lower_uid = (high < other_high) | ((high == other_high) & (low < other_low))
+    return (a["rank"] < b["rank"]) | ((a["rank"] == b["rank"]) & lower_uid)

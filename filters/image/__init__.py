@@ -3,7 +3,7 @@
 from filters.image.blur import Box, blur_boxes, parse_boxes
 from filters.image.crop_hashes import CROP_BYTES, CROPS, crop_hashes, low_bits
 from filters.image.failure import ImageFailureError
-from filters.image.hashes import ImageHashes, hash_image
+from filters.image.hashes import ImageHashes, hash_pixels
 from filters.image.header import ImageHeader, read_header
 from filters.image.luminance import luminance_of
 from filters.image.measure import MeasuredImage, measure_image
@@ -30,7 +30,7 @@ __all__ = [
     "hamming_distances",
     "has_min_bytes",
     "has_min_side",
-    "hash_image",
+    "hash_pixels",
     "is_within_aspect_ratio",
     "low_bits",
     "luminance_of",

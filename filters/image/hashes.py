@@ -33,7 +33,7 @@ class ImageHashes:
         return {one.name: getattr(self, one.name) for one in fields(ImageHashes)}
 
 
-def hash_image(image: np.ndarray) -> ImageHashes:
+def hash_pixels(image: np.ndarray) -> ImageHashes:
     """Returns an image's hashes.
 
     Args: image: uint8[height, width, 3], BGR.

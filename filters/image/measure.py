@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from filters.image.decode import decode_image, memory_slot
 from filters.image.failure import ImageFailureError
-from filters.image.hashes import ImageHashes, hash_image
+from filters.image.hashes import ImageHashes, hash_pixels
 from filters.image.header import read_header
 from filters.image.process import ImageFailure
 from schemas import RejectReason
@@ -29,7 +29,7 @@ def measure_image(body: bytes, *, max_source_pixels: int) -> MeasuredImage | Ima
             raise ImageFailureError(RejectReason.TOO_MANY_PIXELS, f"{header.width}x{header.height} px")
         with memory_slot(header):
             pixels = decode_image(body, header).pixels
-            hashes = hash_image(pixels)
+            hashes = hash_pixels(pixels)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
     height, width = pixels.shape[:2]

@@ -14,7 +14,7 @@ from filters.image.blur import Box, blur_boxes
 from filters.image.decode import DecodedImage, can_be_decoded_smaller, decode_image, memory_slot
 from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
-from filters.image.hashes import ImageHashes, hash_image
+from filters.image.hashes import ImageHashes, hash_pixels
 from filters.image.header import ImageHeader, read_header
 from filters.image.resize import decoding_scale, encode_image, is_resized, resize_image
 from schemas import RejectReason
@@ -108,5 +108,5 @@ def _processed(
         original_bytes=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
         exif=exif_json(header.exif) if settings.extract_exif else None,
-        **hash_image(decoded.pixels).columns(),
+        **hash_pixels(decoded.pixels).columns(),
     )

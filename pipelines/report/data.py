@@ -41,6 +41,7 @@ class ReportData:
         score_histograms: similarity column -> language -> bin -> rows, of the pairs that reached the select stage.
         bin_width: cosine; bin b covers [-1 + b * bin_width, -1 + (b + 1) * bin_width).
         samples: up to some hundreds, in the order to show them.
+        warnings: sentences that stages have to say, shown before all else.
     """
 
     recipe: Recipe
@@ -49,6 +50,7 @@ class ReportData:
     score_histograms: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)
     bin_width: float = 2e-4
     samples: list[Sample] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.bin_width > 0:

@@ -19,6 +19,7 @@ STAGE_NOTES = {
     Stage.DEDUP_PAIRS.value: "the same pair once",
     Stage.DOWNLOAD.value: "images from the web",
     Stage.IMAGE_RULES.value: "size and shape",
+    Stage.DECONTAMINATE.value: "images of evaluation sets",
     Stage.DEDUP_IMAGES.value: "the same image once",
     Stage.SCORE.value: "CLIP similarity",
     Stage.SELECT.value: "the cut by similarity",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.report.data import ReportData
 from pipelines.report.funnel_view import language_rows
-from pipelines.report.wording import clipped, count_text
+from pipelines.report.wording import clipped, count_text, shown
 from schemas import Recipe
 
 _NAMED = 12  # languages named in one sentence; a long tail of misread captions is no news
@@ -25,7 +25,7 @@ def uses_demo_model(recipe: Recipe) -> bool:
 
 def notices(data: ReportData) -> list[str]:
     """Returns one sentence for each thing to know before the data is used."""
-    return [*_of_funnel(data), *_of_languages(data), *_of_recipe(data)]
+    return [*(shown(warning) for warning in data.warnings), *_of_funnel(data), *_of_languages(data), *_of_recipe(data)]
 
 
 def _of_funnel(data: ReportData) -> list[str]:

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from schemas.columns import is_stage_column, similarity_column
 from schemas.parts import PART_NAMES
 from schemas.recipe.clip import OTHERS, ClipModel
-from schemas.recipe.dedup import DedupImagesSettings, DedupPairsSettings
+from schemas.recipe.dedup import DecontaminateSettings, DedupImagesSettings, DedupPairsSettings
 from schemas.recipe.download import DownloadSettings, ImageRules
 from schemas.recipe.heads import Head
 from schemas.recipe.numbers import Count
@@ -48,6 +48,7 @@ class Recipe(Settings):
     dedup_pairs: DedupPairsSettings = DedupPairsSettings()
     download: DownloadSettings = DownloadSettings()
     images: ImageRules = ImageRules()
+    decontaminate: DecontaminateSettings = DecontaminateSettings()
     dedup_images: DedupImagesSettings = DedupImagesSettings()
     clip: Annotated[tuple[ClipModel, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
     heads: Annotated[tuple[Head, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()

@@ -48,7 +48,8 @@ PUBLISHED = {
         "language.keep": ("en",), "captions.min_characters": 6, "captions.min_words": 3, "captions.max_words": 256,
         "captions.parts_of_speech.needs": ("noun",), "images.min_bytes": 5000, "images.max_aspect_ratio": 3.0,
         "images.min_side_px": 200, "frequency.max_images_per_caption": 10, "omits": ("watermark scores",),
-        "requires": ("image and caption deduplication", "evaluation decontamination"), **NSFW_AT_MOST_HALF,
+        "requires": ("evaluation decontamination",), **NSFW_AT_MOST_HALF,
+        "dedup_images.by": "image_and_caption", "dedup_images.near_radius_bits": 0, "dedup_images.exact": False,
     },
     "cc12m": {
         "language.keep": ("en",), "captions.min_words": 3, "captions.max_words": 256,

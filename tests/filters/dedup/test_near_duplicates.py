@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from filters.dedup import bucket_digests, nearest_survivors, verified_links
+from filters.dedup import HASHED, bands_for, crop_radius, near_links, nearest_survivors
+from filters.dedup.hash_bands import NARROW, WIDE
+from filters.image import low_bits
 
 
-def uids(*numbers):
+def uids(numbers):
     return np.array([[0, number] for number in numbers], dtype=">u8").reshape(-1, 2).view("V16").ravel()
 
 
@@ -18,47 +20,166 @@ def flipped(hashed, *bits):
     return np.packbits(changed)
 
 
+def records(hashes, *, ids=None, rank=0, group=0, crop=0):
+    hashes = np.stack(hashes).astype(np.uint8)
+    made = np.zeros(len(hashes), dtype=HASHED)
+    made["hash"], made["low"] = hashes.view(np.uint64), np.ascontiguousarray(low_bits(hashes)).view(np.uint64)
+    made["uid"] = uids(range(len(hashes)) if ids is None else ids)
+    made["rank"], made["group"], made["crop"] = rank, group, crop
+    return made
+
+
+def left_out(made, radius, bands=NARROW, **options):
+    found = nearest_survivors(near_links(made, radius=radius, bands=bands, **options))
+    return {number(link["uid"]): (number(link["survivor"]), int(link["distance"])) for link in found}
+
+
 @pytest.fixture
 def base():
     return np.random.default_rng(0).integers(0, 256, 32, dtype=np.uint8)
 
 
-def links(hashes, radius):
-    hashes = np.stack(hashes)
-    buckets = bucket_digests(hashes)
-    rows = np.repeat(np.arange(len(hashes)), buckets.shape[1])
-    return verified_links(buckets.ravel(), hashes[rows], uids(*range(len(hashes)))[rows], radius=radius)
-
-
-def left_out(hashes, radius):
-    found = nearest_survivors(links(hashes, radius))
-    return {number(link["uid"]): (number(link["survivor"]), int(link["distance"])) for link in found}
-
-
 def test_within_fifteen_bits_a_pair_is_always_found(base):
     spread = [16 * band for band in range(15)]  # one bit in each of fifteen bands: the worst case
-    assert left_out([base, flipped(base, *spread)], radius=15) == {1: (0, 15)}
+    assert left_out(records([base, flipped(base, *spread)]), 15) == {1: (0, 15)}
 
 
+@pytest.mark.parametrize("bands", [NARROW, WIDE])
 @pytest.mark.parametrize(("radius", "expected"), [(2, {}), (3, {1: (0, 3)}), (4, {1: (0, 3)})])
-def test_a_distance_equal_to_the_radius_links(base, radius, expected):
-    assert left_out([base, flipped(base, 0, 1, 2)], radius) == expected
+def test_a_distance_equal_to_the_radius_links(base, radius, expected, bands):
+    assert left_out(records([base, flipped(base, 0, 1, 2)]), radius, bands) == expected
 
 
 def test_a_chain_does_not_join_its_ends(base):
     chain = [flipped(base, *range(10 * step)) for step in range(5)]
     # Each is 10 bits from the next; 0 takes 1, then 2 stands for itself and takes 3, then 4 stands.
-    assert left_out(chain, radius=10) == {1: (0, 10), 3: (2, 10)}
+    assert left_out(records(chain), 10) == {1: (0, 10), 3: (2, 10)}
 
 
 def test_the_nearest_survivor_is_named(base):
-    assert left_out([base, flipped(base, *range(16)), flipped(base, *range(14))], radius=14) == {2: (1, 2)}
+    made = records([base, flipped(base, *range(16)), flipped(base, *range(14))])
+    assert left_out(made, 14) == {2: (1, 2)}
 
 
-def test_different_images_are_not_linked():
+@pytest.mark.parametrize("bands", [NARROW, WIDE])
+def test_different_images_are_not_linked(bands):
     hashes = np.random.default_rng(1).integers(0, 256, (300, 32), dtype=np.uint8)
-    assert left_out(list(hashes), radius=31) == {}
+    assert left_out(records(hashes), 31, bands) == {}
 
 
 def test_equal_hashes_in_one_great_bucket_all_fall_to_the_lowest_uid(base):
-    assert left_out([base] * 700, radius=0) == dict.fromkeys(range(1, 700), (0, 0))
+    assert left_out(records([base] * 700), 0) == dict.fromkeys(range(1, 700), (0, 0))
+
+
+def test_the_lower_rank_survives_whatever_the_uids(base):
+    made = records([base, flipped(base, 1), flipped(base, 2)], rank=np.array([5, 7, 2]))
+    assert left_out(made, 8) == {0: (2, 1), 1: (2, 2)}
+
+
+def test_groups_do_not_meet(base):
+    made = records([base] * 4, group=np.array([1, 2, 1, 2]))
+    assert left_out(made, 8) == {2: (0, 0), 3: (1, 0)}
+
+
+def test_only_survivors_of_low_rank_where_so_asked(base):
+    far = flipped(base, *range(40))
+    made = records([base, flipped(base, 3), far, flipped(far, 3), flipped(base, 5)], rank=np.array([0, 1, 1, 1, 0]))
+    assert left_out(made, 8, ranked_below=1) == {1: (0, 1)}
+
+
+def crop_of(whole_hash, *, uid, number=3, flips=()):
+    made = records([whole_hash], ids=[uid], crop=number)
+    low = np.unpackbits(made["low"].view(np.uint8))
+    low[list(flips)] ^= 1
+    made["low"] = np.packbits(low).view(np.uint64)
+    made["hash"] = 0
+    return made
+
+
+@pytest.mark.parametrize("bands", [NARROW, WIDE])
+def test_a_crop_links_both_ways(base, bands):
+    other = np.random.default_rng(9).integers(0, 256, 32, dtype=np.uint8)
+    whole = records([base, other])
+    for owner, cropped in ((0, other), (1, base)):  # the crop of one image has the other image's hash
+        made = np.concatenate([whole, crop_of(cropped, uid=owner, flips=(0, 40))])
+        [link] = near_links(made, radius=31, bands=bands)
+        assert (number(link["uid"]), number(link["survivor"]), link["distance"], link["crop"]) == (1, 0, 2, 3)
+
+
+def test_a_crop_beyond_its_radius_does_not_link(base):
+    other = np.random.default_rng(9).integers(0, 256, 32, dtype=np.uint8)
+    flips = [8 * bit + 64 for bit in range(8)] + [65, 73, 81, 89, 97, 105, 113]  # 15, none in the lowest 64 bits
+    assert crop_radius(31) == 14
+    for count, expected in ((14, 1), (15, 0)):
+        made = np.concatenate([records([base, other]), crop_of(base, uid=1, flips=flips[:count])])
+        assert len(near_links(made, radius=31, bands=NARROW)) == expected
+
+
+def test_an_image_is_no_duplicate_of_its_own_crops(base):
+    made = np.concatenate([records([base]), crop_of(base, uid=0)])
+    assert not len(near_links(made, radius=31, bands=NARROW))
+
+
+def planted(count, seed=3, most=24):
+    draw = np.random.default_rng(seed)
+    hashes = draw.integers(0, 256, (count, 32), dtype=np.uint8)
+    for row in range(0, count, 4):
+        hashes[row] = flipped(hashes[(7 * row + 1) % count], *draw.permutation(256)[: draw.integers(0, most)])
+    return hashes
+
+
+@pytest.mark.parametrize("bands", [NARROW, WIDE])
+def test_parts_together_find_what_one_part_finds(bands):
+    made = records(planted(400), rank=np.arange(400) % 3)
+    whole = near_links(made, radius=20, bands=bands)
+    parts = [near_links(made, radius=20, bands=bands, partition=part, partitions=5) for part in range(5)]
+    assert len(whole) > 50
+    assert {link.tobytes() for link in whole} == {link.tobytes() for part in parts for link in part}
+    assert sum(len(part) > 0 for part in parts) > 1
+    assert np.array_equal(nearest_survivors(np.concatenate(parts)), nearest_survivors(whole))
+
+
+@pytest.mark.parametrize(("bands", "least"), [(NARROW, 0.97), (WIDE, 0.97)])
+def test_most_pairs_within_the_radius_are_found(bands, least):
+    made = records(planted(2000, most=31))
+    bits = np.unpackbits(made["hash"].view(np.uint8), axis=1).astype(np.int32)
+    distances = bits.sum(1)[:, None] + bits.sum(1)[None] - 2 * bits @ bits.T
+    near = int((np.triu(distances <= 31, 1)).sum())
+    links = near_links(made, radius=31, bands=bands)
+    assert all(distances[number(link["uid"]), number(link["survivor"])] == link["distance"] for link in links)
+    assert least * near <= len(links) <= near
+
+
+def by_the_book(made, links):
+    """In order of rank and uid, each image is left out if it is linked to one that stays."""
+    stays, partners = {}, {}
+    for link in links:
+        partners.setdefault(number(link["uid"]), []).append(number(link["survivor"]))
+    for row in np.lexsort((np.arange(len(made)), made["rank"])):
+        stays[row] = not any(stays[other] for other in partners.get(row, ()))
+    return {row for row, stay in stays.items() if not stay}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rounds_decide_as_one_by_one_would(seed):
+    draw = np.random.default_rng(seed)
+    start = draw.integers(0, 256, 32, dtype=np.uint8)
+    hashes = [start]
+    for _ in range(300):  # long chains that fold back on themselves
+        hashes.append(flipped(hashes[draw.integers(max(0, len(hashes) - 9), len(hashes))], *draw.permutation(256)[:6]))
+    made = records(hashes, rank=draw.integers(0, 3, len(hashes)))
+    links = near_links(made, radius=12, bands=NARROW)
+    assert set(left_out(made, 12)) == by_the_book(made, links)
+
+
+def test_a_large_table_has_wider_bands():
+    assert bands_for(10_000) is NARROW
+    assert bands_for(10_000_000) is WIDE
+    assert len(set(WIDE.whole)) == len(WIDE.whole) == 48
+    assert all(len(set(band)) == 3 for band in (*WIDE.whole, *WIDE.crops))
+    assert {place for band in WIDE.whole for place in band} == set(range(32))
+
+
+def test_nothing_to_compare():
+    nothing = np.empty(0, dtype=HASHED)
+    assert len(nearest_survivors(near_links(nothing, radius=31, bands=NARROW))) == 0

@@ -1,0 +1,154 @@
+"""How well near-duplicate images are found: recall of each kind of copy, and how often strangers are merged.
+
+    BABELSIFT_PHOTOS=FOLDER python -m benchmarks image_dedup_quality
+
+Every photograph is copied by each transform; a copy counts as found where it would be linked to its original, banding
+and all. Strangers are all pairs of different photographs, and of tiles cut from different ones, which are many more.
+Beside it, imagehash's and imagededup's perceptual hashes on the same files, at the largest radius at which they merge
+no more strangers than we do. Photographs are those of ../shared/data/photos, or of the folder that is named; scenes
+are drawn where there is neither.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from random import Random
+
+import cv2
+import numpy as np
+
+from benchmarks.image_copies import COPIES, goal_of
+from benchmarks.outcome import Figure, Outcome
+from benchmarks.peers.environments import PeerError, run_peer
+from filters.dedup import HASHED, bands_for, crop_radius, near_links
+from filters.image import CROP_BYTES, CROPS, crop_hashes, low_bits, luminance_of, perceptual_hash, structure_of
+from pipelines.demo.scenes import draw, make_scene
+
+RADIUS = 31
+_MIN_STRUCTURE = 0.1
+_TILES = 3  # a side of each photograph
+_FALSE_MERGES = 1e-6
+_PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "photos"
+
+
+def run() -> Outcome:
+    """Hashes all photographs and their copies, by ours and by the peers'."""
+    photos = _photographs()
+    tiles, owner = _tiles(photos)
+    originals, strangers = _records(photos), _records(tiles)
+    figures = {}
+    recalls = {name: _recall(originals, _records([copy(photo) for photo in photos])) for name, copy in COPIES.items()}
+    pairs, merged, halves = _false_merges(strangers, owner)
+    photo_pairs, photo_merged, _ = _false_merges(originals, np.arange(len(photos)))
+    peers = _peers(photos, tiles, owner)
+    for name, recall in recalls.items():
+        best = max((peer["recall"][name] for peer in peers.values()), default=None)
+        ratio = recall / best if best else None
+        figures[f"recall_{name}"] = Figure("share", recall, best, ratio, goal=f">= {goal_of(name)}")
+    rate = (merged + photo_merged) / (pairs + photo_pairs)
+    figures["false_merges"] = Figure("of all pairs", rate, goal=f"<= {_FALSE_MERGES:g}")
+    figures["false_merges_at_one_and_a_half_radii"] = Figure("of all pairs", halves / pairs)
+    for name, peer in peers.items():
+        figures[f"mean_recall_beside_{name}"] = Figure(
+            "share", float(np.mean(list(recalls.values()))), float(np.mean(list(peer["recall"].values())))
+        )
+    told = {name: peer["radius"] for name, peer in peers.items()}
+    what = (
+        f"{len(photos)} photographs, {len(COPIES)} copies each, radius {RADIUS} bits; {pairs} pairs of tiles and "
+        f"{photo_pairs} of photographs are strangers; peers' radii at no more false merges: {told}"
+    )
+    return Outcome("image_dedup_quality", what, figures)
+
+
+def _photographs() -> list[np.ndarray]:
+    folder = Path(os.environ.get("BABELSIFT_PHOTOS", _PHOTOS))
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpeg", ".jpg", ".png", ".webp"))
+    photos = [image for image in (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in files) if image is not None]
+    if photos:
+        return photos
+    print("bench: no photographs; drawn scenes stand in, which are easier to confuse", flush=True)
+    return [np.ascontiguousarray(draw(make_scene(Random(seed)))) for seed in range(200)]
+
+
+def _tiles(photos: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+    tiles, owner = [], []
+    for number, photo in enumerate(photos):
+        height, width = photo.shape[0] // _TILES, photo.shape[1] // _TILES
+        for place in range(_TILES**2):
+            top, left = place // _TILES * height, place % _TILES * width
+            tile = photo[top : top + height, left : left + width]
+            if structure_of(luminance_of(tile)) >= _MIN_STRUCTURE:
+                tiles.append(tile)
+                owner.append(number)
+    return tiles, np.array(owner)
+
+
+def _records(images: list[np.ndarray]) -> np.ndarray:
+    """HASHED[n, 1 + CROPS]: the whole image, then its crops."""
+    records = np.zeros((len(images), 1 + CROPS), dtype=HASHED)
+    for row, image in enumerate(images):
+        whole = np.frombuffer(perceptual_hash(image)[0], np.uint8)
+        records["hash"][row, 0] = whole.view("<u8")
+        records["low"][row, 0] = low_bits(whole[None]).view("<u8")[0]
+        crops = np.frombuffer(crop_hashes(luminance_of(image)), np.uint8).reshape(CROPS, CROP_BYTES)
+        records["low"][row, 1:] = crops.view("<u8")
+    records["crop"] = np.arange(1 + CROPS)
+    records["uid"] = _uids(np.arange(len(images)))[:, None]
+    return records
+
+
+def _uids(numbers: np.ndarray) -> np.ndarray:
+    return np.stack([np.zeros_like(numbers), numbers], axis=1).astype(">u8").view("V16").ravel()
+
+
+def _recall(originals: np.ndarray, copies: np.ndarray) -> float:
+    """The share of originals to which their copy is linked, all in one table as the stage has them."""
+    copies = copies.copy()
+    copies["uid"] = _uids(np.arange(len(copies)) + len(originals))[:, None]
+    table = np.concatenate([originals, copies]).ravel()
+    links = near_links(table, radius=RADIUS, bands=bands_for(len(table)))
+    numbers = {
+        name: np.ascontiguousarray(links[name]).view(">u8").reshape(-1, 2)[:, 1].astype(np.int64)
+        for name in ("uid", "survivor")
+    }
+    found = numbers["uid"] == numbers["survivor"] + len(originals)
+    return float(len(np.unique(numbers["survivor"][found])) / len(originals))
+
+
+def _false_merges(records: np.ndarray, owner: np.ndarray) -> tuple[int, int, int]:
+    """(pairs of different photographs, those within the radius, those within half as much again), each compared."""
+    whole, low, crops = records["hash"][:, 0], records["low"][:, 0], records["low"][:, 1:]
+    pairs = merged = wider = 0
+    for row in range(len(records) - 1):
+        others = np.flatnonzero(owner[row + 1 :] != owner[row]) + row + 1
+        bits = np.bitwise_count(whole[others] ^ whole[row]).sum(axis=1)
+        by_crop = np.minimum(
+            np.bitwise_count(crops[others] ^ low[row]).sum(axis=2).min(axis=1, initial=128),
+            np.bitwise_count(low[others][:, None] ^ crops[row]).sum(axis=2).min(axis=1, initial=128),
+        )
+        pairs += len(others)
+        merged += int(((bits <= RADIUS) | (by_crop <= crop_radius(RADIUS))).sum())
+        wider += int(((bits <= RADIUS * 3 // 2) | (by_crop <= crop_radius(RADIUS) * 3 // 2)).sum())
+    return pairs, merged, wider
+
+
+def _peers(photos: list[np.ndarray], tiles: list[np.ndarray], owner: np.ndarray) -> dict[str, dict]:
+    """What the peers find in the same pictures, written as PNG so that nothing is lost on the way."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, copy in {"original": np.ascontiguousarray, **COPIES}.items():
+            _write(Path(folder) / name, [copy(photo) for photo in photos])
+        _write(Path(folder) / "tiles", tiles)
+        np.save(Path(folder) / "owner.npy", owner)
+        try:
+            return run_peer("image_hashes", folder)
+        except PeerError as error:
+            print(f"bench: without peers: {error}", flush=True)
+            return {}
+
+
+def _write(folder: Path, images: list[np.ndarray]) -> None:
+    folder.mkdir()
+    for number, image in enumerate(images):
+        cv2.imwrite(str(folder / f"{number:05d}.png"), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])

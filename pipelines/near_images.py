@@ -1,0 +1,107 @@
+"""Finding near-duplicate images in Beam: hashes and uids cross the shuffle, once to each part that has to do with them.
+
+A part is some of the buckets. A hash goes to the parts that its buckets lie in, where its buckets are found anew, so
+that with few parts, as on one machine, it travels few times, and with many no more often than it has buckets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from filters.dedup import HASHED, LINK, Bands, bucket_keys, near_links, nearest_of_pairs, nearest_survivors
+from pipelines.merge_packed import MergePacked
+
+_SENT_AT_BYTES = 16 << 20
+
+
+@dataclass
+class FindNear(beam.PTransform):
+    """Finds the pairs of hashes within a radius.
+
+    Input: packed HASHED arrays (bytes). Output: packed LINK arrays (bytes), one a part; a pair may be in several.
+
+    Attributes: bands: of all hashes. partitions: parts; results do not depend on it. ranked_below: see `near_links`.
+    """
+
+    radius: int
+    bands: Bands
+    partitions: int
+    ranked_below: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, hashed: beam.PCollection[bytes]) -> beam.PCollection[bytes]:
+        """Sends each hash to its parts and compares there."""
+        send = beam.ParDo(_Send(self.bands, self.partitions)).with_output_types(tuple[int, bytes])
+        compare = beam.Map(links_of_part, self.radius, self.bands, self.partitions, self.ranked_below)
+        return hashed | "Send" >> send | "GroupPart" >> beam.GroupByKey() | "Compare" >> compare
+
+
+def parts_of(records: np.ndarray, bands: Bands, partitions: int) -> np.ndarray:
+    """Returns bool[n, partitions]: which parts each record has buckets in."""
+    parts = np.zeros((len(records), partitions), dtype=bool)
+    for crops in (False, True):
+        rows = np.arange(len(records)) if crops else np.flatnonzero(records["crop"] == 0)
+        for keys in bucket_keys(records[rows], bands, crops=crops):
+            parts[rows, (keys % np.uint64(partitions)).astype(np.int64)] = True
+    return parts
+
+
+def links_of_part(
+    part: tuple[int, Iterable[bytes]], radius: int, bands: Bands, partitions: int, ranked_below: int | None
+) -> bytes:
+    """Returns the packed LINKs among one (number, packed records)."""
+    number, packed = part
+    records = np.frombuffer(b"".join(packed), dtype=HASHED)
+    return near_links(
+        records, radius=radius, bands=bands, partition=number, partitions=partitions, ranked_below=ranked_below
+    ).tobytes()
+
+
+class MergeLinks(MergePacked):
+    """Merges packed links, each pair once; at the end the nearest survivor of each that is left out."""
+
+    def merge(self, parts: list[bytes]) -> bytes:
+        """Returns the pairs, packed and sorted."""
+        return nearest_of_pairs(np.frombuffer(b"".join(parts), dtype=LINK)).tobytes()
+
+    def extract_output(self, accumulator: list[bytes]) -> bytes:
+        """Returns the links of those that are left out, packed."""
+        return nearest_survivors(np.frombuffer(b"".join(accumulator), dtype=LINK)).tobytes()
+
+
+class _Send(beam.DoFn):
+    def __init__(self, bands: Bands, partitions: int) -> None:
+        self._bands = bands
+        self._partitions = partitions
+
+    def start_bundle(self) -> None:
+        self._waiting: dict[int, list[bytes]] = {}
+        self._bytes = 0
+
+    def process(self, element: bytes) -> Iterator[tuple[int, bytes]]:
+        records = np.frombuffer(element, dtype=HASHED)
+        parts = parts_of(records, self._bands, self._partitions)
+        for number in np.flatnonzero(parts.any(axis=0)):
+            packed = records[parts[:, number]].tobytes()
+            self._waiting.setdefault(int(number), []).append(packed)
+            self._bytes += len(packed)
+        if self._bytes >= _SENT_AT_BYTES:
+            yield from self._flush()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        window = GlobalWindow()
+        for element in self._flush():
+            yield WindowedValue(element, window.max_timestamp(), [window])
+
+    def _flush(self) -> Iterator[tuple[int, bytes]]:
+        for number, packed in self._waiting.items():
+            yield number, b"".join(packed)
+        self.start_bundle()

@@ -1,0 +1,22 @@
+"""What OUT/duplicates.parquet holds: for each image that image dedup rejected, who survived it and how near it was."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+DUPLICATES_SCHEMA = pa.schema(
+    [
+        pa.field("uid", pa.string(), nullable=False, metadata={"unit": "32 hex digits, of the rejected pair"}),
+        pa.field("survivor", pa.string(), nullable=False, metadata={"unit": "32 hex digits"}),
+        pa.field(
+            "kind",
+            pa.string(),
+            nullable=False,
+            metadata={"unit": "equal_bytes, equal_pixels, equal_hash, near_hash or near_crop"},
+        ),
+        pa.field("distance", pa.int32(), nullable=False, metadata={"unit": "bits, of 256; near_crop: of 128"}),
+        pa.field(
+            "earlier_run", pa.bool_(), nullable=False, metadata={"unit": "whether the survivor is of another run"}
+        ),
+    ]
+)
