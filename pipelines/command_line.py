@@ -154,8 +154,10 @@ def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     options = _beam_options(beam_arguments)
     if known.dry_run:
         return run_dry(known, recipe)
-    if not known.input:
-        raise InputError("nothing to read: --input is missing (only --dry-run on a finished run goes without)")
+    if not known.input and known.staging is None:
+        raise InputError(
+            "nothing to read: --input is missing (only --staging and --dry-run on a finished run go without)"
+        )
     from pipelines.curate import run
     from pipelines.report import format_funnel
 

@@ -23,7 +23,16 @@ from filters.language import LanguageIdentifier
 from filters.metadata import MetadataMatcher
 from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
-from pipelines.adopt import ADOPTED, AdoptionPlan, AdoptStaging, plan_adopted_input, plan_adoption, problems_of, rows_of
+from pipelines.adopt import (
+    ADOPTED,
+    TAKEN_FROM,
+    AdoptionPlan,
+    AdoptStaging,
+    plan_adopted_input,
+    plan_adoption,
+    problems_of,
+    rows_of,
+)
 from pipelines.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
 from pipelines.batches import REJECTED, StageOutputs
 from pipelines.decontaminate import Decontaminate
@@ -64,7 +73,7 @@ from schemas import Decision, Funnel, InputError, Recipe, RecipeError, Stage, du
 from schemas.parts import describe_missing
 
 _ROWS_A_DEDUP_PART = 500_000
-_ROWS_A_MATCH = 20_000
+ROWS_A_MATCH = 20_000
 _PROBLEMS_SHOWN = 10
 
 
@@ -129,7 +138,7 @@ class Curate(beam.PTransform):
         folder, settings, partitions = self.folder, self.recipe.download, self.partitions
         if self.staging is None:
             return DownloadImages(folder, settings, partitions, self.first_partitions, retry=self.retry)
-        partitions = max(partitions, rows_of(folder, self.staging) // _ROWS_A_MATCH + 1)
+        partitions = max(partitions, rows_of(folder, self.staging) // ROWS_A_MATCH + 1)
         return ReuseStaged(folder, settings, self.staging, partitions)
 
     def _concepts(self, balance: StageOutputs) -> beam.PCollection[str]:
@@ -333,7 +342,7 @@ def _facts(recipe: Recipe, inputs: Sequence[str], plan: InputPlan, models: dict[
 
 
 def _staging_facts(folder: RunFolder, adopted: AdoptionPlan) -> dict[str, str]:
-    facts = {"images taken from": f"{adopted.tars.url}, as its own settings shaped them"}
+    facts = {TAKEN_FROM: adopted.tars.url, "shape of images": "as that folder's own settings made them"}
     if problems := problems_of(folder, adopted):
         facts["wrong with them"] = "; ".join(problems[:_PROBLEMS_SHOWN])
         if len(problems) > _PROBLEMS_SHOWN:

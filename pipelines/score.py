@@ -19,7 +19,7 @@ from filters.identity import compute_uids
 from pipelines.batches import REJECTED, concat, emit
 from pipelines.progress import Progress
 from pipelines.run_folder import RunFolder
-from pipelines.score_models import Scorer, heads_of, load_classifier, load_heads, load_scorer
+from pipelines.score_models import Scorer, classifier_model, heads_of, load_classifier, load_heads, load_scorer
 from pipelines.score_store import PAIR_COLUMNS, PairKey, Score, ScoreStore
 from pipelines.staging import read_staged_images
 from schemas import (
@@ -194,8 +194,7 @@ class ClassifierHandler(ClipModelHandler):
         load: Callable[[Head], Scorer] = load_classifier,
         read: ReadImages = read_staged_images,
     ) -> None:
-        model = ClipModel(model=str(head.classifier), name=head.name, keep_embeddings=False)
-        super().__init__(folder, model, read=read)
+        super().__init__(folder, classifier_model(head), read=read)
         self._head = head
         self._load_classifier = load
 
@@ -271,7 +270,7 @@ def split_unscorable(
     decision = Decision.keep_all(len(batch))
     for column in [name for name in batch.schema.names if name.endswith(_ERROR) and name.startswith(_OWN)]:
         errors = batch.column(column).to_pylist()
-        for start, reason in _REASONS.items():
+        for start, reason in UNSCORABLE.items():
             wrong = [error is not None and error.startswith(start) for error in errors]
             decision.reject(wrong, reason, values=[error and error.removeprefix(start).strip() for error in errors])
         batch = batch.drop_columns([column])
@@ -284,7 +283,8 @@ def split_unscorable(
     yield from emit(Stage.SCORE, len(batch), [check(kept, score_schema(models, heads), where="score")], [rejected])
 
 
-_REASONS = {"image:": RejectReason.UNSCORABLE_IMAGE, "caption:": RejectReason.UNSCORABLE_CAPTION}
+# How an error of a model begins: the reason that it is.
+UNSCORABLE = {"image:": RejectReason.UNSCORABLE_IMAGE, "caption:": RejectReason.UNSCORABLE_CAPTION}
 
 
 def _is_not_about_memory(record: logging.LogRecord) -> bool:
