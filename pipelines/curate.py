@@ -157,17 +157,19 @@ def curate_stages(
     read: beam.PTransform,
     download: beam.PTransform,
     score: beam.PTransform,
+    language: beam.PTransform | None = None,
 ) -> dict[Stage, Any]:
     """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
 
     Args: rows: about how many there are; decides in how many parts they are compared. read, download, score: where
-        pairs, images and similarities come from: the input, the web and models, or a finished run folder.
+        pairs, images and similarities come from: the input, the web and models, or a finished run folder. language:
+        in the place of IdentifyLanguage.
     """
     parts = max(1, rows // _ROWS_A_DEDUP_PART)
     pairs = pbegin | "Read" >> read
     rules = pairs.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
-    language = rules.kept | "Language" >> IdentifyLanguage(recipe.language)
-    frequency = language.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
+    identified = rules.kept | "Language" >> (language or IdentifyLanguage(recipe.language))
+    frequency = identified.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
     metadata = frequency.kept | "Metadata" >> MatchMetadata(recipe.metadata)
     distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
     downloaded = distinct.kept | "Download" >> download
@@ -180,7 +182,7 @@ def curate_stages(
     return {
         Stage.READ: pairs,
         Stage.RULES: rules,
-        Stage.LANGUAGE: language,
+        Stage.LANGUAGE: identified,
         Stage.FREQUENCY: frequency,
         Stage.METADATA: metadata,
         Stage.DEDUP_PAIRS: distinct,

@@ -26,6 +26,7 @@ from pipelines.runners import worker_error
 from pipelines.select import REPORT, check_columns
 from pipelines.shard_layout import SPLITS
 from pipelines.staged_work import staged_downloads
+from pipelines.stored_languages import StoredLanguages, are_languages_known, are_scores_wanted
 from pipelines.stored_run import StoredImages, StoredPairs
 from pipelines.stored_scores import StoredScores, find_scores
 from pipelines.write_report import FUNNEL
@@ -99,8 +100,10 @@ def dry_run(
         found = RunFolder(place)
         try:
             with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-                read = StoredPairs(folder) if plan is None else ReadPairs(plan)
-                steps = {"read": read, "download": images, "score": StoredScores(scores)}
+                known = plan is None and are_languages_known(manifest, recipe)
+                read = StoredPairs(folder, known) if plan is None else ReadPairs(plan)
+                language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
+                steps = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
                 _ = pipeline | "DryRun" >> _Stages(recipe, rows, steps, found, fates, manifest.partitions)
         except Exception as error:
             if (ours := worker_error(error)) is not None:
@@ -151,7 +154,7 @@ class _Stages(beam.PTransform):
 
     recipe: Recipe
     rows: int
-    steps: Mapping[str, beam.PTransform]
+    steps: Mapping[str, beam.PTransform | None]
     found: RunFolder
     fates: RunFolder | None
     partitions: int

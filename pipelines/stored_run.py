@@ -21,6 +21,7 @@ from pipelines.read import ROWS_READ
 from pipelines.run_folder import RunFolder
 from pipelines.shard_layout import SPLITS
 from pipelines.staging import StagingListing, read_staged_rows, staged_shards
+from pipelines.stored_languages import with_stored_languages
 from schemas import (
     LEDGER_SCHEMA,
     READ_SCHEMA,
@@ -39,9 +40,12 @@ class StoredPairs(beam.PTransform):
     """The pairs of a finished run, from its shards and its ledger: READ_SCHEMA, with the outputs of ReadPairs.
 
     Columns that the run carried through are not here: the ledger has none of them.
+
+    Attributes: languages: add what the run found of their languages, as `StoredLanguages` takes it.
     """
 
     folder: RunFolder
+    languages: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -52,14 +56,15 @@ class StoredPairs(beam.PTransform):
             f"{split.folder}/{name}" for split in SPLITS.values() for name in self.folder.list(split.folder, ".parquet")
         ]
         rejects = [f"{REJECTS}/{name}" for name in self.folder.list(REJECTS, ".parquet")]
+        stored = beam.ParDo(_ReadStored(self.folder, self.languages))
         files = pbegin | "Files" >> beam.Create([*shards, *rejects], reshuffle=False)
-        read = files | "Read" >> beam.ParDo(_ReadStored(self.folder)).with_outputs(REJECTED, ROWS_READ, main="kept")
+        read = files | "Read" >> stored.with_outputs(REJECTED, ROWS_READ, main="kept")
         return StageOutputs({"kept": read.kept, REJECTED: read[REJECTED], ROWS_READ: read[ROWS_READ]})
 
 
 class _ReadStored(beam.DoFn):
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
+    def __init__(self, folder: RunFolder, languages: bool) -> None:
+        self._folder, self._languages = folder, languages
 
     def process(self, path: str) -> Iterator[object]:
         for batch in _batches(self._folder, path):
@@ -67,7 +72,10 @@ class _ReadStored(beam.DoFn):
             unread = np.zeros(len(batch), bool)
             if "stage" in batch.schema.names:
                 unread = np.asarray(batch.column("stage").to_pylist(), dtype=object) == Stage.READ.value
-            pairs = batch.take(pa.array(np.flatnonzero(~unread))).select(READ_SCHEMA.names).cast(READ_SCHEMA)
+            rows = batch.take(pa.array(np.flatnonzero(~unread)))
+            pairs = rows.select(READ_SCHEMA.names).cast(READ_SCHEMA)
+            if self._languages:
+                pairs = with_stored_languages(pairs, rows)
             gone = batch.take(pa.array(np.flatnonzero(unread)))
             rejected = [gone.select(LEDGER_SCHEMA.names).cast(LEDGER_SCHEMA)] if len(gone) else []
             yield from emit(Stage.READ, len(batch), [pairs], rejected)

@@ -1,5 +1,7 @@
 """Dry runs on folders whose images were adopted, so that no web is needed."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -9,9 +11,12 @@ from img2dataset_folder import Entry, write_shard
 from pipelines.command_line import main
 from pipelines.curate import run
 from pipelines.dry_run import dry_run
+from pipelines.manifest import read_manifest
 from pipelines.run_folder import RunFolder
 from pipelines.staging import fingerprint
+from pipelines.stored_languages import StoredLanguages, are_languages_known, with_stored_languages
 from schemas import RunFolderError, recipe_from
+from schemas.recipe import LanguageSettings
 
 CAPTIONS = [
     "ein Hund mit einem Ball im Garten",
@@ -56,6 +61,48 @@ def test_a_folder_whose_images_were_adopted(finished):
     assert found.not_stored == {}
     assert dry_run(recipe(**PLAIN), folder.url, staging=staging).funnel == funnel
     assert files_of(folder) == before
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        {"language": {"keep": ["en", "fr"]}},
+        {"language": {"min_score": 0.6}},
+        {"captions": {}, "select": {"conditions": {"language_score": {"min": 0.7}}}},
+    ],
+)
+def test_the_funnel_is_the_same_with_stored_languages_and_with_found_ones(finished, tmp_path, groups):
+    folder, _, _ = finished
+    rows = [
+        row
+        for place in ("shards", "validation", "rejects")
+        for name in folder.list(place, ".parquet")
+        for row in pq.read_table(folder.path(place, name), columns=["url", "caption"]).to_pylist()
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "pairs.parquet")
+    mine = recipe(**PLAIN | groups)
+    stored, found = dry_run(mine, folder.url), dry_run(mine, folder.url, [str(tmp_path / "pairs.parquet")])
+    assert stored.funnel == found.funnel
+    assert 0 < stored.funnel.kept_rows < 13
+
+
+def test_languages_are_those_of_the_run_where_model_edits_and_software_are(finished):
+    manifest = read_manifest(finished[0])
+    assert are_languages_known(manifest, recipe(language={"keep": ["en"]}, captions={"min_words": 9}))
+    assert not are_languages_known(manifest, recipe(language={"model": "other.ftz"}))
+    assert not are_languages_known(manifest, recipe(caption_edits={"unicode": "NFC"}))
+    assert not are_languages_known(replace(manifest, facts={"versions": "of last year"}), recipe())
+    assert not are_languages_known(replace(manifest, stages={}), recipe())
+
+
+@pytest.mark.parametrize("scores", [True, False])
+def test_only_what_is_not_stored_is_identified(run_stage, read_rows, scores):
+    rows = read_rows(3, caption=["a dog in the garden", "ein Hund im Garten", "a cat sleeps on the sofa"])
+    stored = pa.record_batch({"language": pa.array(["xx", "yy", None]), "language_score": pa.array([0.5, None, None])})
+    outputs = run_stage(StoredLanguages(LanguageSettings(), scores), [with_stored_languages(rows, stored)])
+    assert [row["language"] for row in outputs.kept] == ["xx", "de" if scores else "yy", "en"]
+    assert (outputs.kept[0]["language_score"], outputs.kept[2]["language_score"] > 0.5) == (0.5, True)
+    assert [name for name in outputs.kept[0] if "stored" in name] == []
 
 
 def test_images_from_a_folder_that_was_never_adopted(finished, tmp_path):
