@@ -33,7 +33,6 @@ from benchmarks.outcome import Figure, Outcome, median_ratio
 from benchmarks.peers.environments import PeerError, run_peer
 from benchmarks.photo_web import photo_web
 from filters.clip import ClipScorer
-from pipelines.curate import run as curate
 from pipelines.demo.scenes import draw, make_scene
 from pipelines.demo.web import build_web
 from pipelines.download import DownloadImages
@@ -41,6 +40,7 @@ from pipelines.inputs import CAPTION_COLUMNS, plan_input
 from pipelines.language import IdentifyLanguage
 from pipelines.manifest import MANIFEST
 from pipelines.read import ReadPairs
+from pipelines.run import run as curate
 from pipelines.run_folder import RunFolder
 from pipelines.score import ScorePairs
 from pipelines.score_models import load_scorer

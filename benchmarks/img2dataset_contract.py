@@ -32,8 +32,8 @@ from aiohttp import web
 from PIL import Image
 
 from benchmarks.peers.environments import HOME, run_peer_script
-from pipelines.curate import run
 from pipelines.img2dataset_words import reason_of
+from pipelines.run import run
 from schemas import Recipe
 from schemas.recipe import DownloadSettings
 

@@ -15,12 +15,13 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipelines.accounting import CountRows
 from pipelines.adopt import TAKEN_FROM, adopted_plan, rows_of
 from pipelines.batches import REJECTED
-from pipelines.curate import ROWS_A_MATCH, check_head_names, check_parts, check_settings, curate_stages
+from pipelines.curate import ROWS_A_MATCH, curate_stages
 from pipelines.inputs import plan_input
 from pipelines.ledger import WriteLedger
 from pipelines.manifest import Manifest, open_manifest
 from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.reuse import ReuseStaged
+from pipelines.run import check_head_names, check_parts, check_settings
 from pipelines.run_folder import RunFolder
 from pipelines.runners import worker_error
 from pipelines.select import REPORT, check_columns

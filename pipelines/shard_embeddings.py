@@ -31,7 +31,7 @@ def embedding_stores(folder: RunFolder, recipe: Recipe) -> tuple[ScoreStore, ...
 
     Raises: ModelError: a model cannot be loaded.
     """
-    from pipelines.score import load_scorer  # and with it torch, which writing shards does without
+    from pipelines.score_models import load_scorer  # and with it torch, which writing shards does without
 
     models = [model for model in recipe.clip if model.keep_embeddings] if recipe.shards.embeddings else []
     return tuple(ScoreStore(folder, str(model.name), load_scorer(model).fingerprint) for model in models)
@@ -87,7 +87,7 @@ class _Part:
 
 
 def _parts_of(store: ScoreStore, rows: pa.Table) -> Iterator[_Part]:
-    from pipelines.score import with_uids_as_scored
+    from pipelines.score_handlers import with_uids_as_scored
 
     scored = with_uids_as_scored(rows.combine_chunks().to_batches()[0])
     keys = list(zip(*(scored.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True))

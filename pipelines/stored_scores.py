@@ -13,7 +13,8 @@ import pyarrow as pa
 from filters.clip import LayersHead, prompts_fingerprint
 from pipelines.batches import REJECTED, emit
 from pipelines.run_folder import RunFolder
-from pipelines.score import UNSCORABLE, with_uids_as_scored
+from pipelines.score import UNSCORABLE
+from pipelines.score_handlers import with_uids_as_scored
 from pipelines.score_models import classifier_model, heads_of
 from pipelines.score_store import PAIR_COLUMNS, SCORES_FOLDER, PairKey, Score, ScoreEmbeddings, ScoreStore
 from schemas import Decision, RejectReason, RunFolderError, Stage, similarity_column

@@ -9,9 +9,9 @@ from hostile_web import encoded, photo
 from img2dataset_folder import Entry, write_shard
 
 from pipelines.command_line import main
-from pipelines.curate import run
 from pipelines.dry_run import dry_run
 from pipelines.manifest import read_manifest
+from pipelines.run import run
 from pipelines.run_folder import RunFolder
 from pipelines.staging import fingerprint
 from pipelines.stored_languages import StoredLanguages, are_languages_known, with_stored_languages
