@@ -26,6 +26,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 
+# Of DownloadSettings: what reaches this server, and asks it once.
+LOOPBACK_ONLY = {"retries": 0, "ports": None, "allow_addresses": ("127.0.0.0/8",)}
+
 
 @dataclass
 class Request:

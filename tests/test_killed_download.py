@@ -10,7 +10,7 @@ import threading
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from hostile_web import answer, encoded, photo
+from hostile_web import LOOPBACK_ONLY, answer, encoded, photo
 
 from pipelines.run import run
 from pipelines.run_folder import RunFolder
@@ -24,10 +24,8 @@ RECIPE = Recipe(
         image_size=32,
         timeout_s=60.0,
         total_timeout_s=60.0,
-        retries=0,
         thread_count=4,
-        ports=None,
-        allow_addresses=("127.0.0.0/8",),
+        **LOOPBACK_ONLY,
         samples_per_staging_shard=15,
     ),
 )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
 from apache_beam.testing.util import assert_that
-from hostile_web import HostileWeb, answer, encoded, photo, redirect, reset_after, silence
+from hostile_web import LOOPBACK_ONLY, HostileWeb, answer, encoded, photo, redirect, reset_after, silence
 
 from pipelines.batches import REJECTED
 from pipelines.download import DownloadImages, staging_partitions
@@ -25,9 +25,7 @@ SETTINGS = DownloadSettings(
     image_size=64,
     timeout_s=0.3,
     total_timeout_s=1.0,
-    retries=0,
-    ports=None,
-    allow_addresses=("127.0.0.0/8",),
+    **LOOPBACK_ONLY,
     samples_per_staging_shard=4,
     thread_count=8,
 )

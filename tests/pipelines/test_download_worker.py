@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
-from hostile_web import answer, encoded, photo
+from hostile_web import LOOPBACK_ONLY, answer, encoded, photo
 
 from pipelines.download_partition import PartitionDownload, StoppedError
 from pipelines.download_worker import acquire_worker, release_worker
@@ -19,9 +19,7 @@ SETTINGS = DownloadSettings(
     image_size=32,
     timeout_s=0.5,
     total_timeout_s=1.0,
-    retries=0,
-    ports=None,
-    allow_addresses=("127.0.0.0/8",),
+    **LOOPBACK_ONLY,
     samples_per_staging_shard=3,
     thread_count=4,
 )

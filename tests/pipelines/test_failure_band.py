@@ -4,7 +4,7 @@ import threading
 
 import pyarrow as pa
 import pytest
-from hostile_web import answer, encoded, photo, reset_after
+from hostile_web import LOOPBACK_ONLY, answer, encoded, photo, reset_after
 
 from pipelines.command_line import main
 from pipelines.download_partition import PartitionDownload
@@ -22,9 +22,7 @@ DNS = {"status": "failed_to_download", "reason": "dns_failure", "detail": "Tempo
 GONE = {"status": "failed_to_download", "reason": "http_status", "detail": "404"}
 SETTINGS = DownloadSettings(
     timeout_s=0.5,
-    retries=0,
-    ports=None,
-    allow_addresses=("127.0.0.0/8",),
+    **LOOPBACK_ONLY,
     samples_per_staging_shard=60,
     failure_window=20,
     max_failure_rate=0.9,

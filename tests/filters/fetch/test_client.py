@@ -8,6 +8,7 @@ import zlib
 
 import pytest
 from hostile_web import (
+    LOOPBACK_ONLY,
     answer,
     drip,
     encoded,
@@ -31,11 +32,9 @@ LIMIT = 100_000
 LOOPBACK = DownloadSettings(
     timeout_s=0.3,
     total_timeout_s=1.0,
-    retries=0,
     max_redirects=3,
     max_body_bytes=LIMIT,
-    ports=None,
-    allow_addresses=("127.0.0.0/8",),
+    **LOOPBACK_ONLY,
 )
 
 

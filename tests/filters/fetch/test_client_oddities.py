@@ -9,7 +9,7 @@ import time
 from email.utils import formatdate
 
 import pytest
-from hostile_web import answer, drip, encoded, endless, head, in_turn, photo, raw, redirect
+from hostile_web import LOOPBACK_ONLY, answer, drip, encoded, endless, head, in_turn, photo, raw, redirect
 
 from filters.fetch import Fetched, ImageClient
 from schemas import RejectReason
@@ -19,10 +19,8 @@ BODY = encoded(photo(1, (64, 48)))
 SETTINGS = DownloadSettings(
     timeout_s=0.4,
     total_timeout_s=1.5,
-    retries=0,
     max_body_bytes=100_000,
-    ports=None,
-    allow_addresses=("127.0.0.0/8",),
+    **LOOPBACK_ONLY,
 )
 
 
