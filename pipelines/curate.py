@@ -27,10 +27,11 @@ from pipelines.adopt import ADOPTED, AdoptionPlan, AdoptStaging, plan_adopted_in
 from pipelines.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
 from pipelines.batches import REJECTED, StageOutputs
 from pipelines.decontaminate import Decontaminate
-from pipelines.dedup_images import DUPLICATES, DedupImages
+from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
+from pipelines.dedup_semantic import DedupSemantic
 from pipelines.download import DownloadImages
-from pipelines.duplicates import WriteDuplicates
+from pipelines.duplicates import DUPLICATES, WriteDuplicates
 from pipelines.fingerprints import changes, input_files, stage_settings
 from pipelines.fraction_cuts import SimilarityHistograms
 from pipelines.frequency import FilterFrequencies
@@ -53,7 +54,7 @@ from pipelines.score import ScorePairs
 from pipelines.score_models import check_models
 from pipelines.score_store import ScoreStore, remove_orphans
 from pipelines.select import REPORT, SelectPairs, check_columns
-from pipelines.shard_embeddings import embedding_stores
+from pipelines.shard_embeddings import embedding_stores, store_of
 from pipelines.shard_layout import SPLITS
 from pipelines.shards import WriteShards
 from pipelines.staged_work import check_downloads
@@ -76,7 +77,7 @@ class Curate(beam.PTransform):
         plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
         staging: a folder that was adopted (`pipelines.adopt`) in the place of downloading.
         first_partitions, retry: see `DownloadImages`. stores: of the models whose embeddings are written beside the
-            shards.
+            shards. semantic: of the model whose embeddings semantic dedup compares.
     """
 
     recipe: Recipe
@@ -88,6 +89,7 @@ class Curate(beam.PTransform):
     first_partitions: int | None = None
     retry: Retry = NO_RETRY
     stores: tuple[ScoreStore, ...] = ()
+    semantic: ScoreStore | None = None
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -102,10 +104,12 @@ class Curate(beam.PTransform):
             read=ReadPairs(self.plan),
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.heads),
+            semantic=self.semantic,
         )
-        unique, score = stages[Stage.DEDUP_IMAGES], stages[Stage.SCORE]
+        unique, distinct = stages[Stage.DEDUP_IMAGES], stages[Stage.DEDUP_SEMANTIC]
         select, balance = stages[Stage.SELECT], stages[Stage.BALANCE]
-        _ = unique[DUPLICATES] | "Duplicates" >> WriteDuplicates(folder)
+        duplicates = (unique[DUPLICATES], distinct[DUPLICATES]) | "AllDuplicates" >> beam.Flatten()
+        _ = duplicates | "Duplicates" >> WriteDuplicates(folder)
         shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage["kept"] for name, stage in stages.items()}
@@ -117,7 +121,7 @@ class Curate(beam.PTransform):
             "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
             "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
             "histograms": {
-                name: score.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
+                name: distinct.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
             },
             "selection": select[REPORT],
             "concepts": self._concepts(balance),
@@ -148,11 +152,13 @@ def curate_stages(
     read: beam.PTransform,
     download: beam.PTransform,
     score: beam.PTransform,
+    semantic: ScoreStore | None = None,
 ) -> dict[Stage, Any]:
     """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
 
     Args: rows: about how many there are; decides in how many parts they are compared. read, download, score: where
-        pairs, images and similarities come from: the input, the web and models, or a finished run folder.
+        pairs, images and similarities come from: the input, the web and models, or a finished run folder. semantic:
+        where the embeddings lie that semantic dedup compares.
     """
     parts = max(1, rows // _ROWS_A_DEDUP_PART)
     pairs = pbegin | "Read" >> read
@@ -166,7 +172,9 @@ def curate_stages(
     clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, parts, rows)
     unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts, rows)
     scored = unique.kept | "Score" >> score
-    select = scored.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
+    semantic_dedup = DedupSemantic(recipe.dedup_semantic, semantic, recipe.seed)
+    meaning = scored.kept | "DedupSemantic" >> semantic_dedup
+    select = meaning.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
     balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
     return {
         Stage.READ: pairs,
@@ -180,6 +188,7 @@ def curate_stages(
         Stage.DECONTAMINATE: clean,
         Stage.DEDUP_IMAGES: unique,
         Stage.SCORE: scored,
+        Stage.DEDUP_SEMANTIC: meaning,
         Stage.SELECT: select,
         Stage.BALANCE: balance,
     }
@@ -261,7 +270,10 @@ def _run_alone(
     remove_orphans(folder)
     partitions, first = manifest.partitions, manifest.first_partitions
     stores = embedding_stores(folder, recipe)
-    _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry, stores))
+    semantic = None
+    if recipe.dedup_semantic is not None:
+        semantic = store_of(folder, recipe.model_named(recipe.dedup_semantic.model))
+    _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry, stores, semantic))
     if adopted is None:
         fill_gaps(folder, recipe.download, rows=plan.estimated_rows, partitions=partitions)
     return Funnel.from_json(folder.read_json(FUNNEL)).check()

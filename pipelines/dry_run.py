@@ -6,6 +6,7 @@ import difflib
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -21,6 +22,7 @@ from pipelines.manifest import open_manifest
 from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.run_folder import RunFolder
 from pipelines.runners import worker_error
+from pipelines.score_store import ScoreStore
 from pipelines.select import REPORT, check_columns
 from pipelines.shard_writer import SHARDS
 from pipelines.stored_run import StoredImages, StoredPairs, StoredScores, find_stores
@@ -91,6 +93,7 @@ def dry_run(
                 read = StoredPairs(folder) if plan is None else ReadPairs(plan)
                 images = StoredImages(folder, recipe.download, manifest.partitions, manifest.first_partitions)
                 steps = {"read": read, "download": images, "score": StoredScores(stores)}
+                steps["semantic"] = semantic_store(recipe, stores)
                 _ = pipeline | "DryRun" >> _Stages(recipe, rows, steps, found, fates, manifest.partitions)
         except Exception as error:
             if (ours := worker_error(error)) is not None:
@@ -120,13 +123,21 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
         raise RecipeError(f"select.conditions: a finished run has no column {beyond[0]!r}; give the run's --input")
 
 
+def semantic_store(recipe: Recipe, stores: Sequence[ScoreStore]) -> ScoreStore | None:
+    """Returns the one of the models' stores whose embeddings semantic dedup compares; None where it is off."""
+    if recipe.dedup_semantic is None:
+        return None
+    name = recipe.model_named(recipe.dedup_semantic.model).name
+    return next(store for store in stores if store.name == name)
+
+
 @dataclass
 class _Stages(beam.PTransform):
     """The stages over what is stored; writes the funnel, the selection's account and, where asked, each pair's fate."""
 
     recipe: Recipe
     rows: int
-    steps: Mapping[str, beam.PTransform]
+    steps: Mapping[str, Any]
     found: RunFolder
     fates: RunFolder | None
     partitions: int

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from pipelines.run_folder import RunFolder
 from schemas.duplicates import DUPLICATES_SCHEMA
 
+DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one a rejected image
 DUPLICATES_FILE = "duplicates.parquet"
 
 

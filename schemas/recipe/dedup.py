@@ -94,6 +94,25 @@ class DedupImagesSettings(Settings):
     )
 
 
+class DedupSemanticSettings(Settings):
+    """Which images mean the same: SemDeDup, by the stored image embeddings of a CLIP model.
+
+    Attributes:
+        model: the CLIP model's name; null: the first. epsilon: images of a cluster with a cosine above 1 - epsilon are
+            one. clusters: of k-means; null: one for some thousand images.
+        sample_rows: images that the clusters are found on, drawn by uid.
+        survivor: farthest or nearest: of the cluster's centroid; the published rule keeps the farthest.
+        report_only: duplicates.parquet says what would go, and nothing goes.
+    """
+
+    model: str | None = None
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    clusters: PositiveInt | None = None
+    sample_rows: PositiveInt = 200_000
+    survivor: Literal["farthest", "nearest", "best_similarity", "lowest_uid"] = "farthest"
+    report_only: bool = False
+
+
 class DecontaminateSettings(Settings):
     """Evaluation sets that no pair's image may be in: equal pixels, or a perceptual hash within a Hamming radius.
 

@@ -8,7 +8,14 @@ from schemas.duplicates import DUPLICATES_SCHEMA
 
 def rows(*pairs):
     records = [
-        {"uid": uid, "survivor": survivor, "kind": "near_hash", "distance": 3, "earlier_run": False}
+        {
+            "uid": uid,
+            "survivor": survivor,
+            "kind": "near_hash",
+            "distance": 3,
+            "earlier_run": False,
+            "report_only": False,
+        }
         for uid, survivor in pairs
     ]
     return pa.RecordBatch.from_pylist(records, schema=DUPLICATES_SCHEMA)
