@@ -22,6 +22,7 @@ NAMES = (
     "clip_scoring",
     "image_dedup_quality",
     "image_dedup_scale",
+    "semantic_dedup",
 )
 
 

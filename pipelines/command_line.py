@@ -19,7 +19,7 @@ from pipelines.commands.concepts import add_concepts
 from pipelines.commands.dry_run import add_dry_run_options, run_dry
 from pipelines.folder_commands import add_folder_commands
 from pipelines.recipe_presets import load_recipe, preset_names, preset_text
-from schemas import AccountingError, BabelsiftError, InputError, RecipeError, SchemaError, parse_recipe
+from schemas import AccountingError, BabelsiftError, InputError, RecipeError, SchemaError, parse_recipe, recipe_from
 
 _USER_ERROR = 2
 _RUN_FAILED = 1
@@ -146,6 +146,9 @@ def _add_hash(commands: argparse._SubParsersAction) -> None:
     )
     hashes.add_argument("images", nargs="+", metavar="IMAGES", help="images, folders, globs, webdataset shards (.tar)")
     hashes.add_argument("--output", required=True, metavar="FILE", help="parquet to write, local or any fsspec URL")
+    hashes.add_argument("--model", help="also write embeddings by this CLIP model, named as in a recipe's clip.model")
+    hashes.add_argument("--pretrained", help="its weights, as clip.pretrained")
+    hashes.add_argument("--precision", default="auto", help="as clip.precision")
     hashes.set_defaults(run=_hash)
 
 
@@ -198,7 +201,14 @@ def _why(known: argparse.Namespace, _: list[str]) -> int:
 def _hash(known: argparse.Namespace, _: list[str]) -> int:
     from pipelines.evaluation_images import write_hashes
 
-    print(f"{write_hashes(known.images, known.output)} images hashed into {known.output}")
+    scorer = None
+    if known.model:
+        from pipelines.score_models import load_scorer
+
+        names = ("model", "pretrained", "precision")
+        clip = {name: getattr(known, name) for name in names}
+        scorer = load_scorer(recipe_from({"name": "hash", "clip": clip}, source="babelsift hash").clip[0])
+    print(f"{write_hashes(known.images, known.output, scorer)} images hashed into {known.output}")
     return 0
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -27,6 +28,7 @@ from pipelines.adopt import ADOPTED, AdoptionPlan, AdoptStaging, plan_adopted_in
 from pipelines.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
 from pipelines.batches import REJECTED, StageOutputs
 from pipelines.decontaminate import Decontaminate
+from pipelines.decontaminate_embeddings import DecontaminateEmbeddings
 from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.dedup_semantic import DedupSemantic
@@ -77,7 +79,7 @@ class Curate(beam.PTransform):
         plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
         staging: a folder that was adopted (`pipelines.adopt`) in the place of downloading.
         first_partitions, retry: see `DownloadImages`. stores: of the models whose embeddings are written beside the
-            shards. semantic: of the model whose embeddings semantic dedup compares.
+            shards. compared: see `curate_stages`.
     """
 
     recipe: Recipe
@@ -89,7 +91,7 @@ class Curate(beam.PTransform):
     first_partitions: int | None = None
     retry: Retry = NO_RETRY
     stores: tuple[ScoreStore, ...] = ()
-    semantic: ScoreStore | None = None
+    compared: Mapping[str, ScoreStore] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -104,12 +106,11 @@ class Curate(beam.PTransform):
             read=ReadPairs(self.plan),
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.heads),
-            semantic=self.semantic,
+            compared=self.compared,
         )
         unique, distinct = stages[Stage.DEDUP_IMAGES], stages[Stage.DEDUP_SEMANTIC]
         select, balance = stages[Stage.SELECT], stages[Stage.BALANCE]
         duplicates = (unique[DUPLICATES], distinct[DUPLICATES]) | "AllDuplicates" >> beam.Flatten()
-        _ = duplicates | "Duplicates" >> WriteDuplicates(folder)
         shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage["kept"] for name, stage in stages.items()}
@@ -127,6 +128,7 @@ class Curate(beam.PTransform):
             "concepts": self._concepts(balance),
             "warnings": {"kept": unique.kept, "rejected": unique[REJECTED]}
             | "RemovalRates" >> RemovalWarnings(recipe.dedup_images),
+            "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed),
         } | "Report" >> WriteReport(folder, recipe, self.facts)
 
     def _images(self) -> DownloadImages | ReuseStaged:
@@ -152,13 +154,13 @@ def curate_stages(
     read: beam.PTransform,
     download: beam.PTransform,
     score: beam.PTransform,
-    semantic: ScoreStore | None = None,
+    compared: Mapping[str, ScoreStore] = MappingProxyType({}),
 ) -> dict[Stage, Any]:
     """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
 
     Args: rows: about how many there are; decides in how many parts they are compared. read, download, score: where
-        pairs, images and similarities come from: the input, the web and models, or a finished run folder. semantic:
-        where the embeddings lie that semantic dedup compares.
+        pairs, images and similarities come from: the input, the web and models, or a finished run folder. compared:
+        group of settings -> where the embeddings lie that it compares.
     """
     parts = max(1, rows // _ROWS_A_DEDUP_PART)
     pairs = pbegin | "Read" >> read
@@ -172,8 +174,10 @@ def curate_stages(
     clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, parts, rows)
     unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts, rows)
     scored = unique.kept | "Score" >> score
-    semantic_dedup = DedupSemantic(recipe.dedup_semantic, semantic, recipe.seed)
-    meaning = scored.kept | "DedupSemantic" >> semantic_dedup
+    decontaminate = DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
+    unseen = scored.kept | "DecontaminateEmbeddings" >> decontaminate
+    dedup_semantic = DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed)
+    meaning = unseen.kept | "DedupSemantic" >> dedup_semantic
     select = meaning.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
     balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
     return {
@@ -188,6 +192,7 @@ def curate_stages(
         Stage.DECONTAMINATE: clean,
         Stage.DEDUP_IMAGES: unique,
         Stage.SCORE: scored,
+        Stage.DECONTAMINATE_EMBEDDINGS: unseen,
         Stage.DEDUP_SEMANTIC: meaning,
         Stage.SELECT: select,
         Stage.BALANCE: balance,
@@ -270,10 +275,8 @@ def _run_alone(
     remove_orphans(folder)
     partitions, first = manifest.partitions, manifest.first_partitions
     stores = embedding_stores(folder, recipe)
-    semantic = None
-    if recipe.dedup_semantic is not None:
-        semantic = store_of(folder, recipe.model_named(recipe.dedup_semantic.model))
-    _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry, stores, semantic))
+    compared = {group: store_of(folder, recipe.model_named(name)) for group, name in recipe.compared_models.items()}
+    _run(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry, stores, compared))
     if adopted is None:
         fill_gaps(folder, recipe.download, rows=plan.estimated_rows, partitions=partitions)
     return Funnel.from_json(folder.read_json(FUNNEL)).check()

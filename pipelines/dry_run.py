@@ -93,7 +93,7 @@ def dry_run(
                 read = StoredPairs(folder) if plan is None else ReadPairs(plan)
                 images = StoredImages(folder, recipe.download, manifest.partitions, manifest.first_partitions)
                 steps = {"read": read, "download": images, "score": StoredScores(stores)}
-                steps["semantic"] = semantic_store(recipe, stores)
+                steps["compared"] = compared_stores(recipe, stores)
                 _ = pipeline | "DryRun" >> _Stages(recipe, rows, steps, found, fates, manifest.partitions)
         except Exception as error:
             if (ours := worker_error(error)) is not None:
@@ -123,12 +123,10 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
         raise RecipeError(f"select.conditions: a finished run has no column {beyond[0]!r}; give the run's --input")
 
 
-def semantic_store(recipe: Recipe, stores: Sequence[ScoreStore]) -> ScoreStore | None:
-    """Returns the one of the models' stores whose embeddings semantic dedup compares; None where it is off."""
-    if recipe.dedup_semantic is None:
-        return None
-    name = recipe.model_named(recipe.dedup_semantic.model).name
-    return next(store for store in stores if store.name == name)
+def compared_stores(recipe: Recipe, stores: Sequence[ScoreStore]) -> dict[str, ScoreStore]:
+    """Returns where the embeddings lie that groups of a recipe compare. Args: stores: of its models."""
+    of_model = {store.name: store for store in stores}
+    return {group: of_model[recipe.model_named(name).name] for group, name in recipe.compared_models.items()}
 
 
 @dataclass

@@ -19,6 +19,7 @@ class Stage(str, Enum):
     DECONTAMINATE = "decontaminate"
     DEDUP_IMAGES = "dedup_images"
     SCORE = "score"
+    DECONTAMINATE_EMBEDDINGS = "decontaminate_embeddings"
     DEDUP_SEMANTIC = "dedup_semantic"
     SELECT = "select"
     BALANCE = "balance"

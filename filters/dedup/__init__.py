@@ -2,6 +2,7 @@
 
 from filters.dedup.caption_form import comparable_captions
 from filters.dedup.caption_shingles import MAX_CHARACTERS, ShingleSets, shingle_sets
+from filters.dedup.embedding_matches import nearest_match
 from filters.dedup.first_of_each import (
     CLAIM,
     DigestIndex,
@@ -77,6 +78,7 @@ __all__ = [
     "near_links",
     "near_pairs",
     "nearest_centroids",
+    "nearest_match",
     "nearest_of_pairs",
     "nearest_survivors",
     "number_uids",

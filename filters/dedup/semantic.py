@@ -52,10 +52,10 @@ def train_centroids(sample: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     Args: sample: float16 or float32[n, dimension], n >= 1, in an order of its own: other orders, other centroids.
     Raises: ModelError: faiss is not installed.
     """
-    unit = _unit(sample).astype(np.float32)
+    unit = unit_vectors(sample).astype(np.float32)
     clusters = min(clusters, len(unit))
     if clusters == 1:
-        return _unit(unit.sum(axis=0, dtype=np.float64)[None]).astype(np.float32)
+        return unit_vectors(unit.sum(axis=0, dtype=np.float64)[None]).astype(np.float32)
     try:
         import faiss
     except ImportError as error:
@@ -137,11 +137,26 @@ def semantic_links(rows: np.ndarray, epsilon: float) -> np.ndarray:
         for row in np.flatnonzero(goes):
             place, between = start + row, staying.cosine[row] <= 1 - epsilon
             survivor[place] = survivor[nearest.place[row]] if between else staying.place[row]
-            cosines[place] = _cosine(rows, place, survivor[place]) if between else staying.cosine[row]
+            cosines[place] = staying.cosine[row]
+            if between:
+                pair = rows["vector"][[place, survivor[place]]]
+                cosines[place] = exact_cosines(pair[:1], pair[1:])[0]
     gone = np.flatnonzero(survivor != np.arange(len(rows)))
     links = np.empty(len(gone), SEMANTIC_LINK)
     links["uid"], links["survivor"], links["cosine"] = rows["uid"][gone], rows["uid"][survivor[gone]], cosines[gone]
     return links
+
+
+def unit_vectors(vectors: np.ndarray) -> np.ndarray:
+    """Returns the vectors at length 1, float64; zeros where one has no direction."""
+    wide = np.nan_to_num(np.ascontiguousarray(vectors, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    lengths = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
+    return np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
+
+
+def exact_cosines(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Returns the cosine of each vector with the other of its row, float64[n]."""
+    return (_on_grid(vectors) * _on_grid(others)).sum(axis=1) / _GRID**2
 
 
 class _Nearest:
@@ -163,17 +178,5 @@ class _Nearest:
         self.cosine[nearer], self.place[nearer] = best[nearer], places[column[nearer]]
 
 
-def _cosine(rows: np.ndarray, one: int, other: int) -> float:
-    a, b = _on_grid(rows["vector"][[one, other]])
-    return float(a @ b / _GRID**2)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    """The vectors at length 1, float64; zeros where one has no direction."""
-    wide = np.nan_to_num(np.ascontiguousarray(vectors, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    lengths = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
-    return np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0)
-
-
 def _on_grid(vectors: np.ndarray) -> np.ndarray:
-    return np.rint(_unit(vectors) * _GRID)
+    return np.rint(unit_vectors(vectors) * _GRID)

@@ -118,9 +118,20 @@ class DecontaminateSettings(Settings):
 
     Attributes:
         against: folders or globs of images, webdataset shards (.tar), or what `babelsift hash` wrote (.parquet).
+        embeddings: of evaluation images: what `babelsift hash --model` wrote, or .npy; compared after scoring.
+        min_cosine: of an embedding with one of those, to be the same image. model: whose embeddings; null: the first's.
     """
 
     against: tuple[str, ...] = ()
     radius_bits: Annotated[int, Field(ge=0, le=64)] | None = 31
     crops: bool = True
     min_phash_quality: Ratio = 0.1
+    embeddings: tuple[str, ...] = ()
+    min_cosine: Annotated[float, Field(gt=0, le=1)] | None = None
+    model: str | None = None
+
+    @model_validator(mode="after")
+    def _cosines_have_both_sides(self) -> DecontaminateSettings:
+        if (self.min_cosine is not None) != bool(self.embeddings):
+            raise ValueError("decontaminate: min_cosine and embeddings need one another; set both, or none")
+        return self

@@ -83,9 +83,9 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
-    def _semantic_dedup_has_embeddings(self) -> Recipe:
-        if self.dedup_semantic is not None:
-            self._check_embeddings("dedup_semantic", self.dedup_semantic.model)
+    def _compared_embeddings_are_kept(self) -> Recipe:
+        for group, name in self.compared_models.items():
+            self._check_embeddings(group, name)
         return self
 
     def _check_embeddings(self, group: str, name: str | None) -> None:
@@ -119,6 +119,16 @@ class Recipe(Settings):
     def model_named(self, name: str | None) -> ClipModel | None:
         """Returns the CLIP model of that name; None: the first one; nothing where there is none."""
         return next((one for one in self.clip if name in (None, one.name)), None)
+
+    @property
+    def compared_models(self) -> dict[str, str | None]:
+        """The groups that compare embeddings, each with the name of its model; None: the first one."""
+        found = {}
+        if self.decontaminate.min_cosine is not None:
+            found["decontaminate"] = self.decontaminate.model
+        if self.dedup_semantic is not None:
+            found["dedup_semantic"] = self.dedup_semantic.model
+        return found
 
     @property
     def score_columns(self) -> tuple[str, ...]:
