@@ -19,6 +19,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from filters.dedup import load_faiss
 from filters.fetch import AddressPolicy
 from filters.language import LanguageIdentifier
 from filters.metadata import MetadataMatcher
@@ -304,10 +305,12 @@ def check_parts(recipe: Recipe) -> None:
 
 
 def check_settings(recipe: Recipe) -> None:
-    """Tries what a recipe's text alone cannot show to be right: files and lists it names, networks, scripts.
+    """Tries what a recipe's text alone cannot show to be right: files and lists it names, networks, scripts, faiss.
 
     Raises: RecipeError, ModelError: the first of them that is not.
     """
+    if recipe.dedup_semantic is not None:
+        load_faiss()
     identifier = LanguageIdentifier(recipe.language.model)
     identifier.load()
     nothing = identifier.identify(pa.array([], pa.string()))

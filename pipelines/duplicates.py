@@ -1,4 +1,4 @@
-"""OUT/duplicates.parquet: for each image that image dedup rejected, who survived it and how near it was."""
+"""OUT/duplicates.parquet: for each image that repeats another, who survives it and how near it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from filters.identity import order_keys
 from pipelines.run_folder import RunFolder
 from schemas.duplicates import DUPLICATES_SCHEMA
 
-DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one a rejected image
+DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one an image that repeats another
 DUPLICATES_FILE = "duplicates.parquet"
 
 CLUSTERS_A_KIND = 3

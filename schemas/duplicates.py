@@ -1,4 +1,4 @@
-"""What OUT/duplicates.parquet holds: for each image that image dedup rejected, who survived it and how near it was."""
+"""What OUT/duplicates.parquet holds: for each image that repeats another, who survives it and how near it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pyarrow as pa
 
 DUPLICATES_SCHEMA = pa.schema(
     [
-        pa.field("uid", pa.string(), nullable=False, metadata={"unit": "32 hex digits, of the rejected pair"}),
+        pa.field("uid", pa.string(), nullable=False, metadata={"unit": "32 hex digits, of the repeating pair"}),
         pa.field("survivor", pa.string(), nullable=False, metadata={"unit": "32 hex digits"}),
         pa.field(
             "kind",

@@ -10,6 +10,8 @@ thread.
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 
 from filters.dedup.near_duplicates import halves
@@ -46,6 +48,18 @@ def cluster_count(rows: int, sampled: int) -> int:
     return max(1, min(rows // _ROWS_A_CLUSTER, sampled // _SAMPLES_A_CLUSTER))
 
 
+def load_faiss() -> ModuleType:
+    """Returns the module.
+
+    Raises: ModelError: it is not installed.
+    """
+    try:
+        import faiss
+    except ImportError as error:
+        raise ModelError("dedup_semantic needs faiss; pip install 'babelsift[semantic]'") from error
+    return faiss
+
+
 def train_centroids(sample: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     """Returns the centroids of spherical k-means, float32[at most clusters, dimension], of length 1.
 
@@ -56,10 +70,7 @@ def train_centroids(sample: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     clusters = min(clusters, len(unit))
     if clusters == 1:
         return unit_vectors(unit.sum(axis=0, dtype=np.float64)[None]).astype(np.float32)
-    try:
-        import faiss
-    except ImportError as error:
-        raise ModelError("dedup_semantic needs faiss; pip install 'babelsift[semantic]'") from error
+    faiss = load_faiss()
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)
     try:

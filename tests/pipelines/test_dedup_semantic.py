@@ -1,3 +1,5 @@
+import sys
+
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
@@ -5,11 +7,12 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from filters.clip import result_schema
+from pipelines.curate import check_settings
 from pipelines.dedup_semantic import DedupSemantic
 from pipelines.duplicates import DUPLICATES, WriteDuplicates
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import ScoreStore
-from schemas import RecipeError, recipe_from
+from schemas import ModelError, RecipeError, recipe_from
 from schemas.recipe import DedupSemanticSettings
 
 DIMENSION = 48
@@ -174,3 +177,12 @@ def test_a_recipe_without_embeddings_is_refused(clip, message):
 def test_a_store_is_needed():
     with pytest.raises(ValueError, match="needs the store"):
         DedupSemantic(DedupSemanticSettings())
+
+
+def test_a_missing_faiss_is_said_before_the_run(monkeypatch):
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    recipe = recipe_from(
+        {"name": "mine", "clip": {"model": "babelsift-demo"}, "dedup_semantic": {}}, source="mine.yaml"
+    )
+    with pytest.raises(ModelError, match=r"dedup_semantic needs faiss; pip install 'babelsift\[semantic\]'"):
+        check_settings(recipe)
