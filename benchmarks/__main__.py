@@ -16,6 +16,7 @@ NAMES = (
     "metadata_matching",
     "download",
     "download_memory",
+    "dry_run",
     "survive",
     "sharding",
     "selection",

@@ -30,10 +30,10 @@ from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks.outcome import Figure, Outcome, median_ratio
+from benchmarks.own_process import peak_mib
 from benchmarks.peers.environments import PeerError, run_peer
 from benchmarks.photo_web import photo_web
 from filters.clip import ClipScorer
-from pipelines.curate import run as curate
 from pipelines.demo.scenes import draw, make_scene
 from pipelines.demo.web import build_web
 from pipelines.download import DownloadImages
@@ -41,6 +41,7 @@ from pipelines.inputs import CAPTION_COLUMNS, plan_input
 from pipelines.language import IdentifyLanguage
 from pipelines.manifest import MANIFEST
 from pipelines.read import ReadPairs
+from pipelines.run import run as curate
 from pipelines.run_folder import RunFolder
 from pipelines.score import ScorePairs
 from pipelines.score_models import load_scorer
@@ -154,7 +155,9 @@ def _against_peer(peer: str, staged: Staged, checkpoint: str, home: str, goal: s
     for _ in range(RUNS):
         at_fp32.append(score_stage(staged, _model(checkpoint, "fp32"), f"{home}/run"))
         as_it_comes.append(score_stage(staged, _model(checkpoint, "auto"), f"{home}/run"))
-        theirs.append(run_peer(peer, f"{staged.folder}/staging/images", checkpoint, str(BATCH))["seconds"])
+        theirs.append(
+            run_peer(peer, f"{peer}_scores.py", f"{staged.folder}/staging/images", checkpoint, str(BATCH))["seconds"]
+        )
     figures = {}
     for name, ours, wanted in ((f"beside_{peer}_fp32", at_fp32, None), (f"beside_{peer}", as_it_comes, goal)):
         pace = (staged.pairs / statistics.median(seconds) for seconds in (ours, theirs))
@@ -225,9 +228,7 @@ def _random_checkpoint(home: Path) -> str:
 def _print_peak(folder: str, table: str, pairs: str) -> None:
     score_stage(Staged(folder, table, int(pairs)), ClipModel(model="babelsift-demo"), f"{folder}-run")
     shutil.rmtree(f"{folder}-run")
-    # Not `ru_maxrss`: a process inherits that of the one that started it.
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+    print(peak_mib())
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks.large_photos import write_large_photos
 from benchmarks.outcome import Figure, Outcome, median_ratio
-from benchmarks.peers.environments import PeerError, run_peer_script
+from benchmarks.peers.environments import PeerError, run_peer
 from benchmarks.photo_web import photo_web, served_cpu_seconds
 from benchmarks.processing_limit import images_a_second
 from filters.identity import compute_uids
@@ -196,7 +196,7 @@ def _run_peer(counts: tuple[int, int], table: str, output: str) -> None:
     }
     file = Path(f"{output}-options.json")
     file.write_text(json.dumps(options))
-    run_peer_script("img2dataset", "img2dataset_run.py", str(file))
+    run_peer("img2dataset", "img2dataset_run.py", str(file))
 
 
 def _run_ours(web: _Web, table: str, output: str) -> None:

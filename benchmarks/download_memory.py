@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 
-from benchmarks.download import write_table
+from benchmarks.download import download, write_table
 from benchmarks.outcome import Figure, Outcome
+from benchmarks.own_process import in_process, peak_mib
 from benchmarks.photo_web import photo_web
 
 _GOAL = 1.2
@@ -35,14 +34,12 @@ def run() -> Outcome:
     return Outcome("download_memory", f"{sizes[0]} and {sizes[1]} photographs, a process each", figures)
 
 
+def measure(table: str, output: str) -> None:
+    """Downloads a table and prints the process's peak memory, in MiB."""
+    download(table, output, _THREADS)
+    print(json.dumps(peak_mib()))
+
+
 def _peak_mib(base_url: str, images: int, home: str) -> float:
     table, output = write_table(base_url, images, home), f"{home}/out-{images}"
-    code = (
-        "import json, resource; from benchmarks.download import download; "
-        f"download({table!r}, {output!r}, {_THREADS}); "
-        "print(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))"
-    )
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if finished.returncode:
-        raise RuntimeError(f"{images} images failed: {finished.stderr.strip().splitlines()[-1:]}")
-    return float(json.loads(finished.stdout.strip().splitlines()[-1]))
+    return in_process(__name__, "measure", table, output)

@@ -13,7 +13,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import resource
 import sys
 import time
 from collections import Counter
@@ -24,6 +23,7 @@ from multiprocessing.connection import Connection, wait
 import cv2
 
 from benchmarks.mutations import mutated, seed_images
+from benchmarks.own_process import peak_mib
 from filters.image import ImageFailure, ProcessedImage, process_image, read_header
 from schemas.recipe import DownloadSettings
 
@@ -166,11 +166,11 @@ def _work(connection: Connection, numbers: range, seed: int) -> None:
         for kind, value in _outcome(mutated(seeds, number, seed), number):
             connection.send((kind, value))
         if done == len(numbers) // 2:
-            begun = done, _peak_kib()
+            begun = done, 1024 * peak_mib()
     if begun is None:
-        begun = 0, _peak_kib()
+        begun = 0, 1024 * peak_mib()
     later = max(1, len(numbers) - begun[0])
-    connection.send(("growth", (_peak_kib() - begun[1]) / later))
+    connection.send(("growth", (1024 * peak_mib() - begun[1]) / later))
     connection.close()
 
 
@@ -187,10 +187,6 @@ def _outcome(body: bytes, number: int) -> Iterator[tuple[str, object]]:
         return
     name = outcome.reason.value if isinstance(outcome, ImageFailure) else "image"
     yield "outcome", (name, time.monotonic() - started)
-
-
-def _peak_kib() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main(arguments: list[str]) -> int:

@@ -142,7 +142,7 @@ def _peers(photos: list[np.ndarray], tiles: list[np.ndarray], owner: np.ndarray)
         _write(Path(folder) / "tiles", tiles)
         np.save(Path(folder) / "owner.npy", owner)
         try:
-            return run_peer("image_hashes", folder)
+            return run_peer("image_hashes", "image_hashes_filters.py", folder)
         except PeerError as error:
             print(f"bench: without peers: {error}", flush=True)
             return {}

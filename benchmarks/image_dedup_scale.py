@@ -8,10 +8,7 @@ the whole table is that of the slice times the slices that there are.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.outcome import Figure, Outcome
+from benchmarks.own_process import in_process, peak_mib
 from benchmarks.peers.environments import PeerError, run_peer
 from filters.dedup import HASHED, bands_for, near_links, nearest_survivors
 
@@ -38,7 +36,7 @@ def run() -> Outcome:
     for rows in SIZES:
         runs, peers = [], []
         for _ in range(RUNS[rows]):
-            runs.append(_in_process(rows))
+            runs.append(in_process(__name__, "measure", rows))
             if rows == SIZES[0]:
                 peers += _faiss(rows)
         medians[rows] = {name: statistics.median(one[name] for one in runs) for name in runs[0]}
@@ -71,8 +69,7 @@ def measure(rows: int) -> None:
     ]
     out = nearest_survivors(np.concatenate(found))
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mib": peak, "recall": len(out) / planted}))
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib(), "recall": len(out) / planted}))
 
 
 def planted_hashes(rows: int) -> tuple[np.ndarray, int]:
@@ -101,15 +98,7 @@ def _faiss(rows: int) -> list[float]:
         path = Path(folder) / "hashes.npy"
         np.save(path, planted_hashes(rows)[0]["hash"])
         try:
-            return [run_peer("faiss", str(path), str(_SLICE), str(RADIUS))["seconds"]]
+            return [run_peer("faiss", "faiss_filters.py", str(path), str(_SLICE), str(RADIUS))["seconds"]]
         except PeerError as error:
             print(f"bench: without faiss: {error}", flush=True)
             return []
-
-
-def _in_process(rows: int) -> dict:
-    code = f"from benchmarks.image_dedup_scale import measure; measure({rows})"
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if finished.returncode:
-        raise RuntimeError(f"{rows} rows failed: {finished.stderr.strip().splitlines()[-1:]}")
-    return json.loads(finished.stdout.strip().splitlines()[-1])

@@ -31,9 +31,9 @@ import pyarrow.parquet as pq
 from aiohttp import web
 from PIL import Image
 
-from benchmarks.peers.environments import HOME, run_peer_script
-from pipelines.curate import run
+from benchmarks.peers.environments import HOME, run_peer
 from pipelines.img2dataset_words import reason_of
+from pipelines.run import run
 from schemas import Recipe
 from schemas.recipe import DownloadSettings
 
@@ -217,7 +217,7 @@ def _theirs(table: Path, output: Path, options: dict[str, Any]) -> Path:
     }
     file = output.with_suffix(".json")
     file.write_text(json.dumps(settings))
-    run_peer_script("img2dataset", "img2dataset_run.py", str(file))
+    run_peer("img2dataset", "img2dataset_run.py", str(file))
     return output
 
 

@@ -73,7 +73,7 @@ def run() -> Outcome:
 def _round(shared: Callable[[], None], peer: str, file: str) -> dict:
     """Ours, then the peer: {"ours": seconds, "seconds": the peer's ...}."""
     ours = alternating({"ours": shared}, runs=1)["ours"][0]
-    found = run_peer(peer, file, shipped_model(), "1")
+    found = run_peer(peer, f"{peer}_filters.py", file, shipped_model(), "1")
     return {"ours": ours} | {name: value[0] for name, value in found.items() if name.endswith("seconds")}
 
 

@@ -49,7 +49,7 @@ def run() -> Outcome:
         file.write_text(json.dumps(captions))
         try:
             for _ in range(RUNS):
-                found = run_peer("datatrove_minhash", str(file), "1")
+                found = run_peer("datatrove_minhash", "datatrove_minhash_filters.py", str(file), "1")
                 theirs.append(found["seconds"][0])
                 peer_kept = set(found["kept"])
                 ours += alternating({"ours": lambda: _deduplicate(batches)}, runs=1)["ours"]

@@ -27,7 +27,6 @@ from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from filters.selection import Selector
 from pipelines.batches import concat
 from pipelines.curate import Curate
-from pipelines.curate import run as curate
 from pipelines.dedup_pairs import uid_digests
 from pipelines.demo.server import serving
 from pipelines.demo.web import build_web, write_table
@@ -44,8 +43,10 @@ from pipelines.manifest import MANIFEST
 from pipelines.partition import split_rows
 from pipelines.read import read_slice
 from pipelines.recipe_presets import load_recipe
+from pipelines.run import run as curate
 from pipelines.run_folder import RunFolder
-from pipelines.score import ClipModelHandler, add_scores, split_unscorable
+from pipelines.score import add_scores, split_unscorable
+from pipelines.score_handlers import ClipModelHandler
 from pipelines.shard_writer import write_shard
 from pipelines.staging import StagingListing
 from schemas import Decision, Recipe, RejectReason, Stage

@@ -11,10 +11,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import resource
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -24,6 +20,7 @@ import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks.outcome import Figure, Outcome
+from benchmarks.own_process import in_process, medians, peak_mib
 from filters.identity import compute_uids
 from pipelines.batches import REJECTED
 from pipelines.dedup_pairs import DedupPairs
@@ -45,8 +42,8 @@ def run() -> Outcome:
         found: dict[str, list[dict]] = {"dedup": [], "alone": []}
         for _ in range(RUNS[rows]):
             for side, measured in found.items():
-                measured.append(_in_process(side, rows))
-        ours, alone = (_medians(found[side]) for side in ("dedup", "alone"))
+                measured.append(in_process(__name__, "measure", side, rows))
+        ours, alone = (medians(found[side]) for side in ("dedup", "alone"))
         seconds[rows], kept[rows] = ours["seconds"], ours["kept"]
         figures[f"rows_per_s_{rows}"] = Figure("rows/s", rows / ours["seconds"], rows / alone["seconds"])
         figures[f"peak_mib_{rows}"] = Figure("MiB", ours["peak_mib"], alone["peak_mib"])
@@ -76,9 +73,8 @@ def measure(side: str, rows: int) -> None:
             kept = batches | "PassOn" >> beam.Map(pass_on, beam.pvalue.AsSingleton(counted))
         counts = kept | "CountKept" >> beam.Map(len)
         _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_remember)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "peak_mib": peak, "kept": _KEPT[-1]}))
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib(), "kept": _KEPT[-1]}))
 
 
 def draw_batch(seed: int, rows: int) -> Iterator[pa.RecordBatch]:
@@ -114,15 +110,3 @@ _KEPT: list[int] = []
 
 def _remember(kept: int) -> None:
     _KEPT.append(kept)
-
-
-def _in_process(side: str, rows: int) -> dict:
-    code = f"from benchmarks.pair_dedup import measure; measure({side!r}, {rows})"
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if finished.returncode:
-        raise RuntimeError(f"{side} of {rows} rows failed: {finished.stderr.strip().splitlines()[-1:]}")
-    return json.loads(finished.stdout.strip().splitlines()[-1])
-
-
-def _medians(measured: list[dict]) -> dict:
-    return {name: statistics.median(run[name] for run in measured) for name in measured[0]}

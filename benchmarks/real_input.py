@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.photo_web import photo_web
-from pipelines.curate import run
 from pipelines.recipe_presets import load_recipe
 from pipelines.report import format_funnel
+from pipelines.run import run
 
 
 def main(table: str, photos: str, output: str, recipe_name: str = "datacomp-basic") -> int:

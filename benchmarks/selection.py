@@ -11,10 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +22,7 @@ import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks.outcome import Figure, Outcome
+from benchmarks.own_process import in_process, peak_mib
 from filters.identity import compute_uids
 from pipelines.balance import BalanceConcepts
 from pipelines.batches import REJECTED
@@ -56,8 +53,8 @@ def run() -> Outcome:
         found: dict[str, list[dict]] = {side: [] for side in SIDES}
         for _ in range(3 if rows <= _RUNS_AT_MOST_ROWS else 1):
             for side, measured in found.items():
-                measured.append(_in_process(side, rows))
-        medians[rows] = {side: _medians(measured) for side, measured in found.items()}
+                measured.append(in_process(__name__, "measure", side, rows))
+        medians[rows] = {side: medians(measured) for side, measured in found.items()}
         alone = medians[rows]["alone"]
         for side in SIDES[1:]:
             ours = medians[rows][side]
@@ -90,8 +87,7 @@ def measure(side: str, rows: int) -> None:
             _ = outputs[REJECTED] | "DropRejected" >> beam.FlatMap(lambda batch: ())
         counts = kept | "CountKept" >> beam.Map(len)
         _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_remember)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": time.perf_counter() - started, "peak_mib": peak, "kept": _KEPT[-1]}))
+    print(json.dumps({"seconds": time.perf_counter() - started, "peak_mib": peak_mib(), "kept": _KEPT[-1]}))
 
 
 def _transform(side: str, place: str) -> beam.PTransform:
@@ -134,15 +130,3 @@ _KEPT: list[int] = []
 
 def _remember(kept: int) -> None:
     _KEPT.append(kept)
-
-
-def _in_process(side: str, rows: int) -> dict:
-    code = f"from benchmarks.selection import measure; measure({side!r}, {rows})"
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if finished.returncode:
-        raise RuntimeError(f"{side} of {rows} rows failed: {finished.stderr.strip().splitlines()[-1:]}")
-    return json.loads(finished.stdout.strip().splitlines()[-1])
-
-
-def _medians(measured: list[dict]) -> dict:
-    return {name: statistics.median(run[name] for run in measured) for name in measured[0]}

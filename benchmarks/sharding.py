@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks.outcome import Figure, Outcome
+from benchmarks.own_process import peak_mib
 from filters.identity import compute_uids
 from pipelines.batches import RecordBatchCoder
 from pipelines.select import SelectPairs
@@ -79,7 +79,7 @@ def _measure(rows: int) -> dict[str, float]:
     batch = synthetic_pairs(0)
     return {
         "seconds": seconds,
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peak_bytes": peak_mib() * 2**20,
         "shuffled_bytes": len(RecordBatchCoder().encode(batch)) / len(batch),
     }
 

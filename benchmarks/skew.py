@@ -7,9 +7,6 @@ same settings; a case's peak beside it shows whether what is frequent needs memo
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 
@@ -19,6 +16,7 @@ import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks.outcome import Figure, Outcome
+from benchmarks.own_process import in_process, peak_mib
 from filters.identity import compute_uids
 from pipelines.batches import REJECTED
 from pipelines.dedup_pairs import DedupPairs
@@ -48,7 +46,7 @@ def run() -> Outcome:
     """Measures each case after its control."""
     figures = {}
     for name, (drawn, rule, rows) in CASES.items():
-        control, case = (_in_process(kind, rule, rows) for kind in ("distinct", drawn))
+        control, case = (in_process(__name__, "measure", kind, rule, rows) for kind in ("distinct", drawn))
         figures[f"{name}_s"] = Figure("s", case["seconds"], control["seconds"], case["seconds"] / control["seconds"])
         ratio = case["peak_mib"] / control["peak_mib"]
         figures[f"{name}_peak"] = Figure("MiB", case["peak_mib"], control["peak_mib"], ratio)
@@ -72,8 +70,7 @@ def measure(drawn: str, rule: str, rows: int) -> None:
         counts = outputs.kept | "CountKept" >> beam.Map(len)
         _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_remember)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak_mib": peak, "kept": _KEPT[-1]}))
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib(), "kept": _KEPT[-1]}))
 
 
 def draw_batch(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
@@ -100,11 +97,3 @@ _KEPT: list[int] = []
 
 def _remember(kept: int) -> None:
     _KEPT.append(kept)
-
-
-def _in_process(drawn: str, rule: str, rows: int) -> dict:
-    code = f"from benchmarks.skew import measure; measure({drawn!r}, {rule!r}, {rows})"
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if finished.returncode:
-        raise RuntimeError(f"{drawn} by {rule} failed: {finished.stderr.strip().splitlines()[-1:]}")
-    return json.loads(finished.stdout.strip().splitlines()[-1])

@@ -24,11 +24,12 @@ from pipelines.adopted_shard import ADOPTED_SCHEMA, adopt_shard
 from pipelines.inputs import InputPlan, plan_input
 from pipelines.run_folder import RunFolder, TarFolder
 from pipelines.staging_layout import PARQUET, STATS, TAR
-from schemas import InputError
+from schemas import InputError, RunFolderError
 from schemas.recipe import DownloadSettings
 
 ADOPTED = "staging/adopted"
 ADOPTED_ROWS = pa.schema([*ADOPTED_SCHEMA, pa.field("staging_shard", pa.int32())])
+TAKEN_FROM = "images taken from"  # the fact that names the folder in a manifest
 _VERSION = 1  # of what is found in a shard; raised when the same files would give other rows
 
 
@@ -161,6 +162,19 @@ def rows_of(folder: RunFolder, plan: AdoptionPlan) -> int:
 def adopted_shards(folder: RunFolder) -> list[int]:
     """Returns the numbers of the shards that were looked through."""
     return [int(name.removesuffix(STATS)) for name in folder.list(ADOPTED, STATS)]
+
+
+def adopted_plan(folder: RunFolder, url: str) -> AdoptionPlan:
+    """Returns the shards that a finished run took from a folder, as they were looked through; that folder is not read.
+
+    Raises: RunFolderError: there are none.
+    """
+    shards = [
+        shard for shard in adopted_shards(folder) if _summary(folder, shard).get("fingerprint", {}).get("source") == url
+    ]
+    if not shards:
+        raise RunFolderError(f"{folder.url}: no images were taken from {url}; run `babelsift curate --staging` first")
+    return AdoptionPlan(TarFolder(url, 5), tuple(shards))
 
 
 def read_adopted(shard: int, folder: RunFolder) -> pa.RecordBatch:

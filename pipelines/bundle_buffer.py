@@ -12,11 +12,11 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 
 class BundleBuffer(beam.DoFn):
-    """Gathers parts, one an element, and yields them by partition whenever enough rows are in, and at the bundle's end.
+    """Gathers parts, one an element, and yields them by partition whenever enough is in, and at the bundle's end.
 
     Input: RecordBatches. Output: (partition, whatever `by_partition` makes of the parts).
 
-    Attributes: flush_at_rows: how many rows are enough.
+    Attributes: flush_at_rows: how many rows are enough, or of whatever `rows_of` counts.
     """
 
     flush_at_rows = 262_144
@@ -24,6 +24,10 @@ class BundleBuffer(beam.DoFn):
     def part_of(self, element: pa.RecordBatch, side_input: Any) -> Any:
         """Returns what is gathered of an element; `side_input` is None where the step has none."""
         raise TypeError(f"{type(self).__name__} does not say what it gathers")
+
+    def rows_of(self, part: Any, element: pa.RecordBatch) -> int:
+        """Returns what a part adds to the buffer; its element's rows."""
+        return len(element)
 
     def by_partition(self, parts: Sequence[Any]) -> Iterator[tuple[int, Any]]:
         """Yields (partition, what of the parts belongs there); there is at least one part."""
@@ -36,8 +40,9 @@ class BundleBuffer(beam.DoFn):
 
     def process(self, element: pa.RecordBatch, side_input: Any = None) -> Iterator[tuple[int, Any]]:
         """Gathers an element, and yields all when the buffer is full."""
-        self._parts.append(self.part_of(element, side_input))
-        self._rows += len(element)
+        part = self.part_of(element, side_input)
+        self._parts.append(part)
+        self._rows += self.rows_of(part, element)
         if self._rows >= self.flush_at_rows:
             yield from self._flush()
 

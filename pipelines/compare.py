@@ -28,8 +28,9 @@ def compare_recipes(
     """Returns how two recipes differ on the pairs of a finished run, or of an input, by what is stored of them.
 
     Args: inputs: globs; none: the pairs that the run had. samples: pairs shown a side.
-    Returns: {"recipes": names, "kept", "not_stored": two each, "both", "only": two, "languages": {language: the same},
-    "reasons": for each recipe those for which it leaves out what the other keeps, "samples": of those pairs}.
+    Returns: {"recipes": names, "kept", "not_stored", "other_downloads": two each, "both", "only": two, "languages":
+    {language: the same}, "reasons": for each recipe those for which it leaves out what the other keeps, "samples": of
+    those pairs}.
     Raises: BabelsiftError: see `pipelines.dry_run.dry_run`.
     """
     runs, tables = [], []
@@ -45,6 +46,7 @@ def compare_recipes(
     return {
         "recipes": [recipe.name for recipe in recipes],
         "not_stored": [run.not_stored for run in runs],
+        "other_downloads": [run.other_downloads for run in runs],
         **_counts(keeps, np.ones(len(first), bool)),
         "languages": _by_language(keeps, np.array(languages.to_pylist(), dtype=object)),
         "reasons": [_reasons(first, keeps[1] & ~keeps[0]), _reasons(second, keeps[0] & ~keeps[1])],
@@ -77,17 +79,28 @@ def format_comparison(found: dict[str, Any], *, shown_languages: int = 30) -> st
             value = f", found {sample['value']}" if sample["value"] is not None else ""
             caption = clipped(sample["caption"] or "", _CAPTION_CHARACTERS)
             lines.append(f"    {sample['language']}  {caption!r}  {sample['reason']}{clipped(value, 60)}{asked}")
-    lines += unknown_lines(names, found["not_stored"])
+    lines += unknown_lines(names, found["not_stored"], found["other_downloads"])
     return "\n".join(lines) + "\n"
 
 
-def unknown_lines(names: Sequence[str], not_stored: Sequence[dict[str, int]]) -> list[str]:
-    """Returns a line for each recipe and stage of which something is not stored, so that a fate is not known."""
+def unknown_lines(
+    names: Sequence[str], not_stored: Sequence[dict[str, int]], other_downloads: Sequence[dict[str, int]]
+) -> list[str]:
+    """Returns a line for each recipe and stage of which something is not stored, so that a fate is not known.
+
+    Args: not_stored, other_downloads: of each recipe, see `pipelines.dry_run.DryRun`.
+    """
     what = {"download": "were never downloaded", "score": "were never scored"}
-    return [
+    lines = [
         f"not known: by {name}, {count_text(pairs)} pairs {what[stage]}; `babelsift curate` pays for them"
         for name, stages in zip(names, not_stored, strict=True)
         for stage, pairs in stages.items()
+    ]
+    return lines + [
+        f"not as {name} says: {count_text(images)} stored images were downloaded with other settings ({why}); "
+        "`babelsift curate --force` downloads them again"
+        for name, settings in zip(names, other_downloads, strict=True)
+        for why, images in settings.items()
     ]
 
 

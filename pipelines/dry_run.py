@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
@@ -14,18 +14,24 @@ import pyarrow.parquet as pq
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.accounting import CountRows
+from pipelines.adopt import TAKEN_FROM, adopted_plan, rows_of
 from pipelines.batches import REJECTED
-from pipelines.curate import check_parts, check_settings, curate_stages
+from pipelines.curate import ROWS_A_MATCH, curate_stages
 from pipelines.inputs import plan_input
 from pipelines.ledger import WriteLedger
-from pipelines.manifest import open_manifest
+from pipelines.manifest import Manifest, open_manifest
 from pipelines.read import ROWS_READ, ReadPairs
+from pipelines.reuse import ReuseStaged
+from pipelines.run import check_head_names, check_parts, check_settings
 from pipelines.run_folder import RunFolder
 from pipelines.runners import worker_error
 from pipelines.score_store import ScoreStore
 from pipelines.select import REPORT, check_columns
-from pipelines.shard_writer import SHARDS
-from pipelines.stored_run import StoredImages, StoredPairs, StoredScores, find_stores
+from pipelines.shard_layout import SPLITS
+from pipelines.staged_work import staged_downloads
+from pipelines.stored_languages import StoredLanguages, are_languages_known, are_scores_wanted
+from pipelines.stored_run import StoredImages, StoredPairs
+from pipelines.stored_scores import StoredScores, find_scores
 from pipelines.write_report import FUNNEL
 from schemas import (
     CAPTION_CHANGES,
@@ -49,12 +55,14 @@ class DryRun:
     """What a recipe would do.
 
     Attributes: selection: as selection.json holds it. not_stored: stage -> pairs whose download or score no run has
-        paid for yet, so that their fate is not known.
+        paid for yet, so that their fate is not known. other_downloads: in what the settings differ that stored images
+        were downloaded with -> how many images those are; a run would download them again.
     """
 
     funnel: Funnel
     selection: Mapping[str, object]
     not_stored: dict[str, int]
+    other_downloads: dict[str, int] = field(default_factory=dict)
 
 
 def dry_run(
@@ -64,12 +72,14 @@ def dry_run(
     *,
     url_column: str | None = None,
     caption_column: str | None = None,
+    staging: str | None = None,
     fates: RunFolder | None = None,
 ) -> DryRun:
     """Returns what a recipe would make of the pairs of a finished run folder, or of an input, by what is stored there.
 
-    Args: output: the run folder; nothing in it is written. inputs: globs; none: the pairs that the run had. fates:
-        where each pair's fate is written, as ledger files of all pairs, those kept with the reason KEPT.
+    Args: output: the run folder; nothing in it is written. inputs: globs; none: the pairs that the run had. staging:
+        the folder that a run took its images from; None: where the folder's last run had them from. fates: where each
+        pair's fate is written, as ledger files of all pairs, those kept with the reason KEPT.
     Raises: BabelsiftError: no complete run is there, a model was never scored, the recipe cannot run.
     """
     check_parts(recipe)
@@ -79,21 +89,25 @@ def dry_run(
         raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
     carried = [] if plan is None else plan.carried
+    manifest = open_manifest(folder, rows=0, rows_per_partition=1)
     if plan is None:
         _check_without_input(recipe, folder)
-    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names), *carried]))
-    stores = find_stores(folder, recipe.clip)
+    else:
+        check_head_names(recipe, plan)
+    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names, recipe.head_names), *carried]))
+    scores = find_scores(folder, recipe.clip, recipe.heads)
     check_settings(recipe)
-    manifest = open_manifest(folder, rows=0, rows_per_partition=1)
+    images, others = _images(folder, recipe, manifest, staging)
     rows = funnel["input_rows"] if plan is None else plan.estimated_rows
     with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as place:
         found = RunFolder(place)
         try:
             with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-                read = StoredPairs(folder) if plan is None else ReadPairs(plan)
-                images = StoredImages(folder, recipe.download, manifest.partitions, manifest.first_partitions)
-                steps = {"read": read, "download": images, "score": StoredScores(stores)}
-                steps["compared"] = compared_stores(recipe, stores)
+                known = plan is None and are_languages_known(manifest, recipe)
+                read = StoredPairs(folder, known) if plan is None else ReadPairs(plan)
+                language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
+                steps = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
+                steps["compared"] = compared_stores(recipe, [model.store for model in scores])
                 _ = pipeline | "DryRun" >> _Stages(recipe, rows, steps, found, fates, manifest.partitions)
         except Exception as error:
             if (ours := worker_error(error)) is not None:
@@ -102,7 +116,21 @@ def dry_run(
         dry = Funnel.from_json(found.read_json(_DRY_FUNNEL)).check()
         selection = found.read_json(_DRY_SELECTION)
     counted = {stage.stage: stage.rejected.get(RejectReason.NOT_STORED.value, 0) for stage in dry.stages}
-    return DryRun(dry, selection, {stage: pairs for stage, pairs in counted.items() if pairs})
+    return DryRun(dry, selection, {stage: pairs for stage, pairs in counted.items() if pairs}, others)
+
+
+def _images(
+    folder: RunFolder, recipe: Recipe, manifest: Manifest, staging: str | None
+) -> tuple[beam.PTransform, dict[str, int]]:
+    """Where stored images come from, and which of them other download settings made."""
+    staging = staging or manifest.facts.get(TAKEN_FROM)
+    if staging is not None:
+        plan = adopted_plan(folder, staging)
+        partitions = max(manifest.partitions, rows_of(folder, plan) // ROWS_A_MATCH + 1)
+        return ReuseStaged(folder, recipe.download, plan, partitions), {}
+    stale = staged_downloads(folder, recipe.download).stale
+    images = StoredImages(folder, recipe.download, manifest.partitions, manifest.first_partitions)
+    return images, {why: count for why, (_, count, _) in stale.items()}
 
 
 def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
@@ -111,12 +139,13 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
     Raises: RecipeError: they have not.
     """
     edited = bool(recipe.caption_edits)
-    for name in folder.list(SHARDS, ".parquet")[:1]:
-        with folder.open(SHARDS, name) as file:
-            edited |= CAPTION_CHANGES.name in pq.read_schema(file).names
+    for split in SPLITS.values():
+        for name in folder.list(split.folder, ".parquet")[:1]:
+            with folder.open(split.folder, name) as file:
+                edited |= CAPTION_CHANGES.name in pq.read_schema(file).names
     if edited:
         raise RecipeError("captions were edited, and a finished run has no others; give the run's --input")
-    stored = score_schema(recipe.model_names).names
+    stored = score_schema(recipe.model_names, recipe.head_names).names
     beyond = sorted({name for rule, _ in recipe.select.walk() for name in rule.conditions} - set(stored))
     near = [name for name in beyond if difflib.get_close_matches(name, stored, n=1, cutoff=0.8)]
     if beyond and not near:
@@ -147,7 +176,7 @@ class _Stages(beam.PTransform):
         """Counts as a run does."""
         stages = curate_stages(pbegin, self.recipe, self.rows, **self.steps)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
-        kept = {name: stage.kept for name, stage in stages.items()}
+        kept = {name: stage["kept"] for name, stage in stages.items()}
         last = kept[Stage.BALANCE]
         if self.fates is not None:
             marked = last | "MarkKept" >> beam.Map(mark_kept).with_output_types(pa.RecordBatch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -32,7 +32,6 @@ STAGE_OF_GROUP = {
     "select": Stage.SELECT,
     "balance": Stage.BALANCE,
     "shards": Stage.SHARD,
-    "seed": Stage.SHARD,
 }
 _SAYS_NOTHING = {"name", "description", "requires", "omits"}
 # How fast a model runs and where changes no score.
@@ -53,12 +52,25 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
     for group, value in recipe.model_dump(mode="json").items():
         if group in _SAYS_NOTHING:
             continue
+        if group == "seed":
+            for stage in _drawing_stages(recipe):
+                found[stage.value]["seed"] = value
+            continue
         if group == "download":
             value = shaping_settings(recipe.download)
         elif group == "clip":
             value = {one["name"]: {key: one[key] for key in one if key not in _NOT_SCORING} for one in value}
         found[STAGE_OF_GROUP.get(group, Stage.RULES).value] |= dict(_leaves(group, value))
     return json.loads(json.dumps(found))
+
+
+def _drawing_stages(recipe: Recipe) -> Iterator[Stage]:
+    """The stages in which the seed draws: the shards' order always, caps and balancing where they are on."""
+    if recipe.select.caps:
+        yield Stage.SELECT
+    if recipe.balance is not None:
+        yield Stage.BALANCE
+    yield Stage.SHARD
 
 
 def fingerprints(settings: Mapping[str, Settings]) -> dict[str, str]:

@@ -46,14 +46,22 @@ class _Identify(beam.DoFn):
     def process(self, element: pa.RecordBatch) -> Iterator[object]:
         started = time.monotonic()
         check(element, READ_SCHEMA, where="language")
-        captions = element.column("caption")
-        found = self._identifier.identify(captions)
-        identified = with_languages(element, found)
-        decision = Decision.keep_all(len(element))
-        reject_by_language(captions, *found.columns, self._settings, decision)
-        kept, rejected = decision.split(identified, Stage.LANGUAGE)
+        found = self._identifier.identify(element.column("caption"))
+        kept, rejected = split_by_language(element, found, self._settings)
         Metrics.counter(Stage.LANGUAGE.value, "identify_msec").inc(round(1000 * (time.monotonic() - started)))
         yield from emit(Stage.LANGUAGE, len(element), [kept], [rejected])
+
+
+def split_by_language(
+    batch: pa.RecordBatch, found: pa.RecordBatch, settings: LanguageSettings
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Returns (the rows that are kept, as LANGUAGE_SCHEMA and carried columns; the others, as ledger rows).
+
+    Args: found: language and language_score of the batch's rows.
+    """
+    decision = Decision.keep_all(len(batch))
+    reject_by_language(batch.column("caption"), *found.columns, settings, decision)
+    return decision.split(with_languages(batch, found), Stage.LANGUAGE)
 
 
 def with_languages(batch: pa.RecordBatch, found: pa.RecordBatch) -> pa.RecordBatch:

@@ -15,17 +15,15 @@ import apache_beam as beam
 import fsspec
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
 from filters.identity import digests
 from filters.ngrams import count_ngrams, most_frequent
+from pipelines.bundle_buffer import BundleBuffer
 from pipelines.inputs import plan_input
 from pipelines.read import ReadPairs
 from schemas import BabelsiftError
 
 ALIGN_MOST = 100_000_000
-_FLUSHED_AT = 500_000
 
 
 @dataclass
@@ -100,31 +98,28 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-class _Count(beam.DoFn):
+class _Count(BundleBuffer):
+    """Its rows are n-grams: captions may have any number of them."""
+
+    flush_at_rows = 500_000
+
     def __init__(self, bigrams: bool, partitions: int) -> None:
         self._bigrams = bigrams
         self._partitions = partitions
 
-    def start_bundle(self) -> None:
-        self._counts: Counter[str] = Counter()
+    def part_of(self, element: pa.RecordBatch, side_input: None) -> dict[str, int]:
+        return count_ngrams(element.column("caption"), bigrams=self._bigrams)
 
-    def process(self, element: pa.RecordBatch) -> Iterator[tuple[int, dict]]:
-        self._counts.update(count_ngrams(element.column("caption"), bigrams=self._bigrams))
-        if len(self._counts) >= _FLUSHED_AT:
-            yield from self._flush()
+    def rows_of(self, part: dict[str, int], element: pa.RecordBatch) -> int:
+        return len(part)
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindow()
-        for element in self._flush():
-            yield WindowedValue(element, window.max_timestamp(), [window])
-
-    def _flush(self) -> Iterator[tuple[int, dict]]:
-        parts: dict[int, dict[str, int]] = {}
-        drawn = digests(pa.array(list(self._counts), pa.string())).view("V16").view("<u4").reshape(-1, 4)[:, 0]
-        for partition, (ngram, count) in zip(drawn % self._partitions, self._counts.items(), strict=True):
-            parts.setdefault(int(partition), {})[ngram] = count
-        yield from parts.items()
-        self.start_bundle()
+    def by_partition(self, parts: Sequence[dict[str, int]]) -> Iterator[tuple[int, dict[str, int]]]:
+        counts = add_counts(parts)
+        found: dict[int, dict[str, int]] = {}
+        drawn = digests(pa.array(list(counts), pa.string())).view("V16").view("<u4").reshape(-1, 4)[:, 0]
+        for partition, (ngram, count) in zip(drawn % self._partitions, counts.items(), strict=True):
+            found.setdefault(int(partition), {})[ngram] = count
+        yield from found.items()
 
 
 if __name__ == "__main__":

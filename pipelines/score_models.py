@@ -64,6 +64,11 @@ def load_classifier(head: Head) -> Scorer:
     return NsfwClassifier()
 
 
+def classifier_model(head: Head) -> ClipModel:
+    """Returns what a head's classifier is where models are stored and told apart."""
+    return ClipModel(model=str(head.classifier), name=head.name, keep_embeddings=False)
+
+
 def heads_of(model: ClipModel, models: Sequence[ClipModel], heads: Iterable[Head]) -> tuple[Head, ...]:
     """Returns the heads that read a model's embeddings; those that name no model read the first."""
     return tuple(

@@ -107,16 +107,40 @@ class ScoreStore:
         found: dict[PairKey, float | None] = {}
         computed = 0
         for part, table in self.parts(shard):
-            path = f"{self.root}/heads/{head}/head_{_suffix(shard, part)}.npy"
-            values = self._read_array(path) if self.folder.exists(path) else None
-            if values is None or values.shape != (len(table),):
+            values = self._stored_head_scores(shard, part, head, len(table))
+            if values is None:
                 values = self._computed(shard, part, table, score)
                 computed += len(table)
-                with self.folder.writing(path) as file:
+                with self.folder.writing(self._head_path(shard, part, head)) as file:
                     np.lib.format.write_array(file, values, allow_pickle=False)
-            keys = zip(*(table.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True)
-            found.update(zip(keys, pa.array(values, from_pandas=True).to_pylist(), strict=True))
+            found.update(_by_pair(table, values))
         return found, computed
+
+    def known_head_scores(
+        self, shard: int, head: str, score: ScoreEmbeddings | None = None
+    ) -> dict[PairKey, float | None]:
+        """Returns a head's scores of a shard's stored pairs, and writes nothing.
+
+        Args: head: as for `head_scores`. score: for pairs that have embeddings and no score yet; None: those are left
+            out.
+        Raises: RunFolderError: a stored file cannot be read.
+        """
+        found: dict[PairKey, float | None] = {}
+        for part, table in self.parts(shard):
+            values = self._stored_head_scores(shard, part, head, len(table))
+            if values is None and score is not None:
+                values = self._computed(shard, part, table, score)
+            if values is not None:
+                found.update(_by_pair(table, values))
+        return found
+
+    def _head_path(self, shard: int, part: int, head: str) -> str:
+        return f"{self.root}/heads/{head}/head_{_suffix(shard, part)}.npy"
+
+    def _stored_head_scores(self, shard: int, part: int, head: str, rows: int) -> np.ndarray | None:
+        path = self._head_path(shard, part, head)
+        values = self._read_array(path) if self.folder.exists(path) else None
+        return None if values is None or values.shape != (rows,) else values
 
     def _computed(self, shard: int, part: int, table: pa.Table, score: ScoreEmbeddings) -> np.ndarray:
         embeddings = self._read_array(f"{self.root}/img_emb/img_emb_{_suffix(shard, part)}.npy")
@@ -152,6 +176,8 @@ class ScoreStore:
                 with self.folder.writing(self.embeddings_path(kind, shard, part)) as file:
                     np.lib.format.write_array(file, matrix, allow_pickle=False)
                 checksums[f"{kind}_crc32"] = base64.b64encode(row_checksums(matrix).tobytes())
+        for head in self.folder.folders(f"{self.root}/heads"):  # of a damaged part that this one takes the place of
+            self.folder.remove(self._head_path(shard, part, head))
         columns = {name: pairs.column(name) for name in PAIR_COLUMNS}
         columns |= {name: results.column(name) for name in ("similarity", "error")}
         table = pa.table([columns[name] for name in METADATA_SCHEMA.names], schema=METADATA_SCHEMA)
@@ -206,6 +232,12 @@ class ScoreStore:
                 f"move {posixpath.dirname(self.folder.path(path))} away and run again"
             )
         return table
+
+
+def _by_pair(table: pa.Table, values: np.ndarray) -> Iterator[tuple[PairKey, float | None]]:
+    """A part's values by pair; NaN is null."""
+    keys = zip(*(table.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True)
+    return zip(keys, pa.array(values, from_pandas=True).to_pylist(), strict=True)
 
 
 def row_checksums(matrix: np.ndarray) -> np.ndarray:

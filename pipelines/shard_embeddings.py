@@ -41,7 +41,7 @@ def store_of(folder: RunFolder, model: ClipModel) -> ScoreStore:
 
     Raises: ModelError: it cannot be loaded.
     """
-    from pipelines.score import load_scorer  # and with it torch, which writing shards does without
+    from pipelines.score_models import load_scorer  # and with it torch, which writing shards does without
 
     return ScoreStore(folder, str(model.name), load_scorer(model).fingerprint)
 
@@ -98,7 +98,7 @@ class _Part:
 
 
 def _parts_of(store: ScoreStore, rows: pa.Table) -> Iterator[_Part]:
-    from pipelines.score import with_uids_as_scored
+    from pipelines.score_handlers import with_uids_as_scored
 
     scored = with_uids_as_scored(rows.combine_chunks().to_batches()[0])
     keys = list(zip(*(scored.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True))

@@ -1,11 +1,10 @@
-"""A finished run folder as a source: pairs from shards and ledger, images' records, scores; no web, no model."""
+"""A finished run folder as a source: pairs from shards and ledger, images' records; no web."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -20,24 +19,20 @@ from pipelines.ledger import REJECTS
 from pipelines.partition import SplitByPartition
 from pipelines.read import ROWS_READ
 from pipelines.run_folder import RunFolder
-from pipelines.score import with_uids_as_scored
-from pipelines.score_store import PAIR_COLUMNS, SCORES_FOLDER, ScoreStore
 from pipelines.shard_layout import SPLITS
 from pipelines.staging import StagingListing, read_staged_rows, staged_shards
+from pipelines.stored_languages import with_stored_languages
 from schemas import (
     LEDGER_SCHEMA,
     READ_SCHEMA,
-    Decision,
     RejectReason,
     RunFolderError,
     Stage,
     ledger_rows,
-    similarity_column,
 )
-from schemas.recipe import ClipModel, DownloadSettings
+from schemas.recipe import DownloadSettings
 
 _BATCH_ROWS = 10_000
-_NOT_STORED = RejectReason.NOT_STORED
 
 
 @dataclass
@@ -45,9 +40,12 @@ class StoredPairs(beam.PTransform):
     """The pairs of a finished run, from its shards and its ledger: READ_SCHEMA, with the outputs of ReadPairs.
 
     Columns that the run carried through are not here: the ledger has none of them.
+
+    Attributes: languages: add what the run found of their languages, as `StoredLanguages` takes it.
     """
 
     folder: RunFolder
+    languages: bool = False
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -58,14 +56,15 @@ class StoredPairs(beam.PTransform):
             f"{split.folder}/{name}" for split in SPLITS.values() for name in self.folder.list(split.folder, ".parquet")
         ]
         rejects = [f"{REJECTS}/{name}" for name in self.folder.list(REJECTS, ".parquet")]
+        stored = beam.ParDo(_ReadStored(self.folder, self.languages))
         files = pbegin | "Files" >> beam.Create([*shards, *rejects], reshuffle=False)
-        read = files | "Read" >> beam.ParDo(_ReadStored(self.folder)).with_outputs(REJECTED, ROWS_READ, main="kept")
+        read = files | "Read" >> stored.with_outputs(REJECTED, ROWS_READ, main="kept")
         return StageOutputs({"kept": read.kept, REJECTED: read[REJECTED], ROWS_READ: read[ROWS_READ]})
 
 
 class _ReadStored(beam.DoFn):
-    def __init__(self, folder: RunFolder) -> None:
-        self._folder = folder
+    def __init__(self, folder: RunFolder, languages: bool) -> None:
+        self._folder, self._languages = folder, languages
 
     def process(self, path: str) -> Iterator[object]:
         for batch in _batches(self._folder, path):
@@ -73,7 +72,10 @@ class _ReadStored(beam.DoFn):
             unread = np.zeros(len(batch), bool)
             if "stage" in batch.schema.names:
                 unread = np.asarray(batch.column("stage").to_pylist(), dtype=object) == Stage.READ.value
-            pairs = batch.take(pa.array(np.flatnonzero(~unread))).select(READ_SCHEMA.names).cast(READ_SCHEMA)
+            rows = batch.take(pa.array(np.flatnonzero(~unread)))
+            pairs = rows.select(READ_SCHEMA.names).cast(READ_SCHEMA)
+            if self._languages:
+                pairs = with_stored_languages(pairs, rows)
             gone = batch.take(pa.array(np.flatnonzero(unread)))
             rejected = [gone.select(LEDGER_SCHEMA.names).cast(LEDGER_SCHEMA)] if len(gone) else []
             yield from emit(Stage.READ, len(batch), [pairs], rejected)
@@ -137,96 +139,6 @@ class _LookUpImages(beam.DoFn):
             yield from emit(Stage.DOWNLOAD, len(batch.rows), [kept], [rejected])
         known = pa.array([uid for batch in found for uid in batch.rows.column("uid").to_pylist()], pa.string())
         missing = rows.filter(pc.invert(pc.is_in(rows.column("uid"), value_set=known)))
-        reasons, nothing = [_NOT_STORED.value] * len(missing), [None] * len(missing)
+        reasons, nothing = [RejectReason.NOT_STORED.value] * len(missing), [None] * len(missing)
         gone = ledger_rows(missing, stage=Stage.DOWNLOAD, reasons=reasons, values=nothing, thresholds=nothing)
         yield from emit(Stage.DOWNLOAD, len(missing), [], [gone])
-
-
-@dataclass
-class StoredScores(beam.PTransform):
-    """Adds the similarities that a run folder has; with the outputs of ScorePairs and no model loaded.
-
-    Pairs that a model never scored are REJECTED as not_stored. Attributes: stores: of the models, in their order.
-    """
-
-    stores: tuple[ScoreStore, ...]
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
-        """Looks each batch up."""
-        return batches | "LookUp" >> beam.ParDo(_LookUpScores(self.stores)).with_outputs(REJECTED, main="kept")
-
-
-class _LookUpScores(beam.DoFn):
-    def __init__(self, stores: tuple[ScoreStore, ...]) -> None:
-        self._stores = stores
-
-    def process(self, element: pa.RecordBatch) -> Iterator[object]:
-        decision = Decision.keep_all(len(element))
-        scored = with_uids_as_scored(element)
-        keys = list(zip(*(scored.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True))
-        batch = element
-        for store in self._stores:
-            known = {}
-            for shard in sorted(set(element.column("staging_shard").to_pylist())):
-                known |= store.scores(shard)
-            outcome = [known.get(key, (None, None)) for key in keys]
-            errors = [error or "" for _, error in outcome]
-            decision.reject(np.array([key not in known for key in keys], bool), _NOT_STORED, values=store.name)
-            for start, reason in _REASONS.items():
-                decision.reject(np.array([error.startswith(start) for error in errors], bool), reason, values=errors)
-            column = pa.array([similarity for similarity, _ in outcome], pa.float32())
-            batch = batch.append_column(pa.field(similarity_column(store.name), pa.float32()), column)
-        kept, rejected = decision.split(batch, Stage.SCORE)
-        yield from emit(Stage.SCORE, len(batch), [kept], [rejected])
-
-
-_REASONS = {"image:": RejectReason.UNSCORABLE_IMAGE, "caption:": RejectReason.UNSCORABLE_CAPTION}
-
-
-def find_stores(folder: RunFolder, models: Iterable[ClipModel]) -> tuple[ScoreStore, ...]:
-    """Returns where the scores of a recipe's models lie in a run folder, found by name, model, weights and precision.
-
-    Raises: RunFolderError: a model was never scored there; names those that were.
-    """
-    stored = _stored_models(folder)
-    return tuple(_store_of(folder, model, stored) for model in models)
-
-
-def _stored_models(folder: RunFolder) -> list[Mapping[str, Any]]:
-    folder.fs.invalidate_cache()
-    if not folder.exists(SCORES_FOLDER):
-        return []
-    found = []
-    for path in sorted(folder.fs.ls(folder.path(SCORES_FOLDER), detail=False)):
-        name = path.rstrip("/").rsplit("/", 1)[-1]
-        info = folder.read_json(SCORES_FOLDER, name, "info.json")
-        if info is not None and name.endswith("-" + info["fingerprint"][:8]):
-            found.append({"name": name[: -len("-" + info["fingerprint"][:8])], **info})
-    return found
-
-
-def _store_of(folder: RunFolder, model: ClipModel, stored: list[Mapping[str, Any]]) -> ScoreStore:
-    own = [one for one in stored if one["name"] == model.name and _is_of(one, model)]
-    if len(own) == 1:
-        return ScoreStore(folder, str(model.name), own[0]["fingerprint"], keep_embeddings=False)
-    if own:
-        found = f"{len(own)} sets of scores are of {model.name!r}; remove those that are out of date"
-        raise RunFolderError(f"{folder.path(SCORES_FOLDER)}: {found}")
-    names = ", ".join(f"{one['name']} ({one.get('model')}, {one.get('precision')})" for one in stored)
-    raise RunFolderError(
-        f"{folder.url}: the model {model.name!r} ({model.model}, {model.precision}) was never scored there; "
-        f"stored: {names or 'no scores'}; name one of those, or run `babelsift curate`"
-    )
-
-
-def _is_of(info: Mapping[str, Any], model: ClipModel) -> bool:
-    """Whether stored scores are a model's, as far as names tell; what local files held is in no recipe."""
-    if info.get("precision") != model.precision:
-        return False
-    weights = info.get("pretrained")
-    if weights is not None and model.pretrained is not None and weights != model.pretrained:
-        return False
-    return str(info.get("model", "")).startswith("local-dir:") or info.get("model") == model.model

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.command_line import _beam_options
+from pipelines.commands.beam_options import beam_options
 from schemas import RecipeError
 
 TEXT = (Path(__file__).parents[1] / "docs" / "distributed.md").read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def test_every_option_of_a_command_is_taken_with_its_value(command):
     beam = beam_part(command)
     names, values = [word.removeprefix("--") for word in beam[::2]], beam[1::2]
     assert len(names) > 4
-    taken = _beam_options(beam).get_all_options()
+    taken = beam_options(beam).get_all_options()
     for name, value in zip(names, values, strict=True):
         assert value in str(taken[name]), name
 
@@ -62,7 +62,7 @@ def _takes(option):
     """Whether Beam knows the option, as a flag or with one value of some kind."""
     for arguments in ([option, "1"], [option, "1.19"], [option]):
         try:
-            _beam_options(arguments)
+            beam_options(arguments)
         except (RecipeError, SystemExit):
             continue
         return True

@@ -16,12 +16,12 @@ import webdataset
 
 from pipelines.command_line import main
 from pipelines.compare import format_comparison
-from pipelines.curate import run
 from pipelines.demo.server import serving
 from pipelines.demo.truth import compare
 from pipelines.demo.web import build_web, truth_table, write_table
 from pipelines.dry_run import dry_run
 from pipelines.recipe_presets import load_recipe
+from pipelines.run import run
 from pipelines.run_folder import RunFolder
 from pipelines.why import fates_of
 from schemas import Funnel, RunFolderError, dump_recipe

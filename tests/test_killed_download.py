@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from hostile_web import answer, encoded, photo
 
-from pipelines.curate import run
+from pipelines.run import run
 from pipelines.run_folder import RunFolder
 from schemas import Recipe, dump_recipe
 from schemas.recipe import DownloadSettings

@@ -25,18 +25,11 @@ class PeerError(Exception):
     """A peer cannot be installed or run here; the message is one line."""
 
 
-def run_peer(name: str, *arguments: str) -> dict:
-    """Runs `<name>_filters.py` or `<name>_scores.py` in the peer's environment and returns what it prints.
+def run_peer(name: str, script: str, *arguments: str) -> dict:
+    """Runs one of this folder's scripts in a peer's environment and returns what it prints last, a line of JSON.
 
-    Raises: PeerError: it cannot be installed, or fails.
+    Raises: PeerError: the peer cannot be installed, or fails.
     """
-    scripts = (f"{name}_{what}.py" for what in ("filters", "scores"))
-    script = next(script for script in scripts if Path(__file__).with_name(script).exists())
-    return run_peer_script(name, script, *arguments)
-
-
-def run_peer_script(name: str, script: str, *arguments: str) -> dict:
-    """Runs one of this folder's scripts in a peer's environment and returns what it prints last; see `run_peer`."""
     path = Path(__file__).with_name(script)
     return json.loads(_call([str(_python(name)), str(path), *arguments]).splitlines()[-1])
 

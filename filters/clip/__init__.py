@@ -3,7 +3,7 @@
 Beside it: heads on the embeddings, and an NSFW classifier of its own (`babelsift[safety]`).
 """
 
-from filters.clip.heads import EmbeddingHead, load_head, shipped_prompts
+from filters.clip.heads import EmbeddingHead, LayersHead, load_head, prompts_fingerprint, shipped_prompts
 from filters.clip.models import LoadedModel, check_model, load_model, model_digest, model_fingerprint
 from filters.clip.safety import NsfwClassifier
 from filters.clip.scorer import ClipScorer, result_schema
@@ -11,6 +11,7 @@ from filters.clip.scorer import ClipScorer, result_schema
 __all__ = [
     "ClipScorer",
     "EmbeddingHead",
+    "LayersHead",
     "LoadedModel",
     "NsfwClassifier",
     "check_model",
@@ -18,6 +19,7 @@ __all__ = [
     "load_model",
     "model_digest",
     "model_fingerprint",
+    "prompts_fingerprint",
     "result_schema",
     "shipped_prompts",
 ]

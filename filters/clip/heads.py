@@ -97,12 +97,8 @@ class PromptsHead:
     """How near embeddings are to some texts, beside others; see `HeadPrompts`."""
 
     def __init__(self, settings: HeadPrompts, embed_texts: EmbedTexts, *, what: str = "prompts") -> None:
-        if settings.shipped is not None:
-            settings = shipped_prompts(settings.shipped)
-        lists = (settings.positive, settings.negative)
-        positive, negative = (list(read_entries(entries, what=what)) for entries in lists)
-        parts = [positive, negative, settings.scale, settings.nearest]
-        self.fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        settings, positive, negative = _texts_of(settings, what)
+        self.fingerprint = _digest_of(settings, positive, negative)
         self._settings = settings
         self._positive = len(positive)
         self._texts = embed_texts([*positive, *negative])
@@ -116,6 +112,27 @@ class PromptsHead:
             nearest = np.argsort(-cosines, axis=1, kind="stable")[:, : self._settings.nearest]
             return (nearest < self._positive).mean(axis=1, dtype=np.float32)
         return _softmax(self._settings.scale * cosines)[:, : self._positive].sum(axis=1, dtype=np.float32)
+
+
+def prompts_fingerprint(settings: HeadPrompts, *, what: str = "prompts") -> str:
+    """Returns the fingerprint that a `PromptsHead` has, which its model has no part in.
+
+    Raises: RecipeError: a list of texts cannot be read.
+    """
+    return _digest_of(*_texts_of(settings, what))
+
+
+def _texts_of(settings: HeadPrompts, what: str) -> tuple[HeadPrompts, list[str], list[str]]:
+    if settings.shipped is not None:
+        settings = shipped_prompts(settings.shipped)
+    lists = (settings.positive, settings.negative)
+    positive, negative = (list(read_entries(entries, what=what)) for entries in lists)
+    return settings, positive, negative
+
+
+def _digest_of(settings: HeadPrompts, positive: list[str], negative: list[str]) -> str:
+    parts = [positive, negative, settings.scale, settings.nearest]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def shipped_prompts(name: str) -> HeadPrompts:

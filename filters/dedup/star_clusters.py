@@ -1,17 +1,11 @@
-"""Who is left out among near-duplicates: clusters are stars, so that a chain never joins images that are far apart.
-
-In order of rank and uid, an image is left out if it lies within the radius of one that stays. Decided in rounds, all
-images of a round at once: who has no undecided image before it stays, and who is near to one that stays goes. The order
-is that of digests, so that few rounds do for any table.
-"""
+"""Who is left out among near-duplicate images, by stars: in order of rank and uid, who is near to one that stays."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from filters.dedup.near_duplicates import halves, nearest_of_pairs
-
-_UNDECIDED, _STAYS, _GOES = 0, 1, 2
+from filters.dedup.stars import left_out_by_stars
 
 
 def nearest_survivors(links: np.ndarray) -> np.ndarray:
@@ -24,8 +18,8 @@ def nearest_survivors(links: np.ndarray) -> np.ndarray:
     if not len(links):
         return links
     before, after = _numbered(links)
-    fates = _fates(before, after, 1 + int(max(before.max(), after.max())))
-    chosen = (fates[after] == _GOES) & (fates[before] == _STAYS)
+    out = left_out_by_stars(after, before, 1 + int(max(before.max(), after.max())))
+    chosen = out[after] & ~out[before]
     links, before, after = links[chosen], before[chosen], after[chosen]
     bits = np.where(links["crop"] > 0, 2 * links["distance"], links["distance"])
     order = np.lexsort((before, links["crop"], bits, after))
@@ -43,17 +37,3 @@ def _numbered(links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     numbers = np.empty(len(order), dtype=np.int64)
     numbers[order] = np.cumsum(np.r_[False, (sorted_ids[1:] != sorted_ids[:-1]).any(axis=1)])
     return numbers[: len(links)], numbers[len(links) :]
-
-
-def _fates(before: np.ndarray, after: np.ndarray, count: int) -> np.ndarray:
-    fates = np.full(count, _UNDECIDED, dtype=np.uint8)
-    while True:
-        waits = np.zeros(count, dtype=bool)
-        waits[after] = True
-        fates[(fates == _UNDECIDED) & ~waits] = _STAYS
-        goes = after[fates[before] == _STAYS]
-        fates[goes] = _GOES
-        undecided = (fates[after] == _UNDECIDED) & (fates[before] != _GOES)
-        if not undecided.any() and not (fates == _UNDECIDED).any():
-            return fates
-        before, after = before[undecided], after[undecided]

@@ -1,1 +1,1 @@
-"""Subcommands of `babelsift` that look at a finished run; each module adds one to the parser."""
+"""The subcommands of `babelsift`; each module adds one to the parser and runs it."""

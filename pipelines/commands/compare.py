@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
 
+from pipelines.commands.folder_command import add_folder_command, print_found
 from pipelines.recipe_presets import load_recipe
 from schemas import RecipeError
 
 
 def add_compare(commands: argparse._SubParsersAction) -> None:
     """Adds the command to the parser."""
-    compare = commands.add_parser(
+    compare = add_folder_command(
+        commands,
         "compare",
+        _compare,
         help="show where two recipes differ on a finished run, by language, with samples",
         description="Applies two recipes to what a finished run has stored (pairs, images' records, scores), without "
         "the web, models or writing to it, and shows which pairs only one of them keeps.",
-        allow_abbrev=False,
     )
-    compare.add_argument("output", metavar="OUT", help="run folder")
     compare.add_argument("--recipe", required=True, action="append", metavar="NAME|FILE", help="given twice")
     compare.add_argument("--input", action="append", metavar="GLOB", help="default: the pairs that the run had")
     compare.add_argument("--samples", type=int, default=5, help="captions shown a side (default: %(default)s)")
-    compare.add_argument("--json", action="store_true", help="for programs")
-    compare.set_defaults(run=_compare)
 
 
 def _compare(known: argparse.Namespace, _: list[str]) -> int:
@@ -33,8 +31,4 @@ def _compare(known: argparse.Namespace, _: list[str]) -> int:
 
     recipes = [load_recipe(name) for name in known.recipe]
     found = compare_recipes(known.output, recipes, known.input or (), samples=max(known.samples, 0))
-    print(
-        json.dumps(found, ensure_ascii=False) if known.json else format_comparison(found),
-        end="\n" if known.json else "",
-    )
-    return 0
+    return print_found(known, found, format_comparison(found))

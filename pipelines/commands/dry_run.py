@@ -26,14 +26,20 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
     from pipelines.report import format_funnel
 
     columns = {"url_column": known.url_col, "caption_column": known.caption_col}
-    found = dry_run(recipe, known.output, known.input or (), **columns)
+    found = dry_run(recipe, known.output, known.input or (), staging=known.staging, **columns)
     if known.json:
-        content = {"funnel": found.funnel.to_json(), "selection": found.selection, "not_stored": found.not_stored}
+        content = {
+            "funnel": found.funnel.to_json(),
+            "selection": found.selection,
+            "not_stored": found.not_stored,
+            "other_downloads": found.other_downloads,
+        }
         print(json.dumps(content, ensure_ascii=False))
         return 0
     print(format_funnel(found.funnel), end="")
     for language, one in found.selection["relaxed_languages"].items():
         kept = f"the cut kept {one['kept_before']}, given back {one['given_back']}"
         print(f"minimum of {language}: {one['minimum']}, {kept}")
-    print("\n".join(unknown_lines([recipe.name], [found.not_stored])) or "dry run: nothing was written")
+    unknown = unknown_lines([recipe.name], [found.not_stored], [found.other_downloads])
+    print("\n".join(unknown) or "dry run: nothing was written")
     return 0

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.curate import run
 from pipelines.demo.server import serving
 from pipelines.demo.truth import compare, format_table
 from pipelines.demo.web import build_web, truth_table, write_table, write_truth
 from pipelines.ledger import REJECTS
 from pipelines.recipe_presets import load_recipe
 from pipelines.report import format_funnel
+from pipelines.run import run
 from pipelines.run_folder import RunFolder
 from pipelines.run_lock import RunLock
 from pipelines.shard_writer import SHARDS

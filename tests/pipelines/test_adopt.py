@@ -19,9 +19,9 @@ from filters.identity import compute_uids
 from pipelines.adopt import ADOPTED_ROWS, AdoptStaging, plan_adoption, read_adopted
 from pipelines.adopted_shard import adopt_shard
 from pipelines.adopted_tar import TarWalk
-from pipelines.curate import run
 from pipelines.img2dataset_words import reason_of
 from pipelines.reuse import match
+from pipelines.run import run
 from pipelines.run_folder import RunFolder
 from schemas import InputError, Recipe
 from schemas.recipe import DownloadSettings

@@ -7,9 +7,9 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from filters.clip import result_schema
-from pipelines.curate import check_settings
 from pipelines.dedup_semantic import DedupSemantic
 from pipelines.duplicates import DUPLICATES, WriteDuplicates
+from pipelines.run import check_settings
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import ScoreStore
 from schemas import ModelError, RecipeError, recipe_from

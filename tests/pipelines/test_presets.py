@@ -11,9 +11,9 @@ from filters.image.rules import has_min_side, is_within_aspect_ratio
 from filters.rules import reject_by_captions
 from filters.selection import Selector, binned_cuts, histograms_of
 from pipelines.command_line import main
-from pipelines.curate import check_parts
 from pipelines.fraction_cuts import FractionRank, exact_cuts, fraction_keys
 from pipelines.recipe_presets import load_recipe, preset_names
+from pipelines.run import check_parts
 from schemas import Decision, RecipeError, dump_recipe, parse_recipe
 from schemas.parts import PARTS
 from schemas.recipe import CaptionRules, Condition, SelectRule, routes

@@ -11,10 +11,10 @@ from hostile_web import answer, encoded, photo, raw
 
 from filters.identity import partition_of
 from pipelines.command_line import main
-from pipelines.curate import run
 from pipelines.download_partition import PartitionDownload
 from pipelines.download_worker import acquire_worker, release_worker
 from pipelines.retry import NO_RETRY, parse_retry
+from pipelines.run import run
 from pipelines.run_folder import RunFolder
 from pipelines.staging import StagingListing, read_staged_images
 from pipelines.staging_layout import STAGING

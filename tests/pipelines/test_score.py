@@ -20,9 +20,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from filters.clip import ClipScorer, result_schema
-from pipelines import score
+from pipelines import score_handlers
 from pipelines.run_folder import RunFolder
-from pipelines.score import ClipModelHandler, HeadedScorer, ScorePairs, add_scores
+from pipelines.score import ScorePairs, add_scores
+from pipelines.score_handlers import ClipModelHandler, HeadedScorer
 from pipelines.score_models import check_models, resolve_model
 from schemas import DOWNLOAD_SCHEMA, LEDGER_SCHEMA, ModelError, check, score_schema
 from schemas.recipe import ClipModel
@@ -142,7 +143,7 @@ def test_rows_that_were_added_become_a_further_part(folder):
 
 
 def test_an_interrupted_shard_is_resumed_where_it_was_stored_last(folder, monkeypatch):
-    monkeypatch.setattr(score, "_ROWS_PER_PART", 3)
+    monkeypatch.setattr(score_handlers, "_ROWS_PER_PART", 3)
 
     class Killed(CountingScorer):
         def score_stream(self, pairs, *, embeddings=False):
@@ -190,7 +191,7 @@ def test_rows_of_several_shards_in_one_batch(folder):
 
 
 def test_progress_is_logged(folder, caplog):
-    with caplog.at_level(logging.INFO, "pipelines.score"):
+    with caplog.at_level(logging.INFO, "pipelines.score_handlers"):
         scored(folder, download_rows(["a", "bb"]), CountingScorer())
         scored(folder, download_rows(["a", "bb", "ccc"]), CountingScorer())
         scored(folder, download_rows(["a", "bb"]), CountingScorer())

@@ -1,5 +1,5 @@
 from filters.identity import compute_uids
-from pipelines.score import with_uids_as_scored
+from pipelines.score_handlers import with_uids_as_scored
 
 
 def test_an_edited_caption_is_scored_under_the_uid_it_now_has(image_rows):

@@ -4,10 +4,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from filters.clip import result_schema
-from pipelines.curate import check_head_names
 from pipelines.inputs import plan_input
+from pipelines.run import check_head_names
 from pipelines.run_folder import RunFolder
-from pipelines.score import ClipModelHandler, HeadedScorer, ScorePairs
+from pipelines.score import ScorePairs
+from pipelines.score_handlers import ClipModelHandler, HeadedScorer
 from pipelines.score_models import check_models, heads_of, load_heads, load_scorer
 from schemas import RecipeError, parse_recipe
 from schemas.recipe import ClipModel, Head, Route, routes

@@ -3,11 +3,11 @@
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.curate import run
 from pipelines.demo.server import serving
 from pipelines.demo.web import build_web, write_table
 from pipelines.dry_run import dry_run
 from pipelines.recipe_presets import load_recipe
+from pipelines.run import run
 from schemas.recipe import DedupSemanticSettings
 
 

@@ -5,15 +5,15 @@ import json
 import pytest
 
 from pipelines.command_line import main
-from pipelines.curate import run
 from pipelines.demo.server import serving
 from pipelines.demo.web import build_web, write_table
 from pipelines.fingerprints import STAGE_OF_GROUP, changes, fingerprints, input_files, stage_settings
 from pipelines.recipe_presets import load_recipe
+from pipelines.run import run
 from pipelines.run_folder import RunFolder
 from pipelines.staged_work import check_downloads
 from pipelines.status import State, format_status, status_of
-from schemas import Recipe, RunFolderError, Stage, dump_recipe
+from schemas import Recipe, RunFolderError, Stage, dump_recipe, recipe_from
 
 RECIPE = load_recipe("demo")
 
@@ -128,7 +128,30 @@ def test_where_nothing_was_begun_it_says_so(tmp_path, capsys):
 
 
 def test_every_group_of_a_recipe_belongs_to_a_stage():
-    assert set(STAGE_OF_GROUP) == set(Recipe.model_fields) - {"name", "description", "requires", "omits"}
+    assert set(STAGE_OF_GROUP) == set(Recipe.model_fields) - {"name", "description", "requires", "omits", "seed"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "stages"),
+    [
+        ({}, ["shard"]),
+        ({"select": {"caps": {"per_host": 3}}}, ["select", "shard"]),
+        (
+            {
+                "metadata": {"entries": "entries.json"},
+                "balance": {"threshold": 10},
+                "select": {"caps": {"per_caption": 1}},
+            },
+            ["select", "balance", "shard"],
+        ),
+    ],
+)
+def test_another_seed_is_told_where_it_draws(groups, stages):
+    before, now = (
+        stage_settings(recipe_from({"name": "mine", "seed": seed, **groups}, source="x"), {}) for seed in (0, 1)
+    )
+    assert changes(before, now) == {stage: ["seed was 0, now 1"] for stage in stages}
+    assert fingerprints(before)["dedup_images"] == fingerprints(now)["dedup_images"]
 
 
 def test_a_stages_fingerprint_is_of_its_settings_and_of_all_before():

@@ -1,0 +1,27 @@
+"""What the commands that look at a finished run share: the folder, and output for people or programs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+Run = Callable[[argparse.Namespace, list[str]], int]
+
+
+def add_folder_command(
+    commands: argparse._SubParsersAction, name: str, run: Run, *, help: str, description: str
+) -> argparse.ArgumentParser:
+    """Adds a command that takes a run folder and --json, and returns its parser."""
+    command = commands.add_parser(name, help=help, description=description, allow_abbrev=False)
+    command.add_argument("output", metavar="OUT", help="run folder")
+    command.add_argument("--json", action="store_true", help="for programs")
+    command.set_defaults(run=run)
+    return command
+
+
+def print_found(known: argparse.Namespace, found: Any, text: str) -> int:
+    """Prints what was found, as JSON where that was asked for, else the text, and returns the exit code."""
+    print(json.dumps(found, ensure_ascii=False) if known.json else text.removesuffix("\n"))
+    return 0
