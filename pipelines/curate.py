@@ -8,7 +8,9 @@ is the same as `babelsift curate`. `Curate` is the whole job as one transform; `
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -21,10 +23,12 @@ from pipelines.adopt import (
 from pipelines.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
 from pipelines.batches import REJECTED, StageOutputs
 from pipelines.decontaminate import Decontaminate
-from pipelines.dedup_images import DUPLICATES, DedupImages
+from pipelines.decontaminate_embeddings import DecontaminateEmbeddings
+from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
+from pipelines.dedup_semantic import DedupSemantic
 from pipelines.download import DownloadImages
-from pipelines.duplicates import WriteDuplicates
+from pipelines.duplicates import DUPLICATES, WriteDuplicates
 from pipelines.fraction_cuts import SimilarityHistograms
 from pipelines.frequency import FilterFrequencies
 from pipelines.image_rules import FilterImages
@@ -57,7 +61,7 @@ class Curate(beam.PTransform):
         plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
         staging: a folder that was adopted (`pipelines.adopt`) in the place of downloading.
         first_partitions, retry: see `DownloadImages`. stores: of the models whose embeddings are written beside the
-            shards.
+            shards. compared: see `curate_stages`.
     """
 
     recipe: Recipe
@@ -69,6 +73,7 @@ class Curate(beam.PTransform):
     first_partitions: int | None = None
     retry: Retry = NO_RETRY
     stores: tuple[ScoreStore, ...] = ()
+    compared: Mapping[str, ScoreStore] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -83,10 +88,11 @@ class Curate(beam.PTransform):
             read=ReadPairs(self.plan),
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.heads),
+            compared=self.compared,
         )
-        unique, score = stages[Stage.DEDUP_IMAGES], stages[Stage.SCORE]
+        unique, distinct = stages[Stage.DEDUP_IMAGES], stages[Stage.DEDUP_SEMANTIC]
         select, balance = stages[Stage.SELECT], stages[Stage.BALANCE]
-        _ = unique[DUPLICATES] | "Duplicates" >> WriteDuplicates(folder)
+        duplicates = (unique[DUPLICATES], distinct[DUPLICATES]) | "AllDuplicates" >> beam.Flatten()
         shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage["kept"] for name, stage in stages.items()}
@@ -98,12 +104,13 @@ class Curate(beam.PTransform):
             "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
             "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
             "histograms": {
-                name: score.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
+                name: distinct.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
             },
             "selection": select[REPORT],
             "concepts": self._concepts(balance),
             "warnings": {"kept": unique.kept, "rejected": unique[REJECTED]}
             | "RemovalRates" >> RemovalWarnings(recipe.dedup_images),
+            "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed),
         } | "Report" >> WriteReport(folder, recipe, self.facts)
 
     def _images(self) -> DownloadImages | ReuseStaged:
@@ -130,12 +137,13 @@ def curate_stages(
     download: beam.PTransform,
     score: beam.PTransform,
     language: beam.PTransform | None = None,
+    compared: Mapping[str, ScoreStore] = MappingProxyType({}),
 ) -> dict[Stage, Any]:
     """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
 
     Args: rows: about how many there are; decides in how many parts they are compared. read, download, score: where
         pairs, images and similarities come from: the input, the web and models, or a finished run folder. language:
-        in the place of IdentifyLanguage.
+        in the place of IdentifyLanguage. compared: group of settings -> where the embeddings lie that it compares.
     """
     parts = max(1, rows // _ROWS_A_DEDUP_PART)
     pairs = pbegin | "Read" >> read
@@ -149,7 +157,11 @@ def curate_stages(
     clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, parts, rows)
     unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts, rows)
     scored = unique.kept | "Score" >> score
-    select = scored.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
+    decontaminate = DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
+    unseen = scored.kept | "DecontaminateEmbeddings" >> decontaminate
+    dedup_semantic = DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed)
+    meaning = unseen.kept | "DedupSemantic" >> dedup_semantic
+    select = meaning.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
     balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
     return {
         Stage.READ: pairs,
@@ -163,6 +175,8 @@ def curate_stages(
         Stage.DECONTAMINATE: clean,
         Stage.DEDUP_IMAGES: unique,
         Stage.SCORE: scored,
+        Stage.DECONTAMINATE_EMBEDDINGS: unseen,
+        Stage.DEDUP_SEMANTIC: meaning,
         Stage.SELECT: select,
         Stage.BALANCE: balance,
     }

@@ -14,13 +14,12 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.batches import REJECTED, emit
+from pipelines.duplicates import DUPLICATES
 from pipelines.earlier_images import ReadEarlierImages, plan_earlier_images
 from pipelines.image_hashes import hash_rows
 from pipelines.image_repeats import FindRepeats, Repeats
 from schemas import Decision, RejectReason, Stage
 from schemas.recipe import DedupImagesSettings
-
-DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one a rejected image
 
 
 @dataclass

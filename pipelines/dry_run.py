@@ -6,6 +6,7 @@ import difflib
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -24,6 +25,7 @@ from pipelines.reuse import ReuseStaged
 from pipelines.run import check_head_names, check_parts, check_settings
 from pipelines.run_folder import RunFolder
 from pipelines.runners import worker_error
+from pipelines.score_store import ScoreStore
 from pipelines.select import REPORT, check_columns
 from pipelines.shard_layout import SPLITS
 from pipelines.staged_work import staged_downloads
@@ -105,6 +107,7 @@ def dry_run(
                 read = StoredPairs(folder, known) if plan is None else ReadPairs(plan)
                 language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
                 steps = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
+                steps["compared"] = compared_stores(recipe, [model.store for model in scores])
                 _ = pipeline | "DryRun" >> _Stages(recipe, rows, steps, found, fates, manifest.partitions)
         except Exception as error:
             if (ours := worker_error(error)) is not None:
@@ -149,13 +152,19 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
         raise RecipeError(f"select.conditions: a finished run has no column {beyond[0]!r}; give the run's --input")
 
 
+def compared_stores(recipe: Recipe, stores: Sequence[ScoreStore]) -> dict[str, ScoreStore]:
+    """Returns where the embeddings lie that groups of a recipe compare. Args: stores: of its models."""
+    of_model = {store.name: store for store in stores}
+    return {group: of_model[recipe.model_named(name).name] for group, name in recipe.compared_models.items()}
+
+
 @dataclass
 class _Stages(beam.PTransform):
     """The stages over what is stored; writes the funnel, the selection's account and, where asked, each pair's fate."""
 
     recipe: Recipe
     rows: int
-    steps: Mapping[str, beam.PTransform | None]
+    steps: Mapping[str, Any]
     found: RunFolder
     fates: RunFolder | None
     partitions: int

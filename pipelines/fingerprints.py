@@ -28,6 +28,7 @@ STAGE_OF_GROUP = {
     "dedup_images": Stage.DEDUP_IMAGES,
     "clip": Stage.SCORE,
     "heads": Stage.SCORE,
+    "dedup_semantic": Stage.DEDUP_SEMANTIC,
     "select": Stage.SELECT,
     "balance": Stage.BALANCE,
     "shards": Stage.SHARD,

@@ -193,6 +193,8 @@ class Survivals:
             "kind": self.kind[rows].tolist(),
             "distance": self.distance[rows],
             "earlier_run": self.ranks[rows] == BEFORE,
+            "cosine": [None] * len(rows),
+            "report_only": [False] * len(rows),
         }
         arrays = [pa.array(columns[field.name], field.type) for field in DUPLICATES_SCHEMA]
         return pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA)

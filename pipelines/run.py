@@ -10,6 +10,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from filters.dedup import load_faiss
 from filters.fetch import AddressPolicy
 from filters.language import LanguageIdentifier
 from filters.metadata import MetadataMatcher
@@ -36,7 +37,7 @@ from pipelines.runners import runner_from, worker_error
 from pipelines.score_models import check_models
 from pipelines.score_store import remove_orphans
 from pipelines.select import check_columns
-from pipelines.shard_embeddings import embedding_stores
+from pipelines.shard_embeddings import embedding_stores, store_of
 from pipelines.shard_layout import SPLITS
 from pipelines.staged_work import check_downloads
 from pipelines.staging_gaps import fill_gaps
@@ -124,7 +125,9 @@ def _run_alone(
     remove_orphans(folder)
     partitions, first = manifest.partitions, manifest.first_partitions
     stores = embedding_stores(folder, recipe)
-    _run_job(options, "Curate", Curate(recipe, folder, plan, partitions, facts, adopted, first, retry, stores))
+    compared = {group: store_of(folder, recipe.model_named(name)) for group, name in recipe.compared_models.items()}
+    job = Curate(recipe, folder, plan, partitions, facts, adopted, first, retry, stores, compared)
+    _run_job(options, "Curate", job)
     if adopted is None:
         fill_gaps(folder, recipe.download, rows=plan.estimated_rows, partitions=partitions)
     return Funnel.from_json(folder.read_json(FUNNEL)).check()
@@ -152,10 +155,12 @@ def check_parts(recipe: Recipe) -> None:
 
 
 def check_settings(recipe: Recipe) -> None:
-    """Tries what a recipe's text alone cannot show to be right: files and lists it names, networks, scripts.
+    """Tries what a recipe's text alone cannot show to be right: files and lists it names, networks, scripts, faiss.
 
     Raises: RecipeError, ModelError: the first of them that is not.
     """
+    if recipe.dedup_semantic is not None:
+        load_faiss()
     identifier = LanguageIdentifier(recipe.language.model)
     identifier.load()
     nothing = identifier.identify(pa.array([], pa.string()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import EMBEDDINGS, PAIR_COLUMNS, ScoreStore, stored_checksums
 from schemas import Recipe, RunFolderError
+from schemas.recipe import ClipModel
 
 _HEADER_BYTES = 1024  # a .npy file's header is much shorter
 _REQUESTS_AT_ONCE = 16
@@ -31,10 +32,18 @@ def embedding_stores(folder: RunFolder, recipe: Recipe) -> tuple[ScoreStore, ...
 
     Raises: ModelError: a model cannot be loaded.
     """
+    models = [model for model in recipe.clip if model.keep_embeddings] if recipe.shards.embeddings else []
+    return tuple(store_of(folder, model) for model in models)
+
+
+def store_of(folder: RunFolder, model: ClipModel) -> ScoreStore:
+    """Returns where the embeddings of a model lie.
+
+    Raises: ModelError: it cannot be loaded.
+    """
     from pipelines.score_models import load_scorer  # and with it torch, which writing shards does without
 
-    models = [model for model in recipe.clip if model.keep_embeddings] if recipe.shards.embeddings else []
-    return tuple(ScoreStore(folder, str(model.name), load_scorer(model).fingerprint) for model in models)
+    return ScoreStore(folder, str(model.name), load_scorer(model).fingerprint)
 
 
 def write_embeddings(
@@ -58,16 +67,18 @@ def write_embeddings(
     return files | {path: file.sha256}
 
 
-def read_embeddings(store: ScoreStore, rows: pa.Table) -> dict[str, np.ndarray]:
+def read_embeddings(
+    store: ScoreStore, rows: pa.Table, *, kinds: Sequence[str] = tuple(EMBEDDINGS)
+) -> dict[str, np.ndarray]:
     """Returns {kind: float16[rows, dimension]} of the rows' stored embeddings, in the rows' order.
 
-    Args: rows: with DOWNLOAD_SCHEMA's columns.
+    Args: rows: with DOWNLOAD_SCHEMA's columns. kinds: of EMBEDDINGS.
     Raises: RunFolderError: some are not stored, or are damaged; the part they were in is scored again by the next run.
     """
     parts = list(_parts_of(store, rows))
     found: dict[str, np.ndarray] = {}
     with ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="embeddings") as pool:
-        for kind in EMBEDDINGS:
+        for kind in kinds:
             read = pool.map(lambda part, kind=kind: _read_part(store, part, kind), parts)
             for part, vectors in zip(parts, read, strict=True):
                 matrix = found.setdefault(kind, np.zeros((len(rows), vectors.shape[1]), np.float16))

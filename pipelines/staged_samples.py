@@ -10,12 +10,14 @@ import pyarrow as pa
 
 from filters.identity import partition_of
 from pipelines.adopt import adopted_shards, read_adopted
+from pipelines.duplicates import DrawnCluster
 from pipelines.manifest import MANIFEST
-from pipelines.report import Sample
+from pipelines.report import ImageCluster, Sample
 from pipelines.run_folder import RunFolder
 from pipelines.staged_images import read_staged_images
 from pipelines.staging import StagingListing, read_staged_rows, staged_shards
 from pipelines.staging_layout import SUCCESS
+from schemas import Stage
 
 
 def with_images(folder: RunFolder, samples: Iterable[Sample]) -> list[Sample]:
@@ -28,6 +30,27 @@ def with_images(folder: RunFolder, samples: Iterable[Sample]) -> list[Sample]:
         else sample
         for sample in samples
     ]
+
+
+def clusters_with_images(folder: RunFolder, clusters: Iterable[DrawnCluster]) -> list[ImageCluster]:
+    """Returns drawn clusters with the images that are staged of them; an earlier run's are not looked for."""
+    clusters = list(clusters)
+    uids = {uid for one in clusters for uid in (one.survivor, *(member for member, _ in one.members))}
+    images = staged_images_of(folder, sorted(uids))
+
+    def shown(uid: str, found: str | None = None) -> Sample:
+        image, extension = images.get(uid, (None, None))
+        return Sample(Stage.DEDUP_IMAGES.value, uid=uid, value=found, image=image, image_extension=extension)
+
+    return [
+        ImageCluster(one.kind, shown(one.survivor), [shown(*member) for member in one.members], one.size, _note(one))
+        for one in clusters
+    ]
+
+
+def _note(cluster: DrawnCluster) -> str:
+    notes = {"the survivor is of an earlier run": cluster.earlier_run, "kept all the same": cluster.report_only}
+    return ", ".join(note for note, holds in notes.items() if holds)
 
 
 def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[bytes, str]]:

@@ -14,11 +14,12 @@ import apache_beam as beam
 
 from filters.histogram import BIN_WIDTH
 from pipelines.balance import CONCEPTS
+from pipelines.duplicates import DrawnCluster
 from pipelines.ledger import REJECTS
 from pipelines.report import ReportData, Sample, croissant, render_card, render_report, sample_fields
 from pipelines.run_folder import RunFolder
 from pipelines.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
-from pipelines.staged_samples import with_images
+from pipelines.staged_samples import clusters_with_images, with_images
 from schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
 from schemas.recipe import model_for
 
@@ -35,7 +36,7 @@ class WriteReport(beam.PTransform):
 
     Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
     "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}, "selection": SelectPairs'
-    account, "concepts": WriteConcepts' names, "warnings": RemovalWarnings' list}.
+    account, "concepts": WriteConcepts' names, "warnings": RemovalWarnings' list, "clusters": WriteDuplicates' list}.
     Raises (when it runs): AccountingError: a pair was lost or doubled.
 
     Attributes: facts: what the report's table of facts shows beside the recipe.
@@ -68,6 +69,7 @@ class WriteReport(beam.PTransform):
             one(inputs["selection"]),
             many(inputs["concepts"]),
             one(inputs["warnings"]),
+            one(inputs["clusters"]),
         )
         return pipeline | "Once" >> beam.Create([None], reshuffle=False) | "Write" >> write
 
@@ -94,6 +96,7 @@ class _WriteReport(beam.DoFn):
         selection: dict,
         concepts: list[str],
         warnings: list[str],
+        clusters: list[DrawnCluster],
     ) -> Iterator[dict]:
         shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
         funnel = checked_funnel(counts, shards, ledger)
@@ -109,6 +112,7 @@ class _WriteReport(beam.DoFn):
             bin_width=BIN_WIDTH,
             samples=with_images(self._folder, samples),
             warnings=warnings,
+            clusters=clusters_with_images(self._folder, clusters),
         )
         _write_descriptions(self._folder, data, shards)
         self._folder.write("report/index.html", render_report(data).encode())

@@ -1,4 +1,4 @@
-"""What OUT/duplicates.parquet holds: for each image that image dedup rejected, who survived it and how near it was."""
+"""What OUT/duplicates.parquet holds: for each image that repeats another, who survives it and how near it is."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import pyarrow as pa
 
 DUPLICATES_SCHEMA = pa.schema(
     [
-        pa.field("uid", pa.string(), nullable=False, metadata={"unit": "32 hex digits, of the rejected pair"}),
+        pa.field("uid", pa.string(), nullable=False, metadata={"unit": "32 hex digits, of the repeating pair"}),
         pa.field("survivor", pa.string(), nullable=False, metadata={"unit": "32 hex digits"}),
         pa.field(
             "kind",
             pa.string(),
             nullable=False,
-            metadata={"unit": "equal_bytes, equal_pixels, equal_hash, near_hash or near_crop"},
+            metadata={"unit": "equal_bytes, equal_pixels, equal_hash, near_hash, near_crop or semantic"},
         ),
-        pa.field("distance", pa.int32(), nullable=False, metadata={"unit": "bits, of 256; near_crop: of 128"}),
+        pa.field("distance", pa.int32(), metadata={"unit": "bits, of 256; near_crop: of 128; semantic: null"}),
         pa.field(
             "earlier_run", pa.bool_(), nullable=False, metadata={"unit": "whether the survivor is of another run"}
         ),
+        pa.field("cosine", pa.float32(), metadata={"unit": "of the embeddings; semantic alone"}),
+        pa.field("report_only", pa.bool_(), nullable=False, metadata={"unit": "whether the pair was kept anyway"}),
     ]
 )

@@ -19,6 +19,8 @@ class Stage(str, Enum):
     DECONTAMINATE = "decontaminate"
     DEDUP_IMAGES = "dedup_images"
     SCORE = "score"
+    DECONTAMINATE_EMBEDDINGS = "decontaminate_embeddings"
+    DEDUP_SEMANTIC = "dedup_semantic"
     SELECT = "select"
     BALANCE = "balance"
     SHARD = "shard"
@@ -124,6 +126,8 @@ class RejectReason(str, Enum):
     # score
     UNSCORABLE_IMAGE = "unscorable_image"
     UNSCORABLE_CAPTION = "unscorable_caption"
+    # semantic dedup
+    SEMANTIC_DUPLICATE = "semantic_duplicate"
     # select
     SIMILARITY_TOO_LOW = "similarity_too_low"
     OUTSIDE_TOP_FRACTION = "outside_top_fraction"

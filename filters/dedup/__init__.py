@@ -2,6 +2,7 @@
 
 from filters.dedup.caption_form import comparable_captions
 from filters.dedup.caption_shingles import MAX_CHARACTERS, ShingleSets, shingle_sets
+from filters.dedup.embedding_matches import nearest_match
 from filters.dedup.first_of_each import (
     CLAIM,
     DigestIndex,
@@ -29,6 +30,18 @@ from filters.dedup.near_captions import (
 )
 from filters.dedup.near_duplicates import LINK, crop_radius, near_links, nearest_of_pairs
 from filters.dedup.packed_claims import pack_claims, unpack_claims
+from filters.dedup.semantic import (
+    SEMANTIC_LINK,
+    cluster_count,
+    distinct_vectors,
+    embedded,
+    load_faiss,
+    nearest_centroids,
+    pack_embedded,
+    semantic_links,
+    train_centroids,
+    unpack_embedded,
+)
 from filters.dedup.star_clusters import nearest_survivors
 from filters.dedup.stars import left_out_by_stars
 
@@ -40,6 +53,7 @@ __all__ = [
     "LINK",
     "MAX_CHARACTERS",
     "PAIR",
+    "SEMANTIC_LINK",
     "Bands",
     "DigestIndex",
     "ShingleSets",
@@ -49,25 +63,35 @@ __all__ = [
     "bucket_keys",
     "candidate_pairs",
     "claims",
+    "cluster_count",
     "comparable_captions",
     "crop_radius",
     "distinct_pairs",
+    "distinct_vectors",
+    "embedded",
     "first_of_each",
     "jaccards",
     "left_out_by_stars",
+    "load_faiss",
     "losers_to",
     "lowest_links",
     "max_differing_bits",
     "minhash",
     "near_links",
     "near_pairs",
+    "nearest_centroids",
+    "nearest_match",
     "nearest_of_pairs",
     "nearest_survivors",
     "number_uids",
     "pack_claims",
+    "pack_embedded",
     "position_of",
     "repeated",
+    "semantic_links",
     "shingle_sets",
     "star_links",
+    "train_centroids",
     "unpack_claims",
+    "unpack_embedded",
 ]

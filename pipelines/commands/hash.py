@@ -15,11 +15,21 @@ def add_hash(commands: argparse._SubParsersAction) -> None:
     )
     hashes.add_argument("images", nargs="+", metavar="IMAGES", help="images, folders, globs, webdataset shards (.tar)")
     hashes.add_argument("--output", required=True, metavar="FILE", help="parquet to write, local or any fsspec URL")
+    hashes.add_argument("--model", help="also write embeddings by this CLIP model, named as in a recipe's clip.model")
+    hashes.add_argument("--pretrained", help="its weights, as clip.pretrained")
+    hashes.add_argument("--precision", default="auto", help="as clip.precision")
     hashes.set_defaults(run=_hash)
 
 
 def _hash(known: argparse.Namespace, _: list[str]) -> int:
     from pipelines.evaluation_images import write_hashes
 
-    print(f"{write_hashes(known.images, known.output)} images hashed into {known.output}")
+    scorer = None
+    if known.model:
+        from pipelines.score_models import load_scorer
+        from schemas import recipe_from
+
+        clip = {name: getattr(known, name) for name in ("model", "pretrained", "precision")}
+        scorer = load_scorer(recipe_from({"name": "hash", "clip": clip}, source="babelsift hash").clip[0])
+    print(f"{write_hashes(known.images, known.output, scorer)} images hashed into {known.output}")
     return 0

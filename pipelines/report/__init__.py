@@ -2,8 +2,17 @@
 
 from pipelines.report.card import render_card, sample_fields
 from pipelines.report.croissant import croissant
-from pipelines.report.data import ReportData, Sample
+from pipelines.report.data import ImageCluster, ReportData, Sample
 from pipelines.report.page import render_report
 from pipelines.report.terminal import format_funnel
 
-__all__ = ["ReportData", "Sample", "croissant", "format_funnel", "render_card", "render_report", "sample_fields"]
+__all__ = [
+    "ImageCluster",
+    "ReportData",
+    "Sample",
+    "croissant",
+    "format_funnel",
+    "render_card",
+    "render_report",
+    "sample_fields",
+]

@@ -33,6 +33,22 @@ class Sample:
 
 
 @dataclass
+class ImageCluster:
+    """Images that were taken for one.
+
+    Attributes:
+        kind: as in duplicates.parquet. survivor, others: with their images; `value` says how near each is. size: how
+            many others there are. note: what else to say of it.
+    """
+
+    kind: str
+    survivor: Sample
+    others: list[Sample]
+    size: int
+    note: str = ""
+
+
+@dataclass
 class ReportData:
     """A run, as its report shows it.
 
@@ -42,6 +58,7 @@ class ReportData:
         bin_width: cosine; bin b covers [-1 + b * bin_width, -1 + (b + 1) * bin_width).
         samples: up to some hundreds, in the order to show them.
         warnings: sentences that stages have to say, shown before all else.
+        clusters: a few of each kind.
     """
 
     recipe: Recipe
@@ -51,6 +68,7 @@ class ReportData:
     bin_width: float = 2e-4
     samples: list[Sample] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    clusters: list[ImageCluster] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if not self.bin_width > 0:

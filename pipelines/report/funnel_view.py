@@ -22,6 +22,8 @@ STAGE_NOTES = {
     Stage.DECONTAMINATE.value: "images of evaluation sets",
     Stage.DEDUP_IMAGES.value: "the same image once",
     Stage.SCORE.value: "CLIP similarity",
+    Stage.DECONTAMINATE_EMBEDDINGS.value: "clear of evaluation images, by embedding",
+    Stage.DEDUP_SEMANTIC.value: "the same content once",
     Stage.SELECT.value: "the cut by similarity",
     Stage.BALANCE.value: "frequent concepts thinned out",
     Stage.SHARD.value: "what was written",

@@ -11,7 +11,7 @@ from pipelines.report.funnel_view import kept_languages, language_rows, near_cap
 from pipelines.report.histograms import ScoreRow, score_rows
 from pipelines.report.notices import notices
 from pipelines.report.plots import similarity_svg
-from pipelines.report.sample_view import kept_cards, rejected_groups
+from pipelines.report.sample_view import cluster_rows, kept_cards, rejected_groups
 from pipelines.report.templating import ENVIRONMENT
 from pipelines.report.wording import count_text, share_text
 from schemas import Funnel, dump_recipe, similarity_column
@@ -45,6 +45,7 @@ def render_report(data: ReportData) -> str:
         plots=_score_plots(data),
         kept=kept_cards(data.samples),
         rejected=rejected_groups(data.samples, data.funnel),
+        clusters=cluster_rows(data.clusters),
         facts=data.facts,
         recipe_yaml=dump_recipe(data.recipe),
     )

@@ -6,7 +6,7 @@ import base64
 import re
 from dataclasses import dataclass
 
-from pipelines.report.data import Sample
+from pipelines.report.data import ImageCluster, Sample
 from pipelines.report.funnel_view import reasons_of
 from pipelines.report.wording import clipped, clipped_middle, shown
 from schemas import STAGE_ORDER, Funnel, RejectReason
@@ -92,6 +92,27 @@ def rejected_groups(samples: list[Sample], funnel: Funnel, *, opened: int = 3) -
             is_open=key in largest,
         )
         for key in ordered
+    ]
+
+
+@dataclass(frozen=True)
+class ClusterRow:
+    """One cluster of images, side by side."""
+
+    kind: str
+    survivor: SampleCard
+    others: list[SampleCard]
+    size: int
+    note: str
+
+
+def cluster_rows(clusters: list[ImageCluster]) -> list[ClusterRow]:
+    """Returns the clusters as they can be shown."""
+    return [
+        ClusterRow(
+            one.kind, sample_card(one.survivor), [sample_card(other) for other in one.others], one.size, one.note
+        )
+        for one in clusters
     ]
 
 

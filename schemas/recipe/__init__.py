@@ -4,7 +4,13 @@ Units are in the names. `None` switches a threshold off; `0` means zero. `schema
 """
 
 from schemas.recipe.clip import ClipModel, Route, model_slug, routes
-from schemas.recipe.dedup import DecontaminateSettings, DedupImagesSettings, DedupPairsSettings, NearCaptions
+from schemas.recipe.dedup import (
+    DecontaminateSettings,
+    DedupImagesSettings,
+    DedupPairsSettings,
+    DedupSemanticSettings,
+    NearCaptions,
+)
 from schemas.recipe.download import DownloadSettings, ImageRules
 from schemas.recipe.heads import Head, HeadLayers, HeadPrompts
 from schemas.recipe.selection import (
@@ -39,6 +45,7 @@ __all__ = [
     "DecontaminateSettings",
     "DedupImagesSettings",
     "DedupPairsSettings",
+    "DedupSemanticSettings",
     "DownloadSettings",
     "FrequencyRules",
     "Head",

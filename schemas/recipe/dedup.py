@@ -94,14 +94,44 @@ class DedupImagesSettings(Settings):
     )
 
 
+class DedupSemanticSettings(Settings):
+    """Which images mean the same: SemDeDup, by the stored image embeddings of a CLIP model.
+
+    Attributes:
+        model: the CLIP model's name; null: the first. epsilon: images of a cluster with a cosine above 1 - epsilon are
+            one. clusters: of k-means; null: one for some thousand images.
+        sample_rows: images that the clusters are found on, drawn by uid.
+        survivor: farthest or nearest: of the cluster's centroid; the published rule keeps the farthest.
+        report_only: duplicates.parquet says what would go, and nothing goes.
+    """
+
+    model: str | None = None
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    clusters: PositiveInt | None = None
+    sample_rows: PositiveInt = 200_000
+    survivor: Literal["farthest", "nearest", "best_similarity", "lowest_uid"] = "farthest"
+    report_only: bool = False
+
+
 class DecontaminateSettings(Settings):
     """Evaluation sets that no pair's image may be in: equal pixels, or a perceptual hash within a Hamming radius.
 
     Attributes:
         against: folders or globs of images, webdataset shards (.tar), or what `babelsift hash` wrote (.parquet).
+        embeddings: of evaluation images: what `babelsift hash --model` wrote, or .npy; compared after scoring.
+        min_cosine: of an embedding with one of those, to be the same image. model: whose embeddings; null: the first's.
     """
 
     against: tuple[str, ...] = ()
     radius_bits: Annotated[int, Field(ge=0, le=64)] | None = 31
     crops: bool = True
     min_phash_quality: Ratio = 0.1
+    embeddings: tuple[str, ...] = ()
+    min_cosine: Annotated[float, Field(gt=0, le=1)] | None = None
+    model: str | None = None
+
+    @model_validator(mode="after")
+    def _cosines_have_both_sides(self) -> DecontaminateSettings:
+        if (self.min_cosine is not None) != bool(self.embeddings):
+            raise ValueError("decontaminate: min_cosine and embeddings need one another; set both, or none")
+        return self

@@ -9,7 +9,12 @@ from pydantic import BeforeValidator, Field, model_validator
 from schemas.columns import is_stage_column, similarity_column
 from schemas.parts import PART_NAMES
 from schemas.recipe.clip import OTHERS, ClipModel
-from schemas.recipe.dedup import DecontaminateSettings, DedupImagesSettings, DedupPairsSettings
+from schemas.recipe.dedup import (
+    DecontaminateSettings,
+    DedupImagesSettings,
+    DedupPairsSettings,
+    DedupSemanticSettings,
+)
 from schemas.recipe.download import DownloadSettings, ImageRules
 from schemas.recipe.heads import Head
 from schemas.recipe.numbers import Count
@@ -52,6 +57,7 @@ class Recipe(Settings):
     dedup_images: DedupImagesSettings = DedupImagesSettings()
     clip: Annotated[tuple[ClipModel, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
     heads: Annotated[tuple[Head, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
+    dedup_semantic: DedupSemanticSettings | None = None
     select: SelectSettings = SelectSettings()
     balance: BalanceSettings | None = None
     shards: ShardSettings = ShardSettings()
@@ -77,6 +83,20 @@ class Recipe(Settings):
         return self
 
     @model_validator(mode="after")
+    def _compared_embeddings_are_kept(self) -> Recipe:
+        for group, name in self.compared_models.items():
+            self._check_embeddings(group, name)
+        return self
+
+    def _check_embeddings(self, group: str, name: str | None) -> None:
+        model = self.model_named(name)
+        if model is None:
+            wanted = f"clip model {name!r}" if name else "a clip model"
+            raise ValueError(f"{group} needs the embeddings of {wanted}, there are {list(self.model_names)}")
+        if not model.keep_embeddings:
+            raise ValueError(f"{group} reads the embeddings of {model.name!r}; set its keep_embeddings to true")
+
+    @model_validator(mode="after")
     def _heads_have_models(self) -> Recipe:
         names = [head.name for head in self.heads]
         if len(set(names)) < len(names):
@@ -95,6 +115,20 @@ class Recipe(Settings):
             if not model.keep_embeddings:
                 raise ValueError(f"heads: {head.name!r} reads the embeddings of {model.name!r}; let it keep_embeddings")
         return self
+
+    def model_named(self, name: str | None) -> ClipModel | None:
+        """Returns the CLIP model of that name; None: the first one; nothing where there is none."""
+        return next((one for one in self.clip if name in (None, one.name)), None)
+
+    @property
+    def compared_models(self) -> dict[str, str | None]:
+        """The groups that compare embeddings, each with the name of its model; None: the first one."""
+        found = {}
+        if self.decontaminate.min_cosine is not None:
+            found["decontaminate"] = self.decontaminate.model
+        if self.dedup_semantic is not None:
+            found["dedup_semantic"] = self.dedup_semantic.model
+        return found
 
     @property
     def score_columns(self) -> tuple[str, ...]:

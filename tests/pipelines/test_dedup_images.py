@@ -5,7 +5,8 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from filters.image import low_bits
-from pipelines.dedup_images import DUPLICATES, DedupImages
+from pipelines.dedup_images import DedupImages
+from pipelines.duplicates import DUPLICATES
 from schemas.recipe import DedupImagesSettings
 
 NEAR = DedupImagesSettings(near_radius_bits=20)

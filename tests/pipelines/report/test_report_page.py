@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pipelines.report import ReportData, Sample, render_report
+from pipelines.report import ImageCluster, ReportData, Sample, render_report
 from schemas import STAGE_ORDER, Funnel, recipe_from
 
 UID = "0123456789abcdef0123456789abcdef"
@@ -337,3 +337,19 @@ def test_warnings_of_stages_are_shown_and_escaped():
     rendered = render_report(data)
     assert "Image dedup removed 90 % of &lt;b&gt;host&lt;/b&gt; bad.org" in rendered
     assert "<b>host</b>" not in rendered
+
+
+def test_image_clusters_lie_side_by_side():
+    def one(number, value=None, image=None):
+        return Sample("dedup_images", uid=f"{number:032x}", value=value, image=image, image_extension="jpg")
+
+    others = [one(2, "9 bits", jpeg()), one(3, HOSTILE)]
+    cluster = ImageCluster("near_hash", one(1, image=jpeg()), others, size=7, note="kept all the same")
+    data = ReportData(recipe(), funnel(10), clusters=[cluster])
+    page = Page(render_report(data))
+    assert "near_hash 2 of 7; kept all the same survivor" in page.text
+    assert page.text.index("survivor 00000000") < page.text.index("9 bits")
+    assert len(page.all("img")) == 2
+    assert not page.all("script")
+    assert "#clusters" in [link["href"] for link in page.all("a")]
+    assert "Image clusters" not in Page(render_report(ReportData(recipe(), funnel(10)))).text

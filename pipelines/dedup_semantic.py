@@ -1,0 +1,269 @@
+"""Stage semantic dedup: images whose CLIP embeddings lie near one another, by clusters, as SemDeDup has it.
+
+Embeddings are read where scoring stored them. What crosses a shuffle: draws of 8 bytes, the sample's vectors, and each
+pair's uid, priority and float16 vector, once, to its cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from filters.dedup import (
+    SEMANTIC_LINK,
+    cluster_count,
+    distinct_vectors,
+    embedded,
+    nearest_centroids,
+    pack_embedded,
+    position_of,
+    semantic_links,
+    train_centroids,
+    unpack_embedded,
+)
+from filters.identity import order_keys, uid_bytes
+from pipelines.batches import REJECTED, emit
+from pipelines.duplicates import DUPLICATES
+from pipelines.merge_packed import MergePacked
+from pipelines.score_store import ScoreStore
+from pipelines.shard_embeddings import read_embeddings
+from schemas import Decision, RejectReason, Stage, similarity_column
+from schemas.duplicates import DUPLICATES_SCHEMA
+from schemas.recipe import DedupSemanticSettings
+
+_IMAGE = "img_emb"
+_SENT_AT_BYTES = 16 << 20
+_FOLDED_AT_BYTES = 64 << 20
+
+
+@dataclass
+class DedupSemantic(beam.PTransform):
+    """Leaves out images that mean the same as another; without settings all pass as they are.
+
+    Input and main output: batches of `score_schema`, no uid twice. Pairs without a similarity, which another model
+    scores, are not compared. REJECTED: the others; value is `<survivor's uid> at <cosine>`, threshold 1 - epsilon.
+    DUPLICATES: who survived them.
+
+    Attributes: store: where the model's embeddings lie. seed: of sample and clusters.
+    """
+
+    settings: DedupSemanticSettings | None
+    store: ScoreStore | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        if self.settings is not None and self.store is None:
+            raise ValueError("semantic dedup needs the store of the embeddings that it compares")
+        if self.store is not None:
+            self.store = replace(self.store, keep_embeddings=True)
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
+        """Finds the clusters, then who goes in each, and drops all at once."""
+        if self.settings is None:
+            return batches | "Pass" >> beam.ParDo(_DropLinked(None)).with_outputs(REJECTED, DUPLICATES, main="kept")
+        settings, store = self.settings, self.store
+        rows = batches | "CountRows" >> beam.Map(_compared_rows, store.name) | "Sum" >> beam.CombineGlobally(sum)
+        lowest = (
+            batches
+            | "Draw" >> beam.Map(draws, store.name, self.seed)
+            | "Lowest" >> beam.CombineGlobally(LowestDraws(settings.sample_rows))
+        )
+        sample = batches | "ReadSample" >> beam.FlatMap(
+            read_sample, store, self.seed, beam.pvalue.AsSingleton(lowest)
+        ).with_output_types(bytes)
+        one = batches.pipeline | "One" >> beam.Create([None], reshuffle=False)
+        train = beam.Map(
+            centroids_of, beam.pvalue.AsIter(sample), beam.pvalue.AsSingleton(rows), settings.clusters, self.seed
+        )
+        centroids = one | "Train" >> train.with_output_types(bytes)
+        assign = beam.ParDo(_Assign(settings, store), beam.pvalue.AsSingleton(centroids))
+        links = (
+            batches
+            | "Assign" >> assign.with_output_types(tuple[int, bytes])
+            | "GroupCluster" >> beam.GroupByKey()
+            | "Compare" >> beam.Map(links_of_cluster, settings.epsilon).with_output_types(bytes)
+        )
+        drop = beam.ParDo(_DropLinked(settings), beam.pvalue.AsList(links))
+        return batches | "Drop" >> drop.with_outputs(REJECTED, DUPLICATES, main="kept")
+
+
+class LowestDraws(MergePacked):
+    """Merges draws (uint64, packed) into the lowest, sorted."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def merge(self, parts: list[bytes]) -> bytes:
+        """Returns the lowest draws of several."""
+        return np.sort(np.frombuffer(b"".join(parts), "<u8"))[: self._most].tobytes()
+
+
+def draws(batch: pa.RecordBatch, name: str, seed: int) -> bytes:
+    """Returns the draws of the rows that model `name` scored, packed: their place in the order of a sample."""
+    return order_keys(_compared(batch, name).column("uid"), seed).astype("<u8").tobytes()
+
+
+def read_sample(batch: pa.RecordBatch, store: ScoreStore, seed: int, lowest: bytes) -> Iterator[bytes]:
+    """Yields the packed vectors of a batch's rows that are drawn."""
+    rows = _compared(batch, store.name)
+    drawn = np.isin(order_keys(rows.column("uid"), seed), np.frombuffer(lowest, "<u8"))
+    if drawn.any():
+        yield pack_embedded(read_vectors(rows.filter(pa.array(drawn)), store))
+
+
+def centroids_of(_: None, sample: Iterable[bytes], rows: int, clusters: int | None, seed: int) -> bytes:
+    """Returns the centroids, float32, packed behind their dimension; of no sample, nothing."""
+    parts = [unpack_embedded(packed) for packed in sample]
+    if not parts:
+        return b""
+    vectors = np.concatenate(parts)
+    vectors = vectors[_by_uid(vectors)]["vector"]
+    found = train_centroids(vectors, clusters or cluster_count(rows, len(vectors)), seed)
+    return found.shape[1].to_bytes(4, "little") + found.astype("<f4").tobytes()
+
+
+def read_vectors(rows: pa.RecordBatch, store: ScoreStore) -> np.ndarray:
+    """Returns rows that a store has as `embedded` rows, priority 0.
+
+    Raises: RunFolderError: some are not stored, or are damaged.
+    """
+    vectors = read_embeddings(store, pa.Table.from_batches([rows]), kinds=(_IMAGE,))[_IMAGE]
+    found = np.zeros(len(rows), embedded(vectors.shape[1]))
+    found["uid"], found["vector"] = uid_bytes(rows.column("uid")), vectors
+    return found
+
+
+def links_of_cluster(cluster: tuple[int, Iterable[bytes]], epsilon: float) -> bytes:
+    """Returns the packed SEMANTIC_LINKs of one cluster's rows; copies of one vector are folded as they come."""
+    folded: list[np.ndarray] = []
+    links: list[np.ndarray] = []
+    waiting = 0
+    for packed in cluster[1]:
+        folded.append(unpack_embedded(packed))
+        waiting += len(packed)
+        if waiting > max(_FOLDED_AT_BYTES, folded[0].nbytes):
+            rows, copies = distinct_vectors(np.concatenate(folded))
+            folded, waiting = [rows], 0
+            links.append(copies)
+    rows, copies = distinct_vectors(np.concatenate(folded))
+    between = semantic_links(rows, epsilon)
+    return _followed(np.concatenate([*links, copies]), between).tobytes()
+
+
+def _followed(copies: np.ndarray, links: np.ndarray) -> np.ndarray:
+    """All links, those of copies to what survives the one that they are copies of."""
+    links = links[_by_uid(links)]
+    copies = copies.copy()
+    while len(copies):  # a copy's first may have been folded into another's, and that into a third
+        merged = copies[_by_uid(copies)]
+        further = position_of(merged["uid"], copies["survivor"])
+        if not (further >= 0).any():
+            break
+        copies["survivor"] = np.where(further >= 0, merged["survivor"][further], copies["survivor"])
+    near = position_of(links["uid"], copies["survivor"])
+    rows = np.flatnonzero(near >= 0)
+    copies["cosine"][rows] = links["cosine"][near[rows]]
+    copies["survivor"][rows] = links["survivor"][near[rows]]
+    return np.concatenate([links, copies])
+
+
+def _by_uid(rows: np.ndarray) -> np.ndarray:
+    pairs = np.ascontiguousarray(rows["uid"]).view(">u8").reshape(-1, 2)
+    return np.lexsort((pairs[:, 1], pairs[:, 0]))
+
+
+def _compared(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:
+    return batch.filter(batch.column(similarity_column(name)).is_valid())
+
+
+def _compared_rows(batch: pa.RecordBatch, name: str) -> int:
+    return len(_compared(batch, name))
+
+
+class _Assign(beam.DoFn):
+    """Sends each row with its vector to the cluster of the centroid next to it."""
+
+    def __init__(self, settings: DedupSemanticSettings, store: ScoreStore) -> None:
+        self._settings, self._store = settings, store
+
+    def start_bundle(self) -> None:
+        self._waiting: dict[int, list[np.ndarray]] = {}
+        self._bytes = 0
+
+    def process(self, element: pa.RecordBatch, centroids: bytes) -> Iterator[tuple[int, bytes]]:
+        rows = _compared(element, self._store.name)
+        if not len(rows):
+            return
+        found = read_vectors(rows, self._store)
+        centres = np.frombuffer(centroids, "<f4", offset=4).reshape(-1, int.from_bytes(centroids[:4], "little"))
+        clusters, cosines = nearest_centroids(found["vector"], centres)
+        similarities = rows.column(similarity_column(self._store.name)).to_numpy()
+        found["priority"] = {
+            "farthest": cosines,
+            "nearest": -cosines,
+            "best_similarity": -similarities.astype(np.float64),
+            "lowest_uid": np.zeros(len(rows)),
+        }[self._settings.survivor]
+        order = np.argsort(clusters, kind="stable")
+        starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
+        for part in np.split(order, starts[1:]):
+            self._waiting.setdefault(int(clusters[part[0]]), []).append(found[part])
+        self._bytes += found.nbytes
+        if self._bytes >= _SENT_AT_BYTES:
+            yield from self._flush()
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        window = GlobalWindow()
+        for element in self._flush():
+            yield WindowedValue(element, window.max_timestamp(), [window])
+
+    def _flush(self) -> Iterator[tuple[int, bytes]]:
+        for cluster, parts in self._waiting.items():
+            yield cluster, pack_embedded(np.concatenate(parts))
+        self.start_bundle()
+
+
+class _DropLinked(beam.DoFn):
+    def __init__(self, settings: DedupSemanticSettings | None) -> None:
+        self._settings = settings
+        self._packed: list[bytes] | None = None
+
+    def process(self, element: pa.RecordBatch, packed: list[bytes] = ()) -> Iterator[object]:
+        decision = Decision.keep_all(len(element))
+        if self._settings is not None:
+            if self._packed is not packed:
+                links = np.frombuffer(b"".join(packed), SEMANTIC_LINK)
+                self._packed, self._links = packed, links[_by_uid(links)]
+            near = position_of(self._links["uid"], uid_bytes(element.column("uid")))
+            rows = np.flatnonzero(near >= 0)
+            duplicates = self._duplicates(element, rows, self._links[near[rows]])
+            if not self._settings.report_only:
+                values = np.full(len(element), None, dtype=object)
+                values[rows] = [f"{one['survivor']} at {one['cosine']:.4f}" for one in duplicates.to_pylist()]
+                threshold = 1 - self._settings.epsilon
+                decision.reject(near >= 0, RejectReason.SEMANTIC_DUPLICATE, values=values, threshold=threshold)
+            if len(rows):
+                yield beam.pvalue.TaggedOutput(DUPLICATES, duplicates)
+        kept, rejected = decision.split(element, Stage.DEDUP_SEMANTIC)
+        yield from emit(Stage.DEDUP_SEMANTIC, len(element), [kept], [rejected])
+
+    def _duplicates(self, batch: pa.RecordBatch, rows: np.ndarray, links: np.ndarray) -> pa.RecordBatch:
+        columns = {
+            "uid": batch.column("uid").take(pa.array(rows, pa.int64())),
+            "survivor": [uid.tobytes().hex() for uid in links["survivor"]],
+            "kind": ["semantic"] * len(rows),
+            "distance": [None] * len(rows),
+            "earlier_run": [False] * len(rows),
+            "cosine": links["cosine"],
+            "report_only": [self._settings.report_only] * len(rows),
+        }
+        arrays = [pa.array(columns[field.name], field.type) for field in DUPLICATES_SCHEMA]
+        return pa.RecordBatch.from_arrays(arrays, schema=DUPLICATES_SCHEMA)
