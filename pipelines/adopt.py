@@ -29,7 +29,7 @@ from schemas.recipe import DownloadSettings
 
 ADOPTED = "staging/adopted"
 ADOPTED_ROWS = pa.schema([*ADOPTED_SCHEMA, pa.field("staging_shard", pa.int32())])
-_VERSION = 1  # of what is found in a shard; raised when the same files would give other rows
+_VERSION = 2  # of what is found in a shard; raised when the same files would give other rows
 
 
 @dataclass(frozen=True)

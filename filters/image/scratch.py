@@ -8,7 +8,7 @@ import threading
 import numpy as np
 from numpy.typing import DTypeLike
 
-_KEPT_BYTES = 32 * 2**20
+_KEPT_BYTES = 16 * 2**20
 
 
 class Scratch(threading.local):
