@@ -106,7 +106,9 @@ def _measure(web: _Web, home: str, runs: int, figures: dict[str, Figure]) -> str
         for _ in range(runs):
             limits.append(images_a_second(web.photos))
             for name, side in sides.items():
-                found[name].append(_timed(base_url, side, home, web.images))
+                run = _timed(base_url, side, home, web.images)
+                found[name].append(run)
+                print(f"bench: {web.name}: {name}: {run.pace:.0f} images/s, {run.cpu_msec:.2f} ms of CPU", flush=True)
         parts = _profiled(web, table, home)
     _add_figures(web, found, limits, figures)
     for part, msec in parts.items():
