@@ -106,7 +106,7 @@ class ScoreStore:
         """
         found: dict[PairKey, float | None] = {}
         computed = 0
-        for part, table in enumerate(self._parts("metadata", shard)):
+        for part, table in self.parts(shard):
             path = f"{self.root}/heads/{head}/head_{_suffix(shard, part)}.npy"
             values = self._read_array(path) if self.folder.exists(path) else None
             if values is None or values.shape != (len(table),):

@@ -19,7 +19,7 @@ from filters.image import process_image
 from pipelines.command_line import main
 from pipelines.download_records import new_record, with_image
 from pipelines.run_folder import RunFolder
-from pipelines.score import resolve_model
+from pipelines.score_models import resolve_model
 from pipelines.shard_writer import write_shard
 from pipelines.staging import StagingWriter
 from pipelines.staging_layout import STAGED_SCHEMA

@@ -75,6 +75,9 @@ def a_counting_scorer(model):
     return CountingScorer()
 
 
+UNKNOWN = {"image_crc32", "pixels_sha256", "phash_crops"}
+
+
 def download_rows(captions, shard=4, **changes):
     count = len(captions)
     values = {
@@ -92,7 +95,8 @@ def download_rows(captions, shard=4, **changes):
     columns = []
     for field in DOWNLOAD_SCHEMA:
         blank = "x" if pa.types.is_string(field.type) else 1
-        columns.append(pa.array(values.get(field.name, [blank] * count)).cast(field.type))
+        default = [None if field.name in UNKNOWN else blank] * count
+        columns.append(pa.array(values.get(field.name, default), field.type))
     return pa.RecordBatch.from_arrays(
         [*columns, pa.array([{"at": at} for at in range(count)])], schema=DOWNLOAD_SCHEMA.append(CARRIED)
     )

@@ -53,7 +53,8 @@ def test_a_complete_run_is_done_to_the_last_stage(curated):
 def test_a_changed_threshold_makes_selection_and_shards_stale_alone(curated):
     status = status_of(curated, changed(select={"min_similarity": 0.7}))
     stale = {one.stage: one.why for one in status.stages if one.state is State.STALE}
-    assert stale == {"select": "select.min_similarity was 0.6, now 0.7", "shard": "follows select"}
+    why = "select.min_similarity was 0.6, now 0.7"
+    assert stale == {"select": why, "balance": "follows select", "shard": "follows select"}
     assert "select.min_similarity was 0.6, now 0.7" in format_status(status)
 
 

@@ -31,7 +31,7 @@ def test_what_an_earlier_run_left_of_validation_and_embeddings_goes_too(tmp_path
     ]
     for path in [*kept, *gone]:
         folder.write(path, b"")
-    remove_stale(folder, now, [("00000.parquet", 3)])
+    remove_stale(folder, now, [("00000.parquet", 3)], [])
     assert folder.files_under("") == sorted(kept)
 
 
