@@ -20,6 +20,7 @@ from pathlib import Path
 _CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 _CPU_PATH = b"/-/cpu-seconds"
 _BACKLOG = 4096
+HOSTS = 64  # addresses that it answers on: a crawl's images lie on many hosts, and limits are a host
 
 
 @contextlib.contextmanager
@@ -38,6 +39,11 @@ def photo_web(photos: str, *, latency_s: float = 0.0) -> Iterator[str]:
         process.stdin.close()
         process.wait()
         process.stdout.close()
+
+
+def photo_url(base_url: str, number: int) -> str:
+    """Returns the URL of a photograph, on one of the web's hosts."""
+    return f"{base_url.replace('127.0.0.1', f'127.0.0.{1 + number % HOSTS}')}/{number}.jpg"
 
 
 def served_cpu_seconds(base_url: str) -> float:
@@ -95,10 +101,18 @@ async def _serve(photos: str, latency_s: float) -> None:
         if file.suffix.lower() in _CONTENT_TYPES
     ]
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(answers, latency_s), "127.0.0.1", 0, backlog=_BACKLOG)
-    print(server.sockets[0].getsockname()[1], flush=True)
+
+    async def listen(host: int, port: int) -> asyncio.Server:
+        address = f"127.0.0.{1 + host}"
+        return await loop.create_server(lambda: _Connection(answers, latency_s), address, port, backlog=_BACKLOG)
+
+    first = await listen(0, 0)
+    port = first.sockets[0].getsockname()[1]
+    servers = [first, *[await listen(host, port) for host in range(1, HOSTS)]]
+    print(port, flush=True)
     await loop.run_in_executor(None, sys.stdin.buffer.read)
-    server.close()
+    for server in servers:
+        server.close()
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from schemas.recipe import DownloadSettings
 ADOPTED = "staging/adopted"
 ADOPTED_ROWS = pa.schema([*ADOPTED_SCHEMA, pa.field("staging_shard", pa.int32())])
 TAKEN_FROM = "images taken from"  # the fact that names the folder in a manifest
-_VERSION = 1  # of what is found in a shard; raised when the same files would give other rows
+_VERSION = 2  # of what is found in a shard; raised when the same files would give other rows
 
 
 @dataclass(frozen=True)

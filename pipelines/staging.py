@@ -53,6 +53,7 @@ __all__ = [
 ]
 
 _BLOCK = tarfile.BLOCKSIZE
+_json_text = json.JSONEncoder(ensure_ascii=False).encode
 _END_OF_TAR = bytes(tarfile.RECORDSIZE)
 # Of the members' JSON: what img2dataset writes, in its order.
 _JSON_COLUMNS = (
@@ -170,7 +171,6 @@ class StagingWriter:
     samples_per_shard: int
     shaping: Mapping[str, Any]
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
-    _position: int = field(default=0, init=False, repr=False)
 
     def __enter__(self) -> StagingWriter:
         discard_shard(self.folder, self.shard)
@@ -203,12 +203,16 @@ class StagingWriter:
         May be called from any thread. Args: record: the row's STAGED_SCHEMA fields but for that place.
         """
         key = record["key"]
-        fields = {name: record[name] for name in self._json_columns}
-        document = json.dumps(fields, indent=4, ensure_ascii=False).encode()
+        document = _indented_json({name: record[name] for name in self._json_columns})
+        members = (
+            *_member(f"{key}.{image.extension}", image.data),
+            *_member(f"{key}.txt", record["caption"].encode()),
+            *_member(f"{key}.json", document),
+        )
+        content = b"".join(members)
         with self._lock:
-            offset = self._member(f"{key}.{image.extension}", image.data)
-            self._member(f"{key}.txt", record["caption"].encode())
-            self._member(f"{key}.json", document)
+            offset = self._tar.size + _BLOCK
+            self._tar.write(content)
         place = {"image_offset": offset, "image_size": len(image.data), "image_crc32": zlib.crc32(image.data)}
         return {**record, **place}
 
@@ -240,12 +244,12 @@ class StagingWriter:
         }
         self.folder.write_json(shard_path(self.shard, STATS), stats)
 
-    def _member(self, name: str, content: bytes) -> int:
-        header = tar_header(name, len(content))
-        padding = bytes(-len(content) % _BLOCK)
-        self._tar.write(header)
-        self._tar.write(content)
-        self._tar.write(padding)
-        offset = self._position + len(header)
-        self._position = offset + len(content) + len(padding)
-        return offset
+
+def _member(name: str, content: bytes) -> tuple[bytes, bytes, bytes]:
+    return tar_header(name, len(content)), content, bytes(-len(content) % _BLOCK)
+
+
+def _indented_json(fields: Mapping[str, str | int | None]) -> bytes:
+    """As `json.dumps(fields, indent=4, ensure_ascii=False)`, which goes the long way through Python for its indents."""
+    lines = (f"    {_json_text(name)}: {_json_text(value)}" for name, value in fields.items())
+    return "{{\n{}\n}}".format(",\n".join(lines)).encode()

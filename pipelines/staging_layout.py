@@ -71,6 +71,32 @@ def staging_key(shard: int, index: int, *, samples_per_shard: int) -> str:
 
 def tar_header(name: str, size: int) -> bytes:
     """Returns a member's header block; owner, time and mode are constants."""
+    content, digits = name.encode(), b"%011o" % size
+    if not name.isascii() or len(content) > _NAME_BYTES or len(digits) > _SIZE_DIGITS:
+        return _header(name, size)
+    # `tarfile` takes as long for three headers as decoding a tenth of an image does; they differ in three fields
+    check = _BLANK_SUM + sum(content) + sum(digits)
+    return b"".join(
+        (
+            content.ljust(_NAME_BYTES, b"\0"),
+            _BLANK[_NAME_BYTES:_SIZE_AT],
+            digits,
+            _BLANK[_SIZE_AT + _SIZE_DIGITS : _CHECK_AT],
+            b"%06o\0" % check,
+            _BLANK[_CHECK_AT + _CHECK_DIGITS + 1 :],
+        )
+    )
+
+
+def _header(name: str, size: int) -> bytes:
     info = tarfile.TarInfo(name)
     info.size, info.mode = size, 0o444
     return info.tobuf(format=tarfile.USTAR_FORMAT)
+
+
+_NAME_BYTES = 100
+_SIZE_AT, _SIZE_DIGITS = 124, 11
+_CHECK_AT, _CHECK_DIGITS = 148, 6
+_BLANK = _header("", 0)
+# The checksum is taken with eight spaces in its place; what is left out here is of the fields that differ.
+_BLANK_SUM = sum(_BLANK[:_SIZE_AT]) + sum(_BLANK[_SIZE_AT + _SIZE_DIGITS : _CHECK_AT]) + 8 * 32 + sum(_BLANK[156:])

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -56,8 +57,9 @@ Handler = Callable[[Request], Awaitable[None]]
 class HostileWeb:
     """Serves paths by handlers, in a thread of its own; counts requests."""
 
-    def __init__(self, *, tls: bool = False) -> None:
+    def __init__(self, *, tls: bool = False, host: str = "127.0.0.1", years: tuple[int, int] = (2020, 2120)) -> None:
         self._tls = tls
+        self._context, self.certificate = _certified(host, years) if tls else (None, b"")
         self._handlers: dict[str, Handler] = {}
         self._fallback: Handler | None = None
         self.requests: Counter[str] = Counter()
@@ -97,10 +99,7 @@ class HostileWeb:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _start(self) -> asyncio.Server:
-        context = None
-        if self._tls:
-            context = _untrusted_context()
-        return await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
+        return await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
 
     async def _stop(self) -> None:
         self._server.close()
@@ -124,22 +123,27 @@ class HostileWeb:
         writer.close()
 
 
-def _untrusted_context() -> ssl.SSLContext:
-    """A server's TLS context with a certificate that it made up itself."""
+def _certified(host: str, years: tuple[int, int]) -> tuple[ssl.SSLContext, bytes]:
+    """A server's TLS context, and the certificate in it: made up by itself, so that it is for clients to trust it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hostile web")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"hostile web {host} {years}")])
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1)
-    begin, end = datetime(2020, 1, 1), datetime(2120, 1, 1)
-    certificate = builder.not_valid_before(begin).not_valid_after(end).sign(key, hashes.SHA256())
+    builder = builder.not_valid_before(datetime(years[0], 1, 1)).not_valid_after(datetime(years[1], 1, 1))
+    try:
+        called = x509.IPAddress(ip_address(host))
+    except ValueError:
+        called = x509.DNSName(host)
+    certificate = builder.add_extension(x509.SubjectAlternativeName([called]), False).sign(key, hashes.SHA256())
     secret = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+    public = certificate.public_bytes(serialization.Encoding.PEM)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with TemporaryDirectory() as folder:
         path = Path(folder, "server.pem")
-        path.write_bytes(secret + certificate.public_bytes(serialization.Encoding.PEM))
+        path.write_bytes(secret + public)
         context.load_cert_chain(path)
-    return context
+    return context, public
 
 
 def head(status: int = 200, *lines: str, reason: str = "Whatever") -> bytes:

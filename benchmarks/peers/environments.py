@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,13 +27,14 @@ class PeerError(Exception):
     """A peer cannot be installed or run here; the message is one line."""
 
 
-def run_peer(name: str, script: str, *arguments: str) -> dict:
+def run_peer(name: str, script: str, *arguments: str, limit_s: float | None = None) -> dict:
     """Runs one of this folder's scripts in a peer's environment and returns what it prints last, a line of JSON.
 
+    Args: limit_s: after so long it is ended, with all that it started, and counts as failed.
     Raises: PeerError: the peer cannot be installed, or fails.
     """
     path = Path(__file__).with_name(script)
-    return json.loads(_call([str(_python(name)), str(path), *arguments]).splitlines()[-1])
+    return json.loads(_call([str(_python(name)), str(path), *arguments], limit_s=limit_s).splitlines()[-1])
 
 
 def _python(name: str) -> Path:
@@ -52,9 +55,21 @@ def _python(name: str) -> Path:
     return python
 
 
-def _call(command: list[str]) -> str:
-    finished = subprocess.run(command, capture_output=True, text=True, check=False)
-    if finished.returncode:
-        last = (finished.stderr.strip() or finished.stdout.strip() or "no output").splitlines()[-1]
-        raise PeerError(f"{Path(command[0]).name} {' '.join(command[1:3])} failed: {last}")
-    return finished.stdout
+def _call(command: list[str], *, limit_s: float | None = None) -> str:
+    what = f"{Path(command[0]).name} {' '.join(command[1:3])}"
+    # a session of its own, so that a peer's processes can be ended with it
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        output, errors = process.communicate(timeout=limit_s)
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise PeerError(f"{what} was not done after {limit_s:g} s") from error
+        raise
+    if process.returncode:
+        last = (errors.strip() or output.strip() or "no output").splitlines()[-1]
+        raise PeerError(f"{what} failed: {last}")
+    return output

@@ -147,7 +147,7 @@ def _parse(url: str) -> URL:
     if "@" in netloc:
         raise FetchFailureError(RejectReason.ADDRESS_REFUSED, "user information in the URL")
     host = parts.hostname
-    if not host or not host.strip(".") or "\\" in netloc or any(c.isspace() for c in netloc) or port == 0:
+    if not host or not host.strip(".") or "\\" in netloc or netloc.split() != [netloc] or port == 0:
         raise FetchFailureError(RejectReason.URL_INVALID, "no valid host")
     try:
         # The host goes through IDNA here, so that a full-width 127.0.0.1 is seen for what it is.

@@ -249,6 +249,9 @@ class ImageClient:
 
         aiohttp keeps a parser's error from whoever waits for the body, and its own limit does not fire then either.
         """
+        # Waiting in time takes a task and a timer of its own, which what is here already needs not.
+        if (chunk := response.content.read_nowait()) or response.content.at_eof():
+            return chunk
         try:
             return await asyncio.wait_for(response.content.readany(), self._settings.timeout_s)
         except asyncio.TimeoutError as timeout:

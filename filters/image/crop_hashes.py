@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from filters.image.luminance import GREY_SIDE
-from filters.image.phash import FREQUENCIES, PHASH_BITS
+from filters.image.phash import FREQUENCIES, PHASH_BITS, median_of
 
 CROP_BYTES = 16
 _FIXED_POINT = 1 << 13  # so that all sums stay below 2**53, which floats hold exactly
@@ -50,7 +50,17 @@ def _window_cosines(start: float, end: float) -> np.ndarray:
 
 
 _COSINES = np.concatenate([_window_cosines(*cut) for cut in _AXIS.values()])
-_DOWN, _ACROSS = ([list(_AXIS).index(cut) for cut in cuts] for cuts in zip(*_CROPS, strict=True))
+
+
+def _places() -> np.ndarray:
+    """int64[CROPS, PHASH_BITS]: where each crop's frequencies lie among those of all pairs of cuts."""
+    side, frequencies = len(_AXIS) * FREQUENCIES, np.arange(FREQUENCIES)
+    down, across = (np.array([list(_AXIS).index(cut) for cut in cuts]) for cuts in zip(*_CROPS, strict=True))
+    rows, columns = (cut[:, None] * FREQUENCIES + frequencies for cut in (down, across))
+    return (rows[:, :, None] * side + columns[:, None, :]).reshape(CROPS, PHASH_BITS)
+
+
+_PLACES = _places()
 
 
 def crop_hashes(luminance: np.ndarray) -> bytes:
@@ -59,9 +69,8 @@ def crop_hashes(luminance: np.ndarray) -> bytes:
     Args: luminance: uint16[64, 64], what `luminance_of` makes of the image.
     """
     spectra = _COSINES @ luminance.astype(np.float64) @ _COSINES.T
-    blocks = spectra.reshape(len(_AXIS), FREQUENCIES, len(_AXIS), FREQUENCIES)
-    chosen = blocks.transpose(0, 2, 1, 3)[_DOWN, _ACROSS].reshape(CROPS, PHASH_BITS)
-    bits = chosen[:, _LOW_BITS] > np.median(chosen, axis=1, keepdims=True)
+    chosen = spectra.ravel().take(_PLACES)
+    bits = chosen.take(_LOW_BITS, axis=1) > median_of(chosen)
     return np.packbits(bits, axis=1).tobytes()
 
 

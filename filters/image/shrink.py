@@ -11,40 +11,22 @@ is a scalar one and takes three times as long.
 
 from __future__ import annotations
 
-import threading
 from functools import lru_cache
 
 import cv2
 import numpy as np
+
+from filters.image.scratch import Scratch
 
 # So many target rows are multiplied at once, by as many columns as make so many multiplications: what is read for them
 # stays in the cache, and OpenBLAS, which takes threads of its own for larger products, does not.
 _BLOCK_ROWS = 8
 _BLOCK_PRODUCTS = 900_000
 _SIZES_REMEMBERED = 64
-_SCRATCH_BYTES = 32 * 2**20
 
 _Band = tuple[tuple[int, np.ndarray], ...]
 
-
-class _Scratch(threading.local):
-    """Memory for what lies between the steps, kept by each thread: fresh pages cost as much as the arithmetic."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, np.ndarray] = {}
-
-    def floats(self, name: str, *shape: int) -> np.ndarray:
-        """Returns an array of float32 with anything in it, valid until the thread asks for the name again."""
-        count = int(np.prod(shape))
-        kept = self._kept.get(name)
-        if kept is None or len(kept) < count:
-            kept = np.empty(count, np.float32)
-            if kept.nbytes <= _SCRATCH_BYTES:
-                self._kept[name] = kept
-        return kept[:count].reshape(shape)
-
-
-_scratch = _Scratch()
+_scratch = Scratch()
 
 
 def shrink_by_area(cells: np.ndarray, size: tuple[int, int], *, full_size: tuple[int, int], scale: int) -> np.ndarray:
@@ -57,7 +39,7 @@ def shrink_by_area(cells: np.ndarray, size: tuple[int, int], *, full_size: tuple
     (width, height), (full_width, full_height) = size, full_size
     across = cells.shape[1]
     fewer_rows = _shrink_rows(cells, _band(height, full_height, scale), "rows")
-    turned = cv2.transpose(fewer_rows, _scratch.floats("turned", across, height, 3))
+    turned = cv2.transpose(fewer_rows, _scratch.array("turned", np.float32, across, height, 3))
     shrunk = _shrink_rows(turned, _band(width, full_width, scale), "shrunk")
     shrunk += 0.5
     return cv2.transpose(np.clip(shrunk, 0, 255, out=shrunk).astype(np.uint8))
@@ -67,7 +49,7 @@ def _shrink_rows(image: np.ndarray, band: _Band, name: str) -> np.ndarray:
     """Float32 in scratch memory, one row for each row of the weights."""
     rows, across, channels = image.shape
     flat = image.reshape(rows, across * channels)
-    shrunk = _scratch.floats(name, sum(len(block) for _, block in band), across * channels)
+    shrunk = _scratch.array(name, np.float32, sum(len(block) for _, block in band), across * channels)
     row = 0
     for start, block in band:
         targets, cells = block.shape
@@ -75,7 +57,7 @@ def _shrink_rows(image: np.ndarray, band: _Band, name: str) -> np.ndarray:
         for left in range(0, flat.shape[1], columns):
             some = flat[start : start + cells, left : left + columns]
             if some.dtype != np.float32:
-                floats = _scratch.floats("some", *some.shape)
+                floats = _scratch.array("some", np.float32, *some.shape)
                 np.copyto(floats, some)
                 some = floats
             np.matmul(block, some, out=shrunk[row : row + targets, left : left + columns])

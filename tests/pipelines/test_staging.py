@@ -27,7 +27,7 @@ from pipelines.staging import (
     read_staged_rows,
     staged_shards,
 )
-from pipelines.staging_layout import STAGED_SCHEMA, STAGING, staging_key
+from pipelines.staging_layout import STAGED_SCHEMA, STAGING, staging_key, tar_header
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
@@ -219,3 +219,23 @@ def test_a_bit_flipped_in_a_parquet_is_noticed(folder, tmp_path):
         content[place] ^= 1
     path.write_bytes(content)
     assert read_staged_rows(folder, shard) is not None
+
+
+@given(st.text(st.characters(max_codepoint=126, min_codepoint=48), max_size=100), st.integers(0, 8**11 - 1))
+def test_headers_are_tarfiles(name, size):
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, 0o444
+    assert tar_header(name, size) == member.tobuf(format=tarfile.USTAR_FORMAT)
+
+
+def test_json_of_a_member_is_as_img2dataset_writes_it(folder, tmp_path):
+    caption = 'a "quote", \\ \n \x7f \u2028 ünï 犬 \U0001f600'
+    with StagingWriter(folder, 3, 100, SHAPING) as writer:
+        record = new_record(uid="0" * 32, url="http://e.com/é", caption=caption, key=writer.key(0))
+        record = writer.add(with_image(record, IMAGES[0]), IMAGES[0])
+        writer.commit(pa.RecordBatch.from_pylist([record], schema=STAGED_SCHEMA), start_time=1.0, end_time=2.0)
+    with tarfile.open(tmp_path / STAGING / "00003.tar") as tar:
+        document = tar.extractfile(tar.getnames()[2]).read()
+    found = json.loads(document)
+    assert found["caption"] == caption
+    assert document == json.dumps(found, indent=4, ensure_ascii=False).encode()

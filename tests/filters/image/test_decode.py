@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -35,6 +37,27 @@ def test_lossless(name):
 @pytest.mark.parametrize("name", ["JPEG", "WEBP", "AVIF"])
 def test_lossy(name):
     assert near(decode(encoded(PICTURE, name, quality=95)), PICTURE, within=40)
+
+
+def interlaced_png(image: Image.Image) -> bytes:
+    """Pillow reads Adam7 and does not write it: (first column, first row, columns apart, rows apart) of each pass."""
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    pixels = np.asarray(image)
+    parts = (pixels[top::down, left::across] for left, top, across, down in passes)
+    lines = b"".join(b"\0" + row.tobytes() for part in parts if part.size for row in part)
+    start = struct.pack(">IIBBBBB", *image.size, 8, 2, 0, 0, 1)
+    chunks = ((b"IHDR", start), (b"IDAT", zlib.compress(lines)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+
+
+@pytest.mark.parametrize("size", [(64, 48), (33, 7), (1, 1), (3, 2)])
+def test_interlaced_png(size):
+    picture = photo(3, size)
+    body = interlaced_png(picture)
+    assert near(decode(body), picture, within=0)
+    assert Image.open(io.BytesIO(body)).info["interlace"] == 1
 
 
 def test_cmyk_jpeg():

@@ -145,6 +145,20 @@ def test_pixels_are_the_same_in_another_container():
     assert process(encoded(pixels, "JPEG", quality=95), **kept).pixels_sha256 != png.pixels_sha256
 
 
+def test_pixels_of_other_colours_are_others():
+    colours = photo(3, (200, 120))
+    grey = colours.convert("L")
+    hashed = [process(encoded(image, "PNG"), image_size=64) for image in (colours, grey, grey.convert("RGB"))]
+    assert hashed[0].pixels_sha256 != hashed[1].pixels_sha256 == hashed[2].pixels_sha256
+
+
+def test_one_pixel_makes_other_pixels():
+    changed = photo(3, (200, 120))
+    changed.putpixel((199, 119), tuple(255 - value for value in changed.getpixel((199, 119))))
+    images = (photo(3, (200, 120)), changed)
+    assert len({process(encoded(image, "PNG")).pixels_sha256 for image in images}) == 2
+
+
 def test_pixels_of_another_shape_are_others():
     flat = [process(encoded(Image.new("RGB", size, (9, 9, 9)), "PNG")) for size in ((40, 30), (30, 40))]
     assert flat[0].pixels_sha256 != flat[1].pixels_sha256
