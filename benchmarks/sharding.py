@@ -68,7 +68,7 @@ def _measure(rows: int) -> dict[str, float]:
                 | beam.Create(range(0, rows, _BATCH_ROWS), reshuffle=False)
                 | beam.Map(synthetic_pairs).with_output_types(pa.RecordBatch)
             )
-            selected = pairs | SelectPairs(SelectSettings(top_fraction_by_language=0.9), "m")
+            selected = pairs | SelectPairs(SelectSettings(top_fraction_by_language=0.9), ("m",), seed=0)
             shards = selected.kept | GroupShards(_SHARD_ROWS, seed=0)
             sizes = shards | beam.MapTuple(shard_rows) | beam.combiners.ToList()
             _ = sizes | beam.Map(lambda found: Path(home, "sizes").write_text(json.dumps(found)))
@@ -115,6 +115,8 @@ def _filled(schema: pa.Schema, columns: dict[str, pa.Array], rows: np.ndarray) -
     for field in schema:
         if field.name in columns:
             yield columns[field.name]
+        elif pa.types.is_fixed_size_binary(field.type):
+            yield pa.array([bytes(field.type.byte_width)] * _BATCH_ROWS, field.type)
         elif pa.types.is_string(field.type):
             yield pa.array([f"{row:09d}" for row in rows])
         else:
