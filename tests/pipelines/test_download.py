@@ -23,8 +23,8 @@ from schemas.recipe import DownloadSettings
 
 SETTINGS = DownloadSettings(
     image_size=64,
-    timeout_s=0.3,
-    total_timeout_s=1.0,
+    timeout_s=2.0,
+    total_timeout_s=4.0,
     **LOOPBACK_ONLY,
     samples_per_staging_shard=4,
     thread_count=8,
@@ -129,7 +129,7 @@ def test_every_pair_is_kept_or_rejected_with_its_reason(web, folder):
         "/svg": ("image_format_not_allowed", "svg", None),
         "/cut": ("image_undecodable", "broken jpg", None),
         "/small": ("image_too_small", "12x9 px", "10"),
-        "/silent": ("timeout", "read, 0.3 s", None),
+        "/silent": ("timeout", "read, 2 s", None),
         "/reset": ("connection_failure", "connection reset", None),
         "/robots": ("opted_out", "noai", None),
         "/inward": ("address_refused", "link-local address 169.254.169.254", None),

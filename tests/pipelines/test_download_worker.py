@@ -17,8 +17,8 @@ from schemas.recipe import DownloadSettings
 
 SETTINGS = DownloadSettings(
     image_size=32,
-    timeout_s=0.5,
-    total_timeout_s=1.0,
+    timeout_s=2.0,
+    total_timeout_s=4.0,
     **LOOPBACK_ONLY,
     samples_per_staging_shard=3,
     thread_count=4,
