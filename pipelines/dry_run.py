@@ -11,7 +11,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.accounting import CountRows
 from pipelines.adopt import TAKEN_FROM, adopted_plan, rows_of
@@ -24,7 +24,7 @@ from pipelines.read import ROWS_READ, ReadPairs
 from pipelines.reuse import ReuseStaged
 from pipelines.run import check_head_names, check_parts, check_settings
 from pipelines.run_folder import RunFolder
-from pipelines.runners import worker_error
+from pipelines.runners import run_job
 from pipelines.score_store import ScoreStore
 from pipelines.select import REPORT, check_columns
 from pipelines.shard_layout import SPLITS
@@ -99,20 +99,14 @@ def dry_run(
     check_settings(recipe)
     images, others = _images(folder, recipe, manifest, staging)
     rows = funnel["input_rows"] if plan is None else plan.estimated_rows
+    known = plan is None and are_languages_known(manifest, recipe)
+    read = StoredPairs(folder, known) if plan is None else ReadPairs(plan)
+    language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
+    steps = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
+    steps["compared"] = compared_stores(recipe, [model.store for model in scores])
     with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as place:
         found = RunFolder(place)
-        try:
-            with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-                known = plan is None and are_languages_known(manifest, recipe)
-                read = StoredPairs(folder, known) if plan is None else ReadPairs(plan)
-                language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
-                steps = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
-                steps["compared"] = compared_stores(recipe, [model.store for model in scores])
-                _ = pipeline | "DryRun" >> _Stages(recipe, rows, steps, found, fates, manifest.partitions)
-        except Exception as error:
-            if (ours := worker_error(error)) is not None:
-                raise ours from error
-            raise
+        run_job(_Stages(recipe, rows, steps, found, fates, manifest.partitions), "DryRun", PipelineOptions([]))
         dry = Funnel.from_json(found.read_json(_DRY_FUNNEL)).check()
         selection = found.read_json(_DRY_SELECTION)
     counted = {stage.stage: stage.rejected.get(RejectReason.NOT_STORED.value, 0) for stage in dry.stages}

@@ -19,6 +19,7 @@ from filters.dedup import claims, first_of_each, pack_claims, unpack_claims
 from filters.identity import uid_bytes
 from pipelines.first_of_each import Digest, MakeClaims, MergeClaims, split_claims
 from pipelines.inputs import URL_COLUMNS
+from pipelines.places import files_in
 from schemas import InputError
 
 UID, URL = "uid", "url"
@@ -53,15 +54,11 @@ def plan_earlier(places: Sequence[str]) -> tuple[EarlierFile, ...]:
     """
     paths: set[str] = set()
     for place in places:
-        try:
-            fs, pattern = fsspec.core.url_to_fs(place)
-            found = fs.find(pattern) if fs.isdir(pattern) else fs.glob(pattern)
-        except (OSError, ValueError, ImportError) as error:
-            raise InputError(f"cannot look for dedup_pairs.earlier {place!r}: {error}") from error
+        found = files_in(place, sought=f"dedup_pairs.earlier {place!r}")
         found = [path for path in found if path.endswith((".parquet", ".npy"))]
         if not found:
             raise InputError(f"dedup_pairs.earlier {place!r} has no .parquet or .npy file; check the path")
-        paths.update(fs.unstrip_protocol(path) if "://" in place else path for path in found)
+        paths.update(found)
     return tuple(_inspect(path) for path in sorted(paths))
 
 

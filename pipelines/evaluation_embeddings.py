@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipelines.places import files_in
 from schemas import InputError
 
 EMBEDDING = "embedding"
@@ -33,17 +34,13 @@ def plan_embeddings(places: Sequence[str], fingerprint: str | None = None) -> tu
     """
     found: set[str] = set()
     for place in places:
-        try:
-            fs, pattern = fsspec.core.url_to_fs(place)
-            paths = fs.find(pattern) if fs.isdir(pattern) else fs.glob(pattern)
-        except (OSError, ValueError, ImportError) as error:
-            raise InputError(f"cannot look for embeddings in {place!r}: {error}") from error
+        paths = files_in(place, sought=f"embeddings in {place!r}")
         paths = [path for path in paths if path.lower().endswith((".parquet", ".npy"))]
         if not paths:
             raise InputError(
                 f"{place!r} has no .parquet or .npy of embeddings; write one with `babelsift hash --model`"
             )
-        found |= {fs.unstrip_protocol(path) if "://" in place else path for path in paths}
+        found.update(paths)
     for path in found:
         if path.lower().endswith(".parquet"):
             _check_table(path, fingerprint)
@@ -110,8 +107,3 @@ def _check_table(path: str, fingerprint: str | None) -> None:
             f"{path} holds embeddings of another model ({model[:8]}) than decontaminate compares ({fingerprint[:8]}); "
             "write it with `babelsift hash --model` of the same model, weights and precision"
         )
-
-
-def _is_vectors(kind: pa.DataType) -> bool:
-    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-    return is_list and pa.types.is_floating(kind.value_type)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from filters.image import ImageFailure, measure_image
 from pipelines.evaluation_embeddings import EMBEDDING, MODEL_KEY
+from pipelines.places import files_in
 from pipelines.score_store import EMBEDDINGS
 from schemas import InputError
 from schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES
@@ -55,12 +56,7 @@ def plan_evaluation(places: Sequence[str]) -> tuple[EvaluationFiles, ...]:
     images: list[str] = []
     whole: list[str] = []
     for place in places:
-        try:
-            fs, pattern = fsspec.core.url_to_fs(place)
-            found = fs.find(pattern) if fs.isdir(pattern) else fs.glob(pattern)
-        except (OSError, ValueError, ImportError) as error:
-            raise InputError(f"cannot look for evaluation images in {place!r}: {error}") from error
-        paths = [fs.unstrip_protocol(path) if "://" in place else path for path in found]
+        paths = files_in(place, sought=f"evaluation images in {place!r}")
         tables = [path for path in paths if path.lower().endswith((".parquet", ".tar"))]
         pictures = [path for path in paths if path.lower().endswith(_IMAGES)]
         if not tables and not pictures:

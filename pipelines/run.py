@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Sequence
 
-import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -33,7 +32,7 @@ from pipelines.retry import NO_RETRY, Retry, parse_retry
 from pipelines.row_wishes import check_wished_columns
 from pipelines.run_folder import RunFolder
 from pipelines.run_lock import RunLock
-from pipelines.runners import runner_from, worker_error
+from pipelines.runners import run_job
 from pipelines.score_models import check_models
 from pipelines.score_store import remove_orphans
 from pipelines.select import check_columns
@@ -102,7 +101,7 @@ def _run_alone(
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
     models = check_models(recipe.clip, recipe.heads)
     if adopted is not None:
-        _run_job(options, "Adopt", AdoptStaging(folder, recipe.download, adopted))
+        run_job(AdoptStaging(folder, recipe.download, adopted), "Adopt", options)
         plan = plan or plan_adopted_input(folder, adopted)
     assert plan is not None
     check_head_names(recipe, plan)
@@ -127,20 +126,10 @@ def _run_alone(
     stores = embedding_stores(folder, recipe)
     compared = {group: store_of(folder, recipe.model_named(name)) for group, name in recipe.compared_models.items()}
     job = Curate(recipe, folder, plan, partitions, facts, adopted, first, retry, stores, compared)
-    _run_job(options, "Curate", job)
+    run_job(job, "Curate", options)
     if adopted is None:
         fill_gaps(folder, recipe.download, rows=plan.estimated_rows, partitions=partitions)
     return Funnel.from_json(folder.read_json(FUNNEL)).check()
-
-
-def _run_job(options: PipelineOptions, label: str, job: beam.PTransform) -> None:
-    try:
-        with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:
-            _ = pipeline | label >> job
-    except Exception as error:
-        if (ours := worker_error(error)) is not None:
-            raise ours from error
-        raise
 
 
 def check_parts(recipe: Recipe) -> None:

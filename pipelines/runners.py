@@ -1,9 +1,10 @@
-"""Which Beam runner a job uses: the in-process one unless the options name another."""
+"""Running a job: on which Beam runner (the in-process one unless the options name another), and what it raises."""
 
 from __future__ import annotations
 
 import re
 
+import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
@@ -21,6 +22,20 @@ def runner_from(options: PipelineOptions) -> PipelineRunner | str:
     """
     name = options.view_as(StandardOptions).runner
     return FnApiRunner() if name in _LOCAL else name
+
+
+def run_job(job: beam.PTransform, label: str, options: PipelineOptions) -> None:
+    """Runs a job from its beginning to its end.
+
+    Raises: BabelsiftError: the one that a worker raised, as itself; anything else as the runner raises it.
+    """
+    try:
+        with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:
+            _ = pipeline | label >> job
+    except Exception as error:
+        if (ours := worker_error(error)) is not None:
+            raise ours from error
+        raise
 
 
 # Workers' errors come back as text: the class's name, the message, and what Beam appends.
