@@ -24,7 +24,7 @@ from filters.balancing import (
     thresholds,
 )
 from filters.metadata import find_lists, list_for, read_list
-from pipelines.batches import REJECTED, StageOutputs, emit
+from pipelines.batches import REJECTED, StageOutputs, emit, kept_and_rejected
 from pipelines.merge_packed import MergePacked
 from pipelines.run_folder import RunFolder
 from schemas import MATCHED_ENTRIES, Decision, Stage
@@ -66,7 +66,7 @@ class BalanceConcepts(beam.PTransform):
         counts = batches | "Count" >> CountConcepts(self.metadata)
         sides = [] if self.settings is None else [beam.pvalue.AsDict(counts)]
         draw = beam.ParDo(_Draw(self.settings, self.metadata, self.seed), *sides)
-        outputs = batches | "Draw" >> draw.with_outputs(REJECTED, main="kept")
+        outputs = batches | "Draw" >> kept_and_rejected(draw)
         return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], CONCEPTS: counts})
 
 

@@ -5,7 +5,8 @@ Coder: Arrow IPC, so that a slice never drags its whole parent buffer through a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
 import pyarrow as pa
@@ -17,22 +18,30 @@ from schemas import Stage
 
 REJECTED = "rejected"  # the tag of every stage's second output: rows of LEDGER_SCHEMA
 
-_IPC_OPTIONS = pa.ipc.IpcWriteOptions(compression="zstd")
+_ZSTD = pa.Codec("zstd")
+_SIZE = struct.Struct("<Q")  # before the compressed bytes: how many they were
 
 
 class RecordBatchCoder(Coder):
-    """Encodes a pyarrow.RecordBatch as a zstd-compressed Arrow IPC stream; deterministic for equal batches."""
+    """Encodes a pyarrow.RecordBatch as a zstd-compressed Arrow IPC stream; deterministic for equal batches.
+
+    The stream is compressed as a whole. Arrow's own compression takes each buffer on its own, and leaves the schema as
+    it is: for a batch of a few rows, of which a shuffle to many partitions has the most, that is three times the bytes.
+    """
 
     def encode(self, value: pa.RecordBatch) -> bytes:
-        """Returns the batch as IPC bytes."""
+        """Returns the batch as compressed IPC bytes."""
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, value.schema, options=_IPC_OPTIONS) as writer:
+        with pa.ipc.new_stream(sink, value.schema) as writer:
             writer.write_batch(value)
-        return sink.getvalue().to_pybytes()
+        stream = sink.getvalue()
+        return _SIZE.pack(stream.size) + _ZSTD.compress(stream, asbytes=True)
 
     def decode(self, encoded: bytes) -> pa.RecordBatch:
         """Returns the batch that `encode` wrote."""
-        with pa.ipc.open_stream(encoded) as reader:
+        (size,) = _SIZE.unpack_from(encoded)
+        stream = _ZSTD.decompress(memoryview(encoded)[_SIZE.size :], size)
+        with pa.ipc.open_stream(stream) as reader:
             return reader.read_next_batch()
 
     def is_deterministic(self) -> bool:
@@ -54,6 +63,17 @@ class StageOutputs(dict):
     def kept(self) -> beam.PCollection[pa.RecordBatch]:
         """The batches that are kept."""
         return self["kept"]
+
+
+def kept_and_rejected(step: beam.ParDo, others: Mapping[str, type] | None = None) -> beam.PTransform:
+    """Returns a stage's step with its outputs: `kept` and REJECTED, batches both, and others by tag.
+
+    The types name the coder. Without them Beam pickles what it stores between two steps, which for a batch is four
+    times the bytes and for a slice of one all that it was cut from.
+    """
+    others = dict(others or {})
+    typed = step.with_output_types(pa.RecordBatch, **{REJECTED: pa.RecordBatch}, **others)
+    return typed.with_outputs(REJECTED, *others, main="kept")
 
 
 def emit(

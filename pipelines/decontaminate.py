@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.identity import compute_uids
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.evaluation_images import plan_evaluation, read_evaluation
 from pipelines.image_hashes import BEFORE, hash_rows, with_ranks
 from pipelines.image_repeats import FindRepeats, Repeats
@@ -45,7 +45,7 @@ class Decontaminate(beam.PTransform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Compares all images with the evaluation sets' and never with one another."""
         if not self._files:
-            return batches | "Pass" >> beam.ParDo(_Pass()).with_outputs(REJECTED, main="kept")
+            return batches | "Pass" >> kept_and_rejected(beam.ParDo(_Pass()))
         read = beam.FlatMap(read_evaluation).with_output_types(pa.RecordBatch)
         sets = batches.pipeline | "Files" >> beam.Create(self._files) | "ReadEvaluation" >> read
         own = batches | "Hashes" >> beam.Map(hash_rows, self._repeats).with_output_types(pa.RecordBatch)
@@ -55,7 +55,7 @@ class Decontaminate(beam.PTransform):
         sides = [beam.pvalue.AsList(side) for side in hashes | "FindRepeats" >> find]
         names = sets | "Names" >> beam.ParDo(_NamesOfMatched(self._repeats), *sides)
         drop = beam.ParDo(_DropMatched(self._repeats), *sides, beam.pvalue.AsDict(names))
-        return batches | "Drop" >> drop.with_outputs(REJECTED, main="kept")
+        return batches | "Drop" >> kept_and_rejected(drop)
 
 
 def evaluation_rows(images: pa.RecordBatch) -> pa.RecordBatch:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.dedup import nearest_match
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.dedup_semantic import read_vectors
 from pipelines.evaluation_embeddings import plan_embeddings, read_embeddings_of
 from pipelines.score_store import ScoreStore
@@ -47,7 +47,7 @@ class DecontaminateEmbeddings(beam.PTransform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Compares each batch with all evaluation embeddings."""
         drop = _DropMatched(self._paths, self.settings.min_cosine, self.store)
-        return batches | "Drop" >> beam.ParDo(drop).with_outputs(REJECTED, main="kept")
+        return batches | "Drop" >> kept_and_rejected(beam.ParDo(drop))
 
 
 class _DropMatched(beam.DoFn):

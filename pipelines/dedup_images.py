@@ -13,7 +13,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.duplicates import DUPLICATES
 from pipelines.earlier_images import ReadEarlierImages, plan_earlier_images
 from pipelines.image_hashes import hash_rows
@@ -52,7 +52,7 @@ class DedupImages(beam.PTransform):
         found = hashes | "FindRepeats" >> FindRepeats(self.settings, self.partitions, self.rows)
         sides = [beam.pvalue.AsList(side) for side in found]
         drop = _DropRepeats(self.settings)
-        return batches | "Drop" >> beam.ParDo(drop, *sides).with_outputs(REJECTED, DUPLICATES, main="kept")
+        return batches | "Drop" >> kept_and_rejected(beam.ParDo(drop, *sides), {DUPLICATES: pa.RecordBatch})
 
 
 class _DropRepeats(beam.DoFn):

@@ -13,7 +13,7 @@ import pyarrow as pa
 from filters.dedup import DigestIndex, Survivors, comparable_captions
 from filters.identity import digests, uid_bytes
 from filters.url_canonical import canonical_urls
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.earlier_datasets import UID, URL, FindEarlier, plan_earlier
 from pipelines.first_of_each import Digest, FirstOfEach, batch_row_keys, only_repeated, unpack
 from pipelines.near_captions import FindNearCaptions, NearVerdicts, SelectCompared
@@ -60,7 +60,7 @@ class DedupPairs(beam.PTransform):
         found = fresh | "FindRepeated" >> FirstOfEach(digest, self.partitions) | "Repeated" >> beam.Map(only_repeated)
         equal, near = (beam.pvalue.AsList(side) for side in self._find_near(fresh, found))
         drop = beam.ParDo(_DropLosers(self.settings, digest), beam.pvalue.AsList(found), by_uid, by_url, equal, near)
-        return batches | "Drop" >> drop.with_outputs(REJECTED, main="kept")
+        return batches | "Drop" >> kept_and_rejected(drop)
 
     def _find_near(
         self, fresh: beam.PCollection[pa.RecordBatch], found: beam.PCollection[bytes]

@@ -28,7 +28,7 @@ from filters.dedup import (
     unpack_embedded,
 )
 from filters.identity import order_keys, uid_bytes
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.duplicates import DUPLICATES
 from pipelines.merge_packed import MergePacked
 from pipelines.score_store import ScoreStore
@@ -67,7 +67,7 @@ class DedupSemantic(beam.PTransform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Finds the clusters, then who goes in each, and drops all at once."""
         if self.settings is None:
-            return batches | "Pass" >> beam.ParDo(_DropLinked(None)).with_outputs(REJECTED, DUPLICATES, main="kept")
+            return batches | "Pass" >> kept_and_rejected(beam.ParDo(_DropLinked(None)), {DUPLICATES: pa.RecordBatch})
         settings, store = self.settings, self.store
         rows = batches | "CountRows" >> beam.Map(_compared_rows, store.name) | "Sum" >> beam.CombineGlobally(sum)
         lowest = (
@@ -91,7 +91,7 @@ class DedupSemantic(beam.PTransform):
             | "Compare" >> beam.Map(links_of_cluster, settings.epsilon).with_output_types(bytes)
         )
         drop = beam.ParDo(_DropLinked(settings), beam.pvalue.AsList(links))
-        return batches | "Drop" >> drop.with_outputs(REJECTED, DUPLICATES, main="kept")
+        return batches | "Drop" >> kept_and_rejected(drop, {DUPLICATES: pa.RecordBatch})
 
 
 class LowestDraws(MergePacked):

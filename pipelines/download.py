@@ -18,7 +18,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from filters.fetch import AddressPolicy
 from filters.identity import partition_of
-from pipelines.batches import REJECTED, concat, emit
+from pipelines.batches import REJECTED, concat, emit, kept_and_rejected
 from pipelines.download_partition import PartitionDownload, StagedBatch, StoppedError
 from pipelines.download_records import threshold_of
 from pipelines.download_worker import acquire_worker, release_worker
@@ -74,7 +74,7 @@ class DownloadImages(beam.PTransform):
             batches
             | "Split" >> split.with_output_types(tuple[int, pa.RecordBatch])
             | "GroupByPartition" >> beam.GroupByKey()
-            | "Download" >> download.with_outputs(REJECTED, main="kept")
+            | "Download" >> kept_and_rejected(download)
         )
         if self.first_partitions in (None, self.partitions):
             return downloaded

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from filters.dedup import DigestIndex
 from filters.frequency import MEMBERSHIP, keys_with_more_than, lowest_members, memberships
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.bundle_buffer import BundleBuffer
 from pipelines.dedup_pairs import caption_digests, url_digests
 from pipelines.first_of_each import Digest, split_sorted
@@ -55,7 +55,7 @@ class FilterFrequencies(beam.PTransform):
             else:
                 found = batches | f"Frequent{label}" >> FindFrequent(key, member, maximum, self.partitions)
             sides.append(beam.pvalue.AsList(found))
-        return batches | "Drop" >> beam.ParDo(_DropFrequent(self.settings), *sides).with_outputs(REJECTED, main="kept")
+        return batches | "Drop" >> kept_and_rejected(beam.ParDo(_DropFrequent(self.settings), *sides))
 
 
 @dataclass

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from schemas import Decision, RejectReason, Stage
 from schemas.recipe import ImageRules
 
@@ -29,7 +29,7 @@ class FilterImages(beam.PTransform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Decides each batch on its own."""
-        return batches | "Filter" >> beam.ParDo(_Filter(self.rules)).with_outputs(REJECTED, main="kept")
+        return batches | "Filter" >> kept_and_rejected(beam.ParDo(_Filter(self.rules)))
 
 
 class _Filter(beam.DoFn):

@@ -12,7 +12,7 @@ from apache_beam.metrics import Metrics
 
 from filters.language import LanguageIdentifier
 from filters.rules import reject_by_language
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from schemas import LANGUAGE_SCHEMA, READ_SCHEMA, Decision, Stage, check
 from schemas.recipe import LanguageSettings
 
@@ -32,7 +32,7 @@ class IdentifyLanguage(beam.PTransform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Identifies and decides each batch on its own."""
-        return batches | "Identify" >> beam.ParDo(_Identify(self.settings)).with_outputs(REJECTED, main="kept")
+        return batches | "Identify" >> kept_and_rejected(beam.ParDo(_Identify(self.settings)))
 
 
 class _Identify(beam.DoFn):

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
 from filters.metadata import MetadataMatcher, has_min_matches
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from schemas import LANGUAGE_SCHEMA, MATCHED_ENTRIES, Decision, RejectReason, Stage, check
 from schemas.recipe import MetadataSettings
 
@@ -32,7 +32,7 @@ class MatchMetadata(beam.PTransform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Matches and decides each batch on its own."""
-        return batches | "Match" >> beam.ParDo(_Match(self.settings)).with_outputs(REJECTED, main="kept")
+        return batches | "Match" >> kept_and_rejected(beam.ParDo(_Match(self.settings)))
 
 
 class _Match(beam.DoFn):

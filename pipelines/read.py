@@ -13,7 +13,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.inputs import InputPlan, InputSlice
 from pipelines.pair_rows import (
     as_pairs,
@@ -50,7 +50,7 @@ class ReadPairs(beam.PTransform):
             pbegin
             | "Slices" >> beam.Create(list(self.plan.slices), reshuffle=False)
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> beam.ParDo(_ReadSlice(self.plan)).with_outputs(REJECTED, ROWS_READ, main="kept")
+            | "Read" >> kept_and_rejected(beam.ParDo(_ReadSlice(self.plan)), {ROWS_READ: int})
         )
 
 

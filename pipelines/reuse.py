@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from filters.identity import digests
 from pipelines.adopt import ADOPTED_ROWS, AdoptionPlan, read_adopted
-from pipelines.batches import REJECTED, concat, emit
+from pipelines.batches import REJECTED, concat, emit, kept_and_rejected
 from pipelines.download import with_staged_columns
 from pipelines.gather_shards import GatherShards
 from pipelines.partition import SplitByPartition
@@ -59,7 +59,7 @@ class ReuseStaged(beam.PTransform):
         matched = (
             {"pairs": pairs, "staged": staged}
             | "GroupByUrl" >> beam.CoGroupByKey()
-            | "Match" >> beam.ParDo(_Match(self.settings)).with_outputs(REJECTED, main="kept")
+            | "Match" >> kept_and_rejected(beam.ParDo(_Match(self.settings)))
         )
         kept = matched.kept | "OneBatchAShard" >> GatherShards()
         return {"kept": kept, REJECTED: matched[REJECTED]}

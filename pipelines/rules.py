@@ -12,7 +12,7 @@ from apache_beam.metrics import Metrics
 
 from filters.rules import reject_by_captions, reject_by_urls
 from filters.text import edit_captions
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from schemas import CAPTION_CHANGES, READ_SCHEMA, Decision, Stage, check
 from schemas.recipe import CaptionEdits, CaptionRules, UrlRules
 
@@ -36,7 +36,7 @@ class FilterPairs(beam.PTransform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Decides each batch on its own."""
         decide = beam.ParDo(_Filter(self.captions, self.urls, self.edits))
-        return batches | "Filter" >> decide.with_outputs(REJECTED, main="kept")
+        return batches | "Filter" >> kept_and_rejected(decide)
 
 
 class _Filter(beam.DoFn):

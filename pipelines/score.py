@@ -11,7 +11,7 @@ import pyarrow as pa
 from apache_beam.ml.inference.base import PredictionResult, RunInference
 
 from filters.clip import EmbeddingHead
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.run_folder import RunFolder
 from pipelines.score_handlers import ClassifierHandler, ClipModelHandler, ReadImages
 from pipelines.score_models import Scorer, heads_of, load_classifier, load_heads, load_scorer
@@ -64,7 +64,7 @@ class ScorePairs(beam.PTransform):
         models = tuple(str(model.name) for model in self.models)
         heads = tuple(head.name for head in self.heads)
         split = beam.FlatMap(split_unscorable, models, heads)
-        return batches | "SplitUnscorable" >> split.with_outputs(REJECTED, main="kept")
+        return batches | "SplitUnscorable" >> kept_and_rejected(split)
 
     def _handlers(self) -> Iterator[tuple[str, ClipModelHandler]]:
         where = routes(self.models)

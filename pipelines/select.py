@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from filters.relaxation import Relaxation, give_back, merge_states, relaxations, states_of
 from filters.selection import EVERY_LANGUAGE, Cuts, Selector
-from pipelines.batches import REJECTED, StageOutputs, emit
+from pipelines.batches import REJECTED, StageOutputs, emit, kept_and_rejected
 from pipelines.caps import CapLimits, Limits, candidates_of, reject_beyond_caps
 from pipelines.fraction_cuts import FractionCuts
 from schemas import Decision, RecipeError, Stage
@@ -52,7 +52,7 @@ class SelectPairs(beam.PTransform):
             plan = plan or batches.pipeline | "NoPlan" >> beam.Create([_NO_PLAN], reshuffle=False)
             sides = [beam.pvalue.AsSingleton(plan), *self._limits(batches, selector, plan)]
         decide = beam.ParDo(_Select(selector, self.seed), *sides)
-        outputs = batches | "Decide" >> decide.with_outputs(REJECTED, main="kept")
+        outputs = batches | "Decide" >> kept_and_rejected(decide)
         plan = plan or batches.pipeline | "NothingCut" >> beam.Create([_NO_PLAN], reshuffle=False)
         report = plan | "Report" >> beam.Map(report_of)
         return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], REPORT: report})

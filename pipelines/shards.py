@@ -46,7 +46,8 @@ class WriteShards(beam.PTransform):
         if self.settings.validation_fraction is None:
             return batches | "Train" >> self._write(TRAIN)
         split = beam.FlatMap(split_held_out, self.settings.validation_fraction)
-        parts = batches | "Split" >> split.with_outputs(VALIDATION.name, main=TRAIN.name)
+        typed = split.with_output_types(pa.RecordBatch, **{VALIDATION.name: pa.RecordBatch})
+        parts = batches | "Split" >> typed.with_outputs(VALIDATION.name, main=TRAIN.name)
         return (
             parts[TRAIN.name] | "Train" >> self._write(TRAIN),
             parts[VALIDATION.name] | "Validation" >> self._write(VALIDATION),

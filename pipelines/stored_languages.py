@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.language import LanguageIdentifier
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.fingerprints import stage_settings
 from pipelines.language import split_by_language
 from pipelines.manifest import Manifest
@@ -66,7 +66,7 @@ class StoredLanguages(beam.PTransform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Decides each batch on its own."""
         look = beam.ParDo(_LookUpLanguages(self.settings, self.scores))
-        return batches | "LookUp" >> look.with_outputs(REJECTED, main="kept")
+        return batches | "LookUp" >> kept_and_rejected(look)
 
 
 class _LookUpLanguages(beam.DoFn):

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.batches import REJECTED, StageOutputs, concat, emit
+from pipelines.batches import REJECTED, StageOutputs, concat, emit, kept_and_rejected
 from pipelines.download import split_staged, staging_partitions
 from pipelines.download_partition import FoundShard, latest_staged
 from pipelines.ledger import REJECTS
@@ -58,7 +58,7 @@ class StoredPairs(beam.PTransform):
         rejects = [f"{REJECTS}/{name}" for name in self.folder.list(REJECTS, ".parquet")]
         stored = beam.ParDo(_ReadStored(self.folder, self.languages))
         files = pbegin | "Files" >> beam.Create([*shards, *rejects], reshuffle=False)
-        read = files | "Read" >> stored.with_outputs(REJECTED, ROWS_READ, main="kept")
+        read = files | "Read" >> kept_and_rejected(stored, {ROWS_READ: int})
         return StageOutputs({"kept": read.kept, REJECTED: read[REJECTED], ROWS_READ: read[ROWS_READ]})
 
 
@@ -114,7 +114,7 @@ class StoredImages(beam.PTransform):
             batches
             | "Split" >> split.with_output_types(tuple[int, pa.RecordBatch])
             | "GroupByPartition" >> beam.GroupByKey()
-            | "LookUp" >> look.with_outputs(REJECTED, main="kept")
+            | "LookUp" >> kept_and_rejected(look)
         )
 
 

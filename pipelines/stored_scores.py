@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.clip import LayersHead, prompts_fingerprint
-from pipelines.batches import REJECTED, emit
+from pipelines.batches import emit, kept_and_rejected
 from pipelines.run_folder import RunFolder
 from pipelines.score import UNSCORABLE
 from pipelines.score_handlers import with_uids_as_scored
@@ -60,7 +60,7 @@ class StoredScores(beam.PTransform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Looks each batch up."""
-        return batches | "LookUp" >> beam.ParDo(_LookUpScores(self.models)).with_outputs(REJECTED, main="kept")
+        return batches | "LookUp" >> kept_and_rejected(beam.ParDo(_LookUpScores(self.models)))
 
 
 class _LookUpScores(beam.DoFn):
