@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -29,16 +30,25 @@ def preset_text(name: str) -> str:
 
 
 def load_recipe(name_or_file: str) -> Recipe:
-    """Returns a preset, or the recipe in a YAML file.
+    """Returns a preset, or the recipe in a YAML file; recipes that its select rules name are spelt out.
 
     Raises: RecipeError: neither, or its content is not a recipe.
     """
-    if name_or_file in preset_names():
-        return parse_recipe(preset_text(name_or_file), source=name_or_file)
+    return _load(name_or_file, ())
+
+
+def _load(name_or_file: str, inside: tuple[str, ...]) -> Recipe:
+    if name_or_file in inside:
+        raise RecipeError(f"recipe {name_or_file} names itself, by way of {' -> '.join([*inside, name_or_file])}")
+    find = partial(_load, inside=(*inside, name_or_file))
+    return parse_recipe(_text_of(name_or_file), source=name_or_file, find=find)
+
+
+def _text_of(name_or_file: str) -> str:
     file = Path(name_or_file).expanduser()
-    if file.suffix in (".yaml", ".yml") or file.exists():
-        try:
-            return parse_recipe(file.read_text(encoding="utf-8"), source=name_or_file)
-        except (OSError, UnicodeDecodeError) as error:
-            raise RecipeError(f"recipe {name_or_file}: cannot be read: {error}") from error
-    return parse_recipe(preset_text(name_or_file), source=name_or_file)
+    if name_or_file in preset_names() or not (file.suffix in (".yaml", ".yml") or file.exists()):
+        return preset_text(name_or_file)
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {name_or_file}: cannot be read: {error}") from error

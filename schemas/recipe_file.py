@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from schemas.errors import RecipeError
+from schemas.named_recipes import check_fits, spell_out
 from schemas.recipe import Recipe
 
 
@@ -26,10 +27,11 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
 
 
-def parse_recipe(text: str, *, source: str) -> Recipe:
+def parse_recipe(text: str, *, source: str, find: Callable[[str], Recipe] | None = None) -> Recipe:
     """Returns the recipe that a YAML text describes.
 
-    Args: source: the file or preset the text came from, for messages.
+    Args: source: the file or preset the text came from, for messages. find: the recipe of a name or file that a select
+        rule names; without it such names are unknown settings.
     Raises: RecipeError: not YAML, or one line for each setting that is unknown, of the wrong type or out of range.
     """
     try:
@@ -39,7 +41,16 @@ def parse_recipe(text: str, *, source: str) -> Recipe:
     if not isinstance(content, dict):
         found = type(content).__name__
         raise RecipeError(f"{source}: a recipe is a mapping, found {found}; see `babelsift recipes show demo`")
-    return recipe_from(content, source=source)
+    if find is None or not isinstance(content.get("select"), dict):
+        return recipe_from(content, source=source)
+    try:
+        select, named = spell_out(content["select"], find)
+        recipe = recipe_from({**content, "select": select}, source=source)
+        for one in named:
+            check_fits(recipe, one)
+    except RecipeError as error:
+        raise RecipeError(str(error) if str(error).startswith(source) else f"{source}: {error}") from error
+    return recipe
 
 
 def recipe_from(content: Mapping[str, Any], *, source: str) -> Recipe:
