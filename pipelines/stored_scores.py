@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.clip import LayersHead, prompts_fingerprint
+from filters.clip import load_head_of_files, prompts_fingerprint
 from pipelines.batches import emit, kept_and_rejected
 from pipelines.run_folder import RunFolder
 from pipelines.score import UNSCORABLE
@@ -116,8 +116,8 @@ def _values(known: Mapping[PairKey, Any], keys: Sequence[PairKey], taken: np.nda
 def find_scores(folder: RunFolder, models: Sequence[ClipModel], heads: Sequence[Head] = ()) -> tuple[StoredModel, ...]:
     """Returns where the scores of a recipe's models and heads lie in a run folder.
 
-    Models are found by name, model, weights and precision, heads by name and fingerprint. Layers that were never run
-    there are read from their file, and run on the embeddings that are.
+    Models are found by name, model, weights and precision, heads by name and fingerprint. Layers and clusters that
+    were never run there are read from their files, and run on the embeddings that are.
 
     Raises: RunFolderError: a model or a head of texts was never scored there; names those that were. ModelError,
         RecipeError: a head's file or list cannot be read.
@@ -135,9 +135,8 @@ def find_scores(folder: RunFolder, models: Sequence[ClipModel], heads: Sequence[
 
 
 def _stored_head(store: ScoreStore, head: Head) -> StoredHead:
-    if head.layers is not None:
-        layers = LayersHead(head.layers)
-        return StoredHead(head.name, f"{head.name}-{layers.fingerprint[:8]}", layers.score)
+    if (own := load_head_of_files(head)) is not None:
+        return StoredHead(head.name, f"{head.name}-{own.fingerprint[:8]}", own.score)
     if head.prompts is None:
         raise ValueError(f"head {head.name!r} takes images, not embeddings")
     name = f"{head.name}-{prompts_fingerprint(head.prompts, what=f'heads.{head.name}.prompts')[:8]}"

@@ -18,7 +18,7 @@ PARTS: dict[str, str] = {
     "outputs by language": "a dataset each for English, other languages and none; " + _NOT_BUILT,
     "image formats": "keeping JPEG alone; " + _NOT_BUILT,
     "person name replacement": _NOT_BUILT,
-    "image clusters": _NOT_BUILT,
+    "image clusters": _own("DataComp's centroids and ImageNet embeddings, which it publishes", "heads"),
     "evaluation decontamination": _own("the sets' images, or `babelsift hash` of them", "decontaminate.against"),
     "n-gram vocabulary": _own("a file of your data's most frequent n-grams", "captions.vocabulary.file"),
     "metadata entries": _own("MetaCLIP's lists, which it publishes", "metadata.entries"),

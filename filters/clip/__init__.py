@@ -3,7 +3,14 @@
 Beside it: heads on the embeddings, and an NSFW classifier of its own (`babelsift[safety]`).
 """
 
-from filters.clip.heads import EmbeddingHead, LayersHead, load_head, prompts_fingerprint, shipped_prompts
+from filters.clip.heads import (
+    EmbeddingHead,
+    LayersHead,
+    load_head,
+    load_head_of_files,
+    prompts_fingerprint,
+    shipped_prompts,
+)
 from filters.clip.models import LoadedModel, check_model, load_model, model_digest, model_fingerprint
 from filters.clip.safety import NsfwClassifier
 from filters.clip.scorer import ClipScorer, result_schema
@@ -16,6 +23,7 @@ __all__ = [
     "NsfwClassifier",
     "check_model",
     "load_head",
+    "load_head_of_files",
     "load_model",
     "model_digest",
     "model_fingerprint",

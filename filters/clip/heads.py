@@ -14,6 +14,7 @@ import fsspec
 import numpy as np
 import yaml
 
+from filters.clip.clusters import ClustersHead
 from filters.clip.model_source import one_line
 from filters.entry_lists import read_entries
 from schemas import ModelError, RecipeError
@@ -34,16 +35,26 @@ class EmbeddingHead(Protocol):
 
 
 def load_head(head: Head, *, embed_texts: EmbedTexts) -> EmbeddingHead:
-    """Returns a head of layers or prompts.
+    """Returns a head of layers, clusters or prompts.
 
     Args: embed_texts: of the CLIP model that the head reads: texts to float32[n, dimension] of unit length.
     Raises: ModelError: its file is missing, damaged or of another shape. RecipeError: its lists of texts are.
     """
-    if head.layers is not None:
-        return LayersHead(head.layers)
+    if (own := load_head_of_files(head)) is not None:
+        return own
     if head.prompts is None:
         raise ValueError(f"head {head.name!r} takes images, not embeddings")
     return PromptsHead(head.prompts, embed_texts, what=f"heads.{head.name}.prompts")
+
+
+def load_head_of_files(head: Head) -> EmbeddingHead | None:
+    """Returns a head that needs nothing but its files and embeddings; None where it is of another kind.
+
+    Raises: ModelError: see `load_head`.
+    """
+    if head.layers is not None:
+        return LayersHead(head.layers)
+    return None if head.clusters is None else ClustersHead(head.clusters)
 
 
 class LayersHead:

@@ -12,7 +12,7 @@ from schemas.recipe.dedup import (
     NearCaptions,
 )
 from schemas.recipe.download import DownloadSettings, ImageRules
-from schemas.recipe.heads import Head, HeadLayers, HeadPrompts
+from schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
 from schemas.recipe.selection import (
     DEFAULT,
     BalanceSettings,
@@ -49,6 +49,7 @@ __all__ = [
     "DownloadSettings",
     "FrequencyRules",
     "Head",
+    "HeadClusters",
     "HeadLayers",
     "HeadPrompts",
     "ImageRules",

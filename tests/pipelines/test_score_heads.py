@@ -201,7 +201,7 @@ CLIP = "clip: [{model: a, languages: [en]}, {model: b}]"
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        (f"{CLIP}\nheads: {{name: p}}", "heads.0: head 'p' needs one of layers, prompts, classifier; it has none"),
+        (f"{CLIP}\nheads: {{name: p}}", "heads.0: head 'p' needs one of layers, prompts, clusters, classifier; it has none"),
         (f"{CLIP}\nheads: {{name: uid, classifier: opennsfw}}", "heads: 'uid' is a column that a stage has"),
         (f"{CLIP}\nheads: {{name: a, classifier: opennsfw}}", "heads: 'a' is the name of a clip model"),
         (f"{CLIP}\nheads: [{{name: p, classifier: opennsfw}}, {{name: p, classifier: opennsfw}}]", "two are both named 'p'"),

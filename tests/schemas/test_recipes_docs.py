@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from schemas import Recipe
-from schemas.recipe import ClipModel, Head, HeadLayers, HeadPrompts
+from schemas.recipe import ClipModel, Head, HeadClusters, HeadLayers, HeadPrompts
 from schemas.recipe.dedup import NearCaptions
 from schemas.recipe.selection import Condition, PairCaps
 from schemas.recipe.text import PartsOfSpeech, Vocabulary
@@ -24,6 +24,7 @@ WITHIN = {
     "clip": ClipModel,
     "heads": Head,
     "heads.layers": HeadLayers,
+    "heads.clusters": HeadClusters,
     "heads.prompts": HeadPrompts,
     "select.conditions": Condition,
     "select.caps": PairCaps,
