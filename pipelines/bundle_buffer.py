@@ -14,7 +14,7 @@ from apache_beam.utils.windowed_value import WindowedValue
 class BundleBuffer(beam.DoFn):
     """Gathers parts, one an element, and yields them by partition whenever enough is in, and at the bundle's end.
 
-    Input: RecordBatches. Output: (partition, whatever `by_partition` makes of the parts).
+    Input: RecordBatches, or whatever `part_of` takes. Output: (partition, whatever `by_partition` makes of the parts).
 
     Attributes: flush_at_rows: how many rows are enough, or of whatever `rows_of` counts.
     """

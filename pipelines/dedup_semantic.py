@@ -6,16 +6,16 @@ pair's uid, priority and float16 vector, once, to its cluster.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
 from filters.dedup import (
+    EARLIER,
     SEMANTIC_LINK,
     cluster_count,
     distinct_vectors,
@@ -29,7 +29,9 @@ from filters.dedup import (
 )
 from filters.identity import order_keys, uid_bytes
 from pipelines.batches import emit, kept_and_rejected
+from pipelines.bundle_buffer import BundleBuffer
 from pipelines.duplicates import DUPLICATES
+from pipelines.earlier_embeddings import EarlierPart, ReadEarlierEmbeddings, plan_earlier_embeddings
 from pipelines.merge_packed import MergePacked
 from pipelines.score_store import ScoreStore
 from pipelines.shard_embeddings import read_embeddings
@@ -38,8 +40,8 @@ from schemas.duplicates import DUPLICATES_SCHEMA
 from schemas.recipe import DedupSemanticSettings
 
 _IMAGE = "img_emb"
-_SENT_AT_BYTES = 16 << 20
 _FOLDED_AT_BYTES = 64 << 20
+_BY_DISTANCE = {"farthest": 1, "nearest": -1}  # the lowest priority, which stays: of the lowest cosine, of the highest
 
 
 @dataclass
@@ -47,8 +49,8 @@ class DedupSemantic(beam.PTransform):
     """Leaves out images that mean the same as another; without settings all pass as they are.
 
     Input and main output: batches of `score_schema`, no uid twice. Pairs without a similarity, which another model
-    scores, are not compared. REJECTED: the others; value is `<survivor's uid> at <cosine>`, threshold 1 - epsilon.
-    DUPLICATES: who survived them.
+    scores, are not compared. REJECTED: the others; value is `<survivor's uid> at <cosine>`, and `in an earlier run`
+    where it is of one, threshold 1 - epsilon. DUPLICATES: who survived them.
 
     Attributes: store: where the model's embeddings lie. seed: of sample and clusters.
     """
@@ -63,6 +65,9 @@ class DedupSemantic(beam.PTransform):
             raise ValueError("semantic dedup needs the store of the embeddings that it compares")
         if self.store is not None:
             self.store = replace(self.store, keep_embeddings=True)
+        self._earlier: tuple[EarlierPart, ...] = ()
+        if self.settings is not None and self.store is not None:
+            self._earlier = plan_earlier_embeddings(self.settings.earlier, self.store)
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Finds the clusters, then who goes in each, and drops all at once."""
@@ -83,9 +88,13 @@ class DedupSemantic(beam.PTransform):
             centroids_of, beam.pvalue.AsIter(sample), beam.pvalue.AsSingleton(rows), settings.clusters, self.seed
         )
         centroids = one | "Train" >> train.with_output_types(bytes)
-        assign = beam.ParDo(_Assign(settings, store), beam.pvalue.AsSingleton(centroids))
+        vectors = batches | "ReadVectors" >> beam.FlatMap(vectors_of, store).with_output_types(bytes)
+        if self._earlier:
+            earlier = batches.pipeline | "Earlier" >> ReadEarlierEmbeddings(self._earlier)
+            vectors = (vectors, earlier) | "WithEarlier" >> beam.Flatten()
+        assign = beam.ParDo(_Assign(settings.survivor), beam.pvalue.AsSingleton(centroids))
         links = (
-            batches
+            vectors
             | "Assign" >> assign.with_output_types(tuple[int, bytes])
             | "GroupCluster" >> beam.GroupByKey()
             | "Compare" >> beam.Map(links_of_cluster, settings.epsilon).with_output_types(bytes)
@@ -141,6 +150,15 @@ def read_vectors(rows: pa.RecordBatch, store: ScoreStore) -> np.ndarray:
     return found
 
 
+def vectors_of(batch: pa.RecordBatch, store: ScoreStore) -> Iterator[bytes]:
+    """Yields the packed vectors of a batch's compared rows; the higher a similarity, the lower the priority."""
+    rows = _compared(batch, store.name)
+    if len(rows):
+        found = read_vectors(rows, store)
+        found["priority"] = -rows.column(similarity_column(store.name)).to_numpy().astype(np.float64)
+        yield pack_embedded(found)
+
+
 def links_of_cluster(cluster: tuple[int, Iterable[bytes]], epsilon: float) -> bytes:
     """Returns the packed SEMANTIC_LINKs of one cluster's rows; copies of one vector are folded as they come."""
     folded: list[np.ndarray] = []
@@ -164,15 +182,22 @@ def _followed(copies: np.ndarray, links: np.ndarray) -> np.ndarray:
     copies = copies.copy()
     while len(copies):  # a copy's first may have been folded into another's, and that into a third
         merged = copies[_by_uid(copies)]
-        further = position_of(merged["uid"], copies["survivor"])
-        if not (further >= 0).any():
+        rows, further = _going_on(copies, merged)
+        if not len(rows):
             break
-        copies["survivor"] = np.where(further >= 0, merged["survivor"][further], copies["survivor"])
-    near = position_of(links["uid"], copies["survivor"])
-    rows = np.flatnonzero(near >= 0)
-    copies["cosine"][rows] = links["cosine"][near[rows]]
-    copies["survivor"][rows] = links["survivor"][near[rows]]
+        for name in ("survivor", "is_earlier"):
+            copies[name][rows] = merged[name][further]
+    rows, near = _going_on(copies, links)
+    for name in ("survivor", "is_earlier", "cosine"):
+        copies[name][rows] = links[name][near]
     return np.concatenate([links, copies])
+
+
+def _going_on(copies: np.ndarray, links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The copies whose survivor goes itself, and the place of its link; an earlier run's does not go."""
+    near = np.where(copies["is_earlier"], -1, position_of(links["uid"], copies["survivor"]))
+    rows = np.flatnonzero(near >= 0)
+    return rows, near[rows]
 
 
 def _by_uid(rows: np.ndarray) -> np.ndarray:
@@ -188,47 +213,42 @@ def _compared_rows(batch: pa.RecordBatch, name: str) -> int:
     return len(_compared(batch, name))
 
 
-class _Assign(beam.DoFn):
-    """Sends each row with its vector to the cluster of the centroid next to it."""
+class _Assign(BundleBuffer):
+    """Gathers rows with their vectors and sends them to the cluster of the centroid next to each."""
 
-    def __init__(self, settings: DedupSemanticSettings, store: ScoreStore) -> None:
-        self._settings, self._store = settings, store
+    flush_at_rows = 16 << 20  # bytes, in fact
 
-    def start_bundle(self) -> None:
-        self._waiting: dict[int, list[np.ndarray]] = {}
-        self._bytes = 0
+    def __init__(self, survivor: str) -> None:
+        self._survivor = survivor
 
-    def process(self, element: pa.RecordBatch, centroids: bytes) -> Iterator[tuple[int, bytes]]:
-        rows = _compared(element, self._store.name)
-        if not len(rows):
-            return
-        found = read_vectors(rows, self._store)
-        centres = np.frombuffer(centroids, "<f4", offset=4).reshape(-1, int.from_bytes(centroids[:4], "little"))
+    def part_of(self, element: bytes, side_input: bytes) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the rows and the cluster of each."""
+        found = unpack_embedded(element).copy()
+        centres = np.frombuffer(side_input, "<f4", offset=4).reshape(-1, int.from_bytes(side_input[:4], "little"))
         clusters, cosines = nearest_centroids(found["vector"], centres)
-        similarities = rows.column(similarity_column(self._store.name)).to_numpy()
-        found["priority"] = {
-            "farthest": cosines,
-            "nearest": -cosines,
-            "best_similarity": -similarities.astype(np.float64),
-            "lowest_uid": np.zeros(len(rows)),
-        }[self._settings.survivor]
+        if self._survivor in _BY_DISTANCE:
+            distance = _BY_DISTANCE[self._survivor] * cosines
+            found["priority"] = np.where(found["priority"] == EARLIER, EARLIER, distance)
+        elif self._survivor == "lowest_uid":
+            found["priority"] = np.where(found["priority"] == EARLIER, EARLIER, 0)
+        return found, clusters
+
+    def rows_of(self, part: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
+        """Returns the bytes of a part's vectors."""
+        return part[0].nbytes
+
+    def by_partition(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
+        """Yields (cluster, its packed rows)."""
+        rows, clusters = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.argsort(clusters, kind="stable")
         starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
-        for part in np.split(order, starts[1:]):
-            self._waiting.setdefault(int(clusters[part[0]]), []).append(found[part])
-        self._bytes += found.nbytes
-        if self._bytes >= _SENT_AT_BYTES:
-            yield from self._flush()
+        for some in np.split(order, starts[1:]):
+            yield int(clusters[some[0]]), pack_embedded(rows[some])
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindow()
-        for element in self._flush():
-            yield WindowedValue(element, window.max_timestamp(), [window])
 
-    def _flush(self) -> Iterator[tuple[int, bytes]]:
-        for cluster, parts in self._waiting.items():
-            yield cluster, pack_embedded(np.concatenate(parts))
-        self.start_bundle()
+def _described(duplicate: Mapping[str, Any]) -> str:
+    where = " in an earlier run" if duplicate["earlier_run"] else ""
+    return f"{duplicate['survivor']} at {duplicate['cosine']:.4f}{where}"
 
 
 class _DropLinked(beam.DoFn):
@@ -247,7 +267,7 @@ class _DropLinked(beam.DoFn):
             duplicates = self._duplicates(element, rows, self._links[near[rows]])
             if not self._settings.report_only:
                 values = np.full(len(element), None, dtype=object)
-                values[rows] = [f"{one['survivor']} at {one['cosine']:.4f}" for one in duplicates.to_pylist()]
+                values[rows] = [_described(one) for one in duplicates.to_pylist()]
                 threshold = 1 - self._settings.epsilon
                 decision.reject(near >= 0, RejectReason.SEMANTIC_DUPLICATE, values=values, threshold=threshold)
             if len(rows):
@@ -261,7 +281,7 @@ class _DropLinked(beam.DoFn):
             "survivor": [uid.tobytes().hex() for uid in links["survivor"]],
             "kind": ["semantic"] * len(rows),
             "distance": [None] * len(rows),
-            "earlier_run": [False] * len(rows),
+            "earlier_run": links["is_earlier"],
             "cosine": links["cosine"],
             "report_only": [self._settings.report_only] * len(rows),
         }

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipelines.image_hashes import BEFORE, with_ranks
 from pipelines.run_folder import RunFolder
-from pipelines.shard_writer import SHARDS
+from pipelines.shard_layout import SPLITS
 from pipelines.staging import StagedShard, StagingListing, read_staged_rows
 from pipelines.staging_layout import PARQUET, STATS, SUCCESS, shard_path
 from schemas import InputError
@@ -36,12 +36,12 @@ def plan_earlier_images(places: Sequence[str]) -> tuple[EarlierShard, ...]:
     for place in places:
         folder = RunFolder(place)
         try:
-            kept = folder.list(SHARDS, PARQUET)
+            kept = any(folder.list(split.folder, PARQUET) for split in SPLITS.values())
             staged = StagingListing(folder).numbers
         except (OSError, ValueError, ImportError) as error:
             raise InputError(f"cannot look into dedup_images.earlier {place!r}: {error}") from error
         if not kept:
-            raise InputError(f"dedup_images.earlier {place!r} has no {SHARDS}/*{PARQUET}; name a finished run folder")
+            raise InputError(f"dedup_images.earlier {place!r} has no shards; name a finished run folder")
         if not staged:
             raise InputError(f"dedup_images.earlier {place!r} has no staging: its hashes are gone; keep staging/images")
         shards += [EarlierShard(folder, number) for number, files in sorted(staged.items()) if STATS in files]
@@ -91,12 +91,23 @@ def kept_uids(folder: RunFolder) -> pa.Array:
 
     Raises: InputError: a shard's table cannot be read.
     """
-    found = []
-    for name in folder.list(SHARDS, PARQUET):
-        try:
-            with folder.open(SHARDS, name) as file:
-                found.append(pq.read_table(file, columns=["uid"]).column("uid").cast(pa.string()))
-        except (OSError, KeyError, pa.ArrowException) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"dedup_images.earlier: {folder.path(SHARDS, name)} cannot be read: {reason}") from error
-    return pa.chunked_array([chunk for column in found for chunk in column.chunks], pa.string()).combine_chunks()
+    uids = read_kept(folder, ["uid"], setting="dedup_images.earlier").column("uid")
+    return uids.cast(pa.string()).combine_chunks()
+
+
+def read_kept(folder: RunFolder, columns: list[str], *, setting: str) -> pa.Table:
+    """Returns columns of what a run folder's shards hold, to train and to validate with.
+
+    Args: setting: the recipe's that named the folder, for messages.
+    Raises: InputError: a shard's table cannot be read.
+    """
+    tables = []
+    for split in SPLITS.values():
+        for name in folder.list(split.folder, PARQUET):
+            try:
+                with folder.open(split.folder, name) as file:
+                    tables.append(pq.read_table(file, columns=columns))
+            except (OSError, KeyError, pa.ArrowException) as error:
+                reason = " ".join(str(error).split())
+                raise InputError(f"{setting}: {folder.path(split.folder, name)} cannot be read: {reason}") from error
+    return pa.concat_tables(tables)

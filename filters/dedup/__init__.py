@@ -31,6 +31,7 @@ from filters.dedup.near_captions import (
 from filters.dedup.near_duplicates import LINK, crop_radius, near_links, nearest_of_pairs
 from filters.dedup.packed_claims import pack_claims, unpack_claims
 from filters.dedup.semantic import (
+    EARLIER,
     SEMANTIC_LINK,
     cluster_count,
     distinct_vectors,
@@ -49,6 +50,7 @@ __all__ = [
     "BUCKETED",
     "CAPTION_LINK",
     "CLAIM",
+    "EARLIER",
     "HASHED",
     "LINK",
     "MAX_CHARACTERS",

@@ -18,7 +18,9 @@ from filters.dedup.near_duplicates import halves
 from schemas import ModelError
 
 # survivor: who stays in the place of uid. cosine: of the two; below 1 - epsilon where others lie between them.
-SEMANTIC_LINK = np.dtype([("uid", "V16"), ("survivor", "V16"), ("cosine", "<f4")])
+# is_earlier: whether the survivor is an earlier run's.
+SEMANTIC_LINK = np.dtype([("uid", "V16"), ("survivor", "V16"), ("cosine", "<f4"), ("is_earlier", "?")])
+EARLIER = -np.inf  # the priority of an earlier run's rows: they stay, whatever lies near them
 
 _GRID = float(1 << 24)
 _BLOCK_ROWS = 1024
@@ -106,7 +108,7 @@ def distinct_vectors(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Folds rows of equal vectors into the first of them: no later one could change the fate of any other.
 
     Args: rows: `embedded`, in any order.
-    Returns: (the first of each vector in order of priority and uid, SEMANTIC_LINK of each other to it).
+    Returns: (the first of each vector in order of priority and uid, SEMANTIC_LINK of each other but EARLIER to it).
     """
     rows = rows[np.lexsort((*halves(rows["uid"])[::-1], rows["priority"]))]
     vectors = np.ascontiguousarray(rows["vector"])
@@ -114,10 +116,8 @@ def distinct_vectors(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         vectors.view(np.dtype((np.void, vectors.strides[0]))).reshape(-1), return_index=True, return_inverse=True
     )
     leader = first[inverse.reshape(-1)]
-    copies = np.flatnonzero(leader != np.arange(len(rows)))
-    links = np.empty(len(copies), SEMANTIC_LINK)
-    links["uid"], links["survivor"], links["cosine"] = rows["uid"][copies], rows["uid"][leader[copies]], 1
-    return rows[np.sort(first)], links
+    copies = np.flatnonzero((leader != np.arange(len(rows))) & (rows["priority"] != EARLIER))
+    return rows[np.sort(first)], _links(rows, copies, leader[copies], np.ones(len(copies)))
 
 
 def semantic_links(rows: np.ndarray, epsilon: float) -> np.ndarray:
@@ -131,11 +131,12 @@ def semantic_links(rows: np.ndarray, epsilon: float) -> np.ndarray:
     """
     survivor = np.arange(len(rows))
     cosines = np.ones(len(rows))
-    for start in range(0, len(rows), _BLOCK_ROWS):
+    earlier = np.count_nonzero(rows["priority"] == EARLIER)
+    for start in range(earlier, len(rows), _BLOCK_ROWS):
         block = _on_grid(rows["vector"][start : start + _BLOCK_ROWS])
         nearest, staying = (_Nearest(len(block)) for _ in range(2))
         for other in range(0, start, _BLOCK_ROWS):
-            found = block @ _on_grid(rows["vector"][other : other + _BLOCK_ROWS]).T / _GRID**2
+            found = block @ _on_grid(rows["vector"][other : min(other + _BLOCK_ROWS, start)]).T / _GRID**2
             places = np.arange(other, other + found.shape[1])
             nearest.look(found, places)
             staying.look(found, places[survivor[places] == places], places)
@@ -153,8 +154,13 @@ def semantic_links(rows: np.ndarray, epsilon: float) -> np.ndarray:
                 pair = rows["vector"][[place, survivor[place]]]
                 cosines[place] = exact_cosines(pair[:1], pair[1:])[0]
     gone = np.flatnonzero(survivor != np.arange(len(rows)))
+    return _links(rows, gone, survivor[gone], cosines[gone])
+
+
+def _links(rows: np.ndarray, gone: np.ndarray, survivors: np.ndarray, cosines: np.ndarray) -> np.ndarray:
     links = np.empty(len(gone), SEMANTIC_LINK)
-    links["uid"], links["survivor"], links["cosine"] = rows["uid"][gone], rows["uid"][survivor[gone]], cosines[gone]
+    links["uid"], links["survivor"], links["cosine"] = rows["uid"][gone], rows["uid"][survivors], cosines
+    links["is_earlier"] = rows["priority"][survivors] == EARLIER
     return links
 
 

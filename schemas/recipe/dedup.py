@@ -103,6 +103,7 @@ class DedupSemanticSettings(Settings):
         sample_rows: images that the clusters are found on, drawn by uid.
         survivor: farthest or nearest: of the cluster's centroid; the published rule keeps the farthest.
         report_only: duplicates.parquet says what would go, and nothing goes.
+        earlier: run folders to stay clear of, scored by the same model: what they keep wins; no image is read.
     """
 
     model: str | None = None
@@ -111,6 +112,7 @@ class DedupSemanticSettings(Settings):
     sample_rows: PositiveInt = 200_000
     survivor: Literal["farthest", "nearest", "best_similarity", "lowest_uid"] = "farthest"
     report_only: bool = False
+    earlier: tuple[str, ...] = ()
 
 
 class DecontaminateSettings(Settings):

@@ -3,6 +3,7 @@ import sys
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
@@ -12,7 +13,7 @@ from pipelines.duplicates import DUPLICATES, WriteDuplicates
 from pipelines.run import check_settings
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import ScoreStore
-from schemas import ModelError, RecipeError, recipe_from
+from schemas import InputError, ModelError, RecipeError, recipe_from
 from schemas.recipe import DedupSemanticSettings
 
 DIMENSION = 48
@@ -61,6 +62,31 @@ def planted(groups, copies, noise=0.02, seed=0):
     centres = random.normal(size=(groups, DIMENSION))
     group = np.repeat(np.arange(groups), copies)
     return centres[group] + noise * random.normal(size=(len(group), DIMENSION)), group
+
+
+@pytest.fixture
+def earlier(tmp_path, image_rows):
+    """earlier(vectors, kept) -> the url of a run folder that stored the vectors and kept the rows named, no image."""
+
+    def make(vectors, kept, *, fingerprint="0123abcd" * 8, name="another_name"):
+        folder = RunFolder(str(tmp_path / "earlier"))
+        store = ScoreStore(folder, name, fingerprint)
+        store.describe({"model": "m"})
+        vectors = np.asarray(vectors, np.float64)
+        vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16)
+        batch = image_rows(len(vectors), first_row=5000)
+        columns = [pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])] * 2
+        results = [pa.array([0.3] * len(vectors), pa.float32()), pa.nulls(len(vectors), pa.string()), *columns]
+        half = len(vectors) // 2
+        for shard, rows in enumerate((slice(0, half), slice(half, None))):
+            some = pa.array(range(len(vectors))[rows], pa.int64())
+            results_batch = pa.RecordBatch.from_arrays(results, schema=result_schema(vectors.shape[1]))
+            store.add(shard, batch.take(some), results_batch.take(some))
+        with folder.writing("shards/00000000.parquet") as file:
+            pq.write_table(pa.Table.from_batches([batch.take(pa.array(kept))]).select(["uid", "sha256"]), file)
+        return folder.url, batch.column("uid").to_pylist()
+
+    return make
 
 
 def by_shard(batch, order, size):
@@ -116,7 +142,7 @@ def test_the_survivor_is_a_setting(run_stage, scored, store, survivor, kept):
 
 def test_copies_of_one_vector_leave_one(run_stage, scored, store, monkeypatch):
     monkeypatch.setattr("pipelines.dedup_semantic._FOLDED_AT_BYTES", 1000)
-    monkeypatch.setattr("pipelines.dedup_semantic._SENT_AT_BYTES", 1000)
+    monkeypatch.setattr("pipelines.dedup_semantic._Assign.flush_at_rows", 1000)
     one = np.ones(DIMENSION)
     near = one + 0.05 * np.eye(1, DIMENSION)[0]
     batch = scored([one] * 60 + [near] * 60)
@@ -142,8 +168,6 @@ def test_without_settings_rows_pass_and_are_counted(run_stage, scored):
 
 @pytest.mark.parametrize("report_only", [False, True])
 def test_duplicates_are_recorded_whether_they_go_or_not(scored, store, folder, tmp_path, report_only):
-    import pyarrow.parquet as pq
-
     batch = scored(np.ones((3, DIMENSION)))
     settings = DedupSemanticSettings(report_only=report_only)
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
@@ -157,6 +181,17 @@ def test_duplicates_are_recorded_whether_they_go_or_not(scored, store, folder, t
     same = {"survivor": lowest, "kind": "semantic", "distance": None, "earlier_run": False, "cosine": 1.0}
     others = sorted(set(batch.column("uid").to_pylist()) - {lowest})
     assert table == [{"uid": uid, **same, "report_only": report_only} for uid in others]
+
+
+def test_duplicates_say_that_the_survivor_is_an_earlier_runs(scored, store, folder, earlier):
+    url, uids = earlier(np.ones((2, DIMENSION)), kept=[0])
+    batch = scored(np.ones((1, DIMENSION)))
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        rows = pipeline | beam.Create([batch], reshuffle=False).with_output_types(pa.RecordBatch)
+        found = rows | DedupSemantic(DedupSemanticSettings(earlier=(url,)), store)
+        _ = found[DUPLICATES] | WriteDuplicates(folder)
+    (row,) = pq.read_table(folder.path("duplicates.parquet")).to_pylist()
+    assert (row["survivor"], row["earlier_run"]) == (uids[0], True)
 
 
 @pytest.mark.parametrize(
@@ -186,3 +221,56 @@ def test_a_missing_faiss_is_said_before_the_run(monkeypatch):
     )
     with pytest.raises(ModelError, match=r"dedup_semantic needs faiss; pip install 'babelsift\[semantic\]'"):
         check_settings(recipe)
+
+
+def test_what_an_earlier_run_kept_wins(run_stage, scored, store, earlier):
+    old = planted(40, 1, seed=1)[0]
+    url, uids = earlier(old, kept=[*range(10, 30)])
+    near = old + 0.02 * np.random.default_rng(7).normal(size=old.shape)
+    new = planted(25, 1, seed=2)[0]
+    batch = scored(np.concatenate([near, new]))
+    settings = DedupSemanticSettings(epsilon=0.05, clusters=4, earlier=(url,))
+    outputs = run_stage(DedupSemantic(settings, store), by_shard(batch, range(65), 9))
+    gone = {row["source_row"]: row["value"] for row in outputs.rejected}
+    assert set(gone) == set(range(10, 30))  # the old run did not keep the others
+    for row, value in gone.items():
+        survivor, cosine = value.removesuffix(" in an earlier run").split(" at ")
+        assert value.endswith(" in an earlier run")
+        assert survivor == uids[row]
+        assert 0.95 < float(cosine) < 1
+
+
+@pytest.mark.parametrize("survivor", ["farthest", "nearest", "best_similarity", "lowest_uid"])
+def test_an_earlier_image_stays_whatever_the_rule(run_stage, scored, store, earlier, survivor, monkeypatch):
+    monkeypatch.setattr("pipelines.dedup_semantic._FOLDED_AT_BYTES", 1000)
+    one = np.ones(DIMENSION)
+    near = one + 0.05 * np.eye(1, DIMENSION)[0]
+    url, uids = earlier([one, near, one, near], kept=[0, 1, 2, 3])
+    batch = scored([one] * 40 + [near] * 40)
+    settings = DedupSemanticSettings(survivor=survivor, earlier=(url,))
+    outputs = run_stage(DedupSemantic(settings, store), [batch.slice(start, 10) for start in range(0, 80, 10)])
+    assert outputs.kept == []
+    # Each goes for the copy of its own vector, under the lower of the two uids that the old run has of it.
+    expected = {f"{min(uids[place], uids[place + 2])} at 1.0000 in an earlier run" for place in (0, 1)}
+    assert {row["value"] for row in outputs.rejected} == expected
+
+
+def test_earlier_runs_change_nothing_among_others(run_stage, scored, store, earlier):
+    batch = scored(planted(30, 8, noise=0.12)[0])
+    settings = DedupSemanticSettings(epsilon=0.02, clusters=5)
+    alone = run_stage(DedupSemantic(settings, store), [batch])
+    url, _ = earlier(planted(30, 1, seed=9)[0], kept=[*range(30)])
+    beside = run_stage(DedupSemantic(settings.model_copy(update={"earlier": (url,)}), store), [batch])
+    assert 30 < len(alone.rejected) < 230
+    assert sorted(row["value"] for row in beside.rejected) == sorted(row["value"] for row in alone.rejected)
+
+
+def test_an_earlier_folder_that_will_not_do(store, earlier, tmp_path):
+    def use(place):
+        DedupSemantic(DedupSemanticSettings(earlier=(place,)), store)
+
+    with pytest.raises(InputError, match="has no shards; name a finished run folder"):
+        use(str(tmp_path / "nothing"))
+    url, _ = earlier(np.ones((4, DIMENSION)), kept=[0], fingerprint="ffff0000" * 8, name="other")
+    with pytest.raises(InputError, match=r"has no embeddings of 'm' \(fingerprint 0123abcd\); it has other-ffff0000"):
+        use(url)

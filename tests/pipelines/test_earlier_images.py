@@ -39,8 +39,10 @@ def earlier(tmp_path, image_rows):
     return folder, batch
 
 
-def test_what_an_earlier_run_kept_wins(run_stage, image_rows, earlier):
+@pytest.mark.parametrize("split", ["shards", "validation"])
+def test_what_an_earlier_run_kept_wins(run_stage, image_rows, earlier, split):
     folder, old = earlier
+    folder.fs.mv(folder.path("shards"), folder.path(split), recursive=True)
     before = hashes(5)
     batch = image_rows(
         5, first_row=100, phash=[before[0], near(before[1]), before[3], before[4], hashes(1, seed=9)[0]],

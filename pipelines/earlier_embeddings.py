@@ -1,0 +1,120 @@
+"""Embeddings of earlier run folders: vectors that scoring stored there of images they kept; no image is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from filters.dedup import EARLIER, embedded, pack_embedded
+from filters.identity import uid_bytes
+from pipelines.earlier_images import read_kept
+from pipelines.run_folder import RunFolder
+from pipelines.score_store import SCORES_FOLDER, ScoreStore
+from pipelines.shard_layout import SPLITS
+from schemas import InputError, RunFolderError
+
+_IMAGE = "img_emb"
+_SETTING = "dedup_semantic.earlier"
+
+
+@dataclass(frozen=True)
+class EarlierPart:
+    """What an earlier run folder stored of one staging shard's embeddings."""
+
+    store: ScoreStore
+    shard: int
+
+
+def plan_earlier_embeddings(places: Sequence[str], store: ScoreStore) -> tuple[EarlierPart, ...]:
+    """Returns where run folders have embeddings of the same model as `store`, whatever they call it.
+
+    Raises: InputError: a place is no finished run folder, or was not scored by that model; names those that scored it.
+    """
+    parts = []
+    for place in places:
+        folder = RunFolder(place)
+        try:
+            has_shards = any(folder.list(split.folder, ".parquet") for split in SPLITS.values())
+            found = {name: folder.read_json(SCORES_FOLDER, name, "info.json") for name in folder.folders(SCORES_FOLDER)}
+        except (OSError, ValueError, ImportError) as error:
+            raise InputError(f"cannot look into {_SETTING} {place!r}: {error}") from error
+        if not has_shards:
+            raise InputError(f"{_SETTING} {place!r} has no shards; name a finished run folder")
+        known = {name: info["fingerprint"] for name, info in found.items() if isinstance(info, dict)}
+        of_model = [name for name, fingerprint in known.items() if fingerprint == store.fingerprint]
+        if not of_model:
+            raise InputError(
+                f"{_SETTING} {place!r} has no embeddings of {store.name!r} (fingerprint {store.fingerprint[:8]}); it "
+                f"has {', '.join(sorted(known)) or 'none'}; name a run that the same model scored, with keep_embeddings"
+            )
+        for name in of_model:
+            own = ScoreStore(folder, name.rsplit("-", 1)[0], store.fingerprint)
+            files = folder.list(f"{own.root}/metadata", ".parquet")
+            parts += [EarlierPart(own, shard) for shard in sorted({int(file.split("_")[1]) for file in files})]
+    return tuple(parts)
+
+
+@dataclass
+class ReadEarlierEmbeddings(beam.PTransform):
+    """Reads the vectors of what earlier runs kept: packed `embedded` rows, EARLIER, each image once a shard."""
+
+    parts: tuple[EarlierPart, ...]
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[bytes]:
+        """A staging shard at a time."""
+        parts = pbegin | "Parts" >> beam.Create(self.parts)
+        return parts | "ReadStored" >> beam.ParDo(_ReadKept()).with_output_types(bytes)
+
+
+class _ReadKept(beam.DoFn):
+    """Reads a staging shard's vectors of images that the run kept; a run's tables are read once a worker."""
+
+    def setup(self) -> None:
+        self._kept: dict[str, pa.Table] = {}
+
+    def process(self, element: EarlierPart) -> Iterator[bytes]:
+        store = element.store
+        if store.folder.url not in self._kept:
+            self._kept[store.folder.url] = kept_images(store.folder)
+        kept = self._kept[store.folder.url]
+        for number, table in store.parts(element.shard):
+            at = pc.index_in(table.column("sha256"), value_set=kept.column("sha256")).combine_chunks()
+            wanted = np.flatnonzero(pc.and_(at.is_valid(), table.column("error").is_null().combine_chunks()))
+            _, first = np.unique(at.take(pa.array(wanted)).to_numpy(), return_index=True)
+            wanted = np.sort(wanted[first])
+            if len(wanted):
+                vectors = _vectors(store, element.shard, number, wanted)
+                found = np.zeros(len(wanted), embedded(vectors.shape[1]))
+                found["uid"] = uid_bytes(kept.column("uid").take(at.take(pa.array(wanted))).combine_chunks())
+                found["vector"], found["priority"] = vectors, EARLIER
+                yield pack_embedded(found)
+
+
+def kept_images(folder: RunFolder) -> pa.Table:
+    """Returns sha256 and uid of the images in a run folder's shards, each image once, under its lowest uid.
+
+    Raises: InputError: a shard's table cannot be read.
+    """
+    images = read_kept(folder, ["sha256", "uid"], setting=_SETTING)
+    lowest = images.group_by("sha256").aggregate([("uid", "min")])
+    return lowest.rename_columns(["sha256", "uid"]).combine_chunks()
+
+
+def _vectors(store: ScoreStore, shard: int, part: int, rows: np.ndarray) -> np.ndarray:
+    path = store.embeddings_path(_IMAGE, shard, part)
+    try:
+        with store.folder.open(path) as file:
+            return np.lib.format.read_array(file, allow_pickle=False)[rows]
+    except (OSError, ValueError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        raise RunFolderError(
+            f"{_SETTING}: {store.folder.path(path)} cannot be read: {reason}; run {store.folder.url} again"
+        ) from error
