@@ -8,7 +8,7 @@ is the same as `babelsift curate`. `Curate` is the whole job as one transform; `
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -108,10 +108,16 @@ class Curate(beam.PTransform):
             },
             "selection": select[REPORT],
             "concepts": self._concepts(balance),
-            "warnings": {"kept": unique.kept, "rejected": unique[REJECTED]}
-            | "RemovalRates" >> RemovalWarnings(recipe.dedup_images),
+            "warnings": tuple(self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
             "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed),
         } | "Report" >> WriteReport(folder, recipe, self.facts)
+
+    def _removal_warnings(self, stages: Mapping[Stage, Any]) -> Iterator[beam.PCollection[list]]:
+        bands = {Stage.DEDUP_IMAGES: self.recipe.dedup_images, Stage.DEDUP_SEMANTIC: self.recipe.dedup_semantic}
+        for stage, band in bands.items():
+            if band is not None:
+                outputs = {"kept": stages[stage]["kept"], "rejected": stages[stage][REJECTED]}
+                yield outputs | f"RemovalRates_{stage.value}" >> RemovalWarnings(stage, band)
 
     def _images(self) -> DownloadImages | ReuseStaged:
         folder, settings, partitions = self.folder, self.recipe.download, self.partitions

@@ -1,4 +1,4 @@
-"""How much image dedup removed of each host's and each language's pairs, and what to say where that is out of bounds.
+"""How much a stage removed of each host's and each language's pairs, and what to say where that is out of bounds.
 
 A host whose every image falls is serving a placeholder; a language that loses far more than the others has been merged
 by something else than what its images show.
@@ -14,10 +14,12 @@ import apache_beam as beam
 import pyarrow as pa
 
 from filters.url import url_hosts
-from schemas.recipe import DedupImagesSettings
+from schemas import Stage
+from schemas.recipe import RemovalBand
 
 _MIN_ROWS = 100  # of a host or language, below which a rate says nothing
 _NAMED = 10
+_CALLED = {Stage.DEDUP_IMAGES: "Image dedup", Stage.DEDUP_SEMANTIC: "Semantic dedup"}
 
 Tally = tuple[int, int]  # (rows, removed)
 
@@ -26,10 +28,11 @@ Tally = tuple[int, int]  # (rows, removed)
 class RemovalWarnings(beam.PTransform):
     """Says which hosts and languages lost more or less than expected.
 
-    Input: {"kept", "rejected"}: batches of image dedup. Output: one list of sentences, the largest groups first.
+    Input: {"kept", "rejected"}: batches of a stage. Output: one list of sentences, the largest groups first.
     """
 
-    settings: DedupImagesSettings
+    stage: Stage
+    band: RemovalBand
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -43,9 +46,9 @@ class RemovalWarnings(beam.PTransform):
         return (
             tallied
             | "Sum" >> beam.CombinePerKey(add_tallies)
-            | "OutOfBounds" >> beam.Filter(is_out_of_bounds, self.settings)
+            | "OutOfBounds" >> beam.Filter(is_out_of_bounds, self.band)
             | "Largest" >> beam.combiners.Top.Of(_NAMED, key=_rows_of)
-            | "Say" >> beam.Map(sentences, self.settings)
+            | "Say" >> beam.Map(sentences, self.stage, self.band)
         )
 
 
@@ -65,25 +68,25 @@ def add_tallies(some: Iterable[Tally]) -> Tally:
     return rows, removed
 
 
-def is_out_of_bounds(group: tuple[str, Tally], settings: DedupImagesSettings) -> bool:
+def is_out_of_bounds(group: tuple[str, Tally], band: RemovalBand) -> bool:
     """Whether a group that is large enough lost a share outside of the expected band."""
     rows, removed = group[1]
-    lowest, highest = settings.min_removal_rate, settings.max_removal_rate
+    lowest, highest = band.min_removal_rate, band.max_removal_rate
     too_few = lowest is not None and removed < lowest * rows
     too_many = highest is not None and removed > highest * rows
     return rows >= _MIN_ROWS and (too_few or too_many)
 
 
-def sentences(groups: list[tuple[str, Tally]], settings: DedupImagesSettings) -> list[str]:
+def sentences(groups: list[tuple[str, Tally]], stage: Stage, band: RemovalBand) -> list[str]:
     """Returns what to say, and logs it."""
     found = []
     for name, (rows, removed) in sorted(groups, key=lambda group: (-group[1][0], group[0])):
-        band = f"{settings.min_removal_rate or 0:.0%} to {settings.max_removal_rate or 1:.0%}"
+        expected = f"{band.min_removal_rate or 0:.0%} to {band.max_removal_rate or 1:.0%}"
         found.append(
-            f"Image dedup removed {removed / rows:.1%} of the {rows} pairs of {name}, where {band} were expected: "
-            "look at its clusters in duplicates.parquet."
+            f"{_CALLED[stage]} removed {removed / rows:.1%} of the {rows} pairs of {name}, where {expected} were "
+            "expected: look at its clusters in duplicates.parquet."
         )
-        logging.warning("dedup_images: %s", found[-1])
+        logging.warning("%s: %s", stage.value, found[-1])
     return found
 
 

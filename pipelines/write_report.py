@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import chain
 from typing import Any
 
 import apache_beam as beam
@@ -36,7 +37,7 @@ class WriteReport(beam.PTransform):
 
     Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
     "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}, "selection": SelectPairs'
-    account, "concepts": WriteConcepts' names, "warnings": RemovalWarnings' list, "clusters": WriteDuplicates' list}.
+    account, "concepts": WriteConcepts' names, "warnings": RemovalWarnings' lists, "clusters": WriteDuplicates' list}.
     Raises (when it runs): AccountingError: a pair was lost or doubled.
 
     Attributes: facts: what the report's table of facts shows beside the recipe.
@@ -68,7 +69,7 @@ class WriteReport(beam.PTransform):
             one(histograms),
             one(inputs["selection"]),
             many(inputs["concepts"]),
-            one(inputs["warnings"]),
+            many(inputs["warnings"]),
             one(inputs["clusters"]),
         )
         return pipeline | "Once" >> beam.Create([None], reshuffle=False) | "Write" >> write
@@ -95,7 +96,7 @@ class _WriteReport(beam.DoFn):
         histograms: dict,
         selection: dict,
         concepts: list[str],
-        warnings: list[str],
+        warnings: list[list[str]],
         clusters: list[DrawnCluster],
     ) -> Iterator[dict]:
         shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
@@ -111,7 +112,7 @@ class _WriteReport(beam.DoFn):
             score_histograms=histograms,
             bin_width=BIN_WIDTH,
             samples=with_images(self._folder, samples),
-            warnings=warnings,
+            warnings=list(chain.from_iterable(sorted(warnings))),
             clusters=clusters_with_images(self._folder, clusters),
         )
         _write_descriptions(self._folder, data, shards)

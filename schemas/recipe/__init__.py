@@ -10,6 +10,7 @@ from schemas.recipe.dedup import (
     DedupPairsSettings,
     DedupSemanticSettings,
     NearCaptions,
+    RemovalBand,
 )
 from schemas.recipe.download import DownloadSettings, ImageRules
 from schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
@@ -59,6 +60,7 @@ __all__ = [
     "PairCaps",
     "PartsOfSpeech",
     "Recipe",
+    "RemovalBand",
     "Route",
     "SelectRule",
     "SelectSettings",

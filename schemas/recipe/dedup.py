@@ -70,7 +70,16 @@ class DedupPairsSettings(Settings):
     )
 
 
-class DedupImagesSettings(Settings):
+class RemovalBand(Settings):
+    """Which share of a host's or a language's pairs a stage is expected to remove; beyond it, it warns."""
+
+    min_removal_rate: Ratio | None = None
+    max_removal_rate: Ratio | None = Field(
+        default=0.5, description="of a host's or a language's pairs; beyond it the report and the terminal warn"
+    )
+
+
+class DedupImagesSettings(RemovalBand):
     """Which images are the same: equal bytes or pixels, or perceptual hashes within a Hamming radius."""
 
     exact: Annotated[bool, Field(strict=True)] | Literal["bytes", "pixels"] = Field(
@@ -88,13 +97,9 @@ class DedupImagesSettings(Settings):
     earlier: tuple[str, ...] = Field(
         default=(), description="run folders to stay clear of: what they keep wins; their images are not read"
     )
-    min_removal_rate: Ratio | None = None
-    max_removal_rate: Ratio | None = Field(
-        default=0.5, description="of a host's or a language's pairs; beyond it the report and the terminal warn"
-    )
 
 
-class DedupSemanticSettings(Settings):
+class DedupSemanticSettings(RemovalBand):
     """Which images mean the same: SemDeDup, by the stored image embeddings of a CLIP model.
 
     Attributes:

@@ -5,7 +5,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
 from pipelines.removal_rates import RemovalWarnings, add_tallies, is_out_of_bounds, tallies
-from schemas.recipe import DedupImagesSettings
+from schemas import Stage
+from schemas.recipe import DedupImagesSettings, DedupSemanticSettings
 
 
 def pairs(rows, host, language="en"):
@@ -28,7 +29,14 @@ def test_tallies_add_up_and_pass_over_what_has_no_host():
     assert add_tallies([(3, 1), (4, 0)]) == (7, 1)
 
 
-def test_hosts_and_languages_that_lost_too_much_are_named(caplog):
+@pytest.mark.parametrize(
+    ("stage", "band", "called"),
+    [
+        (Stage.DEDUP_IMAGES, DedupImagesSettings(), "Image dedup"),
+        (Stage.DEDUP_SEMANTIC, DedupSemanticSettings(), "Semantic dedup"),
+    ],
+)
+def test_hosts_and_languages_that_lost_too_much_are_named(caplog, stage, band, called):
     kept = [pairs(300, "fine.org", "de"), pairs(20, "bad.org")]
     rejected = [pairs(30, "fine.org", "de"), pairs(90, "bad.org"), pairs(90, "bad.org"), pairs(50, "small.org", "fr")]
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
@@ -36,8 +44,8 @@ def test_hosts_and_languages_that_lost_too_much_are_named(caplog):
             name: pipeline | name >> beam.Create(batches, reshuffle=False).with_output_types(pa.RecordBatch)
             for name, batches in {"kept": kept, "rejected": rejected}.items()
         }
-        said = inputs | RemovalWarnings(DedupImagesSettings())
-        start = "Image dedup removed 90.0% of the 200 pairs of "
+        said = inputs | RemovalWarnings(stage, band)
+        start = f"{called} removed 90.0% of the 200 pairs of "
         end = ", where 0% to 50% were expected: look at its clusters in duplicates.parquet."
         assert_that(said, equal_to([[f"{start}host bad.org{end}", f"{start}language en{end}"]]))
     assert "host bad.org" in caplog.text

@@ -22,9 +22,12 @@ def recipe(**settings):
 def curated(tmp_path_factory):
     home = tmp_path_factory.mktemp("semantic")
     web = build_web(seed=3, pairs=100)
-    with serving(web) as base_url:
+    with serving(web) as base_url, pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pipelines.removal_rates._MIN_ROWS", 5)
         write_table(web, home / "pairs.parquet", base_url)
-        funnel = run(recipe(), [str(home / "pairs.parquet")], str(home / "out"))
+        funnel = run(
+            recipe(min_removal_rate=0.99, max_removal_rate=None), [str(home / "pairs.parquet")], str(home / "out")
+        )
     return home / "out", funnel
 
 
@@ -58,3 +61,10 @@ def test_the_report_shows_clusters_with_their_images(curated):
     assert "<code>semantic</code>" in shown
     assert "cosine 0." in shown or "cosine 1." in shown
     assert shown.count("<img") == shown.count('class="card"')
+
+
+def test_a_removal_rate_out_of_its_band_is_said_in_the_report(curated):
+    out, _ = curated
+    page = (out / "report" / "index.html").read_text()
+    assert "Semantic dedup removed" in page
+    assert "where 99% to 100% were expected" in page
