@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from filters.dedup.bit_patterns import has_varied_rows
 from filters.dedup.hash_bands import Bands, bucket_keys
 
 # Two hashes within the radius; the survivor's is the one that would stay. crop: the crop by which they are near, or 0.
@@ -34,9 +35,10 @@ _ROW_MASK = np.uint64((1 << 32) - 1)
 def crop_radius(radius: int) -> int:
     """Returns the bits of 128 within which a crop and a whole image are near, for a radius of whole hashes.
 
-    A little less than the same share: an image has many crops, each of which could be near to a stranger.
+    A little more than the same share: a crop that lies between those that are stored is farther from them than a
+    recompressed image is from itself. That no stranger is so near is seen to by `has_varied_rows`.
     """
-    return radius * 15 // 32
+    return radius * 18 // 32
 
 
 def near_links(
@@ -148,6 +150,7 @@ def _crop_pairs(
             wanted_pair = (crop_images[near] != whole_images[others]).any(axis=1)
             if ranked_below is not None:
                 wanted_pair &= (crops["rank"][near] < ranked_below) != (whole["rank"][others] < ranked_below)
+            wanted_pair[wanted_pair] = has_varied_rows(whole["hash"][others[wanted_pair]])
             yield near[wanted_pair], others[wanted_pair]
 
 
