@@ -28,6 +28,7 @@ LINK = np.dtype(
 # A hash is compared with so many others of its bucket, those of the lowest rank and uid, and linked to fewer.
 _BUCKET_CAP = 256
 _LINKS_A_BUCKET = 16
+_WAITING_LINKS = 1 << 17
 _ROW_BITS = np.uint64(32)
 _ROW_MASK = np.uint64((1 << 32) - 1)
 
@@ -61,15 +62,22 @@ def near_links(
     records = records[record_order(records)]
     whole, crops = records[records["crop"] == 0], records[records["crop"] > 0]
     found = [np.empty(0, dtype=LINK)]
+    part = (partition, partitions)
     if len(whole):
-        for rows, others in _whole_pairs(whole, bands, (partition, partitions), radius, ranked_below):
-            found.append(_links(whole, rows, whole, others, "hash"))
+        for rows, others in _whole_pairs(whole, bands, part, radius, ranked_below):
+            found = _merged(found, _links(whole, rows, whole, others, "hash"))
     if len(whole) and len(crops):
-        for rows, others in _crop_pairs(
-            crops, whole, bands, (partition, partitions), crop_radius(radius), ranked_below
-        ):
-            found.append(_links(crops, rows, whole, others, "low"))
+        for rows, others in _crop_pairs(crops, whole, bands, part, crop_radius(radius), ranked_below):
+            found = _merged(found, _links(crops, rows, whole, others, "low"))
     return nearest_of_pairs(np.concatenate(found))
+
+
+def _merged(found: list[np.ndarray], links: np.ndarray) -> list[np.ndarray]:
+    """Adds links; a pair that is near is found in most bands, so they are merged before they outgrow what is known."""
+    found = [*found, links] if len(links) else found
+    if sum(map(len, found[1:])) <= max(len(found[0]), _WAITING_LINKS):
+        return found
+    return [nearest_of_pairs(np.concatenate(found))]
 
 
 def record_order(records: np.ndarray) -> np.ndarray:

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -190,6 +192,22 @@ def test_a_large_table_has_wider_bands():
     assert len(set(WIDE.whole)) == len(WIDE.whole) == 48
     assert all(len(set(band)) == 3 for band in (*WIDE.whole, *WIDE.crops))
     assert {place for band in WIDE.whole for place in band} == set(range(32))
+
+
+def test_memory_is_bounded_where_a_twentieth_of_all_hashes_shares_its_buckets(base):
+    draw = np.random.default_rng(8)
+    hashes = draw.integers(0, 256, (20_000, 32), dtype=np.uint8)
+    skewed = 1_000
+    hashes[:skewed] = base
+    hashes[:skewed, -2:] = draw.integers(0, 256, (skewed, 2))  # near each other, all in one bucket of fifteen bands
+    made = records(hashes)
+    tracemalloc.start()
+    links = near_links(made, radius=31, bands=NARROW)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(links) <= 16 * skewed  # of half a million pairs, in each of the bands
+    assert peak < 60 << 20
+    assert {number(link["uid"]) for link in nearest_survivors(links)} == set(range(1, skewed))
 
 
 def test_nothing_to_compare():
