@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.dedup import HASHED
+from filters.dedup import HASHED, has_varied_rows
 from filters.identity import digests, uid_bytes
 from filters.image import CROP_BYTES, CROPS, low_bits
 from schemas.recipe import DedupImagesSettings
@@ -67,7 +67,7 @@ def has_structure(rows: pa.RecordBatch, min_quality: float) -> np.ndarray:
 
 
 def hashed_records(rows: pa.RecordBatch, *, captions: bool, crops: bool) -> np.ndarray:
-    """Returns HASHED: one a row, and one for each of its crops where these are known and wanted."""
+    """Returns HASHED: one a row, and one for each of its crops where these are known, wanted, and say enough."""
     hashes = _fixed_bytes(rows.column("phash"))
     whole = np.zeros(len(rows), dtype=HASHED)
     whole["hash"], whole["low"] = hashes.view("<u8"), low_bits(hashes).view("<u8")
@@ -75,7 +75,10 @@ def hashed_records(rows: pa.RecordBatch, *, captions: bool, crops: bool) -> np.n
     if captions:
         caption_digests = digests(rows.column("caption"))
         whole["group"] = np.ascontiguousarray(caption_digests).view("<u8").reshape(-1, 2)[:, 0]
-    known = np.flatnonzero(rows.column("phash_crops").is_valid()) if crops else np.empty(0, dtype=np.int64)
+    known = np.empty(0, dtype=np.int64)
+    if crops:
+        given = rows.column("phash_crops").is_valid().to_numpy(zero_copy_only=False)
+        known = np.flatnonzero(given & has_varied_rows(whole["hash"]))
     made = np.repeat(whole[known], CROPS)
     low = _fixed_bytes(rows.column("phash_crops").take(pa.array(known))).reshape(-1, CROP_BYTES)
     made["hash"], made["low"], made["crop"] = 0, low.view("<u8"), np.tile(np.arange(1, CROPS + 1), len(known))

@@ -1,5 +1,6 @@
 """Deduplication as pure functions over numpy arrays: equal digests, and perceptual hashes within a radius."""
 
+from filters.dedup.bit_patterns import has_varied_rows
 from filters.dedup.caption_form import comparable_captions
 from filters.dedup.caption_shingles import MAX_CHARACTERS, ShingleSets, shingle_sets
 from filters.dedup.embedding_matches import nearest_match
@@ -72,6 +73,7 @@ __all__ = [
     "distinct_vectors",
     "embedded",
     "first_of_each",
+    "has_varied_rows",
     "jaccards",
     "left_out_by_stars",
     "load_faiss",

@@ -5,8 +5,8 @@ hashes of different images share a bucket by chance often enough to be cheap to 
 one for certain. Buckets of that width would grow with the table, and the comparisons with its square: from some rows
 on a band has three bytes, and there are more of them.
 
-Crops' hashes, and the low bits of whole ones that they are compared with, have bands of their own. A crop is found at
-few bits or not at all, so few bands do.
+Crops' hashes, and the low bits of whole ones that they are compared with, have bands of their own, of the 64 lowest
+bits, which a crop that lies between those that are stored changes least. An image has many crops: these are fewer.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ def _triples(count: int, of: int, step: int) -> tuple[tuple[int, ...], ...]:
 
 
 _PAIRS = tuple((2 * band, 2 * band + 1) for band in range(16))
-NARROW = Bands(whole=_PAIRS, crops=_PAIRS[:8])
-WIDE = Bands(whole=_triples(48, 32, 7), crops=_triples(8, 8, 3))
+_LOW_PAIRS = (*_PAIRS[:8], (0, 2), (1, 3), (4, 6), (5, 7))
+NARROW = Bands(whole=_PAIRS, crops=_LOW_PAIRS)
+WIDE = Bands(whole=_triples(48, 32, 7), crops=_triples(16, 8, 3))
 
 
 def bands_for(rows: int) -> Bands:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from filters.dedup.bit_patterns import has_varied_rows
 from filters.dedup.hash_bands import Bands, bucket_keys
 
 # Two hashes within the radius; the survivor's is the one that would stay. crop: the crop by which they are near, or 0.
@@ -27,6 +28,7 @@ LINK = np.dtype(
 # A hash is compared with so many others of its bucket, those of the lowest rank and uid, and linked to fewer.
 _BUCKET_CAP = 256
 _LINKS_A_BUCKET = 16
+_WAITING_LINKS = 1 << 17
 _ROW_BITS = np.uint64(32)
 _ROW_MASK = np.uint64((1 << 32) - 1)
 
@@ -34,9 +36,10 @@ _ROW_MASK = np.uint64((1 << 32) - 1)
 def crop_radius(radius: int) -> int:
     """Returns the bits of 128 within which a crop and a whole image are near, for a radius of whole hashes.
 
-    A little less than the same share: an image has many crops, each of which could be near to a stranger.
+    A little more than the same share: a crop that lies between those that are stored is farther from them than a
+    recompressed image is from itself. That no stranger is so near is seen to by `has_varied_rows`.
     """
-    return radius * 15 // 32
+    return radius * 18 // 32
 
 
 def near_links(
@@ -59,15 +62,22 @@ def near_links(
     records = records[record_order(records)]
     whole, crops = records[records["crop"] == 0], records[records["crop"] > 0]
     found = [np.empty(0, dtype=LINK)]
+    part = (partition, partitions)
     if len(whole):
-        for rows, others in _whole_pairs(whole, bands, (partition, partitions), radius, ranked_below):
-            found.append(_links(whole, rows, whole, others, "hash"))
+        for rows, others in _whole_pairs(whole, bands, part, radius, ranked_below):
+            found = _merged(found, _links(whole, rows, whole, others, "hash"))
     if len(whole) and len(crops):
-        for rows, others in _crop_pairs(
-            crops, whole, bands, (partition, partitions), crop_radius(radius), ranked_below
-        ):
-            found.append(_links(crops, rows, whole, others, "low"))
+        for rows, others in _crop_pairs(crops, whole, bands, part, crop_radius(radius), ranked_below):
+            found = _merged(found, _links(crops, rows, whole, others, "low"))
     return nearest_of_pairs(np.concatenate(found))
+
+
+def _merged(found: list[np.ndarray], links: np.ndarray) -> list[np.ndarray]:
+    """Adds links; a pair that is near is found in most bands, so they are merged before they outgrow what is known."""
+    found = [*found, links] if len(links) else found
+    if sum(map(len, found[1:])) <= max(len(found[0]), _WAITING_LINKS):
+        return found
+    return [nearest_of_pairs(np.concatenate(found))]
 
 
 def record_order(records: np.ndarray) -> np.ndarray:
@@ -148,6 +158,7 @@ def _crop_pairs(
             wanted_pair = (crop_images[near] != whole_images[others]).any(axis=1)
             if ranked_below is not None:
                 wanted_pair &= (crops["rank"][near] < ranked_below) != (whole["rank"][others] < ranked_below)
+            wanted_pair[wanted_pair] = has_varied_rows(whole["hash"][others[wanted_pair]])
             yield near[wanted_pair], others[wanted_pair]
 
 

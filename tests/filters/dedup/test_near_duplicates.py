@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -108,9 +110,9 @@ def test_a_crop_links_both_ways(base, bands):
 
 def test_a_crop_beyond_its_radius_does_not_link(base):
     other = np.random.default_rng(9).integers(0, 256, 32, dtype=np.uint8)
-    flips = [8 * bit + 64 for bit in range(8)] + [65, 73, 81, 89, 97, 105, 113]  # 15, none in the lowest 64 bits
-    assert crop_radius(31) == 14
-    for count, expected in ((14, 1), (15, 0)):
+    flips = range(64, 82)  # none in the lowest 64 bits
+    assert crop_radius(31) == 17
+    for count, expected in ((17, 1), (18, 0)):
         made = np.concatenate([records([base, other]), crop_of(base, uid=1, flips=flips[:count])])
         assert len(near_links(made, radius=31, bands=NARROW)) == expected
 
@@ -118,6 +120,18 @@ def test_a_crop_beyond_its_radius_does_not_link(base):
 def test_an_image_is_no_duplicate_of_its_own_crops(base):
     made = np.concatenate([records([base]), crop_of(base, uid=0)])
     assert not len(near_links(made, radius=31, bands=NARROW))
+
+
+def test_a_crop_is_no_copy_of_what_has_one_row_of_frequencies_over_and_over(base):
+    signs = np.random.default_rng(4).integers(0, 2, (2, 16), dtype=np.uint8)
+    corner = np.packbits(signs[0][:, None] ^ signs[1])
+    assert not len(
+        near_links(np.concatenate([records([corner, base]), crop_of(corner, uid=1)]), radius=31, bands=NARROW)
+    )
+    assert (
+        len(near_links(np.concatenate([records([base, corner]), crop_of(base, uid=1)]), radius=31, bands=NARROW)) == 1
+    )
+    assert left_out(records([corner, flipped(corner, 4)]), 31) == {1: (0, 1)}  # whole hashes are compared all the same
 
 
 def planted(count, seed=3, most=24):
@@ -178,6 +192,22 @@ def test_a_large_table_has_wider_bands():
     assert len(set(WIDE.whole)) == len(WIDE.whole) == 48
     assert all(len(set(band)) == 3 for band in (*WIDE.whole, *WIDE.crops))
     assert {place for band in WIDE.whole for place in band} == set(range(32))
+
+
+def test_memory_is_bounded_where_a_twentieth_of_all_hashes_shares_its_buckets(base):
+    draw = np.random.default_rng(8)
+    hashes = draw.integers(0, 256, (20_000, 32), dtype=np.uint8)
+    skewed = 1_000
+    hashes[:skewed] = base
+    hashes[:skewed, -2:] = draw.integers(0, 256, (skewed, 2))  # near each other, all in one bucket of fifteen bands
+    made = records(hashes)
+    tracemalloc.start()
+    links = near_links(made, radius=31, bands=NARROW)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(links) <= 16 * skewed  # of half a million pairs, in each of the bands
+    assert peak < 60 << 20
+    assert {number(link["uid"]) for link in nearest_survivors(links)} == set(range(1, skewed))
 
 
 def test_nothing_to_compare():
