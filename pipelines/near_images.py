@@ -6,18 +6,16 @@ that with few parts, as on one machine, it travels few times, and with many no m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
 from filters.dedup import HASHED, LINK, Bands, bucket_keys, near_links, nearest_of_pairs, nearest_survivors
+from pipelines.bundle_buffer import BundleBuffer
 from pipelines.merge_packed import MergePacked
-
-_SENT_AT_BYTES = 16 << 20
 
 
 @dataclass
@@ -77,31 +75,26 @@ class MergeLinks(MergePacked):
         return nearest_survivors(np.frombuffer(b"".join(accumulator), dtype=LINK)).tobytes()
 
 
-class _Send(beam.DoFn):
+class _Send(BundleBuffer):
+    """Sends each hash to the parts that its buckets lie in."""
+
+    flush_at_rows = 16 << 20  # bytes, in fact
+
     def __init__(self, bands: Bands, partitions: int) -> None:
         self._bands = bands
         self._partitions = partitions
 
-    def start_bundle(self) -> None:
-        self._waiting: dict[int, list[bytes]] = {}
-        self._bytes = 0
-
-    def process(self, element: bytes) -> Iterator[tuple[int, bytes]]:
+    def part_of(self, element: bytes, side_input: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the records, and which parts each belongs to."""
         records = np.frombuffer(element, dtype=HASHED)
-        parts = parts_of(records, self._bands, self._partitions)
-        for number in np.flatnonzero(parts.any(axis=0)):
-            packed = records[parts[:, number]].tobytes()
-            self._waiting.setdefault(int(number), []).append(packed)
-            self._bytes += len(packed)
-        if self._bytes >= _SENT_AT_BYTES:
-            yield from self._flush()
+        return records, parts_of(records, self._bands, self._partitions)
 
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindow()
-        for element in self._flush():
-            yield WindowedValue(element, window.max_timestamp(), [window])
+    def rows_of(self, part: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
+        """Returns how many bytes a part's records come to, wherever they are sent."""
+        return int(np.count_nonzero(part[1])) * HASHED.itemsize
 
-    def _flush(self) -> Iterator[tuple[int, bytes]]:
-        for number, packed in self._waiting.items():
-            yield number, b"".join(packed)
-        self.start_bundle()
+    def by_partition(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
+        """Yields (part, its packed records)."""
+        records, belongs = (np.concatenate(column) for column in zip(*parts, strict=True))
+        for number in np.flatnonzero(belongs.any(axis=0)):
+            yield int(number), records[belongs[:, number]].tobytes()
