@@ -61,10 +61,11 @@ def resize_image(
     side = _deciding_side(width, height, settings)
     scale = settings.image_size / side
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if decoded.scale > 1:
+    shrinks = side > settings.image_size
+    if decoded.scale > 1 or (shrinks and not settings.exact_pixels):
         image = shrink_by_area(image, size, full_size=(width, height), scale=decoded.scale)
     elif size != (width, height):
-        image = cv2.resize(image, size, interpolation=_DOWNSCALE if side > settings.image_size else _UPSCALE)
+        image = cv2.resize(image, size, interpolation=_DOWNSCALE if shrinks else _UPSCALE)
     image = blur(image) if blur else image
     if settings.resize_mode == "center_crop":
         return _center_crop(image, settings.image_size)
