@@ -18,6 +18,7 @@ from yarl import URL
 
 from filters.fetch.address import AddressPolicy
 from filters.fetch.body import BodyDecoder
+from filters.fetch.deadline import Deadline
 from filters.fetch.failure import FetchFailureError, failure_of
 from filters.fetch.limits import HostPace, HostSlots, LargeBodies
 from filters.fetch.opt_out import opt_out_directive
@@ -160,7 +161,8 @@ class ImageClient:
             holder.free()
             left_s = total_s - (time.monotonic() - started)
             try:
-                return await asyncio.wait_for(self._attempt(target, holder), left_s)
+                with Deadline(left_s):
+                    return await self._attempt(target, holder)
             except asyncio.TimeoutError:
                 raise FetchFailureError(RejectReason.TIMEOUT, f"total, {total_s:g} s") from None
 
@@ -249,11 +251,12 @@ class ImageClient:
 
         aiohttp keeps a parser's error from whoever waits for the body, and its own limit does not fire then either.
         """
-        # Waiting in time takes a task and a timer of its own, which what is here already needs not.
+        # Waiting in time takes a timer of its own, which what is here already needs not.
         if (chunk := response.content.read_nowait()) or response.content.at_eof():
             return chunk
         try:
-            return await asyncio.wait_for(response.content.readany(), self._settings.timeout_s)
+            with Deadline(self._settings.timeout_s):
+                return await response.content.readany()
         except asyncio.TimeoutError as timeout:
             protocol = response.connection.protocol if response.connection else None
             parser_error = protocol.exception() if protocol is not None else None
