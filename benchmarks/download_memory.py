@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 
-from benchmarks.download import download, write_table
+from benchmarks.download_sides import download, write_table
 from benchmarks.outcome import Figure, Outcome
 from benchmarks.own_process import in_process, peak_mib
 from benchmarks.photo_web import photo_web
@@ -27,7 +28,10 @@ def run() -> Outcome:
     photos = os.environ.get("PHOTOS", "../shared/data/photos")
     sizes = [int(os.environ.get(*pair)) for pair in (("SMALL", "5000"), ("MANY", "50000"))]
     with tempfile.TemporaryDirectory() as home, photo_web(photos) as base_url:
-        peaks = [_peak_mib(base_url, images, home) for images in sizes]
+        peaks = []
+        for images in sizes:
+            peaks.append(_peak_mib(base_url, images, home))
+            print(f"bench: {images} photographs: a peak of {peaks[-1]:.0f} MiB", file=sys.stderr, flush=True)
     figures = {f"peak_{images}": Figure("MiB", ours=peak) for images, peak in zip(sizes, peaks, strict=True)}
     figures["growth"] = Figure("x", ratio=peaks[1] / peaks[0], goal=f"<= {_GOAL}")
     figures["bytes_a_row"] = Figure("B", ours=(peaks[1] - peaks[0]) * 2**20 / (sizes[1] - sizes[0]))

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from benchmarks.download import download
+from benchmarks.download_sides import download
 from filters.image import process
 from pipelines.download_worker import DownloadWorker
 from pipelines.staging import StagingWriter

@@ -18,6 +18,7 @@ from yarl import URL
 
 from filters.fetch.address import AddressPolicy
 from filters.fetch.body import BodyDecoder
+from filters.fetch.deadline import Deadline
 from filters.fetch.failure import FetchFailureError, failure_of
 from filters.fetch.limits import HostPace, HostSlots, LargeBodies
 from filters.fetch.opt_out import opt_out_directive
@@ -31,6 +32,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, asyncio.TimeoutError)
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
 _MAX_LINE_BYTES, _MAX_FIELD_BYTES, _MAX_HEADERS = 16_384, 32_768, 256
+_READ_BUFFER_BYTES = 2**20  # stopping for each 128 KiB of a large body costs a third
 _DNS_CACHE_S, _DNS_CACHE_NAMES = 300, 10_000
 # JPEG first: what a server converts on the fly is worse than what it has.
 _ACCEPT = "image/jpeg,image/png;q=0.9,image/webp;q=0.9,image/*;q=0.8,*/*;q=0.5"
@@ -112,6 +114,7 @@ class ImageClient:
             requote_redirect_url=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.timeout_s, sock_read=settings.timeout_s),
             trust_env=False,
+            read_bufsize=_READ_BUFFER_BYTES,
         )
         return self
 
@@ -160,7 +163,8 @@ class ImageClient:
             holder.free()
             left_s = total_s - (time.monotonic() - started)
             try:
-                return await asyncio.wait_for(self._attempt(target, holder), left_s)
+                with Deadline(left_s):
+                    return await self._attempt(target, holder)
             except asyncio.TimeoutError:
                 raise FetchFailureError(RejectReason.TIMEOUT, f"total, {total_s:g} s") from None
 
@@ -249,11 +253,12 @@ class ImageClient:
 
         aiohttp keeps a parser's error from whoever waits for the body, and its own limit does not fire then either.
         """
-        # Waiting in time takes a task and a timer of its own, which what is here already needs not.
+        # Waiting in time takes a timer of its own, which what is here already needs not.
         if (chunk := response.content.read_nowait()) or response.content.at_eof():
             return chunk
         try:
-            return await asyncio.wait_for(response.content.readany(), self._settings.timeout_s)
+            with Deadline(self._settings.timeout_s):
+                return await response.content.readany()
         except asyncio.TimeoutError as timeout:
             protocol = response.connection.protocol if response.connection else None
             parser_error = protocol.exception() if protocol is not None else None

@@ -22,6 +22,8 @@ _MAX_SCANS = 100  # a progressive JPEG has about ten; each costs a pass over all
 _FILL = re.compile(rb"\xff*")
 _SCAN = re.compile(rb"\xff\xda")  # several times as fast as counting the bytes
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_JPEG_TABLES = frozenset({0xC4, 0xDB, 0xDD, 0xFE, *range(0xE0, 0xF0)})
 _JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 # (anticlockwise quarter turns, mirror axis or None) -> EXIF orientation; HEIF turns first, then mirrors
 _HEIF_ORIENTATIONS = {
@@ -93,13 +95,31 @@ def _read_jpeg(body: bytes) -> ImageHeader:
         (length,) = struct.unpack_from(">H", body, position)
         if marker in _JPEG_FRAMES:
             height, width, components = struct.unpack_from(">HHB", body, position + 3)
-            if next(islice(_SCAN.finditer(body, position), _MAX_SCANS, None), None):
+            scans = (
+                () if _is_in_one_scan(body, position + length, marker, components) else _SCAN.finditer(body, position)
+            )
+            if next(islice(scans, _MAX_SCANS, None), None):
                 raise _broken(f"jpg of more than {_MAX_SCANS} scans")
             return ImageHeader("jpg", width, height, orientation_in(exif), exif, components)
         if marker == 0xE1 and not exif and body[position + 2 : position + 8] == b"Exif\0\0":
             exif = body[position + 8 : position + length]
         position += max(length, 2)
     raise _broken("jpg without a frame")
+
+
+def _is_in_one_scan(body: bytes, position: int, frame: int, components: int) -> bool:
+    """Whether a JPEG's first scan is the only one that libjpeg reads, so that others need not be looked for.
+
+    It is where it has all components. Searching a whole file for scans takes as long as receiving it.
+    """
+    for _ in range(_MAX_PARTS if frame not in _JPEG_PROGRESSIVE else 0):
+        filler, marker, length = struct.unpack_from(">BBH", body, position)
+        if filler == 0xFF and marker == 0xDA:
+            return body[position + 4] == components
+        if filler != 0xFF or marker not in _JPEG_TABLES or length < 2:
+            break  # libjpeg may find its way in this; here it is not followed
+        position += 2 + length
+    return False
 
 
 def _read_png(body: bytes) -> ImageHeader:

@@ -16,7 +16,7 @@ from filters.image.exif import exif_json
 from filters.image.failure import ImageFailureError
 from filters.image.hashes import ImageHashes, hash_pixels
 from filters.image.header import ImageHeader, read_header
-from filters.image.resize import decoding_scale, encode_image, is_resized, resize_image
+from filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
@@ -69,7 +69,8 @@ def process_image(body: bytes, settings: DownloadSettings, boxes: Sequence[Box] 
 def decode_for(body: bytes, header: ImageHeader, settings: DownloadSettings) -> DecodedImage:
     """Returns the image decoded at the scale that the settings leave enough of; see `decode_image`."""
     scale = decoding_scale(header.width, header.height, settings)
-    return decode_image(body, header, scale=scale if can_be_decoded_smaller(header, scale) else 1)
+    decoded = decode_image(body, header, scale=scale if can_be_decoded_smaller(header, scale) else 1)
+    return decoded if is_fine_enough(decoded, settings) else decode_image(body, header)
 
 
 def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:

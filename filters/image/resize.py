@@ -12,7 +12,7 @@ import numpy as np
 
 from filters.image.decode import DecodedImage
 from filters.image.failure import ImageFailureError
-from filters.image.shrink import shrink_by_area
+from filters.image.shrink import fine_detail, shrink_by_area
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
@@ -23,9 +23,11 @@ _QUALITY_FLAGS = {
     "webp": cv2.IMWRITE_WEBP_QUALITY,
 }
 
-# A JPEG is decoded at a half, a quarter or an eighth where so many times what is wanted is left a side: by measurement
-# on photographs, what is stored then stays within 38 dB of what the full image gives.
-_LEFT_TO_SHRINK = 3
+# A JPEG is decoded at a half, a quarter or an eighth where so many times what is wanted is left a side. By measurement
+# on 200 photographs, as sharp as their pixels allow, what is stored then stays within 38 dB of what the full image
+# gives; where less than `_LEFT_IN_DETAIL` is left, without much detail between one pixel and the next only.
+_LEFT_TO_SHRINK = {8: 5, 4: 5, 2: 3}
+_LEFT_IN_DETAIL, _MOST_DETAIL, _MOST_DETAIL_THEN = 4, 2500.0, 8000.0
 
 _MAX_SIDES = {"jpg": 65_500, "png": 2**31 - 1, "webp": 16_383}
 
@@ -42,7 +44,15 @@ def decoding_scale(width: int, height: int, settings: DownloadSettings) -> int:
     if settings.exact_pixels or not is_resized(width, height, settings):
         return 1
     shrunk = _deciding_side(width, height, settings) / settings.image_size
-    return next((scale for scale in (8, 4, 2) if shrunk >= scale * _LEFT_TO_SHRINK), 1)
+    return next((scale for scale, left in _LEFT_TO_SHRINK.items() if shrunk >= scale * left), 1)
+
+
+def is_fine_enough(decoded: DecodedImage, settings: DownloadSettings) -> bool:
+    """Whether an image that was decoded at a part of its scale gives what the full one would."""
+    if decoded.scale == 1:
+        return True
+    left = _deciding_side(decoded.width, decoded.height, settings) / settings.image_size / decoded.scale
+    return fine_detail(decoded.pixels) <= (_MOST_DETAIL if left < _LEFT_IN_DETAIL else _MOST_DETAIL_THEN)
 
 
 def resize_image(
@@ -61,10 +71,11 @@ def resize_image(
     side = _deciding_side(width, height, settings)
     scale = settings.image_size / side
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if decoded.scale > 1:
+    shrinks = side > settings.image_size
+    if decoded.scale > 1 or (shrinks and not settings.exact_pixels):
         image = shrink_by_area(image, size, full_size=(width, height), scale=decoded.scale)
     elif size != (width, height):
-        image = cv2.resize(image, size, interpolation=_DOWNSCALE if side > settings.image_size else _UPSCALE)
+        image = cv2.resize(image, size, interpolation=_DOWNSCALE if shrinks else _UPSCALE)
     image = blur(image) if blur else image
     if settings.resize_mode == "center_crop":
         return _center_crop(image, settings.image_size)

@@ -21,7 +21,7 @@ class DownloadSettings(Settings):
     skip_reencode: bool = False
     exact_pixels: bool = Field(
         default=False,
-        description="decode large JPEGs at full scale: img2dataset's very pixels, not ones within 38 dB of them",
+        description="img2dataset's very pixels, not ones within 38 dB: decoded at full scale, resized by OpenCV",
     )
     auto_orient: bool = Field(default=True, description="turn images upright by their EXIF orientation")
     encode_format: Literal["jpg", "png", "webp"] = "jpg"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from filters.image import ImageFailureError, read_header, sniff_format
+from filters.image.decode import decode_image
 from schemas import RejectReason
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "AVIF": "avif"}
@@ -95,9 +96,27 @@ def test_headers_cut_short(name, length):
     assert refusal(SMALL[name][:length])[0] in (RejectReason.IMAGE_UNDECODABLE, RejectReason.NOT_AN_IMAGE)
 
 
-def test_jpeg_of_more_scans_than_any_encoder_makes():
-    scans = b"\xff\xda\0\x08\1\1\0\0\x3f\0" * 101
-    assert refusal(SMALL["JPEG"] + scans) == (RejectReason.IMAGE_UNDECODABLE, "jpg of more than 100 scans")
+ONE_MORE_SCAN = b"\xff\xda\0\x08\1\1\0\0\x3f\0"
+PICTURE = photo(1, (50, 30))
+PROGRESSIVE = encoded(PICTURE, progressive=True)
+IN_SCANS = SMALL["JPEG"].replace(b"\xff\xda\0\x0c\3", b"\xff\xda\0\x0c\1")  # the first one has one component
+ODD_MARKER = SMALL["JPEG"].replace(b"\xff\xda", b"\xff\1\0\4\0\0\xff\xda")
+FILLED = SMALL["JPEG"].replace(b"\xff\xda", b"\xff\xff\xda")
+
+
+@pytest.mark.parametrize("body", [PROGRESSIVE, IN_SCANS, ODD_MARKER, FILLED])
+def test_jpeg_of_more_scans_than_any_encoder_makes(body):
+    assert body != SMALL["JPEG"]
+    assert read_header(body + ONE_MORE_SCAN * 80).format == "jpg"
+    assert refusal(body + ONE_MORE_SCAN * 101) == (RejectReason.IMAGE_UNDECODABLE, "jpg of more than 100 scans")
+
+
+def test_scans_that_no_decoder_reads():
+    body = encoded(PICTURE.resize((900, 900)), quality=90)
+    scan = body[body.index(b"\xff\xda") : -2]
+    assert read_header(body[:-2] + scan * 101).width == 900
+    alone, more = (decode_image(one, read_header(one)).pixels for one in (body, body[:-2] + scan * 101 + body[-2:]))
+    assert (alone == more).all()
 
 
 def test_sizes_of_zero():

@@ -13,7 +13,8 @@ import pytest
 from hostile_web import encoded
 from PIL import Image
 
-from filters.image import ProcessedImage, process_image
+from filters.image import ProcessedImage, process_image, read_header
+from filters.image.process import decode_for
 from schemas.recipe import DownloadSettings
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
@@ -81,7 +82,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 BODIES = {
     "jpg": encoded(like_a_photograph(150, 113), quality=90),
     "large jpg, decoded at a half": encoded(like_a_photograph(643, 487), quality=90),
-    "larger jpg, decoded at a quarter": encoded(like_a_photograph(1203, 907), quality=90),
+    "larger jpg, decoded at a quarter": encoded(like_a_photograph(1735, 1307), quality=90),
     "progressive jpg, decoded at a half": encoded(like_a_photograph(600, 450), quality=85, progressive=True),
     "tall jpg": encoded(like_a_photograph(70, 500), quality=90),
     "small jpg": encoded(like_a_photograph(60, 40), quality=90),
@@ -100,6 +101,25 @@ BODIES = {
 def test_same_size_and_pixels(name, mode, file_format):
     body = BODIES[name]
     assert psnr(stored(body, mode, file_format), by_img2dataset(body, mode, file_format)) >= 38
+
+
+@pytest.mark.parametrize(
+    ("side", "wanted", "scale"), [(400, 64, 2), (383, 64, 1), (1280, 64, 4), (1279, 64, 2), (800, 20, 8), (799, 20, 4)]
+)
+def test_scales(side, wanted, scale):
+    body = encoded(like_a_photograph(side, side), quality=90)
+    header = read_header(body)
+    assert decode_for(body, header, DownloadSettings(image_size=wanted)).scale == scale
+    assert decode_for(body, header, DownloadSettings(image_size=wanted, exact_pixels=True)).scale == 1
+
+
+@pytest.mark.parametrize("side", [448, 511, 512])
+def test_detail_within_cells_is_not_lost(side):
+    """Means of 2x2 pixels say too little of what lies within, where each pixel is another."""
+    noise = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    body = encoded(Image.fromarray(noise), quality=95, subsampling=0)
+    assert decode_for(body, read_header(body), DownloadSettings(image_size=64)).scale == 1
+    assert psnr(stored(body, "keep_ratio", "jpg"), by_img2dataset(body, "keep_ratio", "jpg")) >= 38
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters.image import shrink
 from filters.image.shrink import shrink_by_area
 
 
@@ -44,7 +45,52 @@ def test_exact_where_cells_and_targets_share_their_edges():
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 90), st.integers(1, 90), st.sampled_from((2, 4, 8)))
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 400), st.integers(1, 400))
+def test_a_full_image_is_shrunk_as_opencv_does(width, height, target_width, target_height):
+    target = (min(target_width, width), min(target_height, height))
+    image = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    found = shrink_by_area(image, target, full_size=(width, height), scale=1)
+    exact = np.apply_along_axis(
+        means_of, 1, np.apply_along_axis(means_of, 0, image.astype(float), target[1]), target[0]
+    )
+    assert np.abs(found - exact).max() <= 1
+
+
+def means_of(values: np.ndarray, targets: int) -> np.ndarray:
+    """Of equal parts of a row of values."""
+    sums = np.concatenate([[0], np.cumsum(values)])
+    return (
+        np.diff(np.interp(np.linspace(0, len(values), targets + 1), np.arange(len(sums)), sums)) * targets / len(values)
+    )
+
+
+@pytest.mark.parametrize(
+    ("scale", "target"), [(1, (341, 256)), (1, (60, 45)), (2, (100, 75)), (4, (51, 38)), (8, (25, 19))]
+)
+def test_in_whole_numbers_whatever_way_they_are_added(scale, target):
+    image = cells_of(np.random.default_rng(scale).integers(0, 2, (480, 640, 3)) * np.uint8(255), scale)
+    found = shrink_by_area(image, target, full_size=(640, 480), scale=scale)
+    rows, columns = (dense_weights(*axis, scale) for axis in ((target[1], 480), (target[0], 640)))
+    between = np.tensordot(rows, image.astype(object), (1, 0)) * 8 / 4096
+    between = np.rint(between.astype(float)).astype(int).astype(object)
+    sums = np.tensordot(columns, between, (1, 1)).transpose(1, 0, 2)
+    exact = np.rint(np.clip((sums / 2**15).astype(float), 0, 255)).astype(np.uint8)
+    assert np.array_equal(found, exact)
+
+
+def dense_weights(targets: int, pixels: int, scale: int) -> np.ndarray:
+    """Python integers[targets, cells], in units of 2**-12."""
+    starts, blocks = shrink._weights(targets, pixels, scale, 5)
+    dense = np.zeros((targets + 5, -(-pixels // scale)), dtype=object)
+    for number, (start, block) in enumerate(zip(starts, blocks.astype(int).astype(object), strict=True)):
+        dense[5 * number : 5 * number + 5, start : start + block.shape[1]] = block
+    dense = dense[:targets]
+    assert (dense.sum(axis=1) == 4096).all()
+    return dense
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 90), st.integers(1, 90), st.sampled_from((1, 2, 4, 8)))
 def test_one_colour_stays_one_colour(width, height, target_width, target_height, scale):
     target = (min(target_width, -(-width // scale)), min(target_height, -(-height // scale)))
     cells = np.full((-(-height // scale), -(-width // scale), 3), (0, 137, 255), np.uint8)
