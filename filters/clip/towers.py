@@ -6,6 +6,7 @@ Imports torch; `filters.clip.encoder` imports this module once a model is loaded
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -197,4 +198,19 @@ def _as_it_is(encode: Encode) -> Encode:
 
 def _compile(encode: Encode) -> Encode:
     # One graph for all numbers of rows: they differ from batch to batch.
-    return torch.compile(encode, dynamic=True)
+    compiled = torch.compile(encode, dynamic=True)
+
+    @functools.wraps(compiled)
+    def run(values: torch.Tensor) -> torch.Tensor:
+        try:
+            return compiled(values)
+        except Exception as error:
+            if isinstance(error, RuntimeError) and _is_out_of_memory(error):
+                raise
+            encode(values)  # whatever else is wrong than compiling is wrong here, too, and is the error to show
+            raise ModelError(
+                f"torch.compile cannot compile the model here: {one_line(error)}; "
+                "install a C++ compiler (g++), or set compiled to false"
+            ) from error
+
+    return run

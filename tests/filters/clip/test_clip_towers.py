@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from filters.clip import devices, load_model
 from filters.clip.devices import devices_for, lanes_of, resolve_precision
 from filters.clip.towers import Towers, _shortened_tower
+from schemas import ModelError
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
 VISION = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16}
@@ -78,6 +79,37 @@ def test_the_model_itself_is_not_changed():
     Towers(model, torch.device("cpu"), rows=64).encode_texts(open_clip.get_tokenizer("ViT-B-32")(["a cat"]))
     assert model.positional_embedding.shape[0] == 77
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+class _Doubling:
+    """A model that compiles, were there a compiler."""
+
+    @staticmethod
+    def encode_image(pixels):
+        return pixels * 2 + 1
+
+
+def test_a_machine_without_a_compiler_is_a_model_error(monkeypatch, tmp_path):
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (str(tmp_path / "no-such-compiler"),))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    towers = Towers(_Doubling, torch.device("cpu"), rows=64, compiled=True)
+    with pytest.raises(
+        ModelError, match=r"torch.compile cannot compile the model here: .*; install a C.* compiler"
+    ) as caught:
+        towers.encode_images(3, lambda at: torch.ones(len(at), 4))
+    assert "\n" not in str(caught.value)
+
+
+def test_what_else_fails_in_a_compiled_model_is_shown_as_it_is():
+    class Broken:
+        @staticmethod
+        def encode_image(pixels):
+            raise RuntimeError("cuDNN error")
+
+    towers = Towers(Broken, torch.device("cpu"), rows=64, compiled=True)
+    with pytest.raises(RuntimeError, match="cuDNN error") as caught:
+        towers.encode_images(3, lambda at: torch.ones(len(at), 4))
+    assert not isinstance(caught.value, ModelError)
 
 
 def test_all_gpus_are_taken(monkeypatch):
