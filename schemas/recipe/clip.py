@@ -40,6 +40,9 @@ class ClipModel(Settings):
     compiled: bool = Field(default=False, description="through torch.compile: minutes of start for faster passes")
     batch_size: PositiveInt = Field(default=256, description="halved where a device's memory is too small for it")
     device: str | None = Field(default=None, description="null: all GPUs where there are any, else the CPU")
+    one_copy: bool = Field(
+        default=False, description="a machine's worker processes share one copy, where there is no memory for one each"
+    )
     keep_embeddings: bool = True
 
     @model_validator(mode="before")
