@@ -73,7 +73,6 @@ def load_model(
     source = resolve_source(model, pretrained)
     open_clip = import_open_clip()
     from filters.clip.residuals import widen_residuals  # needs torch, as open_clip does
-    from filters.clip.tokenizer import fast_tokenizer
 
     place, *more = devices_for(device)
     with _libraries_silenced():
@@ -88,9 +87,9 @@ def load_model(
                 device=place,
                 force_quick_gelu=source.quick_gelu,
             )
-            tokenizer = fast_tokenizer(open_clip.get_tokenizer(source.name))
         except Exception as error:
             raise ModelError(f"cannot load CLIP model {source}: {one_line(error)}; {_REMEDIES[source.kind]}") from error
+        tokenizer = _load_tokenizer(open_clip, source, architecture)
     # Its weights go on requiring gradients, though none are computed: torch multiplies a batch with others by copying
     # them once a token, which takes text towers in bf16 three times as long.
     module = module.eval()
@@ -208,6 +207,20 @@ def _fetch_weights(open_clip: Any, source: ModelSource) -> None:
         raise ModelError(
             f"cannot download the weights of {source}: {one_line(error)}; connect to the network once, "
             "or give a checkpoint file as pretrained"
+        ) from error
+
+
+def _load_tokenizer(open_clip: Any, source: ModelSource, architecture: Mapping[str, Any]) -> Any:
+    from filters.clip.tokenizer import fast_tokenizer  # needs torch, as open_clip does
+
+    try:
+        return fast_tokenizer(open_clip.get_tokenizer(source.name))
+    except Exception as error:
+        name = architecture.get("text_cfg", {}).get("hf_tokenizer_name", "open_clip's own")
+        raise ModelError(
+            f"cannot load the tokenizer of CLIP model {source}, {name}: {one_line(error, 200)}; "
+            "pip install 'babelsift[multilingual]' and connect to the network once, or name a folder with its "
+            "files as hf_tokenizer_name in the model's text_cfg"
         ) from error
 
 
