@@ -35,7 +35,8 @@ class ClipModel(Settings):
     )
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        default="auto", description="auto: bf16 where the worker's GPU or CPU has it, fp16 on older GPUs, else fp32"
+        default="auto",
+        description="auto: bf16 where the worker's GPU or CPU has it, fp16 on older GPUs, else and for ResNets fp32",
     )
     compiled: bool = Field(default=False, description="through torch.compile: minutes of start for faster passes")
     batch_size: PositiveInt = Field(default=256, description="halved where a device's memory is too small for it")
