@@ -1,9 +1,13 @@
 """CLIP scoring of staged JPEG shards: against bare forward passes, and the same model in two peers; its memory.
 
 The model is ViT-B-32 with random weights. Images and captions are drawn by the demo, or `PHOTOS=FOLDER` and
-`CAPTIONS=FILE.parquet` name real ones; `PAIRS` and `MEMORY_PAIRS` say how many. Loading a model counts on no side.
-Ours is the score stage in a Beam run over a run folder with staged images: reading them, decoding, tokenizing, both
-towers, and storing scores and embeddings. Bare forward passes have whole batches of tensors in memory.
+`CAPTIONS=FILE.parquet` name real ones. `PARTS` names some of forward_fp32, forward_bf16, clip_retrieval,
+data_juicer_clip, memory; each prints what it finds as it goes. `PAIRS` and `RUNS` are of the forward parts,
+`PEER_PAIRS` and `PEER_RUNS` of the peers, which have `PEER_LIMIT_S` a run; `MEMORY_PAIRS=FEW,MANY`.
+
+Loading a model counts on no side. Ours is the score stage in a Beam run over a run folder with staged images: reading
+them, decoding, tokenizing, both towers, and storing scores and embeddings. Bare forward passes have whole batches of
+tensors in memory, and are those of the model as open_clip makes it, not of the one that we changed.
 """
 
 from __future__ import annotations
@@ -33,7 +37,6 @@ from benchmarks.outcome import Figure, Outcome, median_ratio
 from benchmarks.own_process import peak_mib
 from benchmarks.peers.environments import PeerError, run_peer
 from benchmarks.photo_web import photo_web
-from filters.clip import ClipScorer
 from pipelines.demo.scenes import draw, make_scene
 from pipelines.demo.web import build_web
 from pipelines.download import DownloadImages
@@ -44,15 +47,14 @@ from pipelines.read import ReadPairs
 from pipelines.run import run as curate
 from pipelines.run_folder import RunFolder
 from pipelines.score import ScorePairs
-from pipelines.score_models import load_scorer
 from schemas import Recipe
 from schemas.recipe import ClipModel, DownloadSettings, LanguageSettings
 
-RUNS = 3
 BATCH = 64
 ARCHITECTURE = "ViT-B-32"
+PEERS = ("clip_retrieval", "data_juicer_clip")
+PARTS = ("forward_fp32", "forward_bf16", *PEERS, "memory")
 _FORWARD_GOAL, _PEER_GOAL, _MEMORY_GOAL = 0.95, 1.2, 1.1
-_PEERS = ("clip_retrieval", "data_juicer_clip")
 _DRAWN_IMAGES = 200
 _DOWNLOAD = DownloadSettings(allow_addresses=("127.0.0.1/32",), ports=None, connections_per_host=64)
 
@@ -67,24 +69,40 @@ class Staged:
 
 
 def run() -> Outcome:
-    """Times all sides in turn, then runs two sizes for their memory."""
-    pairs = int(os.environ.get("PAIRS", "512"))
+    """Times the parts that are asked for, both sides of each in turn."""
+    parts = os.environ.get("PARTS", ",".join(PARTS)).split(",")
+    if unknown := sorted(set(parts) - set(PARTS)):
+        raise ValueError(f"no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    figures, left_out = {}, []
     with tempfile.TemporaryDirectory() as home:
         photos, captions, source = _images_and_captions(Path(home))
-        staged = _stage(f"{home}/staged", photos, captions, pairs)
-        checkpoint = _random_checkpoint(Path(home))
-        figures, left_out = {}, []
-        figures |= _against_forward_passes(staged, checkpoint, home)
-        for peer in _PEERS:
-            goal = f">= {_PEER_GOAL}"
-            try:
-                figures |= _against_peer(peer, staged, checkpoint, home, goal)
-            except PeerError as error:
-                left_out.append(f"{peer} is left out: {error}")
-                figures[f"beside_{peer}"] = Figure("pairs/s", goal=goal)
-        figures["peak_memory"] = _memory(home, photos, captions)
-    what = f"{pairs} pairs of {source}, batches of {BATCH}, medians of {RUNS} runs in turn; model {ARCHITECTURE}"
+        checkpoint = _random_checkpoint(Path(home)) if parts != ["memory"] else ""
+        if precisions := [part.removeprefix("forward_") for part in parts if part.startswith("forward_")]:
+            staged = _stage(f"{home}/staged", photos, captions, _number("PAIRS", 512))
+            for precision in precisions:
+                figures |= _against_forward_passes(staged, checkpoint, home, precision)
+            shutil.rmtree(staged.folder)
+        if peers := [part for part in parts if part in PEERS]:
+            staged = _stage(f"{home}/peers", photos, captions, _number("PEER_PAIRS", 96))
+            for peer in peers:
+                try:
+                    figures |= _against_peer(peer, staged, checkpoint, home)
+                except PeerError as error:
+                    _say(f"{peer} is left out: {error}")
+                    left_out.append(f"{peer} is left out: {error}")
+                    figures[f"beside_{peer}"] = Figure("pairs/s", goal=f">= {_PEER_GOAL}")
+        if "memory" in parts:
+            figures["peak_memory"] = _memory(home, photos, captions)
+    what = f"{', '.join(parts)}; {source}, batches of {BATCH}, medians of runs in turn; model {ARCHITECTURE}"
     return Outcome("clip_scoring", "\n".join([what, *left_out]), figures)
+
+
+def _say(text: str) -> None:
+    print(f"clip_scoring: {text}", flush=True)
+
+
+def _number(name: str, default: int) -> int:
+    return int(os.environ.get(name, default))
 
 
 def score_stage(staged: Staged, model: ClipModel, output: str) -> float:
@@ -109,33 +127,31 @@ def _model(checkpoint: str, precision: str) -> ClipModel:
     return ClipModel(model=ARCHITECTURE, pretrained=checkpoint, precision=precision, batch_size=BATCH, name="bench")
 
 
-def _against_forward_passes(staged: Staged, checkpoint: str, home: str) -> dict[str, Figure]:
-    figures = {}
-    for precision in ("fp32", "auto"):
-        model = _model(checkpoint, precision)
-        scorer = load_scorer(model)
-        passes = _forward_passes(scorer, staged.pairs)
-        ours, bare = [], []
-        for _ in range(RUNS):
-            ours.append(score_stage(staged, model, f"{home}/run"))
-            bare.append(passes())
-        pace = (staged.pairs / statistics.median(seconds) for seconds in (ours, bare))
-        name = f"beside_forward_passes_{scorer.info['precision']}"
-        figures.setdefault(name, Figure("pairs/s", *pace, median_ratio(bare, ours), f">= {_FORWARD_GOAL}"))
-    return figures
+def _against_forward_passes(staged: Staged, checkpoint: str, home: str, precision: str) -> dict[str, Figure]:
+    model = _model(checkpoint, precision)
+    passes = _forward_passes(checkpoint, precision, staged.pairs)
+    ours, bare = [], []
+    name = f"beside_forward_passes_{precision}"
+    for number in range(_number("RUNS", 3)):
+        ours.append(score_stage(staged, model, f"{home}/run"))
+        bare.append(passes())
+        seconds = f"ours {ours[-1]:.1f} s, bare {bare[-1]:.1f} s"
+        _say(f"{name}, round {number + 1}: {staged.pairs} pairs, {seconds}, ratio {bare[-1] / ours[-1]:.3f}")
+    pace = (staged.pairs / statistics.median(seconds) for seconds in (ours, bare))
+    return {name: Figure("pairs/s", *pace, median_ratio(bare, ours), f">= {_FORWARD_GOAL}")}
 
 
-def _forward_passes(scorer: ClipScorer, pairs: int) -> Callable[[], float]:
+def _forward_passes(checkpoint: str, precision: str, pairs: int) -> Callable[[], float]:
     """Returns what times both towers on `pairs` rows of tensors that are in memory."""
     import open_clip
     import torch
 
-    module, precision = scorer.model.module, scorer.info["precision"]
-    side = scorer.info["architecture"]["vision_cfg"]["image_size"]
+    module = open_clip.create_model(ARCHITECTURE, checkpoint, precision=precision).eval()
+    side = open_clip.get_model_config(ARCHITECTURE)["vision_cfg"]["image_size"]
     pixels = torch.rand(BATCH, 3, side, side).to(open_clip.get_input_dtype(precision) or torch.float32)
     tokens = open_clip.get_tokenizer(ARCHITECTURE)(["a photograph of a dog in the snow"] * BATCH)
 
-    def passes() -> float:
+    def passes(pairs: int = pairs) -> float:
         started = time.perf_counter()
         with torch.inference_mode():
             for start in range(0, pairs, BATCH):
@@ -145,21 +161,24 @@ def _forward_passes(scorer: ClipScorer, pairs: int) -> Callable[[], float]:
                 (image * text).sum(dim=1).float().numpy()
         return time.perf_counter() - started
 
-    passes()
+    passes(BATCH)
     return passes
 
 
-def _against_peer(peer: str, staged: Staged, checkpoint: str, home: str, goal: str) -> dict[str, Figure]:
+def _against_peer(peer: str, staged: Staged, checkpoint: str, home: str) -> dict[str, Figure]:
     """Both sides at fp32, which is all that the peers have on a CPU; and ours as it comes, for comparison."""
     at_fp32, as_it_comes, theirs = [], [], []
-    for _ in range(RUNS):
+    arguments = (f"{peer}_scores.py", f"{staged.folder}/staging/images", checkpoint, str(BATCH))
+    for number in range(_number("PEER_RUNS", 1)):
         at_fp32.append(score_stage(staged, _model(checkpoint, "fp32"), f"{home}/run"))
         as_it_comes.append(score_stage(staged, _model(checkpoint, "auto"), f"{home}/run"))
-        theirs.append(
-            run_peer(peer, f"{peer}_scores.py", f"{staged.folder}/staging/images", checkpoint, str(BATCH))["seconds"]
-        )
+        seconds = f"ours {at_fp32[-1]:.1f} s at fp32, {as_it_comes[-1]:.1f} s as it comes"
+        _say(f"beside_{peer}, round {number + 1}: {staged.pairs} pairs, {seconds}; the peer starts")
+        theirs.append(run_peer(peer, *arguments, limit_s=_number("PEER_LIMIT_S", 420))["seconds"])
+        _say(f"beside_{peer}, round {number + 1}: {theirs[-1]:.1f} s")
     figures = {}
-    for name, ours, wanted in ((f"beside_{peer}_fp32", at_fp32, None), (f"beside_{peer}", as_it_comes, goal)):
+    goal = f">= {_PEER_GOAL}"
+    for name, ours, wanted in ((f"beside_{peer}_fp32", at_fp32, goal), (f"beside_{peer}", as_it_comes, goal)):
         pace = (staged.pairs / statistics.median(seconds) for seconds in (ours, theirs))
         figures[name] = Figure("pairs/s", *pace, median_ratio(theirs, ours), wanted)
     return figures
@@ -171,11 +190,13 @@ def _memory(home: str, photos: str, captions: list[str]) -> Figure:
     peaks = []
     for pairs in (few, many):
         staged = _stage(f"{home}/memory", photos, captions, pairs)
-        command = [sys.executable, "-m", "benchmarks.clip_scoring", staged.folder, staged.table, str(pairs)]
+        _say(f"memory: {staged.pairs} pairs are staged")
+        command = [sys.executable, "-m", "benchmarks.clip_scoring", staged.folder, staged.table, str(staged.pairs)]
         finished = subprocess.run(command, stdout=subprocess.PIPE, check=True)
         peaks.append(float(finished.stdout.split()[-1]))
-        shutil.rmtree(f"{home}/memory")
-    return Figure(f"MB with {many} pairs, peer: {few}", peaks[1], peaks[0], peaks[1] / peaks[0], f"<= {_MEMORY_GOAL}")
+        _say(f"memory: {staged.pairs} pairs, peak {peaks[-1]:.0f} MiB")
+        shutil.rmtree(staged.folder)
+    return Figure(f"MiB with {many} pairs, peer: {few}", peaks[1], peaks[0], peaks[1] / peaks[0], f"<= {_MEMORY_GOAL}")
 
 
 def _stage(folder: str, photos: str, captions: list[str], pairs: int) -> Staged:

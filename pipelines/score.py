@@ -58,7 +58,7 @@ class ScorePairs(beam.PTransform):
         for name, handler in self._handlers():
             batches = (
                 batches
-                | f"Score_{name}" >> RunInference(handler)
+                | f"Score_{name}" >> RunInference(handler, model_identifier=handler.model_tag())
                 | f"AddScores_{name}" >> beam.Map(add_scores).with_output_types(pa.RecordBatch)
             )
         models = tuple(str(model.name) for model in self.models)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from pipelines.batches import concat
 from pipelines.progress import Progress
 from pipelines.run_folder import RunFolder
 from pipelines.score_models import Scorer, classifier_model, load_classifier, load_heads, load_scorer
+from pipelines.score_sharing import HeadedScorer, SharedModel, headed_scorer
 from pipelines.score_store import PAIR_COLUMNS, PairKey, Score, ScoreStore
 from pipelines.staging import read_staged_images
 from schemas import (
@@ -34,15 +35,7 @@ _ROWS_PER_PART = 2048  # pairs scored before they are stored: what an interrupti
 ReadImages = Callable[[RunFolder, pa.RecordBatch], list[bytes]]
 
 
-@dataclass(frozen=True)
-class HeadedScorer:
-    """A loaded model with the heads that read its embeddings."""
-
-    scorer: Scorer
-    heads: Mapping[str, EmbeddingHead] = field(default_factory=dict)
-
-
-class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScorer]):
+class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScorer | SharedModel]):
     """Scores batches of DOWNLOAD_SCHEMA rows of one staging shard each, those of them that are not stored yet.
 
     The inference of a batch has a row for each of its rows: `filters.clip.result_schema`, then a float32 column a head.
@@ -63,7 +56,7 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
         load_head_scorers: Callable[[Sequence[Head], Scorer], Mapping[str, EmbeddingHead]] = load_heads,
         read: ReadImages = read_staged_images,
     ) -> None:
-        super().__init__(min_batch_size=1, max_batch_size=1)
+        super().__init__(min_batch_size=1, max_batch_size=1, large_model=model.one_copy)
         self._folder = folder
         self._name = str(model.name)
         self._settings = model
@@ -73,17 +66,27 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
         self._load_head_scorers = load_head_scorers
         self._read = read
 
-    def load_model(self) -> HeadedScorer:
-        """Returns the scorer, loaded; RunInference shares it within a process."""
+    def load_model(self) -> HeadedScorer | SharedModel:
+        """Returns the scorer, loaded; RunInference shares it within a process, or within a machine with `one_copy`."""
         scorer = self._load(self._settings)
-        return HeadedScorer(scorer, self._load_head_scorers(self._heads, scorer) if self._heads else {})
+        model = HeadedScorer(scorer, self._load_head_scorers(self._heads, scorer) if self._heads else {})
+        return SharedModel(model) if self._settings.one_copy else model
 
     def run_inference(
-        self, batch: Sequence[pa.RecordBatch], model: HeadedScorer, inference_args: dict[str, Any] | None = None
+        self,
+        batch: Sequence[pa.RecordBatch],
+        model: HeadedScorer | SharedModel,
+        inference_args: dict[str, Any] | None = None,
     ) -> Iterator[PredictionResult]:
         """Yields a prediction for each batch of rows, in order."""
+        scorer = headed_scorer(model, self._settings.batch_size)
         for rows in batch:
-            yield PredictionResult(rows, self._scores(rows, model), self._name)
+            yield PredictionResult(rows, self._scores(rows, scorer), self._name)
+
+    def model_tag(self) -> str:
+        """Returns what tells the model from others of the machine, where one copy of it is shared."""
+        parts = (self._folder.url, self._settings, self._heads)
+        return f"{self._name}-{hashlib.sha256(repr(parts).encode()).hexdigest()[:16]}"
 
     def get_num_bytes(self, batch: Sequence[pa.RecordBatch]) -> int:
         """Returns the bytes of the rows; Beam's own measure pickles them."""

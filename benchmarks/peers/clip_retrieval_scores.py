@@ -3,8 +3,10 @@
 import json
 import os
 import sys
+import tarfile
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 from clip_retrieval.clip_inference import worker
@@ -29,16 +31,28 @@ class Writer(worker.NumpyWriter):
         times.append(time.perf_counter())
 
 
+def share_out(staging: str, folder: str, workers: int) -> None:
+    """Writes a tar for each of its workers: it fails where there are fewer."""
+    with ExitStack() as stack:
+        parts = [stack.enter_context(tarfile.open(f"{folder}/{number}.tar", "w")) for number in range(workers)]
+        for tar in sorted(Path(staging).glob("*.tar")):
+            with tarfile.open(tar) as members:
+                for member in members:
+                    number = int(Path(member.name).stem)
+                    parts[number % workers].addfile(member, members.extractfile(member))
+
+
 def main(staging: str, checkpoint: str, batch: str) -> None:
     worker.ClipMapper, worker.NumpyWriter = Mapper, Writer
-    last = max(Path(staging).glob("*.tar")).stem
-    with tempfile.TemporaryDirectory() as output:
+    workers = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as output, tempfile.TemporaryDirectory() as shared_out:
+        share_out(staging, shared_out, workers)
         clip_inference(
-            input_dataset=f"{staging}/{{00000..{last}}}.tar",
+            input_dataset=f"{shared_out}/{{0..{workers - 1}}}.tar",
             output_folder=output,
             input_format="webdataset",
             batch_size=int(batch),
-            num_prepro_workers=os.cpu_count(),
+            num_prepro_workers=workers,
             clip_model=f"open_clip:ViT-B-32/{checkpoint}",
             output_partition_count=1,
         )

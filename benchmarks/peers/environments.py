@@ -18,7 +18,10 @@ _PACKAGES = {
     "faiss": ["faiss-cpu==1.15.1", "numpy>=2"],
     "data_juicer": ["py-data-juicer==1.6.1", "fasttext-predict", "aiohttp"],
     "clip_retrieval": ["clip-retrieval==2.45.0", "setuptools<80"],
-    "data_juicer_clip": ["py-data-juicer==1.6.1", "aiohttp", "torch", "torchvision", "transformers<5"],
+    "data_juicer_clip": [
+        *["py-data-juicer==1.6.1", "aiohttp", "torch", "torchvision", "transformers<5"],
+        "opencv-python-headless",
+    ],
 }
 _INSTALLED = ".installed"
 

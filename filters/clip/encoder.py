@@ -12,13 +12,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import open_clip
 import torch
 from torchvision.transforms import Compose, Normalize
 
 from filters.clip.images import read_image
 from filters.clip.model_source import one_line
 from filters.clip.models import LoadedModel
+from filters.clip.residuals import input_dtype
 from filters.clip.towers import Towers
 from schemas import ModelError
 
@@ -50,7 +50,7 @@ class PairEncoder:
     def __init__(self, model: LoadedModel, *, rows: int) -> None:
         self._model = model
         self._geometry, mean, std = _split_transform(model.preprocess)
-        self._input_dtype = open_clip.get_input_dtype(model.precision) or torch.float32
+        self._input_dtype = input_dtype(model.module, model.precision)
         self._pinned = model.device.type == "cuda"
         self._towers = [
             Towers(module, device, rows=rows, compiled=model.compiled) for module, device in model.replicas()

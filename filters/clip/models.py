@@ -32,7 +32,8 @@ class LoadedModel:
         dimension: length of an embedding.
         precision: fp32, bf16 or fp16. compiled: whether it runs through torch.compile.
         more_devices: the other devices that it runs on, copied there when it is first scored with.
-        info: model, pretrained, weights_digest, architecture, preprocessing, tokens_digest, precision.
+        info: model, pretrained, weights_digest, architecture, preprocessing, tokens_digest, precision,
+            and `fp32_residuals`, `compiled` where they apply.
         fingerprint: 64 hex digits; two models with the same one give the same scores.
     """
 
@@ -71,13 +72,14 @@ def load_model(
     """
     source = resolve_source(model, pretrained)
     open_clip = import_open_clip()
-    from filters.clip.tokenizer import fast_tokenizer  # needs torch, as open_clip does
+    from filters.clip.residuals import widen_residuals  # needs torch, as open_clip does
 
     place, *more = devices_for(device)
-    precision = resolve_precision(precision, place)
     with _libraries_silenced():
         _fetch_weights(open_clip, source)
         try:
+            architecture = open_clip.get_model_config(source.name)
+            precision = resolve_precision(precision, place, architecture)
             module, preprocess = open_clip.create_model_from_pretrained(
                 source.name,
                 source.pretrained,
@@ -85,15 +87,17 @@ def load_model(
                 device=place,
                 force_quick_gelu=source.quick_gelu,
             )
-            tokenizer = fast_tokenizer(open_clip.get_tokenizer(source.name))
-            architecture = open_clip.get_model_config(source.name)
         except Exception as error:
             raise ModelError(f"cannot load CLIP model {source}: {one_line(error)}; {_REMEDIES[source.kind]}") from error
-    module = module.eval().requires_grad_(False)
+        tokenizer = _load_tokenizer(open_clip, source, architecture)
+    # Its weights go on requiring gradients, though none are computed: torch multiplies a batch with others by copying
+    # them once a token, which takes text towers in bf16 three times as long.
+    module = module.eval()
+    widened = widen_residuals(module) if precision != "fp32" else []
     context_length = tokenizer.context_length
     try:
         tokens = tokenizer([_PROBE_CAPTION])
-        dimension = _probe(open_clip, module, preprocess, tokens, place, precision)
+        dimension = _probe(module, preprocess, tokens, place, precision)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise ModelError(
             f"CLIP model {source} fails on a first pair: {one_line(error)}; its architecture, tokenizer and weights "
@@ -108,6 +112,7 @@ def load_model(
         "preprocessing": open_clip.get_model_preprocess_cfg(module),
         "tokens_digest": hashlib.sha256(tokens.numpy().tobytes()).hexdigest(),
         "precision": precision,
+        **({"fp32_residuals": widened} if widened else {}),
         **({"compiled": True} if compiled else {}),
     }
     return LoadedModel(
@@ -205,14 +210,30 @@ def _fetch_weights(open_clip: Any, source: ModelSource) -> None:
         ) from error
 
 
-def _probe(open_clip: Any, module: Any, preprocess: Any, tokens: Any, device: Any, precision: str) -> int:
+def _load_tokenizer(open_clip: Any, source: ModelSource, architecture: Mapping[str, Any]) -> Any:
+    from filters.clip.tokenizer import fast_tokenizer  # needs torch, as open_clip does
+
+    try:
+        return fast_tokenizer(open_clip.get_tokenizer(source.name))
+    except Exception as error:
+        name = architecture.get("text_cfg", {}).get("hf_tokenizer_name", "open_clip's own")
+        raise ModelError(
+            f"cannot load the tokenizer of CLIP model {source}, {name}: {one_line(error, 200)}; "
+            "pip install 'babelsift[multilingual]' and connect to the network once, or name a folder with its "
+            "files as hf_tokenizer_name in the model's text_cfg"
+        ) from error
+
+
+def _probe(module: Any, preprocess: Any, tokens: Any, device: Any, precision: str) -> int:
     """Returns the length of the embeddings of one grey image and one caption."""
     import torch
     from PIL import Image
 
+    from filters.clip.residuals import input_dtype
+
     pixels = preprocess(Image.new("RGB", (64, 48), (128, 128, 128)))[None]
     with torch.inference_mode():
-        image = module.encode_image(pixels.to(device=device, dtype=open_clip.get_input_dtype(precision)))
+        image = module.encode_image(pixels.to(device=device, dtype=input_dtype(module, precision)))
         text = module.encode_text(tokens.to(device))
     if image.shape != text.shape or image.ndim != 2:
         raise ValueError(f"image embeddings are {tuple(image.shape)}, those of captions {tuple(text.shape)}")

@@ -6,6 +6,7 @@ Imports torch; `filters.clip.encoder` imports this module once a model is loaded
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -20,11 +21,13 @@ from schemas import ModelError
 
 _LOG = logging.getLogger(__name__)
 # CPU kernels treat the last rows of an odd batch differently, in the last bit. With whole blocks of rows a pair's score
-# is the same whichever pairs it is scored with, and so are the bytes of the shards.
+# is the same whichever pairs it is scored with, and so are the bytes of the shards. A caption is many rows, so that a
+# smaller block is whole enough; few captions of a batch have the same length.
 ROWS_PER_BLOCK = 16
+_CAPTIONS_PER_BLOCK = 8
 # Captions are encoded with others of about their length. Not with the longest of their batch: a caption's last bit
 # would depend on its company.
-_TEXT_LENGTHS = (16, 24, 32, 48)
+_TEXT_LENGTHS = (12, 16, 24, 32, 48)
 
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
@@ -69,7 +72,7 @@ class Towers:
         embeddings: np.ndarray | None = None
         for length in np.unique(lengths):
             at = torch.from_numpy(np.flatnonzero(lengths == length))
-            padded = at[torch.arange(whole_blocks(len(at))).clamp(max=len(at) - 1)]
+            padded = at[torch.arange(whole_blocks(len(at), _CAPTIONS_PER_BLOCK)).clamp(max=len(at) - 1)]
             encode = self._text_encoder(int(length))
             found = self._in_parts(padded, lambda rows, cut=length, run=encode: run(self._moved(distinct[rows, :cut])))
             if embeddings is None:
@@ -117,9 +120,9 @@ class Towers:
                 torch.cuda.empty_cache()
 
 
-def whole_blocks(rows: int) -> int:
+def whole_blocks(rows: int, block: int = ROWS_PER_BLOCK) -> int:
     """Returns the number of rows, rounded up to whole blocks."""
-    return -(-rows // ROWS_PER_BLOCK) * ROWS_PER_BLOCK
+    return -(-rows // block) * block
 
 
 class _CausalTower:
@@ -195,4 +198,19 @@ def _as_it_is(encode: Encode) -> Encode:
 
 def _compile(encode: Encode) -> Encode:
     # One graph for all numbers of rows: they differ from batch to batch.
-    return torch.compile(encode, dynamic=True)
+    compiled = torch.compile(encode, dynamic=True)
+
+    @functools.wraps(compiled)
+    def run(values: torch.Tensor) -> torch.Tensor:
+        try:
+            return compiled(values)
+        except Exception as error:
+            if isinstance(error, RuntimeError) and _is_out_of_memory(error):
+                raise
+            encode(values)  # whatever else is wrong than compiling is wrong here, too, and is the error to show
+            raise ModelError(
+                f"torch.compile cannot compile the model here: {one_line(error)}; "
+                "install a C++ compiler (g++), or set compiled to false"
+            ) from error
+
+    return run

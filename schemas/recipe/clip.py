@@ -35,11 +35,15 @@ class ClipModel(Settings):
     )
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        default="auto", description="auto: bf16 where the worker's GPU or CPU has it, fp16 on older GPUs, else fp32"
+        default="auto",
+        description="auto: bf16 where the worker's GPU or CPU has it, fp16 on older GPUs, else and for ResNets fp32",
     )
     compiled: bool = Field(default=False, description="through torch.compile: minutes of start for faster passes")
     batch_size: PositiveInt = Field(default=256, description="halved where a device's memory is too small for it")
     device: str | None = Field(default=None, description="null: all GPUs where there are any, else the CPU")
+    one_copy: bool = Field(
+        default=False, description="a machine's worker processes share one copy, where there is no memory for one each"
+    )
     keep_embeddings: bool = True
 
     @model_validator(mode="before")

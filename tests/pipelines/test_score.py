@@ -23,8 +23,9 @@ from filters.clip import ClipScorer, result_schema
 from pipelines import score_handlers
 from pipelines.run_folder import RunFolder
 from pipelines.score import ScorePairs, add_scores
-from pipelines.score_handlers import ClipModelHandler, HeadedScorer
+from pipelines.score_handlers import ClipModelHandler
 from pipelines.score_models import check_models, resolve_model
+from pipelines.score_sharing import HeadedScorer
 from schemas import DOWNLOAD_SCHEMA, LEDGER_SCHEMA, ModelError, check, score_schema
 from schemas.recipe import ClipModel
 

@@ -10,8 +10,9 @@ from pipelines.inputs import plan_input
 from pipelines.run import check_head_names
 from pipelines.run_folder import RunFolder
 from pipelines.score import ScorePairs
-from pipelines.score_handlers import ClipModelHandler, HeadedScorer
+from pipelines.score_handlers import ClipModelHandler
 from pipelines.score_models import check_models, heads_of, load_heads, load_scorer
+from pipelines.score_sharing import HeadedScorer
 from schemas import RecipeError, parse_recipe
 from schemas.recipe import ClipModel, Head, Route, routes
 
