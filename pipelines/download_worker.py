@@ -48,11 +48,14 @@ class DownloadWorker:
     """Fetches, processes and stages rows; its methods may be called from several threads at once."""
 
     def __init__(self, settings: DownloadSettings) -> None:
+        from filters.image.kernels import compile_all  # and with it numba, which only processes that decode need
+
         self._settings = settings
         self._progress = Progress("download", "rows")
         self._band = FailureBand(settings.max_failure_rate, settings.failure_window)
         cv2.setNumThreads(1)  # images side by side, not parts of one
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # each broken image would print a line
+        compile_all()  # before anything is fetched
         self._decoders = ThreadPoolExecutor(max_workers=_usable_cores(), thread_name_prefix="decode")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="download", daemon=True)

@@ -15,7 +15,6 @@ _GRADIENT_SCALE = 90  # PDQ's: a sum of gradients at which an image counts as fu
 _SMOOTH_DEGREE = 3  # polynomials up to this one are what is taken for a gradient, linear or radial
 _FIXED_POINT = 1 << 12
 _FLAT_LEVELS = 9  # grey levels that pass for one colour: what compression makes of it
-_AROUND = np.ones(_FLAT_LEVELS)
 _FLAT_SCALE = 1.25  # an image of which two colours take 92 in 100 has a structure of 0.1
 
 
@@ -43,22 +42,13 @@ def structure_of(luminance: np.ndarray) -> float:
 
 
 def _gradients(levels: np.ndarray) -> float:
-    total = 0
-    for steps in (levels[1:] - levels[:-1], levels[:, 1:] - levels[:, :-1]):
-        np.abs(steps, out=steps)
-        steps *= 100
-        steps /= 255 * _GREY_LEVEL
-        # cutting off what is behind the point takes a fifth of the time of a division that rounds down
-        total += int(steps.astype(np.int32).sum())
-    return min(total // _GRADIENT_SCALE, 100) / 100
+    from filters.image.kernels import gradients
+
+    return min(gradients(levels, 255.0 * _GREY_LEVEL) // _GRADIENT_SCALE, 100) / 100
 
 
 def _other_colours(luminance: np.ndarray) -> float:
-    counts = np.bincount((luminance >> 8).ravel(), minlength=256)
-    flat = 0
-    for _ in range(2):
-        around = np.convolve(counts, _AROUND, "same")
-        commonest = int(around.argmax())
-        flat += int(around[commonest])
-        counts[max(0, commonest - _FLAT_LEVELS // 2) : commonest + _FLAT_LEVELS // 2 + 1] = 0
+    from filters.image.kernels import commonest
+
+    flat = commonest(np.bincount((luminance >> 8).ravel(), minlength=256), _FLAT_LEVELS, 2)
     return min(1.0, round((1 - flat / luminance.size) * _FLAT_SCALE, 4))

@@ -80,11 +80,10 @@ def test_in_whole_numbers_whatever_way_they_are_added(scale, target):
 
 def dense_weights(targets: int, pixels: int, scale: int) -> np.ndarray:
     """Python integers[targets, cells], in units of 2**-12."""
-    starts, blocks = shrink._weights(targets, pixels, scale, 5)
-    dense = np.zeros((targets + 5, -(-pixels // scale)), dtype=object)
-    for number, (start, block) in enumerate(zip(starts, blocks.astype(int).astype(object), strict=True)):
-        dense[5 * number : 5 * number + 5, start : start + block.shape[1]] = block
-    dense = dense[:targets]
+    starts, weights = shrink._weights(targets, pixels, scale)
+    dense = np.zeros((targets, -(-pixels // scale)), dtype=object)
+    for target, (start, some) in enumerate(zip(starts, weights.astype(object), strict=True)):
+        dense[target, start : start + len(some)] = some
     assert (dense.sum(axis=1) == 4096).all()
     return dense
 
@@ -102,3 +101,16 @@ def test_results_do_not_share_memory():
     first = shrink_by_area(np.full((40, 40, 3), 9, np.uint8), (10, 10), full_size=(80, 80), scale=2)
     shrink_by_area(np.full((40, 40, 3), 200, np.uint8), (10, 10), full_size=(80, 80), scale=2)
     assert (first == 9).all()
+
+
+def test_cells_of_another_image_are_refused():
+    with pytest.raises(ValueError, match="are not those of 100x80 px at 1/2"):
+        shrink_by_area(np.zeros((40, 51, 3), np.uint8), (10, 10), full_size=(100, 80), scale=2)
+
+
+def test_images_that_are_turned_or_cut_are_read_in_their_own_order():
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    for view in (image[:, ::-1], image.transpose(1, 0, 2), image[10:50, 20:60]):
+        height, width = view.shape[:2]
+        whole = shrink_by_area(view.copy(), (17, 13), full_size=(width, height), scale=1)
+        assert np.array_equal(shrink_by_area(view, (17, 13), full_size=(width, height), scale=1), whole)

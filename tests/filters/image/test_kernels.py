@@ -1,0 +1,97 @@
+"""The compiled loops against the same in numpy and in Python's own whole numbers."""
+
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters.image import kernels
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 2**32 - 1))
+def test_a_luminance_is_the_mean_over_its_part(height, width, seed):
+    grey = np.random.default_rng(seed).integers(0, 256, (height, width), dtype=np.uint8)
+    found = kernels.luminance(grey, 4, 256)
+    down, across = (overlaps(4, pixels) for pixels in (height, width))
+    for row in range(4):
+        for column in range(4):
+            total = sum(down[row][y] * across[column][x] * int(grey[y, x]) for y in down[row] for x in across[column])
+            assert found[row, column] == total * 256 * 16 // (height * width)
+
+
+def overlaps(parts, pixels):
+    """For each part, {pixel: how much of it lies there}, exactly."""
+    size = Fraction(pixels, parts)
+    return [
+        {
+            pixel: min(size * (part + 1), pixel + 1) - max(size * part, pixel)
+            for pixel in range(pixels)
+            if min(size * (part + 1), pixel + 1) > max(size * part, pixel)
+        }
+        for part in range(parts)
+    ]
+
+
+def test_a_luminance_of_more_pixels_than_32_bits_can_sum_up():
+    grey = np.full((2900, 3000), 255, np.uint8)  # 2.2 thousand million
+    assert (kernels.luminance(grey, 64, 256) == 255 * 256).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 40), min_size=12, max_size=40), st.sampled_from([1, 3, 9]), st.integers(1, 3))
+def test_the_commonest_values_and_those_around_them(counts, around, times):
+    counts = np.array(counts, np.int64)
+    left, expected = counts.copy(), 0
+    for _ in range(times):
+        sums = np.convolve(left, np.ones(around, np.int64), "full")[around // 2 : around // 2 + len(left)]
+        best = int(sums.argmax())
+        expected += sums[best]
+        left[max(0, best - around // 2) : best + around // 2 + 1] = 0
+    assert kernels.commonest(counts, around, times) == expected
+
+
+def test_gradients_are_cut_to_whole_percents_step_by_step():
+    levels = np.random.default_rng(0).uniform(0, 65280, (64, 64))
+    steps = [np.abs(levels[1:] - levels[:-1]), np.abs(levels[:, 1:] - levels[:, :-1])]
+    assert kernels.gradients(levels, 65280.0) == sum(int(np.floor(some * 100 / 65280).sum()) for some in steps)
+
+
+@pytest.mark.parametrize("total", [*range(-1100, 1100, 1)][::7])
+def test_sums_are_rounded_as_floats_are(total):
+    assert kernels._shifted(np.int32(total), np.int32(9)) == np.rint(total / 512)
+
+
+def test_ties_go_to_even():
+    assert [kernels._shifted(np.int32(512 * n + 256), np.int32(9)) for n in range(-3, 4)] == [-2, -2, 0, 0, 2, 2, 4]
+
+
+def test_where_nothing_can_be_written_it_compiles_for_this_process(tmp_path):
+    (tmp_path / "pixels.py").write_text(Path(kernels.__file__).read_text())
+    code = (
+        "from numba.core.caching import CacheImpl\n"
+        "for place in CacheImpl._locator_classes: place.from_function = classmethod(lambda *_: None)\n"
+        "import numpy as np, pixels; print(pixels.luminance(np.full((9, 9), 7, np.uint8), 2, 1).tolist())"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.strip() == "[[7, 7], [7, 7]]"
+
+
+def test_after_compiling_all_an_image_compiles_nothing():
+    code = (
+        "import numpy as np; from filters.image import hash_pixels, kernels; from filters.image.shrink import shrink_by_area\n"
+        "kernels.compile_all()\n"
+        "loops = (kernels.shrink, kernels.luminance, kernels.gradients, kernels.commonest)\n"
+        "before = [len(loop.signatures) for loop in loops]\n"
+        "image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)\n"
+        "hash_pixels(shrink_by_area(image, (35, 45), full_size=(70, 90), scale=1))\n"
+        "print(before == [len(loop.signatures) for loop in loops])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "True"
