@@ -111,15 +111,16 @@ def synthetic_pairs(first_row: int) -> pa.RecordBatch:
     }
     columns["uid"] = compute_uids(columns["url"], columns["caption"])
     schema = score_schema(("m",))
-    return pa.RecordBatch.from_arrays(list(_filled(schema, columns, rows)), schema=schema)
+    return pa.RecordBatch.from_arrays(list(filled(schema, columns, rows)), schema=schema)
 
 
-def _filled(schema: pa.Schema, columns: dict[str, pa.Array], rows: np.ndarray) -> Iterator[pa.Array]:
+def filled(schema: pa.Schema, columns: dict[str, pa.Array], rows: np.ndarray) -> Iterator[pa.Array]:
+    """Yields a schema's columns: those given, and for the others values made of the rows' numbers."""
     for field in schema:
         if field.name in columns:
             yield columns[field.name]
         elif pa.types.is_fixed_size_binary(field.type):
-            yield pa.array([bytes(field.type.byte_width)] * _BATCH_ROWS, field.type)
+            yield pa.array([bytes(field.type.byte_width)] * len(rows), field.type)
         elif pa.types.is_string(field.type):
             yield pa.array([f"{row:09d}" for row in rows])
         else:

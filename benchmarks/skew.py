@@ -1,4 +1,6 @@
-"""What skew costs pair dedup: time and peak memory where one caption, one host or one template has most of the rows.
+"""What skew costs dedup: time and peak memory where one caption, host, template or image has most of the rows.
+
+    python -m benchmarks skew    CASES=one_image_on_all_rows,... runs some of them; each is printed as it is done
 
 Each case runs in a process of its own. The control is the same number of rows that have nothing in common, under the
 same settings; a case's peak beside it shows whether what is frequent needs memory of its own.
@@ -7,8 +9,11 @@ same settings; a case's peak beside it shows whether what is frequent needs memo
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 
 import apache_beam as beam
 import numpy as np
@@ -17,12 +22,14 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from benchmarks.outcome import Figure, Outcome
 from benchmarks.own_process import in_process, peak_mib
+from benchmarks.sharding import filled
 from filters.identity import compute_uids
 from pipelines.batches import REJECTED
+from pipelines.dedup_images import DedupImages
 from pipelines.dedup_pairs import DedupPairs
 from pipelines.frequency import FilterFrequencies
-from schemas import READ_SCHEMA
-from schemas.recipe import DedupPairsSettings, FrequencyRules, NearCaptions
+from schemas import DOWNLOAD_SCHEMA, READ_SCHEMA
+from schemas.recipe import DedupImagesSettings, DedupPairsSettings, FrequencyRules, NearCaptions
 
 ROWS = 1_000_000
 NEAR_ROWS = 200_000
@@ -39,14 +46,20 @@ CASES = {
     "one_caption_on_all_urls_frequency": ("one_caption", "frequency", ROWS),
     "half_of_all_rows_on_one_host": ("one_host", "url", ROWS),
     "one_template_varied_near": ("template", "near", NEAR_ROWS),
+    "one_image_on_all_rows": ("one_image", "images", ROWS),
+    "one_image_packed_anew_on_all_rows": ("one_hash", "images", ROWS),
 }
 
 
 def run() -> Outcome:
     """Measures each case after its control."""
-    figures = {}
-    for name, (drawn, rule, rows) in CASES.items():
-        control, case = (in_process(__name__, "measure", kind, rule, rows) for kind in ("distinct", drawn))
+    figures: dict[str, Figure] = {}
+    chosen = os.environ.get("CASES", ",".join(CASES)).split(",")
+    for name in chosen:
+        drawn, rule, rows = CASES[name]
+        plain = "images" if rule == "images" else "distinct"
+        control, case = (in_process(__name__, "measure", kind, rule, rows) for kind in (plain, drawn))
+        print(f"bench: {name}: {case}, control {control}", file=sys.stderr, flush=True)
         figures[f"{name}_s"] = Figure("s", case["seconds"], control["seconds"], case["seconds"] / control["seconds"])
         ratio = case["peak_mib"] / control["peak_mib"]
         figures[f"{name}_peak"] = Figure("MiB", case["peak_mib"], control["peak_mib"], ratio)
@@ -59,13 +72,16 @@ def measure(drawn: str, rule: str, rows: int) -> None:
     """Runs one case and prints its seconds, peak memory and rows kept as one JSON line."""
     started = time.perf_counter()
     parts = max(1, rows // 500_000)
-    if rule == "frequency":
+    if rule == "images":
+        stage: beam.PTransform = DedupImages(DedupImagesSettings(near_radius_bits=31), 64, rows)
+    elif rule == "frequency":
         stage = FilterFrequencies(FrequencyRules(max_images_per_caption=10), parts)
     else:
         stage = DedupPairs(_EXACT[rule], parts)
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         seeds = pipeline | beam.Create(range(rows // _BATCH_ROWS), reshuffle=False)
-        outputs = seeds | "Draw" >> beam.FlatMap(draw_batch, drawn).with_output_types(pa.RecordBatch) | stage
+        draw = draw_images if rule == "images" else draw_batch
+        outputs = seeds | "Draw" >> beam.FlatMap(draw, drawn).with_output_types(pa.RecordBatch) | stage
         _ = outputs[REJECTED] | "DropRejected" >> beam.FlatMap(lambda batch: ())
         counts = outputs.kept | "CountKept" >> beam.Map(len)
         _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_remember)
@@ -90,6 +106,27 @@ def draw_batch(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
     texts = pa.array(captions)
     columns = [compute_uids(urls, texts), urls, texts, pa.array(["drawn"] * _BATCH_ROWS), pa.array(own, pa.int64())]
     yield pa.RecordBatch.from_arrays(columns, schema=READ_SCHEMA)
+
+
+def draw_images(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
+    """Yields the seed's batch of downloaded rows: all of one file, of one perceptual hash, or of nothing in common."""
+    draw = np.random.default_rng(seed)
+    own = np.arange(seed * _BATCH_ROWS, (seed + 1) * _BATCH_ROWS)
+    files = [sha256(bytes(8) if drawn == "one_image" else number.tobytes()).hexdigest() for number in own]
+    shown = np.random.default_rng(0) if drawn in ("one_image", "one_hash") else draw
+    hashes = [shown.bytes(32)] * _BATCH_ROWS if shown is not draw else [draw.bytes(32) for _ in own]
+    columns = {
+        "url": pa.array([f"https://images{number % 977}.example.com/{number:010d}.jpg" for number in own]),
+        "caption": pa.array([f"photograph {number}" for number in own]),
+        "language": pa.array(["en"] * _BATCH_ROWS),
+        "sha256": pa.array(files),
+        "pixels_sha256": pa.array(files),
+        "phash": pa.array(hashes, pa.binary(32)),
+        "phash_crops": pa.array([None] * _BATCH_ROWS, DOWNLOAD_SCHEMA.field("phash_crops").type),
+        "phash_quality": pa.array([1.0] * _BATCH_ROWS, DOWNLOAD_SCHEMA.field("phash_quality").type),
+    }
+    columns["uid"] = compute_uids(columns["url"], columns["caption"])
+    yield pa.RecordBatch.from_arrays(list(filled(DOWNLOAD_SCHEMA, columns, own)), schema=DOWNLOAD_SCHEMA)
 
 
 _KEPT: list[int] = []
