@@ -37,7 +37,11 @@ def run_peer(name: str, script: str, *arguments: str, limit_s: float | None = No
     Raises: PeerError: the peer cannot be installed, or fails.
     """
     path = Path(__file__).with_name(script)
-    return json.loads(_call([str(_python(name)), str(path), *arguments], limit_s=limit_s).splitlines()[-1])
+    lines = _call([str(_python(name)), str(path), *arguments], limit_s=limit_s).splitlines()
+    said = next((line for line in reversed(lines) if line.startswith("{")), None)  # its own threads may print after it
+    if said is None:
+        raise PeerError(f"{name}: {script} printed no figures")
+    return json.loads(said)
 
 
 def _python(name: str) -> Path:
