@@ -127,10 +127,10 @@ def _shard_samples(images: int) -> int:
     return max(_SMALLEST_SHARD, -(-images // _SHARDS))
 
 
-def download(table: str, output: str, threads: int) -> None:
-    """Downloads a table's pairs into a run folder by `DownloadImages`."""
+def download(table: str, output: str, threads: int, samples: int | None = None) -> None:
+    """Downloads a table's pairs into a run folder by `DownloadImages`; samples: of a staging shard."""
     batch = _pairs(table)
-    samples = _shard_samples(len(batch))
+    samples = samples or _shard_samples(len(batch))
     settings = DownloadSettings(
         image_size=256,
         resize_mode="keep_ratio",
@@ -140,7 +140,7 @@ def download(table: str, output: str, threads: int) -> None:
         samples_per_staging_shard=samples,
     )
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        pairs = pipeline | beam.Create([batch], reshuffle=False)
+        pairs = pipeline | beam.Create([batch], reshuffle=False).with_output_types(pa.RecordBatch)
         outputs = pairs | DownloadImages(RunFolder(output), settings, max(1, len(batch) // (2 * samples)))
         _ = outputs.kept | "DropKept" >> beam.FlatMap(lambda batch: ())
         _ = outputs[REJECTED] | "DropRejected" >> beam.FlatMap(lambda batch: ())

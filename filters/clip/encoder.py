@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torchvision.transforms import Compose, Normalize
 
+from filters.clip.device_resize import DeviceResize, WholeImages
 from filters.clip.images import read_image
 from filters.clip.model_source import one_line
 from filters.clip.models import LoadedModel
@@ -25,6 +27,7 @@ from schemas import ModelError
 # No token of open_clip's vocabularies is longer; more text than that per token of context cannot change a score, but
 # byte-pair encoding takes quadratic time over a long run of letters.
 _CHARACTERS_PER_TOKEN = 40
+_MAX_WHOLE_PIXELS = 640 * 640
 
 
 @dataclass
@@ -33,23 +36,27 @@ class PreparedBatch:
 
     Attributes:
         errors: for each pair None, or "image: ..." or "caption: ...".
-        pixels: uint8[good, height, width, 3] and tokens: int64[good, context], of the pairs without an error.
+        pixels: of the pairs without an error: uint8[good, height, width, 3], or whole images that the device resizes.
+        tokens: int64[good, context] of theirs.
     """
 
     errors: list[str | None]
-    pixels: torch.Tensor
+    pixels: torch.Tensor | WholeImages
     tokens: torch.Tensor
 
 
 class PairEncoder:
     """Prepares pairs on any thread, and embeds what was prepared on one of the model's devices.
 
-    Args: rows: the most pairs in one pass through the model.
+    Args: rows: the most pairs in one pass through the model. resizes_on_device: whether the model's device resizes
+        images; null: if it is a GPU. A transform that it cannot stand in for is done on the CPU all the same.
     """
 
-    def __init__(self, model: LoadedModel, *, rows: int) -> None:
+    def __init__(self, model: LoadedModel, *, rows: int, resizes_on_device: bool | None = None) -> None:
         self._model = model
         self._geometry, mean, std = _split_transform(model.preprocess)
+        on_device = model.device.type == "cuda" if resizes_on_device is None else resizes_on_device
+        self._resize = DeviceResize.of(self._geometry) if on_device else None
         self._input_dtype = input_dtype(model.module, model.precision)
         self._pinned = model.device.type == "cuda"
         self._towers = [
@@ -67,7 +74,8 @@ class PairEncoder:
 
     def prepare(self, pairs: Sequence[tuple[bytes | None, str | None]], decoders: Executor) -> PreparedBatch:
         """Returns the pairs decoded by `decoders` and tokenized meanwhile by this thread."""
-        images = decoders.map(partial(_decode, geometry=self._geometry), [image for image, _ in pairs])
+        decode = partial(_decode, geometry=self._geometry, is_whole=self._resize is not None)
+        images = decoders.map(decode, [image for image, _ in pairs])
         texts = self._tokenize([caption for _, caption in pairs])
         errors: list[str | None] = []
         pixels, tokens = [], []
@@ -77,10 +85,10 @@ class PairEncoder:
             if wrong is None:
                 pixels.append(image)
                 tokens.append(text)
-        stacked = torch.from_numpy(np.stack(pixels)) if pixels else torch.empty(0, dtype=torch.uint8)
+        together = self._together(pixels) if pixels else torch.empty(0, dtype=torch.uint8)
         return PreparedBatch(
             errors=errors,
-            pixels=stacked.pin_memory() if self._pinned and pixels else stacked,
+            pixels=together.pin_memory() if self._pinned and pixels else together,
             tokens=torch.stack(tokens) if tokens else torch.empty(0, dtype=torch.int64),
         )
 
@@ -101,10 +109,19 @@ class PairEncoder:
         """Returns float32[texts, dimension] of unit length."""
         return self._towers[0].encode_texts(self._model.tokenize(texts))
 
-    def _normalized(self, pixels: torch.Tensor, device: int) -> torch.Tensor:
+    def _together(self, pixels: list[np.ndarray]) -> torch.Tensor | WholeImages:
+        if self._resize is None:
+            return torch.from_numpy(np.stack(pixels))
+        return WholeImages.of([torch.from_numpy(image) for image in pixels])
+
+    def _normalized(self, pixels: torch.Tensor | WholeImages, device: int) -> torch.Tensor:
         """The end of open_clip's transform, operation for operation, on a batch and on the model's device."""
-        values = pixels.to(self._towers[device].device, non_blocking=True).permute(0, 3, 1, 2).contiguous()
-        values = values.to(torch.float32).div_(255)
+        place = self._towers[device].device
+        if self._resize is not None:
+            values = self._resize(pixels, place)
+        else:
+            values = pixels.to(place, non_blocking=True).permute(0, 3, 1, 2).contiguous().to(torch.float32)
+        values = values.div_(255)
         return values.sub_(self._mean[device]).div_(self._std[device]).to(self._input_dtype)
 
     def _tokenize(self, captions: list[str | None]) -> list[torch.Tensor | str]:
@@ -135,11 +152,20 @@ def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Seq
     return Compose(geometry), last.mean, last.std
 
 
-def _decode(data: bytes | None, geometry: Any) -> np.ndarray | str:
-    """Returns uint8[height, width, 3] as the model's transform cuts it, or what is wrong with the image."""
+def _decode(data: bytes | None, geometry: Any, *, is_whole: bool) -> np.ndarray | str:
+    """Returns uint8[height, width, 3] as the model's transform cuts it, or what is wrong with the image.
+
+    Args: is_whole: leave the geometry to the device, but for large images, which would fill memory by the batch, and
+        for those whose colours are not resized one by one.
+    """
     size = getattr(geometry.transforms[0], "size", 0)
     side = max(size) if isinstance(size, (tuple, list)) else size
-    return read_image(data, lambda image: np.asarray(geometry(image)), shorter_side=side)
+
+    def pixels_of(image: Image.Image) -> np.ndarray:
+        is_left = is_whole and image.mode in ("RGB", "L") and image.width * image.height <= _MAX_WHOLE_PIXELS
+        return np.array(image.convert("RGB") if is_left else geometry(image))
+
+    return read_image(data, pixels_of, shorter_side=side)
 
 
 def _no_caption(caption: object) -> str:
