@@ -57,7 +57,7 @@ def main(staging: str, checkpoint: str, batch: str) -> None:
             output_partition_count=1,
         )
     began, ended = times
-    print(json.dumps({"seconds": ended - began}))
+    print("\n" + json.dumps({"seconds": ended - began}), flush=True)  # what its threads print may have no end of line
 
 
 if __name__ == "__main__":
