@@ -13,7 +13,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from filters.dedup import HASHED, LINK, Bands, bucket_keys, near_links, nearest_of_pairs, nearest_survivors
+from filters.dedup import HASHED, LINK, Bands, bucket_keys, near_links, nearest_of_pairs, nearest_survivors, shares
 from pipelines.bundle_buffer import BundleBuffer
 from pipelines.merge_packed import MergePacked
 
@@ -47,8 +47,9 @@ def parts_of(records: np.ndarray, bands: Bands, partitions: int) -> np.ndarray:
     parts = np.zeros((len(records), partitions), dtype=bool)
     for crops in (False, True):
         rows = np.arange(len(records)) if crops else np.flatnonzero(records["crop"] == 0)
-        for keys in bucket_keys(records[rows], bands, crops=crops):
-            parts[rows, (keys % np.uint64(partitions)).astype(np.int64)] = True
+        of_band = shares(len(bands.crops if crops else bands.whole), partitions)
+        for own, (_, _, keys) in zip(of_band, bucket_keys(records[rows], bands, crops=crops), strict=True):
+            parts[rows, np.array(own)[(keys % np.uint64(len(own))).astype(np.int64)]] = True
     return parts
 
 

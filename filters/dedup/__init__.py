@@ -14,7 +14,7 @@ from filters.dedup.first_of_each import (
     position_of,
     repeated,
 )
-from filters.dedup.hash_bands import HASHED, Bands, bands_for, bucket_keys
+from filters.dedup.hash_bands import HASHED, Bands, bands_for, bucket_keys, shares
 from filters.dedup.minhash import max_differing_bits, minhash
 from filters.dedup.near_captions import (
     BUCKETED,
@@ -93,6 +93,7 @@ __all__ = [
     "position_of",
     "repeated",
     "semantic_links",
+    "shares",
     "shingle_sets",
     "star_links",
     "train_centroids",

@@ -63,18 +63,32 @@ def bands_for(rows: int) -> Bands:
     return WIDE if rows >= _WIDE_FROM_ROWS else NARROW
 
 
-def bucket_keys(records: np.ndarray, bands: Bands, *, crops: bool) -> Iterator[np.ndarray]:
-    """Yields, band by band, the bucket of each record.
+def shares(bands: int, partitions: int) -> list[list[int]]:
+    """Returns, for each band, the parts that share its buckets, by their numbers.
+
+    A part has whole bands, or with more parts than bands a share of one: it looks at no others, so that the work of all
+    parts together does not grow with their number.
+    """
+    return [list(range(band % partitions, partitions, bands)) for band in range(bands)]
+
+
+def bucket_keys(
+    records: np.ndarray, bands: Bands, *, crops: bool, part: tuple[int, int] = (0, 1)
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Yields, band by band, the bucket of each record, of the bands that a part (number, of how many) has to do with.
 
     Args: records: HASHED[n]. crops: whether those of crops are meant, in which whole hashes are with their low bits.
-    Yields: uint64[n], spread evenly over all numbers; equal where band, bytes and group are.
+    Yields: (the part's share of the band's buckets, of how many, uint64[n]), the last spread evenly over all numbers;
+        equal where band, bytes and group are.
     """
     content = np.ascontiguousarray(records["low" if crops else "hash"]).view(np.uint8)
     columns = np.ascontiguousarray(content.reshape(len(records), -1).T)
     group = mix64(records["group"])
     chosen = bands.crops if crops else bands.whole
-    for number, places in enumerate(chosen):
+    for number, (places, parts) in enumerate(zip(chosen, shares(len(chosen), part[1]), strict=True)):
+        if part[0] not in parts:
+            continue
         band = np.full(len(records), number + crops * _CROP_BANDS, dtype=np.uint64)
         for place in places:
             band = band << np.uint64(8) | columns[place]
-        yield mix64(band ^ group)
+        yield parts.index(part[0]), len(parts), mix64(band ^ group)

@@ -129,8 +129,8 @@ def _whole_pairs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     hashes = np.ascontiguousarray(whole["hash"])
     leading = len(whole) if ranked_below is None else int(np.searchsorted(whole["rank"], ranked_below))
-    for keys in bucket_keys(whole, bands, crops=False):
-        packed = _shared(_packed(keys, part))
+    for share, of, keys in bucket_keys(whole, bands, crops=False, part=part):
+        packed = _shared(_packed(keys, (share, of)))
         if not len(packed):
             continue
         buckets, rows = packed >> _ROW_BITS, (packed & _ROW_MASK).astype(np.int64)
@@ -148,9 +148,9 @@ def _crop_pairs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     of_crops, of_whole = (np.ascontiguousarray(records["low"]) for records in (crops, whole))
     crop_images, whole_images = _identities(crops), _identities(whole)
-    each_band = zip(bucket_keys(crops, bands, crops=True), bucket_keys(whole, bands, crops=True), strict=True)
-    for crop_keys, whole_keys in each_band:
-        packed_crops, packed = _packed(crop_keys, part), _packed(whole_keys, part)
+    keys_of = [bucket_keys(records, bands, crops=True, part=part) for records in (crops, whole)]
+    for (share, of, crop_keys), (_, _, whole_keys) in zip(*keys_of, strict=True):
+        packed_crops, packed = _packed(crop_keys, (share, of)), _packed(whole_keys, (share, of))
         crop_rows, rows = ((some & _ROW_MASK).astype(np.int64) for some in (packed_crops, packed))
         buckets, wanted = packed >> _ROW_BITS, packed_crops >> _ROW_BITS
         first, last = (np.searchsorted(buckets, wanted, side) for side in ("left", "right"))
