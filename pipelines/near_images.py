@@ -1,7 +1,7 @@
 """Finding near-duplicate images in Beam: hashes and uids cross the shuffle, once to each part that has to do with them.
 
-A part is some of the buckets. A hash goes to the parts that its buckets lie in, where its buckets are found anew, so
-that with few parts, as on one machine, it travels few times, and with many no more often than it has buckets.
+A part is some of the bands or, with more parts than bands, a share of one's buckets. A hash goes to the parts that its
+buckets lie in, where those buckets are found anew, so that it travels no more often than it has buckets.
 """
 
 from __future__ import annotations
