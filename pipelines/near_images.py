@@ -48,6 +48,9 @@ def parts_of(records: np.ndarray, bands: Bands, partitions: int) -> np.ndarray:
     for crops in (False, True):
         rows = np.arange(len(records)) if crops else np.flatnonzero(records["crop"] == 0)
         of_band = shares(len(bands.crops if crops else bands.whole), partitions)
+        if partitions <= len(of_band):  # each part has a whole band, and every record a bucket there
+            parts[rows] = True
+            continue
         for own, (_, _, keys) in zip(of_band, bucket_keys(records[rows], bands, crops=crops), strict=True):
             parts[rows, np.array(own)[(keys % np.uint64(len(own))).astype(np.int64)]] = True
     return parts
