@@ -16,10 +16,7 @@ from typing import Any
 import apache_beam as beam
 
 from pipelines.accounting import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
-from pipelines.adopt import (
-    AdoptionPlan,
-    rows_of,
-)
+from pipelines.adopt import AdoptionPlan, rows_of
 from pipelines.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
 from pipelines.batches import REJECTED, StageOutputs
 from pipelines.decontaminate import Decontaminate

@@ -104,12 +104,13 @@ def _rule_of(named: NamedRecipe) -> dict[str, Any]:
     }
     if recipe.model_names:
         rule.setdefault("model", recipe.model_names[0])
-    for key, group in (("languages", recipe.language.keep), ("captions", recipe.captions)):
-        if group in (None, CaptionRules()):
-            continue
-        said = recipe.captions.model_dump(mode="json") if key == "captions" else list(group)
-        rule = {"all_of": [rule, {key: said}]} if key in rule else {**rule, key: said}
-    return rule
+    beside: dict[str, Any] = {}
+    if recipe.language.keep is not None:
+        beside["languages"] = list(recipe.language.keep)
+    if recipe.captions != CaptionRules():
+        beside["captions"] = recipe.captions.model_dump(mode="json")
+    # Where the rule says something of languages or captions itself, both must hold.
+    return {"all_of": [rule, beside]} if beside.keys() & rule.keys() else rule | beside
 
 
 def _refused(named: NamedRecipe, why: str) -> RecipeError:
