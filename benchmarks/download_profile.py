@@ -14,8 +14,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchmarks.download_sides import download
+from benchmarks.own_process import cpu_seconds, started_here
 from filters.image import process
-from pipelines.download_worker import DownloadWorker
 from pipelines.staging import StagingWriter
 
 PARTS = ("fetch", "header", "decode", "resize", "encode", "hash", "write", "rest")
@@ -31,7 +31,7 @@ _PARTS_BY_NAME = {
 def profile(table: str, output: str, threads: int) -> dict[str, float]:
     """Downloads a table's pairs and returns the CPU time of each part, ms an image.
 
-    `fetch` is all of the network loop's thread; `rest` is Beam, the rows, and what is between the parts.
+    `fetch` is all of the process that fetches, its start included; `rest` is Beam, the rows, what is between the parts.
     """
     spent: Counter[str] = Counter()
     lock = threading.Lock()
@@ -48,18 +48,14 @@ def profile(table: str, output: str, threads: int) -> dict[str, float]:
 
         return wrapper
 
-    def close(worker: DownloadWorker, ending: Callable[[DownloadWorker], None] = DownloadWorker.close) -> None:
-        spent["fetch"] += time.clock_gettime(time.pthread_getcpuclockid(worker._thread.ident))
-        ending(worker)
-
     for name, part in _PARTS_BY_NAME.items():
         setattr(process, name, timed(part, getattr(process, name)))
     StagingWriter.add = timed("write", StagingWriter.add)
     StagingWriter.commit = timed("write", StagingWriter.commit)
-    DownloadWorker.close = close
     started = time.process_time()
     download(table, output, threads)
     spent["rest"] = time.process_time() - started - sum(spent.values())
+    spent["fetch"] = sum(map(cpu_seconds, started_here()))
     images = pq.read_metadata(table).num_rows
     return {part: spent[part] / images * 1000 for part in PARTS}
 

@@ -1,8 +1,9 @@
-"""A measurement in a process of its own, so that its peak memory is its own; and that peak."""
+"""A measurement in a process of its own, so that its peak memory is its own; that peak, and what others used."""
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -24,10 +25,28 @@ def in_process(module: str, function: str, *arguments: object) -> Any:
     return json.loads(finished.stdout.strip().splitlines()[-1])
 
 
-def peak_mib() -> float:
-    """Returns the peak memory of this process in MiB; `ru_maxrss` would begin with that of the one that started it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
+def peak_mib(process: int | str = "self") -> float:
+    """Returns a process's peak memory in MiB; `ru_maxrss` would begin with that of the one that started it."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def started_here() -> list[int]:
+    """Returns the processes that this one has started and that are still there."""
+    return [int(file.parent.name) for file in Path("/proc").glob("[0-9]*/stat") if _fields(file)[1] == str(os.getpid())]
+
+
+def cpu_seconds(process: int) -> float:
+    """Returns the CPU time that a process has used."""
+    return sum(map(int, _fields(Path(f"/proc/{process}/stat"))[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def _fields(stat: Path) -> list[str]:
+    """What the system says of a process, from its state on; nothing of one that is gone."""
+    try:
+        return stat.read_text().rpartition(") ")[2].split()
+    except OSError:
+        return [""] * 13
 
 
 def medians(measured: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.download_records import shaping_settings
-from pipelines.download_worker import DownloadWorker, ShardTimes
+from pipelines.download_worker import DownloadWorker
 from pipelines.retry import NO_RETRY, Retry
 from pipelines.run_folder import RunFolder
+from pipelines.shard_rows import ShardTimes
 from pipelines.staging import (
     StagedShard,
     StagingListing,

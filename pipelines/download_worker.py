@@ -1,4 +1,4 @@
-"""Downloading within one process: a network loop in a thread of its own, decoders in a pool, whoever asks waits.
+"""Downloading within one process: another one fetches, decoders in threads take what it sends, whoever asks waits.
 
 Workers are shared by all transforms of a process that ask with the same settings, so that `thread_count` bounds the
 process and not each of its threads.
@@ -6,42 +6,32 @@ process and not each of its threads.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+import itertools
 import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import cv2
 import pyarrow as pa
 
-from filters.fetch import Fetched, ImageClient
+from filters.fetch import Answer, Fetched, FetchSession
 from filters.image import ImageFailure, ImageFailureError, parse_boxes, process_image
-from pipelines.download_records import new_record, with_fetch_failure, with_image, with_image_failure
+from pipelines.download_records import with_fetch_failure, with_image, with_image_failure
 from pipelines.failure_band import FailureBand
 from pipelines.progress import Progress
-from pipelines.row_wishes import RowWishes, wishes_of
+from pipelines.shard_rows import ShardRows, ShardTimes
 from pipelines.staging import StagingWriter
 from pipelines.staging_layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
-from schemas import RejectReason
+from schemas import DownloadError, RejectReason
 from schemas.recipe import DownloadSettings
 
-# While one URL's image is decoded another's bytes arrive: so many rows a slot are taken up at once, and no more.
-_ROWS_A_SLOT = 2
-
-
-@dataclass(frozen=True)
-class ShardTimes:
-    """What a shard's rows took, summed over rows that ran side by side."""
-
-    fetch_msec: int
-    process_msec: int
+_FETCHING_ENDED = (
+    "download: the process that fetches has ended, by its log above or killed for the memory it took; what is finished "
+    "is kept: run the same command again, with a lower download.thread_count or max_body_bytes where memory was short"
+)
 
 
 class DownloadWorker:
@@ -53,25 +43,27 @@ class DownloadWorker:
         self._settings = settings
         self._progress = Progress("download", "rows")
         self._band = FailureBand(settings.max_failure_rate, settings.failure_window)
+        self._tickets = itertools.count()
+        self._lock = threading.Lock()
+        self._shards: dict[int, ShardRows] = {}
+        self._decoders: list[threading.Thread] = []
+        with self._lock:
+            self._session: FetchSession | None = self._new_session()  # it starts while the kernels are made ready
         cv2.setNumThreads(1)  # images side by side, not parts of one
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # each broken image would print a line
-        compile_all()  # before anything is fetched
-        self._decoders = ThreadPoolExecutor(max_workers=_usable_cores(), thread_name_prefix="decode")
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="download", daemon=True)
-        self._thread.start()
-        self._client = self._run(self._open())
+        compile_all()  # one thread here, not each of the decoders
 
     def download(self, rows: pa.RecordBatch, writer: StagingWriter) -> tuple[pa.RecordBatch, ShardTimes]:
         """Downloads every row and commits them as one staging shard; waits until that is done.
 
         Args: rows: with uid, url and caption. writer: entered.
         Returns: (STAGED_SCHEMA, in the rows' order; what it took).
-        Raises: DownloadError: more of the latest URLs, or of these, failed than may; the shard is not committed.
+        Raises: DownloadError: more of the latest URLs, or of these, failed than may, or what fetches has ended; the
+            shard is not committed.
         """
         start_time, clock = time.time(), time.monotonic()
         with self._band:
-            records, times = self._run(self._download_all(rows, writer))
+            records, times = self._settled(ShardRows(rows, writer, self._settings))
             self._band.check_shard(records)
         staged = pa.RecordBatch.from_pylist(records, schema=STAGED_SCHEMA)
         writer.commit(staged, start_time=start_time, end_time=time.time())
@@ -79,66 +71,66 @@ class DownloadWorker:
         return staged, times
 
     def close(self) -> None:
-        """Ends the loop and the pool; downloads under way are dropped."""
-        self._run(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        """Ends the fetching and the decoders; downloads under way are dropped."""
+        with self._lock:
+            session, self._session = self._session, None
+        if session is not None:
+            session.close()
+        for decoder in self._decoders:
+            decoder.join()
 
-    def _run(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def _settled(self, shard: ShardRows) -> tuple[list[dict[str, Any]], ShardTimes]:
+        ticket = next(self._tickets)
+        with self._lock:
+            session = self._session = self._session or self._new_session()
+            self._shards[ticket] = shard
+        try:
+            session.ask(ticket, shard.urls)
+            return shard.wait()
+        except BaseException:
+            session.drop(ticket)
+            raise
+        finally:
+            with self._lock:
+                del self._shards[ticket]
 
-    async def _open(self) -> ImageClient:
-        self._rows_under_way = asyncio.Semaphore(_ROWS_A_SLOT * self._settings.thread_count)
-        return await ImageClient(self._settings).__aenter__()
+    def _new_session(self) -> FetchSession:
+        session = FetchSession(self._settings)
+        names = [f"decode-{number}" for number in range(_usable_cores())]
+        self._decoders = [threading.Thread(target=self._decode, args=[session], name=name) for name in names]
+        for decoder in self._decoders:
+            decoder.daemon = True
+            decoder.start()
+        return session
 
-    async def _close(self) -> None:
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await self._client.__aexit__(None, None, None)
+    def _decode(self, session: FetchSession) -> None:
+        while (answer := session.receive()) is not None:
+            shard = self._shards.get(answer.ticket)
+            if shard is not None and shard.take_in_hand():
+                self._settle(shard, answer)
+        with self._lock:
+            if self._session is not session:  # it was closed, or another decoder was here
+                return
+            self._session = None
+            for shard in self._shards.values():
+                shard.fail(DownloadError(_FETCHING_ENDED))
 
-    async def _download_all(
-        self, rows: pa.RecordBatch, writer: StagingWriter
-    ) -> tuple[list[dict[str, Any]], ShardTimes]:
-        records: list[dict[str, Any]] = [{}] * len(rows)
-        fetch_s = process_s = 0.0
-        pending = _numbered_pairs(rows, writer, self._settings)
-
-        async def take_rows() -> None:
-            nonlocal fetch_s, process_s
-            for index, record, wanted in pending:
-                async with self._rows_under_way:
-                    records[index], fetched_s, processed_s = await self._download_row(record, wanted, writer)
-                self._progress.add(1)
-                self._band.add(records[index])
-                fetch_s += fetched_s
-                process_s += processed_s
-
-        takers = min(len(rows), _ROWS_A_SLOT * self._settings.thread_count)
-        await _all_or_none([asyncio.ensure_future(take_rows()) for _ in range(takers)])
-        return records, ShardTimes(int(fetch_s * 1000), int(process_s * 1000))
-
-    async def _download_row(
-        self, record: dict[str, Any], wanted: RowWishes, writer: StagingWriter
-    ) -> tuple[dict[str, Any], float, float]:
-        async with self._client.fetching(record["url"]) as fetched:
-            if fetched.body is None:
-                return with_fetch_failure(record, fetched), fetched.seconds, 0.0
-            task = partial(self._store, record, wanted, fetched, writer)
-            done, process_s = await self._loop.run_in_executor(self._decoders, task)
-            return done, fetched.seconds, process_s
-
-    def _store(
-        self, record: dict[str, Any], wanted: RowWishes, fetched: Fetched, writer: StagingWriter
-    ) -> tuple[dict[str, Any], float]:
+    def _settle(self, shard: ShardRows, answer: Answer) -> None:
         started = time.monotonic()
-        done = self._stored(record, wanted, fetched.body or b"", writer)
-        return done, time.monotonic() - started
+        try:
+            record = self._stored(shard, answer.row, answer.fetched)
+            self._progress.add(1)
+            self._band.add(record)
+        except BaseException as error:  # noqa: BLE001 it is raised where the shard is waited for
+            shard.fail_in_hand(error)
+            return
+        process_s = 0.0 if answer.fetched.body is None else time.monotonic() - started
+        shard.settle(answer.row, record, answer.fetched, process_s)
 
-    def _stored(self, record: dict[str, Any], wanted: RowWishes, body: bytes, writer: StagingWriter) -> dict[str, Any]:
+    def _stored(self, shard: ShardRows, row: int, fetched: Fetched) -> dict[str, Any]:
+        record, wanted, body = shard.record(row), shard.wishes[row], fetched.body
+        if body is None:
+            return with_fetch_failure(record, fetched)
         if (found := wanted.mismatch(body)) is not None:
             return with_fetch_failure(record, Fetched(None, RejectReason.HASH_MISMATCH, found))
         try:
@@ -149,31 +141,12 @@ class DownloadWorker:
             return with_image_failure(record, image)
         further = self._settings.compute_hash
         hashes = {further: hashlib.new(further, body).hexdigest()} if further in ("md5", "sha512") else {}
-        return writer.add(with_image(record, image, hashes), image)
+        return shard.writer.add(with_image(record, image, hashes), image)
 
 
 def _usable_cores() -> int:
     """The cores this process may use, which in a container or under a scheduler are fewer than there are."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-async def _all_or_none(tasks: list[asyncio.Future[None]]) -> None:
-    """Waits for all tasks; where one fails, ends the others before its error goes on."""
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _numbered_pairs(
-    rows: pa.RecordBatch, writer: StagingWriter, settings: DownloadSettings
-) -> Iterator[tuple[int, dict[str, Any], RowWishes]]:
-    columns = (rows.column(name).to_pylist() for name in ("uid", "url", "caption"))
-    pairs = zip(*columns, wishes_of(rows, settings), strict=True)
-    for index, (uid, url, caption, wanted) in enumerate(pairs):
-        yield index, new_record(uid=uid, url=url, caption=caption, key=writer.key(index)), wanted
 
 
 def _log_shard(shard: int, records: list[dict[str, Any]], seconds: float) -> None:

@@ -8,7 +8,7 @@ import itertools
 import random
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 
@@ -19,8 +19,10 @@ from yarl import URL
 from filters.fetch.address import AddressPolicy
 from filters.fetch.body import BodyDecoder
 from filters.fetch.deadline import Deadline
-from filters.fetch.failure import FetchFailureError, failure_of
+from filters.fetch.failure import FetchFailureError
+from filters.fetch.fetched import Fetched
 from filters.fetch.limits import HostPace, HostSlots, LargeBodies
+from filters.fetch.network_errors import failure_of
 from filters.fetch.opt_out import opt_out_directive
 from filters.fetch.resolver import CheckedResolver, Lookup, SystemLookup
 from filters.fetch.robots import MAX_ROBOTS_BYTES, RobotsRules
@@ -36,24 +38,6 @@ _READ_BUFFER_BYTES = 2**20  # stopping for each 128 KiB of a large body costs a 
 _DNS_CACHE_S, _DNS_CACHE_NAMES = 300, 10_000
 # JPEG first: what a server converts on the fly is worse than what it has.
 _ACCEPT = "image/jpeg,image/png;q=0.9,image/webp;q=0.9,image/*;q=0.8,*/*;q=0.5"
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """What became of a URL: a body, or the reason why there is none.
-
-    Attributes:
-        body: the image's bytes as served, None on failure. reason: None on success. detail: a status, limit or error.
-        http_status: of the last response, where there was one. attempts: requests begun, redirects not counted.
-        seconds: from the first attempt's begin, retries and waiting between them included.
-    """
-
-    body: bytes | None
-    reason: RejectReason | None = None
-    detail: str = ""
-    http_status: int | None = None
-    attempts: int = 1
-    seconds: float = 0.0
 
 
 def user_agent(settings: DownloadSettings) -> str:

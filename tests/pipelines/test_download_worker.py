@@ -1,18 +1,21 @@
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
-from hostile_web import LOOPBACK_ONLY, answer, encoded, photo
+from hostile_web import LOOPBACK_ONLY, answer, encoded, photo, silence
 
+from filters.fetch import session
 from pipelines.download_partition import PartitionDownload, StoppedError
 from pipelines.download_worker import acquire_worker, release_worker
 from pipelines.run_folder import RunFolder
 from pipelines.staging import StagingListing, StagingWriter
 from pipelines.staging_layout import STAGING
-from schemas import RunFolderError
+from schemas import DownloadError, RunFolderError
 from schemas.recipe import DownloadSettings
 
 SETTINGS = DownloadSettings(
@@ -47,21 +50,22 @@ def stager(folder: RunFolder, worker, partitions: int = 1) -> PartitionDownload:
     return PartitionDownload(folder, SETTINGS, partitions, worker, threading.Event())
 
 
-def download_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name == "download"]
+def decoders() -> int:
+    return sum(thread.name.startswith("decode") for thread in threading.enumerate())
 
 
 def test_one_worker_a_process_and_settings():
     first, second = acquire_worker(SETTINGS), acquire_worker(SETTINGS)
+    one = decoders()
     other = acquire_worker(SETTINGS.model_copy(update={"image_size": 33}))
     assert first is second
     assert first is not other
-    assert len(download_threads()) == 2
+    assert decoders() == 2 * one > 0
     release_worker(SETTINGS)
-    assert len(download_threads()) == 2
+    assert decoders() == 2 * one > 0
     release_worker(SETTINGS)
     release_worker(SETTINGS.model_copy(update={"image_size": 33}))
-    assert download_threads() == []
+    assert decoders() == 0
 
 
 def test_rows_in_shards_of_the_partition(worker, rows, tmp_path):
@@ -111,4 +115,19 @@ def test_a_shard_that_cannot_be_written_ends_its_download(worker, rows, tmp_path
         download()
     assert folder.list(STAGING) == []
     # the worker goes on: what failed was the shard
+    assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
+
+
+def test_a_killed_fetch_process_is_said_and_another_one_goes_on(worker, rows, tmp_path, hostile_web):
+    hostile_web.on("/0", silence())
+    folder = RunFolder(str(tmp_path))
+    with ThreadPoolExecutor(1) as thread:
+        staging = thread.submit(stager(folder, worker).stage, 0, rows, StagingListing(folder))
+        while not hostile_web.total_requests:
+            assert not staging.done()
+        os.kill(session._process._process.pid, signal.SIGKILL)
+        with pytest.raises(DownloadError, match="the process that fetches has ended"):
+            staging.result()
+    assert folder.list(STAGING) == []
+    hostile_web.on("/0", answer(encoded(photo(1, (64, 48)))))
     assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3

@@ -23,7 +23,8 @@ from hostile_web import (
     silence,
 )
 
-from filters.fetch import Fetched, ImageClient, user_agent
+from filters.fetch import Fetched
+from filters.fetch.client import ImageClient, user_agent
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 

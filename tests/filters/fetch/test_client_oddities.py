@@ -11,7 +11,8 @@ from email.utils import formatdate
 import pytest
 from hostile_web import LOOPBACK_ONLY, answer, drip, encoded, endless, head, in_turn, photo, raw, redirect
 
-from filters.fetch import Fetched, ImageClient
+from filters.fetch import Fetched
+from filters.fetch.client import ImageClient
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 

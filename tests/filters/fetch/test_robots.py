@@ -7,7 +7,8 @@ import time
 import pytest
 from hostile_web import answer, drip, encoded, endless, head, in_turn, photo, raw, redirect, silence
 
-from filters.fetch import Fetched, ImageClient
+from filters.fetch import Fetched
+from filters.fetch.client import ImageClient
 from filters.fetch.limits import HostPace
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings

@@ -20,7 +20,7 @@ CERTIFICATES = {
 }
 FETCH = """
 import asyncio, json, sys
-from filters.fetch import ImageClient
+from filters.fetch.client import ImageClient
 from schemas.recipe import DownloadSettings
 
 settings = DownloadSettings(ports=None, allow_addresses=("127.0.0.0/8",), retries=0)
