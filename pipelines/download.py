@@ -31,7 +31,7 @@ from pipelines.staging_layout import SUCCESS
 from schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, Stage, check, format_value, ledger_rows
 from schemas.recipe import DownloadSettings
 
-# A partition's last URLs are its slowest; meanwhile others begin.
+# While a partition's last shards are finished, others begin.
 _PARTITIONS_UNDER_WAY = 3
 
 

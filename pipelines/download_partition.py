@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +31,9 @@ from pipelines.staging import (
 )
 from pipelines.staging_layout import SUCCESS, shard_name
 from schemas.recipe import DownloadSettings
+
+# A shard's last URLs are its slowest; meanwhile the next one's come in.
+_SHARDS_UNDER_WAY = 2
 
 
 @dataclass(frozen=True)
@@ -79,14 +84,21 @@ class PartitionDownload:
         missing = rows.filter(pc.invert(pc.is_in(rows.column("uid"), value_set=pa.array(uids, pa.string()))))
         numbers = (number for number in itertools.count(partition, self.partitions) if number not in occupied)
         size = self.settings.samples_per_staging_shard
-        for start in range(0, len(missing), size):
-            if self.stop.is_set():
-                raise StoppedError
-            chunk = missing.slice(start, size)
-            with StagingWriter(self.folder, next(numbers), size, shaping) as writer:
-                staged, times = self.worker.download(chunk, writer)
-            done.append(StagedBatch(writer.shard, chunk, staged, times))
+        under_way: deque[Future[StagedBatch]] = deque()
+        with ThreadPoolExecutor(_SHARDS_UNDER_WAY, thread_name_prefix="shard") as threads:
+            for start in range(0, len(missing), size):
+                if len(under_way) == _SHARDS_UNDER_WAY:
+                    done.append(under_way.popleft().result())
+                under_way.append(threads.submit(self._download, shaping, missing.slice(start, size), next(numbers)))
+            done.extend(one.result() for one in under_way)
         return done
+
+    def _download(self, shaping: Mapping[str, Any], rows: pa.RecordBatch, shard: int) -> StagedBatch:
+        if self.stop.is_set():
+            raise StoppedError
+        with StagingWriter(self.folder, shard, self.settings.samples_per_staging_shard, shaping) as writer:
+            staged, times = self.worker.download(rows, writer)
+        return StagedBatch(shard, rows, staged, times)
 
     def _reuse(
         self, partition: int, rows: pa.RecordBatch, listing: StagingListing, shaping: Mapping[str, Any]

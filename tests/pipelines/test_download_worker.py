@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -118,8 +119,27 @@ def test_a_shard_that_cannot_be_written_ends_its_download(worker, rows, tmp_path
     assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
 
 
+def test_a_slow_url_does_not_keep_the_next_shard_waiting(worker, rows, tmp_path, hostile_web):
+    may_go_on = threading.Event()
+
+    async def slow(request):
+        while not may_go_on.is_set():
+            await asyncio.sleep(0.01)
+        await answer(encoded(photo(1, (64, 48))))(request)
+
+    hostile_web.on("/0", slow)
+    folder = RunFolder(str(tmp_path))
+    with ThreadPoolExecutor(1) as thread:
+        staging = thread.submit(stager(folder, worker).stage, 0, rows, StagingListing(folder))
+        while not any(name.startswith("00001_stats") for name in folder.list(STAGING)):
+            assert not staging.done()
+        assert "00000_stats.json" not in folder.list(STAGING)
+        may_go_on.set()
+    assert [batch.shard for batch in staging.result()] == [0, 1, 2]
+
+
 def test_a_killed_fetch_process_is_said_and_another_one_goes_on(worker, rows, tmp_path, hostile_web):
-    hostile_web.on("/0", silence())
+    hostile_web.on_any(silence())
     folder = RunFolder(str(tmp_path))
     with ThreadPoolExecutor(1) as thread:
         staging = thread.submit(stager(folder, worker).stage, 0, rows, StagingListing(folder))
@@ -129,5 +149,5 @@ def test_a_killed_fetch_process_is_said_and_another_one_goes_on(worker, rows, tm
         with pytest.raises(DownloadError, match="the process that fetches has ended"):
             staging.result()
     assert folder.list(STAGING) == []
-    hostile_web.on("/0", answer(encoded(photo(1, (64, 48)))))
+    hostile_web.on_any(answer(encoded(photo(1, (64, 48)))))
     assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
