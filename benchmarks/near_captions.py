@@ -19,6 +19,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from benchmarks.in_this_process import remember, remembered
 from benchmarks.outcome import Figure, Outcome, alternating, median_ratio
 from benchmarks.peers.environments import PeerError, run_peer
 from filters.dedup import comparable_captions
@@ -132,16 +133,8 @@ def _batches(captions: list[str]) -> list[pa.RecordBatch]:
 
 def _deduplicate(batches: list[pa.RecordBatch]) -> set[int]:
     """Returns the rows that are kept."""
-    _KEPT.clear()
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         rows = pipeline | beam.Create(batches, reshuffle=False).with_output_types(pa.RecordBatch)
         outputs = rows | DedupPairs(DedupPairsSettings(near_captions=_SETTINGS), 1)
-        _ = outputs.kept | "Keep" >> beam.Map(_remember)
-    return set(_KEPT)
-
-
-_KEPT: list[int] = []
-
-
-def _remember(batch: pa.RecordBatch) -> None:
-    _KEPT.extend(batch.column("source_row").to_pylist())
+        _ = outputs.kept | "Keep" >> beam.Map(remember)
+    return {row for batch in remembered() for row in batch.column("source_row").to_pylist()}

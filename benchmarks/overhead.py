@@ -13,10 +13,9 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from benchmarks.outcome import Figure, Outcome, alternating, median_ratio
 from filters.dedup import bands_for, claims, first_of_each, losers_to, near_links, nearest_survivors, repeated
@@ -45,6 +44,7 @@ from pipelines.read import read_slice
 from pipelines.recipe_presets import load_recipe
 from pipelines.run import run as curate
 from pipelines.run_folder import RunFolder
+from pipelines.runners import run_job
 from pipelines.score import add_scores, split_unscorable
 from pipelines.score_handlers import ClipModelHandler
 from pipelines.shard_writer import write_shard
@@ -71,8 +71,7 @@ def run() -> Outcome:
 
         def through_beam() -> None:
             folder = _staged_copy(home)
-            with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-                _ = pipeline | Curate(recipe, folder, plan, _partitions(folder))
+            run_job(Curate(recipe, folder, plan, _partitions(folder)), "Curate", PipelineOptions([]))
             kept["beam"] = sum(folder.read_json("sizes.json").values())
 
         def plain_loop() -> None:

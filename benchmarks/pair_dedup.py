@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from benchmarks.in_this_process import passed_on, remember_rows, remembered
 from benchmarks.outcome import Figure, Outcome
 from benchmarks.own_process import in_process, medians, peak_mib
 from filters.identity import compute_uids
@@ -69,12 +70,10 @@ def measure(side: str, rows: int) -> None:
             kept = outputs.kept
             _ = outputs[REJECTED] | "DropRejected" >> beam.FlatMap(lambda batch: ())
         else:
-            counted = batches | beam.Map(len) | beam.CombineGlobally(sum)
-            kept = batches | "PassOn" >> beam.Map(pass_on, beam.pvalue.AsSingleton(counted))
-        counts = kept | "CountKept" >> beam.Map(len)
-        _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_remember)
+            kept = passed_on(batches)
+        remember_rows(kept)
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib(), "kept": _KEPT[-1]}))
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib(), "kept": remembered()[-1]}))
 
 
 def draw_batch(seed: int, rows: int) -> Iterator[pa.RecordBatch]:
@@ -96,17 +95,5 @@ def draw_batch(seed: int, rows: int) -> Iterator[pa.RecordBatch]:
     yield pa.RecordBatch.from_arrays([columns[name] for name in READ_SCHEMA.names], schema=READ_SCHEMA)
 
 
-def pass_on(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:
-    """Returns the batch; the side input makes the runner hold it until all rows were seen, as dedup has to."""
-    return batch
-
-
 def _caption(number: int) -> str:
     return "photo for sale" if number % 10 == 0 else f"a photo of thing number {number} in the garden"
-
-
-_KEPT: list[int] = []
-
-
-def _remember(kept: int) -> None:
-    _KEPT.append(kept)

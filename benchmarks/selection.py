@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from benchmarks.in_this_process import passed_on, remember_rows, remembered
 from benchmarks.outcome import Figure, Outcome
 from benchmarks.own_process import in_process, peak_mib
 from filters.identity import compute_uids
@@ -79,15 +80,13 @@ def measure(side: str, rows: int) -> None:
         seeds = pipeline | beam.Create(range(max(1, rows // _BATCH_ROWS)), reshuffle=False)
         batches = seeds | "Draw" >> beam.FlatMap(draw_batch).with_output_types(pa.RecordBatch)
         if side == "alone":
-            counted = batches | beam.Map(len) | beam.CombineGlobally(sum)
-            kept = batches | "PassOn" >> beam.Map(pass_on, beam.pvalue.AsSingleton(counted))
+            kept = passed_on(batches)
         else:
             outputs = batches | _transform(side, place)
             kept = outputs.kept
             _ = outputs[REJECTED] | "DropRejected" >> beam.FlatMap(lambda batch: ())
-        counts = kept | "CountKept" >> beam.Map(len)
-        _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_remember)
-    print(json.dumps({"seconds": time.perf_counter() - started, "peak_mib": peak_mib(), "kept": _KEPT[-1]}))
+        remember_rows(kept)
+    print(json.dumps({"seconds": time.perf_counter() - started, "peak_mib": peak_mib(), "kept": remembered()[-1]}))
 
 
 def _transform(side: str, place: str) -> beam.PTransform:
@@ -118,15 +117,3 @@ def draw_batch(seed: int) -> Iterator[pa.RecordBatch]:
             "similarity_m": pa.array(draw.normal(0.27, 0.05, _BATCH_ROWS).astype(np.float32)),
         }
     )
-
-
-def pass_on(batch: pa.RecordBatch, rows: int) -> pa.RecordBatch:
-    """Returns the batch; the side input makes the runner hold it until all rows were seen, as selection has to."""
-    return batch
-
-
-_KEPT: list[int] = []
-
-
-def _remember(kept: int) -> None:
-    _KEPT.append(kept)

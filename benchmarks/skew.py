@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from benchmarks.in_this_process import remember_rows, remembered
 from benchmarks.outcome import Figure, Outcome
 from benchmarks.own_process import in_process, peak_mib
 from benchmarks.sharding import filled
@@ -83,10 +84,9 @@ def measure(drawn: str, rule: str, rows: int) -> None:
         draw = draw_images if rule == "images" else draw_batch
         outputs = seeds | "Draw" >> beam.FlatMap(draw, drawn).with_output_types(pa.RecordBatch) | stage
         _ = outputs[REJECTED] | "DropRejected" >> beam.FlatMap(lambda batch: ())
-        counts = outputs.kept | "CountKept" >> beam.Map(len)
-        _ = counts | "SumKept" >> beam.CombineGlobally(sum) | "Keep" >> beam.Map(_remember)
+        remember_rows(outputs.kept)
     seconds = time.perf_counter() - started
-    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib(), "kept": _KEPT[-1]}))
+    print(json.dumps({"seconds": seconds, "peak_mib": peak_mib(), "kept": remembered()[-1]}))
 
 
 def draw_batch(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
@@ -127,10 +127,3 @@ def draw_images(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
     }
     columns["uid"] = compute_uids(columns["url"], columns["caption"])
     yield pa.RecordBatch.from_arrays(list(filled(DOWNLOAD_SCHEMA, columns, own)), schema=DOWNLOAD_SCHEMA)
-
-
-_KEPT: list[int] = []
-
-
-def _remember(kept: int) -> None:
-    _KEPT.append(kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -12,11 +13,10 @@ import pyarrow.compute as pc
 
 from filters.dedup import EARLIER, embedded, pack_embedded
 from filters.identity import uid_bytes
-from pipelines.earlier_images import read_kept
+from pipelines.earlier_folders import look_into, read_kept
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import SCORES_FOLDER, ScoreStore
-from pipelines.shard_layout import SPLITS
-from schemas import InputError, RunFolderError
+from schemas import InputError
 
 _IMAGE = "img_emb"
 _SETTING = "dedup_semantic.earlier"
@@ -37,15 +37,8 @@ def plan_earlier_embeddings(places: Sequence[str], store: ScoreStore) -> tuple[E
     """
     parts = []
     for place in places:
-        folder = RunFolder(place)
-        try:
-            has_shards = any(folder.list(split.folder, ".parquet") for split in SPLITS.values())
-            found = {name: folder.read_json(SCORES_FOLDER, name, "info.json") for name in folder.folders(SCORES_FOLDER)}
-        except (OSError, ValueError, ImportError) as error:
-            raise InputError(f"cannot look into {_SETTING} {place!r}: {error}") from error
-        if not has_shards:
-            raise InputError(f"{_SETTING} {place!r} has no shards; name a finished run folder")
-        known = {name: info["fingerprint"] for name, info in found.items() if isinstance(info, dict)}
+        folder, found = look_into(place, _models_in, setting=_SETTING)
+        known = {name: info.get("fingerprint") for name, info in found.items() if isinstance(info, dict)}
         of_model = [name for name, fingerprint in known.items() if fingerprint == store.fingerprint]
         if not of_model:
             raise InputError(
@@ -57,6 +50,10 @@ def plan_earlier_embeddings(places: Sequence[str], store: ScoreStore) -> tuple[E
             files = folder.list(f"{own.root}/metadata", ".parquet")
             parts += [EarlierPart(own, shard) for shard in sorted({int(file.split("_")[1]) for file in files})]
     return tuple(parts)
+
+
+def _models_in(folder: RunFolder) -> dict[str, Any]:
+    return {name: folder.read_json(SCORES_FOLDER, name, "info.json") for name in folder.folders(SCORES_FOLDER)}
 
 
 @dataclass
@@ -91,7 +88,7 @@ class _ReadKept(beam.DoFn):
             _, first = np.unique(at.take(pa.array(wanted)).to_numpy(), return_index=True)
             wanted = np.sort(wanted[first])
             if len(wanted):
-                vectors = _vectors(store, element.shard, number, wanted)
+                vectors = store.embeddings(_IMAGE, element.shard, number, table)[wanted]
                 found = np.zeros(len(wanted), embedded(vectors.shape[1]))
                 found["uid"] = uid_bytes(kept.column("uid").take(at.take(pa.array(wanted))).combine_chunks())
                 found["vector"], found["priority"] = vectors, EARLIER
@@ -106,15 +103,3 @@ def kept_images(folder: RunFolder) -> pa.Table:
     images = read_kept(folder, ["sha256", "uid"], setting=_SETTING)
     lowest = images.group_by("sha256").aggregate([("uid", "min")])
     return lowest.rename_columns(["sha256", "uid"]).combine_chunks()
-
-
-def _vectors(store: ScoreStore, shard: int, part: int, rows: np.ndarray) -> np.ndarray:
-    path = store.embeddings_path(_IMAGE, shard, part)
-    try:
-        with store.folder.open(path) as file:
-            return np.lib.format.read_array(file, allow_pickle=False)[rows]
-    except (OSError, ValueError, IndexError) as error:
-        reason = " ".join(str(error).split())
-        raise RunFolderError(
-            f"{_SETTING}: {store.folder.path(path)} cannot be read: {reason}; run {store.folder.url} again"
-        ) from error

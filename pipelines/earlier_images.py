@@ -9,14 +9,15 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from pipelines.earlier_folders import look_into, read_kept
 from pipelines.image_hashes import BEFORE, with_ranks
 from pipelines.run_folder import RunFolder
-from pipelines.shard_layout import SPLITS
 from pipelines.staging import StagedShard, StagingListing, read_staged_rows
 from pipelines.staging_layout import PARQUET, STATS, SUCCESS, shard_path
 from schemas import InputError
+
+_SETTING = "dedup_images.earlier"
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,9 @@ def plan_earlier_images(places: Sequence[str]) -> tuple[EarlierShard, ...]:
     """
     shards = []
     for place in places:
-        folder = RunFolder(place)
-        try:
-            kept = any(folder.list(split.folder, PARQUET) for split in SPLITS.values())
-            staged = StagingListing(folder).numbers
-        except (OSError, ValueError, ImportError) as error:
-            raise InputError(f"cannot look into dedup_images.earlier {place!r}: {error}") from error
-        if not kept:
-            raise InputError(f"dedup_images.earlier {place!r} has no shards; name a finished run folder")
+        folder, staged = look_into(place, lambda folder: StagingListing(folder).numbers, setting=_SETTING)
         if not staged:
-            raise InputError(f"dedup_images.earlier {place!r} has no staging: its hashes are gone; keep staging/images")
+            raise InputError(f"{_SETTING} {place!r} has no staging: its hashes are gone; keep staging/images")
         shards += [EarlierShard(folder, number) for number, files in sorted(staged.items()) if STATS in files]
     return tuple(shards)
 
@@ -79,7 +73,7 @@ class _ReadKept(beam.DoFn):
         rows = read_staged_rows(folder, StagedShard(element.number, stats))
         if rows is None:
             path = folder.path(shard_path(element.number, PARQUET))
-            raise InputError(f"dedup_images.earlier: {path} is not what was committed; run {folder.url} again")
+            raise InputError(f"{_SETTING}: {path} is not what was committed; run {folder.url} again")
         rows = rows.filter(pc.equal(rows.column("status"), SUCCESS))
         rows = rows.filter(pc.is_in(rows.column("uid"), value_set=self._kept[folder.url]))
         if len(rows):
@@ -91,23 +85,5 @@ def kept_uids(folder: RunFolder) -> pa.Array:
 
     Raises: InputError: a shard's table cannot be read.
     """
-    uids = read_kept(folder, ["uid"], setting="dedup_images.earlier").column("uid")
+    uids = read_kept(folder, ["uid"], setting=_SETTING).column("uid")
     return uids.cast(pa.string()).combine_chunks()
-
-
-def read_kept(folder: RunFolder, columns: list[str], *, setting: str) -> pa.Table:
-    """Returns columns of what a run folder's shards hold, to train and to validate with.
-
-    Args: setting: the recipe's that named the folder, for messages.
-    Raises: InputError: a shard's table cannot be read.
-    """
-    tables = []
-    for split in SPLITS.values():
-        for name in folder.list(split.folder, PARQUET):
-            try:
-                with folder.open(split.folder, name) as file:
-                    tables.append(pq.read_table(file, columns=columns))
-            except (OSError, KeyError, pa.ArrowException) as error:
-                reason = " ".join(str(error).split())
-                raise InputError(f"{setting}: {folder.path(split.folder, name)} cannot be read: {reason}") from error
-    return pa.concat_tables(tables)

@@ -34,7 +34,7 @@ from pipelines.run_folder import RunFolder
 from pipelines.run_lock import RunLock
 from pipelines.runners import run_job
 from pipelines.score_models import check_models
-from pipelines.score_store import remove_orphans
+from pipelines.score_orphans import remove_orphans
 from pipelines.select import check_columns
 from pipelines.shard_embeddings import embedding_stores, store_of
 from pipelines.shard_layout import SPLITS

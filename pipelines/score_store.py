@@ -9,9 +9,9 @@
         heads/<head>-<first 8 of its fingerprint>/head_00012_0000.npy    float32[rows], NaN where there is no score
 
 A part's metadata is written last and is its commit mark; files without it are written again, and so is a part that is
-damaged: its metadata has checksums of its pages and of the embeddings' rows. A model, by its
-fingerprint, has a folder of its own, so that nothing here is ever out of date with the model. A shard's parts are
-written by one worker at a time; a bundle that is tried again writes the same parts.
+damaged: its metadata has checksums of its pages and of the embeddings' rows. A model, by its fingerprint, has a folder
+of its own, so that nothing here is ever out of date with the model. A shard's parts are written by one worker at a
+time; a bundle that is tried again writes the same parts.
 """
 
 from __future__ import annotations
@@ -49,6 +49,10 @@ PAIR_COLUMNS = ("uid", "sha256", "image_size")
 PairKey = tuple[str, str, int]
 Score = tuple[float | None, str | None]
 ScoreEmbeddings = Callable[[np.ndarray], np.ndarray]
+
+
+class DamagedPartError(RunFolderError):
+    """A part's embeddings are gone, or not those that were stored."""
 
 
 @dataclass(frozen=True)
@@ -102,14 +106,18 @@ class ScoreStore:
         """Returns a head's scores of a shard's stored pairs, and for how many pairs they had to be computed.
 
         Args: head: its name and the first of its fingerprint. score: of stored embeddings, float32[n, dimension].
-        Raises: RunFolderError: a stored file cannot be read or written.
+        Raises: RunFolderError: a stored file cannot be read or written. DamagedPartError: and the part counts no more.
         """
         found: dict[PairKey, float | None] = {}
         computed = 0
         for part, table in self.parts(shard):
             values = self._stored_head_scores(shard, part, head, len(table))
             if values is None:
-                values = self._computed(shard, part, table, score)
+                try:
+                    values = self._computed(shard, part, table, score)
+                except DamagedPartError:
+                    self.discard_part(shard, part)
+                    raise
                 computed += len(table)
                 with self.folder.writing(self._head_path(shard, part, head)) as file:
                     np.lib.format.write_array(file, values, allow_pickle=False)
@@ -121,8 +129,7 @@ class ScoreStore:
     ) -> dict[PairKey, float | None]:
         """Returns a head's scores of a shard's stored pairs, and writes nothing.
 
-        Args: head: as for `head_scores`. score: for pairs that have embeddings and no score yet; None: those are left
-            out.
+        Args: head: as for `head_scores`. score: for pairs with embeddings and no score yet; None: those are left out.
         Raises: RunFolderError: a stored file cannot be read.
         """
         found: dict[PairKey, float | None] = {}
@@ -139,24 +146,50 @@ class ScoreStore:
 
     def _stored_head_scores(self, shard: int, part: int, head: str, rows: int) -> np.ndarray | None:
         path = self._head_path(shard, part, head)
-        values = self._read_array(path) if self.folder.exists(path) else None
-        return None if values is None or values.shape != (rows,) else values
+        try:
+            values = self._read_array(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            raise RunFolderError(f"cannot read {self.folder.path(path)}: {reason}; remove it and run again") from error
+        return values if values.shape == (rows,) else None
 
     def _computed(self, shard: int, part: int, table: pa.Table, score: ScoreEmbeddings) -> np.ndarray:
-        embeddings = self._read_array(f"{self.root}/img_emb/img_emb_{_suffix(shard, part)}.npy")
+        embeddings = self.embeddings("img_emb", shard, part, table)
         good = table.column("error").is_null().to_numpy()
         values = np.full(len(table), np.nan, np.float32)
         if good.any():
             values[good] = score(embeddings[good].astype(np.float32))
         return values
 
-    def _read_array(self, path: str) -> np.ndarray:
+    def embeddings(self, kind: str, shard: int, part: int, table: pa.Table) -> np.ndarray:
+        """Returns a part's vectors, float16[rows, dimension], checked against their checksums; changes nothing.
+
+        Args: kind: one of EMBEDDINGS. table: what `parts` gives of the part.
+        Raises: DamagedPartError: they are gone, or not what was stored. RunFolderError: they cannot be read.
+        """
+        path = self.embeddings_path(kind, shard, part)
         try:
-            with self.folder.open(path) as file:
-                return np.lib.format.read_array(file, allow_pickle=False)
-        except (OSError, ValueError) as error:
+            vectors = self._read_array(path)
+        except (FileNotFoundError, ValueError) as error:
             reason = " ".join(str(error).split())
-            raise RunFolderError(f"cannot read {self.folder.path(path)}: {reason}; remove it and run again") from error
+        except OSError as error:
+            raise RunFolderError(f"cannot read {self.folder.path(path)}: {error}; mend it, then run again") from error
+        else:
+            known = stored_checksums(table).get(kind)
+            if vectors.shape[:-1] == (len(table),) and (known is None or (row_checksums(vectors) == known).all()):
+                return vectors
+            reason = f"it does not hold the {len(table)} vectors that were stored"
+        raise DamagedPartError(
+            f"{self.folder.path(path)} is damaged: {reason}; "
+            f"empty {self.folder.path(self._path('metadata', shard, part))}, if it is not empty already, and run "
+            f"{self.folder.url} again: this part alone is scored again"
+        )
+
+    def _read_array(self, path: str) -> np.ndarray:
+        with self.folder.open(path) as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
 
     def add(self, shard: int, pairs: pa.RecordBatch, results: pa.RecordBatch) -> None:
         """Stores pairs with their results as the shard's next part.
@@ -180,13 +213,13 @@ class ScoreStore:
             self.folder.remove(self._head_path(shard, part, head))
         columns = {name: pairs.column(name) for name in PAIR_COLUMNS}
         columns |= {name: results.column(name) for name in ("similarity", "error")}
-        table = pa.table([columns[name] for name in METADATA_SCHEMA.names], schema=METADATA_SCHEMA)
-        table = table.replace_schema_metadata(checksums)
+        schema = METADATA_SCHEMA.with_metadata(checksums)
+        table = pa.table([columns[name] for name in schema.names], schema=schema)
         with self.folder.writing(self._path(metadata, shard, part)) as file:
             pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
     def discard_part(self, shard: int, part: int) -> None:
-        """Takes a part's embeddings for not stored: its commit mark is emptied, so that it is scored again."""
+        """Empties the commit mark of a part whose embeddings are damaged, so that it is scored again."""
         self.folder.write(self._path("metadata", shard, part), b"")
 
     def embeddings_path(self, kind: str, shard: int, part: int) -> str:
@@ -252,28 +285,6 @@ def stored_checksums(table: pa.Table) -> dict[str, np.ndarray]:
     return {
         kind: np.frombuffer(base64.b64decode(found[key]), dtype="<u4") for kind, key in keys.items() if key in found
     }
-
-
-def remove_orphans(folder: RunFolder) -> None:
-    """Removes embeddings that a killed run left without their metadata, and files under temporary names.
-
-    Readers of clip-retrieval's layout pair the files of the folders in their order. Not while another run writes here.
-    """
-    for model in folder.folders(SCORES_FOLDER):
-        root = f"{SCORES_FOLDER}/{model}"
-        heads = [f"heads/{head}" for head in folder.folders(f"{root}/heads")]
-        kinds = ["img_emb", "text_emb"]
-        folder.remove_leftovers(root, *(f"{root}/{name}" for name in ["metadata", "metadata_only", *kinds, *heads]))
-        stored = {_part_of(name) for name in folder.list(f"{root}/metadata", ".parquet")}
-        for kind in [*kinds, *heads]:
-            for name in folder.list(f"{root}/{kind}", ".npy"):
-                if _part_of(name) not in stored:
-                    folder.remove(f"{root}/{kind}/{name}")
-
-
-def _part_of(file: str) -> str:
-    """The shard and part in a file's name: `00012_0000`."""
-    return "_".join(file.split(".")[0].rsplit("_", 2)[1:])
 
 
 def _suffix(shard: int, part: int) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tarfile
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -33,11 +35,19 @@ def read_staged_images(folder: RunFolder, rows: pa.RecordBatch) -> list[bytes]:
     ranges = [one for members in _by_shard(rows) for one in _merge(members)]
     if not ranges:
         return images
-    with ThreadPoolExecutor(min(_REQUESTS_AT_ONCE, len(ranges)), thread_name_prefix="staged-images") as pool:
-        for found in pool.map(lambda members: _read_range(folder, members), ranges):
-            for row, image in found:
-                images[row] = image
+    for found in _readers().map(partial(_read_range, folder), ranges):
+        for row, image in found:
+            images[row] = image
     return images
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    """Threads of the process, not of a call: malloc gives each new one an arena that others left, and arenas grow."""
+    return ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="staged-images")
+
+
+os.register_at_fork(after_in_child=_readers.cache_clear)  # a fork has none of the threads
 
 
 @dataclass(frozen=True)
@@ -57,13 +67,13 @@ class _Member:
     def end(self) -> int:
         return self.offset + self.size
 
-    def image_in(self, content: bytes) -> bytes | None:
+    def image_in(self, content: memoryview) -> bytes | None:
         """The image at the end of the member's bytes, header first; None where they are not what was stored."""
         try:
-            info = tarfile.TarInfo.frombuf(content[:_HEADER_BYTES], "utf-8", "surrogateescape")
+            info = tarfile.TarInfo.frombuf(bytes(content[:_HEADER_BYTES]), "utf-8", "surrogateescape")
         except tarfile.HeaderError:
             return None
-        image = content[_HEADER_BYTES:]
+        image = bytes(content[_HEADER_BYTES:])
         is_whole = (info.name, info.size, len(image)) == (self.name, self.size, self.size)
         return image if is_whole and self.crc32 in (None, zlib.crc32(image)) else None
 
@@ -124,5 +134,4 @@ def _read_range(folder: RunFolder, members: Sequence[_Member]) -> list[tuple[int
 def _images_in(folder: RunFolder, path: str, members: Sequence[_Member]) -> dict[int, bytes | None]:
     start, end = members[0].start, max(member.end for member in members)
     content = memoryview(folder.read_range(path, start, end))
-    parts = ((member, bytes(content[member.start - start : member.end - start])) for member in members)
-    return {member.row: member.image_in(part) for member, part in parts}
+    return {member.row: member.image_in(content[member.start - start : member.end - start]) for member in members}

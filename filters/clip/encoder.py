@@ -102,7 +102,7 @@ class PairEncoder:
         if not rows:
             return (np.empty((0, self._model.dimension), np.float32),) * 2
         towers = self._towers[device]
-        image = towers.encode_images(rows, lambda at: self._normalized(batch.pixels[at], device))
+        image = towers.encode_images(rows, lambda at: self._normalized(_rows_at(batch.pixels, at), device))
         return image, towers.encode_texts(batch.tokens)
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
@@ -142,6 +142,14 @@ class PairEncoder:
             return self._model.tokenize([text])[0]
         except (UnicodeError, ValueError, TypeError) as error:
             return f"caption: {one_line(error, 120)}"
+
+
+def _rows_at(pixels: torch.Tensor | WholeImages, places: torch.Tensor) -> torch.Tensor | WholeImages:
+    """Returns the images at rising places; neighbours as they lie, since a copy would not lie in pinned memory."""
+    first, end = int(places[0]), int(places[-1]) + 1
+    if isinstance(pixels, torch.Tensor) and end - first == len(places):
+        return pixels[first:end]
+    return pixels[places]
 
 
 def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Sequence[float]]:

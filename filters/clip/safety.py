@@ -57,6 +57,7 @@ class NsfwClassifier:
             "precision": "fp32",
         }
         self.fingerprint = model_fingerprint(**self.info)
+        self._decoders = ThreadPoolExecutor(os.cpu_count(), "nsfw-decode")  # for all streams: see `ClipScorer`
 
     def score_stream(
         self, pairs: Iterable[tuple[bytes | None, str | None]], *, embeddings: bool = False
@@ -68,13 +69,10 @@ class NsfwClassifier:
         if embeddings:
             raise ValueError("the opennsfw classifier has no embeddings")
         images = (image for image, _ in pairs)
-        with (
-            ThreadPoolExecutor(1, "nsfw-read") as reader,
-            ThreadPoolExecutor(os.cpu_count(), "nsfw-decode") as decoders,
-        ):
-            waiting = deque([reader.submit(_next_images, images, decoders)])
+        with ThreadPoolExecutor(1, "nsfw-read") as reader:
+            waiting = deque([reader.submit(_next_images, images, self._decoders)])
             while prepared := waiting.popleft().result():
-                waiting.append(reader.submit(_next_images, images, decoders))
+                waiting.append(reader.submit(_next_images, images, self._decoders))
                 yield self._result(prepared)
 
     def _result(self, images: list[Image.Image | str]) -> pa.RecordBatch:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +65,11 @@ class ClipScorer:
         self.model = model
         self.batch_size = batch_size
         self._encoder: PairEncoder = PairEncoder(model, rows=batch_size)
+        # Threads of the scorer, not of a stream: malloc gives each new one an arena that another stream's threads left,
+        # until all arenas keep the most that any thread ever held.
+        self._lanes = lanes_of(self._encoder.devices)
+        self._queues = [ThreadPoolExecutor(1, "clip-embed") for _ in self._lanes]
+        self._decoders = ThreadPoolExecutor(min(_MAX_DECODERS, os.cpu_count() or 1), "clip-decode")
 
     @property
     def fingerprint(self) -> str:
@@ -105,17 +109,18 @@ class ClipScorer:
 
         The stream is read on a thread of its own, a few batches a device ahead of the model and no further.
         """
-        lanes = lanes_of(self._encoder.devices)
-        with ExitStack() as stack:
-            queues = [stack.enter_context(ThreadPoolExecutor(1, "clip-embed")) for _ in lanes]
-            running: deque[tuple[PreparedBatch, Future[tuple[np.ndarray, np.ndarray]]]] = deque()
+        lanes = self._lanes
+        running: deque[tuple[PreparedBatch, Future[tuple[np.ndarray, np.ndarray]]]] = deque()
+        try:
             for number, prepared in enumerate(self._prepared(iter(pairs), len(lanes))):
                 lane = number % len(lanes)
-                running.append((prepared, queues[lane].submit(self._encoder.embed, prepared, lanes[lane])))
+                running.append((prepared, self._queues[lane].submit(self._encoder.embed, prepared, lanes[lane])))
                 if len(running) > len(lanes):
                     yield self._result(*running.popleft(), embeddings)
             while running:
                 yield self._result(*running.popleft(), embeddings)
+        finally:
+            wait([embedded for _, embedded in running])  # nothing of a stream that failed goes on
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         """Returns the embeddings of texts alone: float32[texts, dimension] of unit length."""
@@ -126,19 +131,15 @@ class ClipScorer:
         return result_schema(self.model.dimension if embeddings else None)
 
     def _prepared(self, pairs: Iterator[tuple[bytes | None, str | None]], ahead: int) -> Iterator[PreparedBatch]:
-        decoders = min(_MAX_DECODERS, os.cpu_count() or 1)
-        with (
-            ThreadPoolExecutor(1, "clip-prepare") as reader,
-            ThreadPoolExecutor(decoders, "clip-decode") as pool,
-        ):
-            waiting = deque(reader.submit(self._prepare_next, pairs, pool) for _ in range(ahead))
+        with ThreadPoolExecutor(1, "clip-prepare") as reader:
+            waiting = deque(reader.submit(self._prepare_next, pairs) for _ in range(ahead))
             while (prepared := waiting.popleft().result()) is not None:
-                waiting.append(reader.submit(self._prepare_next, pairs, pool))
+                waiting.append(reader.submit(self._prepare_next, pairs))
                 yield prepared
 
-    def _prepare_next(self, pairs: Iterator[tuple[bytes | None, str | None]], pool: Executor) -> PreparedBatch | None:
+    def _prepare_next(self, pairs: Iterator[tuple[bytes | None, str | None]]) -> PreparedBatch | None:
         batch = list(islice(pairs, self.batch_size))
-        return self._encoder.prepare(batch, pool) if batch else None
+        return self._encoder.prepare(batch, self._decoders) if batch else None
 
     def _result(
         self, prepared: PreparedBatch, embedded: Future[tuple[np.ndarray, np.ndarray]], embeddings: bool

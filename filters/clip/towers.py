@@ -8,7 +8,9 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,9 @@ _CAPTIONS_PER_BLOCK = 8
 # would depend on its company.
 _TEXT_LENGTHS = (12, 16, 24, 32, 48)
 
+# As the CPU's allocator, CUDA itself (what does not go through torch's allocator) and MPS, and cuBLAS and cuDNN say it.
+_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -47,6 +52,7 @@ class Towers:
         self._text = _shortened_tower(module)
         self._texts: dict[int, Encode] = {}
         self._rows = whole_blocks(rows)
+        self._turns = _Turns()
 
     def encode_images(self, rows: int, batch: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         """Returns float32[rows, dimension] of unit length.
@@ -101,23 +107,57 @@ class Towers:
     def _in_parts(self, rows: torch.Tensor, encode: Encode) -> np.ndarray:
         """Encodes rows, fewer at a time from the first time on that the device's memory is too small for them."""
         while True:
-            try:
-                with torch.inference_mode():
-                    parts = [normalize(encode(part).float(), dim=-1) for part in rows.split(self._rows)]
-                    return torch.cat(parts).cpu().numpy()
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
-                    raise
-                tried, message = min(self._rows, len(rows)), one_line(error)
+            tried = min(self._rows, len(rows))
+            with self._turns.turn() as has_company:
+                try:
+                    with torch.inference_mode():
+                        parts = [normalize(encode(part).float(), dim=-1) for part in rows.split(tried)]
+                        return torch.cat(parts).cpu().numpy()
+                except RuntimeError as error:
+                    if not _is_out_of_memory(error):
+                        raise
+                    message, is_shared = one_line(error), has_company()
+            if is_shared:
+                self._turns.take_turns()
+                _LOG.warning("%s is out of memory with two batches at once; going on with one", self.device)
+                continue
             if tried <= ROWS_PER_BLOCK:
                 raise ModelError(
                     f"{self.device} is out of memory with {tried} pairs at once, the fewest that are tried; "
                     f"free some of it or choose a smaller model: {message}"
                 )
-            self._rows = whole_blocks(tried // 2)
+            # Another thread may have found less memory meanwhile.
+            self._rows = min(self._rows, whole_blocks(tried // 2))
             _LOG.warning("%s is out of memory with %d pairs at once; going on with %d", self.device, tried, self._rows)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+
+
+class _Turns:
+    """Threads at one device: side by side, until that is too much for its memory, then one after another."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._busy = 0
+        self._is_single = False
+
+    @contextmanager
+    def turn(self) -> Iterator[Callable[[], bool]]:
+        """Waits for the device where it has to; gives what tells whether another thread was at it, or is."""
+        with self._changed:
+            self._changed.wait_for(lambda: not (self._is_single and self._busy))
+            before = self._busy
+            self._busy += 1
+        try:
+            yield lambda: before > 0 or self._busy > 1
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+
+    def take_turns(self) -> None:
+        """From now on one thread is at the device at a time."""
+        self._is_single = True
 
 
 def whole_blocks(rows: int, block: int = ROWS_PER_BLOCK) -> int:
@@ -188,8 +228,8 @@ def _shortened_tower(module: Any) -> _CausalTower | _MaskedTower | None:
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device or, by its words alone, the CPU had no memory left."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Whether a device or the CPU had no memory left; of most libraries' allocations only the words say so."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
 def _as_it_is(encode: Encode) -> Encode:

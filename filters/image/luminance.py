@@ -5,20 +5,16 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from filters.image.scratch import Scratch
-
 GREY_SIDE = 64
 _GREY_LEVEL = 256
 
-_scratch = Scratch()
-
 
 def grey_of(image: np.ndarray) -> np.ndarray:
-    """Returns uint8[height, width], each pixel's grey level; valid until the thread asks for the next image's.
+    """Returns uint8[height, width], each pixel's grey level.
 
     Args: image: uint8[height, width, 3], BGR.
     """
-    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, _scratch.array("grey", np.uint8, *image.shape[:2]))
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
 def luminance_of(image: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from pipelines.duplicates import DUPLICATES, WriteDuplicates
 from pipelines.run import check_settings
 from pipelines.run_folder import RunFolder
 from pipelines.score_store import ScoreStore
-from schemas import InputError, ModelError, RecipeError, recipe_from
+from schemas import InputError, ModelError, RecipeError, RunFolderError, recipe_from
 from schemas.recipe import DedupSemanticSettings
 
 DIMENSION = 48
@@ -274,3 +274,17 @@ def test_an_earlier_folder_that_will_not_do(store, earlier, tmp_path):
     url, _ = earlier(np.ones((4, DIMENSION)), kept=[0], fingerprint="ffff0000" * 8, name="other")
     with pytest.raises(InputError, match=r"has no embeddings of 'm' \(fingerprint 0123abcd\); it has other-ffff0000"):
         use(url)
+
+
+def test_damaged_embeddings_of_an_earlier_run_stop_this_one(run_stage, scored, store, earlier):
+    url, _ = earlier(np.eye(4, DIMENSION), kept=[*range(4)])
+    folder = RunFolder(url)
+    (model,) = folder.folders("staging/scores")
+    path = f"staging/scores/{model}/img_emb/img_emb_00001_0000.npy"
+    content = bytearray(folder.open(path).read())
+    content[-1] ^= 1
+    folder.write(path, bytes(content))
+    stage = DedupSemantic(DedupSemanticSettings(earlier=(url,)), store)
+    with pytest.raises(RunFolderError, match=r"img_emb_00001_0000\.npy is damaged: .* run .*/earlier again"):
+        run_stage(stage, [scored(np.eye(2, DIMENSION))])
+    assert len(ScoreStore(folder, "another_name", "0123abcd" * 8).scores(1)) == 2

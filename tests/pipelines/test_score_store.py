@@ -6,7 +6,8 @@ from embedding_reader import EmbeddingReader
 
 from filters.clip import result_schema
 from pipelines.run_folder import RunFolder
-from pipelines.score_store import METADATA_SCHEMA, ScoreStore, remove_orphans
+from pipelines.score_orphans import remove_orphans
+from pipelines.score_store import METADATA_SCHEMA, DamagedPartError, ScoreStore
 from schemas import RunFolderError
 
 ROOT = "staging/scores/tiny-0123abcd"
@@ -157,10 +158,46 @@ def test_heads_score_stored_embeddings_once(store):
     assert store.head_scores(3, "head-1", None) == (found, 0)
 
 
-def test_unreadable_embeddings(store, tmp_path):
+def flip_last_bit(file):
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda file: file.write_bytes(b"no array"), "the magic string is not correct"),
+        (lambda file: file.write_bytes(file.read_bytes()[:-1]), "EOF: reading array data"),
+        (lambda file: np.save(file, np.zeros((1, 4), np.float16)), "it does not hold the 2 vectors that were stored"),
+        (lambda file: np.save(file, np.float16(1)), "it does not hold the 2 vectors that were stored"),
+        (flip_last_bit, "it does not hold the 2 vectors that were stored"),
+        (lambda file: file.unlink(), "No such file"),
+    ],
+)
+def test_damaged_embeddings_are_scored_again(store, tmp_path, damage, reason):
+    store.add(3, pairs("a", "b"), results(0.25, 0.5))
+    store.add(3, pairs("c"), results(0.75))
+    damage(tmp_path / ROOT / "img_emb/img_emb_00003_0000.npy")
+    with pytest.raises(
+        DamagedPartError,
+        match=f"img_emb_00003_0000.npy is damaged: .*{reason}.*; empty .*/metadata_00003_0000.parquet, .* and run .* again",
+    ):
+        store.known_head_scores(3, "head-1", lambda embeddings: embeddings[:, 0])
+    assert len(store.scores(3)) == 3
+    with pytest.raises(DamagedPartError):
+        store.head_scores(3, "head-1", lambda embeddings: embeddings[:, 0])
+    assert store.scores(3) == {("c", "aa", 100): (0.75, None)}
+    store.add(3, pairs("a", "b"), results(0.25, 0.5))
+    found, computed = store.head_scores(3, "head-1", lambda embeddings: embeddings[:, 0] * 4)
+    assert (found[("b", "aa", 101)], len(found), computed) == (2.0, 3, 3)
+
+
+def test_unreadable_head_scores(store, tmp_path):
     store.add(3, pairs("a"), results(0.25))
-    (tmp_path / ROOT / "img_emb/img_emb_00003_0000.npy").write_bytes(b"no array")
-    with pytest.raises(RunFolderError, match=r"cannot read .*img_emb_00003_0000.npy: .*; remove it and run again"):
+    store.head_scores(3, "head-1", lambda embeddings: embeddings[:, 0])
+    (tmp_path / ROOT / "heads/head-1/head_00003_0000.npy").write_bytes(b"no array")
+    with pytest.raises(RunFolderError, match=r"cannot read .*head_00003_0000.npy: .*; remove it and run again"):
         store.head_scores(3, "head-1", lambda embeddings: embeddings[:, 0])
 
 

@@ -1,3 +1,4 @@
+import multiprocessing
 import threading
 import zlib
 
@@ -18,9 +19,10 @@ class Counted(MemoryFileSystem):
     protocol = "counted"
     store, pseudo_dirs = {}, [""]
     cachable = False
-    ranges, together, answers = [], 1, {}
+    ranges, together, answers, threads = [], 1, {}, []
 
     def cat_file(self, path, start=None, end=None, **kwargs):
+        self.threads.append(threading.current_thread())
         self.ranges.append((path.rsplit("/", 1)[-1], start, end))
         if self.together > 1:
             self.barrier.wait(timeout=10)
@@ -32,7 +34,7 @@ class Counted(MemoryFileSystem):
 def storage():
     fsspec.register_implementation("counted", Counted, clobber=True)
     Counted.store.clear()
-    Counted.ranges, Counted.together, Counted.answers = [], 1, {}
+    Counted.ranges, Counted.together, Counted.answers, Counted.threads = [], 1, {}, []
     yield Counted
     Counted.store.clear()
 
@@ -93,6 +95,22 @@ def test_a_request_is_bounded(staged, storage):
     assert read_staged_images(folder, rows) == expected(rows)
     assert len(storage.ranges) == 4
     assert max(end - start for _, start, end in storage.ranges) <= 8 * 2**20
+
+
+def test_threads_outlive_a_call(staged, storage):
+    folder, rows = staged(2, 8, 1000)
+    for _ in range(20):
+        read_staged_images(folder, rows)
+    assert len(storage.threads) == 40
+    assert len(set(storage.threads)) <= 16
+
+
+def test_a_forked_process_reads_too(staged):
+    folder, rows = staged(2, 8, 1000)
+    assert read_staged_images(folder, rows) == expected(rows)
+    with multiprocessing.get_context("fork").Pool(1) as forked:
+        reading = forked.apply_async(read_staged_images, (folder, rows))
+        assert reading.get(timeout=30) == expected(rows)
 
 
 @pytest.mark.parametrize("damage", ["bit", "short", "other"])

@@ -1,10 +1,12 @@
 import dataclasses
 import io
+import os
 import struct
 import subprocess
 import sys
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import open_clip
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from filters.clip import ClipScorer, load_model
+from filters.clip.images import read_image
 from schemas import ModelError
 
 CAPTIONS = [
@@ -208,6 +211,61 @@ def test_a_stream_that_fails_fails_the_scoring(scorer):
 
     with pytest.raises(OSError, match="the disk is gone"):
         list(scorer.score_stream(pairs()))
+
+
+def test_threads_outlive_a_stream(loaded, monkeypatch):
+    seen = {"embed": set(), "decode": set()}
+
+    class Seen:
+        encode_text = staticmethod(loaded.module.encode_text)
+
+        def encode_image(self, pixels):
+            seen["embed"].add(threading.current_thread())
+            return loaded.module.encode_image(pixels)
+
+    def read(*args, **options):
+        seen["decode"].add(threading.current_thread())
+        return read_image(*args, **options)
+
+    monkeypatch.setattr("filters.clip.encoder.read_image", read)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    scorer = ClipScorer.from_loaded(dataclasses.replace(loaded, module=Seen()))
+    for _ in range(5):
+        scorer.score(IMAGES, CAPTIONS)
+    assert len(seen["embed"]) == 1
+    assert 1 <= len(seen["decode"]) <= 2
+
+
+def test_streams_side_by_side_have_their_own_results(scorer):
+    expected = scorer.score(IMAGES, CAPTIONS)
+    with ThreadPoolExecutor(4) as users:
+        results = list(users.map(lambda _: scorer.score(IMAGES, CAPTIONS), range(8)))
+    assert all(result.equals(expected) for result in results)
+
+
+def test_a_stream_that_is_left_ends_with_what_was_begun(loaded):
+    begun, finished, may_finish = [], [], threading.Event()
+
+    class Held:
+        encode_text = staticmethod(loaded.module.encode_text)
+
+        def encode_image(self, pixels):
+            begun.append(len(pixels))
+            assert len(begun) == 1 or may_finish.wait(60)
+            finished.append(len(pixels))
+            return loaded.module.encode_image(pixels)
+
+    held = ClipScorer.from_loaded(dataclasses.replace(loaded, module=Held()), batch_size=1)
+    stream = held.score_stream((IMAGES[0], f"cat {number}") for number in range(1000))
+    next(stream)
+    leaving = threading.Thread(target=stream.close)
+    leaving.start()
+    leaving.join(0.3)
+    assert leaving.is_alive()
+    may_finish.set()
+    leaving.join(60)
+    assert finished == begun
+    assert len(begun) == 2
 
 
 def test_nothing_to_score(scorer):

@@ -1,7 +1,11 @@
 import copy
 import json
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
+import numpy as np
 import open_clip
 import pytest
 import torch
@@ -11,6 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
 from filters.clip import devices, load_model
 from filters.clip.devices import devices_for, lanes_of, resolve_precision
+from filters.clip.encoder import _rows_at
 from filters.clip.towers import Towers, _shortened_tower
 from schemas import ModelError
 
@@ -112,6 +117,98 @@ def test_what_else_fails_in_a_compiled_model_is_shown_as_it_is():
     assert not isinstance(caught.value, ModelError)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
+def test_all_ways_to_say_out_of_memory_are_known(error):
+    asked = []
+
+    class Crowded:
+        @staticmethod
+        def encode_image(pixels):
+            asked.append(len(pixels))
+            if len(pixels) > 16:
+                raise error
+            return pixels
+
+    towers = Towers(Crowded, torch.device("cpu"), rows=64)
+    assert towers.encode_images(40, lambda at: torch.eye(64)[at]).shape == (40, 64)
+    assert asked == [48, 32, 16, 16, 16]
+
+
+class _Shared(logging.Handler):
+    """A model on a device whose memory is for `room` rows; the first batch stays there until another's thread gave up.
+
+    That it did is in the log.
+    """
+
+    def __init__(self, room):
+        super().__init__()
+        self._room = room
+        self._rows = 0
+        self._given_up = threading.Event()
+        self._guard = threading.Lock()
+        self.asked = []
+
+    def encode_image(self, pixels):
+        with self._guard:
+            self.asked.append(len(pixels))
+            self._rows += len(pixels)
+            is_full, is_first = self._rows > self._room, len(self.asked) == 1
+        try:
+            if is_full:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            assert not is_first or self._given_up.wait(60)
+            return pixels
+        finally:
+            with self._guard:
+                self._rows -= len(pixels)
+
+    def emit(self, record):
+        self._given_up.set()
+
+
+def test_batches_that_fit_one_by_one_take_turns(caplog, monkeypatch):
+    model = _Shared(room=48)
+    monkeypatch.setattr(logging.getLogger("filters.clip.towers"), "handlers", [model])
+    towers = Towers(model, torch.device("cpu"), rows=32)
+    with ThreadPoolExecutor(2) as lanes:
+        found = list(lanes.map(lambda _: towers.encode_images(32, lambda at: torch.eye(32)[at]), range(6)))
+    assert all((one == np.eye(32)).all() for one in found)
+    assert model.asked == [32] * 7
+    message = "cpu is out of memory with two batches at once; going on with one"
+    assert [record.getMessage() for record in caplog.records] == [message]
+
+
+def test_two_threads_that_run_out_of_memory_at_once_both_go_on():
+    both, tried = threading.Barrier(2, timeout=60), threading.local()
+
+    class Crowded:
+        """Its first two batches fail together, and what comes after is too large for it once more."""
+
+        @staticmethod
+        def encode_image(pixels):
+            if not getattr(tried, "once", False):
+                tried.once = True
+                both.wait()
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            if len(pixels) > 16:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return pixels
+
+    towers = Towers(Crowded, torch.device("cpu"), rows=64)
+    with ThreadPoolExecutor(2) as lanes:
+        found = list(lanes.map(lambda _: towers.encode_images(64, lambda at: torch.eye(64)[at]), range(2)))
+    assert all((one == np.eye(64)).all() for one in found)
+
+
 def test_all_gpus_are_taken(monkeypatch):
     assert devices_for("cpu") == [torch.device("cpu")]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
@@ -124,6 +221,14 @@ def test_each_gpu_has_a_second_batch_on_its_way():
     gpus = [torch.device("cuda", number) for number in range(2)]
     assert lanes_of(gpus) == [0, 1, 0, 1]
     assert lanes_of([torch.device("cpu")]) == [0]
+
+
+def test_neighbours_are_taken_from_a_batch_where_they_lie():
+    pixels = torch.arange(40).reshape(20, 2)
+    neighbours = _rows_at(pixels, torch.arange(3, 12))
+    assert torch.equal(neighbours, pixels[3:12])
+    assert neighbours.data_ptr() == pixels[3].data_ptr()  # a copy would not be in pinned memory, as the batch is
+    assert torch.equal(_rows_at(pixels, torch.tensor([17, 18, 19, 19])), pixels[[17, 18, 19, 19]])
 
 
 @pytest.mark.parametrize(
