@@ -2,24 +2,14 @@
 
 In numpy each is many short calls, and beside other decoders and the network loop every one of them waits for the lock;
 in-process that took twice the time that it took alone. All of it is in whole numbers, so that results are the same on
-every machine. The first call compiles, which takes some seconds; later processes find the code in numba's cache.
+every machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function when it is first called, and keeps the code where there is a folder to keep it in."""
-    try:
-        return njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # neither this folder nor the user's cache can be written
-        return njit(nogil=True, error_model="numpy")(function)
+from filters.compiled import compiled
 
 
 def compile_all() -> None:
@@ -31,13 +21,13 @@ def compile_all() -> None:
     commonest(np.zeros(1, np.int64), 1, 1)
 
 
-@_compiled
+@compiled
 def _shifted(total: int, bits: int) -> int:
     one = np.int32(1)
     return (total + ((one << (bits - one)) - one) + ((total >> bits) & one)) >> bits
 
 
-@_compiled
+@compiled
 def shrink(
     cells: np.ndarray,
     down: tuple[np.ndarray, np.ndarray],
@@ -78,7 +68,7 @@ def shrink(
     return shrunk.reshape(row_weights.shape[0], column_weights.shape[1], 3)
 
 
-@_compiled
+@compiled
 def luminance(grey: np.ndarray, side: int, one: int) -> np.ndarray:
     """Returns uint16[side, side]: the mean over each part of an image, times `one`, rounded down.
 
@@ -104,7 +94,7 @@ def luminance(grey: np.ndarray, side: int, one: int) -> np.ndarray:
     return means
 
 
-@_compiled
+@compiled
 def gradients(levels: np.ndarray, percent: float) -> int:
     """Returns the sum of the steps from each value to the next, down and across, each cut to whole percents.
 
@@ -121,7 +111,7 @@ def gradients(levels: np.ndarray, percent: float) -> int:
     return total
 
 
-@_compiled
+@compiled
 def commonest(counts: np.ndarray, around: int, times: int) -> int:
     """Returns how many there are of the commonest values and of those around them, so many times taken away.
 
