@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.outcome import Figure, Outcome
 from benchmarks.own_process import in_process, peak_mib
 from benchmarks.peers.environments import PeerError, run_peer
-from filters.dedup import HASHED, bands_for, near_links, nearest_survivors
+from filters.dedup import HASHED, WHOLE_BANDS, near_links, nearest_survivors
 
 SIZES = tuple(int(rows) for rows in os.environ.get("BABELSIFT_SCALE_ROWS", "1000000,10000000").split(","))
 RUNS = int(os.environ.get("BABELSIFT_SCALE_RUNS", "3"))
@@ -116,7 +116,7 @@ def measure_skew(rows: int, near: bool) -> None:
         content[:] = content[0]
         content[:, -1] = changed
     else:
-        band = list(bands_for(rows).whole[0])
+        band = list(WHOLE_BANDS[0].pair)
         content[:, band] = content[0, band]
     skewed["hash"] = content.view("<u8")
     started = time.perf_counter()
@@ -127,10 +127,7 @@ def measure_skew(rows: int, near: bool) -> None:
 
 def _found(records: np.ndarray) -> np.ndarray:
     parts = max(1, len(records) // _ROWS_A_PART // 8)
-    found = [
-        near_links(records, radius=RADIUS, bands=bands_for(len(records)), partition=part, partitions=parts)
-        for part in range(parts)
-    ]
+    found = [near_links(records, radius=RADIUS, partition=part, partitions=parts) for part in range(parts)]
     return np.concatenate(found)
 
 

@@ -73,7 +73,7 @@ def measure(drawn: str, rule: str, rows: int) -> None:
     started = time.perf_counter()
     parts = max(1, rows // 500_000)
     if rule == "images":
-        stage: beam.PTransform = DedupImages(DedupImagesSettings(near_radius_bits=31), parts, rows)
+        stage: beam.PTransform = DedupImages(DedupImagesSettings(near_radius_bits=31), parts)
     elif rule == "frequency":
         stage = FilterFrequencies(FrequencyRules(max_images_per_caption=10), parts)
     else:
