@@ -120,7 +120,7 @@ def draw_images(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
         "caption": pa.array([f"photograph {number}" for number in own]),
         "language": pa.array(["en"] * _BATCH_ROWS),
         "sha256": pa.array(files),
-        "pixels_sha256": pa.array(files),
+        "pixels_digest": pa.array(files),
         "phash": pa.array(hashes, pa.binary(32)),
         "phash_crops": pa.array([None] * _BATCH_ROWS, DOWNLOAD_SCHEMA.field("phash_crops").type),
         "phash_quality": pa.array([1.0] * _BATCH_ROWS, DOWNLOAD_SCHEMA.field("phash_quality").type),

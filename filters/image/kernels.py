@@ -18,7 +18,7 @@ def compile_all() -> None:
     shrink(np.zeros((1, 1, 3), np.uint8), taps, taps, (np.int32(1), np.int32(1)))
     luminance(np.zeros((1, 1), np.uint8), 1, 1)
     gradients(np.zeros((1, 1)), 1.0)
-    commonest(np.zeros(1, np.int64), 1, 1)
+    commonest(value_counts(np.zeros((1, 1), np.uint16), 8), 1, 1)
 
 
 @compiled
@@ -72,26 +72,59 @@ def shrink(
 def luminance(grey: np.ndarray, side: int, one: int) -> np.ndarray:
     """Returns uint16[side, side]: the mean over each part of an image, times `one`, rounded down.
 
-    Args: grey: uint8[height, width], whose parts may end within pixels.
+    Args: grey: uint8[height, width], whose parts may end within pixels. side: at most 128.
     """
     height, width = grey.shape
     means = np.empty((side, side), np.uint16)
-    sums = np.empty(width, np.int32)
+    within, sums, area = np.empty(width, np.uint16), np.empty(width, np.int32), np.float64(height * width)
     for down in range(side):
-        sums[:] = 0
         first, last = down * height, (down + 1) * height
-        for row in range(first // side, -(-last // side)):
-            weight = np.int32(min(last, (row + 1) * side) - max(first, row * side))
+        start, end = -(-first // side), last // side  # of the rows that lie within it as a whole
+        above, below = start * side - first, last - end * side
+        if start > end:
+            above, below = height, 0
+        upper, lower = grey[max(start, 1) - 1], grey[min(end, height - 1)]
+        for column in range(width):  # at most twice 255 times the side: 16 bits hold it
+            within[column] = np.uint16(above) * np.uint16(upper[column]) + np.uint16(below) * np.uint16(lower[column])
+        for column in range(width):
+            sums[column] = np.int32(within[column])
+        for block in range(start, end, 256):  # of so many rows, too
+            within[:] = 0
+            for row in range(block, min(block + 256, end)):
+                line = grey[row]
+                for column in range(width):
+                    within[column] += np.uint16(line[column])
             for column in range(width):
-                sums[column] += weight * np.int32(grey[row, column])
-        for across in range(side):
-            total = np.int64(0)
-            start, end = across * width, (across + 1) * width
-            for column in range(start // side, -(-end // side)):
-                weight = min(end, (column + 1) * side) - max(start, column * side)
-                total += weight * np.int64(sums[column])
-            means[down, across] = total * one // (height * width)
+                sums[column] += np.int32(side) * np.int32(within[column])
+        _means_across(sums, side, one, area, means[down])
     return means
+
+
+@compiled
+def _means_across(sums: np.ndarray, side: int, one: int, area: float, means: np.ndarray) -> None:
+    before = whole = np.int64(0)
+    column = 0
+    for across in range(side):
+        edge = (across + 1) * len(sums)
+        while column < edge // side:
+            whole += np.int64(sums[column])
+            column += 1
+        upto = whole * side
+        if edge % side:
+            upto += edge % side * np.int64(sums[column])
+        # Both are whole and below 2**53: rounded or not, the quotient is not on the other side of a whole number.
+        means[across] = np.uint16(np.float64((upto - before) * one) / area)
+        before = upto
+
+
+@compiled
+def value_counts(values: np.ndarray, shift: int) -> np.ndarray:
+    """Returns int64[65536 >> shift]: how often there is each value of uint16[n, m], without its lowest bits."""
+    counts = np.zeros(65536 >> shift, np.int64)
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            counts[values[row, column] >> shift] += 1
+    return counts
 
 
 @compiled

@@ -93,7 +93,7 @@ def test_a_million_copies_cost_as_much_as_one(run_stage, image_rows):
 
 
 def test_equal_pixels_in_other_containers(run_stage, image_rows):
-    batch = image_rows(4, phash=hashes(4), pixels_sha256=["a" * 64, "a" * 64, None, None])
+    batch = image_rows(4, phash=hashes(4), pixels_digest=["a" * 64, "a" * 64, None, None])
     assert run_stage(DedupImages(DedupImagesSettings()), [batch]).rejected == []
     [gone] = run_stage(DedupImages(DedupImagesSettings(exact="pixels")), [batch]).rejected
     assert (gone["reason"], gone["value"]) == ("duplicate_image", min(uids(batch, 0, 1)))
