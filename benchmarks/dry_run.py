@@ -109,7 +109,7 @@ def _stage_and_score(folder: RunFolder, recipe: Recipe, pairs: pa.Table) -> None
             "key": [f"{row:09d}" for row in range(count)],
             "status": [SUCCESS] * count,
             "sha256": [draw.bytes(32).hex() for _ in range(count)],
-            "pixels_sha256": [draw.bytes(32).hex() for _ in range(count)],
+            "pixels_digest": [draw.bytes(32).hex() for _ in range(count)],
             "phash": [draw.bytes(32) for _ in range(count)],
             "phash_crops": [draw.bytes(224) for _ in range(count)],
             "phash_quality": [1.0] * count,

@@ -3,10 +3,10 @@
     BABELSIFT_PHOTOS=FOLDER python -m benchmarks image_dedup_quality
 
 Every photograph is copied by each transform; a copy counts as found where it would be linked to its original, banding
-and all, as in a table of so many photographs and as in one of millions, whose bands are wider. Strangers are all pairs
-of different photographs, and, as a harder test, of tiles cut from different ones, which are many more and show less;
-how many merges more pairs could have brought at that is said with 95 % confidence. Beside it, imagehash's and
-imagededup's perceptual hashes on the same files, at the largest radius at which they merge no more than one of a
+and all, as in a table of so many photographs and as in one of many millions, whose buckets are split. Strangers are
+all pairs of different photographs, and, as a harder test, of tiles cut from different ones, which are many more and
+show less; how many merges more pairs could have brought at that is said with 95 % confidence. Beside it, imagehash's
+and imagededup's perceptual hashes on the same files, at the largest radius at which they merge no more than one of a
 million pairs of tiles. Photographs are those of ../shared/data/photos, or of the folder that is named, the first
 BABELSIFT_PHOTOS_AT_MOST of them; scenes are drawn where there is neither. Figures are printed as they come.
 """
@@ -25,7 +25,7 @@ import numpy as np
 from benchmarks.image_copies import COPIES, goal_of
 from benchmarks.outcome import Figure, Outcome
 from benchmarks.peers.environments import PeerError, run_peer
-from filters.dedup import HASHED, bands_for, crop_radius, has_varied_rows, near_links
+from filters.dedup import HASHED, crop_radius, has_varied_rows, near_links
 from filters.image import CROP_BYTES, CROPS, crop_hashes, low_bits, luminance_of, perceptual_hash, structure_of
 from pipelines.demo.scenes import draw, make_scene
 
@@ -33,7 +33,6 @@ RADIUS = 31
 _MIN_STRUCTURE = 0.1
 _TILES = 3  # a side of each photograph
 _FALSE_MERGES = 1e-6
-_MANY_ROWS = 10_000_000
 _PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "photos"
 
 
@@ -52,8 +51,8 @@ def run() -> Outcome:
     recalls, wide = {}, {}
     for name, copy in COPIES.items():
         copies = _records([copy(photo) for photo in photos])
-        recalls[name] = _recall(originals, copies, len(photos))
-        wide[name] = _recall(originals, copies, _MANY_ROWS)
+        recalls[name] = _recall(originals, copies)
+        wide[name] = _recall(originals, copies, compared_up_to=0)
         _say(f"recall_{name} {recalls[name]:.4g}, among millions {wide[name]:.4g}")
     peers = _peers(photos, tiles, owner)
     for name, recall in recalls.items():
@@ -138,12 +137,12 @@ def _uids(numbers: np.ndarray) -> np.ndarray:
     return np.stack([np.zeros_like(numbers), numbers], axis=1).astype(">u8").view("V16").ravel()
 
 
-def _recall(originals: np.ndarray, copies: np.ndarray, rows: int) -> float:
-    """The share of originals to which their copy is linked, banded as in a table of so many rows."""
+def _recall(originals: np.ndarray, copies: np.ndarray, **options: int) -> float:
+    """The share of originals to which their copy is linked."""
     copies = copies.copy()
     copies["uid"] = _uids(np.arange(len(copies)) + len(originals))[:, None]
     table = np.concatenate([originals, copies])
-    links = near_links(table[_stored(table)], radius=RADIUS, bands=bands_for(rows))
+    links = near_links(table[_stored(table)], radius=RADIUS, **options)
     numbers = {
         name: np.ascontiguousarray(links[name]).view(">u8").reshape(-1, 2)[:, 1].astype(np.int64)
         for name in ("uid", "survivor")

@@ -18,7 +18,7 @@ import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from benchmarks.outcome import Figure, Outcome, alternating, median_ratio
-from filters.dedup import bands_for, claims, first_of_each, losers_to, near_links, nearest_survivors, repeated
+from filters.dedup import claims, first_of_each, losers_to, near_links, nearest_survivors, repeated
 from filters.identity import partition_of, uid_bytes
 from filters.language import LanguageIdentifier
 from filters.ranking import sort_keys
@@ -192,7 +192,7 @@ def _distinct_images(recipe: Recipe, batches: _Batches, ledger: _Batches) -> _Ba
     rows = hash_rows(whole, settings)
     structured = rows.filter(pa.array(has_structure(rows, settings.min_phash_quality)))
     records = hashed_records(structured, captions=False, crops=settings.near_crops)
-    gone = nearest_survivors(near_links(records, radius=settings.near_radius_bits, bands=bands_for(len(rows))))
+    gone = nearest_survivors(near_links(records, radius=settings.near_radius_bits))
     uids = uid_bytes(whole.column("uid"))
     whole = _drop(whole, np.isin(_as_text(uids), _as_text(gone["uid"])), Stage.DEDUP_IMAGES, ledger)
     shards = whole.column("staging_shard").to_numpy()

@@ -74,7 +74,7 @@ def measure(drawn: str, rule: str, rows: int) -> None:
     started = time.perf_counter()
     parts = max(1, rows // 500_000)
     if rule == "images":
-        stage: beam.PTransform = DedupImages(DedupImagesSettings(near_radius_bits=31), parts, rows)
+        stage: beam.PTransform = DedupImages(DedupImagesSettings(near_radius_bits=31), parts)
     elif rule == "frequency":
         stage = FilterFrequencies(FrequencyRules(max_images_per_caption=10), parts)
     else:
@@ -120,7 +120,7 @@ def draw_images(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
         "caption": pa.array([f"photograph {number}" for number in own]),
         "language": pa.array(["en"] * _BATCH_ROWS),
         "sha256": pa.array(files),
-        "pixels_sha256": pa.array(files),
+        "pixels_digest": pa.array(files),
         "phash": pa.array(hashes, pa.binary(32)),
         "phash_crops": pa.array([None] * _BATCH_ROWS, DOWNLOAD_SCHEMA.field("phash_crops").type),
         "phash_quality": pa.array([1.0] * _BATCH_ROWS, DOWNLOAD_SCHEMA.field("phash_quality").type),

@@ -157,8 +157,8 @@ def curate_stages(
     distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
     downloaded = distinct.kept | "Download" >> download
     images = downloaded["kept"] | "ImageRules" >> FilterImages(recipe.images)
-    clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, parts, rows)
-    unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts, rows)
+    clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, parts)
+    unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
     scored = unique.kept | "Score" >> score
     decontaminate = DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
     unseen = scored.kept | "DecontaminateEmbeddings" >> decontaminate

@@ -25,12 +25,11 @@ class Decontaminate(beam.PTransform):
     Input and main output: batches with DOWNLOAD_SCHEMA's columns, no uid twice. REJECTED: the others; value is
     `<name of the evaluation image> at <distance> bits`, threshold the radius.
 
-    Attributes: partitions, rows: as of `DedupImages`.
+    Attributes: partitions: as of `DedupImages`.
     """
 
     settings: DecontaminateSettings
     partitions: int = 64
-    rows: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -51,7 +50,7 @@ class Decontaminate(beam.PTransform):
         own = batches | "Hashes" >> beam.Map(hash_rows, self._repeats).with_output_types(pa.RecordBatch)
         others = sets | "EvaluationHashes" >> beam.Map(evaluation_rows).with_output_types(pa.RecordBatch)
         hashes = (own, others) | "All" >> beam.Flatten()
-        find = FindRepeats(self._repeats, self.partitions, self.rows, only_before=True)
+        find = FindRepeats(self._repeats, self.partitions, only_before=True)
         sides = [beam.pvalue.AsList(side) for side in hashes | "FindRepeats" >> find]
         names = sets | "Names" >> beam.ParDo(_NamesOfMatched(self._repeats), *sides)
         drop = beam.ParDo(_DropMatched(self._repeats), *sides, beam.pvalue.AsDict(names))

@@ -29,13 +29,11 @@ class DedupImages(beam.PTransform):
     Input and main output: batches with DOWNLOAD_SCHEMA's columns, no uid twice. REJECTED: the others; value is
     `<survivor's uid>` or `<survivor's uid> at <distance> bits`, threshold the radius. DUPLICATES: who survived them.
 
-    Attributes: partitions: how many parts the digests are compared in; results do not depend on it. rows: about how
-        many rows there will be: large tables are compared by wider bands.
+    Attributes: partitions: how many parts the digests are compared in; results do not depend on it.
     """
 
     settings: DedupImagesSettings
     partitions: int = 64
-    rows: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -49,7 +47,7 @@ class DedupImages(beam.PTransform):
         if self._earlier:
             earlier = batches.pipeline | "Earlier" >> ReadEarlierImages(self._earlier)
             hashes = (hashes, earlier) | "WithEarlier" >> beam.Flatten()
-        found = hashes | "FindRepeats" >> FindRepeats(self.settings, self.partitions, self.rows)
+        found = hashes | "FindRepeats" >> FindRepeats(self.settings, self.partitions)
         sides = [beam.pvalue.AsList(side) for side in found]
         drop = _DropRepeats(self.settings)
         return batches | "Drop" >> kept_and_rejected(beam.ParDo(drop, *sides), {DUPLICATES: pa.RecordBatch})

@@ -28,7 +28,7 @@ EVALUATION_SCHEMA = pa.schema(
     [
         pa.field("name", pa.string(), nullable=False),
         pa.field("sha256", pa.string(), nullable=False),
-        pa.field("pixels_sha256", pa.string(), nullable=False),
+        pa.field("pixels_digest", pa.string(), nullable=False),
         pa.field("phash", pa.binary(PHASH_BYTES), nullable=False),
         pa.field("phash_crops", pa.binary(PHASH_CROPS_BYTES), nullable=False),
         pa.field("phash_quality", pa.float32(), nullable=False),

@@ -16,7 +16,7 @@ BEFORE = 0
 OWN = 1
 _LARGEST_AREA = 1 << 62
 RANK = pa.field("rank", pa.uint64(), nullable=False)
-_COLUMNS = ("uid", "caption", "sha256", "pixels_sha256", "phash", "phash_crops", "phash_quality")
+_COLUMNS = ("uid", "caption", "sha256", "pixels_digest", "phash", "phash_crops", "phash_quality")
 
 
 def hash_rows(batch: pa.RecordBatch, settings: DedupImagesSettings) -> pa.RecordBatch:
@@ -50,7 +50,7 @@ def content_digests(rows: pa.RecordBatch, *, pixels: bool, captions: bool) -> np
     """
     columns = [rows.column("sha256")]
     if pixels:
-        columns = [pc.coalesce(rows.column("pixels_sha256"), columns[0])]
+        columns = [pc.coalesce(rows.column("pixels_digest"), columns[0])]
     if captions:
         return digests(*columns, rows.column("caption"))
     return uid_bytes(pc.utf8_slice_codeunits(columns[0], 0, 32))

@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from filters.dedup import LINK, DigestIndex, bands_for, position_of
+from filters.dedup import LINK, DigestIndex, position_of
 from filters.identity import uid_bytes
 from pipelines.dedup_pairs import only_repeated
 from pipelines.first_of_each import FirstOfEach, unpack
@@ -30,13 +30,12 @@ class FindRepeats(beam.PTransform):
     Input: RecordBatches of slim rows. Output: a tuple of three PCollections to be given to `Repeats` as lists: claims
     of equal content, claims of equal hashes, links of near ones.
 
-    Attributes: settings: what counts as a repeat; `survivor` and `earlier` are of no account here. partitions, rows: as
-        of `DedupImages`. only_before: whether only rows of rank BEFORE may survive others.
+    Attributes: settings: what counts as a repeat; `survivor` and `earlier` are of no account here. partitions: as of
+        `DedupImages`. only_before: whether only rows of rank BEFORE may survive others.
     """
 
     settings: DedupImagesSettings
     partitions: int
-    rows: int
     only_before: bool = False
 
     def __post_init__(self) -> None:
@@ -71,7 +70,7 @@ class FindRepeats(beam.PTransform):
         return (
             structured
             | "FirstOfHash" >> first
-            | "FindNear" >> FindNear(radius, bands_for(self.rows), parts, below)
+            | "FindNear" >> FindNear(radius, parts, below)
             | "Cluster" >> beam.CombineGlobally(MergeLinks()).without_defaults()
         )
 

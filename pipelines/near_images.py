@@ -13,7 +13,17 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 
-from filters.dedup import HASHED, LINK, Bands, bucket_keys, near_links, nearest_of_pairs, nearest_survivors, shares
+from filters.dedup import (
+    CROP_BANDS,
+    HASHED,
+    LINK,
+    WHOLE_BANDS,
+    bucket_keys,
+    near_links,
+    nearest_of_pairs,
+    nearest_survivors,
+    shares,
+)
 from pipelines.bundle_buffer import BundleBuffer
 from pipelines.merge_packed import MergePacked
 
@@ -24,11 +34,10 @@ class FindNear(beam.PTransform):
 
     Input: packed HASHED arrays (bytes). Output: packed LINK arrays (bytes), one a part; a pair may be in several.
 
-    Attributes: bands: of all hashes. partitions: parts; results do not depend on it. ranked_below: see `near_links`.
+    Attributes: partitions: parts; results do not depend on it. ranked_below: see `near_links`.
     """
 
     radius: int
-    bands: Bands
     partitions: int
     ranked_below: int | None = None
 
@@ -37,34 +46,33 @@ class FindNear(beam.PTransform):
 
     def expand(self, hashed: beam.PCollection[bytes]) -> beam.PCollection[bytes]:
         """Sends each hash to its parts and compares there."""
-        send = beam.ParDo(_Send(self.bands, self.partitions)).with_output_types(tuple[int, bytes])
-        compare = beam.Map(links_of_part, self.radius, self.bands, self.partitions, self.ranked_below)
+        send = beam.ParDo(_Send(self.partitions)).with_output_types(tuple[int, bytes])
+        compare = beam.Map(links_of_part, self.radius, self.partitions, self.ranked_below)
         return hashed | "Send" >> send | "GroupPart" >> beam.GroupByKey() | "Compare" >> compare
 
 
-def parts_of(records: np.ndarray, bands: Bands, partitions: int) -> np.ndarray:
+def parts_of(records: np.ndarray, partitions: int) -> np.ndarray:
     """Returns bool[n, partitions]: which parts each record has buckets in."""
     parts = np.zeros((len(records), partitions), dtype=bool)
     for crops in (False, True):
         rows = np.arange(len(records)) if crops else np.flatnonzero(records["crop"] == 0)
-        of_band = shares(len(bands.crops if crops else bands.whole), partitions)
+        of_band = shares(len(CROP_BANDS if crops else WHOLE_BANDS), partitions)
         if partitions <= len(of_band):  # each part has a whole band, and every record a bucket there
             parts[rows] = True
             continue
-        for own, (_, _, keys) in zip(of_band, bucket_keys(records[rows], bands, crops=crops), strict=True):
+        hashes = np.ascontiguousarray(records["low" if crops else "hash"][rows])
+        for number, own in enumerate(of_band):
+            keys = bucket_keys(hashes, records["group"][rows], number, crops=crops)
             parts[rows, np.array(own)[(keys % np.uint64(len(own))).astype(np.int64)]] = True
     return parts
 
 
-def links_of_part(
-    part: tuple[int, Iterable[bytes]], radius: int, bands: Bands, partitions: int, ranked_below: int | None
-) -> bytes:
+def links_of_part(part: tuple[int, Iterable[bytes]], radius: int, partitions: int, ranked_below: int | None) -> bytes:
     """Returns the packed LINKs among one (number, packed records)."""
     number, packed = part
     records = np.frombuffer(b"".join(packed), dtype=HASHED)
-    return near_links(
-        records, radius=radius, bands=bands, partition=number, partitions=partitions, ranked_below=ranked_below
-    ).tobytes()
+    links = near_links(records, radius=radius, partition=number, partitions=partitions, ranked_below=ranked_below)
+    return links.tobytes()
 
 
 class MergeLinks(MergePacked):
@@ -84,14 +92,13 @@ class _Send(BundleBuffer):
 
     flush_at_rows = 16 << 20  # bytes, in fact
 
-    def __init__(self, bands: Bands, partitions: int) -> None:
-        self._bands = bands
+    def __init__(self, partitions: int) -> None:
         self._partitions = partitions
 
     def part_of(self, element: bytes, side_input: Any) -> tuple[np.ndarray, np.ndarray]:
         """Returns the records, and which parts each belongs to."""
         records = np.frombuffer(element, dtype=HASHED)
-        return records, parts_of(records, self._bands, self._partitions)
+        return records, parts_of(records, self._partitions)
 
     def rows_of(self, part: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
         """Returns how many bytes a part's records come to, wherever they are sent."""

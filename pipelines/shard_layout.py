@@ -7,7 +7,7 @@ from dataclasses import dataclass
 # Where a pair's bytes lay in staging depends on how often a run was interrupted, so it never reaches a shard.
 INTERNAL_COLUMNS = frozenset(("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32"))
 # Nor do the hashes that only deduplication compares.
-INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "pixels_sha256"}
+INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "pixels_digest"}
 
 
 @dataclass(frozen=True)

@@ -41,13 +41,13 @@ STAGED_SCHEMA = pa.schema(
         pa.field("detail", pa.string()),
         # Later than the others: shards that were staged without them are read as having nulls there.
         pa.field("image_crc32", pa.uint32()),
-        pa.field("pixels_sha256", pa.string()),
+        pa.field("pixels_digest", pa.string()),
         pa.field("phash_crops", pa.binary(PHASH_CROPS_BYTES)),
         pa.field("md5", pa.string()),
         pa.field("sha512", pa.string()),
     ]
 )
-LATER_COLUMNS = ("image_crc32", "pixels_sha256", "phash_crops", "md5", "sha512")
+LATER_COLUMNS = ("image_crc32", "pixels_digest", "phash_crops", "md5", "sha512")
 SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"
 
 _SHARD_DIGITS = 5

@@ -49,7 +49,7 @@ DOWNLOAD_SCHEMA = _extend(
     _field("original_bytes", pa.int64(), unit="bytes, as served"),
     _field("sha256", pa.string(), unit="64 hex digits, of the bytes as served"),
     _field(
-        "pixels_sha256", pa.string(), nullable=True, unit="64 hex digits, of the pixels; null: staged before it was"
+        "pixels_digest", pa.string(), nullable=True, unit="64 hex digits, of the pixels; null: staged before it was"
     ),
     _field("phash", pa.binary(PHASH_BYTES), unit="256-bit DCT perceptual hash"),
     _field(

@@ -14,7 +14,7 @@ from filters.dedup.first_of_each import (
     position_of,
     repeated,
 )
-from filters.dedup.hash_bands import HASHED, Bands, bands_for, bucket_keys, shares
+from filters.dedup.hash_bands import CROP_BANDS, HASHED, WHOLE_BANDS, bucket_keys, shares
 from filters.dedup.minhash import max_differing_bits, minhash
 from filters.dedup.near_captions import (
     BUCKETED,
@@ -51,17 +51,17 @@ __all__ = [
     "BUCKETED",
     "CAPTION_LINK",
     "CLAIM",
+    "CROP_BANDS",
     "EARLIER",
     "HASHED",
     "LINK",
     "MAX_CHARACTERS",
     "PAIR",
     "SEMANTIC_LINK",
-    "Bands",
+    "WHOLE_BANDS",
     "DigestIndex",
     "ShingleSets",
     "Survivors",
-    "bands_for",
     "bucket_entries",
     "bucket_keys",
     "candidate_pairs",

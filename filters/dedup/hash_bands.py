@@ -1,17 +1,16 @@
 """Which buckets a perceptual hash falls into: hashes that are near share some of them.
 
-A band is some of a hash's bytes, and a bucket all hashes that agree in a band. With two bytes a band, two of a million
-hashes of different images share a bucket by chance often enough to be cheap to compare and two within 15 bits share
-one for certain. Buckets of that width would grow with the table, and the comparisons with its square: from some rows
-on a band has three bytes, and there are more of them.
+A band is two of a hash's bytes, and a bucket all hashes that agree in a band: two within 15 bits share one for certain.
+Up to ten million rows all of a bucket are compared. Buckets grow with the table, and their comparisons with its square:
+a larger bucket is split by some more of its hashes' bytes in turn, and what agrees in one of them is compared.
 
-Crops' hashes, and the low bits of whole ones that they are compared with, have bands of their own, of the 64 lowest
-bits, which a crop that lies between those that are stored changes least. An image has many crops: these are fewer.
+Crops' hashes, and the low bits of whole ones that they are compared with, have bands of their own, most of them of the
+64 lowest bits, which a crop that lies between those that are stored changes least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,36 +30,28 @@ HASHED = np.dtype(
     ]
 )
 
-_WIDE_FROM_ROWS = 300_000
 _CROP_BANDS = 1 << 20  # numbers of crops' bands begin here
+_ROW_BITS = np.uint64(32)
 
 
 @dataclass(frozen=True)
-class Bands:
-    """Bands as the bytes that they are of: `whole` of the 32 of a hash, `crops` of the 16 of a crop's."""
+class Band:
+    """Bytes of a hash: `pair`, in which all of a bucket agree, and `splits`, by each of which a large one is split."""
 
-    whole: tuple[tuple[int, ...], ...]
-    crops: tuple[tuple[int, ...], ...]
-
-
-def _triples(count: int, of: int, step: int) -> tuple[tuple[int, ...], ...]:
-    """As many different triples of neighbouring and not so neighbouring bytes, each byte in as many as any other."""
-    found = []
-    for turn in range(count):
-        first, spread = turn % of, 1 + turn // of
-        found.append(tuple(sorted((first, (first + spread) % of, (first + spread * step) % of))))
-    return tuple(found)
+    pair: tuple[int, int]
+    splits: tuple[int, ...]
 
 
-_PAIRS = tuple((2 * band, 2 * band + 1) for band in range(16))
-_LOW_PAIRS = (*_PAIRS[:8], (0, 2), (1, 3), (4, 6), (5, 7))
-NARROW = Bands(whole=_PAIRS, crops=_LOW_PAIRS)
-WIDE = Bands(whole=_triples(48, 32, 7), crops=_triples(16, 8, 3))
+def _band(pair: tuple[int, int], places: Iterable[int], splits: int) -> Band:
+    return Band(pair, tuple([place for place in places if place not in pair][:splits]))
 
 
-def bands_for(rows: int) -> Bands:
-    """Returns the bands for a table of about so many rows."""
-    return WIDE if rows >= _WIDE_FROM_ROWS else NARROW
+# Bytes of a whole hash are half a row of its 16 x 16 frequencies, lowest first: even ones are steadier.
+WHOLE_BANDS = tuple(
+    _band((low, low + 1), [(low + step) % 32 for step in range(2, 32, 2)], 6) for low in range(0, 32, 2)
+)
+_LOW_PAIRS = (*((place, place + 1) for place in range(0, 16, 2)), (0, 2), (1, 3), (4, 6), (5, 7))
+CROP_BANDS = tuple(_band(pair, range(16), 8) for pair in _LOW_PAIRS)
 
 
 def shares(bands: int, partitions: int) -> list[list[int]]:
@@ -72,23 +63,40 @@ def shares(bands: int, partitions: int) -> list[list[int]]:
     return [list(range(band % partitions, partitions, bands)) for band in range(bands)]
 
 
-def bucket_keys(
-    records: np.ndarray, bands: Bands, *, crops: bool, part: tuple[int, int] = (0, 1)
-) -> Iterator[tuple[int, int, np.ndarray]]:
-    """Yields, band by band, the bucket of each record, of the bands that a part (number, of how many) has to do with.
+def bucket_keys(hashes: np.ndarray, groups: np.ndarray, number: int, *, crops: bool) -> np.ndarray:
+    """Returns uint64[n], the bucket of each hash in a band, spread evenly over all numbers.
 
-    Args: records: HASHED[n]. crops: whether those of crops are meant, in which whole hashes are with their low bits.
-    Yields: (the part's share of the band's buckets, of how many, uint64[n]), the last spread evenly over all numbers;
-        equal where band, bytes and group are.
+    Args: hashes: uint64[n, 4], or for crops' bands uint64[n, 2], low bits. groups: uint64[n]. number: the band's.
     """
-    content = np.ascontiguousarray(records["low" if crops else "hash"]).view(np.uint8)
-    columns = np.ascontiguousarray(content.reshape(len(records), -1).T)
-    group = mix64(records["group"])
-    chosen = bands.crops if crops else bands.whole
-    for number, (places, parts) in enumerate(zip(chosen, shares(len(chosen), part[1]), strict=True)):
+    high, low = (CROP_BANDS if crops else WHOLE_BANDS)[number].pair
+    content = hashes.view(np.uint8).reshape(len(hashes), -1)
+    code = np.uint64(number + crops * _CROP_BANDS) << np.uint64(16)
+    return mix64((content[:, high].astype(np.uint64) << np.uint64(8) | content[:, low] | code) ^ mix64(groups))
+
+
+def packed_buckets(
+    hashes: np.ndarray, groups: np.ndarray, *, crops: bool, part: tuple[int, int]
+) -> Iterator[tuple[Band, np.ndarray]]:
+    """Yields, for each band that a part (number, of how many) has to do with, the buckets of its rows.
+
+    Args: hashes: uint64[n, 4], or for crops' bands uint64[n, 2], low bits. groups: uint64[n].
+    Yields: (the band, uint64[m], bucket << 32 | row), sorted; equal buckets where band, bytes and group are; valid
+        until the next is asked for.
+    """
+    from filters.dedup.bucket_kernels import sort_by_bytes, sort_packed
+
+    bands = CROP_BANDS if crops else WHOLE_BANDS
+    packed, spare = np.empty(len(hashes), np.uint64), np.empty(len(hashes), np.uint64)
+    one_group = not len(groups) or bool((groups == groups[0]).all())
+    for number, parts in enumerate(shares(len(bands), part[1])):
         if part[0] not in parts:
             continue
-        band = np.full(len(records), number + crops * _CROP_BANDS, dtype=np.uint64)
-        for place in places:
-            band = band << np.uint64(8) | columns[place]
-        yield parts.index(part[0]), len(parts), mix64(band ^ group)
+        if one_group and len(parts) == 1:
+            sort_by_bytes(hashes, bands[number].pair, packed, spare)
+            yield bands[number], packed
+            continue
+        keys = bucket_keys(hashes, groups, number, crops=crops)
+        own = np.flatnonzero(keys % np.uint64(len(parts)) == np.uint64(parts.index(part[0])))
+        packed[: len(own)] = (keys[own] >> _ROW_BITS) << _ROW_BITS | own.astype(np.uint64)
+        sort_packed(packed[: len(own)], spare[: len(own)])
+        yield bands[number], packed[: len(own)]

@@ -1,17 +1,19 @@
 """Near-duplicates among perceptual hashes: candidates by banding, each verified by its Hamming distance.
 
-Everything is decided array by array. Memory is bounded whatever the hashes are: a bucket's hashes are compared with its
-first ones only, and a hash keeps so many links a bucket and no more.
+Memory is bounded whatever the hashes are: a large bucket's hashes are compared with its first ones only, and a hash
+keeps so many links a bucket and no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from filters.dedup.bit_patterns import has_varied_rows
-from filters.dedup.hash_bands import Bands, bucket_keys
+from filters.dedup.hash_bands import packed_buckets
+from filters.mixing import mix64
 
 # Two hashes within the radius; the survivor's is the one that would stay. crop: the crop by which they are near, or 0.
 LINK = np.dtype(
@@ -25,9 +27,7 @@ LINK = np.dtype(
     ]
 )
 
-# A hash is compared with so many others of its bucket, those of the lowest rank and uid, and linked to fewer.
-_BUCKET_CAP = 256
-_LINKS_A_BUCKET = 16
+_COMPARED_UP_TO = 256  # hashes of a bucket; splitting it costs as much
 _WAITING_LINKS = 1 << 17
 _ROW_BITS = np.uint64(32)
 _ROW_MASK = np.uint64((1 << 32) - 1)
@@ -46,10 +46,10 @@ def near_links(
     records: np.ndarray,
     *,
     radius: int,
-    bands: Bands,
     partition: int = 0,
     partitions: int = 1,
     ranked_below: int | None = None,
+    compared_up_to: int = _COMPARED_UP_TO,
 ) -> np.ndarray:
     """Returns the pairs that share a bucket and lie within the radius, each once with its smallest distance.
 
@@ -57,32 +57,113 @@ def near_links(
         records: HASHED[n], in any order. radius: bits, >= 0; a distance equal to it links.
         partition, partitions: only buckets of this part count, so that parts may be worked on apart.
         ranked_below: only records of a lower rank may be survivors; None: all may.
+        compared_up_to: hashes of a bucket that is not split; 0 finds what is found in a table of any size.
     Returns: LINK[m].
     """
-    records = records[record_order(records)]
-    whole, crops = records[records["crop"] == 0], records[records["crop"] > 0]
+    whole, crops = (np.flatnonzero(chosen) for chosen in (records["crop"] == 0, records["crop"] > 0))
+    if not len(whole):
+        return np.empty(0, dtype=LINK)
+    whole = whole[order_by_rank(_column(records, "rank", whole), _column(records, "uid", whole))]
+    search = _Search(radius, (partition, partitions), ranked_below, compared_up_to)
     found = [np.empty(0, dtype=LINK)]
-    part = (partition, partitions)
-    if len(whole):
-        for rows, others in _whole_pairs(whole, bands, part, radius, ranked_below):
-            found = _merged(found, _links(whole, rows, whole, others, "hash"))
-    if len(whole) and len(crops):
-        for rows, others in _crop_pairs(crops, whole, bands, part, crop_radius(radius), ranked_below):
-            found = _merged(found, _links(crops, rows, whole, others, "low"))
+    for pairs, hashed in ((search.whole(records, whole), "hash"), (search.crops(records, whole, crops), "low")):
+        for start in range(0, len(pairs), _WAITING_LINKS):
+            rows, others = _rows_of(pairs[start : start + _WAITING_LINKS])
+            ours, theirs = (crops[rows], whole[others]) if hashed == "low" else (whole[rows], whole[others])
+            found = _merged(found, _links(records[ours], records[theirs], hashed), nearest_of_pairs)
     return nearest_of_pairs(np.concatenate(found))
 
 
-def _merged(found: list[np.ndarray], links: np.ndarray) -> list[np.ndarray]:
-    """Adds links; a pair that is near is found in most bands, so they are merged before they outgrow what is known."""
-    found = [*found, links] if len(links) else found
+@dataclass(frozen=True)
+class _Search:
+    """What `near_links` is asked for."""
+
+    radius: int
+    part: tuple[int, int]
+    ranked_below: int | None
+    compared_up_to: int
+
+    def whole(self, records: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """Returns the near pairs of whole hashes, by their places in `whole`, which are in the order of their ranks."""
+        limits = len(whole), 0
+        if self.ranked_below is not None:
+            limits = (int(np.searchsorted(_column(records, "rank", whole), self.ranked_below)),) * 2
+        hashes, groups = (_column(records, name, whole) for name in ("hash", "group"))
+        found = [np.empty(0, dtype=np.uint64)]
+        for rows, others in self._near(hashes, groups, limits, crops=False):
+            found = _merged(found, rows << _ROW_BITS | others, _distinct)
+        return _distinct(np.concatenate(found))
+
+    def crops(self, records: np.ndarray, whole: np.ndarray, crops: np.ndarray) -> np.ndarray:
+        """Returns the near pairs of crops and whole images that are not their own, by their places in both."""
+        found = [np.empty(0, dtype=np.uint64)]
+        if not len(crops):
+            return found[0]
+        places = np.concatenate([whole, crops])
+        ranks, uids, hashes, groups = (_column(records, name, places) for name in ("rank", "uid", "low", "group"))
+        images, varied = _image_numbers(ranks, uids), has_varied_rows(_column(records, "hash", whole))
+        limits, before = (len(whole), len(whole)), ranks < (self.ranked_below or 0)
+        for rows, others in self._near(hashes, groups, limits, crops=True):
+            wanted = varied[others] & (images[rows] != images[others])
+            if self.ranked_below is not None:
+                wanted &= before[rows] != before[others]
+            pairs = (rows[wanted] - np.uint64(len(whole))) << _ROW_BITS | others[wanted]
+            found = _merged(found, pairs, _distinct)
+        return _distinct(np.concatenate(found))
+
+    def _near(
+        self, hashes: np.ndarray, groups: np.ndarray, limits: tuple[int, int], *, crops: bool
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        from filters.dedup.bucket_kernels import near_in_buckets
+
+        radius = crop_radius(self.radius) if crops else self.radius
+        asked = (radius, self.compared_up_to, *limits)
+        for band, packed in packed_buckets(hashes, groups, crops=crops, part=self.part):
+            rows, others = _rows_of(near_in_buckets(packed, hashes, np.array(band.splits), asked))
+            same = groups[rows] == groups[others]  # buckets of two groups may fall together
+            yield rows[same], others[same]
+
+
+def _column(records: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
+    """A column of some rows; of records as they lie it would take many times as long."""
+    return np.ascontiguousarray(records[name]).take(rows, axis=0)
+
+
+def _rows_of(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return pairs >> _ROW_BITS, pairs & _ROW_MASK
+
+
+def _distinct(pairs: np.ndarray) -> np.ndarray:
+    pairs.sort()  # which costs a third of what hashing them does
+    return pairs[np.r_[True, pairs[1:] != pairs[:-1]]] if len(pairs) else pairs
+
+
+def _merged(found: list[np.ndarray], more: np.ndarray, merge: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
+    """Adds pairs; one that is near is found in most bands, so they are merged before they outgrow what is known."""
+    found = [*found, more] if len(more) else found
     if sum(map(len, found[1:])) <= max(len(found[0]), _WAITING_LINKS):
         return found
-    return [nearest_of_pairs(np.concatenate(found))]
+    return [merge(np.concatenate(found))]
 
 
-def record_order(records: np.ndarray) -> np.ndarray:
-    """Returns the order by (rank, uid, crop)."""
-    return np.lexsort((records["crop"], *halves(records["uid"])[::-1], records["rank"]))
+def order_by_rank(rank: np.ndarray, uids: np.ndarray) -> np.ndarray:
+    """Returns the order by (rank, uid)."""
+    order = _order_by(*halves(uids))
+    ranked = rank[order]
+    return order if (ranked[1:] >= ranked[:-1]).all() else order[np.argsort(ranked, kind="stable")]
+
+
+def _order_by(first: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """Returns the order by several keys, the first of them first: uint64[n], which should tell most rows apart."""
+    from filters.dedup.bucket_kernels import sort_packed
+
+    packed = (first >> _ROW_BITS) << _ROW_BITS | np.arange(len(first), dtype=np.uint64)
+    sort_packed(packed, np.empty_like(packed))  # the rest is for those that the half of a key does not tell apart
+    order, same = (packed & _ROW_MASK).astype(np.int64), np.diff(packed >> _ROW_BITS) == 0
+    tied = np.flatnonzero(np.r_[same, False] | np.r_[False, same]) if len(order) else order
+    some = order[tied]
+    order[tied] = some[np.lexsort([key[some] for key in (first, *others)][::-1])]
+    return order
 
 
 def nearest_of_pairs(links: np.ndarray) -> np.ndarray:
@@ -91,7 +172,7 @@ def nearest_of_pairs(links: np.ndarray) -> np.ndarray:
         return links
     high, low = halves(links["uid"])
     survivor_high, survivor_low = halves(links["survivor"])
-    order = np.lexsort((links["crop"], _bits_of_256(links), survivor_low, survivor_high, low, high))
+    order = _order_by(high, low, survivor_high, survivor_low, bits_of_256(links), links["crop"])
     links = links[order]
     pairs = np.stack([high, low, survivor_high, survivor_low], axis=1)[order]
     return links[np.r_[True, (pairs[1:] != pairs[:-1]).any(axis=1)]]
@@ -103,88 +184,9 @@ def halves(uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)
 
 
-def _bits_of_256(links: np.ndarray) -> np.ndarray:
+def bits_of_256(links: np.ndarray) -> np.ndarray:
+    """Returns the distances of links, those of crops, which are of 128 bits, doubled."""
     return np.where(links["crop"] > 0, 2 * links["distance"], links["distance"])
-
-
-def _packed(keys: np.ndarray, part: tuple[int, int]) -> np.ndarray:
-    """The rows whose bucket is of the part, as sorted numbers of bucket and row: the fastest sort there is."""
-    rows = np.arange(len(keys), dtype=np.uint64)
-    if part[1] > 1:
-        rows = rows[keys % np.uint64(part[1]) == np.uint64(part[0])]
-        keys = keys[rows]
-    packed = (keys >> _ROW_BITS) << _ROW_BITS | rows
-    packed.sort()
-    return packed
-
-
-def _shared(packed: np.ndarray) -> np.ndarray:
-    """Leaves out the rows that are alone in their bucket, which with wide bands are most."""
-    same = np.diff(packed >> _ROW_BITS) == 0
-    return packed[np.r_[same, False] | np.r_[False, same]] if len(packed) else packed
-
-
-def _whole_pairs(
-    whole: np.ndarray, bands: Bands, part: tuple[int, int], radius: int, ranked_below: int | None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    hashes = np.ascontiguousarray(whole["hash"])
-    leading = len(whole) if ranked_below is None else int(np.searchsorted(whole["rank"], ranked_below))
-    for share, of, keys in bucket_keys(whole, bands, crops=False, part=part):
-        packed = _shared(_packed(keys, (share, of)))
-        if not len(packed):
-            continue
-        buckets, rows = packed >> _ROW_BITS, (packed & _ROW_MASK).astype(np.int64)
-        starts = np.flatnonzero(np.r_[True, buckets[1:] != buckets[:-1]])
-        sizes = np.diff(np.r_[starts, len(packed)])
-        first = np.repeat(starts, sizes)
-        last = np.minimum(np.arange(len(rows)), first + np.repeat(np.add.reduceat(rows < leading, starts), sizes))
-        if ranked_below is not None:
-            last[rows < leading] = 0
-        yield from _near_leaders((hashes, rows), (hashes, rows), first, last, radius)
-
-
-def _crop_pairs(
-    crops: np.ndarray, whole: np.ndarray, bands: Bands, part: tuple[int, int], radius: int, ranked_below: int | None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    of_crops, of_whole = (np.ascontiguousarray(records["low"]) for records in (crops, whole))
-    crop_images, whole_images = _identities(crops), _identities(whole)
-    keys_of = [bucket_keys(records, bands, crops=True, part=part) for records in (crops, whole)]
-    for (share, of, crop_keys), (_, _, whole_keys) in zip(*keys_of, strict=True):
-        packed_crops, packed = _packed(crop_keys, (share, of)), _packed(whole_keys, (share, of))
-        crop_rows, rows = ((some & _ROW_MASK).astype(np.int64) for some in (packed_crops, packed))
-        buckets, wanted = packed >> _ROW_BITS, packed_crops >> _ROW_BITS
-        first, last = (np.searchsorted(buckets, wanted, side) for side in ("left", "right"))
-        for near, others in _near_leaders((of_crops, crop_rows), (of_whole, rows), first, last, radius):
-            wanted_pair = (crop_images[near] != whole_images[others]).any(axis=1)
-            if ranked_below is not None:
-                wanted_pair &= (crops["rank"][near] < ranked_below) != (whole["rank"][others] < ranked_below)
-            wanted_pair[wanted_pair] = has_varied_rows(whole["hash"][others[wanted_pair]])
-            yield near[wanted_pair], others[wanted_pair]
-
-
-def _near_leaders(
-    entries: tuple[np.ndarray, np.ndarray],
-    leaders: tuple[np.ndarray, np.ndarray],
-    first: np.ndarray,
-    last: np.ndarray,
-    radius: int,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yields (rows, leaders' rows) within the radius.
-
-    Args: entries, leaders: (hashes, and the rows of them in the order of their buckets). first, last: the leaders that
-        each entry is compared with.
-    """
-    (hashes, rows), (leader_hashes, leader_rows) = entries, leaders
-    linked = np.zeros(len(rows), dtype=np.uint8)
-    active = np.flatnonzero(first < last)
-    for step in range(_BUCKET_CAP):
-        active = active[(first[active] + step < last[active]) & (linked[active] < _LINKS_A_BUCKET)]
-        if not len(active):
-            return
-        ours, others = rows[active], leader_rows[first[active] + step]
-        near = _distances(hashes[ours], leader_hashes[others]) <= radius
-        linked[active[near]] += 1
-        yield ours[near], others[near]
 
 
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -194,13 +196,14 @@ def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return total
 
 
-def _identities(records: np.ndarray) -> np.ndarray:
-    return np.stack([*halves(records["uid"]), records["rank"]], axis=1)
+def _image_numbers(ranks: np.ndarray, uids: np.ndarray) -> np.ndarray:
+    """Returns uint64[n], equal where the images are: an image of an earlier run is not the one of that uid in this."""
+    high, low = halves(uids)
+    return mix64(mix64(mix64(high) ^ low) ^ ranks)
 
 
-def _links(records: np.ndarray, rows: np.ndarray, wholes: np.ndarray, others: np.ndarray, hashed: str) -> np.ndarray:
-    """The links of pairs: the record of the lower (rank, uid) is the one that would survive."""
-    ours, theirs = records[rows], wholes[others]
+def _links(ours: np.ndarray, theirs: np.ndarray, hashed: str) -> np.ndarray:
+    """The links of pairs of records: the one of the lower (rank, uid) is the one that would survive."""
     links = np.empty(len(ours), dtype=LINK)
     stays = _is_before(ours, theirs)
     links["uid"], links["survivor"] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.dedup.near_duplicates import halves, nearest_of_pairs
+from filters.dedup.near_duplicates import bits_of_256, halves, nearest_of_pairs, order_by_rank
 from filters.dedup.stars import left_out_by_stars
 
 
@@ -21,8 +21,7 @@ def nearest_survivors(links: np.ndarray) -> np.ndarray:
     out = left_out_by_stars(after, before, 1 + int(max(before.max(), after.max())))
     chosen = out[after] & ~out[before]
     links, before, after = links[chosen], before[chosen], after[chosen]
-    bits = np.where(links["crop"] > 0, 2 * links["distance"], links["distance"])
-    order = np.lexsort((before, links["crop"], bits, after))
+    order = np.lexsort((before, links["crop"], bits_of_256(links), after))
     after = after[order]
     nearest = links[order][np.r_[True, after[1:] != after[:-1]]] if len(order) else links
     return nearest[np.lexsort(halves(nearest["uid"])[::-1])]
@@ -30,10 +29,9 @@ def nearest_survivors(links: np.ndarray) -> np.ndarray:
 
 def _numbered(links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The survivors and the others as their places in the order of (rank, uid)."""
-    rank = np.r_[links["survivor_rank"], links["rank"]]
-    high, low = halves(np.r_[links["survivor"], links["uid"]])
-    order = np.lexsort((low, high, rank))
-    sorted_ids = np.stack([rank, high, low], axis=1)[order]
+    rank, uids = np.r_[links["survivor_rank"], links["rank"]], np.r_[links["survivor"], links["uid"]]
+    order = order_by_rank(rank, uids)
+    sorted_ids = np.stack([rank, *halves(uids)], axis=1)[order]
     numbers = np.empty(len(order), dtype=np.int64)
     numbers[order] = np.cumsum(np.r_[False, (sorted_ids[1:] != sorted_ids[:-1]).any(axis=1)])
     return numbers[: len(links)], numbers[len(links) :]

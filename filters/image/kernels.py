@@ -2,24 +2,14 @@
 
 In numpy each is many short calls, and beside other decoders and the network loop every one of them waits for the lock;
 in-process that took twice the time that it took alone. All of it is in whole numbers, so that results are the same on
-every machine. The first call compiles, which takes some seconds; later processes find the code in numba's cache.
+every machine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 
-
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function when it is first called, and keeps the code where there is a folder to keep it in."""
-    try:
-        return njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # neither this folder nor the user's cache can be written
-        return njit(nogil=True, error_model="numpy")(function)
+from filters.compiled import compiled
 
 
 def compile_all() -> None:
@@ -28,16 +18,16 @@ def compile_all() -> None:
     shrink(np.zeros((1, 1, 3), np.uint8), taps, taps, (np.int32(1), np.int32(1)))
     luminance(np.zeros((1, 1), np.uint8), 1, 1)
     gradients(np.zeros((1, 1)), 1.0)
-    commonest(np.zeros(1, np.int64), 1, 1)
+    commonest(value_counts(np.zeros((1, 1), np.uint16), 8), 1, 1)
 
 
-@_compiled
+@compiled
 def _shifted(total: int, bits: int) -> int:
     one = np.int32(1)
     return (total + ((one << (bits - one)) - one) + ((total >> bits) & one)) >> bits
 
 
-@_compiled
+@compiled
 def shrink(
     cells: np.ndarray,
     down: tuple[np.ndarray, np.ndarray],
@@ -78,33 +68,66 @@ def shrink(
     return shrunk.reshape(row_weights.shape[0], column_weights.shape[1], 3)
 
 
-@_compiled
+@compiled
 def luminance(grey: np.ndarray, side: int, one: int) -> np.ndarray:
     """Returns uint16[side, side]: the mean over each part of an image, times `one`, rounded down.
 
-    Args: grey: uint8[height, width], whose parts may end within pixels.
+    Args: grey: uint8[height, width], whose parts may end within pixels. side: at most 128.
     """
     height, width = grey.shape
     means = np.empty((side, side), np.uint16)
-    sums = np.empty(width, np.int32)
+    within, sums, area = np.empty(width, np.uint16), np.empty(width, np.int32), np.float64(height * width)
     for down in range(side):
-        sums[:] = 0
         first, last = down * height, (down + 1) * height
-        for row in range(first // side, -(-last // side)):
-            weight = np.int32(min(last, (row + 1) * side) - max(first, row * side))
+        start, end = -(-first // side), last // side  # of the rows that lie within it as a whole
+        above, below = start * side - first, last - end * side
+        if start > end:
+            above, below = height, 0
+        upper, lower = grey[max(start, 1) - 1], grey[min(end, height - 1)]
+        for column in range(width):  # at most twice 255 times the side: 16 bits hold it
+            within[column] = np.uint16(above) * np.uint16(upper[column]) + np.uint16(below) * np.uint16(lower[column])
+        for column in range(width):
+            sums[column] = np.int32(within[column])
+        for block in range(start, end, 256):  # of so many rows, too
+            within[:] = 0
+            for row in range(block, min(block + 256, end)):
+                line = grey[row]
+                for column in range(width):
+                    within[column] += np.uint16(line[column])
             for column in range(width):
-                sums[column] += weight * np.int32(grey[row, column])
-        for across in range(side):
-            total = np.int64(0)
-            start, end = across * width, (across + 1) * width
-            for column in range(start // side, -(-end // side)):
-                weight = min(end, (column + 1) * side) - max(start, column * side)
-                total += weight * np.int64(sums[column])
-            means[down, across] = total * one // (height * width)
+                sums[column] += np.int32(side) * np.int32(within[column])
+        _means_across(sums, side, one, area, means[down])
     return means
 
 
-@_compiled
+@compiled
+def _means_across(sums: np.ndarray, side: int, one: int, area: float, means: np.ndarray) -> None:
+    before = whole = np.int64(0)
+    column = 0
+    for across in range(side):
+        edge = (across + 1) * len(sums)
+        while column < edge // side:
+            whole += np.int64(sums[column])
+            column += 1
+        upto = whole * side
+        if edge % side:
+            upto += edge % side * np.int64(sums[column])
+        # Both are whole and below 2**53: rounded or not, the quotient is not on the other side of a whole number.
+        means[across] = np.uint16(np.float64((upto - before) * one) / area)
+        before = upto
+
+
+@compiled
+def value_counts(values: np.ndarray, shift: int) -> np.ndarray:
+    """Returns int64[65536 >> shift]: how often there is each value of uint16[n, m], without its lowest bits."""
+    counts = np.zeros(65536 >> shift, np.int64)
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            counts[values[row, column] >> shift] += 1
+    return counts
+
+
+@compiled
 def gradients(levels: np.ndarray, percent: float) -> int:
     """Returns the sum of the steps from each value to the next, down and across, each cut to whole percents.
 
@@ -121,7 +144,7 @@ def gradients(levels: np.ndarray, percent: float) -> int:
     return total
 
 
-@_compiled
+@compiled
 def commonest(counts: np.ndarray, around: int, times: int) -> int:
     """Returns how many there are of the commonest values and of those around them, so many times taken away.
 

@@ -48,7 +48,7 @@ def _gradients(levels: np.ndarray) -> float:
 
 
 def _other_colours(luminance: np.ndarray) -> float:
-    from filters.image.kernels import commonest
+    from filters.image.kernels import commonest, value_counts
 
-    flat = commonest(np.bincount((luminance >> 8).ravel(), minlength=256), _FLAT_LEVELS, 2)
+    flat = commonest(value_counts(luminance, 8), _FLAT_LEVELS, 2)
     return min(1.0, round((1 - flat / luminance.size) * _FLAT_SCALE, 4))

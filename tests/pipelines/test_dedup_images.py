@@ -5,7 +5,6 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from filters.dedup import HASHED, near_links, nearest_of_pairs
-from filters.dedup.hash_bands import NARROW, WIDE
 from filters.image import low_bits
 from pipelines.dedup_images import DedupImages
 from pipelines.duplicates import DUPLICATES
@@ -94,7 +93,7 @@ def test_a_million_copies_cost_as_much_as_one(run_stage, image_rows):
 
 
 def test_equal_pixels_in_other_containers(run_stage, image_rows):
-    batch = image_rows(4, phash=hashes(4), pixels_sha256=["a" * 64, "a" * 64, None, None])
+    batch = image_rows(4, phash=hashes(4), pixels_digest=["a" * 64, "a" * 64, None, None])
     assert run_stage(DedupImages(DedupImagesSettings()), [batch]).rejected == []
     [gone] = run_stage(DedupImages(DedupImagesSettings(exact="pixels")), [batch]).rejected
     assert (gone["reason"], gone["value"]) == ("duplicate_image", min(uids(batch, 0, 1)))
@@ -187,8 +186,7 @@ def test_every_rejected_image_is_told_of_with_its_survivor_and_distance(duplicat
 
 
 @pytest.mark.parametrize("partitions", [1, 3, 16, 48, 50, 200])
-@pytest.mark.parametrize("bands", [NARROW, WIDE])
-def test_a_part_is_sent_all_that_it_compares_whatever_the_number_of_parts(partitions, bands):
+def test_a_part_is_sent_all_that_it_compares_whatever_the_number_of_parts(partitions):
     draw = np.random.default_rng(0)
     hashes = draw.integers(0, 256, (60, 32), dtype=np.uint8)
     hashes = np.concatenate([hashes, hashes ^ (draw.random((60, 32)) < 0.05).astype(np.uint8)])
@@ -197,11 +195,10 @@ def test_a_part_is_sent_all_that_it_compares_whatever_the_number_of_parts(partit
     made["low"] = np.concatenate([hashes[:, :16], hashes[::-1, :16]]).copy().view(np.uint64)
     made["crop"][120:] = 1
     made["uid"] = np.array([[0, number % 120] for number in range(240)], ">u8").view("V16").ravel()
-    whole = nearest_of_pairs(near_links(made, radius=31, bands=bands))
-    sent = parts_of(made, bands, partitions)
+    whole = nearest_of_pairs(near_links(made, radius=31))
+    sent = parts_of(made, partitions)
     found = [
-        near_links(made[sent[:, part]], radius=31, bands=bands, partition=part, partitions=partitions)
-        for part in range(partitions)
+        near_links(made[sent[:, part]], radius=31, partition=part, partitions=partitions) for part in range(partitions)
     ]
     assert np.array_equal(nearest_of_pairs(np.concatenate(found)), whole)
     assert len(whole) >= 60

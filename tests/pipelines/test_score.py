@@ -77,7 +77,7 @@ def a_counting_scorer(model):
     return CountingScorer()
 
 
-UNKNOWN = {"image_crc32", "pixels_sha256", "phash_crops"}
+UNKNOWN = {"image_crc32", "pixels_digest", "phash_crops"}
 
 
 def download_rows(captions, shard=4, **changes):

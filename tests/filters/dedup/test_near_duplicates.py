@@ -3,9 +3,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from filters.dedup import HASHED, bands_for, crop_radius, near_links, nearest_survivors
-from filters.dedup.hash_bands import NARROW, WIDE
+from filters.dedup import CROP_BANDS, HASHED, WHOLE_BANDS, crop_radius, near_links, nearest_survivors
+from filters.dedup.near_duplicates import order_by_rank
 from filters.image import low_bits
+
+whole_and_split = pytest.mark.parametrize("options", [{}, {"compared_up_to": 0}])
 
 
 def uids(numbers):
@@ -31,8 +33,8 @@ def records(hashes, *, ids=None, rank=0, group=0, crop=0):
     return made
 
 
-def left_out(made, radius, bands=NARROW, **options):
-    found = nearest_survivors(near_links(made, radius=radius, bands=bands, **options))
+def left_out(made, radius, **options):
+    found = nearest_survivors(near_links(made, radius=radius, **options))
     return {number(link["uid"]): (number(link["survivor"]), int(link["distance"])) for link in found}
 
 
@@ -46,10 +48,10 @@ def test_within_fifteen_bits_a_pair_is_always_found(base):
     assert left_out(records([base, flipped(base, *spread)]), 15) == {1: (0, 15)}
 
 
-@pytest.mark.parametrize("bands", [NARROW, WIDE])
+@whole_and_split
 @pytest.mark.parametrize(("radius", "expected"), [(2, {}), (3, {1: (0, 3)}), (4, {1: (0, 3)})])
-def test_a_distance_equal_to_the_radius_links(base, radius, expected, bands):
-    assert left_out(records([base, flipped(base, 0, 1, 2)]), radius, bands) == expected
+def test_a_distance_equal_to_the_radius_links(base, radius, expected, options):
+    assert left_out(records([base, flipped(base, 0, 1, 2)]), radius, **options) == expected
 
 
 def test_a_chain_does_not_join_its_ends(base):
@@ -63,10 +65,10 @@ def test_the_nearest_survivor_is_named(base):
     assert left_out(made, 14) == {2: (1, 2)}
 
 
-@pytest.mark.parametrize("bands", [NARROW, WIDE])
-def test_different_images_are_not_linked(bands):
+@whole_and_split
+def test_different_images_are_not_linked(options):
     hashes = np.random.default_rng(1).integers(0, 256, (300, 32), dtype=np.uint8)
-    assert left_out(records(hashes), 31, bands) == {}
+    assert left_out(records(hashes), 31, **options) == {}
 
 
 def test_equal_hashes_in_one_great_bucket_all_fall_to_the_lowest_uid(base):
@@ -98,13 +100,13 @@ def crop_of(whole_hash, *, uid, number=3, flips=()):
     return made
 
 
-@pytest.mark.parametrize("bands", [NARROW, WIDE])
-def test_a_crop_links_both_ways(base, bands):
+@whole_and_split
+def test_a_crop_links_both_ways(base, options):
     other = np.random.default_rng(9).integers(0, 256, 32, dtype=np.uint8)
     whole = records([base, other])
     for owner, cropped in ((0, other), (1, base)):  # the crop of one image has the other image's hash
         made = np.concatenate([whole, crop_of(cropped, uid=owner, flips=(0, 40))])
-        [link] = near_links(made, radius=31, bands=bands)
+        [link] = near_links(made, radius=31, **options)
         assert (number(link["uid"]), number(link["survivor"]), link["distance"], link["crop"]) == (1, 0, 2, 3)
 
 
@@ -114,23 +116,19 @@ def test_a_crop_beyond_its_radius_does_not_link(base):
     assert crop_radius(31) == 17
     for count, expected in ((17, 1), (18, 0)):
         made = np.concatenate([records([base, other]), crop_of(base, uid=1, flips=flips[:count])])
-        assert len(near_links(made, radius=31, bands=NARROW)) == expected
+        assert len(near_links(made, radius=31)) == expected
 
 
 def test_an_image_is_no_duplicate_of_its_own_crops(base):
     made = np.concatenate([records([base]), crop_of(base, uid=0)])
-    assert not len(near_links(made, radius=31, bands=NARROW))
+    assert not len(near_links(made, radius=31))
 
 
 def test_a_crop_is_no_copy_of_what_has_one_row_of_frequencies_over_and_over(base):
     signs = np.random.default_rng(4).integers(0, 2, (2, 16), dtype=np.uint8)
     corner = np.packbits(signs[0][:, None] ^ signs[1])
-    assert not len(
-        near_links(np.concatenate([records([corner, base]), crop_of(corner, uid=1)]), radius=31, bands=NARROW)
-    )
-    assert (
-        len(near_links(np.concatenate([records([base, corner]), crop_of(base, uid=1)]), radius=31, bands=NARROW)) == 1
-    )
+    assert not len(near_links(np.concatenate([records([corner, base]), crop_of(corner, uid=1)]), radius=31))
+    assert len(near_links(np.concatenate([records([base, corner]), crop_of(base, uid=1)]), radius=31)) == 1
     assert left_out(records([corner, flipped(corner, 4)]), 31) == {1: (0, 1)}  # whole hashes are compared all the same
 
 
@@ -142,24 +140,24 @@ def planted(count, seed=3, most=24):
     return hashes
 
 
-@pytest.mark.parametrize("bands", [NARROW, WIDE])
-def test_parts_together_find_what_one_part_finds(bands):
+@whole_and_split
+def test_parts_together_find_what_one_part_finds(options):
     made = records(planted(400), rank=np.arange(400) % 3)
-    whole = near_links(made, radius=20, bands=bands)
-    parts = [near_links(made, radius=20, bands=bands, partition=part, partitions=5) for part in range(5)]
+    whole = near_links(made, radius=20, **options)
+    parts = [near_links(made, radius=20, **options, partition=part, partitions=5) for part in range(5)]
     assert len(whole) > 50
     assert {link.tobytes() for link in whole} == {link.tobytes() for part in parts for link in part}
     assert sum(len(part) > 0 for part in parts) > 1
     assert np.array_equal(nearest_survivors(np.concatenate(parts)), nearest_survivors(whole))
 
 
-@pytest.mark.parametrize(("bands", "least"), [(NARROW, 0.97), (WIDE, 0.97)])
-def test_most_pairs_within_the_radius_are_found(bands, least):
+@pytest.mark.parametrize(("options", "least"), [({}, 0.98), ({"compared_up_to": 0}, 0.975)])
+def test_most_pairs_within_the_radius_are_found(options, least):
     made = records(planted(2000, most=31))
     bits = np.unpackbits(made["hash"].view(np.uint8), axis=1).astype(np.int32)
     distances = bits.sum(1)[:, None] + bits.sum(1)[None] - 2 * bits @ bits.T
     near = int((np.triu(distances <= 31, 1)).sum())
-    links = near_links(made, radius=31, bands=bands)
+    links = near_links(made, radius=31, **options)
     assert all(distances[number(link["uid"]), number(link["survivor"])] == link["distance"] for link in links)
     assert least * near <= len(links) <= near
 
@@ -182,16 +180,39 @@ def test_rounds_decide_as_one_by_one_would(seed):
     for _ in range(300):  # long chains that fold back on themselves
         hashes.append(flipped(hashes[draw.integers(max(0, len(hashes) - 9), len(hashes))], *draw.permutation(256)[:6]))
     made = records(hashes, rank=draw.integers(0, 3, len(hashes)))
-    links = near_links(made, radius=12, bands=NARROW)
+    links = near_links(made, radius=12)
     assert set(left_out(made, 12)) == by_the_book(made, links)
 
 
-def test_a_large_table_has_wider_bands():
-    assert bands_for(10_000) is NARROW
-    assert bands_for(10_000_000) is WIDE
-    assert len(set(WIDE.whole)) == len(WIDE.whole) == 48
-    assert all(len(set(band)) == 3 for band in (*WIDE.whole, *WIDE.crops))
-    assert {place for band in WIDE.whole for place in band} == set(range(32))
+@pytest.mark.parametrize(("bands", "places"), [(WHOLE_BANDS, 32), (CROP_BANDS, 16)])
+def test_each_byte_is_in_a_band_and_no_band_is_split_by_its_own(bands, places):
+    assert len({band.pair for band in bands}) == len(bands)
+    assert {place for band in bands for place in band.pair} == set(range(places))
+    assert all(len({*band.pair, *band.splits}) == 2 + len(band.splits) for band in bands)
+    assert all(place < places for band in bands for place in band.splits)
+
+
+def test_a_bucket_of_too_many_is_split_and_what_agrees_in_a_byte_more_is_compared(base):
+    band = WHOLE_BANDS[0]
+    hashes = np.random.default_rng(5).integers(0, 256, (300, 32), dtype=np.uint8)
+    hashes[:, list(band.pair)] = base[list(band.pair)]
+    near = [8 * place for place in range(32) if place not in band.pair]  # a bit in each byte that is not of the pair
+    hashes[1] = flipped(hashes[0], *near)
+    assert left_out(records(hashes), 30) == {}
+    assert left_out(records(hashes[:250]), 30) == {1: (0, 30)}
+    hashes[1] = flipped(hashes[0], *(bit for bit in near if bit != 8 * band.splits[-1]))
+    assert left_out(records(hashes), 30) == {1: (0, 29)}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_is_that_of_rank_and_uid_bytes_whatever_they_share(seed):
+    draw = np.random.default_rng(seed)
+    rank, numbers = draw.integers(0, 3, 500, dtype=np.uint64), draw.integers(0, 1 << 63, (500, 2))
+    numbers[draw.random(500) < 0.3, 0] = 7
+    numbers[draw.random(500) < 0.3, 0] &= ~0xFFFF
+    shared = np.ascontiguousarray(numbers.astype(">u8")).view("V16").ravel()
+    order = order_by_rank(rank, shared)
+    assert list(order) == sorted(range(500), key=lambda row: (rank[row], shared[row].tobytes()))
 
 
 def test_memory_is_bounded_where_a_twentieth_of_all_hashes_shares_its_buckets(base):
@@ -202,14 +223,14 @@ def test_memory_is_bounded_where_a_twentieth_of_all_hashes_shares_its_buckets(ba
     hashes[:skewed, -2:] = draw.integers(0, 256, (skewed, 2))  # near each other, all in one bucket of fifteen bands
     made = records(hashes)
     tracemalloc.start()
-    links = near_links(made, radius=31, bands=NARROW)
+    links = near_links(made, radius=31)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert len(links) <= 16 * skewed  # of half a million pairs, in each of the bands
+    assert len(links) <= 2 * 16 * skewed  # of half a million pairs, in each of the bands
     assert peak < 60 << 20
     assert {number(link["uid"]) for link in nearest_survivors(links)} == set(range(1, skewed))
 
 
 def test_nothing_to_compare():
     nothing = np.empty(0, dtype=HASHED)
-    assert len(nearest_survivors(near_links(nothing, radius=31, bands=NARROW))) == 0
+    assert len(nearest_survivors(near_links(nothing, radius=31))) == 0

@@ -39,8 +39,9 @@ def overlaps(parts, pixels):
     ]
 
 
-def test_a_luminance_of_more_pixels_than_32_bits_can_sum_up():
-    grey = np.full((2900, 3000), 255, np.uint8)  # 2.2 thousand million
+@pytest.mark.parametrize(("height", "width"), [(2900, 3000), (40_000, 70), (70, 40_000), (1, 1), (63, 65)])
+def test_a_luminance_of_more_pixels_than_its_sums_hold(height, width):
+    grey = np.full((height, width), 255, np.uint8)  # 2.2 thousand million where there are most
     assert (kernels.luminance(grey, 64, 256) == 255 * 256).all()
 
 
@@ -88,10 +89,15 @@ def test_after_compiling_all_an_image_compiles_nothing():
     code = (
         "import numpy as np; from filters.image import hash_pixels, kernels; from filters.image.shrink import shrink_by_area\n"
         "kernels.compile_all()\n"
-        "loops = (kernels.shrink, kernels.luminance, kernels.gradients, kernels.commonest)\n"
+        "loops = (kernels.shrink, kernels.luminance, kernels.gradients, kernels.value_counts, kernels.commonest)\n"
         "before = [len(loop.signatures) for loop in loops]\n"
         "image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)\n"
         "hash_pixels(shrink_by_area(image, (35, 45), full_size=(70, 90), scale=1))\n"
         "print(before == [len(loop.signatures) for loop in loops])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "True"
+
+
+def test_values_are_counted_without_their_lowest_bits():
+    values = np.random.default_rng(0).integers(0, 65536, (64, 64), dtype=np.uint16)
+    assert np.array_equal(kernels.value_counts(values, 8), np.bincount((values >> 8).ravel(), minlength=256))

@@ -1,0 +1,19 @@
+"""Loops compiled by numba: each is one call without the interpreter's lock, and needs no arrays for what lies between.
+
+The first call compiles, which takes some seconds; later processes find the code in numba's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a function when it is first called, and keeps the code where there is a folder to keep it in."""
+    try:
+        return njit(nogil=True, cache=True, error_model="numpy")(function)
+    except RuntimeError:  # neither this folder nor the user's cache can be written
+        return njit(nogil=True, error_model="numpy")(function)

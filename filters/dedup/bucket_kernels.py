@@ -1,0 +1,199 @@
+"""Loops over the buckets of perceptual hashes, compiled by numba: sorted into buckets, and compared there.
+
+Hashes are read once a bucket, into memory that the processor's caches hold, a word of all of them after another, so
+that eight are compared at once: of a bucket of 150 all pairs cost less than to read its hashes from where they lie.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from filters.compiled import compiled
+
+# An entry is compared with so many leaders of a bucket, or of each part of one that has more, and linked to fewer.
+BUCKET_CAP = 256
+LINKS_A_BUCKET = 16
+_ROW_BITS = np.uint64(32)
+_ROW_MASK = np.uint64((1 << 32) - 1)
+
+
+@compiled
+def sort_by_bytes(hashes: np.ndarray, pair: tuple[int, int], packed: np.ndarray, spare: np.ndarray) -> None:
+    """Writes bucket << 32 | row to `packed`, sorted, where buckets are of two bytes, the first of them first.
+
+    Args: hashes: uint64[n, words]. packed, spare: uint64[n].
+    """
+    places = np.zeros((2, 257), np.int64)
+    for row in range(len(hashes)):
+        for byte in range(2):
+            places[byte, _byte_of(hashes[row, pair[byte] >> 3], pair[byte]) + np.uint64(1)] += 1
+    first, second = np.cumsum(places[0]), np.cumsum(places[1])
+    for row in range(len(hashes)):
+        one, two = _byte_of(hashes[row, pair[0] >> 3], pair[0]), _byte_of(hashes[row, pair[1] >> 3], pair[1])
+        spare[second[two]] = one << np.uint64(40) | two << _ROW_BITS | np.uint64(row)
+        second[two] += 1
+    for value in spare:
+        one = value >> np.uint64(40)
+        packed[first[one]] = value
+        first[one] += 1
+
+
+@compiled
+def sort_packed(packed: np.ndarray, spare: np.ndarray) -> None:
+    """Sorts uint64[n], bucket << 32 | row, by their buckets, rows of a bucket as they came.
+
+    Args: spare: uint64[n].
+    """
+    for shift in (32, 48):  # there and back
+        _sort_digit(packed, spare, np.uint64(shift))
+        _sort_digit(spare, packed, np.uint64(shift + 8))
+
+
+@compiled
+def _sort_digit(values: np.ndarray, sorted_values: np.ndarray, shift: np.uint64) -> None:
+    places = np.zeros(257, np.int64)
+    for value in values:
+        places[((value >> shift) & np.uint64(255)) + np.uint64(1)] += 1
+    places = np.cumsum(places)
+    for value in values:
+        digit = (value >> shift) & np.uint64(255)
+        sorted_values[places[digit]] = value
+        places[digit] += 1
+
+
+@compiled
+def _byte_of(word: np.uint64, place: int) -> np.uint64:
+    return (word >> np.uint64(8 * (place & 7))) & np.uint64(255)
+
+
+@compiled
+def near_in_buckets(
+    packed: np.ndarray, hashes: np.ndarray, splits: np.ndarray, limits: tuple[int, int, int, int]
+) -> np.ndarray:
+    """Returns the pairs of an entry and a leader before it in its bucket that lie within the radius.
+
+    A bucket of few leaders is compared as it is. A larger one is split by each of some bytes in turn, and what agrees
+    in one of them is compared.
+
+    Args:
+        packed: uint64[n], bucket << 32 | row, sorted. hashes: uint64[rows, 2 or 4].
+        splits: int64[m], bytes of a hash.
+        limits: (the radius in bits; leaders of a bucket that is not split; leaders are rows below this; entries are
+            rows from this on, and may be leaders, too).
+    Returns: uint64[k], entry's row << 32 | leader's row, each pair once a bucket.
+    """
+    found, count, start = np.empty(1024, np.uint64), 0, 0
+    words = np.empty((hashes.shape[1], 1024), np.uint64)
+    while start < len(packed):
+        end, leaders, bucket = start, 0, packed[start] >> _ROW_BITS
+        while end < len(packed) and packed[end] >> _ROW_BITS == bucket:
+            leaders += np.int64(packed[end] & _ROW_MASK) < limits[2]
+            end += 1
+        rows, size = packed[start:end], end - start
+        start = end
+        if size == 1 or leaders == 0 or np.int64(rows[-1] & _ROW_MASK) < limits[3]:
+            continue
+        if size > words.shape[1]:
+            words = np.empty((hashes.shape[1], 2 * size), np.uint64)
+        if count + size * LINKS_A_BUCKET > len(found):
+            grown = np.empty(2 * count + size * LINKS_A_BUCKET, np.uint64)
+            grown[:count] = found[:count]
+            found = grown
+        for place in range(size):
+            row = rows[place] & _ROW_MASK
+            words[0, place], words[1, place] = hashes[row, 0], hashes[row, 1]
+            if hashes.shape[1] == 4:  # in a loop it takes twice as long
+                words[2, place], words[3, place] = hashes[row, 2], hashes[row, 3]
+        if leaders <= limits[1]:
+            count = _compare_all(rows, words, leaders, limits, found, count)
+        else:
+            count = _compare_split(rows, words, splits, limits, found, count)
+    return found[:count].copy()
+
+
+@compiled
+def _bits_set(value: np.uint64) -> np.int64:
+    """How many bits are set; LLVM knows the idiom and makes one instruction of it."""
+    value = value - ((value >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    value = (value & np.uint64(0x3333333333333333)) + ((value >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    value = (value + (value >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return np.int64((value * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@compiled
+def _bits_between(words: np.ndarray, one: int, other: int) -> int:
+    bits = np.int64(0)
+    for word in range(words.shape[0]):
+        bits += _bits_set(words[word, one] ^ words[word, other])
+    return bits
+
+
+@compiled
+def _compare_all(
+    rows: np.ndarray, words: np.ndarray, leaders: int, limits: tuple[int, int, int, int], found: np.ndarray, count: int
+) -> int:
+    """Adds the pairs of a bucket to `found`, and returns how many these are now."""
+    first, second, radius = words[0], words[1], limits[0]
+    for entry in range(len(rows)):
+        row, before, most = rows[entry] & _ROW_MASK, min(entry, leaders), count + LINKS_A_BUCKET
+        if np.int64(row) < limits[3]:
+            continue
+        one, two, near = first[entry], second[entry], 0
+        for leader in range(before):  # half of the bits say of most strangers that they are
+            near += _bits_set(first[leader] ^ one) + _bits_set(second[leader] ^ two) <= radius
+        for leader in range(before if near else 0):
+            if count < most and _bits_between(words, leader, entry) <= radius:
+                found[count] = row << _ROW_BITS | rows[leader] & _ROW_MASK
+                count += 1
+    return count
+
+
+@compiled
+def _compare_split(
+    rows: np.ndarray,
+    words: np.ndarray,
+    splits: np.ndarray,
+    limits: tuple[int, int, int, int],
+    found: np.ndarray,
+    count: int,
+) -> int:
+    """Does the same by each of the bytes, in the order of its values."""
+    size = len(rows)
+    linked, order, values = np.zeros(size, np.uint8), np.empty(size, np.int64), np.empty((len(splits), size), np.uint8)
+    for split in range(len(splits)):
+        for row in range(size):
+            values[split, row] = _byte_of(words[splits[split] >> 3, row], splits[split])
+        _sort_by(values[split], order)
+        start = 0
+        for place in range(size):
+            entry = order[place]
+            if values[split, order[start]] != values[split, entry]:
+                start = place
+            row = rows[entry] & _ROW_MASK
+            if np.int64(row) < limits[3]:
+                continue
+            for leader in order[start : min(place, start + BUCKET_CAP)]:
+                other = rows[leader] & _ROW_MASK
+                if np.int64(other) >= limits[2] or linked[entry] == LINKS_A_BUCKET:
+                    break
+                if _bits_between(words, leader, entry) > limits[0]:
+                    continue
+                known = False
+                for earlier in range(split):
+                    known |= values[earlier, leader] == values[earlier, entry]
+                if not known:
+                    found[count] = row << _ROW_BITS | other
+                    count += 1
+                    linked[entry] += 1
+    return count
+
+
+@compiled
+def _sort_by(values: np.ndarray, order: np.ndarray) -> None:
+    places = np.zeros(257, np.int64)
+    for value in values:
+        places[np.int64(value) + 1] += 1
+    places = np.cumsum(places)
+    for row in range(len(values)):
+        order[places[values[row]]] = row
+        places[values[row]] += 1
