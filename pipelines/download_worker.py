@@ -29,8 +29,8 @@ from schemas import DownloadError, RejectReason
 from schemas.recipe import DownloadSettings
 
 _FETCHING_ENDED = (
-    "download: the process that fetches has ended, by its log above or killed for the memory it took; what is finished "
-    "is kept: run the same command again, with a lower download.thread_count or max_body_bytes where memory was short"
+    "download: the process that fetches has ended: the log above says why, or it was killed for the memory it took; "
+    "what is finished is kept: run the same command again, with a lower download.thread_count where memory was short"
 )
 
 
@@ -104,10 +104,16 @@ class DownloadWorker:
         return session
 
     def _decode(self, session: FetchSession) -> None:
-        while (answer := session.receive()) is not None:
-            shard = self._shards.get(answer.ticket)
-            if shard is not None and shard.take_in_hand():
-                self._settle(shard, answer)
+        try:
+            while (answer := session.receive()) is not None:
+                shard = self._shards.get(answer.ticket)
+                if shard is not None and shard.take_in_hand():
+                    self._settle(shard, answer)
+        finally:
+            session.close()  # whatever ended this decoder ends the others
+            self._fail_what_waits(session)
+
+    def _fail_what_waits(self, session: FetchSession) -> None:
         with self._lock:
             if self._session is not session:  # it was closed, or another decoder was here
                 return

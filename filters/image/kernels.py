@@ -1,8 +1,7 @@
 """Loops over pixels, compiled by numba: each is one call without the interpreter's lock.
 
-In numpy each is many short calls, and beside other decoders and the network loop every one of them waits for the lock;
-in-process that took twice the time that it took alone. All of it is in whole numbers, so that results are the same on
-every machine.
+In numpy each is many short calls, and every one of them waits for the lock beside other decoders. All of it is in whole
+numbers, so that results are the same on every machine.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from filters.compiled import compiled
 
 
 def compile_all() -> None:
-    """Compiles what is not compiled yet: whoever does so holds the interpreter's lock, and downloads time out."""
+    """Compiles what is not compiled yet: whoever does so holds the interpreter's lock for seconds."""
     taps = np.zeros(1, np.uint32), np.ones((1, 1), np.int32)
     shrink(np.zeros((1, 1, 3), np.uint8), taps, taps, (np.int32(1), np.int32(1)))
     luminance(np.zeros((1, 1), np.uint8), 1, 1)

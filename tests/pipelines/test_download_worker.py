@@ -151,3 +151,13 @@ def test_a_killed_fetch_process_is_said_and_another_one_goes_on(worker, rows, tm
     assert folder.list(STAGING) == []
     hostile_web.on_any(answer(encoded(photo(1, (64, 48)))))
     assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_no_decoder_can_read_ends_the_waiting(worker, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "receive_answer", lambda channel: int("no answer"))
+    folder = RunFolder(str(tmp_path))
+    with pytest.raises(DownloadError, match="has ended"):
+        stager(folder, worker).stage(0, rows, StagingListing(folder))
+    monkeypatch.undo()
+    assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
