@@ -25,6 +25,7 @@ import cv2
 from benchmarks.mutations import mutated, seed_images
 from benchmarks.own_process import peak_mib
 from filters.image import ImageFailure, ProcessedImage, process_image, read_header
+from filters.image.kernels import compile_all
 from schemas.recipe import DownloadSettings
 
 _HANG_S = 5.0
@@ -159,6 +160,7 @@ def _work(connection: Connection, numbers: range, seed: int) -> None:
         os.dup2(nowhere.fileno(), sys.stderr.fileno())
     cv2.setNumThreads(1)
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    compile_all()  # as the stage does; the first image would take as long as one that hangs
     seeds = seed_images()
     begun = None
     for done, number in enumerate(numbers):
