@@ -12,7 +12,7 @@ import numpy as np
 
 from filters.image.decode import DecodedImage
 from filters.image.failure import ImageFailureError
-from filters.image.shrink import fine_detail, shrink_by_area
+from filters.image.shrink import fine_detail, frame_step, shrink_by_area
 from schemas import RejectReason
 from schemas.recipe import DownloadSettings
 
@@ -28,6 +28,7 @@ _QUALITY_FLAGS = {
 # gives; where less than `_LEFT_IN_DETAIL` is left, without much detail between one pixel and the next only.
 _LEFT_TO_SHRINK = {8: 5, 4: 5, 2: 3}
 _LEFT_IN_DETAIL, _MOST_DETAIL, _MOST_DETAIL_THEN = 4, 2500.0, 8000.0
+_HARDEST_FRAME = 7000.0  # of 15 800 one took a thumbnail of 57 px to 35 dB
 
 _MAX_SIDES = {"jpg": 65_500, "png": 2**31 - 1, "webp": 16_383}
 
@@ -52,7 +53,8 @@ def is_fine_enough(decoded: DecodedImage, settings: DownloadSettings) -> bool:
     if decoded.scale == 1:
         return True
     left = _deciding_side(decoded.width, decoded.height, settings) / settings.image_size / decoded.scale
-    return fine_detail(decoded.pixels) <= (_MOST_DETAIL if left < _LEFT_IN_DETAIL else _MOST_DETAIL_THEN)
+    most_detail = _MOST_DETAIL if left < _LEFT_IN_DETAIL else _MOST_DETAIL_THEN
+    return fine_detail(decoded.pixels) <= most_detail and frame_step(decoded.pixels) <= _HARDEST_FRAME
 
 
 def resize_image(

@@ -17,6 +17,7 @@ import numpy as np
 
 _SIZES_REMEMBERED = 512
 _DETAIL_ROWS = 16
+_FRAME_CELLS, _FRAME_PLACES = 17, 8
 
 # Weights are multiples of 2**-12; what is between the two axes is kept in eighths of a grey level. A sum of 255 levels
 # times 8 times 2**12 is below 2**23, and the cubic overshoots by less than a half.
@@ -53,6 +54,21 @@ def fine_detail(cells: np.ndarray) -> float:
     along = here[:, 2:] - 2 * here[:, 1:-1] + here[:, :-2]
     across = above - 2 * here + below
     return sum(cv2.norm(one, cv2.NORM_L2SQR) / max(1, one.size) for one in (along, across))
+
+
+def frame_step(cells: np.ndarray) -> float:
+    """Returns how hard the edge of a frame around the image is: the step's mean square, of the hardest of four sides.
+
+    Where a frame ends within a cell is not known from the cell's mean, and is the same all along a side of the image.
+    Looked for is what lies within 16 cells of a side; of what changes along it, one in 8.
+    """
+    hardest = 0.0
+    for turned in (cells, cells.transpose(1, 0, 2)):
+        for side in (turned[:_FRAME_CELLS], turned[-_FRAME_CELLS:]):
+            steps = np.diff(side[:, ::_FRAME_PLACES].astype(np.int32), axis=0)
+            if len(steps):
+                hardest = max(hardest, float((steps**2).mean(axis=(1, 2)).max()))
+    return hardest
 
 
 @lru_cache(_SIZES_REMEMBERED)

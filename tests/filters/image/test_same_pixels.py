@@ -122,6 +122,18 @@ def test_detail_within_cells_is_not_lost(side):
     assert psnr(stored(body, "keep_ratio", "jpg"), by_img2dataset(body, "keep_ratio", "jpg")) >= 38
 
 
+@pytest.mark.parametrize("side", ["all", "top", "left", "bottom", "right"])
+def test_where_a_frame_ends_is_not_lost(side):
+    """Its edge lies within cells of a half's scale, and by a thumbnail pixel's border."""
+    image = np.full((444, 444, 3), 255, np.uint8)
+    part = {"top": np.s_[:7], "left": np.s_[:, :7], "bottom": np.s_[-7:], "right": np.s_[:, -7:]}
+    for name in part if side == "all" else [side]:
+        image[part[name]] = 0
+    body = encoded(Image.fromarray(image), quality=95)
+    assert decode_for(body, read_header(body), DownloadSettings(image_size=64)).scale == 1
+    assert psnr(stored(body, "keep_ratio", "jpg"), by_img2dataset(body, "keep_ratio", "jpg")) >= 38
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_very_pixels_where_asked_for(mode):
     body = BODIES["large jpg, decoded at a half"]
