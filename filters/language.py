@@ -231,7 +231,8 @@ def _load(path: str) -> Any:
         labels = [label for _, label in native.predict("\n", _ALL_LABELS, 0.0, "strict")]
     # What fastText raises at broken files varies with where they break.
     except (ValueError, MemoryError, RuntimeError, OverflowError) as error:
-        raise ModelError(f"{path} is not a usable fastText model ({error}); download it again") from error
+        said = " ".join(str(error).split())  # some of it in several lines
+        raise ModelError(f"{path} is not a usable fastText model ({said}); download it again") from error
     foreign = [label for label in labels if parse_label(label) is None]
     if foreign or not labels:
         raise ModelError(
