@@ -203,13 +203,19 @@ def test_two_recipes_are_compared_by_language_with_samples(curated, tmp_path, ca
     assert repr(clipped(found["samples"][0][0]["caption"], 90)) in text
 
 
-def test_why_tells_a_kept_and_a_rejected_pair(curated):
-    kept = rows_of(curated.folder, "shards", ["uid", "url"]).to_pylist()[0]
-    [line] = fates_of(str(curated.home / "out"), kept["uid"])
+def test_why_tells_of_each_row_that_was_the_pair(curated):
+    kept = rows_of(curated.folder, "shards", ["uid"]).column("uid").to_pylist()
+    rejected = rows_of(curated.folder, "rejects", ["uid", "url", "reason", "stage"]).to_pylist()
+    by_uid = {row["uid"]: row for row in rejected}
+    [line] = fates_of(str(curated.home / "out"), next(uid for uid in kept if uid not in by_uid))
     assert line.startswith("kept: shards/0000000")
-    rejected = rows_of(curated.folder, "rejects", ["uid", "url", "reason", "stage"]).to_pylist()[0]
-    lines = "\n".join(fates_of(str(curated.home / "out"), rejected["url"]))
-    assert f"left out at {rejected['stage']}: {rejected['reason']}" in lines
+    repeated = next(uid for uid in kept if uid in by_uid)
+    here, *others = fates_of(str(curated.home / "out"), repeated)
+    assert here.startswith("kept: shards/0000000")
+    assert len(others) == [row["uid"] for row in rejected].count(repeated)
+    assert others[0].startswith(f"left out at {by_uid[repeated]['stage']}: {by_uid[repeated]['reason']}")
+    lines = "\n".join(fates_of(str(curated.home / "out"), rejected[0]["url"]))
+    assert f"left out at {rejected[0]['stage']}: {rejected[0]['reason']}" in lines
 
 
 def flip_a_bit_of_each_image(folder):
