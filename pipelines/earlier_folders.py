@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pipelines.run_folder import RunFolder
 from pipelines.shard_layout import SPLITS
 from pipelines.staging_layout import PARQUET
-from schemas import InputError
+from schemas import InputError, one_line
 
 _Found = TypeVar("_Found")
 
@@ -46,6 +46,6 @@ def read_kept(folder: RunFolder, columns: list[str], *, setting: str) -> pa.Tabl
                 with folder.open(split.folder, name) as file:
                     tables.append(pq.read_table(file, columns=columns))
             except (OSError, KeyError, pa.ArrowException) as error:
-                reason = " ".join(str(error).split())
+                reason = one_line(error, limit=None)
                 raise InputError(f"{setting}: {folder.path(split.folder, name)} cannot be read: {reason}") from error
     return pa.concat_tables(tables)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.places import files_in
-from schemas import InputError
+from schemas import InputError, one_line
 
 EMBEDDING = "embedding"
 MODEL_KEY = b"babelsift_model"  # in a table's metadata: the fingerprint of the model that its embeddings are of
@@ -59,7 +59,7 @@ def read_embeddings_of(paths: Sequence[str]) -> EvaluationEmbeddings:
             with fsspec.open(path, "rb") as file:
                 own, vectors = (_of_array if path.lower().endswith(".npy") else _of_table)(path, file)
         except (OSError, ValueError, pa.ArrowException) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error, limit=None)
             raise InputError(f"{path} cannot be read: {reason}; write it with `babelsift hash --model`") from error
         if matrices and vectors.shape[1] != matrices[0].shape[1]:
             lengths = f"{vectors.shape[1]} numbers, {paths[0]} of {matrices[0].shape[1]}"
@@ -91,7 +91,7 @@ def _check_table(path: str, fingerprint: str | None) -> None:
         with fsspec.open(path, "rb") as file:
             schema = pq.read_schema(file)
     except (OSError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error, limit=None)
         raise InputError(f"{path} cannot be read: {reason}; write it with `babelsift hash --model`") from error
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     found = [schema.field(name).type for name in ("name", EMBEDDING) if name in schema.names]

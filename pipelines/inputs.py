@@ -16,7 +16,7 @@ import fsspec
 import pyarrow as pa
 
 from pipelines.row_readers import open_csv, open_json_lines, open_parquet
-from schemas import InputError, carried_name
+from schemas import InputError, carried_name, one_line
 
 URL_COLUMNS = ("URL", "url", "image_url", "img_url", "Image URL")
 CAPTION_COLUMNS = ("TEXT", "text", "caption", "CAPTION", "alt", "alt_text", "Caption")
@@ -139,7 +139,7 @@ def _inspect(file: InputSlice) -> _Inspected:
             return _inspect_parquet(file)
         return _inspect_text(file)
     except (OSError, EOFError, ValueError, pa.ArrowException) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error, limit=None)
         raise InputError(f"{file.path}: not readable as {file.format}: {reason}; remove or replace it") from error
 
 

@@ -22,6 +22,7 @@ from filters.dedup import (
     near_links,
     nearest_of_pairs,
     nearest_survivors,
+    owners,
     shares,
 )
 from pipelines.bundle_buffer import BundleBuffer
@@ -63,7 +64,7 @@ def parts_of(records: np.ndarray, partitions: int) -> np.ndarray:
         hashes = np.ascontiguousarray(records["low" if crops else "hash"][rows])
         for number, own in enumerate(of_band):
             keys = bucket_keys(hashes, records["group"][rows], number, crops=crops)
-            parts[rows, np.array(own)[(keys % np.uint64(len(own))).astype(np.int64)]] = True
+            parts[rows, owners(keys, own)] = True
     return parts
 
 

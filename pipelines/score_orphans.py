@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.run_folder import RunFolder
-from pipelines.score_store import SCORES_FOLDER
+from pipelines.score_store import EMBEDDINGS, SCORES_FOLDER
 
 
 def remove_orphans(folder: RunFolder) -> None:
@@ -14,10 +14,11 @@ def remove_orphans(folder: RunFolder) -> None:
     for model in folder.folders(SCORES_FOLDER):
         root = f"{SCORES_FOLDER}/{model}"
         heads = [f"heads/{head}" for head in folder.folders(f"{root}/heads")]
-        kinds = ["img_emb", "text_emb"]
-        folder.remove_leftovers(root, *(f"{root}/{name}" for name in ["metadata", "metadata_only", *kinds, *heads]))
+        folder.remove_leftovers(
+            root, *(f"{root}/{name}" for name in ["metadata", "metadata_only", *EMBEDDINGS, *heads])
+        )
         stored = {_part_of(name) for name in folder.list(f"{root}/metadata", ".parquet")}
-        for kind in [*kinds, *heads]:
+        for kind in [*EMBEDDINGS, *heads]:
             for name in folder.list(f"{root}/{kind}", ".npy"):
                 if _part_of(name) not in stored:
                     folder.remove(f"{root}/{kind}/{name}")

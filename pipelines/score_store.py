@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.run_folder import RunFolder
-from schemas import RunFolderError
+from schemas import RunFolderError, one_line
 
 SCORES_FOLDER = "staging/scores"
 
@@ -151,7 +151,7 @@ class ScoreStore:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error, limit=None)
             raise RunFolderError(f"cannot read {self.folder.path(path)}: {reason}; remove it and run again") from error
         return values if values.shape == (rows,) else None
 
@@ -173,7 +173,7 @@ class ScoreStore:
         try:
             vectors = self._read_array(path)
         except (FileNotFoundError, ValueError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error, limit=None)
         except OSError as error:
             raise RunFolderError(f"cannot read {self.folder.path(path)}: {error}; mend it, then run again") from error
         else:

@@ -22,6 +22,7 @@ from schemas.errors import (
     RecipeError,
     RunFolderError,
     SchemaError,
+    one_line,
 )
 from schemas.funnel import IN, OUT, Funnel, StageFunnel
 from schemas.reasons import STAGE_ORDER, RejectReason, Stage
@@ -57,6 +58,7 @@ __all__ = [
     "dump_recipe",
     "format_value",
     "ledger_rows",
+    "one_line",
     "parse_recipe",
     "recipe_from",
     "score_schema",

@@ -36,3 +36,9 @@ class SchemaError(BabelsiftError):
 
 class AccountingError(BabelsiftError):
     """Input rows are not kept rows plus rejected rows. The run fails rather than lose a pair silently."""
+
+
+def one_line(error: BaseException, limit: int | None = 300) -> str:
+    """Returns an error's message as one line, of at most `limit` characters; without words, its class's name."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if limit is None or len(text) <= limit else text[: limit - 3] + "..."

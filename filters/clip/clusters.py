@@ -8,8 +8,7 @@ import io
 import fsspec
 import numpy as np
 
-from filters.clip.model_source import one_line
-from schemas import ModelError
+from schemas import ModelError, one_line
 from schemas.recipe import HeadClusters
 
 _COSINES_AT_ONCE = 16_777_216  # 64 MiB of float32, whatever the number of centroids

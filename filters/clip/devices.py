@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from filters.clip.model_source import one_line
-from schemas import ModelError
+from schemas import ModelError, one_line
 
 _FEW_DIMENSIONS = 256
 

@@ -18,11 +18,10 @@ from torchvision.transforms import Compose, Normalize
 
 from filters.clip.device_resize import DeviceResize, WholeImages
 from filters.clip.images import read_image
-from filters.clip.model_source import one_line
 from filters.clip.models import LoadedModel
 from filters.clip.residuals import input_dtype
 from filters.clip.towers import Towers
-from schemas import ModelError
+from schemas import ModelError, one_line
 
 # No token of open_clip's vocabularies is longer; more text than that per token of context cannot change a score, but
 # byte-pair encoding takes quadratic time over a long run of letters.

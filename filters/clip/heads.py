@@ -15,9 +15,8 @@ import numpy as np
 import yaml
 
 from filters.clip.clusters import ClustersHead
-from filters.clip.model_source import one_line
 from filters.entry_lists import read_entries
-from schemas import ModelError, RecipeError
+from schemas import ModelError, RecipeError, one_line
 from schemas.recipe import Head, HeadLayers, HeadPrompts
 
 EmbedTexts = Callable[[list[str]], np.ndarray]

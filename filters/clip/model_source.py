@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from schemas import ModelError
+from schemas import ModelError, one_line
 
 HUB_PREFIX = "hf-hub:"
 FOLDER_PREFIX = "local-dir:"
@@ -88,12 +88,6 @@ def resolve_source(model: str, pretrained: str | None = None) -> ModelSource:
     raise ModelError(
         f"unknown CLIP architecture {model!r}; {hint} A model can also be hf-hub:organisation/name or a local folder"
     )
-
-
-def one_line(error: BaseException, limit: int = 300) -> str:
-    """Returns an error's message as one line of at most `limit` characters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 def _forbid_pretrained(model: str, pretrained: str | None) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from filters.clip.devices import devices_for, resolve_precision
-from filters.clip.model_source import ModelSource, import_open_clip, one_line, resolve_source
-from schemas import ModelError
+from filters.clip.model_source import ModelSource, import_open_clip, resolve_source
+from schemas import ModelError, one_line
 
 _LOG = logging.getLogger(__name__)
 # Its tokens are part of the fingerprint, so that another vocabulary or cleaning is another model.

@@ -18,10 +18,9 @@ import pyarrow as pa
 from PIL import Image
 
 from filters.clip.images import read_image
-from filters.clip.model_source import one_line
 from filters.clip.models import model_fingerprint
 from filters.clip.scorer import result_schema
-from schemas import ModelError
+from schemas import ModelError, one_line
 
 _BATCH = 16  # the network runs on CPUs, where more at once is no faster
 _SIDE_PX = 256  # what the network's own preparation resizes to

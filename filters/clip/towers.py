@@ -18,8 +18,7 @@ import torch
 from open_clip.hf_model import HFTextEncoder
 from torch.nn.functional import normalize
 
-from filters.clip.model_source import one_line
-from schemas import ModelError
+from schemas import ModelError, one_line
 
 _LOG = logging.getLogger(__name__)
 # CPU kernels treat the last rows of an odd batch differently, in the last bit. With whole blocks of rows a pair's score

@@ -14,7 +14,7 @@ from filters.dedup.first_of_each import (
     position_of,
     repeated,
 )
-from filters.dedup.hash_bands import CROP_BANDS, HASHED, WHOLE_BANDS, bucket_keys, shares
+from filters.dedup.hash_bands import CROP_BANDS, HASHED, WHOLE_BANDS, bucket_keys, owners, shares
 from filters.dedup.minhash import max_differing_bits, minhash
 from filters.dedup.near_captions import (
     BUCKETED,
@@ -88,6 +88,7 @@ __all__ = [
     "nearest_of_pairs",
     "nearest_survivors",
     "number_uids",
+    "owners",
     "pack_claims",
     "pack_embedded",
     "position_of",

@@ -63,6 +63,11 @@ def shares(bands: int, partitions: int) -> list[list[int]]:
     return [list(range(band % partitions, partitions, bands)) for band in range(bands)]
 
 
+def owners(keys: np.ndarray, parts: list[int]) -> np.ndarray:
+    """Returns int64[n], the part that each bucket, by its key, belongs to, of those that share its band's."""
+    return np.array(parts)[(keys % np.uint64(len(parts))).astype(np.int64)]
+
+
 def bucket_keys(hashes: np.ndarray, groups: np.ndarray, number: int, *, crops: bool) -> np.ndarray:
     """Returns uint64[n], the bucket of each hash in a band, spread evenly over all numbers.
 
@@ -96,7 +101,7 @@ def packed_buckets(
             yield bands[number], packed
             continue
         keys = bucket_keys(hashes, groups, number, crops=crops)
-        own = np.flatnonzero(keys % np.uint64(len(parts)) == np.uint64(parts.index(part[0])))
+        own = np.flatnonzero(owners(keys, parts) == part[0])
         packed[: len(own)] = (keys[own] >> _ROW_BITS) << _ROW_BITS | own.astype(np.uint64)
         sort_packed(packed[: len(own)], spare[: len(own)])
         yield bands[number], packed[: len(own)]
