@@ -26,7 +26,7 @@ from benchmarks.image_copies import COPIES, goal_of
 from benchmarks.outcome import Figure, Outcome
 from benchmarks.peers.environments import PeerError, run_peer
 from filters.dedup import HASHED, crop_radius, has_varied_rows, near_links
-from filters.image import CROP_BYTES, CROPS, crop_hashes, low_bits, luminance_of, perceptual_hash, structure_of
+from filters.image import CROP_BYTES, CROPS, hash_pixels, low_bits, luminance_of, structure_of
 from pipelines.demo.scenes import draw, make_scene
 
 RADIUS = 31
@@ -118,10 +118,11 @@ def _records(images: list[np.ndarray]) -> np.ndarray:
     """HASHED[n, 1 + CROPS]: the whole image, then its crops."""
     records = np.zeros((len(images), 1 + CROPS), dtype=HASHED)
     for row, image in enumerate(images):
-        whole = np.frombuffer(perceptual_hash(image)[0], np.uint8)
+        hashes = hash_pixels(image)
+        whole = np.frombuffer(hashes.phash, np.uint8)
         records["hash"][row, 0] = whole.view("<u8")
         records["low"][row, 0] = low_bits(whole[None]).view("<u8")[0]
-        crops = np.frombuffer(crop_hashes(luminance_of(image)), np.uint8).reshape(CROPS, CROP_BYTES)
+        crops = np.frombuffer(hashes.phash_crops, np.uint8).reshape(CROPS, CROP_BYTES)
         records["low"][row, 1:] = crops.view("<u8")
     records["crop"] = np.arange(1 + CROPS)
     records["uid"] = _uids(np.arange(len(images)))[:, None]

@@ -36,7 +36,7 @@ _CAME_LATER = {
     "robots_txt": False,
     "auto_orient": True,
 }
-_VERSION = 5  # of the code that shapes images; raised when the same settings would give other bytes or hashes
+_VERSION = 6  # of the code that shapes images; raised when the same settings would give other bytes or hashes
 
 _THRESHOLDS = {
     RejectReason.TOO_MANY_REDIRECTS: "max_redirects",

@@ -1,13 +1,12 @@
 """Images: what bytes are, decoding them safely, resizing and encoding, perceptual hashes, and rules on their size."""
 
 from filters.image.blur import Box, blur_boxes, parse_boxes
-from filters.image.crop_hashes import CROP_BYTES, CROPS, crop_hashes, low_bits
 from filters.image.failure import ImageFailureError
 from filters.image.hashes import ImageHashes, hash_pixels
 from filters.image.header import ImageHeader, read_header
 from filters.image.luminance import luminance_of
 from filters.image.measure import MeasuredImage, measure_image
-from filters.image.phash import PHASH_BITS, hamming_distances, perceptual_hash
+from filters.image.phash import CROP_BYTES, CROPS, PHASH_BITS, hamming_distances, low_bits, perceptual_hashes
 from filters.image.process import ImageFailure, ProcessedImage, process_image
 from filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
 from filters.image.sniff import ALLOWED_FORMATS, sniff_format
@@ -26,7 +25,6 @@ __all__ = [
     "MeasuredImage",
     "ProcessedImage",
     "blur_boxes",
-    "crop_hashes",
     "hamming_distances",
     "has_min_bytes",
     "has_min_side",
@@ -36,7 +34,7 @@ __all__ = [
     "luminance_of",
     "measure_image",
     "parse_boxes",
-    "perceptual_hash",
+    "perceptual_hashes",
     "process_image",
     "read_header",
     "sniff_format",

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from blake3 import blake3
 
-from filters.image.crop_hashes import crop_hashes
 from filters.image.luminance import grey_of, luminance_of_grey
-from filters.image.phash import hash_of_luminance
+from filters.image.phash import perceptual_hashes
 from filters.image.structure import structure_of
 
 _SUMMED_ROWS = 8  # one in so many
@@ -46,10 +45,11 @@ def hash_pixels(image: np.ndarray) -> ImageHashes:
     """
     grey = grey_of(image)
     luminance = luminance_of_grey(grey)
+    phash, phash_crops = perceptual_hashes(luminance)
     return ImageHashes(
         pixels_digest=_pixels_digest(image, grey),
-        phash=hash_of_luminance(luminance),
-        phash_crops=crop_hashes(luminance),
+        phash=phash,
+        phash_crops=phash_crops,
         phash_quality=structure_of(luminance),
     )
 

@@ -16,8 +16,7 @@ def compile_all() -> None:
     taps = np.zeros(1, np.uint32), np.ones((1, 1), np.int32)
     shrink(np.zeros((1, 1, 3), np.uint8), taps, taps, (np.int32(1), np.int32(1)))
     luminance(np.zeros((1, 1), np.uint8), 1, 1)
-    gradients(np.zeros((1, 1)), 1.0)
-    commonest(value_counts(np.zeros((1, 1), np.uint16), 8), 1, 1)
+    structure(np.zeros((1, 1), np.uint16), np.ones((1, 1), np.int64), 1, 1)
 
 
 @compiled
@@ -75,7 +74,10 @@ def luminance(grey: np.ndarray, side: int, one: int) -> np.ndarray:
     """
     height, width = grey.shape
     means = np.empty((side, side), np.uint16)
-    within, sums, area = np.empty(width, np.uint16), np.empty(width, np.int32), np.float64(height * width)
+    within, sums, area = np.empty(width, np.uint16), np.zeros(width + 1, np.int32), np.float64(height * width)
+    edges = np.arange(1, side + 1) * width
+    ends, parts = edges // side, edges % side
+    upto = np.zeros(width + 1, np.int64)
     for down in range(side):
         first, last = down * height, (down + 1) * height
         start, end = -(-first // side), last // side  # of the rows that lie within it as a whole
@@ -95,25 +97,29 @@ def luminance(grey: np.ndarray, side: int, one: int) -> np.ndarray:
                     within[column] += np.uint16(line[column])
             for column in range(width):
                 sums[column] += np.int32(side) * np.int32(within[column])
-        _means_across(sums, side, one, area, means[down])
+        total = before = np.int64(0)
+        for column in range(width):
+            total += np.int64(sums[column])
+            upto[column + 1] = total
+        for across in range(side):
+            edge = upto[ends[across]] * side + parts[across] * np.int64(sums[ends[across]])
+            # Both are whole and below 2**53: rounded or not, the quotient is not on the other side of a whole number.
+            means[down, across] = np.uint16(np.float64((edge - before) * one) / area)
+            before = edge
     return means
 
 
 @compiled
-def _means_across(sums: np.ndarray, side: int, one: int, area: float, means: np.ndarray) -> None:
-    before = whole = np.int64(0)
-    column = 0
-    for across in range(side):
-        edge = (across + 1) * len(sums)
-        while column < edge // side:
-            whole += np.int64(sums[column])
-            column += 1
-        upto = whole * side
-        if edge % side:
-            upto += edge % side * np.int64(sums[column])
-        # Both are whole and below 2**53: rounded or not, the quotient is not on the other side of a whole number.
-        means[across] = np.uint16(np.float64((upto - before) * one) / area)
-        before = upto
+def structure(luminance: np.ndarray, basis: np.ndarray, bits: int, around: int) -> tuple[int, int, int]:
+    """Returns (steps, steps without what is smooth, values that are of the two commonest): see `structure_of`.
+
+    Args: luminance: uint16[n, n]. basis: int64[terms, n], orthonormal rows of what is smooth, times 2**bits. around:
+        how many grey levels are taken for one.
+    """
+    levels = luminance.astype(np.int32)
+    flat = commonest(value_counts(luminance, 8), around, 2)
+    steps = step_percents(levels)
+    return steps, step_percents(without_smooth(levels, basis, bits)), flat
 
 
 @compiled
@@ -127,20 +133,58 @@ def value_counts(values: np.ndarray, shift: int) -> np.ndarray:
 
 
 @compiled
-def gradients(levels: np.ndarray, percent: float) -> int:
-    """Returns the sum of the steps from each value to the next, down and across, each cut to whole percents.
+def step_percents(levels: np.ndarray) -> int:
+    """Returns the sum of the steps from each value to the next, down and across, each cut to whole percents of white.
 
-    Args: levels: float64[n, n]. percent: of which step a percent is the hundredth.
+    Args: levels: int32[n, n], of at most 17 bits and a sign; white is 255 * 256.
     """
-    total = 0
-    rows, columns = levels.shape
-    for row in range(rows):
-        for column in range(columns):
-            if row + 1 < rows:
-                total += int(abs(levels[row + 1, column] - levels[row, column]) * 100 / percent)
-            if column + 1 < columns:
-                total += int(abs(levels[row, column + 1] - levels[row, column]) * 100 / percent)
+    total = np.int64(0)
+    for row in range(levels.shape[0]):
+        line, below = levels[row], levels[min(row + 1, levels.shape[0] - 1)]
+        percents = np.int32(0)
+        for column in range(levels.shape[1] - 1):
+            percents += _percent(line[column + 1] - line[column])
+        for column in range(levels.shape[1]):
+            percents += _percent(below[column] - line[column])
+        total += percents
     return total
+
+
+@compiled
+def _percent(step: int) -> int:
+    one, eight = np.int32(1), np.int32(8)
+    hundredfold = (abs(step) * np.int32(100)) >> eight
+    return (hundredfold + one + (hundredfold >> eight)) >> eight  # divided by 255, exactly below 65 535
+
+
+@compiled
+def without_smooth(levels: np.ndarray, basis: np.ndarray, bits: int) -> np.ndarray:
+    """Returns int32[n, n], what is left of the levels without their projection onto the basis, down and across.
+
+    Args: levels: int32[n, n]. basis: int64[terms, n], orthonormal rows times 2**bits: at most 16 bits.
+    """
+    terms, side = basis.shape
+    down, core = np.zeros((terms, side)), np.zeros((terms, terms), np.int64)
+    for term in range(terms):
+        for row in range(side):
+            for column in range(side):  # of whole numbers below 2**53, which floats hold exactly and multiply faster
+                down[term, column] += np.float64(basis[term, row]) * np.float64(levels[row, column])
+    for term in range(terms):
+        for other in range(terms):
+            for column in range(side):
+                core[term, other] += np.int64(down[term, column]) * basis[other, column]
+    left, smooth = np.empty((side, side), np.int32), np.empty(side)
+    for row in range(side):
+        smooth[:] = 0.5 * (1 << 2 * bits)
+        for other in range(terms):
+            weight = np.int64(0)
+            for term in range(terms):
+                weight += basis[term, row] * (core[term, other] >> bits)
+            for column in range(side):
+                smooth[column] += np.float64(weight >> bits) * np.float64(basis[other, column])
+        for column in range(side):
+            left[row, column] = levels[row, column] - np.int32(np.floor(smooth[column] / (1 << 2 * bits)))
+    return left
 
 
 @compiled

@@ -1,57 +1,95 @@
-"""A 256-bit perceptual hash: the signs, about their median, of an image's 16x16 lowest frequencies.
+"""256-bit perceptual hashes of an image and of its crops: the signs, about their median, of 16x16 lowest frequencies.
 
 After PDQ (Facebook, 2019), with area downsampling in the place of its tent filters. Whole numbers only, so that the
 bits are the same on every machine.
+
+A crop of 2 or 3 % a side moves a quarter of a hash's bits, of 5 % a third. So an image also has the hashes that it
+would have if a strip were cut off: of each side, of both sides that meet in a corner, in between, and all around. A
+copy cropped so has one of them as its whole hash; a copy with a border has the original's whole hash among the hashes
+of its own crops. Of each crop the 128 bits of the lowest frequencies are kept.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from filters.image.luminance import GREY_SIDE, luminance_of
-from filters.image.structure import structure_of
+from filters.image.luminance import GREY_SIDE
 
-FREQUENCIES = 16
-_FIXED_POINT = 1 << 14
-PHASH_BITS = FREQUENCIES * FREQUENCIES
+_FREQUENCIES = 16
+PHASH_BITS = _FREQUENCIES * _FREQUENCIES
+CROP_BYTES = 16
+_FIXED_POINT = 1 << 13  # so that all sums stay below 2**53, which floats hold exactly
+
+# Shares cut off at an axis's (start, end).
+_AXIS = {"all": (0, 0), "start": (0.05, 0), "end": (0, 0.05), "both": (0.025, 0.025), "tight": (0.05, 0.05)}
+_CUT = ("start", "end", "both")
+# (vertical, horizontal); the order in which a crop's hash is stored.
+_CROPS = (
+    *((down, across) for down in _CUT for across in _CUT),
+    *(("all", side) for side in ("start", "end")),
+    *((side, "all") for side in ("start", "end")),
+    ("tight", "tight"),
+)
+CROPS = len(_CROPS)
 
 
-def _cosines() -> np.ndarray:
-    """The DCT-II rows 1 to 16 of 64, without the constant one, in fixed point."""
-    frequency = np.arange(1, FREQUENCIES + 1)[:, None]
-    position = np.arange(GREY_SIDE)[None, :]
-    rows = np.cos(np.pi / (2 * GREY_SIDE) * frequency * (2 * position + 1)) * np.sqrt(2 / GREY_SIDE)
-    return np.rint(rows * _FIXED_POINT)
+def _frequency_order() -> np.ndarray:
+    """The places of a whole hash's bits, lowest frequencies first."""
+    frequency = np.arange(1, _FREQUENCIES + 1)
+    return np.argsort((frequency[:, None] ** 2 + frequency[None, :] ** 2).ravel(), kind="stable")
 
 
-_COSINES = _cosines()
+# The bits are dealt out in turn, so that each two bytes of the lowest 64 bits are as steady as the others.
+_LOW_BITS = _frequency_order()[: 8 * CROP_BYTES].reshape(2, 16, 4).transpose(0, 2, 1).ravel()
 
 
-def perceptual_hash(image: np.ndarray) -> tuple[bytes, float]:
-    """Returns (the hash: 32 bytes, how much structure the image has: 0 for a flat image to 1).
+def _window_cosines(start: float, end: float) -> np.ndarray:
+    """The DCT-II rows 1 to 16 of what two cuts, which may lie within pixels, leave of 64, in fixed point."""
+    left, right = start * GREY_SIDE, (1 - end) * GREY_SIDE
+    edges = np.clip(np.arange(GREY_SIDE + 1), left, right)
+    frequency = np.pi * np.arange(1, _FREQUENCIES + 1)[:, None] / (right - left)
+    # the mean of the cosine over each pixel's part of the window
+    waves = np.diff(np.sin(frequency * (edges - left)[None, :]), axis=1) / frequency
+    return np.rint(waves * np.sqrt(2 / GREY_SIDE) * _FIXED_POINT)
 
-    Images that are near in what they show are near in Hamming distance; by chance two images are 128 bits apart.
 
-    Args: image: uint8[height, width, 3], BGR.
+_COSINES = np.concatenate([_window_cosines(*cut) for cut in _AXIS.values()])
+
+
+def _places() -> np.ndarray:
+    """int64[1 + CROPS, PHASH_BITS]: where the frequencies of the whole and of each crop lie among all pairs of cuts."""
+    side, frequencies = len(_AXIS) * _FREQUENCIES, np.arange(_FREQUENCIES)
+    windows = (("all", "all"), *_CROPS)
+    down, across = (np.array([list(_AXIS).index(cut) for cut in cuts]) for cuts in zip(*windows, strict=True))
+    rows, columns = (cut[:, None] * _FREQUENCIES + frequencies for cut in (down, across))
+    return (rows[:, :, None] * side + columns[:, None, :]).reshape(len(windows), PHASH_BITS)
+
+
+_PLACES = _places()
+
+
+def perceptual_hashes(luminance: np.ndarray) -> tuple[bytes, bytes]:
+    """Returns (an image's hash: 32 bytes, the hashes of its crops: CROPS times CROP_BYTES).
+
+    Images that are near in what they show are near in Hamming distance; by chance two images are 128 bits apart, and
+    a crop 64 from `low_bits` of another image.
+
+    Args: luminance: uint16[64, 64], what `luminance_of` makes of the image.
     """
-    luminance = luminance_of(image)
-    return hash_of_luminance(luminance), structure_of(luminance)
-
-
-def hash_of_luminance(luminance: np.ndarray) -> bytes:
-    """Returns the hash of what `luminance_of` makes of an image."""
     # Whole numbers below 2**53 all through: floats hold them exactly, and are multiplied many times as fast.
-    spectrum = _COSINES @ luminance.astype(np.float64) @ _COSINES.T
-    return np.packbits(spectrum > median_of(spectrum.reshape(1, -1))).tobytes()
+    spectra = (_COSINES @ luminance.astype(np.float64) @ _COSINES.T).ravel().take(_PLACES)
+    ordered = np.sort(spectra, axis=1)
+    medians = (ordered[:, PHASH_BITS // 2 - 1] + ordered[:, PHASH_BITS // 2]) / 2
+    bits = spectra > medians[:, None]
+    return np.packbits(bits[0]).tobytes(), np.packbits(bits[1:].take(_LOW_BITS, axis=1), axis=1).tobytes()
 
 
-def median_of(rows: np.ndarray) -> np.ndarray:
-    """Returns float64[n, 1], each row's median; of an even number of values, which costs a third of `np.median`.
+def low_bits(hashes: np.ndarray) -> np.ndarray:
+    """Returns the part of whole hashes that crops' hashes are compared with.
 
-    Args: rows: float64[n, m].
+    Args: hashes: uint8[n, 32]. Returns: uint8[n, 16].
     """
-    ordered, half = np.sort(rows, axis=1), rows.shape[1] // 2
-    return (ordered[:, half - 1 : half] + ordered[:, half : half + 1]) / 2
+    return np.packbits(np.ascontiguousarray(np.unpackbits(hashes, axis=1)[:, _LOW_BITS]), axis=1)
 
 
 def hamming_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

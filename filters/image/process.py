@@ -98,6 +98,7 @@ def _processed(
         and decoded.as_stored
         and not boxes
     )
+    hashes = hash_pixels(decoded.pixels)  # at once after resizing, which has just read them
     height, width = stored.shape[:2]
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
@@ -109,5 +110,5 @@ def _processed(
         original_bytes=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
         exif=exif_json(header.exif) if settings.extract_exif else None,
-        **hash_pixels(decoded.pixels).columns(),
+        **hashes.columns(),
     )

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filters.image import CROP_BYTES, CROPS, PHASH_BITS, crop_hashes, low_bits, luminance_of, perceptual_hash
+from filters.image import CROP_BYTES, CROPS, PHASH_BITS, hash_pixels, low_bits
 from schemas.columns import PHASH_CROPS_BYTES
 
 FAR = 35  # bits of 128; by chance two are 64 apart
@@ -17,11 +17,11 @@ def picture(seed, height=240, width=320):
 
 
 def whole(image):
-    return low_bits(np.frombuffer(perceptual_hash(image)[0], np.uint8)[None])[0]
+    return low_bits(np.frombuffer(hash_pixels(image).phash, np.uint8)[None])[0]
 
 
 def crops(image):
-    return np.frombuffer(crop_hashes(luminance_of(image)), np.uint8).reshape(CROPS, CROP_BYTES)
+    return np.frombuffer(hash_pixels(image).phash_crops, np.uint8).reshape(CROPS, CROP_BYTES)
 
 
 def apart(image, other):
@@ -36,7 +36,7 @@ def cut(image, top=0.0, bottom=0.0, left=0.0, right=0.0):
 
 
 def test_size():
-    assert len(crop_hashes(luminance_of(picture(1)))) == CROPS * CROP_BYTES == PHASH_CROPS_BYTES
+    assert len(hash_pixels(picture(1)).phash_crops) == CROPS * CROP_BYTES == PHASH_CROPS_BYTES
     assert low_bits(np.zeros((3, 32), np.uint8)).shape == (3, CROP_BYTES)
 
 

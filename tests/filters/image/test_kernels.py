@@ -58,10 +58,42 @@ def test_the_commonest_values_and_those_around_them(counts, around, times):
     assert kernels.commonest(counts, around, times) == expected
 
 
-def test_gradients_are_cut_to_whole_percents_step_by_step():
-    levels = np.random.default_rng(0).uniform(0, 65280, (64, 64))
+def steps_of(levels):
     steps = [np.abs(levels[1:] - levels[:-1]), np.abs(levels[:, 1:] - levels[:, :-1])]
-    assert kernels.gradients(levels, 65280.0) == sum(int(np.floor(some * 100 / 65280).sum()) for some in steps)
+    return sum(int((some * 100 // 65280).sum()) for some in steps)
+
+
+def test_steps_are_cut_to_whole_percents_step_by_step():
+    levels = np.random.default_rng(0).integers(0, 65281, (64, 64), dtype=np.int32)
+    assert kernels.step_percents(levels) == steps_of(levels)
+
+
+def test_every_step_up_to_twice_from_black_to_white_is_cut_right():
+    steps = np.arange(2 * 65280 + 1, dtype=np.int32)
+    assert [kernels._percent(step) for step in (*steps, *-steps)] == [*(steps * 100 // 65280)] * 2
+
+
+def test_what_is_smooth_is_taken_away_within_a_tenth_of_a_grey_level():
+    across = np.linspace(-1, 1, 64)
+    basis = np.linalg.qr(np.vander(across, 4))[0].T
+    fixed = np.rint(basis * (1 << 16)).astype(np.int64)
+    random = np.random.default_rng(0)
+    white, stripes = np.full((64, 64), 65280), np.tile([0, 65280], (64, 32))
+    for levels in (white, stripes, stripes.T, random.integers(0, 65281, (64, 64))):
+        left = kernels.without_smooth(levels.astype(np.int32), fixed, 16)
+        assert np.abs(left - (levels - basis.T @ basis @ levels @ basis.T @ basis)).max() < 25.6
+    ramp = np.rint(32640 + 16320 * across[:, None] ** 3 - 16320 * across**2).astype(np.int32)
+    assert np.abs(kernels.without_smooth(ramp, fixed, 16)).max() < 25.6
+
+
+def test_structure_is_of_the_steps_the_rest_and_the_commonest():
+    luminance = np.random.default_rng(0).integers(0, 65281, (64, 64)).astype(np.uint16)
+    basis = np.zeros((1, 64), np.int64)
+    assert kernels.structure(luminance, basis, 16, 9) == (
+        steps_of(luminance.astype(np.int32)),
+        steps_of(luminance.astype(np.int32)),
+        kernels.commonest(kernels.value_counts(luminance, 8), 9, 2),
+    )
 
 
 @pytest.mark.parametrize("total", [*range(-1100, 1100, 1)][::7])
@@ -89,7 +121,7 @@ def test_after_compiling_all_an_image_compiles_nothing():
     code = (
         "import numpy as np; from filters.image import hash_pixels, kernels; from filters.image.shrink import shrink_by_area\n"
         "kernels.compile_all()\n"
-        "loops = (kernels.shrink, kernels.luminance, kernels.gradients, kernels.value_counts, kernels.commonest)\n"
+        "loops = (kernels.shrink, kernels.luminance, kernels.structure)\n"
         "before = [len(loop.signatures) for loop in loops]\n"
         "image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)\n"
         "hash_pixels(shrink_by_area(image, (35, 45), full_size=(70, 90), scale=1))\n"

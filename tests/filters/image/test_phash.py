@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from filters.image import PHASH_BITS, hamming_distances, perceptual_hash, read_header
+from filters.image import PHASH_BITS, hamming_distances, hash_pixels, read_header
 from filters.image.decode import decode_image
 from schemas.columns import PHASH_BYTES
 
 
 def hashed(image: np.ndarray) -> np.ndarray:
-    return np.frombuffer(perceptual_hash(image)[0], np.uint8)
+    return np.frombuffer(hash_pixels(image).phash, np.uint8)
 
 
 def picture(seed: int) -> Image.Image:
@@ -36,7 +36,7 @@ def distance(a: np.ndarray, b: np.ndarray) -> int:
 
 
 def test_size():
-    assert len(perceptual_hash(pixels(1))[0]) == PHASH_BYTES == PHASH_BITS // 8
+    assert len(hash_pixels(pixels(1)).phash) == PHASH_BYTES == PHASH_BITS // 8
     assert np.unpackbits(hashed(pixels(1))).sum() == PHASH_BITS / 2
 
 
@@ -66,16 +66,16 @@ def test_mirrored_is_another_picture():
 
 
 def test_quality():
-    assert perceptual_hash(np.full((50, 50, 3), 77, np.uint8))[1] == 0
-    assert perceptual_hash(pixels(1))[1] > 0.2
+    assert hash_pixels(np.full((50, 50, 3), 77, np.uint8)).phash_quality == 0
+    assert hash_pixels(pixels(1)).phash_quality > 0.2
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    assert perceptual_hash(noise)[1] == 1
+    assert hash_pixels(noise).phash_quality == 1
     gentle = np.repeat(np.linspace(100, 110, 64, dtype=np.uint8)[None, :, None], 64, axis=0).repeat(3, axis=2)
-    assert perceptual_hash(gentle)[1] < 0.1
+    assert hash_pixels(gentle).phash_quality < 0.1
 
 
 def test_flat_images_have_equal_hashes():
-    assert perceptual_hash(np.zeros((9, 9, 3), np.uint8))[0] == perceptual_hash(np.full((70, 20, 3), 255, np.uint8))[0]
+    assert hash_pixels(np.zeros((9, 9, 3), np.uint8)).phash == hash_pixels(np.full((70, 20, 3), 255, np.uint8)).phash
 
 
 @given(arrays(np.uint8, (7, PHASH_BYTES)), arrays(np.uint8, (7, PHASH_BYTES)))
@@ -87,6 +87,6 @@ def test_hamming_distances_by_counting(a, b):
 
 @given(st.integers(1, 80), st.integers(1, 80))
 def test_any_size(width, height):
-    digest, quality = perceptual_hash(np.zeros((height, width, 3), np.uint8))
-    assert len(digest) == PHASH_BYTES
-    assert quality == 0
+    hashes = hash_pixels(np.zeros((height, width, 3), np.uint8))
+    assert len(hashes.phash) == PHASH_BYTES
+    assert hashes.phash_quality == 0

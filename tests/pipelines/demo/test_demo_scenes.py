@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filters.image.phash import hamming_distances, perceptual_hash
+from filters.image import hamming_distances, hash_pixels
 from pipelines.demo.scenes import COLOURS, OUTLINES, TEXTURES, Background, Scene, Shape, draw, make_scene
 
 
@@ -77,7 +77,7 @@ def test_perceptual_hashes_tell_scenes_apart_and_copies_together():
     drawn = [draw(scene) for scene in scenes(50)]
     copies = [cv2.imdecode(cv2.imencode(".webp", cv2.resize(image, None, fx=0.6, fy=0.6))[1], 1) for image in drawn]
     hashes, copied = (
-        np.stack([np.frombuffer(perceptual_hash(image)[0], np.uint8) for image in images]) for images in (drawn, copies)
+        np.stack([np.frombuffer(hash_pixels(image).phash, np.uint8) for image in images]) for images in (drawn, copies)
     )
     for index, one in enumerate(hashes):
         distances = hamming_distances(copied, one)
