@@ -13,7 +13,19 @@ from numba import njit
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a function when it is first called, and keeps the code where there is a folder to keep it in."""
+    return _compiled(function)
+
+
+def compiled_for_whole_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a function of whose floats all are whole numbers below 2**53, and so are whatever sums of them.
+
+    They are added in whichever order is fastest: each gives the same.
+    """
+    return _compiled(function, fastmath={"reassoc", "contract"})
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     try:
-        return njit(nogil=True, cache=True, error_model="numpy")(function)
+        return njit(nogil=True, cache=True, error_model="numpy", **options)(function)
     except RuntimeError:  # neither this folder nor the user's cache can be written
-        return njit(nogil=True, error_model="numpy")(function)
+        return njit(nogil=True, error_model="numpy", **options)(function)

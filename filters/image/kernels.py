@@ -9,14 +9,15 @@ from __future__ import annotations
 import numpy as np
 
 from filters.compiled import compiled
+from filters.image.hash_kernels import compile_hashes
 
 
 def compile_all() -> None:
-    """Compiles what is not compiled yet: whoever does so holds the interpreter's lock for seconds."""
+    """Compiles what images need and is not compiled yet: whoever does so holds the interpreter's lock for seconds."""
     taps = np.zeros(1, np.uint32), np.ones((1, 1), np.int32)
     shrink(np.zeros((1, 1, 3), np.uint8), taps, taps, (np.int32(1), np.int32(1)))
     luminance(np.zeros((1, 1), np.uint8), 1, 1)
-    structure(np.zeros((1, 1), np.uint16), np.ones((1, 1), np.int64), 1, 1)
+    compile_hashes()
 
 
 @compiled
@@ -107,103 +108,3 @@ def luminance(grey: np.ndarray, side: int, one: int) -> np.ndarray:
             means[down, across] = np.uint16(np.float64((edge - before) * one) / area)
             before = edge
     return means
-
-
-@compiled
-def structure(luminance: np.ndarray, basis: np.ndarray, bits: int, around: int) -> tuple[int, int, int]:
-    """Returns (steps, steps without what is smooth, values that are of the two commonest): see `structure_of`.
-
-    Args: luminance: uint16[n, n]. basis: int64[terms, n], orthonormal rows of what is smooth, times 2**bits. around:
-        how many grey levels are taken for one.
-    """
-    levels = luminance.astype(np.int32)
-    flat = commonest(value_counts(luminance, 8), around, 2)
-    steps = step_percents(levels)
-    return steps, step_percents(without_smooth(levels, basis, bits)), flat
-
-
-@compiled
-def value_counts(values: np.ndarray, shift: int) -> np.ndarray:
-    """Returns int64[65536 >> shift]: how often there is each value of uint16[n, m], without its lowest bits."""
-    counts = np.zeros(65536 >> shift, np.int64)
-    for row in range(values.shape[0]):
-        for column in range(values.shape[1]):
-            counts[values[row, column] >> shift] += 1
-    return counts
-
-
-@compiled
-def step_percents(levels: np.ndarray) -> int:
-    """Returns the sum of the steps from each value to the next, down and across, each cut to whole percents of white.
-
-    Args: levels: int32[n, n], of at most 17 bits and a sign; white is 255 * 256.
-    """
-    total = np.int64(0)
-    for row in range(levels.shape[0]):
-        line, below = levels[row], levels[min(row + 1, levels.shape[0] - 1)]
-        percents = np.int32(0)
-        for column in range(levels.shape[1] - 1):
-            percents += _percent(line[column + 1] - line[column])
-        for column in range(levels.shape[1]):
-            percents += _percent(below[column] - line[column])
-        total += percents
-    return total
-
-
-@compiled
-def _percent(step: int) -> int:
-    one, eight = np.int32(1), np.int32(8)
-    hundredfold = (abs(step) * np.int32(100)) >> eight
-    return (hundredfold + one + (hundredfold >> eight)) >> eight  # divided by 255, exactly below 65 535
-
-
-@compiled
-def without_smooth(levels: np.ndarray, basis: np.ndarray, bits: int) -> np.ndarray:
-    """Returns int32[n, n], what is left of the levels without their projection onto the basis, down and across.
-
-    Args: levels: int32[n, n]. basis: int64[terms, n], orthonormal rows times 2**bits: at most 16 bits.
-    """
-    terms, side = basis.shape
-    down, core = np.zeros((terms, side)), np.zeros((terms, terms), np.int64)
-    for term in range(terms):
-        for row in range(side):
-            for column in range(side):  # of whole numbers below 2**53, which floats hold exactly and multiply faster
-                down[term, column] += np.float64(basis[term, row]) * np.float64(levels[row, column])
-    for term in range(terms):
-        for other in range(terms):
-            for column in range(side):
-                core[term, other] += np.int64(down[term, column]) * basis[other, column]
-    left, smooth = np.empty((side, side), np.int32), np.empty(side)
-    for row in range(side):
-        smooth[:] = 0.5 * (1 << 2 * bits)
-        for other in range(terms):
-            weight = np.int64(0)
-            for term in range(terms):
-                weight += basis[term, row] * (core[term, other] >> bits)
-            for column in range(side):
-                smooth[column] += np.float64(weight >> bits) * np.float64(basis[other, column])
-        for column in range(side):
-            left[row, column] = levels[row, column] - np.int32(np.floor(smooth[column] / (1 << 2 * bits)))
-    return left
-
-
-@compiled
-def commonest(counts: np.ndarray, around: int, times: int) -> int:
-    """Returns how many there are of the commonest values and of those around them, so many times taken away.
-
-    Args: counts: int64[n], of each value; is changed. around: how many values are taken for one, an odd number.
-    """
-    found = 0
-    reach = around // 2
-    for _ in range(times):
-        most = best = -1
-        for value in range(len(counts)):
-            total = 0
-            for near in range(max(0, value - reach), min(len(counts), value + reach + 1)):
-                total += counts[near]
-            if total > most:
-                most, best = total, value
-        found += most
-        for near in range(max(0, best - reach), min(len(counts), best + reach + 1)):
-            counts[near] = 0
-    return found

@@ -56,16 +56,8 @@ def _window_cosines(start: float, end: float) -> np.ndarray:
 _COSINES = np.concatenate([_window_cosines(*cut) for cut in _AXIS.values()])
 
 
-def _places() -> np.ndarray:
-    """int64[1 + CROPS, PHASH_BITS]: where the frequencies of the whole and of each crop lie among all pairs of cuts."""
-    side, frequencies = len(_AXIS) * _FREQUENCIES, np.arange(_FREQUENCIES)
-    windows = (("all", "all"), *_CROPS)
-    down, across = (np.array([list(_AXIS).index(cut) for cut in cuts]) for cuts in zip(*windows, strict=True))
-    rows, columns = (cut[:, None] * _FREQUENCIES + frequencies for cut in (down, across))
-    return (rows[:, :, None] * side + columns[:, None, :]).reshape(len(windows), PHASH_BITS)
-
-
-_PLACES = _places()
+# Of the whole image and of each crop: the first rows of cosines, down and across.
+_WINDOWS = np.array([[_FREQUENCIES * list(_AXIS).index(cut) for cut in cuts] for cuts in (("all", "all"), *_CROPS)])
 
 
 def perceptual_hashes(luminance: np.ndarray) -> tuple[bytes, bytes]:
@@ -76,12 +68,10 @@ def perceptual_hashes(luminance: np.ndarray) -> tuple[bytes, bytes]:
 
     Args: luminance: uint16[64, 64], what `luminance_of` makes of the image.
     """
-    # Whole numbers below 2**53 all through: floats hold them exactly, and are multiplied many times as fast.
-    spectra = (_COSINES @ luminance.astype(np.float64) @ _COSINES.T).ravel().take(_PLACES)
-    ordered = np.sort(spectra, axis=1)
-    medians = (ordered[:, PHASH_BITS // 2 - 1] + ordered[:, PHASH_BITS // 2]) / 2
-    bits = spectra > medians[:, None]
-    return np.packbits(bits[0]).tobytes(), np.packbits(bits[1:].take(_LOW_BITS, axis=1), axis=1).tobytes()
+    from filters.image.hash_kernels import window_hashes
+
+    whole, crops = window_hashes(luminance, _COSINES, _WINDOWS, _FREQUENCIES, _LOW_BITS)
+    return whole.tobytes(), crops.tobytes()
 
 
 def low_bits(hashes: np.ndarray) -> np.ndarray:

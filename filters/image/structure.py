@@ -34,7 +34,7 @@ def structure_of(luminance: np.ndarray) -> float:
 
     Args: luminance: uint16[64, 64], what `luminance_of` makes of the image.
     """
-    from filters.image.kernels import structure
+    from filters.image.hash_kernels import structure
 
     steps, steps_of_rest, flat = structure(luminance, _SMOOTH, _BASIS_BITS, _FLAT_LEVELS)
     gradients = min(steps // _GRADIENT_SCALE, steps_of_rest // _GRADIENT_SCALE, 100) / 100

@@ -45,57 +45,6 @@ def test_a_luminance_of_more_pixels_than_its_sums_hold(height, width):
     assert (kernels.luminance(grey, 64, 256) == 255 * 256).all()
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 40), min_size=12, max_size=40), st.sampled_from([1, 3, 9]), st.integers(1, 3))
-def test_the_commonest_values_and_those_around_them(counts, around, times):
-    counts = np.array(counts, np.int64)
-    left, expected = counts.copy(), 0
-    for _ in range(times):
-        sums = np.convolve(left, np.ones(around, np.int64), "full")[around // 2 : around // 2 + len(left)]
-        best = int(sums.argmax())
-        expected += sums[best]
-        left[max(0, best - around // 2) : best + around // 2 + 1] = 0
-    assert kernels.commonest(counts, around, times) == expected
-
-
-def steps_of(levels):
-    steps = [np.abs(levels[1:] - levels[:-1]), np.abs(levels[:, 1:] - levels[:, :-1])]
-    return sum(int((some * 100 // 65280).sum()) for some in steps)
-
-
-def test_steps_are_cut_to_whole_percents_step_by_step():
-    levels = np.random.default_rng(0).integers(0, 65281, (64, 64), dtype=np.int32)
-    assert kernels.step_percents(levels) == steps_of(levels)
-
-
-def test_every_step_up_to_twice_from_black_to_white_is_cut_right():
-    steps = np.arange(2 * 65280 + 1, dtype=np.int32)
-    assert [kernels._percent(step) for step in (*steps, *-steps)] == [*(steps * 100 // 65280)] * 2
-
-
-def test_what_is_smooth_is_taken_away_within_a_tenth_of_a_grey_level():
-    across = np.linspace(-1, 1, 64)
-    basis = np.linalg.qr(np.vander(across, 4))[0].T
-    fixed = np.rint(basis * (1 << 16)).astype(np.int64)
-    random = np.random.default_rng(0)
-    white, stripes = np.full((64, 64), 65280), np.tile([0, 65280], (64, 32))
-    for levels in (white, stripes, stripes.T, random.integers(0, 65281, (64, 64))):
-        left = kernels.without_smooth(levels.astype(np.int32), fixed, 16)
-        assert np.abs(left - (levels - basis.T @ basis @ levels @ basis.T @ basis)).max() < 25.6
-    ramp = np.rint(32640 + 16320 * across[:, None] ** 3 - 16320 * across**2).astype(np.int32)
-    assert np.abs(kernels.without_smooth(ramp, fixed, 16)).max() < 25.6
-
-
-def test_structure_is_of_the_steps_the_rest_and_the_commonest():
-    luminance = np.random.default_rng(0).integers(0, 65281, (64, 64)).astype(np.uint16)
-    basis = np.zeros((1, 64), np.int64)
-    assert kernels.structure(luminance, basis, 16, 9) == (
-        steps_of(luminance.astype(np.int32)),
-        steps_of(luminance.astype(np.int32)),
-        kernels.commonest(kernels.value_counts(luminance, 8), 9, 2),
-    )
-
-
 @pytest.mark.parametrize("total", [*range(-1100, 1100, 1)][::7])
 def test_sums_are_rounded_as_floats_are(total):
     assert kernels._shifted(np.int32(total), np.int32(9)) == np.rint(total / 512)
@@ -119,17 +68,12 @@ def test_where_nothing_can_be_written_it_compiles_for_this_process(tmp_path):
 
 def test_after_compiling_all_an_image_compiles_nothing():
     code = (
-        "import numpy as np; from filters.image import hash_pixels, kernels; from filters.image.shrink import shrink_by_area\n"
+        "import numpy as np; from filters.image import hash_kernels, hash_pixels, kernels; from filters.image.shrink import shrink_by_area\n"
         "kernels.compile_all()\n"
-        "loops = (kernels.shrink, kernels.luminance, kernels.structure)\n"
+        "loops = (kernels.shrink, kernels.luminance, hash_kernels.structure, hash_kernels.window_hashes)\n"
         "before = [len(loop.signatures) for loop in loops]\n"
         "image = np.random.default_rng(0).integers(0, 256, (90, 70, 3), dtype=np.uint8)\n"
         "hash_pixels(shrink_by_area(image, (35, 45), full_size=(70, 90), scale=1))\n"
         "print(before == [len(loop.signatures) for loop in loops])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "True"
-
-
-def test_values_are_counted_without_their_lowest_bits():
-    values = np.random.default_rng(0).integers(0, 65536, (64, 64), dtype=np.uint16)
-    assert np.array_equal(kernels.value_counts(values, 8), np.bincount((values >> 8).ravel(), minlength=256))
