@@ -34,7 +34,6 @@ _ONE_RUN_FROM_ROWS = 5_000_000
 RADIUS = 31
 _SLICE = 2_000  # rows that faiss searches for
 _AT_ONCE = 100_000
-_ROWS_A_PART = 500_000
 _GOAL_GROWTH, _GOAL_FASTER = 12, 20
 
 
@@ -87,12 +86,12 @@ def _say(what: str, measured: dict[str, float]) -> None:
 
 
 def measure(rows: int) -> None:
-    """Finds and clusters the planted pairs of a table, part by part; prints one JSON line."""
+    """Finds and clusters the planted pairs of a table, on one core; prints one JSON line."""
     records, planted = planted_hashes(rows)
     started = time.perf_counter()
-    _found(records[:2])
+    near_links(records[:2], radius=RADIUS)
     loading_s = time.perf_counter() - started
-    links = _found(records)
+    links = near_links(records, radius=RADIUS)
     found_s = time.perf_counter() - started
     out = nearest_survivors(links)
     seconds = time.perf_counter() - started
@@ -113,9 +112,9 @@ def measure(rows: int) -> None:
 def measure_skew(rows: int, near: bool) -> None:
     """Finds and clusters, evenly spread first, then with 5 % of the hashes in one bucket."""
     even = planted_hashes(rows)[0]
-    _found(even[:2])  # loads the compiled loops
+    near_links(even[:2], radius=RADIUS)  # loads the compiled loops
     started = time.perf_counter()
-    nearest_survivors(_found(even))
+    nearest_survivors(near_links(even, radius=RADIUS))
     even_s, even_mib = time.perf_counter() - started, peak_mib()
     skewed = even[-(rows // 20) :]
     content = np.ascontiguousarray(skewed["hash"]).view(np.uint8).reshape(len(skewed), -1)
@@ -128,15 +127,9 @@ def measure_skew(rows: int, near: bool) -> None:
         content[:, band] = content[0, band]
     skewed["hash"] = content.view("<u8")
     started = time.perf_counter()
-    nearest_survivors(_found(even))
+    nearest_survivors(near_links(even, radius=RADIUS))
     seconds = time.perf_counter() - started
     print(json.dumps({"seconds": seconds, "even_seconds": even_s, "peak_mib": peak_mib(), "even_peak_mib": even_mib}))
-
-
-def _found(records: np.ndarray) -> np.ndarray:
-    parts = max(1, len(records) // _ROWS_A_PART // 8)
-    found = [near_links(records, radius=RADIUS, partition=part, partitions=parts) for part in range(parts)]
-    return np.concatenate(found)
 
 
 def planted_hashes(rows: int) -> tuple[np.ndarray, int]:

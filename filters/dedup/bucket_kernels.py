@@ -1,7 +1,8 @@
 """Loops over the buckets of perceptual hashes, compiled by numba: sorted into buckets, and compared there.
 
 Hashes are read once a bucket, into memory that the processor's caches hold, a word of all of them after another, so
-that eight are compared at once: of a bucket of 150 all pairs cost less than to read its hashes from where they lie.
+that one word of several is compared at once, and the others where that is near: of a bucket of 150 all pairs cost about
+what it does to read its hashes from where they lie.
 """
 
 from __future__ import annotations
@@ -68,7 +69,11 @@ def _byte_of(word: np.uint64, place: int) -> np.uint64:
 
 @compiled
 def near_in_buckets(
-    packed: np.ndarray, hashes: np.ndarray, splits: np.ndarray, limits: tuple[int, int, int, int]
+    packed: np.ndarray,
+    hashes: np.ndarray,
+    splits: np.ndarray,
+    limits: tuple[int, int, int, int],
+    sieve: tuple[int, int],
 ) -> np.ndarray:
     """Returns the pairs of an entry and a leader before it in its bucket that lie within the radius.
 
@@ -80,6 +85,7 @@ def near_in_buckets(
         splits: int64[m], bytes of a hash.
         limits: (the radius in bits; leaders of a bucket that is not split; leaders are rows below this; entries are
             rows from this on, and may be leaders, too).
+        sieve: a word of the hashes, and the bits in which two may differ there at most, or they are not compared.
     Returns: uint64[k], entry's row << 32 | leader's row, each pair once a bucket.
     """
     found, count, start = np.empty(1024, np.uint64), 0, 0
@@ -105,7 +111,7 @@ def near_in_buckets(
             if hashes.shape[1] == 4:  # in a loop it takes twice as long
                 words[2, place], words[3, place] = hashes[row, 2], hashes[row, 3]
         if leaders <= limits[1]:
-            count = _compare_all(rows, words, leaders, limits, found, count)
+            count = _compare_all(rows, words, leaders, limits, sieve, found, count)
         else:
             count = _compare_split(rows, words, splits, limits, found, count)
     return found[:count].copy()
@@ -130,19 +136,27 @@ def _bits_between(words: np.ndarray, one: int, other: int) -> int:
 
 @compiled
 def _compare_all(
-    rows: np.ndarray, words: np.ndarray, leaders: int, limits: tuple[int, int, int, int], found: np.ndarray, count: int
+    rows: np.ndarray,
+    words: np.ndarray,
+    leaders: int,
+    limits: tuple[int, int, int, int],
+    sieve: tuple[int, int],
+    found: np.ndarray,
+    count: int,
 ) -> int:
     """Adds the pairs of a bucket to `found`, and returns how many these are now."""
-    first, second, radius = words[0], words[1], limits[0]
+    first, radius = words[sieve[0]], limits[0]
     for entry in range(len(rows)):
         row, before, most = rows[entry] & _ROW_MASK, min(entry, leaders), count + LINKS_A_BUCKET
         if np.int64(row) < limits[3]:
             continue
-        one, two, near = first[entry], second[entry], 0
-        for leader in range(before):  # half of the bits say of most strangers that they are
-            near += _bits_set(first[leader] ^ one) + _bits_set(second[leader] ^ two) <= radius
+        one, near = first[entry], 0
+        for leader in range(before):  # several at once; most entries have none
+            near += _bits_set(first[leader] ^ one) <= sieve[1]
         for leader in range(before if near else 0):
-            if count < most and _bits_between(words, leader, entry) <= radius:
+            if count == most or _bits_set(first[leader] ^ one) > sieve[1]:
+                continue
+            if _bits_between(words, leader, entry) <= radius:
                 found[count] = row << _ROW_BITS | rows[leader] & _ROW_MASK
                 count += 1
     return count

@@ -43,9 +43,15 @@ def base():
     return np.random.default_rng(0).integers(0, 256, 32, dtype=np.uint8)
 
 
-def test_within_fifteen_bits_a_pair_is_always_found(base):
-    spread = [16 * band for band in range(15)]  # one bit in each of fifteen bands: the worst case
-    assert left_out(records([base, flipped(base, *spread)]), 15) == {1: (0, 15)}
+@pytest.mark.parametrize(
+    "bits",
+    [
+        range(0, 240, 16),  # one in each of fifteen bands: the worst case of these
+        *(range(first, first + 15) for first in (0, 64)),  # in the words that are compared first
+    ],
+)
+def test_within_fifteen_bits_a_pair_is_always_found(base, bits):
+    assert left_out(records([base, flipped(base, *bits)]), 15) == {1: (0, 15)}
 
 
 @whole_and_split
