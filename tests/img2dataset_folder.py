@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import webdataset
+from hostile_web import encoded, photo
 
 
 @dataclass
@@ -99,3 +100,18 @@ def _meta(entry: Entry, key: str, save_caption: bool, extract_exif: bool, comput
 def _schema(row: dict) -> pa.Schema:
     numbers = dict.fromkeys(("width", "height", "original_width", "original_height"), pa.int32())
     return pa.schema([(name, numbers.get(name, pa.string())) for name in row])
+
+
+IMAGES = [encoded(photo(seed, (160, 120))) for seed in range(6)]
+
+
+def entries(count=4, first=0):
+    size = (160, 120)
+    return [
+        Entry(f"http://e.com/{n}.jpg", f"a dog with number {n} on a sofa", IMAGES[n], size=size)
+        for n in range(first, first + count)
+    ]
+
+
+def failed(number, error):
+    return Entry(f"http://e.com/failed/{number}.jpg", f"a cat with number {number}", error=error)

