@@ -10,6 +10,7 @@ from schemas import RejectReason
 _ZLIB = ("gzip", "x-gzip", "deflate")
 _UNSUPPORTED = ("br", "zstd", "compress", "x-compress")
 _GZIP_MAGIC = b"\x1f\x8b"
+_LARGE_PART_BYTES = 2**16
 
 
 class BodyDecoder:
@@ -25,12 +26,12 @@ class BodyDecoder:
             raise FetchFailureError(RejectReason.PROTOCOL_ERROR, f"content-encoding {', '.join(codings)}")
         self._coding = codings[0] if codings and codings[0] in _ZLIB else None
         self._max_bytes = max_bytes
-        self._on_the_wire = 0
-        self._body = bytearray()
+        self._on_the_wire = self._length = 0
+        self._parts: list[bytes | bytearray] = []
         self._inflater: zlib._Decompress | None = None
 
     def __len__(self) -> int:
-        return len(self._body)
+        return self._length
 
     def feed(self, chunk: bytes) -> None:
         """Adds a piece of the body as received.
@@ -40,18 +41,16 @@ class BodyDecoder:
         self._on_the_wire += len(chunk)
         if self._on_the_wire > self._max_bytes:
             raise FetchFailureError(RejectReason.BODY_TOO_LARGE, f"more than {self._max_bytes} bytes")
-        if self._coding is None:
-            self._body += chunk
-        elif self._inflater is None:
-            self._body += chunk
-            if len(self._body) >= 2:
-                self._start_inflating()
-        else:
+        if self._inflater is not None:
             self._inflate(chunk)
+            return
+        self._add(chunk)
+        if self._coding is not None and self._length >= 2:
+            self._start_inflating()
 
     def begin(self, max_bytes: int) -> bytes:
         """Returns what there is of the body so far, as far as `max_bytes`."""
-        return bytes(self._body[:max_bytes])
+        return b"".join(self._parts)[:max_bytes]
 
     def finish(self) -> bytes:
         """Returns the whole body.
@@ -60,10 +59,20 @@ class BodyDecoder:
         """
         if self._inflater is not None and not self._inflater.eof:
             raise FetchFailureError(RejectReason.TRUNCATED_BODY, f"{self._coding} stream without its end")
-        return bytes(self._body)
+        return b"".join(self._parts)
+
+    def _add(self, part: bytes) -> None:
+        """Keeps large parts as they come, since a body mostly comes in few, and puts small ones together."""
+        self._length += len(part)
+        if len(part) >= _LARGE_PART_BYTES or not self._parts:
+            self._parts.append(part)
+        elif isinstance(self._parts[-1], bytearray):
+            self._parts[-1] += part
+        else:
+            self._parts.append(bytearray(part))
 
     def _start_inflating(self) -> None:
-        head = bytes(self._body)
+        head = b"".join(self._parts)
         if head.startswith(_GZIP_MAGIC):
             self._inflater = zlib.decompressobj(wbits=31)
         elif self._coding == "deflate":
@@ -72,7 +81,7 @@ class BodyDecoder:
         else:
             self._coding = None
             return
-        self._body.clear()
+        self._parts, self._length = [], 0
         self._inflate(head)
 
     def _inflate(self, chunk: bytes) -> None:
@@ -80,10 +89,10 @@ class BodyDecoder:
         if inflater is None or inflater.eof:
             return  # what follows the stream's end is no part of the body
         try:
-            self._body += inflater.decompress(chunk, self._max_bytes + 1 - len(self._body))
+            self._add(inflater.decompress(chunk, self._max_bytes + 1 - self._length))
         except zlib.error as error:
             raise FetchFailureError(RejectReason.PROTOCOL_ERROR, f"{self._coding}: {error}") from error
-        if len(self._body) > self._max_bytes:
+        if self._length > self._max_bytes:
             raise FetchFailureError(
                 RejectReason.BODY_TOO_LARGE, f"more than {self._max_bytes} bytes, decompressed from {self._coding}"
             )
