@@ -13,7 +13,7 @@ Images a second are counted between the first shard's begin and the last one's e
 `_stats.json`: no side pays for its start there. `..._with_start` are of the whole process, from nothing to its exit.
 `..._cpu` is what the system counts of a side's processes, which other work on the machine disturbs least.
 `limit` is how near ours comes to doing nothing but decode, resize and encode; `..._part_...` is where its time goes,
-from one more run with clocks in it. Each run's figures, and each part's, are printed to stderr as they are there.
+from as many runs more with clocks in them. Each run's figures, and each part's, go to stderr as they are there.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _PARTS = ("photos", "late", "large", "limit")
 _SIZES = (("IMAGES", "6000"), ("LARGE_IMAGES", "1000"), ("RUNS", "3"))
 _GRID = {"quick": ((1, 32), (2, 16), (2, 64), (4, 32)), "late": ((2, 64), (2, 256), (4, 128))}
 _GRID_SHARE = 3  # the search looks at one image in so many
+_PART_GOALS = {"hash": "<= 0.1"}
 _OURS_THREADS = {"quick": 64, "late": 512}
 
 
@@ -166,14 +167,15 @@ def _add_figures(web: _Web, rounds: list[dict[str, SideRun]], figures: dict[str,
 def _limit(web: _Web, home: str, runs: int, figures: dict[str, Figure]) -> str:
     """Adds how near ours comes to decoding, resizing and encoding alone, and where its time goes; returns a line."""
     found: list[SideRun] = []
-    limits = []
+    limits: list[float] = []
+    profiles: list[dict[str, float]] = []
     with photo_web(web.photos) as base_url:
         table = write_table(base_url, web.images, home)
         for _ in range(runs):
             limits.append(images_a_second(web.photos))
             found.append(timed(base_url, _ours(web, table), home, web.images))
+            profiles.append(_profiled(web, table, home))
             _say(f"{web.name}: {found[-1].pace:.0f} images/s where the limit is {limits[-1]:.0f}")
-        parts = _profiled(web, table, home)
     paces, cores = [run.pace for run in found], os.cpu_count() or 1
     server = statistics.median(run.server_cores for run in found)
     figures[f"{web.name}_of_limit"] = Figure(
@@ -185,8 +187,13 @@ def _limit(web: _Web, home: str, runs: int, figures: dict[str, Figure]) -> str:
     )
     share = median_ratio(paces, [limit * (1 - server / cores) for limit in limits])
     figures[f"{web.name}_of_limit_less_server"] = Figure("of the cores that the server leaves", ratio=share)
-    for part, msec in parts.items():
-        figures[f"{web.name}_part_{part}"] = Figure("ms of CPU an image", msec, ratio=msec / sum(parts.values()))
+    for part in profiles[0]:
+        figures[f"{web.name}_part_{part}"] = Figure(
+            "ms of CPU an image; ratio: of all parts",
+            statistics.median(profile[part] for profile in profiles),
+            ratio=statistics.median(profile[part] / sum(profile.values()) for profile in profiles),
+            goal=_PART_GOALS.get(part),
+        )
     return f"{web.name}: the limit is of {cores} cores, with what is served taken off in the line below"
 
 
