@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import fasttext
@@ -69,6 +70,22 @@ def test_models_of_other_kinds_are_left_to_fasttext(tmp_path):
         pa.array(["ein schwarzer Hund im Schnee", "собака", None, "눈 속의 검은 개"])
     )
     assert found.column("language").to_pylist()[2:] == ["und", "ko"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda model: {"bucket_rows": np.full(5, len(model.vectors), np.int32)},
+        lambda model: {"bucket_rows": np.zeros(0, np.int32)},
+        lambda model: {"vectors": model.vectors[: len(model.words) - 1]},
+        lambda model: {"vectors": model.vectors[:, :-1]},
+        lambda model: {"outputs": model.outputs[: len(model.labels) - 1]},
+    ],
+)
+def test_a_model_that_names_rows_it_has_not_is_left_to_fasttext(monkeypatch, wrong):
+    model = read_quantised(shipped_model())
+    monkeypatch.setattr("filters.fasttext_batch.read_quantised", lambda _: replace(model, **wrong(model)))
+    assert BatchModel.read(shipped_model()) is None
 
 
 def test_both_ways_to_ask_lead_to_the_same_languages():
