@@ -18,17 +18,14 @@ _EPSILON = np.float32(1e-5)
 
 @compiled
 def word_hash(word: np.ndarray) -> np.uint64:
-    """Returns a number that is equal for equal words; of different ones none of a vocabulary's size share one.
+    """Returns a number that is equal for equal words: FNV-1a of 64 bits.
 
     Args: word: uint32[n], code points.
     """
-    total = np.uint64(0)
+    hashed = np.uint64(0xCBF29CE484222325)
     for place in range(len(word)):
-        mixed = (np.uint64(word[place]) | np.uint64(place) << np.uint64(21)) + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        total += mixed ^ (mixed >> np.uint64(31))
-    return total
+        hashed = (hashed ^ np.uint64(word[place])) * np.uint64(0x100000001B3)
+    return hashed
 
 
 @compiled
