@@ -17,7 +17,7 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def compiled_for_whole_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function of whose floats all are whole numbers below 2**53, and so are whatever sums of them.
+    """Compiles a function whose sums are of whole numbers, and stay below 2**53 in whatever order.
 
     They are added in whichever order is fastest: each gives the same.
     """

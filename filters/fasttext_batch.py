@@ -26,11 +26,9 @@ class BatchModel:
         words = flatten(pa.array([f"<{word.decode(errors='replace')}>" for word in model.words], pa.large_string()))
         hashes = word_hashes(words.values, words.starts)
         rows = np.argsort(hashes)
-        self._known = hashes[rows], rows
-        self._ngrams = np.asarray(model.bucket_rows), model.min_n, model.max_n
-        self._line_end = model.words.index(_LINE_END)
-        self._vectors, self._outputs = np.ascontiguousarray(model.vectors), np.ascontiguousarray(model.outputs)
-        self._tree = np.array(softmax_tree(model.label_counts.tolist()), np.int64).reshape(-1, 2)
+        known, ngrams = (hashes[rows], rows), (model.bucket_rows, model.min_n, model.max_n)
+        tree = np.array(softmax_tree(model.label_counts.tolist()), np.int64).reshape(-1, 2)
+        self._parts = known, ngrams, model.vectors, model.words.index(_LINE_END), tree, model.outputs
 
     @classmethod
     def read(cls, path: str) -> BatchModel | None:
@@ -46,8 +44,7 @@ class BatchModel:
         """
         from filters.fasttext_kernels import top_labels
 
-        model = self._known, self._ngrams, self._vectors, self._line_end, self._tree, self._outputs
-        return top_labels(texts.values, texts.starts, *model)
+        return top_labels(texts.values, texts.starts, *self._parts)
 
 
 def _is_sound(model: QuantisedModel) -> bool:
