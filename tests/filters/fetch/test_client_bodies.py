@@ -73,7 +73,7 @@ def test_chunked_body_cut_short(hostile_web):
 @pytest.mark.parametrize("apart_s", [0, 0.05])
 def test_broken_chunk_size(hostile_web, apart_s):
     url = hostile_web.on("/", late(head(200, "Transfer-Encoding: chunked"), b"zz\r\nabc\r\n0\r\n\r\n", apart_s=apart_s))
-    fetched = fetch(url, total_timeout_s=5.0)
+    fetched = fetch(url, timeout_s=0.3, total_timeout_s=5.0)
     assert outcome(fetched) == (RejectReason.PROTOCOL_ERROR, "Invalid character in chunk size")
     assert fetched.seconds < 2
 

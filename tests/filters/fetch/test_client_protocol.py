@@ -36,7 +36,7 @@ def test_untrusted_certificate(hostile_tls_web):
 
 def test_plain_text_on_a_tls_port(hostile_web):
     hostile_web.on("/", answer(BODY))
-    fetched = fetch(hostile_web.url("/").replace("http:", "https:"))
+    fetched = fetch(hostile_web.url("/").replace("http:", "https:"), timeout_s=0.3)
     assert fetched.reason in (RejectReason.TLS_FAILURE, RejectReason.CONNECTION_FAILURE, RejectReason.TIMEOUT)
 
 
