@@ -63,7 +63,9 @@ test: $(VENV)/.installed-test ## run the tests (ARGS='tests/filters -k language'
 lint: $(VENV)/.installed-lint ## check style, formatting and that imports point one way
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/lint-imports
+	@rm -rf $(VENV)/lint && mkdir -p $(VENV)/lint/babelsift
+	@ln -s $(CURDIR)/babelsift/*.py $(CURDIR)/babelsift/py.typed $(CURDIR)/schemas $(CURDIR)/filters $(CURDIR)/pipelines $(VENV)/lint/babelsift/
+	@cd $(VENV)/lint && PYTHONPATH=. ../../$(BIN)/lint-imports --config ../../pyproject.toml
 
 format: $(VENV)/.installed-lint ## format the code
 	@$(BIN)/ruff check --fix --quiet .
@@ -73,7 +75,7 @@ bench: $(VENV)/.installed-run ## time ours beside its peers (ONLY=name for one)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 demo-model: $(VENV)/.installed-run ## train the demo's CLIP anew and print its AUC
-	@$(BIN)/python -m pipelines.demo.train_clip $(ARGS)
+	@$(BIN)/python -m babelsift.pipelines.demo.train_clip $(ARGS)
 
 clean: ## remove what the targets made: .venv, out, build
 	rm -rf $(VENV) out build dist *.egg-info

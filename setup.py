@@ -64,6 +64,8 @@ EXTRAS = {
     "lint": ["ruff==0.17.*", "import-linter>=2.0"],  # style; imports that point one way
 }
 
+FOLDERS = ("schemas", "filters", "pipelines")
+
 setup(
     name="babelsift",
     version="0.1.0",
@@ -72,12 +74,15 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10,<3.13",
-    packages=find_packages(include=["schemas*", "filters*", "pipelines*"]),
+    # The folders at the top of the repository are the subpackages of `babelsift`: nothing else is installed at the top.
+    package_dir={"babelsift": "babelsift", **{f"babelsift.{folder}": folder for folder in FOLDERS}},
+    packages=["babelsift", *(f"babelsift.{name}" for name in find_packages(include=[f"{f}*" for f in FOLDERS]))],
     package_data={
-        "filters": ["**/*.txt", "**/*.tsv", "**/*.yaml"],
-        "pipelines": ["recipes/*.yaml", "demo/*.yaml", "demo/clip/*", "report/templates/*"],
+        "babelsift": ["py.typed"],
+        "babelsift.filters": ["**/*.txt", "**/*.tsv", "**/*.yaml"],
+        "babelsift.pipelines": ["recipes/*.yaml", "demo/*.yaml", "demo/clip/*", "rendering/templates/*"],
     },
     install_requires=CORE,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["babelsift = pipelines.command_line:main"]},
+    entry_points={"console_scripts": ["babelsift = babelsift.pipelines.cli.main:main"]},
 )

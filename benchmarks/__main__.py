@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-from benchmarks.outcome import Outcome
+from benchmarks.harness.outcome import Outcome
 
 NAMES = (
     "overhead",

@@ -33,22 +33,22 @@ import pyarrow.parquet as pq
 from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from benchmarks.outcome import Figure, Outcome, median_ratio
-from benchmarks.own_process import peak_mib
+from babelsift.pipelines.demo.scenes import draw, make_scene
+from babelsift.pipelines.demo.web import build_web
+from babelsift.pipelines.inputs.plan import CAPTION_COLUMNS, plan_input
+from babelsift.pipelines.job.run import run as curate
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.manifest import MANIFEST
+from babelsift.pipelines.stages.download.download_images import DownloadImages
+from babelsift.pipelines.stages.language import IdentifyLanguage
+from babelsift.pipelines.stages.read import ReadPairs
+from babelsift.pipelines.stages.score.score_pairs import ScorePairs
+from babelsift.schemas import Recipe
+from babelsift.schemas.recipe import ClipModel, DownloadSettings, LanguageSettings
+from benchmarks.harness.outcome import Figure, Outcome, median_ratio
+from benchmarks.harness.own_process import peak_mib
 from benchmarks.peers.environments import PeerError, run_peer
-from benchmarks.photo_web import photo_web
-from pipelines.demo.scenes import draw, make_scene
-from pipelines.demo.web import build_web
-from pipelines.download import DownloadImages
-from pipelines.inputs import CAPTION_COLUMNS, plan_input
-from pipelines.language import IdentifyLanguage
-from pipelines.manifest import MANIFEST
-from pipelines.read import ReadPairs
-from pipelines.run import run as curate
-from pipelines.run_folder import RunFolder
-from pipelines.score import ScorePairs
-from schemas import Recipe
-from schemas.recipe import ClipModel, DownloadSettings, LanguageSettings
+from benchmarks.workloads.photo_web import photo_web
 
 BATCH = 64
 ARCHITECTURE = "ViT-B-32"

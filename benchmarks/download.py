@@ -26,12 +26,12 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.download_sides import SideRun, finished, run_img2dataset, run_ours, timed, write_table
-from benchmarks.large_photos import write_large_photos
-from benchmarks.outcome import Figure, Outcome, median_ratio
+from benchmarks.harness.download_sides import SideRun, finished, run_img2dataset, run_ours, timed, write_table
+from benchmarks.harness.outcome import Figure, Outcome, median_ratio
+from benchmarks.harness.processing_limit import images_a_second
 from benchmarks.peers.environments import PeerError
-from benchmarks.photo_web import photo_web
-from benchmarks.processing_limit import images_a_second
+from benchmarks.workloads.large_photos import write_large_photos
+from benchmarks.workloads.photo_web import photo_web
 
 _PARTS = ("photos", "late", "large", "limit")
 _SIZES = (("IMAGES", "6000"), ("LARGE_IMAGES", "1000"), ("RUNS", "3"))

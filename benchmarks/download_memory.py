@@ -14,10 +14,10 @@ import os
 import sys
 import tempfile
 
-from benchmarks.download_sides import download, write_table
-from benchmarks.outcome import Figure, Outcome
-from benchmarks.own_process import in_process, peak_mib, started_here
-from benchmarks.photo_web import photo_web
+from benchmarks.harness.download_sides import download, write_table
+from benchmarks.harness.outcome import Figure, Outcome
+from benchmarks.harness.own_process import in_process, peak_mib, started_here
+from benchmarks.workloads.photo_web import photo_web
 
 _GOAL = 1.2
 _THREADS = 64

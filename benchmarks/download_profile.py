@@ -13,10 +13,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from benchmarks.download_sides import download
-from benchmarks.own_process import cpu_seconds, started_here
-from filters.image import process
-from pipelines.staging import StagingWriter
+from babelsift.filters.image import process
+from babelsift.pipelines.staging.shards import StagingWriter
+from benchmarks.harness.download_sides import download
+from benchmarks.harness.own_process import cpu_seconds, started_here
 
 PARTS = ("fetch", "header", "decode", "resize", "encode", "hash", "write", "rest")
 _PARTS_BY_NAME = {

@@ -14,20 +14,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.outcome import Figure, Outcome, median_ratio
-from filters.clip import result_schema
-from filters.identity import compute_uids, partition_of
-from filters.language import LanguageIdentifier
-from pipelines.download_records import shaping_settings
-from pipelines.dry_run import dry_run
-from pipelines.fingerprints import stage_settings
-from pipelines.manifest import Manifest, save_manifest
-from pipelines.run_folder import RunFolder
-from pipelines.score_store import ScoreStore
-from pipelines.staging import fingerprint
-from pipelines.staging_layout import STAGED_SCHEMA, SUCCESS, shard_path
-from pipelines.write_report import software_versions
-from schemas import LEDGER_SCHEMA, Recipe, recipe_from
+from babelsift.filters.clip import result_schema
+from babelsift.filters.language.identifier import LanguageIdentifier
+from babelsift.filters.uids import compute_uids, partition_of
+from babelsift.pipelines.replay.dry_run import dry_run
+from babelsift.pipelines.run_folder.fingerprints import stage_settings
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.manifest import Manifest, save_manifest
+from babelsift.pipelines.stages.download.records import shaping_settings
+from babelsift.pipelines.stages.report.write_report import software_versions
+from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS, shard_path
+from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.shards import fingerprint
+from babelsift.schemas import LEDGER_SCHEMA, Recipe, recipe_from
+from benchmarks.harness.outcome import Figure, Outcome, median_ratio
 
 ROWS, RUNS = 20_000, 3
 _WORDS = {

@@ -22,11 +22,11 @@ from multiprocessing.connection import Connection, wait
 
 import cv2
 
-from benchmarks.mutations import mutated, seed_images
-from benchmarks.own_process import peak_mib
-from filters.image import ImageFailure, ProcessedImage, process_image, read_header
-from filters.image.kernels import compile_all
-from schemas.recipe import DownloadSettings
+from babelsift.filters.image import ImageFailure, ProcessedImage, process_image, read_header
+from babelsift.filters.image.kernels import compile_all
+from babelsift.schemas.recipe import DownloadSettings
+from benchmarks.harness.own_process import peak_mib
+from benchmarks.workloads.mutations import mutated, seed_images
 
 _HANG_S = 5.0
 _PIXELS = 4_000_000  # enough for every path; more only makes each image slower

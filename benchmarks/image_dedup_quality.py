@@ -22,12 +22,12 @@ from random import Random
 import cv2
 import numpy as np
 
-from benchmarks.image_copies import COPIES, goal_of
-from benchmarks.outcome import Figure, Outcome
+from babelsift.filters.dedup import HASHED, crop_radius, has_varied_rows, near_links
+from babelsift.filters.image import CROP_BYTES, CROPS, hash_pixels, low_bits, luminance_of, structure_of
+from babelsift.pipelines.demo.scenes import draw, make_scene
+from benchmarks.harness.outcome import Figure, Outcome
 from benchmarks.peers.environments import PeerError, run_peer
-from filters.dedup import HASHED, crop_radius, has_varied_rows, near_links
-from filters.image import CROP_BYTES, CROPS, hash_pixels, low_bits, luminance_of, structure_of
-from pipelines.demo.scenes import draw, make_scene
+from benchmarks.workloads.image_copies import COPIES, goal_of
 
 RADIUS = 31
 _MIN_STRUCTURE = 0.1

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.outcome import Figure, Outcome
-from benchmarks.own_process import in_process, peak_mib
+from babelsift.filters.dedup import HASHED, WHOLE_BANDS, near_links, nearest_survivors
+from benchmarks.harness.outcome import Figure, Outcome
+from benchmarks.harness.own_process import in_process, peak_mib
 from benchmarks.peers.environments import PeerError, run_peer
-from filters.dedup import HASHED, WHOLE_BANDS, near_links, nearest_survivors
 
 SIZES = tuple(int(rows) for rows in os.environ.get("BABELSIFT_SCALE_ROWS", "1000000,10000000").split(","))
 RUNS = int(os.environ.get("BABELSIFT_SCALE_RUNS", "3"))

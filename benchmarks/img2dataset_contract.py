@@ -23,12 +23,12 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks.img2dataset_web import contract_table, contract_web
+from babelsift.pipelines.job.run import run
+from babelsift.pipelines.staging.img2dataset_status import reason_of
+from babelsift.schemas import Recipe
+from babelsift.schemas.recipe import DownloadSettings
 from benchmarks.peers.environments import HOME, run_peer
-from pipelines.img2dataset_words import reason_of
-from pipelines.run import run
-from schemas import Recipe
-from schemas.recipe import DownloadSettings
+from benchmarks.workloads.img2dataset_web import contract_table, contract_web
 
 _SHARD_ROWS = 8
 _MIN_PSNR_DB = 38

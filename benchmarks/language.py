@@ -17,15 +17,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.outcome import Figure, Outcome, alternating, median_ratio
+from babelsift.filters.language.identifier import LanguageIdentifier, shipped_model
+from babelsift.filters.rules.apply import reject_by_captions, reject_by_language
+from babelsift.pipelines.demo.web import build_web
+from babelsift.pipelines.inputs.plan import CAPTION_COLUMNS
+from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.schemas import Decision
+from babelsift.schemas.recipe import CaptionRules, LanguageSettings
+from benchmarks.harness.outcome import Figure, Outcome, alternating, median_ratio
 from benchmarks.peers.environments import PeerError, run_peer
-from filters.language import LanguageIdentifier, shipped_model
-from filters.rules import reject_by_captions, reject_by_language
-from pipelines.demo.web import build_web
-from pipelines.inputs import CAPTION_COLUMNS
-from pipelines.recipe_presets import load_recipe
-from schemas import Decision
-from schemas.recipe import CaptionRules, LanguageSettings
 
 CAPTIONS = 20_000
 RUNS, PEER_RUNS = 5, 3

@@ -8,8 +8,8 @@ import time
 
 import pyarrow as pa
 
-from benchmarks.outcome import Figure, Outcome
-from filters.metadata import MetadataMatcher, space_captions
+from babelsift.filters.concepts.matching import MetadataMatcher, space_captions
+from benchmarks.harness.outcome import Figure, Outcome
 
 _ENTRIES, _CAPTIONS, _PLAIN_CAPTIONS, _RUNS = 500_000, 10_000, 20, 5
 

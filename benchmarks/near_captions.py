@@ -19,14 +19,14 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from benchmarks.in_this_process import remember, remembered
-from benchmarks.outcome import Figure, Outcome, alternating, median_ratio
+from babelsift.filters.dedup import comparable_captions
+from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.stages.dedup.pairs import DedupPairs
+from babelsift.schemas import READ_SCHEMA
+from babelsift.schemas.recipe import DedupPairsSettings, NearCaptions
+from benchmarks.harness.in_this_process import remember, remembered
+from benchmarks.harness.outcome import Figure, Outcome, alternating, median_ratio
 from benchmarks.peers.environments import PeerError, run_peer
-from filters.dedup import comparable_captions
-from filters.identity import compute_uids
-from pipelines.dedup_pairs import DedupPairs
-from schemas import READ_SCHEMA
-from schemas.recipe import DedupPairsSettings, NearCaptions
 
 CAPTIONS = 20_000
 RUNS = 3

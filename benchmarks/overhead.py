@@ -17,39 +17,39 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from benchmarks.outcome import Figure, Outcome, alternating, median_ratio
-from filters.dedup import claims, first_of_each, losers_to, near_links, nearest_survivors, repeated
-from filters.identity import partition_of, uid_bytes
-from filters.language import LanguageIdentifier
-from filters.ranking import sort_keys
-from filters.rules import reject_by_captions, reject_by_language, reject_by_urls
-from filters.selection import Selector
-from pipelines.batches import concat
-from pipelines.curate import Curate
-from pipelines.dedup_pairs import uid_digests
-from pipelines.demo.server import serving
-from pipelines.demo.web import build_web, write_table
-from pipelines.download import split_staged
-from pipelines.download_partition import PartitionDownload
-from pipelines.download_worker import acquire_worker, release_worker
-from pipelines.first_of_each import batch_row_keys
-from pipelines.image_hashes import content_digests, has_structure, hash_rows, hashed_records
-from pipelines.image_rules import decide_images
-from pipelines.inputs import InputPlan, plan_input
-from pipelines.language import with_languages
-from pipelines.ledger import write_ledger_file
-from pipelines.manifest import MANIFEST
-from pipelines.partition import split_rows
-from pipelines.read import read_slice
-from pipelines.recipe_presets import load_recipe
-from pipelines.run import run as curate
-from pipelines.run_folder import RunFolder
-from pipelines.runners import run_job
-from pipelines.score import add_scores, split_unscorable
-from pipelines.score_handlers import ClipModelHandler
-from pipelines.shard_writer import write_shard
-from pipelines.staging import StagingListing
-from schemas import Decision, Recipe, RejectReason, Stage
+from babelsift.filters.dedup import claims, first_of_each, losers_to, near_links, nearest_survivors, repeated
+from babelsift.filters.language.identifier import LanguageIdentifier
+from babelsift.filters.rules.apply import reject_by_captions, reject_by_language, reject_by_urls
+from babelsift.filters.selection.selector import Selector
+from babelsift.filters.shard_order import sort_keys
+from babelsift.filters.uids import partition_of, uid_bytes
+from babelsift.pipelines.core.batches import concat
+from babelsift.pipelines.core.lowest_per_digest import batch_row_keys
+from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.split_by_partition import split_rows
+from babelsift.pipelines.demo.server import serving
+from babelsift.pipelines.demo.web import build_web, write_table
+from babelsift.pipelines.inputs.plan import InputPlan, plan_input
+from babelsift.pipelines.job.curate import Curate
+from babelsift.pipelines.job.run import run as curate
+from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.manifest import MANIFEST
+from babelsift.pipelines.stages.dedup.image_hashes import content_digests, has_structure, hash_rows, hashed_records
+from babelsift.pipelines.stages.dedup.pairs import uid_digests
+from babelsift.pipelines.stages.download.download_images import split_staged
+from babelsift.pipelines.stages.download.partition import PartitionDownload
+from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
+from babelsift.pipelines.stages.image_rules import decide_images
+from babelsift.pipelines.stages.language import with_languages
+from babelsift.pipelines.stages.read import read_slice
+from babelsift.pipelines.stages.report.ledger import write_ledger_file
+from babelsift.pipelines.stages.score.model_handlers import ClipModelHandler
+from babelsift.pipelines.stages.score.score_pairs import add_scores, split_unscorable
+from babelsift.pipelines.stages.shard.shard_writer import write_shard
+from babelsift.pipelines.staging.shards import StagingListing
+from babelsift.schemas import Decision, Recipe, RejectReason, Stage
+from benchmarks.harness.outcome import Figure, Outcome, alternating, median_ratio
 
 PAIRS = 3000
 RUNS = 5

@@ -19,14 +19,14 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from benchmarks.in_this_process import passed_on, remember_rows, remembered
-from benchmarks.outcome import Figure, Outcome
-from benchmarks.own_process import in_process, medians, peak_mib
-from filters.identity import compute_uids
-from pipelines.batches import REJECTED
-from pipelines.dedup_pairs import DedupPairs
-from schemas import READ_SCHEMA
-from schemas.recipe import DedupPairsSettings
+from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.core.batches import REJECTED
+from babelsift.pipelines.stages.dedup.pairs import DedupPairs
+from babelsift.schemas import READ_SCHEMA
+from babelsift.schemas.recipe import DedupPairsSettings
+from benchmarks.harness.in_this_process import passed_on, remember_rows, remembered
+from benchmarks.harness.outcome import Figure, Outcome
+from benchmarks.harness.own_process import in_process, medians, peak_mib
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 # The small sizes take seconds; medians of several runs there, of as many as time allows at the largest.

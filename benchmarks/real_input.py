@@ -14,10 +14,10 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.photo_web import photo_web
-from pipelines.recipe_presets import load_recipe
-from pipelines.report import format_funnel
-from pipelines.run import run
+from babelsift.pipelines.job.run import run
+from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.rendering import format_funnel
+from benchmarks.workloads.photo_web import photo_web
 
 
 def main(table: str, photos: str, output: str, recipe_name: str = "datacomp-basic") -> int:

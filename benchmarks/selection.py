@@ -21,14 +21,14 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from benchmarks.in_this_process import passed_on, remember_rows, remembered
-from benchmarks.outcome import Figure, Outcome
-from benchmarks.own_process import in_process, peak_mib
-from filters.identity import compute_uids
-from pipelines.balance import BalanceConcepts
-from pipelines.batches import REJECTED
-from pipelines.select import SelectPairs
-from schemas.recipe import BalanceSettings, MetadataSettings, PairCaps, SelectRule, SelectSettings
+from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.core.batches import REJECTED
+from babelsift.pipelines.stages.balance import BalanceConcepts
+from babelsift.pipelines.stages.select.select_pairs import SelectPairs
+from babelsift.schemas.recipe import BalanceSettings, MetadataSettings, PairCaps, SelectRule, SelectSettings
+from benchmarks.harness.in_this_process import passed_on, remember_rows, remembered
+from benchmarks.harness.outcome import Figure, Outcome
+from benchmarks.harness.own_process import in_process, peak_mib
 
 SIZES = tuple(int(rows) for rows in os.environ.get("SELECTION_ROWS", "1000000,10000000").split(","))
 _RUNS_AT_MOST_ROWS = 1_000_000

@@ -15,8 +15,7 @@ import time
 import faiss
 import numpy as np
 
-from benchmarks.outcome import Figure, Outcome
-from filters.dedup import (
+from babelsift.filters.dedup import (
     cluster_count,
     distinct_vectors,
     embedded,
@@ -24,6 +23,7 @@ from filters.dedup import (
     semantic_links,
     train_centroids,
 )
+from benchmarks.harness.outcome import Figure, Outcome
 
 _DIMENSION, _TOPICS, _EPSILON = 512, 300, 0.05
 _ROWS = int(os.environ.get("BABELSIFT_SEMANTIC_ROWS", "50000"))

@@ -21,14 +21,14 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from benchmarks.outcome import Figure, Outcome
-from benchmarks.own_process import peak_mib
-from filters.identity import compute_uids
-from pipelines.batches import RecordBatchCoder
-from pipelines.select import SelectPairs
-from pipelines.shards import GroupShards, ordered_rows
-from schemas import score_schema
-from schemas.recipe import SelectSettings
+from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.core.batches import RecordBatchCoder
+from babelsift.pipelines.stages.select.select_pairs import SelectPairs
+from babelsift.pipelines.stages.shard.write_shards import GroupShards, ordered_rows
+from babelsift.schemas import score_schema
+from babelsift.schemas.recipe import SelectSettings
+from benchmarks.harness.outcome import Figure, Outcome
+from benchmarks.harness.own_process import peak_mib
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 _BATCH_ROWS, _SHARD_ROWS = 5_000, 10_000

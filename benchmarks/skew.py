@@ -20,17 +20,17 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from benchmarks.in_this_process import remember_rows, remembered
-from benchmarks.outcome import Figure, Outcome
-from benchmarks.own_process import in_process, peak_mib
+from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.core.batches import REJECTED
+from babelsift.pipelines.stages.dedup.images import DedupImages
+from babelsift.pipelines.stages.dedup.pairs import DedupPairs
+from babelsift.pipelines.stages.frequency import FilterFrequencies
+from babelsift.schemas import DOWNLOAD_SCHEMA, READ_SCHEMA
+from babelsift.schemas.recipe import DedupImagesSettings, DedupPairsSettings, FrequencyRules, NearCaptions
+from benchmarks.harness.in_this_process import remember_rows, remembered
+from benchmarks.harness.outcome import Figure, Outcome
+from benchmarks.harness.own_process import in_process, peak_mib
 from benchmarks.sharding import filled
-from filters.identity import compute_uids
-from pipelines.batches import REJECTED
-from pipelines.dedup_images import DedupImages
-from pipelines.dedup_pairs import DedupPairs
-from pipelines.frequency import FilterFrequencies
-from schemas import DOWNLOAD_SCHEMA, READ_SCHEMA
-from schemas.recipe import DedupImagesSettings, DedupPairsSettings, FrequencyRules, NearCaptions
 
 ROWS = 1_000_000
 NEAR_ROWS = 200_000

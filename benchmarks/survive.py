@@ -25,16 +25,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from aiohttp import web
 
-from benchmarks.outcome import Figure, Outcome
-from pipelines.demo.server import DemoServer
-from pipelines.demo.web import DemoWeb, build_web, write_table
-from pipelines.ledger import REJECTS
-from pipelines.recipe_presets import load_recipe
-from pipelines.run_folder import RunFolder
-from pipelines.score_store import SCORES_FOLDER
-from pipelines.shard_writer import SHARDS
-from pipelines.staging_layout import PARQUET, STAGING, STATS
-from schemas import Recipe, dump_recipe
+from babelsift.pipelines.demo.server import DemoServer
+from babelsift.pipelines.demo.web import DemoWeb, build_web, write_table
+from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.report.ledger import REJECTS
+from babelsift.pipelines.stages.shard.shard_writer import SHARDS
+from babelsift.pipelines.staging.layout import PARQUET, STAGING, STATS
+from babelsift.pipelines.staging.score_store import SCORES_FOLDER
+from babelsift.schemas import Recipe, dump_recipe
+from benchmarks.harness.outcome import Figure, Outcome
 
 KILLS = 20
 PAIRS = 240
@@ -141,7 +141,7 @@ def _recipe() -> Recipe:
 
 def _command(home: str, output: str) -> list[str]:
     source = ["--recipe", f"{home}/recipe.yaml", "--input", f"{home}/pairs.parquet"]
-    return [sys.executable, "-m", "pipelines.curate", *source, "--output", f"{home}/{output}"]
+    return [sys.executable, "-m", "babelsift", "curate", *source, "--output", f"{home}/{output}"]
 
 
 def product(folder: RunFolder) -> dict[str, Any]:

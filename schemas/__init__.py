@@ -1,6 +1,6 @@
 """What a pair is at each stage, what a recipe may say, why a pair may be left out, and the errors a user can meet."""
 
-from schemas.columns import (
+from babelsift.schemas.columns import (
     CAPTION_CHANGES,
     DOWNLOAD_SCHEMA,
     LANGUAGE_SCHEMA,
@@ -12,8 +12,8 @@ from schemas.columns import (
     score_schema,
     similarity_column,
 )
-from schemas.decision import Decision, format_value, ledger_rows
-from schemas.errors import (
+from babelsift.schemas.decision import Decision, format_value, ledger_rows
+from babelsift.schemas.errors import (
     AccountingError,
     BabelsiftError,
     DownloadError,
@@ -24,10 +24,10 @@ from schemas.errors import (
     SchemaError,
     one_line,
 )
-from schemas.funnel import IN, OUT, Funnel, StageFunnel
-from schemas.reasons import STAGE_ORDER, RejectReason, Stage
-from schemas.recipe import Recipe
-from schemas.recipe_file import dump_recipe, parse_recipe, recipe_from
+from babelsift.schemas.funnel import IN, OUT, Funnel, StageFunnel
+from babelsift.schemas.reasons import STAGE_ORDER, RejectReason, Stage
+from babelsift.schemas.recipe import Recipe
+from babelsift.schemas.recipe.recipe_file import dump_recipe, parse_recipe, recipe_from
 
 __all__ = [
     "CAPTION_CHANGES",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from schemas.errors import SchemaError
+from babelsift.schemas.errors import SchemaError
 
 PHASH_BYTES = 32
 PHASH_CROPS_BYTES = 14 * 16

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.columns import LEDGER_SCHEMA
-from schemas.reasons import RejectReason, Stage
+from babelsift.schemas.columns import LEDGER_SCHEMA
+from babelsift.schemas.reasons import RejectReason, Stage
 
 
 @dataclass

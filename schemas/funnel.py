@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.errors import AccountingError
-from schemas.reasons import STAGE_ORDER, Stage
+from babelsift.schemas.errors import AccountingError
+from babelsift.schemas.reasons import STAGE_ORDER, Stage
 
 IN, OUT = "in", "out"
 # (stage, IN or OUT or a reason, language or "" where it is not known yet) -> rows

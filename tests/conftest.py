@@ -1,15 +1,11 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-sys.path.append(str(Path(__file__).parent))  # for the modules that several tests share
-
-from hostile_web import HostileWeb
+from tests.support.hostile_web import HostileWeb
 
 # A property is true or false however busy the machine is; a hang is pytest-timeout's affair.
 settings.register_profile("babelsift", deadline=None)

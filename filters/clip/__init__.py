@@ -3,7 +3,7 @@
 Beside it: heads on the embeddings, and an NSFW classifier of its own (`babelsift[safety]`).
 """
 
-from filters.clip.heads import (
+from babelsift.filters.clip.heads import (
     EmbeddingHead,
     LayersHead,
     load_head,
@@ -11,9 +11,9 @@ from filters.clip.heads import (
     prompts_fingerprint,
     shipped_prompts,
 )
-from filters.clip.models import LoadedModel, check_model, load_model, model_digest, model_fingerprint
-from filters.clip.safety import NsfwClassifier
-from filters.clip.scorer import ClipScorer, result_schema
+from babelsift.filters.clip.models import LoadedModel, check_model, load_model, model_digest, model_fingerprint
+from babelsift.filters.clip.safety import NsfwClassifier
+from babelsift.filters.clip.scorer import ClipScorer, result_schema
 
 __all__ = [
     "ClipScorer",

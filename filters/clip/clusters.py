@@ -8,8 +8,8 @@ import io
 import fsspec
 import numpy as np
 
-from schemas import ModelError, one_line
-from schemas.recipe import HeadClusters
+from babelsift.schemas import ModelError, one_line
+from babelsift.schemas.recipe import HeadClusters
 
 _COSINES_AT_ONCE = 16_777_216  # 64 MiB of float32, whatever the number of centroids
 

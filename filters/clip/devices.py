@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from schemas import ModelError, one_line
+from babelsift.schemas import ModelError, one_line
 
 _FEW_DIMENSIONS = 256
 

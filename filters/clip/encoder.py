@@ -1,6 +1,6 @@
 """From bytes and captions to embeddings: decoding beside the model, then both towers, row errors kept with their rows.
 
-Imports torch; `filters.clip.scorer` imports this module once a model is loaded.
+Imports torch; `babelsift.filters.clip.scorer` imports this module once a model is loaded.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import torch
 from PIL import Image
 from torchvision.transforms import Compose, Normalize
 
-from filters.clip.device_resize import DeviceResize, WholeImages
-from filters.clip.images import read_image
-from filters.clip.models import LoadedModel
-from filters.clip.residuals import input_dtype
-from filters.clip.towers import Towers
-from schemas import ModelError, one_line
+from babelsift.filters.clip.device_resize import DeviceResize, WholeImages
+from babelsift.filters.clip.images import read_image
+from babelsift.filters.clip.models import LoadedModel
+from babelsift.filters.clip.residuals import input_dtype
+from babelsift.filters.clip.towers import Towers
+from babelsift.schemas import ModelError, one_line
 
 # No token of open_clip's vocabularies is longer; more text than that per token of context cannot change a score, but
 # byte-pair encoding takes quadratic time over a long run of letters.

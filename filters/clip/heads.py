@@ -14,10 +14,10 @@ import fsspec
 import numpy as np
 import yaml
 
-from filters.clip.clusters import ClustersHead
-from filters.entry_lists import read_entries
-from schemas import ModelError, RecipeError, one_line
-from schemas.recipe import Head, HeadLayers, HeadPrompts
+from babelsift.filters.clip.clusters import ClustersHead
+from babelsift.filters.strings.entry_lists import read_entries
+from babelsift.schemas import ModelError, RecipeError, one_line
+from babelsift.schemas.recipe import Head, HeadLayers, HeadPrompts
 
 EmbedTexts = Callable[[list[str]], np.ndarray]
 
@@ -147,7 +147,7 @@ def _digest_of(settings: HeadPrompts, positive: list[str], negative: list[str]) 
 
 def shipped_prompts(name: str) -> HeadPrompts:
     """Returns one of the lists of prompts that ship with this package."""
-    text = resources.files("filters.clip").joinpath("prompts", f"{name}.yaml").read_text(encoding="utf-8")
+    text = resources.files("babelsift.filters.clip").joinpath("prompts", f"{name}.yaml").read_text(encoding="utf-8")
     return HeadPrompts(**yaml.safe_load(text))
 
 

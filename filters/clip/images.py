@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from PIL import Image, UnidentifiedImageError
 
-from schemas import one_line
+from babelsift.schemas import one_line
 
 _FORMATS = ("JPEG", "PNG", "WEBP")  # what shards hold; Pillow's rarer decoders see no byte from the web
 _MAX_PIXELS = 100_000_000

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from schemas import ModelError, one_line
+from babelsift.schemas import ModelError, one_line
 
 HUB_PREFIX = "hf-hub:"
 FOLDER_PREFIX = "local-dir:"

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from filters.clip.devices import devices_for, resolve_precision
-from filters.clip.model_source import ModelSource, import_open_clip, resolve_source
-from schemas import ModelError, one_line
+from babelsift.filters.clip.devices import devices_for, resolve_precision
+from babelsift.filters.clip.model_source import ModelSource, import_open_clip, resolve_source
+from babelsift.schemas import ModelError, one_line
 
 _LOG = logging.getLogger(__name__)
 # Its tokens are part of the fingerprint, so that another vocabulary or cleaning is another model.
@@ -72,7 +72,7 @@ def load_model(
     """
     source = resolve_source(model, pretrained)
     open_clip = import_open_clip()
-    from filters.clip.residuals import widen_residuals  # needs torch, as open_clip does
+    from babelsift.filters.clip.residuals import widen_residuals  # needs torch, as open_clip does
 
     place, *more = devices_for(device)
     with _libraries_silenced():
@@ -211,7 +211,7 @@ def _fetch_weights(open_clip: Any, source: ModelSource) -> None:
 
 
 def _load_tokenizer(open_clip: Any, source: ModelSource, architecture: Mapping[str, Any]) -> Any:
-    from filters.clip.tokenizer import fast_tokenizer  # needs torch, as open_clip does
+    from babelsift.filters.clip.tokenizer import fast_tokenizer  # needs torch, as open_clip does
 
     try:
         return fast_tokenizer(open_clip.get_tokenizer(source.name))
@@ -229,7 +229,7 @@ def _probe(module: Any, preprocess: Any, tokens: Any, device: Any, precision: st
     import torch
     from PIL import Image
 
-    from filters.clip.residuals import input_dtype
+    from babelsift.filters.clip.residuals import input_dtype
 
     pixels = preprocess(Image.new("RGB", (64, 48), (128, 128, 128)))[None]
     with torch.inference_mode():

@@ -4,7 +4,7 @@ open_clip rounds the sum that goes through a transformer, its residual stream, t
 images and projections too. With those in fp32 and all large multiplications still in bf16, the similarities of ViT-B-32
 are about half as far from those of fp32.
 
-Imports torch; `filters.clip.models` imports this module when a model is loaded.
+Imports torch; `babelsift.filters.clip.models` imports this module when a model is loaded.
 """
 
 from __future__ import annotations

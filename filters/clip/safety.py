@@ -17,10 +17,10 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from filters.clip.images import read_image
-from filters.clip.models import model_fingerprint
-from filters.clip.scorer import result_schema
-from schemas import ModelError, one_line
+from babelsift.filters.clip.images import read_image
+from babelsift.filters.clip.models import model_fingerprint
+from babelsift.filters.clip.scorer import result_schema
+from babelsift.schemas import ModelError, one_line
 
 _BATCH = 16  # the network runs on CPUs, where more at once is no faster
 _SIDE_PX = 256  # what the network's own preparation resizes to
@@ -61,7 +61,7 @@ class NsfwClassifier:
     def score_stream(
         self, pairs: Iterable[tuple[bytes | None, str | None]], *, embeddings: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """Yields `filters.clip.result_schema` rows, `similarity` being the score; the stream is read a batch ahead.
+        """Yields rows of `result_schema`, `similarity` being the score; the stream is read a batch ahead.
 
         Raises: ValueError: embeddings are wanted; there are none.
         """

@@ -2,7 +2,7 @@
 
 In a notebook:
 
-    from filters.clip import ClipScorer
+    from babelsift.filters.clip import ClipScorer
     scorer = ClipScorer("ViT-B-32", "openai")
     scorer.score([open("cat.jpg", "rb").read()], ["a cat"]).to_pandas()
 """
@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from filters.clip.devices import lanes_of
-from filters.clip.models import LoadedModel, load_model
-from schemas import ModelError
+from babelsift.filters.clip.devices import lanes_of
+from babelsift.filters.clip.models import LoadedModel, load_model
+from babelsift.schemas import ModelError
 
 if TYPE_CHECKING:
-    from filters.clip.encoder import PairEncoder, PreparedBatch
+    from babelsift.filters.clip.encoder import PairEncoder, PreparedBatch
 
 _MAX_DECODERS = 32
 
@@ -60,7 +60,7 @@ class ClipScorer:
     def _start(self, model: LoadedModel, batch_size: int) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size should be at least 1, found {batch_size}")
-        from filters.clip.encoder import PairEncoder  # needs torch, which is there once a model is loaded
+        from babelsift.filters.clip.encoder import PairEncoder  # needs torch, which is there once a model is loaded
 
         self.model = model
         self.batch_size = batch_size

@@ -3,7 +3,7 @@
 What decides equality stays open_clip's own: its cleaning (which captions that it would leave as they are skip) and its
 pattern that cuts a caption into words. Text towers with a Hugging Face tokenizer have a fast one already.
 
-Imports open_clip; `filters.clip.models` imports this module when a model is loaded.
+Imports open_clip; `babelsift.filters.clip.models` imports this module when a model is loaded.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Both towers of a model on one device: batches in, embeddings out, as many rows at a time as its memory holds.
 
-Imports torch; `filters.clip.encoder` imports this module once a model is loaded.
+Imports torch; `babelsift.filters.clip.encoder` imports this module once a model is loaded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 from open_clip.hf_model import HFTextEncoder
 from torch.nn.functional import normalize
 
-from schemas import ModelError, one_line
+from babelsift.schemas import ModelError, one_line
 
 _LOG = logging.getLogger(__name__)
 # CPU kernels treat the last rows of an odd batch differently, in the last bit. With whole blocks of rows a pair's score

@@ -1,10 +1,12 @@
 """Deduplication as pure functions over numpy arrays: equal digests, and perceptual hashes within a radius."""
 
-from filters.dedup.bit_patterns import has_varied_rows
-from filters.dedup.caption_form import comparable_captions
-from filters.dedup.caption_shingles import MAX_CHARACTERS, ShingleSets, shingle_sets
-from filters.dedup.embedding_matches import nearest_match
-from filters.dedup.first_of_each import (
+from babelsift.filters.dedup.caption_shingles import MAX_CHARACTERS, ShingleSets, shingle_sets
+from babelsift.filters.dedup.comparable_captions import comparable_captions
+from babelsift.filters.dedup.embedding_matches import nearest_match
+from babelsift.filters.dedup.greedy_independent_set import left_out_by_stars
+from babelsift.filters.dedup.hash_bands import CROP_BANDS, HASHED, WHOLE_BANDS, bucket_keys, owners, shares
+from babelsift.filters.dedup.hash_entropy import has_varied_rows
+from babelsift.filters.dedup.lowest_per_digest import (
     CLAIM,
     DigestIndex,
     Survivors,
@@ -14,9 +16,8 @@ from filters.dedup.first_of_each import (
     position_of,
     repeated,
 )
-from filters.dedup.hash_bands import CROP_BANDS, HASHED, WHOLE_BANDS, bucket_keys, owners, shares
-from filters.dedup.minhash import max_differing_bits, minhash
-from filters.dedup.near_captions import (
+from babelsift.filters.dedup.minhash import max_differing_bits, minhash
+from babelsift.filters.dedup.near_captions import (
     BUCKETED,
     CAPTION_LINK,
     PAIR,
@@ -29,9 +30,10 @@ from filters.dedup.near_captions import (
     number_uids,
     star_links,
 )
-from filters.dedup.near_duplicates import LINK, crop_radius, near_links, nearest_of_pairs
-from filters.dedup.packed_claims import pack_claims, unpack_claims
-from filters.dedup.semantic import (
+from babelsift.filters.dedup.near_duplicates import LINK, crop_radius, near_links, nearest_of_pairs
+from babelsift.filters.dedup.nearest_survivors import nearest_survivors
+from babelsift.filters.dedup.packed_digest_records import pack_claims, unpack_claims
+from babelsift.filters.dedup.semantic import (
     EARLIER,
     SEMANTIC_LINK,
     cluster_count,
@@ -44,8 +46,6 @@ from filters.dedup.semantic import (
     train_centroids,
     unpack_embedded,
 )
-from filters.dedup.star_clusters import nearest_survivors
-from filters.dedup.stars import left_out_by_stars
 
 __all__ = [
     "BUCKETED",

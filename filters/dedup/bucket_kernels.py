@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.compiled import compiled
+from babelsift.filters.jit import compiled
 
 # An entry is compared with so many leaders of a bucket, or of each part of one that has more, and linked to fewer.
 BUCKET_CAP = 256

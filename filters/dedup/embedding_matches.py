@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.dedup.semantic import exact_cosines, unit_vectors
+from babelsift.filters.dedup.semantic import exact_cosines, unit_vectors
 
 _COSINES_AT_ONCE = 1 << 22
 _ROUNDING = 1e-4  # far more than float32 is off by

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from filters.mixing import mix64
+from babelsift.filters.mix64 import mix64
 
 # whole: a perceptual hash and all that is needed to compare it. crop: 0, or the number of a crop, from 1.
 # rank: who survives, the lower first, then the lower uid; group: only hashes of one group are compared.
@@ -88,7 +88,7 @@ def packed_buckets(
     Yields: (the band, uint64[m], bucket << 32 | row), sorted; equal buckets where band, bytes and group are; valid
         until the next is asked for.
     """
-    from filters.dedup.bucket_kernels import sort_by_bytes, sort_packed
+    from babelsift.filters.dedup.bucket_kernels import sort_by_bytes, sort_packed
 
     bands = CROP_BANDS if crops else WHOLE_BANDS
     packed, spare = np.empty(len(hashes), np.uint64), np.empty(len(hashes), np.uint64)

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from filters.dedup.caption_shingles import HASH_BITS, ShingleSets
-from filters.mixing import mix64
+from babelsift.filters.dedup.caption_shingles import HASH_BITS, ShingleSets
+from babelsift.filters.mix64 import mix64
 
 _SETS_AT_ONCE = 2048
 

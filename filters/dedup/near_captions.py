@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from filters.dedup.caption_shingles import ShingleSets
-from filters.dedup.stars import left_out_by_stars
-from filters.mixing import mix64
+from babelsift.filters.dedup.caption_shingles import ShingleSets
+from babelsift.filters.dedup.greedy_independent_set import left_out_by_stars
+from babelsift.filters.mix64 import mix64
 
 BUCKET_CAP = 32
 _LIKELIEST = 2

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from filters.dedup.bit_patterns import has_varied_rows
-from filters.dedup.hash_bands import WHOLE_BANDS, Band, packed_buckets
-from filters.mixing import mix64
+from babelsift.filters.dedup.hash_bands import WHOLE_BANDS, Band, packed_buckets
+from babelsift.filters.dedup.hash_entropy import has_varied_rows
+from babelsift.filters.mix64 import mix64
 
 # Two hashes within the radius; the survivor's is the one that would stay. crop: the crop by which they are near, or 0.
 LINK = np.dtype(
@@ -116,7 +116,7 @@ class _Search:
     def _near(
         self, hashes: np.ndarray, groups: np.ndarray, limits: tuple[int, int], *, crops: bool
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        from filters.dedup.bucket_kernels import near_in_buckets
+        from babelsift.filters.dedup.bucket_kernels import near_in_buckets
 
         radius = crop_radius(self.radius) if crops else self.radius
         asked = (radius, self.compared_up_to, *limits)
@@ -170,7 +170,7 @@ def order_by_rank(rank: np.ndarray, uids: np.ndarray) -> np.ndarray:
 
 def _order_by(first: np.ndarray, *others: np.ndarray) -> np.ndarray:
     """Returns the order by several keys, the first of them first: uint64[n], which should tell most rows apart."""
-    from filters.dedup.bucket_kernels import sort_packed
+    from babelsift.filters.dedup.bucket_kernels import sort_packed
 
     packed = (first >> _ROW_BITS) << _ROW_BITS | np.arange(len(first), dtype=np.uint64)
     sort_packed(packed, np.empty_like(packed))  # the rest is for those that the half of a key does not tell apart

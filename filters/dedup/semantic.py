@@ -14,8 +14,8 @@ from types import ModuleType
 
 import numpy as np
 
-from filters.dedup.near_duplicates import halves
-from schemas import ModelError
+from babelsift.filters.dedup.near_duplicates import halves
+from babelsift.schemas import ModelError
 
 # survivor: who stays in the place of uid. cosine: of the two; below 1 - epsilon where others lie between them.
 # is_earlier: whether the survivor is an earlier run's.

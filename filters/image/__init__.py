@@ -1,16 +1,23 @@
 """Images: what bytes are, decoding them safely, resizing and encoding, perceptual hashes, and rules on their size."""
 
-from filters.image.blur import Box, blur_boxes, parse_boxes
-from filters.image.failure import ImageFailureError
-from filters.image.hashes import ImageHashes, hash_pixels
-from filters.image.header import ImageHeader, read_header
-from filters.image.luminance import luminance_of
-from filters.image.measure import MeasuredImage, measure_image
-from filters.image.phash import CROP_BYTES, CROPS, PHASH_BITS, hamming_distances, low_bits, perceptual_hashes
-from filters.image.process import ImageFailure, ProcessedImage, process_image
-from filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
-from filters.image.sniff import ALLOWED_FORMATS, sniff_format
-from filters.image.structure import structure_of
+from babelsift.filters.image.blur import Box, blur_boxes, parse_boxes
+from babelsift.filters.image.failure import ImageFailureError
+from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
+from babelsift.filters.image.hashing.luminance import luminance_of
+from babelsift.filters.image.hashing.phash import (
+    CROP_BYTES,
+    CROPS,
+    PHASH_BITS,
+    hamming_distances,
+    low_bits,
+    perceptual_hashes,
+)
+from babelsift.filters.image.hashing.structure import structure_of
+from babelsift.filters.image.header import ImageHeader, read_header
+from babelsift.filters.image.measure import MeasuredImage, measure_image
+from babelsift.filters.image.process import ImageFailure, ProcessedImage, process_image
+from babelsift.filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
+from babelsift.filters.image.sniff import ALLOWED_FORMATS, sniff_format
 
 __all__ = [
     "ALLOWED_FORMATS",

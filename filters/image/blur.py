@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from filters.image.failure import ImageFailureError
-from schemas import RejectReason
+from babelsift.filters.image.failure import ImageFailureError
+from babelsift.schemas import RejectReason
 
 Box = tuple[float, float, float, float]
 # Boxes reach a little over the edge at times; far beyond it they are no fractions, and their blur would take for ever.

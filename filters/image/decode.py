@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from filters.image.failure import ImageFailureError
-from filters.image.header import ImageHeader
-from schemas import RejectReason
+from babelsift.filters.image.failure import ImageFailureError
+from babelsift.filters.image.header import ImageHeader
+from babelsift.schemas import RejectReason
 
 # Images over this many pixels are in memory two at a time in a process, which bounds what a pool of decoders takes.
 _LARGE_PIXELS = 16_000_000

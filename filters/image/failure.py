@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas import RejectReason
+from babelsift.schemas import RejectReason
 
 
 class ImageFailureError(Exception):

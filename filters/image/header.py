@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from filters.image.exif import orientation_in
-from filters.image.failure import ImageFailureError
-from filters.image.sniff import sniff_format
-from schemas import RejectReason
+from babelsift.filters.image.exif import orientation_in
+from babelsift.filters.image.failure import ImageFailureError
+from babelsift.filters.image.sniff import sniff_format
+from babelsift.schemas import RejectReason
 
 _MAX_PARTS = 10_000  # segments, chunks or boxes looked at in one file
 _MAX_SCANS = 100  # a progressive JPEG has about ten; each costs a pass over all of its pixels

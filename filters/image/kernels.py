@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.compiled import compiled
-from filters.image.hash_kernels import compile_hashes
+from babelsift.filters.image.hashing.hash_kernels import compile_hashes
+from babelsift.filters.jit import compiled
 
 
 def compile_all() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filters.image.decode import decode_image, memory_slot
-from filters.image.failure import ImageFailureError
-from filters.image.hashes import ImageHashes, hash_pixels
-from filters.image.header import read_header
-from filters.image.process import ImageFailure
-from schemas import RejectReason
+from babelsift.filters.image.decode import decode_image, memory_slot
+from babelsift.filters.image.failure import ImageFailureError
+from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
+from babelsift.filters.image.header import read_header
+from babelsift.filters.image.process import ImageFailure
+from babelsift.schemas import RejectReason
 
 
 @dataclass(frozen=True)

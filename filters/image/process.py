@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from filters.image.blur import Box, blur_boxes
-from filters.image.decode import DecodedImage, can_be_decoded_smaller, decode_image, memory_slot
-from filters.image.exif import exif_json
-from filters.image.failure import ImageFailureError
-from filters.image.hashes import ImageHashes, hash_pixels
-from filters.image.header import ImageHeader, read_header
-from filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
-from schemas import RejectReason
-from schemas.recipe import DownloadSettings
+from babelsift.filters.image.blur import Box, blur_boxes
+from babelsift.filters.image.decode import DecodedImage, can_be_decoded_smaller, decode_image, memory_slot
+from babelsift.filters.image.exif import exif_json
+from babelsift.filters.image.failure import ImageFailureError
+from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
+from babelsift.filters.image.header import ImageHeader, read_header
+from babelsift.filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
+from babelsift.schemas import RejectReason
+from babelsift.schemas.recipe import DownloadSettings
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from filters.image.decode import DecodedImage
-from filters.image.failure import ImageFailureError
-from filters.image.shrink import fine_detail, frame_step, shrink_by_area
-from schemas import RejectReason
-from schemas.recipe import DownloadSettings
+from babelsift.filters.image.decode import DecodedImage
+from babelsift.filters.image.failure import ImageFailureError
+from babelsift.filters.image.shrink import fine_detail, frame_step, shrink_by_area
+from babelsift.schemas import RejectReason
+from babelsift.schemas.recipe import DownloadSettings
 
 _UPSCALE, _DOWNSCALE = cv2.INTER_LANCZOS4, cv2.INTER_AREA
 _QUALITY_FLAGS = {

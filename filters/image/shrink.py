@@ -34,7 +34,7 @@ def shrink_by_area(cells: np.ndarray, size: tuple[int, int], *, full_size: tuple
         be means of what lies over the edge. size: at most a pixel a cell. full_size: (width, height) that the cells
         stand for.
     """
-    from filters.image.kernels import shrink
+    from babelsift.filters.image.kernels import shrink
 
     (width, height), (full_width, full_height) = size, full_size
     if cells.shape != (-(-full_height // scale), -(-full_width // scale), 3):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from filters.image.failure import ImageFailureError
-from schemas import RejectReason
+from babelsift.filters.image.failure import ImageFailureError
+from babelsift.schemas import RejectReason
 
 ALLOWED_FORMATS = ("jpg", "png", "webp", "gif", "bmp", "avif")
 

@@ -1,16 +1,17 @@
 """Rules on captions alone. Filters are pure: Arrow strings in, no-null booleans out; beside each stands its measure."""
 
-from filters.text.boilerplate import is_not_boilerplate, normalise_caption
-from filters.text.damage import (
+from babelsift.filters.strings.tokens import tokenize
+from babelsift.filters.text.boilerplate import is_not_boilerplate, normalise_caption
+from babelsift.filters.text.edits import edit_captions, normalise_unicode
+from babelsift.filters.text.encoding_errors import (
     count_control_characters,
     is_free_of_control_characters,
     is_free_of_mojibake,
     repair_mojibake,
 )
-from filters.text.edits import edit_captions, normalise_unicode
-from filters.text.filenames import find_filename, is_not_filename
-from filters.text.flagged_words import FlaggedWords, is_free_of_flagged_words
-from filters.text.lengths import (
+from babelsift.filters.text.filenames import find_filename, is_not_filename
+from babelsift.filters.text.flagged_words import FlaggedWords, is_free_of_flagged_words
+from babelsift.filters.text.lengths import (
     count_characters,
     count_words,
     has_max_characters,
@@ -18,11 +19,11 @@ from filters.text.lengths import (
     has_min_characters,
     has_min_words,
 )
-from filters.text.links import is_not_url, url_ratio
-from filters.text.markup import find_markup, is_free_of_markup
-from filters.text.parts_of_speech import has_parts_of_speech, load_tagger
-from filters.text.personal_data import find_personal_data, is_free_of_personal_data, mask_personal_data
-from filters.text.ratios import (
+from babelsift.filters.text.links import is_not_url, url_ratio
+from babelsift.filters.text.markup import find_markup, is_free_of_markup
+from babelsift.filters.text.parts_of_speech import has_parts_of_speech, load_tagger
+from babelsift.filters.text.personal_data import find_personal_data, is_free_of_personal_data, mask_personal_data
+from babelsift.filters.text.ratios import (
     digit_ratio,
     has_max_digit_ratio,
     has_max_punctuation_ratio,
@@ -32,9 +33,8 @@ from filters.text.ratios import (
     punctuation_ratio,
     uppercase_ratio,
 )
-from filters.text.repetition import has_max_token_repetition_ratio, token_repetition_ratio
-from filters.text.tokens import tokenize
-from filters.text.vocabulary import NgramVocabulary, has_frequent_tokens_only
+from babelsift.filters.text.repetition import has_max_token_repetition_ratio, token_repetition_ratio
+from babelsift.filters.text.vocabulary import NgramVocabulary, has_frequent_tokens_only
 
 __all__ = [
     "FlaggedWords",

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import INVISIBLE, LETTER, MARK, CodePoints, clean_strings, flatten, kept
-from filters.text.boilerplate_phrases import PHRASES, WORDS
-from filters.text.first_words import FirstWords
-from filters.unicode_forms import normalise
+from babelsift.filters.strings.code_points import INVISIBLE, LETTER, MARK, CodePoints, clean_strings, flatten, kept
+from babelsift.filters.strings.first_words import FirstWords
+from babelsift.filters.strings.unicode_forms import normalise
+from babelsift.filters.text.boilerplate_phrases import PHRASES, WORDS
 
 # No phrase is longer, and a caption of placeholder words only rarely is: long captions need no look-up.
 _LONGEST = 80

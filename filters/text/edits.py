@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import clean_strings
-from filters.text.damage import repair_mojibake
-from filters.text.personal_data import KINDS, mask_personal_data
-from filters.unicode_forms import normalise
-from schemas.recipe import CaptionEdits
+from babelsift.filters.strings.code_points import clean_strings
+from babelsift.filters.strings.unicode_forms import normalise
+from babelsift.filters.text.encoding_errors import repair_mojibake
+from babelsift.filters.text.personal_data import KINDS, mask_personal_data
+from babelsift.schemas.recipe import CaptionEdits
 
 
 def normalise_unicode(captions: pa.Array, *, form: str) -> pa.LargeStringArray:

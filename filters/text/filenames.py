@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from filters.code_points import LETTER, SPACE, CodePoints, clean_strings, flatten, kept
-from filters.patterns import Pattern
-from filters.text.first_words import FirstWords
+from babelsift.filters.strings.code_points import LETTER, SPACE, CodePoints, clean_strings, flatten, kept
+from babelsift.filters.strings.first_words import FirstWords
+from babelsift.filters.strings.re2_pattern import Pattern
 
 EXTENSIONS = (
     "jpe?g|jpe|jfif|pjpeg|png|apng|gif|webp|avif|bmp|dib|tiff?|svgz?|ico|heic|heif|jp2|j2k|jxl|raw|cr2|cr3|nef|arw|dng|"

@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import DIGIT, INVISIBLE, LETTER, MARK, clean_strings, flags_table, flatten
-from filters.script import script_table
-from filters.substring_index import SubstringIndex
-from filters.text.lengths import is_unspaced
-from filters.unicode_forms import normalise
+from babelsift.filters.strings.code_points import DIGIT, INVISIBLE, LETTER, MARK, clean_strings, flags_table, flatten
+from babelsift.filters.strings.script import script_table
+from babelsift.filters.strings.substring_index import SubstringIndex
+from babelsift.filters.strings.unicode_forms import normalise
+from babelsift.filters.text.lengths import is_unspaced
 
 
 class FlaggedWords:

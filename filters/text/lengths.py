@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import DIGIT, LETTER, SPACE, CodePoints, clean_strings, flatten, measured
-from filters.script import SCRIPTS, letter_scripts
-from filters.text.thresholds import at_least, at_most, check_count
+from babelsift.filters.strings.code_points import DIGIT, LETTER, SPACE, CodePoints, clean_strings, flatten, measured
+from babelsift.filters.strings.script import SCRIPTS, letter_scripts
+from babelsift.filters.strings.thresholds import at_least, at_most, check_count
 
 # Letters (marks not counted) of an average word, where words are written without spaces between them, so that a count
 # needs no dictionary. In twelfths of a word a letter: Han 1.5 letters, Hiragana 2, Katakana 4, and so on.

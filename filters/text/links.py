@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import LETTER, CodePoints, clean_strings, flatten, measured
-from filters.patterns import Pattern
-from filters.text.thresholds import ratio
+from babelsift.filters.strings.code_points import LETTER, CodePoints, clean_strings, flatten, measured
+from babelsift.filters.strings.re2_pattern import Pattern
+from babelsift.filters.strings.thresholds import ratio
 
 _DOMAINS = (
     "com|net|org|info|biz|edu|gov|mil|int|io|co|me|tv|cc|app|dev|shop|store|online|site|xyz|club|top|blog|eu|asia|de|fr|"

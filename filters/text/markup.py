@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from filters.code_points import CodePoints, clean_strings, flatten, kept
-from filters.patterns import Pattern
+from babelsift.filters.strings.code_points import CodePoints, clean_strings, flatten, kept
+from babelsift.filters.strings.re2_pattern import Pattern
 
 _TAGS = (
     "a|abbr|article|aside|audio|b|big|blockquote|body|br|button|caption|center|cite|code|col|dd|del|div|dl|dt|em|embed|"

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import pyarrow as pa
 
-from filters.code_points import clean_strings, flatten, kept
-from schemas import RecipeError
+from babelsift.filters.strings.code_points import clean_strings, flatten, kept
+from babelsift.schemas import RecipeError
 
 # Takes captions; returns the universal part-of-speech tags (NOUN, PROPN, DET ...) of each one's tokens.
 Tagger = Callable[[list[str]], Sequence[Collection[str]]]

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.code_points import CodePoints, clean_strings, flatten, kept
-from filters.patterns import Pattern
-from filters.text.phone_numbers import LIKELY, phone_spans
+from babelsift.filters.strings.code_points import CodePoints, clean_strings, flatten, kept
+from babelsift.filters.strings.re2_pattern import Pattern
+from babelsift.filters.text.phone_numbers import LIKELY, phone_spans
 
 Span = tuple[int, int]
 

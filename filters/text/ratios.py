@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from filters.code_points import DIGIT, LETTER, LOWER, MARK, SYMBOL, UPPER, flatten, measured
-from filters.text.thresholds import at_least, at_most, check_ratio, ratio
+from babelsift.filters.strings.code_points import DIGIT, LETTER, LOWER, MARK, SYMBOL, UPPER, flatten, measured
+from babelsift.filters.strings.thresholds import at_least, at_most, check_ratio, ratio
 
 
 def letter_ratio(captions: pa.Array) -> pa.DoubleArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from filters.code_points import (
+from babelsift.filters.strings.code_points import (
     DIGIT,
     LETTER,
     MARK,
@@ -17,8 +17,8 @@ from filters.code_points import (
     lower_table,
     measured,
 )
-from filters.text.thresholds import at_most, check_ratio, ratio
-from filters.text.tokens import inside_words, tokenize
+from babelsift.filters.strings.thresholds import at_most, check_ratio, ratio
+from babelsift.filters.strings.tokens import inside_words, tokenize
 
 _FIRST_UNSPACED = 0x0E00
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)

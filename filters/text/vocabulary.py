@@ -9,9 +9,9 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 
-from filters.code_points import flatten, kept
-from filters.text.tokens import Tokens, tokenize
-from schemas import RecipeError
+from babelsift.filters.strings.code_points import flatten, kept
+from babelsift.filters.strings.tokens import Tokens, tokenize
+from babelsift.schemas import RecipeError
 
 _LINES_AT_ONCE = 200_000
 

@@ -19,7 +19,7 @@ from random import Random
 
 import yaml
 
-from pipelines.demo.scenes import Scene
+from babelsift.pipelines.demo.scenes import Scene
 
 _FOLDER = Path(__file__).parent
 

@@ -12,8 +12,8 @@ import open_clip
 import torch
 from PIL import Image
 
-from pipelines.demo.captions import caption, languages, templates
-from pipelines.demo.scenes import Scene, draw, make_scene
+from babelsift.pipelines.demo.captions import caption, languages, templates
+from babelsift.pipelines.demo.scenes import Scene, draw, make_scene
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipelines.demo.server import serving
-from pipelines.demo.truth import compare, format_table
-from pipelines.demo.web import build_web, truth_table, write_table, write_truth
-from pipelines.ledger import REJECTS
-from pipelines.recipe_presets import load_recipe
-from pipelines.report import format_funnel
-from pipelines.run import run
-from pipelines.run_folder import RunFolder
-from pipelines.run_lock import RunLock
-from pipelines.shard_writer import SHARDS
+from babelsift.pipelines.demo.server import serving
+from babelsift.pipelines.demo.truth import compare, format_table
+from babelsift.pipelines.demo.web import build_web, truth_table, write_table, write_truth
+from babelsift.pipelines.job.run import run
+from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.rendering import format_funnel
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.lock import RunLock
+from babelsift.pipelines.stages.report.ledger import REJECTS
+from babelsift.pipelines.stages.shard.shard_writer import SHARDS
 
 # A pair's uid is of its URL: with the same port, a second run finds the downloads of the first, and the same bytes.
 _PORT = 48627

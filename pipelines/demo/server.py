@@ -1,6 +1,6 @@
 """Serves the demo's web on the loopback interface, from a process of its own.
 
-    python -m pipelines.demo.server --seed 0 --pairs 3000
+    python -m babelsift.pipelines.demo.server --seed 0 --pairs 3000
 
 prints its port, and ends when its standard input is closed, so also when whoever started it dies.
 """
@@ -20,8 +20,8 @@ from pathlib import Path
 
 from aiohttp import web
 
-from pipelines.demo.web import CONTENT_TYPES, Answer, DemoWeb, Resource, build_web
-from schemas import InputError
+from babelsift.pipelines.demo.web import CONTENT_TYPES, Answer, DemoWeb, Resource, build_web
+from babelsift.schemas import InputError
 
 HANG_S = 60.0
 _STOP_S = 10.0
@@ -36,7 +36,7 @@ def serving(demo: DemoWeb, port: int = 0) -> Iterator[str]:
     Args: port: to serve on where it is free; another one where it is not, or where it is 0.
     Raises: InputError: the server did not start.
     """
-    command = [sys.executable, "-m", "pipelines.demo.server"]
+    command = [sys.executable, "-m", "babelsift.pipelines.demo.server"]
     command += ["--seed", str(demo.seed), "--pairs", str(len(demo.pairs)), "--port", str(port)]
     # `-m` looks in the working directory first: the folder that holds this very package, installed or not.
     root = Path(__file__).resolve().parents[2]

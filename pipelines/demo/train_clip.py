@@ -1,6 +1,6 @@
 """Trains the demo's CLIP, the small model in `clip/` that tells the demo's true captions from its wrong ones.
 
-    python -m pipelines.demo.train_clip [--output DIR] [--steps N] [--seed S]
+    python -m babelsift.pipelines.demo.train_clip [--output DIR] [--steps N] [--seed S]
 
 It has learned coloured shapes and nothing else, and is no use for real images. What it is for: a run of the demo scores
 and selects pairs with a real open_clip checkpoint, of a few megabytes, without a network.
@@ -25,9 +25,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch.nn import functional
 
-from pipelines.demo.captions import caption, languages, templates
-from pipelines.demo.clip_auc import auc, held_out_pairs, print_auc, stored_image
-from pipelines.demo.scenes import COLOURS, OUTLINES, TEXTURES, make_scene
+from babelsift.pipelines.demo.captions import caption, languages, templates
+from babelsift.pipelines.demo.clip_auc import auc, held_out_pairs, print_auc, stored_image
+from babelsift.pipelines.demo.scenes import COLOURS, OUTLINES, TEXTURES, make_scene
 
 IMAGE_SIZE = 64
 CONTEXT_LENGTH = 96  # captions in Cyrillic, Hebrew and Han take up to about 100 tokens of a vocabulary made for English

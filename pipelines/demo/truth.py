@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from pipelines.demo.web import Kind
-from schemas import AccountingError
+from babelsift.pipelines.demo.web import Kind
+from babelsift.schemas import AccountingError
 
 _GOOD_KINDS = frozenset({Kind.GOOD, Kind.GOOD_AFTER_RETRY, Kind.EXACT_DUPLICATE, Kind.NEAR_DUPLICATE})
 _REASONS_SHOWN = 2

@@ -16,8 +16,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.demo.captions import boilerplate_caption, caption, filename_caption, languages, noise_caption, templates
-from pipelines.demo.scenes import Scene, draw, make_scene
+from babelsift.pipelines.demo.captions import (
+    boilerplate_caption,
+    caption,
+    filename_caption,
+    languages,
+    noise_caption,
+    templates,
+)
+from babelsift.pipelines.demo.scenes import Scene, draw, make_scene
 
 
 class Kind(str, Enum):

@@ -1,10 +1,10 @@
 """Recipes: every setting that decides which pairs are kept and how they are stored, validated as a whole.
 
-Units are in the names. `None` switches a threshold off; `0` means zero. `schemas.recipe_file` reads them from YAML.
+Units are in the names. `None` switches a threshold off; `0` means zero. `recipe_file` reads them from YAML.
 """
 
-from schemas.recipe.clip import ClipModel, Route, model_slug, routes
-from schemas.recipe.dedup import (
+from babelsift.schemas.recipe.clip import ClipModel, Route, model_slug, routes
+from babelsift.schemas.recipe.dedup import (
     DecontaminateSettings,
     DedupImagesSettings,
     DedupPairsSettings,
@@ -12,9 +12,9 @@ from schemas.recipe.dedup import (
     NearCaptions,
     RemovalBand,
 )
-from schemas.recipe.download import DownloadSettings, ImageRules
-from schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
-from schemas.recipe.selection import (
+from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
+from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
+from babelsift.schemas.recipe.selection import (
     DEFAULT,
     BalanceSettings,
     Condition,
@@ -24,7 +24,7 @@ from schemas.recipe.selection import (
     ShardSettings,
     model_for,
 )
-from schemas.recipe.text import (
+from babelsift.schemas.recipe.text import (
     CaptionEdits,
     CaptionRules,
     FrequencyRules,
@@ -34,7 +34,7 @@ from schemas.recipe.text import (
     UrlRules,
     Vocabulary,
 )
-from schemas.recipe.whole import Recipe
+from babelsift.schemas.recipe.whole import Recipe
 
 __all__ = [
     "DEFAULT",

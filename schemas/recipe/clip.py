@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.recipe.numbers import LanguageCode, PositiveInt
-from schemas.settings import Settings
+from babelsift.schemas.recipe.numbers import LanguageCode, PositiveInt
+from babelsift.schemas.recipe.settings import Settings
 
 OTHERS = "others"
 _Languages = Annotated[

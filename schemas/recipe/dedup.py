@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.recipe.numbers import Count, PositiveInt, Ratio
-from schemas.settings import Settings
+from babelsift.schemas.recipe.numbers import Count, PositiveInt, Ratio
+from babelsift.schemas.recipe.settings import Settings
 
 
 class NearCaptions(Settings):

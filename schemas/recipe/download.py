@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.recipe.numbers import Count, PositiveInt, Ratio
-from schemas.settings import Settings
+from babelsift.schemas.recipe.numbers import Count, PositiveInt, Ratio
+from babelsift.schemas.recipe.settings import Settings
 
 HashName = Literal["md5", "sha256", "sha512"]
 

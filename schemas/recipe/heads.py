@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from schemas.recipe.numbers import Count, PositiveInt
-from schemas.settings import Entries, EntryList, Settings
+from babelsift.schemas.recipe.numbers import Count, PositiveInt
+from babelsift.schemas.recipe.settings import Entries, EntryList, Settings
 
 PROMPT_LISTS = ("laion400m-nsfw",)
 _SOURCES = ("layers", "prompts", "clusters", "classifier")

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.recipe.numbers import Cosine, LanguageCode, PositiveInt
-from schemas.recipe.text import CaptionRules
-from schemas.settings import Settings
+from babelsift.schemas.recipe.numbers import Cosine, LanguageCode, PositiveInt
+from babelsift.schemas.recipe.settings import Settings
+from babelsift.schemas.recipe.text import CaptionRules
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 DEFAULT = "default"  # stands for every language that a mapping by language does not name

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.recipe.numbers import Count, LanguageCode, PositiveInt, Ratio
-from schemas.settings import Entries, Settings
+from babelsift.schemas.recipe.numbers import Count, LanguageCode, PositiveInt, Ratio
+from babelsift.schemas.recipe.settings import Entries, Settings
 
 
 class CaptionEdits(Settings):

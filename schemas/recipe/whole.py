@@ -6,20 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from schemas.columns import is_stage_column, similarity_column
-from schemas.parts import PART_NAMES
-from schemas.recipe.clip import OTHERS, ClipModel
-from schemas.recipe.dedup import (
+from babelsift.schemas.columns import is_stage_column, similarity_column
+from babelsift.schemas.parts import PART_NAMES
+from babelsift.schemas.recipe.clip import OTHERS, ClipModel
+from babelsift.schemas.recipe.dedup import (
     DecontaminateSettings,
     DedupImagesSettings,
     DedupPairsSettings,
     DedupSemanticSettings,
 )
-from schemas.recipe.download import DownloadSettings, ImageRules
-from schemas.recipe.heads import Head
-from schemas.recipe.numbers import Count
-from schemas.recipe.selection import BalanceSettings, SelectSettings, ShardSettings
-from schemas.recipe.text import (
+from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
+from babelsift.schemas.recipe.heads import Head
+from babelsift.schemas.recipe.numbers import Count
+from babelsift.schemas.recipe.selection import BalanceSettings, SelectSettings, ShardSettings
+from babelsift.schemas.recipe.settings import Settings
+from babelsift.schemas.recipe.text import (
     CaptionEdits,
     CaptionRules,
     FrequencyRules,
@@ -27,7 +28,6 @@ from schemas.recipe.text import (
     MetadataSettings,
     UrlRules,
 )
-from schemas.settings import Settings
 
 PartName = Literal[PART_NAMES]  # type: ignore[valid-type]
 

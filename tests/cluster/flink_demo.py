@@ -25,14 +25,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from flink_cluster import ROOT, ClusterError, FlinkCluster, check_java, flink_home, running_cluster
 
-from pipelines.demo.server import serving
-from pipelines.demo.web import build_web, write_table
-from pipelines.ledger import REJECTS
-from pipelines.recipe_presets import load_recipe
-from pipelines.run_folder import RunFolder
-from pipelines.shard_writer import SHARDS
-from pipelines.staging_layout import STAGING, STATS
-from schemas import dump_recipe
+from babelsift.pipelines.demo.server import serving
+from babelsift.pipelines.demo.web import build_web, write_table
+from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.report.ledger import REJECTS
+from babelsift.pipelines.stages.shard.shard_writer import SHARDS
+from babelsift.pipelines.staging.layout import STAGING, STATS
+from babelsift.schemas import dump_recipe
 
 PARALLELISM = 4
 _BOOT = Path(__file__).with_name("worker_boot.py")
@@ -133,7 +133,7 @@ def curate(recipe: Path, pairs: Path, output: Path, options: list[str]) -> None:
 
     Raises: ClusterError: it failed.
     """
-    command = [sys.executable, "-m", "pipelines.curate", "--recipe", str(recipe), "--input", str(pairs)]
+    command = [sys.executable, "-m", "babelsift", "curate", "--recipe", str(recipe), "--input", str(pairs)]
     started = time.monotonic()
     with output.with_suffix(".log").open("wb") as log:
         code = subprocess.run(

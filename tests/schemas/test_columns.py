@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from schemas import LANGUAGE_SCHEMA, READ_SCHEMA, SchemaError, carried_name, check
+from babelsift.schemas import LANGUAGE_SCHEMA, READ_SCHEMA, SchemaError, carried_name, check
 
 
 def read_batch(**changes):

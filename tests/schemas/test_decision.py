@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 
-from schemas import LEDGER_SCHEMA, READ_SCHEMA, Decision, RejectReason, Stage
+from babelsift.schemas import LEDGER_SCHEMA, READ_SCHEMA, Decision, RejectReason, Stage
 
 
 def batch(rows=4):

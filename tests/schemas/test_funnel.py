@@ -1,6 +1,6 @@
 import pytest
 
-from schemas import IN, OUT, STAGE_ORDER, AccountingError, Funnel
+from babelsift.schemas import IN, OUT, STAGE_ORDER, AccountingError, Funnel
 
 COUNTS = {
     ("read", IN, ""): 10,

@@ -1,6 +1,6 @@
 import pytest
 
-from schemas import RecipeError, dump_recipe, parse_recipe
+from babelsift.schemas import RecipeError, dump_recipe, parse_recipe
 
 
 def parse(text):

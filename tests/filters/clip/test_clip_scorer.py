@@ -15,13 +15,13 @@ import open_clip
 import pyarrow as pa
 import pytest
 import torch
-from clip_pairs import CAPTIONS, IMAGES, encoded, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from filters.clip import ClipScorer
-from filters.clip.images import read_image
+from babelsift.filters.clip import ClipScorer
+from babelsift.filters.clip.images import read_image
+from tests.support.clip_pairs import CAPTIONS, IMAGES, encoded, picture
 
 
 def png_header(width, height):
@@ -185,7 +185,7 @@ def test_threads_outlive_a_stream(loaded, monkeypatch):
         seen["decode"].add(threading.current_thread())
         return read_image(*args, **options)
 
-    monkeypatch.setattr("filters.clip.encoder.read_image", read)
+    monkeypatch.setattr("babelsift.filters.clip.encoder.read_image", read)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     scorer = ClipScorer.from_loaded(dataclasses.replace(loaded, module=Seen()))
     for _ in range(5):
@@ -263,5 +263,7 @@ def test_equal_captions_are_encoded_once(loaded, scorer):
 
 
 def test_importing_needs_neither_torch_nor_beam():
-    program = "import sys, filters.clip; sys.exit(any(name in sys.modules for name in ('torch', 'apache_beam')))"
+    program = (
+        "import sys, babelsift.filters.clip; sys.exit(any(name in sys.modules for name in ('torch', 'apache_beam')))"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

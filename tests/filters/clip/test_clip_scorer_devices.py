@@ -6,10 +6,10 @@ import threading
 import numpy as np
 import pytest
 import torch
-from clip_pairs import CAPTIONS, IMAGES
 
-from filters.clip import ClipScorer, load_model
-from schemas import ModelError
+from babelsift.filters.clip import ClipScorer, load_model
+from babelsift.schemas import ModelError
+from tests.support.clip_pairs import CAPTIONS, IMAGES
 
 
 class _Tower:

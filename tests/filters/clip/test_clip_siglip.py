@@ -12,8 +12,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
-from filters.clip import ClipScorer, load_model
-from schemas import ModelError
+from babelsift.filters.clip import ClipScorer, load_model
+from babelsift.schemas import ModelError
 
 CAPTIONS = ["A cat, on a SOFA!", "eine Katze auf dem Sofa", "猫がソファで寝ている", "a dog " * 40]
 MODEL = {

@@ -8,9 +8,9 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from filters.clip import tokenizer as module
-from filters.clip.tokenizer import ClipTokenizer, fast_tokenizer
-from pipelines.demo.web import build_web
+from babelsift.filters.clip import tokenizer as module
+from babelsift.filters.clip.tokenizer import ClipTokenizer, fast_tokenizer
+from babelsift.pipelines.demo.web import build_web
 
 REFERENCE = open_clip.get_tokenizer("ViT-B-32")
 OURS = fast_tokenizer(open_clip.get_tokenizer("ViT-B-32"))

@@ -13,11 +13,11 @@ import transformers
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-from filters.clip import devices, load_model
-from filters.clip.devices import devices_for, lanes_of, resolve_precision
-from filters.clip.encoder import _rows_at
-from filters.clip.towers import Towers, _shortened_tower
-from schemas import ModelError
+from babelsift.filters.clip import devices, load_model
+from babelsift.filters.clip.devices import devices_for, lanes_of, resolve_precision
+from babelsift.filters.clip.encoder import _rows_at
+from babelsift.filters.clip.towers import Towers, _shortened_tower
+from babelsift.schemas import ModelError
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
 VISION = {"image_size": 32, "layers": 1, "width": 32, "patch_size": 16, "head_width": 16}
@@ -177,7 +177,7 @@ class _Shared(logging.Handler):
 
 def test_batches_that_fit_one_by_one_take_turns(caplog, monkeypatch):
     model = _Shared(room=48)
-    monkeypatch.setattr(logging.getLogger("filters.clip.towers"), "handlers", [model])
+    monkeypatch.setattr(logging.getLogger("babelsift.filters.clip.towers"), "handlers", [model])
     towers = Towers(model, torch.device("cpu"), rows=32)
     with ThreadPoolExecutor(2) as lanes:
         found = list(lanes.map(lambda _: towers.encode_images(32, lambda at: torch.eye(32)[at]), range(6)))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from filters.dedup import nearest_match
+from babelsift.filters.dedup import nearest_match
 
 
 def unit(count, seed):
@@ -24,7 +24,7 @@ def test_the_nearest_with_at_least_that_cosine():
 def test_blocks_and_batches_change_nothing(monkeypatch):
     vectors, others = unit(60, 0), unit(40, 1)
     whole = nearest_match(vectors, others, 0.3)
-    monkeypatch.setattr("filters.dedup.embedding_matches._COSINES_AT_ONCE", 60)
+    monkeypatch.setattr("babelsift.filters.dedup.embedding_matches._COSINES_AT_ONCE", 60)
     parts = [nearest_match(vectors[start : start + 7], others, 0.3) for start in range(0, 60, 7)]
     for at in (0, 1):
         assert np.concatenate([part[at] for part in parts]).tobytes() == whole[at].tobytes()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.dedup import (
+from babelsift.filters.dedup import (
     CAPTION_LINK,
     bucket_entries,
     candidate_pairs,
@@ -20,7 +20,7 @@ from filters.dedup import (
     shingle_sets,
     star_links,
 )
-from schemas.recipe import NearCaptions
+from babelsift.schemas.recipe import NearCaptions
 
 UNSPACED = ((0x4E00, 0x9FFF), (0x3041, 0x30FF), (0x0E01, 0x0E5B))
 ALPHABETS = (

@@ -3,9 +3,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from filters.dedup import CROP_BANDS, HASHED, WHOLE_BANDS, crop_radius, near_links, nearest_survivors
-from filters.dedup.near_duplicates import order_by_rank
-from filters.image import low_bits
+from babelsift.filters.dedup import CROP_BANDS, HASHED, WHOLE_BANDS, crop_radius, near_links, nearest_survivors
+from babelsift.filters.dedup.near_duplicates import order_by_rank
+from babelsift.filters.image import low_bits
 
 whole_and_split = pytest.mark.parametrize("options", [{}, {"compared_up_to": 0}])
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from filters.dedup import (
+from babelsift.filters.dedup import (
     cluster_count,
     distinct_vectors,
     embedded,
@@ -63,7 +63,7 @@ def test_blocks_decide_as_one_matrix_does(seed, monkeypatch):
     assert 20 < expected.sum() < 130
     found = {}
     for block in (7, 64, 1024):
-        monkeypatch.setattr("filters.dedup.semantic._BLOCK_ROWS", block)
+        monkeypatch.setattr("babelsift.filters.dedup.semantic._BLOCK_ROWS", block)
         found[block] = semantic_links(rows, 0.06)
         assert numbers(found[block], "uid") == np.flatnonzero(expected).tolist()
         stays = set(np.flatnonzero(~expected))
@@ -109,7 +109,7 @@ def test_the_nearest_centroid_is_the_same_in_any_batch(monkeypatch):
     parts = [nearest_centroids(vectors[start : start + 17], centroids) for start in range(0, 200, 17)]
     assert np.concatenate([part[0] for part in parts]).tolist() == clusters.tolist()
     assert np.concatenate([part[1] for part in parts]).tobytes() == cosines.tobytes()
-    monkeypatch.setattr("filters.dedup.semantic._SCORES_AT_ONCE", 100)
+    monkeypatch.setattr("babelsift.filters.dedup.semantic._SCORES_AT_ONCE", 100)
     assert nearest_centroids(vectors, centroids)[1].tobytes() == cosines.tobytes()
 
 

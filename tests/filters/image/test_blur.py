@@ -3,12 +3,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hostile_web import photo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.image import ImageFailureError, blur_boxes, parse_boxes
-from schemas import RejectReason
+from babelsift.filters.image import ImageFailureError, blur_boxes, parse_boxes
+from babelsift.schemas import RejectReason
+from tests.support.hostile_web import photo
 
 IMAGE = np.asarray(photo(3, (120, 80)))[:, :, ::-1].copy()
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)

@@ -7,11 +7,11 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from hostile_web import encoded, photo
 from PIL import Image, ImageOps
 
-from filters.image import ImageFailureError, read_header
-from filters.image.decode import decode_image
+from babelsift.filters.image import ImageFailureError, read_header
+from babelsift.filters.image.decode import decode_image
+from tests.support.hostile_web import encoded, photo
 
 PICTURE = photo(3, (64, 48))
 

@@ -3,13 +3,13 @@ from __future__ import annotations
 import json
 import struct
 
-from hostile_web import encoded, photo
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from filters.image import read_header
-from filters.image.exif import exif_json, orientation_in
+from babelsift.filters.image import read_header
+from babelsift.filters.image.exif import exif_json, orientation_in
+from tests.support.hostile_web import encoded, photo
 
 
 def block(**tags: object) -> bytes:

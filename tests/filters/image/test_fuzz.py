@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from babelsift.filters.image import ProcessedImage, process_image, read_header
+from babelsift.schemas.recipe import DownloadSettings
 from benchmarks import fuzz_images
-from benchmarks.mutations import mutated, seed_images
-from filters.image import ProcessedImage, process_image, read_header
-from schemas.recipe import DownloadSettings
+from benchmarks.workloads.mutations import mutated, seed_images
 
 
 def test_seeds_are_whole_and_of_every_format():

@@ -4,14 +4,14 @@ import struct
 import zlib
 
 import pytest
-from hostile_web import encoded, photo
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from filters.image import ImageFailureError, read_header, sniff_format
-from filters.image.decode import decode_image
-from schemas import RejectReason
+from babelsift.filters.image import ImageFailureError, read_header, sniff_format
+from babelsift.filters.image.decode import decode_image
+from babelsift.schemas import RejectReason
+from tests.support.hostile_web import encoded, photo
 
 FORMATS = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "AVIF": "avif"}
 SMALL = {name: encoded(photo(1, (50, 30)), name) for name in FORMATS}

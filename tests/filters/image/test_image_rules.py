@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.image import has_min_bytes, has_min_side, is_within_aspect_ratio
+from babelsift.filters.image import has_min_bytes, has_min_side, is_within_aspect_ratio
 
 sides = st.lists(st.tuples(st.one_of(st.none(), st.integers(0, 5000)), st.one_of(st.none(), st.integers(0, 5000))))
 

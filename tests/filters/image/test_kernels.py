@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.image import kernels
+from babelsift.filters.image import kernels
 
 
 @settings(max_examples=60, deadline=None)
@@ -68,7 +68,7 @@ def test_where_nothing_can_be_written_it_compiles_for_this_process(tmp_path):
 
 def test_after_compiling_all_an_image_compiles_nothing():
     code = (
-        "import numpy as np; from filters.image import hash_kernels, hash_pixels, kernels; from filters.image.shrink import shrink_by_area\n"
+        "import numpy as np; from babelsift.filters.image import hash_pixels, kernels; from babelsift.filters.image.hashing import hash_kernels; from babelsift.filters.image.shrink import shrink_by_area\n"
         "kernels.compile_all()\n"
         "loops = (kernels.shrink, kernels.luminance, hash_kernels.structure, hash_kernels.window_hashes)\n"
         "before = [len(loop.signatures) for loop in loops]\n"

@@ -6,14 +6,14 @@ import zlib
 
 import numpy as np
 import pytest
-from hostile_web import encoded, photo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from filters.image import ImageFailure, ProcessedImage, process_image, read_header
-from schemas import RejectReason
-from schemas.recipe import DownloadSettings
+from babelsift.filters.image import ImageFailure, ProcessedImage, process_image, read_header
+from babelsift.schemas import RejectReason
+from babelsift.schemas.recipe import DownloadSettings
+from tests.support.hostile_web import encoded, photo
 
 JPEG = encoded(photo(1, (640, 480)))
 

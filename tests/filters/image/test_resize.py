@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.image import ImageFailureError
-from filters.image.decode import DecodedImage
-from filters.image.resize import encode_image, is_resized
-from filters.image.resize import resize_image as resize_decoded
-from schemas.recipe import DownloadSettings
+from babelsift.filters.image import ImageFailureError
+from babelsift.filters.image.decode import DecodedImage
+from babelsift.filters.image.resize import encode_image, is_resized
+from babelsift.filters.image.resize import resize_image as resize_decoded
+from babelsift.schemas.recipe import DownloadSettings
 
 MODES = ("no", "border", "keep_ratio", "keep_ratio_largest", "center_crop")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.image import shrink
-from filters.image.shrink import shrink_by_area
+from babelsift.filters.image import shrink
+from babelsift.filters.image.shrink import shrink_by_area
 
 
 def cells_of(image: np.ndarray, scale: int) -> np.ndarray:

@@ -3,10 +3,10 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-from filters.language import LanguageIdentifier
-from filters.text.boilerplate import is_not_boilerplate
-from filters.text.filenames import is_not_filename
-from pipelines.demo.captions import (
+from babelsift.filters.language.identifier import LanguageIdentifier
+from babelsift.filters.text.boilerplate import is_not_boilerplate
+from babelsift.filters.text.filenames import is_not_filename
+from babelsift.pipelines.demo.captions import (
     boilerplate_caption,
     caption,
     filename_caption,
@@ -15,8 +15,8 @@ from pipelines.demo.captions import (
     noise_languages,
     templates,
 )
-from pipelines.demo.scenes import COLOURS, OUTLINES, TEXTURES, Background, Scene, Shape, make_scene
-from pipelines.recipe_presets import load_recipe
+from babelsift.pipelines.demo.scenes import COLOURS, OUTLINES, TEXTURES, Background, Scene, Shape, make_scene
+from babelsift.pipelines.recipes.presets import load_recipe
 
 
 def scene_of(*nouns, texture="stripes"):

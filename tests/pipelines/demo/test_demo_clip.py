@@ -6,11 +6,11 @@ import open_clip
 import pytest
 import torch
 
-from pipelines.demo.clip_auc import auc, held_out_pairs
-from pipelines.demo.train_clip import CONFIG, encode_by_length, make_training_set, save, train
-from pipelines.recipe_presets import load_recipe
+from babelsift.pipelines.demo.clip_auc import auc, held_out_pairs
+from babelsift.pipelines.demo.train_clip import CONFIG, encode_by_length, make_training_set, save, train
+from babelsift.pipelines.recipes.presets import load_recipe
 
-FOLDER = resources.files("pipelines.demo") / "clip"
+FOLDER = resources.files("babelsift.pipelines.demo") / "clip"
 
 
 @pytest.fixture(scope="module")

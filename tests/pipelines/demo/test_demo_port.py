@@ -1,5 +1,5 @@
-from pipelines.demo.server import serving
-from pipelines.demo.web import build_web
+from babelsift.pipelines.demo.server import serving
+from babelsift.pipelines.demo.web import build_web
 
 
 def test_a_port_that_is_taken_is_not_waited_for():

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from filters.image import hamming_distances, hash_pixels
-from pipelines.demo.scenes import COLOURS, OUTLINES, TEXTURES, Background, Scene, Shape, draw, make_scene
+from babelsift.filters.image import hamming_distances, hash_pixels
+from babelsift.pipelines.demo.scenes import COLOURS, OUTLINES, TEXTURES, Background, Scene, Shape, draw, make_scene
 
 
 def scenes(count, seed=0):

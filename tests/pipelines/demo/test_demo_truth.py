@@ -1,9 +1,9 @@
 import pyarrow as pa
 import pytest
 
-from pipelines.demo.truth import compare, format_table
-from pipelines.demo.web import Kind
-from schemas import AccountingError
+from babelsift.pipelines.demo.truth import compare, format_table
+from babelsift.pipelines.demo.web import Kind
+from babelsift.schemas import AccountingError
 
 # (kind, cluster, reason or None where kept), a row each
 CASE = [

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.demo.captions import languages, noise_languages
-from pipelines.demo.server import serving
-from pipelines.demo.web import Answer, Kind, build_web, kind_counts, truth_table, write_table, write_truth
+from babelsift.pipelines.demo.captions import languages, noise_languages
+from babelsift.pipelines.demo.server import serving
+from babelsift.pipelines.demo.web import Answer, Kind, build_web, kind_counts, truth_table, write_table, write_truth
 
 PAIRS = 400
 

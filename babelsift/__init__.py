@@ -1,0 +1,59 @@
+"""babelsift: the multilingual web's (image URL, alt-text) pairs to webdataset shards, on Apache Beam.
+
+>>> import babelsift
+>>> issubclass(babelsift.RecipeError, babelsift.BabelsiftError)
+True
+
+`babelsift.filters` holds the filters, plain functions over Arrow arrays; `babelsift.schemas` the recipes and the
+columns; `babelsift.pipelines` the Beam transforms. A name is imported when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from babelsift import filters, schemas
+    from babelsift.schemas.errors import (
+        AccountingError,
+        BabelsiftError,
+        DownloadError,
+        InputError,
+        ModelError,
+        RecipeError,
+        RunFolderError,
+        SchemaError,
+    )
+
+    __version__: str
+
+__all__ = [
+    "AccountingError",
+    "BabelsiftError",
+    "DownloadError",
+    "InputError",
+    "ModelError",
+    "RecipeError",
+    "RunFolderError",
+    "SchemaError",
+    "__version__",
+    "filters",
+    "schemas",
+]
+
+_ROOMS = {"filters", "schemas"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("babelsift")
+    if name in _ROOMS:
+        return importlib.import_module(f"babelsift.{name}")
+    if name in __all__:
+        return getattr(importlib.import_module("babelsift.schemas.errors"), name)
+    raise AttributeError(f"module 'babelsift' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Timing, processes of their own, and outcomes that print as tables."""

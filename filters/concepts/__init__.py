@@ -1,0 +1,1 @@
+"""Concepts as MetaCLIP has them: which entries a caption matches, and balancing by their counts."""

@@ -1,0 +1,1 @@
+"""Counts of n-grams and of distinct images a caption, in bounded memory."""

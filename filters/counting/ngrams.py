@@ -1,0 +1,35 @@
+"""Captions' unigrams and bigrams, counted in parts that add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from babelsift.filters.strings.tokens import tokenize_with_texts
+
+
+def count_ngrams(captions: pa.Array, *, bigrams: bool = True) -> Counter[str]:
+    """Counts the unigrams and bigrams of captions, in lower case.
+
+    Tokens are those of `babelsift.filters.text.tokenize`, which a vocabulary's rule compares. A bigram is two tokens
+    that follow each other, with a space.
+
+    Args: captions: string[n], nullable; a null has none. Returns: n-gram -> how often.
+    """
+    tokens, texts = tokenize_with_texts(captions)
+    _, some, counts = np.unique(tokens.hashes, return_index=True, return_counts=True)
+    found = Counter(dict(zip(texts.of(some).to_pylist(), counts.tolist(), strict=True)))
+    if bigrams:
+        _, some, counts = np.unique(tokens.bigrams().hashes, return_index=True, return_counts=True)
+        first = tokens.firsts()[some]
+        pairs = pc.binary_join_element_wise(texts.of(first), texts.of(first + 1), pa.scalar(" ", pa.large_string()))
+        found.update(dict(zip(pairs.to_pylist(), counts.tolist(), strict=True)))
+    return found
+
+
+def most_frequent(counts: Counter[str], most: int) -> list[tuple[str, int]]:
+    """Returns the `most` most frequent n-grams, most frequent first, equals in the order of their code points."""
+    return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:most]

@@ -1,0 +1,1 @@
+"""Perceptual hashes of images; import them from `babelsift.filters.image`."""

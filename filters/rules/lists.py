@@ -1,0 +1,51 @@
+"""What rules need beside a threshold, loaded from a recipe's lists and files once a process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from babelsift.filters.strings.entry_lists import loaded_once, read_entries
+from babelsift.filters.text.flagged_words import FlaggedWords
+from babelsift.filters.text.parts_of_speech import load_tagger
+from babelsift.filters.text.vocabulary import NgramVocabulary
+from babelsift.filters.urls.hosts import parse_hosts
+from babelsift.filters.urls.shape import parse_urls
+from babelsift.schemas import RecipeError
+from babelsift.schemas.recipe import PartsOfSpeech, Vocabulary
+from babelsift.schemas.recipe.settings import EntryList
+
+
+@loaded_once
+def hosts_of(source: EntryList, setting: str) -> frozenset[str]:
+    """Returns the host names of a list. Raises: RecipeError: unreadable, or an entry that is no host name."""
+    try:
+        return parse_hosts(list(read_entries(source, what=f"urls.{setting}")))
+    except ValueError as error:
+        raise RecipeError(f"urls.{setting}: {error}") from error
+
+
+@loaded_once
+def urls_of(source: EntryList, setting: str) -> frozenset[str]:
+    """Returns the URLs of a list as they are compared. Raises: RecipeError: unreadable."""
+    return parse_urls(list(read_entries(source, what=f"urls.{setting}")))
+
+
+@loaded_once
+def words_of(source: EntryList) -> dict[str, Any]:
+    """Returns the words of a list, ready to be looked for. Raises: RecipeError: unreadable, or no word in it."""
+    words = FlaggedWords(list(read_entries(source, what="captions.flagged_words")))
+    if not words.words:
+        raise RecipeError("captions.flagged_words: the list has no word; take the setting out, or name another file")
+    return {"words": words}
+
+
+@loaded_once
+def frequent_tokens(source: Vocabulary) -> dict[str, Any]:
+    """Returns the vocabulary in a file, and whether bigrams count. Raises: RecipeError: unreadable or empty."""
+    return {"vocabulary": NgramVocabulary.read(source.file), "bigrams": source.bigrams}
+
+
+@loaded_once
+def needed_parts(settings: PartsOfSpeech) -> dict[str, Any]:
+    """Returns the parts of speech needed and the tagger. Raises: RecipeError: the tagger is not installed."""
+    return {"needs": settings.needs, "tagger": load_tagger(settings.tagger)}

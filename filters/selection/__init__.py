@@ -1,0 +1,1 @@
+"""Selects pairs by similarity: conditions, fractions, minimums and their backfill."""

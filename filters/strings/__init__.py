@@ -1,0 +1,1 @@
+"""Strings below the level of a rule: code points, scripts, tokens, compiled patterns, substring search."""

@@ -1,0 +1,129 @@
+"""Hosts and public suffixes by list: a host is looked up label by label, however long the list is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import cache, lru_cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import tldextract
+
+from babelsift.filters.urls.rules import host_name, url_hosts
+
+_PLAIN_NAME = r"^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)*$"
+
+
+def parse_hosts(entries: Collection[str]) -> frozenset[str]:
+    """Returns host names as they are looked up: lower case, IDNA-encoded, without `*.` before or a dot after them.
+
+    Raises: ValueError: an entry that is no host name.
+    """
+    names = pa.array(list(entries), pa.large_string())
+    plain = pc.match_substring_regex(names, _PLAIN_NAME).to_numpy(zero_copy_only=False) if len(names) else []
+    return frozenset(
+        name if is_plain else _parsed(name) for name, is_plain in zip(names.to_pylist(), plain, strict=True)
+    )
+
+
+def is_not_on_blocked_host(urls: pa.Array, *, blocked_hosts: Collection[str]) -> pa.BooleanArray:
+    """Keeps URLs whose host is neither one of `blocked_hosts` nor below one: `example.com` blocks `www.example.com`.
+
+    Args: urls: string[n], nullable. blocked_hosts: host names in any case, international ones as written or encoded;
+        a frozenset is taken as `parse_hosts` returned it.
+    Returns: bool[n], no nulls; a null URL and one without a host are not kept.
+    Raises: ValueError: a blocked host that is no host name.
+    """
+    blocked = _as_hosts(blocked_hosts)
+    return _by_host(url_hosts(urls), lambda host: not _is_below(host, blocked))
+
+
+def is_on_allowed_host(urls: pa.Array, *, allowed_hosts: Collection[str]) -> pa.BooleanArray:
+    """Keeps URLs whose host is one of `allowed_hosts` or below one; see `is_not_on_blocked_host`."""
+    allowed = _as_hosts(allowed_hosts)
+    return _by_host(url_hosts(urls), lambda host: _is_below(host, allowed))
+
+
+def url_suffixes(urls: pa.Array) -> pa.LargeStringArray:
+    """Returns the public suffix of each URL's host ("com", "co.uk"), by the list that ships with tldextract.
+
+    Suffixes are those that registries run (ICANN's part of the Public Suffix List), not those of companies (github.io).
+
+    Args: urls: string[n], nullable. Returns: large_string[n]; null where there is no host, or none with a suffix (IPs).
+    """
+    encoded = pc.dictionary_encode(url_hosts(urls))
+    suffixes = [public_suffix(host) for host in encoded.dictionary.to_pylist()]
+    return pa.array(suffixes, pa.large_string()).take(encoded.indices)
+
+
+def registered_domains(urls: pa.Array) -> pa.LargeStringArray:
+    """Returns the domain that each URL's host was registered as (`example.co.uk` for `img.example.co.uk`).
+
+    Args: urls: string[n], nullable. Returns: large_string[n]; the host itself where it has no public suffix (IPs) or is
+        one; null where there is no host.
+    """
+    encoded = pc.dictionary_encode(url_hosts(urls))
+    domains = [_registered_domain(host) for host in encoded.dictionary.to_pylist()]
+    return pa.array(domains, pa.large_string()).take(encoded.indices)
+
+
+def is_not_on_blocked_suffix(urls: pa.Array, *, blocked_suffixes: Collection[str]) -> pa.BooleanArray:
+    """Keeps URLs whose host's public suffix is neither one of the suffixes nor below one: `uk` blocks `co.uk`.
+
+    Args: urls: string[n], nullable. blocked_suffixes: such as com, .uk, рф; as `is_not_on_blocked_host` takes hosts.
+    Returns: bool[n], no nulls; a null URL and one without a host are not kept; a host without a suffix is.
+    """
+    blocked = _as_hosts(blocked_suffixes)
+    return _by_host(url_hosts(urls), lambda host: not _is_below(public_suffix(host) or "", blocked))
+
+
+def is_on_allowed_suffix(urls: pa.Array, *, allowed_suffixes: Collection[str]) -> pa.BooleanArray:
+    """Keeps URLs whose host's public suffix is one of the suffixes or below one; a host without a suffix is not kept.
+
+    Args: urls: string[n], nullable. allowed_suffixes: as for `is_not_on_blocked_suffix`. Returns: bool[n], no nulls.
+    """
+    allowed = _as_hosts(allowed_suffixes)
+    return _by_host(url_hosts(urls), lambda host: _is_below(public_suffix(host) or "", allowed))
+
+
+def public_suffix(host: str) -> str | None:
+    """Returns the public suffix of a host name as `url_hosts` gives it; None where it has none."""
+    return _extractor()(host).suffix or None
+
+
+@lru_cache(maxsize=1 << 17)
+def _registered_domain(host: str) -> str:
+    found = _extractor()(host)
+    return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else host
+
+
+@cache
+def _extractor() -> tldextract.TLDExtract:
+    # The list that ships with the package: what a pair's fate hangs on must not depend on the network or on a cache.
+    return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+
+
+def _by_host(hosts: pa.LargeStringArray, keeps: Callable[[str], bool]) -> pa.BooleanArray:
+    encoded = pc.dictionary_encode(hosts)
+    answers = np.array([keeps(host) for host in encoded.dictionary.to_pylist()] + [False])
+    return pa.array(answers[pc.fill_null(encoded.indices, len(answers) - 1).to_numpy(zero_copy_only=False)])
+
+
+def _as_hosts(hosts: Collection[str]) -> frozenset[str]:
+    return hosts if isinstance(hosts, frozenset) else parse_hosts(hosts)
+
+
+def _is_below(host: str, names: frozenset[str]) -> bool:
+    while host not in names:
+        _, dot, host = host.partition(".")
+        if not dot:
+            return False
+    return True
+
+
+def _parsed(entry: str) -> str:
+    name = host_name(entry.strip().removeprefix("*.").lstrip("."))
+    if name is None:
+        raise ValueError(f"{entry!r} is no host name; write it like example.com")
+    return name

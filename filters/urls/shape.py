@@ -1,0 +1,76 @@
+"""What a URL's path says of the image, and URLs whose owners do not want them used."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from babelsift.filters.urls.rules import trim_urls
+
+# A word of a path or query stands between these, so that "lexicon" has no icon in it and "pixels" no pixel.
+_EDGE = r"[/_.?&=+,~%0-9-]"
+_WORDS = (
+    r"favicon[s]?|apple-touch-icon|mstile|touch-?icon|icon[s]?|ico|sprite[s]?|spritesheet|spacer|blank|transparent|"
+    r"clear(?:dot|pixel|gif)|clear\.gif|pixel\.(?:gif|png|php|jpe?g)|tracking-?pixel|track(?:er|ing)?\.(?:gif|png|php)|"
+    r"trackingpixel|dot\.gif|beacon[s]?|webbug|emoji[s]?|smil(?:ey|ies)|emoticon[s]?|loader|loading|"
+    r"ajax-?loader|spinner"
+)
+_SIZES = r"[/_.?&=+,~%-](?:1x1|1px|2x2|0x0)(?:[/_.?&=+,~%-]|$)"
+_IN_PATH = rf"(?i)(?P<shape>{_EDGE}(?:{_WORDS})(?:{_EDGE}|$)|{_SIZES}|\.(?:ico|cur|svgz?)(?:[?#]|$))"
+_HOSTS = (
+    r"(?i)(?P<shape>//(?:[^/]*\.)?(?:pixel|beacon|b\.scorecardresearch|doubleclick|google-analytics|googletagmanager)"
+    r"\.[a-z.]+(?:/|$)|facebook\.com/tr(?:\?|/))"
+)
+_UP_TO_PATH = r"^[A-Za-z+.-]*:?//[^/?#]*"
+_COMPARED = r"^(?:(?i:https?):)?//(?P<host>[^/?#]*)(?P<rest>[^#]*)"
+
+
+def find_non_photo(urls: pa.Array) -> pa.LargeStringArray:
+    """Returns the part of each URL that tells it is no photograph: a tracking pixel, spacer, icon, sprite or loader.
+
+    Args: urls: string[n], nullable. Returns: large_string[n], null where there is none or the URL is null.
+    """
+    strings = trim_urls(urls)
+    by_host = pc.struct_field(pc.extract_regex(strings, _HOSTS), "shape")
+    paths = pc.replace_substring_regex(strings, _UP_TO_PATH, "")
+    return pc.coalesce(by_host, pc.struct_field(pc.extract_regex(paths, _IN_PATH), "shape"))
+
+
+def is_not_non_photo(urls: pa.Array) -> pa.BooleanArray:
+    """Keeps URLs that do not look like tracking pixels, spacers, icons, sprites or loaders; see `find_non_photo`.
+
+    Args: urls: string[n], nullable. Returns: bool[n], no nulls; a null URL is not kept.
+    """
+    return pc.and_(find_non_photo(urls).is_null(), trim_urls(urls).is_valid())
+
+
+def comparable_urls(urls: pa.Array) -> pa.LargeStringArray:
+    """Returns URLs as opt-out lists are compared: no blanks around, no http or https, host in lower case, no fragment.
+
+    Args: urls: string[n], nullable. Returns: large_string[n], null where the URL is.
+    """
+    strings = trim_urls(urls)
+    parts = pc.extract_regex(strings, _COMPARED)
+    joined = pc.binary_join_element_wise(
+        pc.utf8_lower(pc.struct_field(parts, "host")), pc.struct_field(parts, "rest"), pa.scalar("", pa.large_string())
+    )
+    return pc.coalesce(joined, strings)
+
+
+def is_not_opted_out(urls: pa.Array, *, opted_out_urls: Collection[str]) -> pa.BooleanArray:
+    """Keeps URLs that are on no opt-out list; http and https, the host's case and the fragment make no difference.
+
+    Args: urls: string[n], nullable. opted_out_urls: URLs; a frozenset is taken as `parse_urls` returned it.
+    Returns: bool[n], no nulls; a null URL is not kept.
+    """
+    listed = opted_out_urls if isinstance(opted_out_urls, frozenset) else parse_urls(opted_out_urls)
+    kept = [url is not None and url not in listed for url in comparable_urls(urls).to_pylist()]
+    return pa.array(np.array(kept, dtype=bool))
+
+
+def parse_urls(entries: Collection[str]) -> frozenset[str]:
+    """Returns the URLs of an opt-out list as `comparable_urls` has them."""
+    return frozenset(comparable_urls(pa.array(list(entries), pa.large_string())).to_pylist())

@@ -1,0 +1,1 @@
+"""The `babelsift` command: argparse and printing, one module a subcommand."""

@@ -1,0 +1,69 @@
+"""`babelsift curate`: tables of pairs into a run folder."""
+
+from __future__ import annotations
+
+import argparse
+
+from babelsift.pipelines.cli.beam_options import beam_options
+from babelsift.pipelines.cli.dry_run import add_dry_run_options, run_dry
+from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.schemas import InputError
+
+
+def add_curate(commands: argparse._SubParsersAction) -> None:
+    """Adds the command to the parser."""
+    curate = commands.add_parser(
+        "curate",
+        help="curate tables of pairs into a run folder",
+        description="Reads tables of (image URL, alt-text), keeps what the recipe asks for, writes webdataset shards.",
+        epilog="Any Apache Beam option may follow (--runner FlinkRunner --flink_master HOST:8081 ...); without one the "
+        "job runs in this process on all cores. The same command again goes on where an interrupted one stopped.",
+        allow_abbrev=False,
+    )
+    curate.add_argument("--recipe", required=True, metavar="NAME|FILE", help="a preset's name or a YAML file")
+    curate.add_argument(
+        "--input",
+        default=[],
+        action="append",
+        metavar="GLOB",
+        help="parquet, CSV, TSV or JSON lines, plain or .gz or .zst; local or any fsspec URL; may be repeated",
+    )
+    curate.add_argument("--output", required=True, metavar="DIR", help="run folder, local or any fsspec URL")
+    curate.add_argument(
+        "--staging",
+        metavar="DIR",
+        help="an img2dataset output folder (webdataset) to take the images from instead of downloading; without "
+        "--input its own pairs are the input, with it they are matched to the input by URL and caption",
+    )
+    curate.add_argument(
+        "--retry-failed",
+        metavar="CLASSES",
+        help="download again what failed in earlier runs, by class, comma between: dns, connection, tls, timeout, "
+        "http, 503, 5xx, ..., or all; what succeeded is not touched",
+    )
+    curate.add_argument("--url-col", metavar="NAME", help="column of the URLs (default: URL, url, ... as found)")
+    curate.add_argument("--caption-col", metavar="NAME", help="column of the captions (default: TEXT, caption, ...)")
+    curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
+    add_dry_run_options(curate)
+    curate.set_defaults(run=_curate)
+
+
+def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
+    recipe = load_recipe(known.recipe)
+    options = beam_options(beam_arguments)
+    if known.dry_run:
+        return run_dry(known, recipe)
+    if not known.input and known.staging is None:
+        raise InputError(
+            "nothing to read: --input is missing (only --staging and --dry-run on a finished run go without)"
+        )
+    from babelsift.pipelines.job.run import run
+    from babelsift.pipelines.rendering import format_funnel
+
+    retry = known.retry_failed.split(",") if known.retry_failed else ()
+    columns = {"url_column": known.url_col, "caption_column": known.caption_col}
+    reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
+    funnel = run(recipe, known.input, known.output, **columns, **reuse, options=options)
+    print(format_funnel(funnel))
+    print(f"report: {known.output.rstrip('/')}/report/index.html")
+    return 0

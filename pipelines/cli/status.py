@@ -1,0 +1,41 @@
+"""`babelsift status`: what is done in a run folder, and what a recipe would do again."""
+
+from __future__ import annotations
+
+import argparse
+
+from babelsift.pipelines.cli.folder_command import add_folder_command, print_found
+from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.schemas import Recipe, RunFolderError, parse_recipe
+
+_RECIPE = "recipe.yaml"
+
+
+def add_status(commands: argparse._SubParsersAction) -> None:
+    """Adds the command to the parser."""
+    status = add_folder_command(
+        commands,
+        "status",
+        _status,
+        help="show what is done in a run folder, what a recipe would do again, and why",
+        description="Shows each stage of a run folder: what is there, whether a run with the recipe on the same input "
+        "would use it, and why not. Starts nothing and changes nothing.",
+    )
+    status.add_argument("--recipe", metavar="NAME|FILE", help="a preset or a YAML file (default: the folder's own)")
+
+
+def _status(known: argparse.Namespace, _: list[str]) -> int:
+    from babelsift.pipelines.inspection.status import format_status, status_of
+
+    folder = RunFolder(known.output)
+    status = status_of(folder, load_recipe(known.recipe) if known.recipe else _own_recipe(folder))
+    return print_found(known, status.to_json(), format_status(status))
+
+
+def _own_recipe(folder: RunFolder) -> Recipe:
+    path = folder.path(_RECIPE)
+    if not folder.exists(_RECIPE):
+        raise RunFolderError(f"{path}: is not there, as no run has begun; name one with --recipe")
+    with folder.open(_RECIPE) as file:
+        return parse_recipe(file.read().decode(), source=path)

@@ -1,0 +1,34 @@
+"""`babelsift subset`: the uids of the shards' pairs for DataComp's resharder."""
+
+from __future__ import annotations
+
+import argparse
+
+from babelsift.pipelines.run_folder.folder import RunFolder
+
+
+def add_subset(commands: argparse._SubParsersAction) -> None:
+    """Adds the command to the parser."""
+    subset = commands.add_parser(
+        "subset",
+        help="write the uids of the shards' pairs as a subset file for DataComp's resharder",
+        description="Writes a sorted .npy of 128-bit uids, which DataComp's resharder.py takes as --subset-file.",
+        allow_abbrev=False,
+    )
+    subset.add_argument("output", metavar="OUT", help="run folder")
+    subset.add_argument("file", metavar="FILE", help="the .npy to write, local or any fsspec URL")
+    subset.add_argument(
+        "--column",
+        default="uid",
+        metavar="NAME",
+        help="column of 32 hex digits: babelsift's uid, or input_uid where the input was DataComp's own metadata "
+        "(default: %(default)s)",
+    )
+    subset.set_defaults(run=_subset)
+
+
+def _subset(known: argparse.Namespace, _: list[str]) -> int:
+    from babelsift.pipelines.inspection.subset import write_subset
+
+    print(f"{write_subset(RunFolder(known.output), known.file, column=known.column)} uids in {known.file}")
+    return 0

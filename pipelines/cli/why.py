@@ -1,0 +1,21 @@
+"""`babelsift why`: what became of one pair."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_why(commands: argparse._SubParsersAction) -> None:
+    """Adds the command to the parser."""
+    why = commands.add_parser("why", help="print what became of one pair", allow_abbrev=False)
+    why.add_argument("output", metavar="OUT", help="run folder")
+    why.add_argument("pair", metavar="UID_OR_URL", help="a uid (32 hex digits) or a URL")
+    why.set_defaults(run=_why)
+
+
+def _why(known: argparse.Namespace, _: list[str]) -> int:
+    from babelsift.pipelines.inspection.why import fates_of
+
+    for fate in fates_of(known.output, known.pair):
+        print(fate)
+    return 0

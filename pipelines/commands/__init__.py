@@ -1,1 +1,0 @@
-"""The subcommands of `babelsift`; each module adds one to the parser and runs it."""

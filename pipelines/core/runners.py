@@ -1,0 +1,72 @@
+"""Running a job: on which Beam runner (the in-process one unless the options name another), and what it raises."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.runner import PipelineRunner
+
+from babelsift.schemas import errors
+
+_Options = TypeVar("_Options", bound=PipelineOptions)
+
+_LOCAL = {None, "", "local", "FnApiRunner", "DirectRunner"}
+
+
+def runner_from(options: PipelineOptions) -> PipelineRunner | str:
+    """Returns the runner that the options name; without one, Beam's in-process runner.
+
+    Beam's own default, DirectRunner, first tries to fetch another runner's binary from the network, so its name means
+    the in-process runner here.
+    """
+    name = options.view_as(StandardOptions).runner
+    return FnApiRunner() if name in _LOCAL else name
+
+
+def run_job(job: beam.PTransform, label: str, options: PipelineOptions) -> None:
+    """Runs a job from its beginning to its end.
+
+    Raises: BabelsiftError: the one that a worker raised, as itself; anything else as the runner raises it.
+    """
+    options = options.view_as(_OptionsViewedOnce)
+    try:
+        with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:
+            _ = pipeline | label >> job
+    except Exception as error:
+        if (ours := worker_error(error)) is not None:
+            raise ours from error
+        raise
+
+
+class _OptionsViewedOnce(PipelineOptions):
+    """Options that make each view of themselves once.
+
+    Beam asks for several views a transform, and makes a parser of all their arguments for each: a fifth of the time
+    that a small run takes. All views share one dictionary of values, so that one kept is as good as a new one.
+    """
+
+    def view_as(self, cls: type[_Options]) -> _Options:
+        """Returns a view, as Beam's own options do."""
+        views = self.__dict__.setdefault("_views", {})
+        if cls not in views:
+            views[cls] = super().view_as(cls)
+        return views[cls]
+
+
+# Workers' errors come back as text: the class's name, the message, and what Beam appends.
+_RAISED = re.compile(r"schemas\.errors\.(\w+): (.*?)(?: \[while running|\n|$)")
+
+
+def worker_error(error: BaseException) -> errors.BabelsiftError | None:
+    """Returns the error of ours that a worker raised, if that is what a runner's error is about; else None."""
+    if isinstance(error, errors.BabelsiftError):
+        return error
+    raised = _RAISED.findall(str(error))
+    if not raised:
+        return None
+    name, message = raised[-1]
+    return getattr(errors, name)(message)

@@ -1,0 +1,20 @@
+"""Fetching image bytes safely: which addresses may be reached, and sessions of a client that reaches no others.
+
+The client itself is `babelsift.pipelines.fetch.client.ImageClient`; aiohttp, which it needs, is imported with it alone.
+"""
+
+from babelsift.pipelines.fetch.address import AddressPolicy
+from babelsift.pipelines.fetch.answers import Answer
+from babelsift.pipelines.fetch.failure import FetchFailureError
+from babelsift.pipelines.fetch.fetched import Fetched
+from babelsift.pipelines.fetch.opt_out import opt_out_directive
+from babelsift.pipelines.fetch.session import FetchSession
+
+__all__ = [
+    "AddressPolicy",
+    "Answer",
+    "FetchFailureError",
+    "FetchSession",
+    "Fetched",
+    "opt_out_directive",
+]

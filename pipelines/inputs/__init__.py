@@ -1,0 +1,1 @@
+"""The user's tables as slices of rows. No Beam."""

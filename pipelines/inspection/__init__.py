@@ -1,0 +1,1 @@
+"""Looks at a finished run: status, why, concepts, subset. No Beam."""

@@ -1,0 +1,129 @@
+"""What is done in a run folder, what of it a recipe would do again, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+from babelsift.pipelines.run_folder.fingerprints import PAID_ONCE, changes, input_files, stage_settings
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.lock import read_lease
+from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
+from babelsift.pipelines.run_folder.shard_layout import SPLITS
+from babelsift.pipelines.stages.report.write_report import FUNNEL
+from babelsift.pipelines.staging.inventory import scored_pairs, staged_downloads
+from babelsift.schemas import Funnel, Recipe, RunFolderError, Stage
+
+
+class State(str, Enum):
+    """How far a stage is. A kept stage's output serves row by row, so that only what is new is paid for."""
+
+    DONE = "done"
+    KEPT = "kept"
+    STALE = "stale"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """One stage. Attributes: there: what lies in the folder. why: the stage is not done; empty where it is."""
+
+    stage: str
+    state: State
+    there: str
+    why: str
+
+
+@dataclass(frozen=True)
+class FolderStatus:
+    """A run folder. Attributes: complete: the run that began last ended well. holder: who works here, or died here."""
+
+    folder: str
+    complete: bool
+    holder: dict[str, Any] | None
+    stages: tuple[StageStatus, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        return asdict(self) | {"stages": [asdict(stage) | {"state": stage.state.value} for stage in self.stages]}
+
+
+def status_of(folder: RunFolder, recipe: Recipe) -> FolderStatus:
+    """Returns the folder's status for a run with the recipe on the same input.
+
+    Raises: RunFolderError: no run has begun there, or another version made it.
+    """
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise RunFolderError(f"{folder.url}: no run has begun there; run `babelsift curate` first")
+    content = folder.read_json(FUNNEL)
+    funnel = None if content is None else Funnel.from_json(content)
+    stages = tuple(_stages(folder, manifest, recipe, funnel))
+    return FolderStatus(folder.url, funnel is not None, read_lease(folder), stages)
+
+
+def _stages(folder: RunFolder, manifest: Manifest, recipe: Recipe, funnel: Funnel | None) -> Iterator[StageStatus]:
+    known_input = manifest.stages.get(Stage.READ.value, {}).get("input", {})
+    changed = changes(manifest.stages, stage_settings(recipe, input_files(known_input)))
+    counted = {} if funnel is None else {one.stage: f"{one.in_rows} in, {one.out_rows} kept" for one in funnel.stages}
+    paid = {Stage.DOWNLOAD: _downloads(folder, recipe), Stage.SCORE: _scores(folder, recipe, changed)}
+    cause = ""
+    for stage in Stage:
+        own = "; ".join(changed.get(stage.value, []))
+        there = ", ".join(filter(None, [counted.get(stage.value), *_files(folder, stage)]))
+        state, why = State.DONE, ""
+        if own or cause:
+            state, why = State.STALE, own or f"follows {cause}"
+        elif funnel is None:
+            state, why = State.UNFINISHED, "the last run did not end"
+        if stage in PAID_ONCE:
+            there, redone = paid[stage]
+            if redone:
+                state, why = State.STALE, redone
+            elif state is not State.DONE:
+                state, why = State.KEPT, f"only what is not there yet is paid for ({why})"
+        yield StageStatus(stage.value, state, there, why)
+        cause = cause or (stage.value if own else "")
+
+
+def _downloads(folder: RunFolder, recipe: Recipe) -> tuple[str, str]:
+    """(what is staged, why some of it is of no use)."""
+    found = staged_downloads(folder, recipe.download)
+    there = [f"{found.shards} shards, {found.rows} rows, {found.images} images, {found.bytes / 1e6:.1f} MB"]
+    if found.unfinished:
+        there.append(f"{found.unfinished} unfinished shards")
+    if found.foreign:
+        there.append(f"{found.foreign} shards of something else")
+    stale = [f"{images} images in {shards} shards: {why}" for why, (shards, images, _) in found.stale.items()]
+    return ", ".join(there), "; ".join([*stale, "needs --force"]) if stale else ""
+
+
+def _scores(folder: RunFolder, recipe: Recipe, changed: Mapping[str, list[str]]) -> tuple[str, str]:
+    """(what is scored, what a model that is another or new has to score)."""
+    pairs = scored_pairs(folder)
+    there = ", ".join(f"{name}: {count} pairs" for name, count in pairs.items()) or "no scores"
+    return there, "; ".join(changed.get(Stage.SCORE.value, []))
+
+
+def _files(folder: RunFolder, stage: Stage) -> Iterator[str]:
+    if stage is Stage.SHARD:
+        yield f"{sum(len(folder.list(split.folder, '_stats.json')) for split in SPLITS.values())} shards"
+
+
+def format_status(status: FolderStatus) -> str:
+    """Returns the status as text for a terminal."""
+    rows = [("stage", "state", "there", "why")]
+    rows += [(one.stage, one.state.value, one.there, one.why) for one in status.stages]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
+        for row in rows
+    ]
+    lines.append(f"{status.folder}: {'complete' if status.complete else 'no complete run'}")
+    if status.holder is not None:
+        at = f"last heard of at {status.holder.get('at')}"
+        who = f"host {status.holder.get('host')}, process {status.holder.get('pid')}"
+        lines.append(f"a run works there, or was killed there: {who}, {at}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""The whole run: every check in order, the plan, and its execution."""

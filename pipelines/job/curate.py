@@ -1,0 +1,182 @@
+"""The main job: a table of (URL, alt-text) in, webdataset shards and an account of every pair out.
+
+`Curate` is the whole job as one transform; `babelsift.pipelines.job.run` is what `babelsift curate` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import apache_beam as beam
+
+from babelsift.pipelines.core.batches import REJECTED, StageOutputs
+from babelsift.pipelines.inputs.plan import InputPlan
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
+from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
+from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
+from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES, WriteDuplicates
+from babelsift.pipelines.stages.dedup.images import DedupImages
+from babelsift.pipelines.stages.dedup.pairs import DedupPairs
+from babelsift.pipelines.stages.dedup.removal_rates import RemovalWarnings
+from babelsift.pipelines.stages.dedup.semantic import DedupSemantic
+from babelsift.pipelines.stages.download.download_images import DownloadImages
+from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
+from babelsift.pipelines.stages.frequency import FilterFrequencies
+from babelsift.pipelines.stages.image_rules import FilterImages
+from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStaged
+from babelsift.pipelines.stages.img2dataset_folder.scan import AdoptionPlan, rows_of
+from babelsift.pipelines.stages.language import IdentifyLanguage
+from babelsift.pipelines.stages.metadata_matching import MatchMetadata
+from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
+from babelsift.pipelines.stages.report.ledger import WriteLedger
+from babelsift.pipelines.stages.report.row_counts import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
+from babelsift.pipelines.stages.report.write_report import WriteReport
+from babelsift.pipelines.stages.rules import FilterPairs
+from babelsift.pipelines.stages.score.score_pairs import ScorePairs
+from babelsift.pipelines.stages.select.select_pairs import REPORT, SelectPairs
+from babelsift.pipelines.stages.select.top_fractions import SimilarityHistograms
+from babelsift.pipelines.stages.shard.write_shards import WriteShards
+from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.schemas import Recipe, Stage
+
+_ROWS_A_DEDUP_PART = 500_000
+ROWS_A_MATCH = 20_000
+
+
+@dataclass
+class Curate(beam.PTransform):
+    """Every stage from the input's files to the finished run folder; emits the funnel as one dict.
+
+    Attributes:
+        plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
+        staging: a folder that was adopted (see `stages.img2dataset_folder`) in the place of downloading.
+        first_partitions, retry: see `DownloadImages`. stores: of the models whose embeddings are written beside the
+            shards. compared: see `curate_stages`.
+    """
+
+    recipe: Recipe
+    folder: RunFolder
+    plan: InputPlan
+    partitions: int
+    facts: dict[str, str] = field(default_factory=dict)
+    staging: AdoptionPlan | None = None
+    first_partitions: int | None = None
+    retry: Retry = NO_RETRY
+    stores: tuple[ScoreStore, ...] = ()
+    compared: Mapping[str, ScoreStore] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
+        """The list of steps."""
+        recipe, folder = self.recipe, self.folder
+        stages = curate_stages(
+            pbegin,
+            recipe,
+            self.plan.estimated_rows,
+            read=ReadPairs(self.plan),
+            download=self._images(),
+            score=ScorePairs(folder, recipe.clip, recipe.heads),
+            compared=self.compared,
+        )
+        unique, distinct = stages[Stage.DEDUP_IMAGES], stages[Stage.DEDUP_SEMANTIC]
+        select, balance = stages[Stage.SELECT], stages[Stage.BALANCE]
+        duplicates = (unique[DUPLICATES], distinct[DUPLICATES]) | "AllDuplicates" >> beam.Flatten()
+        shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
+        rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
+        kept = {name: stage["kept"] for name, stage in stages.items()}
+        return {
+            "counts": {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected}
+            | "Count" >> CountRows(),
+            "shards": shards,
+            "ledger": rejected | "Ledger" >> WriteLedger(folder, self.partitions),
+            "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
+            "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
+            "histograms": {
+                name: distinct.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
+            },
+            "selection": select[REPORT],
+            "concepts": self._concepts(balance),
+            "warnings": tuple(self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
+            "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed),
+        } | "Report" >> WriteReport(folder, recipe, self.facts)
+
+    def _removal_warnings(self, stages: Mapping[Stage, Any]) -> Iterator[beam.PCollection[list]]:
+        bands = {Stage.DEDUP_IMAGES: self.recipe.dedup_images, Stage.DEDUP_SEMANTIC: self.recipe.dedup_semantic}
+        for stage, band in bands.items():
+            if band is not None:
+                outputs = {"kept": stages[stage]["kept"], "rejected": stages[stage][REJECTED]}
+                yield outputs | f"RemovalRates_{stage.value}" >> RemovalWarnings(stage, band)
+
+    def _images(self) -> DownloadImages | ReuseStaged:
+        folder, settings, partitions = self.folder, self.recipe.download, self.partitions
+        if self.staging is None:
+            return DownloadImages(folder, settings, partitions, self.first_partitions, retry=self.retry)
+        partitions = max(partitions, rows_of(folder, self.staging) // ROWS_A_MATCH + 1)
+        return ReuseStaged(folder, settings, self.staging, partitions)
+
+    def _concepts(self, balance: StageOutputs) -> beam.PCollection[str]:
+        if self.recipe.metadata is None:
+            return balance.kept.pipeline | "NoConcepts" >> beam.Create([], reshuffle=False)
+        after = balance.kept | "CountConcepts" >> CountConcepts(self.recipe.metadata)
+        write = WriteConcepts(self.folder, self.recipe.metadata)
+        return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
+
+
+def curate_stages(
+    pbegin: beam.pvalue.PBegin,
+    recipe: Recipe,
+    rows: int,
+    *,
+    read: beam.PTransform,
+    download: beam.PTransform,
+    score: beam.PTransform,
+    language: beam.PTransform | None = None,
+    compared: Mapping[str, ScoreStore] = MappingProxyType({}),
+) -> dict[Stage, Any]:
+    """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
+
+    Args: rows: about how many there are; decides in how many parts they are compared. read, download, score: where
+        pairs, images and similarities come from: the input, the web and models, or a finished run folder. language:
+        in the place of IdentifyLanguage. compared: group of settings -> where the embeddings lie that it compares.
+    """
+    parts = max(1, rows // _ROWS_A_DEDUP_PART)
+    pairs = pbegin | "Read" >> read
+    rules = pairs.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
+    identified = rules.kept | "Language" >> (language or IdentifyLanguage(recipe.language))
+    frequency = identified.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
+    metadata = frequency.kept | "Metadata" >> MatchMetadata(recipe.metadata)
+    distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
+    downloaded = distinct.kept | "Download" >> download
+    images = downloaded["kept"] | "ImageRules" >> FilterImages(recipe.images)
+    clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, parts)
+    unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
+    scored = unique.kept | "Score" >> score
+    decontaminate = DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
+    unseen = scored.kept | "DecontaminateEmbeddings" >> decontaminate
+    dedup_semantic = DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed)
+    meaning = unseen.kept | "DedupSemantic" >> dedup_semantic
+    select = meaning.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
+    balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
+    return {
+        Stage.READ: pairs,
+        Stage.RULES: rules,
+        Stage.LANGUAGE: identified,
+        Stage.FREQUENCY: frequency,
+        Stage.METADATA: metadata,
+        Stage.DEDUP_PAIRS: distinct,
+        Stage.DOWNLOAD: downloaded,
+        Stage.IMAGE_RULES: images,
+        Stage.DECONTAMINATE: clean,
+        Stage.DEDUP_IMAGES: unique,
+        Stage.SCORE: scored,
+        Stage.DECONTAMINATE_EMBEDDINGS: unseen,
+        Stage.DEDUP_SEMANTIC: meaning,
+        Stage.SELECT: select,
+        Stage.BALANCE: balance,
+    }

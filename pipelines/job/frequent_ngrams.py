@@ -1,0 +1,128 @@
+"""The most frequent n-grams of all captions, as a file that `captions.vocabulary.file` takes.
+
+python -m babelsift.pipelines.job.frequent_ngrams --input GLOB --output FILE [--most N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+import fsspec
+import pyarrow as pa
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from babelsift.filters.counting.ngrams import count_ngrams, most_frequent
+from babelsift.filters.uids import digests
+from babelsift.pipelines.core.bundle_buffer import BundleBuffer
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.stages.read import ReadPairs
+from babelsift.schemas import BabelsiftError
+
+ALIGN_MOST = 100_000_000
+
+
+@dataclass
+class FrequentNgrams(beam.PTransform):
+    """Finds the most frequent unigrams and bigrams of all captions.
+
+    Input: RecordBatches with caption. Output: one list of (n-gram, count), most frequent first.
+
+    Attributes: most: how many. bigrams: whether they count, too. partitions: how many parts the n-grams are counted in;
+        results do not depend on it.
+    """
+
+    most: int
+    bigrams: bool = True
+    partitions: int = 64
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        if min(self.most, self.partitions) < 1:
+            raise ValueError(f"most and partitions should be at least 1, found {self.most} and {self.partitions}")
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[list]:
+        """Counts in the bundle, then a partition, then takes the most frequent of all."""
+        counted = batches | "Count" >> beam.ParDo(_Count(self.bigrams, self.partitions)).with_output_types(
+            tuple[int, dict]
+        )
+        return (
+            counted
+            | "Add" >> beam.CombinePerKey(add_counts)
+            | "DropPartition" >> beam.Values()
+            | "OfPartition" >> beam.Map(lambda counts, most: most_frequent(Counter(counts), most), self.most)
+            | "Together" >> beam.CombineGlobally(merge_most_frequent, most=self.most)
+        )
+
+
+def add_counts(parts: Iterable[dict]) -> dict:
+    """Returns the sums of several counts."""
+    total: Counter[str] = Counter()
+    for part in parts:
+        total.update(part)
+    return dict(total)
+
+
+def merge_most_frequent(parts: Iterable[list], most: int) -> list:
+    """Returns the `most` most frequent n-grams of parts that share none."""
+    return most_frequent(Counter(dict(entry for part in parts for entry in part)), most)
+
+
+def write_vocabulary(ngrams: list[tuple[str, int]], path: str) -> str:
+    """Writes one n-gram a line, its count after a tab, and returns the path."""
+    with fsspec.open(path, "wt", encoding="utf-8", newline="\n", compression="infer") as file:
+        file.writelines(f"{ngram}\t{count}\n" for ngram, count in ngrams)
+    return path
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m babelsift.pipelines.job.frequent_ngrams", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--input", nargs="+", required=True, help="globs of tables, any fsspec URL")
+    parser.add_argument("--output", required=True, help="the file to write; .gz compresses")
+    parser.add_argument("--most", type=int, default=ALIGN_MOST, help="how many n-grams (default: ALIGN's %(default)s)")
+    parser.add_argument("--caption-col", help="the caption's column")
+    settings = parser.parse_args(arguments)
+    try:
+        plan = plan_input(settings.input, caption_column=settings.caption_col)
+    except BabelsiftError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        found = (pipeline | ReadPairs(plan)).kept | FrequentNgrams(settings.most)
+        _ = found | "Write" >> beam.Map(write_vocabulary, settings.output)
+    return 0
+
+
+class _Count(BundleBuffer):
+    """Its rows are n-grams: captions may have any number of them."""
+
+    flush_at_rows = 500_000
+
+    def __init__(self, bigrams: bool, partitions: int) -> None:
+        self._bigrams = bigrams
+        self._partitions = partitions
+
+    def part_of(self, element: pa.RecordBatch, side_input: None) -> dict[str, int]:
+        return count_ngrams(element.column("caption"), bigrams=self._bigrams)
+
+    def rows_of(self, part: dict[str, int], element: pa.RecordBatch) -> int:
+        return len(part)
+
+    def by_partition(self, parts: Sequence[dict[str, int]]) -> Iterator[tuple[int, dict[str, int]]]:
+        counts = add_counts(parts)
+        found: dict[int, dict[str, int]] = {}
+        drawn = digests(pa.array(list(counts), pa.string())).view("V16").view("<u4").reshape(-1, 4)[:, 0]
+        for partition, (ngram, count) in zip(drawn % self._partitions, counts.items(), strict=True):
+            found.setdefault(int(partition), {})[ngram] = count
+        yield from found.items()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The presets, one YAML file each, and how a recipe is found by name or by path."""

@@ -1,0 +1,54 @@
+"""The recipes that ship: `--recipe NAME` finds them, and a path finds a file of the user's."""
+
+from __future__ import annotations
+
+import difflib
+from functools import partial
+from importlib import resources
+from pathlib import Path
+
+from babelsift.schemas import Recipe, RecipeError, parse_recipe
+
+_PRESETS = resources.files("pipelines") / "recipes"
+
+
+def preset_names() -> list[str]:
+    """Returns the names of the presets, sorted."""
+    return sorted(file.name.removesuffix(".yaml") for file in _PRESETS.iterdir() if file.name.endswith(".yaml"))
+
+
+def preset_text(name: str) -> str:
+    """Returns a preset as YAML.
+
+    Raises: RecipeError: there is no such preset.
+    """
+    if name not in preset_names():
+        near = difflib.get_close_matches(name, preset_names(), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "see `babelsift recipes`"
+        raise RecipeError(f"no recipe {name!r}; {hint}")
+    return (_PRESETS / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def load_recipe(name_or_file: str) -> Recipe:
+    """Returns a preset, or the recipe in a YAML file; recipes that its select rules name are spelt out.
+
+    Raises: RecipeError: neither, or its content is not a recipe.
+    """
+    return _load(name_or_file, ())
+
+
+def _load(name_or_file: str, inside: tuple[str, ...]) -> Recipe:
+    if name_or_file in inside:
+        raise RecipeError(f"recipe {name_or_file} names itself, by way of {' -> '.join([*inside, name_or_file])}")
+    find = partial(_load, inside=(*inside, name_or_file))
+    return parse_recipe(_text_of(name_or_file), source=name_or_file, find=find)
+
+
+def _text_of(name_or_file: str) -> str:
+    file = Path(name_or_file).expanduser()
+    if name_or_file in preset_names() or not (file.suffix in (".yaml", ".yml") or file.exists()):
+        return preset_text(name_or_file)
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {name_or_file}: cannot be read: {error}") from error

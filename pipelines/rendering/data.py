@@ -1,0 +1,75 @@
+"""Everything that a report is rendered from; nothing here reads a file or asks the clock, so equal data, equal page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from babelsift.schemas import Funnel, Recipe
+
+
+@dataclass
+class Sample:
+    """One pair to look at, kept or rejected.
+
+    Attributes:
+        stage: the stage that kept or rejected it. reason: why it was rejected; None where it was kept.
+        uid, url, caption: None where the ledger has none (a row that could not be read).
+        value, threshold: what was found and what was asked for, as the ledger has them.
+        similarity: cosine of the model that decides. image: encoded, about 256 px, or None where there is no image.
+        image_extension: jpg, png or webp; an image of any other type is not shown.
+    """
+
+    stage: str
+    reason: str | None = None
+    uid: str | None = None
+    url: str | None = None
+    caption: str | None = None
+    language: str | None = None
+    value: str | None = None
+    threshold: str | None = None
+    similarity: float | None = None
+    image: bytes | None = None
+    image_extension: str | None = None
+
+
+@dataclass
+class ImageCluster:
+    """Images that were taken for one.
+
+    Attributes:
+        kind: as in duplicates.parquet. survivor, others: with their images; `value` says how near each is. size: how
+            many others there are. note: what else to say of it.
+    """
+
+    kind: str
+    survivor: Sample
+    others: list[Sample]
+    size: int
+    note: str = ""
+
+
+@dataclass
+class ReportData:
+    """A run, as its report shows it.
+
+    Attributes:
+        facts: what else to know of the run, name -> text, in the order to show them.
+        score_histograms: similarity column -> language -> bin -> rows, of the pairs that reached the select stage.
+        bin_width: cosine; bin b covers [-1 + b * bin_width, -1 + (b + 1) * bin_width).
+        samples: up to some hundreds, in the order to show them.
+        warnings: sentences that stages have to say, shown before all else.
+        clusters: a few of each kind.
+    """
+
+    recipe: Recipe
+    funnel: Funnel
+    facts: dict[str, str] = field(default_factory=dict)
+    score_histograms: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)
+    bin_width: float = 2e-4
+    samples: list[Sample] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    clusters: list[ImageCluster] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not self.bin_width > 0:
+            raise ValueError(f"bin_width is a cosine above 0, found {self.bin_width!r}")

@@ -1,0 +1,75 @@
+"""What a reader of the report should not overlook, derived from the recipe, the facts and the funnel."""
+
+from __future__ import annotations
+
+from babelsift.pipelines.rendering.data import ReportData
+from babelsift.pipelines.rendering.funnel_view import language_rows
+from babelsift.pipelines.rendering.number_format import clipped, count_text, shown
+from babelsift.schemas import Recipe
+
+_NAMED = 12  # languages named in one sentence; a long tail of misread captions is no news
+_MIN_PAIRS = 10  # pairs of a language below which nothing kept is no surprise
+PRIVATE_ADDRESSES_FACT = "private addresses allowed"
+_NO = frozenset({"", "no", "none", "false", "0", "never"})
+DEMO_MODEL = "babelsift-demo"
+DEMO_NOTICE = (
+    "Similarities come from the demo model, which was trained on drawings of coloured shapes only. "
+    "They say nothing about photographs; use a real CLIP model for real data."
+)
+
+
+def uses_demo_model(recipe: Recipe) -> bool:
+    """Whether any CLIP model of the recipe is the demo's, which knows nothing but the demo's drawings."""
+    return any(DEMO_MODEL in f"{model.model} {model.pretrained or ''}".replace("_", "-") for model in recipe.clip)
+
+
+def notices(data: ReportData) -> list[str]:
+    """Returns one sentence for each thing to know before the data is used."""
+    return [*(shown(warning) for warning in data.warnings), *_of_funnel(data), *_of_languages(data), *_of_recipe(data)]
+
+
+def _of_funnel(data: ReportData) -> list[str]:
+    if not data.funnel.input_rows:
+        return ["The input held no rows."]
+    return [
+        f"The stage {stage.stage} rejected everything that reached it ({count_text(stage.in_rows)} rows)."
+        for stage in data.funnel.stages
+        if stage.in_rows and not stage.out_rows
+    ]
+
+
+def _of_languages(data: ReportData) -> list[str]:
+    if not data.funnel.kept_rows:
+        return []
+    rows = language_rows(data.funnel)
+    found = []
+    empty = [row.language for row in rows if row.passed >= _MIN_PAIRS and not row.kept]
+    if empty:
+        found.append(f"Nothing was kept of {_named(empty)}, although pairs passed the language stage.")
+    seen = {row.language for row in rows if row.passed}
+    unseen = [language for language in data.recipe.language.keep or () if language not in seen]
+    if unseen:
+        found.append(f"The recipe keeps {_named(unseen)}, but no such pair passed the language stage.")
+    return found
+
+
+def _of_recipe(data: ReportData) -> list[str]:
+    recipe, found = data.recipe, []
+    if uses_demo_model(recipe):
+        found.append(DEMO_NOTICE)
+    networks = recipe.download.allow_addresses
+    fact = data.facts.get(PRIVATE_ADDRESSES_FACT, "").strip()
+    if networks or fact.lower() not in _NO:
+        named = ", ".join(networks) or fact
+        found.append(f"Private addresses could be reached by URLs of the input ({clipped(named, 200)}).")
+    if not recipe.download.verify_tls:
+        found.append("TLS certificates were not verified, so images may come from someone else than their host.")
+    if not recipe.download.disallowed_header_directives:
+        found.append("Opt-outs were not honoured: X-Robots-Tag headers were ignored.")
+    return found
+
+
+def _named(languages: list[str]) -> str:
+    named = ", ".join(languages[:_NAMED])
+    others = len(languages) - _NAMED
+    return f"{named} and {others} more" if others > 0 else named

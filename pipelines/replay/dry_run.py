@@ -1,0 +1,201 @@
+"""What a recipe would do with a finished run folder: the same stages on what is stored, no web, no model, no shards."""
+
+from __future__ import annotations
+
+import difflib
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from babelsift.pipelines.core.batches import REJECTED
+from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.job.curate import ROWS_A_MATCH, curate_stages
+from babelsift.pipelines.job.run import check_head_names, check_parts, check_settings
+from babelsift.pipelines.replay.stored_languages import StoredLanguages, are_languages_known, are_scores_wanted
+from babelsift.pipelines.replay.stored_pairs import StoredImages, StoredPairs
+from babelsift.pipelines.replay.stored_scores import StoredScores, find_scores
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest
+from babelsift.pipelines.run_folder.shard_layout import SPLITS
+from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStaged
+from babelsift.pipelines.stages.img2dataset_folder.scan import TAKEN_FROM, adopted_plan, rows_of
+from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
+from babelsift.pipelines.stages.report.ledger import WriteLedger
+from babelsift.pipelines.stages.report.row_counts import CountRows
+from babelsift.pipelines.stages.report.write_report import FUNNEL
+from babelsift.pipelines.stages.select.select_pairs import REPORT, check_columns
+from babelsift.pipelines.staging.inventory import staged_downloads
+from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.schemas import (
+    CAPTION_CHANGES,
+    OUT,
+    Funnel,
+    Recipe,
+    RecipeError,
+    RejectReason,
+    RunFolderError,
+    Stage,
+    ledger_rows,
+    score_schema,
+)
+
+KEPT = "kept"  # stands for a reason among fates
+_DRY_FUNNEL, _DRY_SELECTION = "funnel.json", "selection.json"
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a recipe would do.
+
+    Attributes: selection: as selection.json holds it. not_stored: stage -> pairs whose download or score no run has
+        paid for yet, so that their fate is not known. other_downloads: in what the settings differ that stored images
+        were downloaded with -> how many images those are; a run would download them again.
+    """
+
+    funnel: Funnel
+    selection: Mapping[str, object]
+    not_stored: dict[str, int]
+    other_downloads: dict[str, int] = field(default_factory=dict)
+
+
+def dry_run(
+    recipe: Recipe,
+    output: str,
+    inputs: Sequence[str] = (),
+    *,
+    url_column: str | None = None,
+    caption_column: str | None = None,
+    staging: str | None = None,
+    fates: RunFolder | None = None,
+) -> DryRun:
+    """Returns what a recipe would make of the pairs of a finished run folder, or of an input, by what is stored there.
+
+    Args: output: the run folder; nothing in it is written. inputs: globs; none: the pairs that the run had. staging:
+        the folder that a run took its images from; None: where the folder's last run had them from. fates: where each
+        pair's fate is written, as ledger files of all pairs, those kept with the reason KEPT.
+    Raises: BabelsiftError: no complete run is there, a model was never scored, the recipe cannot run.
+    """
+    check_parts(recipe)
+    folder = RunFolder(output)
+    funnel = folder.read_json(FUNNEL)
+    if funnel is None:
+        raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
+    plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
+    carried = [] if plan is None else plan.carried
+    manifest = open_manifest(folder, rows=0, rows_per_partition=1)
+    if plan is None:
+        _check_without_input(recipe, folder)
+    else:
+        check_head_names(recipe, plan)
+    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names, recipe.head_names), *carried]))
+    scores = find_scores(folder, recipe.clip, recipe.heads)
+    check_settings(recipe)
+    images, others = _images(folder, recipe, manifest, staging)
+    rows = funnel["input_rows"] if plan is None else plan.estimated_rows
+    known = plan is None and are_languages_known(manifest, recipe)
+    read = StoredPairs(folder, known) if plan is None else ReadPairs(plan)
+    language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
+    steps = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
+    steps["compared"] = compared_stores(recipe, [model.store for model in scores])
+    with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as place:
+        found = RunFolder(place)
+        run_job(_Stages(recipe, rows, steps, found, fates, manifest.partitions), "DryRun", PipelineOptions([]))
+        dry = Funnel.from_json(found.read_json(_DRY_FUNNEL)).check()
+        selection = found.read_json(_DRY_SELECTION)
+    counted = {stage.stage: stage.rejected.get(RejectReason.NOT_STORED.value, 0) for stage in dry.stages}
+    return DryRun(dry, selection, {stage: pairs for stage, pairs in counted.items() if pairs}, others)
+
+
+def _images(
+    folder: RunFolder, recipe: Recipe, manifest: Manifest, staging: str | None
+) -> tuple[beam.PTransform, dict[str, int]]:
+    """Where stored images come from, and which of them other download settings made."""
+    staging = staging or manifest.facts.get(TAKEN_FROM)
+    if staging is not None:
+        plan = adopted_plan(folder, staging)
+        partitions = max(manifest.partitions, rows_of(folder, plan) // ROWS_A_MATCH + 1)
+        return ReuseStaged(folder, recipe.download, plan, partitions), {}
+    stale = staged_downloads(folder, recipe.download).stale
+    images = StoredImages(folder, recipe.download, manifest.partitions, manifest.first_partitions)
+    return images, {why: count for why, (_, count, _) in stale.items()}
+
+
+def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
+    """Looks whether shards and ledger have all that a recipe needs: no captions before edits, no columns of the input.
+
+    Raises: RecipeError: they have not.
+    """
+    edited = bool(recipe.caption_edits)
+    for split in SPLITS.values():
+        for name in folder.list(split.folder, ".parquet")[:1]:
+            with folder.open(split.folder, name) as file:
+                edited |= CAPTION_CHANGES.name in pq.read_schema(file).names
+    if edited:
+        raise RecipeError("captions were edited, and a finished run has no others; give the run's --input")
+    stored = score_schema(recipe.model_names, recipe.head_names).names
+    beyond = sorted({name for rule, _ in recipe.select.walk() for name in rule.conditions} - set(stored))
+    near = [name for name in beyond if difflib.get_close_matches(name, stored, n=1, cutoff=0.8)]
+    if beyond and not near:
+        raise RecipeError(f"select.conditions: a finished run has no column {beyond[0]!r}; give the run's --input")
+
+
+def compared_stores(recipe: Recipe, stores: Sequence[ScoreStore]) -> dict[str, ScoreStore]:
+    """Returns where the embeddings lie that groups of a recipe compare. Args: stores: of its models."""
+    of_model = {store.name: store for store in stores}
+    return {group: of_model[recipe.model_named(name).name] for group, name in recipe.compared_models.items()}
+
+
+@dataclass
+class _Stages(beam.PTransform):
+    """The stages over what is stored; writes the funnel, the selection's account and, where asked, each pair's fate."""
+
+    recipe: Recipe
+    rows: int
+    steps: Mapping[str, Any]
+    found: RunFolder
+    fates: RunFolder | None
+    partitions: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
+        """Counts as a run does."""
+        stages = curate_stages(pbegin, self.recipe, self.rows, **self.steps)
+        rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
+        kept = {name: stage["kept"] for name, stage in stages.items()}
+        last = kept[Stage.BALANCE]
+        if self.fates is not None:
+            marked = last | "MarkKept" >> beam.Map(mark_kept).with_output_types(pa.RecordBatch)
+            fates = (rejected, marked) | "AllFates" >> beam.Flatten()
+            _ = fates | "Fates" >> WriteLedger(self.fates, self.partitions)
+        counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
+        _ = stages[Stage.SELECT][REPORT] | "Selection" >> beam.Map(_write, self.found, _DRY_SELECTION)
+        return counts | "Funnel" >> beam.Map(dry_funnel) | "Write" >> beam.Map(_write, self.found, _DRY_FUNNEL)
+
+
+def mark_kept(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns kept rows as ledger rows with the reason KEPT."""
+    nothing = [None] * len(batch)
+    return ledger_rows(batch, stage=Stage.SHARD, reasons=[KEPT] * len(batch), values=nothing, thresholds=nothing)
+
+
+def dry_funnel(counts: Mapping[tuple[str, str, str], int]) -> dict:
+    """Returns the funnel of counts in which every pair that reached the shards counts as written."""
+    written = {
+        (Stage.SHARD.value, OUT, language): rows
+        for (stage, outcome, language), rows in counts.items()
+        if (stage, outcome) == (Stage.BALANCE.value, OUT)
+    }
+    return Funnel.from_counts({**counts, **written}).to_json()
+
+
+def _write(content: dict, folder: RunFolder, name: str) -> None:
+    folder.write_json(name, content)

@@ -1,0 +1,144 @@
+"""A finished run folder as a source: pairs from shards and ledger, images' records; no web."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from babelsift.pipelines.core.batches import REJECTED, StageOutputs, concat, emit, kept_and_rejected
+from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.replay.stored_languages import with_stored_languages
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.shard_layout import SPLITS
+from babelsift.pipelines.stages.download.download_images import split_staged, staging_partitions
+from babelsift.pipelines.stages.download.partition import FoundShard, latest_staged
+from babelsift.pipelines.stages.read import ROWS_READ
+from babelsift.pipelines.stages.report.ledger import REJECTS
+from babelsift.pipelines.staging.shards import StagingListing, read_staged_rows, staged_shards
+from babelsift.schemas import (
+    LEDGER_SCHEMA,
+    READ_SCHEMA,
+    RejectReason,
+    RunFolderError,
+    Stage,
+    ledger_rows,
+)
+from babelsift.schemas.recipe import DownloadSettings
+
+_BATCH_ROWS = 10_000
+
+
+@dataclass
+class StoredPairs(beam.PTransform):
+    """The pairs of a finished run, from its shards and its ledger: READ_SCHEMA, with the outputs of ReadPairs.
+
+    Columns that the run carried through are not here: the ledger has none of them.
+
+    Attributes: languages: add what the run found of their languages, as `StoredLanguages` takes it.
+    """
+
+    folder: RunFolder
+    languages: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> StageOutputs:
+        """Reads a file after the other."""
+        shards = [
+            f"{split.folder}/{name}" for split in SPLITS.values() for name in self.folder.list(split.folder, ".parquet")
+        ]
+        rejects = [f"{REJECTS}/{name}" for name in self.folder.list(REJECTS, ".parquet")]
+        stored = beam.ParDo(_ReadStored(self.folder, self.languages))
+        files = pbegin | "Files" >> beam.Create([*shards, *rejects], reshuffle=False)
+        read = files | "Read" >> kept_and_rejected(stored, {ROWS_READ: int})
+        return StageOutputs({"kept": read.kept, REJECTED: read[REJECTED], ROWS_READ: read[ROWS_READ]})
+
+
+class _ReadStored(beam.DoFn):
+    def __init__(self, folder: RunFolder, languages: bool) -> None:
+        self._folder, self._languages = folder, languages
+
+    def process(self, path: str) -> Iterator[object]:
+        for batch in _batches(self._folder, path):
+            yield beam.pvalue.TaggedOutput(ROWS_READ, len(batch))
+            unread = np.zeros(len(batch), bool)
+            if "stage" in batch.schema.names:
+                unread = np.asarray(batch.column("stage").to_pylist(), dtype=object) == Stage.READ.value
+            rows = batch.take(pa.array(np.flatnonzero(~unread)))
+            pairs = rows.select(READ_SCHEMA.names).cast(READ_SCHEMA)
+            if self._languages:
+                pairs = with_stored_languages(pairs, rows)
+            gone = batch.take(pa.array(np.flatnonzero(unread)))
+            rejected = [gone.select(LEDGER_SCHEMA.names).cast(LEDGER_SCHEMA)] if len(gone) else []
+            yield from emit(Stage.READ, len(batch), [pairs], rejected)
+
+
+def _batches(folder: RunFolder, path: str) -> Iterator[pa.RecordBatch]:
+    try:
+        with folder.open(path) as file:
+            yield from pq.ParquetFile(file).iter_batches(_BATCH_ROWS)
+    except (OSError, pa.ArrowException) as error:
+        raise RunFolderError(
+            f"cannot read {folder.path(path)}: {' '.join(str(error).split())}; run `babelsift curate` again"
+        ) from error
+
+
+@dataclass
+class StoredImages(beam.PTransform):
+    """What became of each pair's download, as staging has it; with the outputs of DownloadImages and no download.
+
+    Pairs that were never downloaded are REJECTED as not_stored.
+    """
+
+    folder: RunFolder
+    settings: DownloadSettings
+    partitions: int
+    first_partitions: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
+        """Brings each partition's rows together and looks them up."""
+        split = beam.ParDo(SplitByPartition(partial(staging_partitions, partitions=self.partitions)))
+        look = beam.ParDo(_LookUpImages(self.folder, self.settings, self.first_partitions or self.partitions))
+        return (
+            batches
+            | "Split" >> split.with_output_types(tuple[int, pa.RecordBatch])
+            | "GroupByPartition" >> beam.GroupByKey()
+            | "LookUp" >> kept_and_rejected(look)
+        )
+
+
+class _LookUpImages(beam.DoFn):
+    def __init__(self, folder: RunFolder, settings: DownloadSettings, first_partitions: int) -> None:
+        self._folder, self._settings, self._first = folder, settings, first_partitions
+
+    def start_bundle(self) -> None:
+        self._listing = StagingListing(self._folder)
+
+    def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[object]:
+        partition, batches = element
+        rows = concat(list(batches)).sort_by("uid")
+        shards: list[FoundShard] = []
+        for shard in staged_shards(self._folder, partition % self._first, self._first, listing=self._listing):
+            staged = None if shard.stats is None or shard.is_foreign else read_staged_rows(self._folder, shard)
+            if staged is not None:
+                shards.append(FoundShard(shard.number, shard.end_time, staged))
+        found = list(latest_staged(rows, shards))
+        for batch in found:
+            kept, rejected = split_staged(batch, self._settings)
+            yield from emit(Stage.DOWNLOAD, len(batch.rows), [kept], [rejected])
+        known = pa.array([uid for batch in found for uid in batch.rows.column("uid").to_pylist()], pa.string())
+        missing = rows.filter(pc.invert(pc.is_in(rows.column("uid"), value_set=known)))
+        reasons, nothing = [RejectReason.NOT_STORED.value] * len(missing), [None] * len(missing)
+        gone = ledger_rows(missing, stage=Stage.DOWNLOAD, reasons=reasons, values=nothing, thresholds=nothing)
+        yield from emit(Stage.DOWNLOAD, len(missing), [], [gone])

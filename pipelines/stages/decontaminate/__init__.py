@@ -1,0 +1,1 @@
+"""Leaves out images that are in evaluation sets, by hash and by embedding."""

@@ -1,0 +1,109 @@
+"""Embeddings of evaluation images by name: what `babelsift hash --model` wrote, other tables, or .npy files."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from babelsift.pipelines.inputs.list_files import files_in
+from babelsift.schemas import InputError, one_line
+
+EMBEDDING = "embedding"
+MODEL_KEY = b"babelsift_model"  # in a table's metadata: the fingerprint of the model that its embeddings are of
+
+
+@dataclass(frozen=True)
+class EvaluationEmbeddings:
+    """Attributes: names: of the images. vectors: float16[n, dimension], one a name."""
+
+    names: list[str]
+    vectors: np.ndarray
+
+
+def plan_embeddings(places: Sequence[str], fingerprint: str | None = None) -> tuple[str, ...]:
+    """Returns the files that folders, globs and paths name, by full URLs.
+
+    Args: fingerprint: of the model that they should be of; files that do not say whose they are pass.
+    Raises: InputError: a place has no table of embeddings, or one is of another model.
+    """
+    found: set[str] = set()
+    for place in places:
+        paths = files_in(place, sought=f"embeddings in {place!r}")
+        paths = [path for path in paths if path.lower().endswith((".parquet", ".npy"))]
+        if not paths:
+            raise InputError(
+                f"{place!r} has no .parquet or .npy of embeddings; write one with `babelsift hash --model`"
+            )
+        found.update(paths)
+    for path in found:
+        if path.lower().endswith(".parquet"):
+            _check_table(path, fingerprint)
+    return tuple(sorted(found))
+
+
+def read_embeddings_of(paths: Sequence[str]) -> EvaluationEmbeddings:
+    """Returns all embeddings of some files; images without one are left out.
+
+    Raises: InputError: a file cannot be read, or has vectors of another length than those before it.
+    """
+    names: list[str] = []
+    matrices: list[np.ndarray] = []
+    for path in paths:
+        try:
+            with fsspec.open(path, "rb") as file:
+                own, vectors = (_of_array if path.lower().endswith(".npy") else _of_table)(path, file)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            reason = one_line(error, limit=None)
+            raise InputError(f"{path} cannot be read: {reason}; write it with `babelsift hash --model`") from error
+        if matrices and vectors.shape[1] != matrices[0].shape[1]:
+            lengths = f"{vectors.shape[1]} numbers, {paths[0]} of {matrices[0].shape[1]}"
+            raise InputError(f"{path} has embeddings of {lengths}; name those of one model")
+        names += own
+        matrices.append(vectors)
+    return EvaluationEmbeddings(names, np.concatenate(matrices))
+
+
+def _of_table(path: str, file: object) -> tuple[list[str], np.ndarray]:
+    table = pq.read_table(file, columns=["name", EMBEDDING])
+    table = table.filter(table.column(EMBEDDING).is_valid())
+    rows = table.column(EMBEDDING).combine_chunks()
+    if not len(rows):
+        raise ValueError(f"{path} has no embedding")
+    flat = rows.flatten().to_numpy(zero_copy_only=False)
+    return table.column("name").to_pylist(), flat.reshape(len(rows), -1).astype(np.float16)
+
+
+def _of_array(path: str, file: object) -> tuple[list[str], np.ndarray]:
+    vectors = np.lib.format.read_array(file, allow_pickle=False)
+    if vectors.ndim != 2 or vectors.dtype.kind != "f":
+        raise ValueError(f"an array of {vectors.dtype}{vectors.shape} is no rows of embeddings")
+    return [f"{posixpath.basename(path)}#{row}" for row in range(len(vectors))], vectors.astype(np.float16)
+
+
+def _check_table(path: str, fingerprint: str | None) -> None:
+    try:
+        with fsspec.open(path, "rb") as file:
+            schema = pq.read_schema(file)
+    except (OSError, pa.ArrowException) as error:
+        reason = one_line(error, limit=None)
+        raise InputError(f"{path} cannot be read: {reason}; write it with `babelsift hash --model`") from error
+    kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    found = [schema.field(name).type for name in ("name", EMBEDDING) if name in schema.names]
+    if (
+        len(found) < 2
+        or not any(is_kind(found[1]) for is_kind in kinds)
+        or not pa.types.is_floating(found[1].value_type)
+    ):
+        raise InputError(f"{path} has no columns `name` and `embedding`; write it with `babelsift hash --model`")
+    model = (schema.metadata or {}).get(MODEL_KEY, b"").decode()
+    if fingerprint and model and model != fingerprint:
+        raise InputError(
+            f"{path} holds embeddings of another model ({model[:8]}) than decontaminate compares ({fingerprint[:8]}); "
+            "write it with `babelsift hash --model` of the same model, weights and precision"
+        )

@@ -1,0 +1,1 @@
+"""Removes duplicates: of pairs, near-duplicate captions, images, near-duplicate images, meanings."""

@@ -1,0 +1,94 @@
+"""OUT/duplicates.parquet: for each image that repeats another, who survives it and how near it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from babelsift.filters.uids import order_keys
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.schemas.duplicates import DUPLICATES_SCHEMA
+
+DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one an image that repeats another
+DUPLICATES_FILE = "duplicates.parquet"
+
+CLUSTERS_A_KIND = 3
+MEMBERS_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class DrawnCluster:
+    """One survivor and what it outlived.
+
+    Attributes: survivor: uid. earlier_run: whether it is of another run. report_only: whether the others were kept
+        anyway. size: how many others there are. members: (uid, how near it is) of some of them.
+    """
+
+    kind: str
+    survivor: str
+    earlier_run: bool
+    report_only: bool
+    size: int
+    members: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class WriteDuplicates(beam.PTransform):
+    """Writes all rows of DUPLICATES_SCHEMA into one file, sorted by survivor; there is one even where there are none.
+
+    Input: batches of DUPLICATES_SCHEMA. Output: the clusters that `draw_clusters` draws of them, one list.
+
+    Attributes: seed: of the draw.
+    """
+
+    folder: RunFolder
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[list]:
+        """Brings all rows, some 90 bytes each, to one place."""
+        one = batches.pipeline | "One" >> beam.Create([None], reshuffle=False)
+        write = beam.Map(write_duplicates, beam.pvalue.AsIter(batches), self.folder)
+        return one | "Write" >> write | "Draw" >> beam.Map(draw_clusters, self.seed)
+
+
+def write_duplicates(_: None, batches: Iterable[pa.RecordBatch], folder: RunFolder) -> pa.Table:
+    """Writes the file; returns its rows."""
+    rows = pa.Table.from_batches(list(batches), schema=DUPLICATES_SCHEMA)
+    rows = rows.sort_by([("survivor", "ascending"), ("uid", "ascending")])
+    with folder.writing(DUPLICATES_FILE) as file:
+        pq.write_table(rows, file, compression="zstd")
+    return rows
+
+
+def draw_clusters(rows: pa.Table, seed: int) -> list[DrawnCluster]:
+    """Draws a few clusters of each kind by the seed, for people to look at, and of each its lowest uids.
+
+    Args: rows: of DUPLICATES_SCHEMA, sorted by survivor and uid.
+    """
+    drawn = []
+    for kind in sorted(rows.column("kind").unique().to_pylist()):
+        of_kind = rows.filter(pc.equal(rows.column("kind"), kind))
+        survivors = of_kind.column("survivor").unique()
+        order = np.argsort(order_keys(survivors, seed), kind="stable")[:CLUSTERS_A_KIND]
+        for survivor in survivors.take(pa.array(order)).to_pylist():
+            cluster = of_kind.filter(pc.equal(of_kind.column("survivor"), survivor))
+            members = [(row["uid"], _found(row)) for row in cluster.slice(0, MEMBERS_SHOWN).to_pylist()]
+            earlier, kept = (cluster.column(name)[0].as_py() for name in ("earlier_run", "report_only"))
+            drawn.append(DrawnCluster(kind, survivor, earlier, kept, len(cluster), tuple(members)))
+    return drawn
+
+
+def _found(row: dict) -> str:
+    if row["cosine"] is not None:
+        return f"cosine {row['cosine']:.4f}"
+    crop = " of a crop" if row["kind"] == "near_crop" else ""
+    return f"{row['distance']} bits{crop}"

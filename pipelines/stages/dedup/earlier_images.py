@@ -1,0 +1,89 @@
+"""Images of earlier run folders: the hashes that their staging has of the pairs they kept; images are not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from babelsift.pipelines.run_folder.finished_run import look_into, read_kept
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.dedup.image_hashes import BEFORE, with_ranks
+from babelsift.pipelines.staging.layout import PARQUET, STATS, SUCCESS, shard_path
+from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_staged_rows
+from babelsift.schemas import InputError
+
+_SETTING = "dedup_images.earlier"
+
+
+@dataclass(frozen=True)
+class EarlierShard:
+    """A staging shard of an earlier run folder."""
+
+    folder: RunFolder
+    number: int
+
+
+def plan_earlier_images(places: Sequence[str]) -> tuple[EarlierShard, ...]:
+    """Returns the staging shards of run folders.
+
+    Raises: InputError: a place is no finished run folder, or its staging is gone.
+    """
+    shards = []
+    for place in places:
+        folder, staged = look_into(place, lambda folder: StagingListing(folder).numbers, setting=_SETTING)
+        if not staged:
+            raise InputError(f"{_SETTING} {place!r} has no staging: its hashes are gone; keep staging/images")
+        shards += [EarlierShard(folder, number) for number, files in sorted(staged.items()) if STATS in files]
+    return tuple(shards)
+
+
+@dataclass
+class ReadEarlierImages(beam.PTransform):
+    """Reads the slim rows (see `image_hashes`) of what earlier runs kept; they rank before any row of this run."""
+
+    shards: tuple[EarlierShard, ...]
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[pa.RecordBatch]:
+        """A shard at a time."""
+        shards = pbegin | "Shards" >> beam.Create(self.shards)
+        return shards | "ReadStaged" >> beam.ParDo(_ReadKept()).with_output_types(pa.RecordBatch)
+
+
+class _ReadKept(beam.DoFn):
+    """Reads a staging shard's rows that the run kept; a run's uids are read once a worker."""
+
+    def setup(self) -> None:
+        self._kept: dict[str, pa.Array] = {}
+
+    def process(self, element: EarlierShard) -> Iterator[pa.RecordBatch]:
+        folder = element.folder
+        if folder.url not in self._kept:
+            self._kept[folder.url] = kept_uids(folder)
+        stats = folder.read_json(shard_path(element.number, STATS))
+        if stats is None or "fingerprint" not in stats:
+            return
+        rows = read_staged_rows(folder, StagedShard(element.number, stats))
+        if rows is None:
+            path = folder.path(shard_path(element.number, PARQUET))
+            raise InputError(f"{_SETTING}: {path} is not what was committed; run {folder.url} again")
+        rows = rows.filter(pc.equal(rows.column("status"), SUCCESS))
+        rows = rows.filter(pc.is_in(rows.column("uid"), value_set=self._kept[folder.url]))
+        if len(rows):
+            yield with_ranks(rows, pa.array(np.full(len(rows), BEFORE, dtype=np.uint64)))
+
+
+def kept_uids(folder: RunFolder) -> pa.Array:
+    """Returns the uids in a run folder's shards.
+
+    Raises: InputError: a shard's table cannot be read.
+    """
+    uids = read_kept(folder, ["uid"], setting=_SETTING).column("uid")
+    return uids.cast(pa.string()).combine_chunks()

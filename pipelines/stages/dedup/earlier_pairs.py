@@ -1,0 +1,165 @@
+"""Pairs of earlier datasets: whose uids or URLs this input has again, found without holding an earlier dataset.
+
+Earlier digests travel as claims do (see `core.lowest_per_digest`), merged a partition; only those that the
+input shares come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import apache_beam as beam
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from babelsift.filters.dedup import claims, first_of_each, pack_claims, unpack_claims
+from babelsift.filters.uids import uid_bytes
+from babelsift.pipelines.core.lowest_per_digest import Digest, MakeClaims, MergeClaims, split_claims
+from babelsift.pipelines.inputs.list_files import files_in
+from babelsift.pipelines.inputs.plan import URL_COLUMNS
+from babelsift.schemas import InputError
+
+UID, URL = "uid", "url"
+# A column, or part of a .npy file's name: digests of URLs (`filters.uids.digests`), 32 hex digits or u8 pairs.
+URL_DIGEST = "url_digest"
+_ROWS_AT_ONCE = 262_144
+# What one earlier row adds to a claim's rows; the input's own rows are counted below it.
+_EARLIER = 1 << 40
+_SUBSET_DTYPE = np.dtype("u8,u8")
+
+
+@dataclass(frozen=True)
+class EarlierFile:
+    """One file of an earlier dataset.
+
+    Attributes: kind: UID or URL, what its rows are known by. column: parquet only; None: a DataComp subset file.
+    """
+
+    path: str
+    kind: str
+    column: str | None
+    rows: int
+
+
+def plan_earlier(places: Sequence[str]) -> tuple[EarlierFile, ...]:
+    """Returns the files that folders, globs or paths name: parquet with `uid`, `url_digest` or a URL column, or .npy.
+
+    A run folder's own `shards` folder is one such place. A .npy file holds uids as DataComp's subsets do, or digests of
+    URLs in the same form where `url_digest` is in its name.
+
+    Raises: InputError: a place has no such file, or a file cannot be read or has neither column.
+    """
+    paths: set[str] = set()
+    for place in places:
+        found = files_in(place, sought=f"dedup_pairs.earlier {place!r}")
+        found = [path for path in found if path.endswith((".parquet", ".npy"))]
+        if not found:
+            raise InputError(f"dedup_pairs.earlier {place!r} has no .parquet or .npy file; check the path")
+        paths.update(found)
+    return tuple(_inspect(path) for path in sorted(paths))
+
+
+def _inspect(path: str) -> EarlierFile:
+    try:
+        with fsspec.open(path, "rb") as file:
+            if path.endswith(".npy"):
+                kind = URL if URL_DIGEST in path.rsplit("/", 1)[-1] else UID
+                return EarlierFile(path, kind, None, _read_subset_header(file, path))
+            metadata = pq.read_metadata(file)
+            names = metadata.schema.to_arrow_schema().names
+    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
+        raise InputError(f"dedup_pairs.earlier: {path} cannot be read: {' '.join(str(error).split())}") from error
+    if UID in names:
+        return EarlierFile(path, UID, UID, metadata.num_rows)
+    known = (URL_DIGEST, *URL_COLUMNS)
+    for name in known:
+        if name in names:
+            return EarlierFile(path, URL, name, metadata.num_rows)
+    raise InputError(f"dedup_pairs.earlier: {path} has neither uid nor {', '.join(known)}; it has {names}")
+
+
+def _read_subset_header(file: object, path: str) -> int:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if dtype != _SUBSET_DTYPE or len(shape) != 1:
+        raise InputError(f"dedup_pairs.earlier: {path} should hold (u8, u8) pairs as DataComp's subsets, found {dtype}")
+    return shape[0]
+
+
+@dataclass
+class FindEarlier(beam.PTransform):
+    """Finds the digests of the input that rows of earlier files have too.
+
+    Input: RecordBatches with uid, source_file and source_row. Output: packed CLAIM arrays (bytes), sorted by digest,
+    one a partition.
+
+    Attributes: files: all of one kind. digest: RecordBatch -> S16[n] or V16[n] of the input's rows. url_digests: the
+        same of an Arrow array of URLs. partitions: results do not depend on it.
+    """
+
+    files: tuple[EarlierFile, ...]
+    digest: Digest
+    url_digests: Callable[[pa.Array], np.ndarray]
+    partitions: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
+        """Claims of both sides, merged a partition."""
+        earlier = (
+            batches.pipeline
+            | "Files" >> beam.Create(self.files)
+            | "ReadEarlier"
+            >> beam.FlatMap(read_earlier, self.url_digests, self.partitions).with_output_types(tuple[int, bytes])
+        )
+        own = batches | "Claim" >> MakeClaims(self.digest, self.partitions)
+        return (
+            (own, earlier)
+            | beam.Flatten()
+            | "Merge" >> beam.CombinePerKey(MergeClaims())
+            | "DropPartition" >> beam.Values()
+            | "Shared" >> beam.Map(only_shared)
+        )
+
+
+def read_earlier(
+    file: EarlierFile, url_digests: Callable[[pa.Array], np.ndarray], partitions: int
+) -> Iterator[tuple[int, bytes]]:
+    """Yields (partition, packed claims) of a file's rows, some rows at a time; rows without a value are passed over.
+
+    Raises: InputError: a uid is not 32 hex digits.
+    """
+    for found in _file_digests(file, url_digests):
+        made = claims(found, np.zeros(len(found), dtype="V16"), np.zeros(len(found), dtype=np.uint64))
+        made["rows"] = _EARLIER
+        yield from split_claims(first_of_each([made]), partitions)
+
+
+def only_shared(packed: bytes) -> bytes:
+    """Returns those claims of a packed array that rows of the input and earlier rows made."""
+    merged = unpack_claims(packed)
+    return pack_claims(merged[(merged["rows"] >= _EARLIER) & (merged["rows"] % _EARLIER > 0)])
+
+
+def _file_digests(file: EarlierFile, url_digests: Callable[[pa.Array], np.ndarray]) -> Iterator[np.ndarray]:
+    with fsspec.open(file.path, "rb") as opened:
+        if file.column is None:
+            left = _read_subset_header(opened, file.path)
+            while left > 0:
+                content = opened.read(min(left, _ROWS_AT_ONCE) * _SUBSET_DTYPE.itemsize)
+                if not content:
+                    raise InputError(f"dedup_pairs.earlier: {file.path} ends {left} rows early; copy it again")
+                left -= len(content) // _SUBSET_DTYPE.itemsize
+                yield np.frombuffer(content, dtype="<u8").astype(">u8").view("V16")
+            return
+        for batch in pq.ParquetFile(opened).iter_batches(_ROWS_AT_ONCE, columns=[file.column]):
+            values = batch.column(0).drop_null()
+            try:
+                yield uid_bytes(values) if file.column in (UID, URL_DIGEST) else url_digests(values)
+            except ValueError as error:
+                raise InputError(f"dedup_pairs.earlier: {file.path}: {error}") from error

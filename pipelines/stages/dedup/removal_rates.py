@@ -1,0 +1,98 @@
+"""How much a stage removed of each host's and each language's pairs, and what to say where that is out of bounds.
+
+A host whose every image falls is serving a placeholder; a language that loses far more than the others has been merged
+by something else than what its images show.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import pyarrow as pa
+
+from babelsift.filters.urls.rules import url_hosts
+from babelsift.schemas import Stage
+from babelsift.schemas.recipe import RemovalBand
+
+_MIN_ROWS = 100  # of a host or language, below which a rate says nothing
+_NAMED = 10
+_CALLED = {Stage.DEDUP_IMAGES: "Image dedup", Stage.DEDUP_SEMANTIC: "Semantic dedup"}
+
+Tally = tuple[int, int]  # (rows, removed)
+
+
+@dataclass
+class RemovalWarnings(beam.PTransform):
+    """Says which hosts and languages lost more or less than expected.
+
+    Input: {"kept", "rejected"}: batches of a stage. Output: one list of sentences, the largest groups first.
+    """
+
+    stage: Stage
+    band: RemovalBand
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, inputs: dict[str, beam.PCollection[pa.RecordBatch]]) -> beam.PCollection[list]:
+        """Counts, then looks."""
+        counts = [
+            batches | f"Count_{name}" >> beam.FlatMap(tallies, name == "rejected") for name, batches in inputs.items()
+        ]
+        tallied = tuple(counts) | beam.Flatten() | "Typed" >> beam.Map(_same).with_output_types(tuple[str, Tally])
+        return (
+            tallied
+            | "Sum" >> beam.CombinePerKey(add_tallies)
+            | "OutOfBounds" >> beam.Filter(is_out_of_bounds, self.band)
+            | "Largest" >> beam.combiners.Top.Of(_NAMED, key=_rows_of)
+            | "Say" >> beam.Map(sentences, self.stage, self.band)
+        )
+
+
+def tallies(batch: pa.RecordBatch, removed: bool) -> Iterator[tuple[str, Tally]]:
+    """Yields (`host NAME` or `language CODE`, (rows, of them removed)) of a batch."""
+    for kind, column in (("host", url_hosts(batch.column("url"))), ("language", batch.column("language"))):
+        for entry in column.value_counts().to_pylist():
+            if entry["values"] is not None:
+                yield f"{kind} {entry['values']}", (entry["counts"], entry["counts"] if removed else 0)
+
+
+def add_tallies(some: Iterable[Tally]) -> Tally:
+    """Returns the sum of tallies."""
+    rows = removed = 0
+    for more, more_removed in some:
+        rows, removed = rows + more, removed + more_removed
+    return rows, removed
+
+
+def is_out_of_bounds(group: tuple[str, Tally], band: RemovalBand) -> bool:
+    """Whether a group that is large enough lost a share outside of the expected band."""
+    rows, removed = group[1]
+    lowest, highest = band.min_removal_rate, band.max_removal_rate
+    too_few = lowest is not None and removed < lowest * rows
+    too_many = highest is not None and removed > highest * rows
+    return rows >= _MIN_ROWS and (too_few or too_many)
+
+
+def sentences(groups: list[tuple[str, Tally]], stage: Stage, band: RemovalBand) -> list[str]:
+    """Returns what to say, and logs it."""
+    found = []
+    for name, (rows, removed) in sorted(groups, key=lambda group: (-group[1][0], group[0])):
+        expected = f"{band.min_removal_rate or 0:.0%} to {band.max_removal_rate or 1:.0%}"
+        found.append(
+            f"{_CALLED[stage]} removed {removed / rows:.1%} of the {rows} pairs of {name}, where {expected} were "
+            "expected: look at its clusters in duplicates.parquet."
+        )
+        logging.warning("%s: %s", stage.value, found[-1])
+    return found
+
+
+def _rows_of(group: tuple[str, Tally]) -> tuple[int, str]:
+    return group[1][0], group[0]
+
+
+def _same(value: tuple[str, Tally]) -> tuple[str, Tally]:
+    return value

@@ -1,0 +1,1 @@
+"""Downloads images into staging shards, one partition at a time."""

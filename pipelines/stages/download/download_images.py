@@ -1,0 +1,208 @@
+"""Stage download: pairs to their partitions, each partition's images into staging shards, bytes never in a shuffle."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
+
+from babelsift.filters.uids import partition_of
+from babelsift.pipelines.core.batches import REJECTED, concat, emit, kept_and_rejected
+from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.fetch import AddressPolicy
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.download.partition import PartitionDownload, StagedBatch, StoppedError
+from babelsift.pipelines.stages.download.records import threshold_of
+from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
+from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
+from babelsift.pipelines.staging.gather_shards import GatherShards
+from babelsift.pipelines.staging.layout import SUCCESS
+from babelsift.pipelines.staging.shards import StagingListing
+from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, Stage, check, format_value, ledger_rows
+from babelsift.schemas.recipe import DownloadSettings
+
+# While a partition's last shards are finished, others begin.
+_PARTITIONS_UNDER_WAY = 3
+
+
+@dataclass
+class DownloadImages(beam.PTransform):
+    """Downloads each pair's image into the run folder's staging shards and says where it lies.
+
+    A pair that is staged already, by settings that shape images as these do, is not downloaded again, whether it was
+    a success or not.
+
+    Input: LANGUAGE_SCHEMA and carried columns; no uid twice. Outputs: kept: DOWNLOAD_SCHEMA and the carried columns, at
+        most one batch a staging shard. REJECTED: pairs without a stored image.
+    Attributes: partitions, first_partitions: staging partitions of the run folder, now and when it was made. retry:
+        failures of earlier runs that are tried again.
+    """
+
+    folder: RunFolder
+    settings: DownloadSettings
+    partitions: int
+    first_partitions: int | None = None
+    retry: Retry = NO_RETRY
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        if self.partitions % (self.first_partitions or 1):
+            raise ValueError(f"partitions should be a multiple of {self.first_partitions}, found {self.partitions}")
+        if self.partitions < 1:
+            raise ValueError(f"partitions should be at least 1, found {self.partitions}")
+        AddressPolicy(self.settings.allow_addresses, self.settings.ports)  # what is wrong there is said before a run
+
+    def expand(
+        self, batches: beam.PCollection[pa.RecordBatch]
+    ) -> beam.pvalue.DoOutputsTuple | dict[str, beam.PCollection]:
+        """Brings each partition's rows together and downloads them."""
+        split = beam.ParDo(SplitByPartition(partial(staging_partitions, partitions=self.partitions)))
+        download = beam.ParDo(
+            _DownloadPartition(self.folder, self.settings, self.partitions, self.first_partitions, self.retry)
+        )
+        downloaded = (
+            batches
+            | "Split" >> split.with_output_types(tuple[int, pa.RecordBatch])
+            | "GroupByPartition" >> beam.GroupByKey()
+            | "Download" >> kept_and_rejected(download)
+        )
+        if self.first_partitions in (None, self.partitions):
+            return downloaded
+        # A shard from before the folder grew has rows of several partitions.
+        return {"kept": downloaded.kept | "OneBatchAShard" >> GatherShards(), REJECTED: downloaded[REJECTED]}
+
+
+def staging_partitions(batch: pa.RecordBatch, *, partitions: int) -> np.ndarray:
+    """Returns int64[n], the staging partition of each row of a batch with LANGUAGE_SCHEMA's columns."""
+    check(batch, LANGUAGE_SCHEMA, where="download")
+    return partition_of(batch.column("uid"), partitions)
+
+
+def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Returns (the rows with an image, as DOWNLOAD_SCHEMA and carried columns; the others, as ledger rows)."""
+    is_kept = np.asarray(batch.staged.column("status").to_pylist(), dtype=object) == SUCCESS
+    kept, gone = pa.array(np.flatnonzero(is_kept)), pa.array(np.flatnonzero(~is_kept))
+    failures = batch.staged.take(gone)
+    reasons = failures.column("reason").to_pylist()
+    rejected = ledger_rows(
+        batch.rows.take(gone),
+        stage=Stage.DOWNLOAD,
+        reasons=reasons,
+        values=failures.column("detail").to_pylist(),
+        thresholds=[format_value(threshold_of(reason, settings)) for reason in reasons],
+    )
+    shards = np.full(len(kept), batch.shard)
+    return with_staged_columns(batch.rows.take(kept), batch.staged.take(kept), shards), rejected
+
+
+def with_staged_columns(rows: pa.RecordBatch, staged: pa.RecordBatch, shards: np.ndarray) -> pa.RecordBatch:
+    """Returns rows of LANGUAGE_SCHEMA as DOWNLOAD_SCHEMA, what they carry after it.
+
+    Args: staged: STAGED_SCHEMA's columns, as many rows, all with an image. shards: int[n], their staging shards.
+    """
+    carried = [name for name in rows.schema.names if name not in DOWNLOAD_SCHEMA.names]
+    columns = []
+    for field in DOWNLOAD_SCHEMA:
+        if field.name == "staging_shard":
+            columns.append(pa.array(shards, field.type))
+        else:
+            columns.append((rows if field.name in LANGUAGE_SCHEMA.names else staged).column(field.name))
+    schema = pa.schema([*DOWNLOAD_SCHEMA, *(rows.schema.field(name) for name in carried)])
+    joined = pa.RecordBatch.from_arrays([*columns, *(rows.column(name) for name in carried)], schema=schema)
+    return check(joined, DOWNLOAD_SCHEMA, where="download")
+
+
+_Staging = Future[list[StagedBatch]]
+
+
+class _DownloadPartition(beam.DoFn):
+    """Downloads partitions, a few at a time; those still under way when a bundle ends are waited for."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: DownloadSettings,
+        partitions: int,
+        first_partitions: int | None,
+        retry: Retry,
+    ) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._partitions = partitions
+        self._first_partitions = first_partitions
+        self._retry = retry
+
+    def setup(self) -> None:
+        self._worker = acquire_worker(self._settings)
+        self._threads = ThreadPoolExecutor(_PARTITIONS_UNDER_WAY, thread_name_prefix="partition")
+        self._under_way: list[_Staging] = []
+
+    def start_bundle(self) -> None:
+        self._stop()  # what a bundle left behind that failed in another step
+        self._listing = StagingListing(self._folder)
+        self._download = PartitionDownload(
+            self._folder, self._settings, self._partitions, self._worker, Event(), self._retry, self._first_partitions
+        )
+
+    def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[object]:
+        partition, batches = element
+        rows = concat(list(batches))
+        self._under_way.append(self._threads.submit(self._download.stage, partition, rows, self._listing))
+        if len(self._under_way) >= _PARTITIONS_UNDER_WAY:
+            yield from self._finish_some()
+
+    def finish_bundle(self) -> Iterator[object]:
+        window = GlobalWindow()
+        while self._under_way:
+            for output in self._finish_some():
+                if isinstance(output, beam.pvalue.TaggedOutput):
+                    value = WindowedValue(output.value, window.max_timestamp(), [window])
+                    yield beam.pvalue.TaggedOutput(output.tag, value)
+                else:
+                    yield WindowedValue(output, window.max_timestamp(), [window])
+
+    def teardown(self) -> None:
+        self._stop()
+        self._threads.shutdown()
+        release_worker(self._settings)
+
+    def _finish_some(self) -> Iterator[object]:
+        """Waits for the first of the partitions under way, and yields what is finished by then."""
+        done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
+        for staging in [one for one in self._under_way if one in done]:
+            self._under_way.remove(staging)
+            try:
+                results = staging.result()
+            except BaseException:
+                # The bundle will be tried again: nothing of this attempt may still be writing then.
+                self._stop()
+                raise
+            for result in results:
+                yield from self._emit(result)
+
+    def _stop(self) -> None:
+        if self._under_way:
+            self._download.stop.set()
+        while self._under_way:
+            error = self._under_way.pop().exception()
+            if error and not isinstance(error, StoppedError):
+                logging.warning("download: a partition beside the failed one ended too: %r", error)
+
+    def _emit(self, batch: StagedBatch) -> Iterator[object]:
+        if batch.times is None:
+            Metrics.counter(Stage.DOWNLOAD.value, "reused_rows").inc(len(batch.rows))
+        else:
+            Metrics.counter(Stage.DOWNLOAD.value, "fetch_msec").inc(batch.times.fetch_msec)
+            Metrics.counter(Stage.DOWNLOAD.value, "process_msec").inc(batch.times.process_msec)
+        kept, rejected = split_staged(batch, self._settings)
+        yield from emit(Stage.DOWNLOAD, len(batch.rows), [kept], [rejected])

@@ -1,0 +1,187 @@
+"""One partition's pairs: what is staged already is used again, the rest is downloaded shard by shard."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.download.pending_shard import ShardTimes
+from babelsift.pipelines.stages.download.records import shaping_settings
+from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
+from babelsift.pipelines.stages.download.worker import DownloadWorker
+from babelsift.pipelines.staging.layout import SUCCESS, shard_name
+from babelsift.pipelines.staging.shards import (
+    StagedShard,
+    StagingListing,
+    StagingWriter,
+    discard_shard,
+    fingerprint,
+    read_staged_rows,
+    staged_shards,
+)
+from babelsift.schemas.recipe import DownloadSettings
+
+# A shard's last URLs are its slowest; meanwhile the next one's come in.
+_SHARDS_UNDER_WAY = 2
+
+
+@dataclass(frozen=True)
+class StagedBatch:
+    """Input rows beside their staged rows, all of one staging shard, sorted by uid.
+
+    Attributes: rows: as they came in. staged: STAGED_SCHEMA. times: None where the download was paid for before.
+    """
+
+    shard: int
+    rows: pa.RecordBatch
+    staged: pa.RecordBatch
+    times: ShardTimes | None
+
+
+class StoppedError(Exception):
+    """The bundle that wanted this partition has failed; what is committed is kept for the next attempt."""
+
+
+@dataclass
+class PartitionDownload:
+    """Stages partitions of one run folder.
+
+    Attributes:
+        partitions: P, of the run folder. stop: set to end between two shards. retry: failures to try again.
+        first_partitions: P when the folder was made, of which `partitions` is a multiple; None: it is still the same.
+    """
+
+    folder: RunFolder
+    settings: DownloadSettings
+    partitions: int
+    worker: DownloadWorker
+    stop: threading.Event
+    retry: Retry = NO_RETRY
+    first_partitions: int | None = None
+
+    def stage(self, partition: int, rows: pa.RecordBatch, listing: StagingListing) -> list[StagedBatch]:
+        """Returns every row with its staged row, in as many batches as there are shards with such rows.
+
+        Args: rows: uid, url, caption and any others; no uid twice. listing: made before any of the partition's shards
+            was written by this process.
+        Raises: RunFolderError: staging cannot be read or written. StoppedError: `stop` was set.
+        """
+        rows = rows.sort_by("uid")
+        shaping = shaping_settings(self.settings)
+        done, occupied = self._reuse(partition, rows, listing, shaping)
+        uids = [uid for batch in done for uid in batch.rows.column("uid").to_pylist()]
+        missing = rows.filter(pc.invert(pc.is_in(rows.column("uid"), value_set=pa.array(uids, pa.string()))))
+        numbers = (number for number in itertools.count(partition, self.partitions) if number not in occupied)
+        size = self.settings.samples_per_staging_shard
+        under_way: deque[Future[StagedBatch]] = deque()
+        with ThreadPoolExecutor(_SHARDS_UNDER_WAY, thread_name_prefix="shard") as threads:
+            for start in range(0, len(missing), size):
+                if len(under_way) == _SHARDS_UNDER_WAY:
+                    done.append(under_way.popleft().result())
+                under_way.append(threads.submit(self._download, shaping, missing.slice(start, size), next(numbers)))
+            done.extend(one.result() for one in under_way)
+        return done
+
+    def _download(self, shaping: Mapping[str, Any], rows: pa.RecordBatch, shard: int) -> StagedBatch:
+        if self.stop.is_set():
+            raise StoppedError
+        with StagingWriter(self.folder, shard, self.settings.samples_per_staging_shard, shaping) as writer:
+            staged, times = self.worker.download(rows, writer)
+        return StagedBatch(shard, rows, staged, times)
+
+    def _reuse(
+        self, partition: int, rows: pa.RecordBatch, listing: StagingListing, shaping: Mapping[str, Any]
+    ) -> tuple[list[StagedBatch], set[int]]:
+        """The rows that are staged already, and the numbers of the partition's shards that stay."""
+        first = self.first_partitions or self.partitions
+        found: list[FoundShard] = []
+        occupied = set()
+        for shard in staged_shards(self.folder, partition % first, first, listing=listing):
+            is_own = shard.number % self.partitions == partition
+            why = why_not_reused(shard, shaping)
+            staged = None if why else read_staged_rows(self.folder, shard)
+            if staged is not None:
+                found.append(self._still_valid(shard, staged))
+            elif shard.is_foreign:
+                logging.warning("download: staging shard %s is left alone: %s", shard_name(shard.number), why)
+            elif is_own:  # of the partitions that it has rows of, after the folder grew, one takes it away
+                why = why or "its files are not the ones that were committed"
+                logging.warning("download: staging shard %s is redone: %s", shard_name(shard.number), why)
+                discard_shard(self.folder, shard.number)
+                continue
+            if is_own:
+                occupied.add(shard.number)
+        return list(latest_staged(rows, found)), occupied
+
+    def _still_valid(self, shard: StagedShard, staged: pa.RecordBatch) -> FoundShard:
+        """A shard's rows without the failures that are to be tried again."""
+        end_time = shard.end_time
+        if end_time < self.retry.before:
+            failures = zip(staged.column("reason").to_pylist(), staged.column("detail").to_pylist(), strict=True)
+            staged = staged.filter(pa.array([not self.retry.wants(*failure) for failure in failures], pa.bool_()))
+        return FoundShard(shard.number, end_time, staged)
+
+
+@dataclass(frozen=True)
+class FoundShard:
+    """Staged rows of one shard, and when the shard was finished."""
+
+    shard: int
+    end_time: float
+    staged: pa.RecordBatch
+
+
+def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None:
+    """Returns why a shard does not serve a run whose images are shaped by `shaping`; None where it does."""
+    if shard.stats is None:
+        return "it was not completed"
+    if shard.is_foreign:
+        return "something else than babelsift wrote it"
+    if shard.stats["fingerprint"] == fingerprint(shaping):
+        return None
+    before = shard.stats.get("settings", {})
+    changed = [
+        f"{name} was {before.get(name)!r}, now {shaping.get(name)!r}"
+        for name in sorted({*before, *shaping})
+        if before.get(name) != shaping.get(name)
+    ]
+    return "; ".join(changed) or "its fingerprint is another"
+
+
+def latest_staged(rows: pa.RecordBatch, found: list[FoundShard]) -> Iterator[StagedBatch]:
+    """Yields each row with what is staged for it: a success before a failure, then what was found last.
+
+    Args: rows: sorted by uid. found: the shards that may have some of them.
+    """
+    if not found:
+        return
+    uids = np.concatenate([np.asarray(one.staged.column("uid").to_pylist(), dtype=object) for one in found])
+    is_failure = np.concatenate(
+        [np.asarray([status != SUCCESS for status in one.staged.column("status").to_pylist()], bool) for one in found]
+    )
+    lengths = [len(one.staged) for one in found]
+    ends = np.repeat([one.end_time for one in found], lengths)
+    shards = np.repeat([one.shard for one in found], lengths)
+    order = np.lexsort((-shards, -ends, is_failure))
+    _, firsts = np.unique(uids[order].astype(str), return_index=True)
+    is_latest = np.zeros(len(uids), bool)
+    is_latest[order[firsts]] = True
+    start = 0
+    for one, length in zip(found, lengths, strict=True):
+        staged = one.staged.filter(pa.array(is_latest[start : start + length]))
+        start += length
+        places = pc.index_in(rows.column("uid"), value_set=staged.column("uid"))
+        wanted = np.flatnonzero(np.asarray(places.is_valid()))
+        if len(wanted):
+            yield StagedBatch(one.shard, rows.take(pa.array(wanted)), staged.take(places.drop_null()), None)

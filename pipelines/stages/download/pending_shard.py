@@ -1,0 +1,91 @@
+"""The rows of one staging shard while they are downloaded: what is settled, by whichever thread, and what is not."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from babelsift.pipelines.fetch import Fetched
+from babelsift.pipelines.stages.download.records import new_record
+from babelsift.pipelines.stages.download.row_options import RowWishes, wishes_of
+from babelsift.pipelines.staging.shards import StagingWriter
+from babelsift.schemas.recipe import DownloadSettings
+
+
+@dataclass(frozen=True)
+class ShardTimes:
+    """What a shard's rows took, summed over rows that ran side by side."""
+
+    fetch_msec: int
+    process_msec: int
+
+
+class ShardRows:
+    """Rows that wait for their bodies; one thread waits for all of them, others settle them one by one.
+
+    Args: rows: with uid, url and caption. writer: of the shard they will be in.
+    """
+
+    def __init__(self, rows: pa.RecordBatch, writer: StagingWriter, settings: DownloadSettings) -> None:
+        self.writer = writer
+        self.uids, self.urls, self.captions = (rows.column(name).to_pylist() for name in ("uid", "url", "caption"))
+        self.wishes: list[RowWishes] = list(wishes_of(rows, settings))
+        self._records: list[dict[str, Any]] = [{}] * len(rows)
+        self._left = len(rows)
+        self._fetch_s = self._process_s = 0.0
+        self._in_hand = 0
+        self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._is_over = threading.Event()
+        if not self._left:
+            self._is_over.set()
+
+    def record(self, row: int) -> dict[str, Any]:
+        """Returns a row's record, of which nothing is known yet but the pair."""
+        key = self.writer.key(row)
+        return new_record(uid=self.uids[row], url=self.urls[row], caption=self.captions[row], key=key)
+
+    def take_in_hand(self) -> bool:
+        """Says that a row is about to be settled; False where it need not be, since another one has failed."""
+        with self._lock:
+            self._in_hand += self._error is None
+            return self._error is None
+
+    def settle(self, row: int, record: dict[str, Any], fetched: Fetched, process_s: float) -> None:
+        """Says what became of a row that was taken in hand."""
+        with self._lock:
+            self._records[row] = record
+            self._fetch_s += fetched.seconds
+            self._process_s += process_s
+            self._left -= 1
+            self._in_hand -= 1
+            self._look_whether_over()
+
+    def fail_in_hand(self, error: BaseException) -> None:
+        """Says that a row that was taken in hand cannot be settled, nor then the shard."""
+        with self._lock:
+            self._in_hand -= 1
+        self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """Says that the shard cannot be finished; the first error counts."""
+        with self._lock:
+            self._error = self._error or error
+            self._look_whether_over()
+
+    def wait(self) -> tuple[list[dict[str, Any]], ShardTimes]:
+        """Waits until every row is settled, or one has failed and no other is in hand.
+
+        Returns: (the records, in the rows' order; what it took). Raises: the error that a row failed with.
+        """
+        self._is_over.wait()
+        if self._error is not None:
+            raise self._error
+        return self._records, ShardTimes(int(self._fetch_s * 1000), int(self._process_s * 1000))
+
+    def _look_whether_over(self) -> None:
+        if not self._left or (self._error is not None and not self._in_hand):
+            self._is_over.set()

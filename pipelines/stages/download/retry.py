@@ -1,0 +1,76 @@
+"""Which failures of earlier runs are to be tried again, by the classes that a user names."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from babelsift.schemas import RecipeError, RejectReason
+
+_SHORT = {
+    "dns": RejectReason.DNS_FAILURE,
+    "connection": RejectReason.CONNECTION_FAILURE,
+    "tls": RejectReason.TLS_FAILURE,
+    "timeout": RejectReason.TIMEOUT,
+    "http": RejectReason.HTTP_STATUS,
+    "redirects": RejectReason.TOO_MANY_REDIRECTS,
+    "protocol": RejectReason.PROTOCOL_ERROR,
+    "truncated": RejectReason.TRUNCATED_BODY,
+    "empty": RejectReason.EMPTY_BODY,
+    "robots": RejectReason.ROBOTS_DISALLOWED,
+    "hash": RejectReason.HASH_MISMATCH,
+}
+_REASONS = (*_SHORT.values(), RejectReason.ADDRESS_REFUSED, RejectReason.OPTED_OUT, RejectReason.NOT_AN_IMAGE)
+_REASONS += (RejectReason.IMAGE_UNDECODABLE, RejectReason.BODY_TOO_LARGE, RejectReason.URL_INVALID)
+_ALL = "all"
+_STATUS = re.compile(r"[1-5]([0-9]{2}|xx)\Z")
+
+
+@dataclass(frozen=True)
+class Retry:
+    """What is to be tried again.
+
+    Attributes: reasons: reject reasons. statuses: HTTP statuses, 503 or 5xx. everything: whatever has no image.
+        before: seconds since the epoch; what was found after is of this run already.
+    """
+
+    reasons: frozenset[str] = frozenset()
+    statuses: tuple[str, ...] = ()
+    everything: bool = False
+    before: float = 0.0
+
+    def wants(self, reason: str | None, detail: str | None) -> bool:
+        """Whether a pair that was left out so is to be tried again."""
+        if reason is None:
+            return False
+        if self.everything or reason in self.reasons:
+            return True
+        if reason != RejectReason.HTTP_STATUS.value or not detail:
+            return False
+        return detail in self.statuses or f"{detail[0]}xx" in self.statuses
+
+
+NO_RETRY = Retry()
+
+
+def parse_retry(classes: Sequence[str], *, before: float) -> Retry:
+    """Returns what the classes mean: `dns`, `timeout` ..., a reject reason's name, an HTTP status (503, 5xx), or `all`.
+
+    Raises: RecipeError: no such class; names the closest.
+    """
+    reasons, statuses = set(), []
+    known = {name: reason.value for name, reason in _SHORT.items()} | {one.value: one.value for one in _REASONS}
+    for name in (one.strip().lower() for one in classes):
+        if name in known:
+            reasons.add(known[name])
+        elif _STATUS.match(name):
+            statuses.append(name)
+        elif name != _ALL:
+            near = difflib.get_close_matches(name, [*known, _ALL], n=1)
+            others = f"one of {', '.join([*_SHORT, _ALL])}, or a status as 503, 5xx"
+            hint = f"did you mean {near[0]!r}?" if near else others
+            raise RecipeError(f"--retry-failed: no class {name!r}; {hint}")
+    everything = any(one.strip().lower() == _ALL for one in classes)
+    return Retry(frozenset(reasons), tuple(statuses), everything, before)

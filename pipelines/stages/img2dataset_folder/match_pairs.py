@@ -1,0 +1,153 @@
+"""Stage download, from a folder that was given instead: pairs matched to its rows by URL and caption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from babelsift.filters.uids import digests
+from babelsift.pipelines.core.batches import REJECTED, concat, emit, kept_and_rejected
+from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.download.download_images import with_staged_columns
+from babelsift.pipelines.stages.img2dataset_folder.scan import ADOPTED_ROWS, AdoptionPlan, read_adopted
+from babelsift.pipelines.staging.gather_shards import GatherShards
+from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS
+from babelsift.schemas import LANGUAGE_SCHEMA, Decision, RejectReason, Stage, check
+from babelsift.schemas.recipe import DownloadSettings
+
+_SHARD = "staging_shard"
+
+
+@dataclass
+class ReuseStaged(beam.PTransform):
+    """Gives each pair the image that an adopted folder has for it.
+
+    A pair is matched by URL and caption; where the folder has no captions, by URL. Of several rows the first success
+    counts, by shard and key. `min_image_size`, `max_image_area` and `max_aspect_ratio` are asked of the size as served.
+
+    Input: LANGUAGE_SCHEMA and carried columns. Outputs: kept: DOWNLOAD_SCHEMA and the carried columns, one batch a
+        staging shard. REJECTED: pairs without an image there.
+    Attributes: partitions: for matching; as many as keep one's rows in memory.
+    """
+
+    folder: RunFolder
+    settings: DownloadSettings
+    plan: AdoptionPlan
+    partitions: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> dict[str, beam.PCollection]:
+        """Brings each URL's rows together, matches them, and brings each staging shard's rows together."""
+        by_url = _ByUrl(self.partitions)
+        keyed = tuple[int, pa.RecordBatch]
+        pairs = batches | "SplitPairs" >> beam.ParDo(SplitByPartition(by_url)).with_output_types(keyed)
+        staged = (
+            batches.pipeline
+            | "Shards" >> beam.Create(list(self.plan.shards), reshuffle=False)
+            | "SpreadAdopted" >> beam.Reshuffle()
+            | "ReadAdopted" >> beam.Map(read_adopted, self.folder).with_output_types(pa.RecordBatch)
+            | "SplitStaged" >> beam.ParDo(SplitByPartition(by_url)).with_output_types(keyed)
+        )
+        matched = (
+            {"pairs": pairs, "staged": staged}
+            | "GroupByUrl" >> beam.CoGroupByKey()
+            | "Match" >> kept_and_rejected(beam.ParDo(_Match(self.settings)))
+        )
+        kept = matched.kept | "OneBatchAShard" >> GatherShards()
+        return {"kept": kept, REJECTED: matched[REJECTED]}
+
+
+@dataclass(frozen=True)
+class _ByUrl:
+    """The partition of each row by its URL; rows without one are nobody's."""
+
+    partitions: int
+
+    def __call__(self, batch: pa.RecordBatch) -> np.ndarray:
+        numbers = np.frombuffer(digests(batch.column("url")).tobytes(), "<u8")[::2]
+        return (numbers % np.uint64(self.partitions)).astype(np.int64)
+
+
+class _Match(beam.DoFn):
+    def __init__(self, settings: DownloadSettings) -> None:
+        self._settings = settings
+
+    def process(self, element: tuple[int, dict[str, Iterable[pa.RecordBatch]]]) -> Iterator[object]:
+        _, grouped = element
+        batches, staged = list(grouped["pairs"]), list(grouped["staged"])
+        if batches:
+            rows = check(concat(batches), LANGUAGE_SCHEMA, where="download")
+            nothing = pa.RecordBatch.from_pylist([], schema=ADOPTED_ROWS)
+            kept, rejected = match(rows, concat(staged or [nothing]), self._settings)
+            yield from emit(Stage.DOWNLOAD, len(rows), [kept], [rejected])
+
+
+def match(
+    rows: pa.RecordBatch, staged: pa.RecordBatch, settings: DownloadSettings
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Returns (the rows with an image, as DOWNLOAD_SCHEMA and carried columns; the others, as ledger rows).
+
+    Args: rows: LANGUAGE_SCHEMA. staged: `read_adopted`'s columns, of any shards, with all rows of the URLs in `rows`.
+    """
+    found = _places(rows, staged)
+    decision = Decision.keep_all(len(rows))
+    decision.reject(found.is_null(), RejectReason.NOT_IN_STAGING)
+    of_rows = staged.take(found)
+    reasons = of_rows.column("reason").to_pylist()
+    for reason in sorted({reason for reason in reasons if reason is not None}):
+        is_it = np.asarray([one == reason for one in reasons], dtype=bool)
+        decision.reject(is_it, RejectReason(reason), values=of_rows.column("detail"))
+    _reject_by_size(of_rows, settings, decision)
+    kept, rejected = decision.split(rows, Stage.DOWNLOAD)
+    images = of_rows.filter(pa.array(decision.kept))
+    shards = np.asarray(images.column(_SHARD))
+    return with_staged_columns(kept, images.select(STAGED_SCHEMA.names), shards), rejected
+
+
+def _places(rows: pa.RecordBatch, staged: pa.RecordBatch) -> pa.Array:
+    """int64[n], for each row the place of its staged row, null where there is none."""
+    successes = [status == SUCCESS for status in staged.column("status").to_pylist()]
+    shards, keys = staged.column(_SHARD).to_pylist(), staged.column("key").to_pylist()
+    order = sorted(range(len(staged)), key=lambda place: (not successes[place], shards[place], keys[place] or ""))
+    by_pair: dict[str, int] = {}
+    by_url: dict[str, int] = {}
+    uids, urls = staged.column("uid").to_pylist(), staged.column("url").to_pylist()
+    captions = staged.column("caption").is_valid().to_pylist()
+    for place in order:
+        if captions[place]:
+            by_pair.setdefault(uids[place], place)
+        else:
+            by_url.setdefault(urls[place], place)
+    pairs = zip(rows.column("uid").to_pylist(), rows.column("url").to_pylist(), strict=True)
+    return pa.array([by_pair.get(uid, by_url.get(url)) for uid, url in pairs], pa.int64())
+
+
+def _reject_by_size(staged: pa.RecordBatch, settings: DownloadSettings, decision: Decision) -> None:
+    width, height = (
+        pc.fill_null(staged.column(name), 1).to_numpy(zero_copy_only=False).astype(np.int64)
+        for name in ("original_width", "original_height")
+    )
+    short, long = np.minimum(width, height), np.maximum(width, height)
+    sizes = np.array([f"{w}x{h} px" for w, h in zip(width, height, strict=True)], dtype=object)
+    for is_out, reason, limit in (
+        (short < settings.min_image_size, RejectReason.IMAGE_TOO_SMALL, settings.min_image_size),
+        (
+            short * long > (settings.max_image_area or np.inf),
+            RejectReason.IMAGE_AREA_TOO_LARGE,
+            settings.max_image_area,
+        ),
+        (
+            long > short * (settings.max_aspect_ratio or np.inf),
+            RejectReason.ASPECT_RATIO_TOO_LARGE,
+            settings.max_aspect_ratio,
+        ),
+    ):
+        decision.reject(is_out, reason, values=sizes, threshold=limit)

@@ -1,0 +1,72 @@
+"""Stage language: each caption's language, and which languages are kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+from babelsift.filters.language.identifier import LanguageIdentifier
+from babelsift.filters.rules.apply import reject_by_language
+from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.schemas import LANGUAGE_SCHEMA, READ_SCHEMA, Decision, Stage, check
+from babelsift.schemas.recipe import LanguageSettings
+
+
+@dataclass
+class IdentifyLanguage(beam.PTransform):
+    """Adds `language` and `language_score`, and keeps the languages of the settings.
+
+    Input: batches with READ_SCHEMA's columns. Main output: LANGUAGE_SCHEMA's columns and the carried ones. REJECTED:
+    pairs in other languages, or with a score below the minimum.
+    """
+
+    settings: LanguageSettings
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
+        """Identifies and decides each batch on its own."""
+        return batches | "Identify" >> kept_and_rejected(beam.ParDo(_Identify(self.settings)))
+
+
+class _Identify(beam.DoFn):
+    def __init__(self, settings: LanguageSettings) -> None:
+        self._settings = settings
+
+    def setup(self) -> None:
+        """Loads the model, once a process."""
+        self._identifier = LanguageIdentifier(self._settings.model)
+
+    def process(self, element: pa.RecordBatch) -> Iterator[object]:
+        started = time.monotonic()
+        check(element, READ_SCHEMA, where="language")
+        found = self._identifier.identify(element.column("caption"))
+        kept, rejected = split_by_language(element, found, self._settings)
+        Metrics.counter(Stage.LANGUAGE.value, "identify_msec").inc(round(1000 * (time.monotonic() - started)))
+        yield from emit(Stage.LANGUAGE, len(element), [kept], [rejected])
+
+
+def split_by_language(
+    batch: pa.RecordBatch, found: pa.RecordBatch, settings: LanguageSettings
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Returns (the rows that are kept, as LANGUAGE_SCHEMA and carried columns; the others, as ledger rows).
+
+    Args: found: language and language_score of the batch's rows.
+    """
+    decision = Decision.keep_all(len(batch))
+    reject_by_language(batch.column("caption"), *found.columns, settings, decision)
+    return decision.split(with_languages(batch, found), Stage.LANGUAGE)
+
+
+def with_languages(batch: pa.RecordBatch, found: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns the batch with LANGUAGE_SCHEMA's columns first and the carried ones after them."""
+    carried = [name for name in batch.schema.names if name not in READ_SCHEMA.names]
+    columns = [(found if name in found.schema.names else batch).column(name) for name in LANGUAGE_SCHEMA.names]
+    schema = pa.schema([*LANGUAGE_SCHEMA, *(batch.schema.field(name) for name in carried)])
+    return pa.RecordBatch.from_arrays([*columns, *(batch.column(name) for name in carried)], schema=schema)

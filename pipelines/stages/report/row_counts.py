@@ -1,0 +1,120 @@
+"""Who counts the rows: what went into and came out of each stage, and samples of both for people to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from babelsift.filters.uids import order_keys
+from babelsift.schemas import IN, OUT, Stage
+
+Count = tuple[tuple[str, str, str], int]  # ((stage, IN or OUT or a reason, language), rows)
+
+
+@dataclass
+class CountRows(beam.PTransform):
+    """Counts rows by stage, outcome and language into one {(stage, outcome, language): rows}.
+
+    Input: {"read": ROWS_READ's ints, "kept": {stage: its kept batches}, "rejected": all ledger batches}. What goes into
+    a stage is what its predecessor let out, so that a stage which loses a row cannot hide it.
+    """
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
+        """Counts each collection, then sums."""
+        counts = [inputs["read"] | "Read" >> beam.Map(lambda rows: ((Stage.READ.value, IN, ""), rows))]
+        stages = list(inputs["kept"])
+        for stage, following in zip(stages, [*stages[1:], Stage.SHARD], strict=True):
+            label = f"Kept{stage.value.title().replace('_', '')}"
+            counts.append(inputs["kept"][stage] | label >> beam.FlatMap(count_kept, stage, following))
+        counts.append(inputs["rejected"] | "Rejected" >> beam.FlatMap(count_rejected))
+        return (
+            tuple(counts)
+            | "All" >> beam.Flatten()
+            | "Typed" >> beam.Map(lambda count: count).with_output_types(tuple[tuple[str, str, str], int])
+            | "Sum" >> beam.CombinePerKey(sum)
+            | "Gather" >> beam.combiners.ToDict()
+        )
+
+
+def count_kept(batch: pa.RecordBatch, stage: Stage, following: Stage) -> Iterator[Count]:
+    """Yields the rows of a kept batch, as out of its stage and into the one that follows."""
+    languages = ["language"] if "language" in batch.schema.names else []
+    table = pa.Table.from_batches([batch])
+    groups = table.group_by(languages).aggregate([([], "count_all")]).to_pylist() if languages else []
+    for group in groups or [{"count_all": len(batch)}]:
+        yield (stage.value, OUT, group.get("language", "")), group["count_all"]
+    yield (following.value, IN, ""), len(batch)
+
+
+def count_rejected(batch: pa.RecordBatch) -> Iterator[Count]:
+    """Yields the rows of a ledger batch by stage, reason and language."""
+    table = pa.Table.from_batches([batch]).group_by(["stage", "reason", "language"]).aggregate([([], "count_all")])
+    for group in table.to_pylist():
+        yield (group["stage"], group["reason"], group["language"] or ""), group["count_all"]
+
+
+SAMPLES_A_REASON = 6
+SAMPLES_KEPT = 24
+
+
+@dataclass
+class SampleRows(beam.PTransform):
+    """Draws a few rows a (stage, reason) by the seed: {group: [row as a dict]}; what is drawn depends on no order.
+
+    Attributes: seed: of the draw. most: rows a group.
+    """
+
+    seed: int
+    most: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
+        """Draws from each batch, then from the draws."""
+        return (
+            batches
+            | "OfBatch" >> beam.FlatMap(draw_rows, self.seed, self.most).with_output_types(tuple[str, list])
+            | "Merge" >> beam.CombinePerKey(lowest_drawn, most=self.most)
+            | "Gather" >> beam.combiners.ToDict()
+        )
+
+
+def draw_rows(batch: pa.RecordBatch, seed: int, most: int) -> Iterator[tuple[str, list]]:
+    """Yields (group, [(draw, row), ...]) of a batch; the group is "stage reason", or "" for rows that are kept."""
+    draws = _draws(batch, seed)
+    order = np.argsort(draws, kind="stable")
+    groups = _groups(batch)
+    taken: dict[str, list[int]] = {}
+    for row in order:
+        rows = taken.setdefault(groups[row], [])
+        if len(rows) < most:
+            rows.append(int(row))
+    for group, rows in taken.items():
+        records = batch.take(pa.array(rows)).to_pylist()
+        yield group, [(int(draws[row]), record) for row, record in zip(rows, records, strict=True)]
+
+
+def lowest_drawn(parts: Iterable[list], most: int) -> list:
+    """Returns the `most` lowest draws of several lists, in order."""
+    drawn = [entry for part in parts for entry in part]
+    return sorted(drawn, key=lambda entry: (entry[0], entry[1]["source_file"], entry[1]["source_row"]))[:most]
+
+
+def _draws(batch: pa.RecordBatch, seed: int) -> np.ndarray:
+    return order_keys(batch.column("uid").fill_null("0" * 32), seed)
+
+
+def _groups(batch: pa.RecordBatch) -> list[str]:
+    if "reason" not in batch.schema.names:
+        return [""] * len(batch)
+    pairs = zip(batch.column("stage").to_pylist(), batch.column("reason").to_pylist(), strict=True)
+    return [f"{stage} {reason}" for stage, reason in pairs]

@@ -1,0 +1,91 @@
+"""The stored images of a few pairs, found again by uid, for reports to show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from babelsift.filters.uids import partition_of
+from babelsift.pipelines.rendering import ImageCluster, Sample
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.manifest import MANIFEST
+from babelsift.pipelines.stages.dedup.duplicates_table import DrawnCluster
+from babelsift.pipelines.stages.img2dataset_folder.scan import adopted_shards, read_adopted
+from babelsift.pipelines.staging.images import read_staged_images
+from babelsift.pipelines.staging.layout import SUCCESS
+from babelsift.pipelines.staging.shards import StagingListing, read_staged_rows, staged_shards
+from babelsift.schemas import Stage
+
+
+def with_images(folder: RunFolder, samples: Iterable[Sample]) -> list[Sample]:
+    """Returns the samples, each with its image where one is staged for its uid."""
+    samples = list(samples)
+    images = staged_images_of(folder, sorted({sample.uid for sample in samples if sample.uid}))
+    return [
+        replace(sample, image=images[sample.uid][0], image_extension=images[sample.uid][1])
+        if sample.uid in images
+        else sample
+        for sample in samples
+    ]
+
+
+def clusters_with_images(folder: RunFolder, clusters: Iterable[DrawnCluster]) -> list[ImageCluster]:
+    """Returns drawn clusters with the images that are staged of them; an earlier run's are not looked for."""
+    clusters = list(clusters)
+    uids = {uid for one in clusters for uid in (one.survivor, *(member for member, _ in one.members))}
+    images = staged_images_of(folder, sorted(uids))
+
+    def shown(uid: str, found: str | None = None) -> Sample:
+        image, extension = images.get(uid, (None, None))
+        return Sample(Stage.DEDUP_IMAGES.value, uid=uid, value=found, image=image, image_extension=extension)
+
+    return [
+        ImageCluster(one.kind, shown(one.survivor), [shown(*member) for member in one.members], one.size, _note(one))
+        for one in clusters
+    ]
+
+
+def _note(cluster: DrawnCluster) -> str:
+    notes = {"the survivor is of an earlier run": cluster.earlier_run, "kept all the same": cluster.report_only}
+    return ", ".join(note for note, holds in notes.items() if holds)
+
+
+def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[bytes, str]]:
+    """Returns {uid: (encoded image, extension)} of those uids that have one in staging."""
+    if folder.tars is not None:
+        return _adopted_images_of(folder, set(uids))
+    manifest = folder.read_json(MANIFEST)
+    partitions = manifest.get("first_partitions") or manifest["partitions"]
+    wanted: dict[int, list[str]] = {}
+    for uid, partition in zip(uids, partition_of(pa.array(uids, pa.string()), partitions), strict=True):
+        wanted.setdefault(int(partition), []).append(uid)
+    listing, images = StagingListing(folder), {}
+    for partition, some in wanted.items():
+        for shard in staged_shards(folder, partition, partitions, listing=listing):
+            rows = None if shard.stats is None or shard.is_foreign else read_staged_rows(folder, shard)
+            if rows is not None:
+                images |= _images_in(folder, shard.number, rows, set(some))
+    return images
+
+
+def _adopted_images_of(folder: RunFolder, uids: set[str]) -> dict[str, tuple[bytes, str]]:
+    images: dict[str, tuple[bytes, str]] = {}
+    for shard in adopted_shards(folder) if uids else ():
+        images = _images_in(folder, shard, read_adopted(shard, folder), uids) | images
+    return images
+
+
+def _images_in(folder: RunFolder, number: int, rows: pa.RecordBatch, uids: set[str]) -> dict[str, tuple[bytes, str]]:
+    pairs = zip(rows.column("uid").to_pylist(), rows.column("status").to_pylist(), strict=True)
+    found = [row for row, (uid, status) in enumerate(pairs) if uid in uids and status == SUCCESS]
+    if not found:
+        return {}
+    some = rows.take(pa.array(found))
+    if "staging_shard" not in some.schema.names:
+        some = some.append_column("staging_shard", pa.array(np.full(len(some), number), pa.int32()))
+    extensions = some.column("image_extension").to_pylist()
+    found_images = zip(read_staged_images(folder, some), extensions, strict=True)
+    return dict(zip(some.column("uid").to_pylist(), found_images, strict=True))

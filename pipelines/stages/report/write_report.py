@@ -1,0 +1,228 @@
+"""The last step: checks the sums, and writes what people, trainers and auditors read first."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import chain
+from typing import Any
+
+import apache_beam as beam
+
+from babelsift.filters.selection.histogram import BIN_WIDTH
+from babelsift.pipelines.rendering import ReportData, Sample, croissant, render_card, render_report, sample_fields
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
+from babelsift.pipelines.stages.balance import CONCEPTS
+from babelsift.pipelines.stages.dedup.duplicates_table import DrawnCluster
+from babelsift.pipelines.stages.report.ledger import REJECTS
+from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
+from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
+from babelsift.schemas.recipe import model_for
+
+FUNNEL = "funnel.json"
+RECIPE = "recipe.yaml"
+CROISSANT = "croissant.json"
+SELECTION = "selection.json"
+SIZES = "sizes.json"
+
+
+@dataclass
+class WriteReport(beam.PTransform):
+    """Writes the JSON files, recipe.yaml, README.md and report/index.html; emits the funnel as a dict.
+
+    Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
+    "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}, "selection": SelectPairs'
+    account, "concepts": WriteConcepts' names, "warnings": RemovalWarnings' lists, "clusters": WriteDuplicates' list}.
+    Raises (when it runs): AccountingError: a pair was lost or doubled.
+
+    Attributes: facts: what the report's table of facts shows beside the recipe.
+    """
+
+    folder: RunFolder
+    recipe: Recipe
+    facts: dict[str, str]
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
+        """Brings everything that was counted to one place."""
+        one, many = beam.pvalue.AsSingleton, beam.pvalue.AsList
+        pipeline = inputs["counts"].pipeline
+        named = [
+            histogram | f"Name_{name}" >> beam.Map(_named, similarity_column(name))
+            for name, histogram in inputs["histograms"].items()
+        ]
+        histograms = tuple(named) | "AllModels" >> beam.Flatten(pipeline=pipeline) | beam.combiners.ToDict()
+        write = beam.ParDo(
+            _WriteReport(self.folder, self.recipe, self.facts),
+            one(inputs["counts"]),
+            many(inputs["shards"]),
+            many(inputs["ledger"]),
+            one(inputs["kept"]),
+            one(inputs["rejected"]),
+            one(histograms),
+            one(inputs["selection"]),
+            many(inputs["concepts"]),
+            many(inputs["warnings"]),
+            one(inputs["clusters"]),
+        )
+        return pipeline | "Once" >> beam.Create([None], reshuffle=False) | "Write" >> write
+
+
+def _named(value: Any, name: str) -> tuple[str, Any]:
+    return name, value
+
+
+class _WriteReport(beam.DoFn):
+    def __init__(self, folder: RunFolder, recipe: Recipe, facts: dict[str, str]) -> None:
+        self._folder = folder
+        self._recipe = recipe
+        self._facts = facts
+
+    def process(
+        self,
+        _: None,
+        counts: dict,
+        shards: list[dict],
+        ledger: list[tuple[str, int]],
+        kept: dict,
+        rejected: dict,
+        histograms: dict,
+        selection: dict,
+        concepts: list[str],
+        warnings: list[list[str]],
+        clusters: list[DrawnCluster],
+    ) -> Iterator[dict]:
+        shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
+        funnel = checked_funnel(counts, shards, ledger)
+        remove_stale(self._folder, shards, ledger, concepts)
+        write_sizes(self._folder, shards)
+        self._folder.write(RECIPE, dump_recipe(self._recipe).encode())
+        samples = [*_samples(kept, self._recipe), *_samples(rejected, self._recipe)]
+        data = ReportData(
+            recipe=self._recipe,
+            funnel=funnel,
+            facts=self._facts | relaxed_facts(selection),
+            score_histograms=histograms,
+            bin_width=BIN_WIDTH,
+            samples=with_images(self._folder, samples),
+            warnings=list(chain.from_iterable(sorted(warnings))),
+            clusters=clusters_with_images(self._folder, clusters),
+        )
+        _write_descriptions(self._folder, data, shards)
+        self._folder.write("report/index.html", render_report(data).encode())
+        self._folder.write_json(SELECTION, selection)
+        self._folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
+        logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
+        yield funnel.to_json()
+
+
+def relaxed_facts(selection: Mapping[str, Any]) -> dict[str, str]:
+    """Returns a fact a language that the cut left short of its minimum: what it was given back."""
+    return {
+        f"minimum of {language}": f"{one['minimum']}: the cut kept {one['kept_before']}, given back {one['given_back']}"
+        + (f" down to {one['lowest_given_back']:.4f}" if one["given_back"] else "")
+        for language, one in selection["relaxed_languages"].items()
+    }
+
+
+def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, int]]) -> Funnel:
+    """Returns the funnel, if what was counted on the way is what lies in the shards and in the ledger.
+
+    Raises: AccountingError: it is not.
+    """
+    counts = dict(counts)
+    for shard in shards:
+        for language, rows in shard["languages"].items():
+            key = (Stage.SHARD.value, OUT, language)
+            counts[key] = counts.get(key, 0) + rows
+    funnel = Funnel.from_counts(counts).check()
+    written = sum(rows for _, rows in ledger)
+    if written != funnel.rejected_rows:
+        raise AccountingError(
+            f"{funnel.rejected_rows} rows were rejected, {written} are in the ledger; report this as a bug"
+        )
+    return funnel
+
+
+def software_versions() -> str:
+    """Returns the versions that shape a run's bytes, in one line."""
+    names = ("babelsift", "apache-beam", "pyarrow", "numpy", "opencv-python-headless", "open_clip_torch", "torch")
+    known = []
+    for name in names:
+        try:
+            known.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return ", ".join([f"Python {platform.python_version()}", *known])
+
+
+def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict]) -> None:
+    """Writes the dataset card for the Hugging Face hub, and Croissant for other tools."""
+    count = Counter(one["split"] for one in shards)
+    card = render_card(
+        data,
+        samples_per_shard=data.recipe.shards.samples_per_shard,
+        shards=count[TRAIN.name],
+        validation_shards=count[VALIDATION.name],
+        bytes_total=sum(one["bytes"] for one in shards),
+    )
+    folder.write("README.md", card.encode())
+    splits = [(split.name, split.folder) for split in SPLITS.values() if count[split.name]]
+    folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data.recipe)))
+
+
+def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
+    """Writes how many samples are in which shard, where open_clip looks: beside the shards; and at the folder's top."""
+    for split in SPLITS.values():
+        sizes = {f"{shard_name(one['shard'])}.tar": one["samples"] for one in shards if one["split"] == split.name}
+        if sizes or split is TRAIN:
+            folder.write_json(f"{split.folder}/{SIZES}", sizes)
+        if split is TRAIN:
+            folder.write_json(SIZES, sizes)
+
+
+def remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]], concepts: list[str]) -> None:
+    """Removes what an earlier run left that this one did not write: fewer pairs kept, or fewer left out."""
+    written = {path for one in shards for path in one["files"]}
+    written |= {f"{SPLITS[one['split']].folder}/{shard_name(one['shard'])}_stats.json" for one in shards}
+    written |= {f"{REJECTS}/{name}" for name, _ in ledger}
+    written |= {f"{CONCEPTS}/{name}" for name in concepts}
+    written |= {f"{SPLITS[one['split']].folder}/{SIZES}" for one in shards}
+    for where in [
+        REJECTS,
+        CONCEPTS,
+        *(place for split in SPLITS.values() for place in (split.folder, split.embeddings)),
+    ]:
+        for path in folder.files_under(where):
+            if path not in written:
+                folder.remove(path)
+
+
+def _samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]:
+    for group in sorted(drawn):
+        for _, row in drawn[group]:
+            yield Sample(
+                stage=row.get("stage", Stage.SHARD.value),
+                reason=row.get("reason"),
+                uid=row["uid"] or "",
+                url=row["url"] or "",
+                caption=row["caption"] or "",
+                language=row.get("language"),
+                value=row.get("value"),
+                threshold=row.get("threshold"),
+                similarity=_similarity(row, recipe),
+                image=None,
+                image_extension=row.get("image_extension") or "jpg",
+            )
+
+
+def _similarity(row: Mapping[str, Any], recipe: Recipe) -> float | None:
+    model = model_for(recipe.select.model, row.get("language"), recipe.model_names)
+    return None if model is None else row.get(similarity_column(model))

@@ -1,0 +1,1 @@
+"""Scores pairs by CLIP models and by heads on their embeddings."""

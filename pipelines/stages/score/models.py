@@ -1,0 +1,116 @@
+"""The models and heads that score, as a recipe names them: loading, and trying each before a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import resources
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from babelsift.filters.clip import ClipScorer, EmbeddingHead, NsfwClassifier, load_head
+from babelsift.schemas.recipe import ClipModel, Head
+
+_DEMO_MODEL = "babelsift-demo"
+
+
+class Scorer(Protocol):
+    """What scoring needs of `babelsift.filters.clip.ClipScorer` or `babelsift.filters.clip.NsfwClassifier`."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digits over all that its scores depend on."""
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """What the fingerprint is made of."""
+
+    def score_stream(
+        self, pairs: Iterable[tuple[bytes | None, str | None]], *, embeddings: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """Yields results for the pairs, in order."""
+
+
+def resolve_model(name: str) -> str:
+    """Returns where a model's name points: `babelsift-demo` to the one that ships in this package, others to itself."""
+    if name != _DEMO_MODEL:
+        return name
+    return f"local-dir:{resources.files('babelsift.pipelines.demo').joinpath('clip')}"
+
+
+def load_scorer(model: ClipModel) -> ClipScorer:
+    """Returns the scorer that a recipe's CLIP model describes.
+
+    Raises: ModelError: it cannot be loaded.
+    """
+    return ClipScorer(
+        resolve_model(model.model),
+        model.pretrained,
+        device=model.device,
+        batch_size=model.batch_size,
+        precision=model.precision,
+        compiled=model.compiled,
+    )
+
+
+def load_classifier(head: Head) -> Scorer:
+    """Returns the image classifier that a head names.
+
+    Raises: ModelError: it cannot be loaded.
+    """
+    if head.classifier != "opennsfw":
+        raise ValueError(f"head {head.name!r} is no classifier")
+    return NsfwClassifier()
+
+
+def classifier_model(head: Head) -> ClipModel:
+    """Returns what a head's classifier is where models are stored and told apart."""
+    return ClipModel(model=str(head.classifier), name=head.name, keep_embeddings=False)
+
+
+def heads_of(model: ClipModel, models: Sequence[ClipModel], heads: Iterable[Head]) -> tuple[Head, ...]:
+    """Returns the heads that read a model's embeddings; those that name no model read the first."""
+    return tuple(
+        head
+        for head in heads
+        if head.classifier is None and (head.model == model.name or (head.model is None and model is models[0]))
+    )
+
+
+def load_heads(heads: Iterable[Head], scorer: ClipScorer) -> dict[str, EmbeddingHead]:
+    """Returns a scorer's heads by name, each tried on one embedding.
+
+    Raises: ModelError, RecipeError: one of them does not score.
+    """
+    loaded = {}
+    for head in heads:
+        loaded[head.name] = load_head(head, embed_texts=scorer.embed_texts)
+        loaded[head.name].score(scorer.embed_texts(["a photograph"]))
+    return loaded
+
+
+def check_models(models: Sequence[ClipModel], heads: Sequence[Head] = ()) -> dict[str, str]:
+    """Returns name -> a line that says which model or head it is, after trying each once; meant to run before a job.
+
+    Raises: ModelError, RecipeError: one of them cannot be loaded or gives no numbers.
+    """
+    described = {}
+    for model in models:
+        scorer = load_scorer(model)
+        named = f"{model.model} {model.pretrained}" if model.pretrained else model.model
+        described[str(model.name)] = f"{named}, {_described(scorer)}"
+        for name, head in load_heads(heads_of(model, models, heads), scorer).items():
+            described[name] = f"on the embeddings of {model.name}, fingerprint {head.fingerprint}"
+    for head in heads:
+        if head.classifier is not None:
+            described[head.name] = f"{head.classifier}, {_described(load_classifier(head))}"
+    return described
+
+
+def _described(scorer: Scorer) -> str:
+    info = scorer.info
+    return (
+        f"{info['precision']}, preprocessing {json.dumps(info['preprocessing'])}, "
+        f"weights sha256 {info['weights_digest']}, fingerprint {scorer.fingerprint}"
+    )

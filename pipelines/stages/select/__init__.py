@@ -1,0 +1,1 @@
+"""Selects pairs by similarity: thresholds, top fractions, conditions, caps."""

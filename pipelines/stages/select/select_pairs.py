@@ -1,0 +1,183 @@
+"""Stage select: which scored pairs are kept, by an expression of rules, minimums a language, and caps."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+
+from babelsift.filters.selection.backfill import Relaxation, give_back, merge_states, relaxations, states_of
+from babelsift.filters.selection.selector import EVERY_LANGUAGE, Cuts, Selector
+from babelsift.pipelines.core.batches import REJECTED, StageOutputs, emit, kept_and_rejected
+from babelsift.pipelines.stages.select.caps import CapLimits, Limits, candidates_of, reject_beyond_caps
+from babelsift.pipelines.stages.select.top_fractions import FractionCuts
+from babelsift.schemas import Decision, RecipeError, Stage
+from babelsift.schemas.recipe import SelectSettings
+
+REPORT = "selection"  # the tag of SelectPairs' account of its cuts
+
+_Plan = tuple[Cuts, Mapping[str, Relaxation]]
+_NO_PLAN: _Plan = ({}, {})
+
+
+@dataclass
+class SelectPairs(beam.PTransform):
+    """Keeps the pairs that the settings ask for.
+
+    Input and main output: batches with `language`, the similarity columns and every column that conditions name; uids
+    are unique. REJECTED: the others; value is what was found, threshold what was asked for. A pair without a similarity
+    is not kept by a rule on similarity. REPORT: one dict, what selection.json holds.
+
+    Attributes: names: of the CLIP models, in order. seed: of draws among pairs that come equal.
+    """
+
+    settings: SelectSettings
+    names: tuple[str, ...]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
+        """Finds the cuts, what is given back to small languages, and the caps' limits; then decides all at once."""
+        selector = Selector(self.settings, self.names)
+        plan = self._plan(batches, selector)
+        # Without a plan or caps a batch is decided on its own, and nothing waits for the last one.
+        sides = [] if plan is None else [beam.pvalue.AsSingleton(plan)]
+        if self.settings.caps:
+            plan = plan or batches.pipeline | "NoPlan" >> beam.Create([_NO_PLAN], reshuffle=False)
+            sides = [beam.pvalue.AsSingleton(plan), *self._limits(batches, selector, plan)]
+        decide = beam.ParDo(_Select(selector, self.seed), *sides)
+        outputs = batches | "Decide" >> kept_and_rejected(decide)
+        plan = plan or batches.pipeline | "NothingCut" >> beam.Create([_NO_PLAN], reshuffle=False)
+        report = plan | "Report" >> beam.Map(report_of)
+        return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], REPORT: report})
+
+    def _limits(
+        self, batches: beam.PCollection[pa.RecordBatch], selector: Selector, plan: beam.PCollection[_Plan]
+    ) -> list[beam.pvalue.AsSideInput]:
+        make = beam.ParDo(_Candidates(selector, self.seed), beam.pvalue.AsSingleton(plan))
+        candidates = batches | "Candidates" >> make.with_output_types(pa.RecordBatch)
+        limits = candidates | "Caps" >> CapLimits(self.settings.caps)
+        captions, hosts = (beam.pvalue.AsList(limits[name]) for name in ("caption", "host"))
+        return [captions, hosts, beam.pvalue.AsSingleton(limits["language"])]
+
+    def _plan(self, batches: beam.PCollection[pa.RecordBatch], selector: Selector) -> beam.PCollection[_Plan] | None:
+        if not selector.choices() and self.settings.min_pairs_per_language is None:
+            return None
+        cuts = batches | "Cuts" >> FractionCuts(selector)
+        if self.settings.min_pairs_per_language is None:
+            return cuts | "NothingBack" >> beam.Map(lambda found: (found, {}))
+        known = beam.pvalue.AsSingleton(cuts)
+        return (
+            batches
+            | "States" >> beam.Map(_states, selector, known).with_output_types(dict)
+            | "MergeStates" >> beam.CombineGlobally(merge_states)
+            | "Relax" >> beam.Map(_relaxed, selector, known)
+        )
+
+
+def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
+    """Looks whether the columns that conditions name are there and hold numbers.
+
+    Args: columns: all that rows have when they reach this stage.
+    Raises: RecipeError: one is not; names the closest.
+    """
+    numeric = [field.name for field in columns if _is_number(field.type)]
+    for rule, _ in settings.walk():
+        for name in rule.conditions:
+            if name in numeric:
+                continue
+            if name in columns.names:
+                kind = columns.field(name).type
+                raise RecipeError(f"select.conditions: column {name!r} holds {kind}, and a condition compares numbers")
+            near = difflib.get_close_matches(name, numeric, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(numeric)}"
+            raise RecipeError(f"select.conditions: no column {name!r} reaches this stage; {hint}")
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def decide(batch: pa.RecordBatch, selector: Selector, relaxed: Mapping[str, Relaxation] | None = None) -> Decision:
+    """Returns the verdict on a batch before caps, given the cuts of all batches."""
+    decision = selector.decide(batch)
+    give_back(decision, batch, selector, relaxed or {})
+    return decision
+
+
+def report_of(plan: _Plan) -> dict[str, Any]:
+    """Returns the account of the cuts and of what was given back."""
+    cuts, relaxed = plan
+    order = sorted(cuts.items(), key=lambda cut: (cut[0].choice.models, cut[0].fraction, cut[0].language))
+    return {
+        "top_fractions": [
+            {
+                "models": dict(asked.choice.models),
+                "language": None if asked.language == EVERY_LANGUAGE else asked.language,
+                "fraction": asked.fraction,
+                "lowest_kept": cut.score,
+                "exact": cut.bin is None,
+            }
+            for asked, cut in order
+        ],
+        "relaxed_languages": {
+            language: {
+                "minimum": one.wanted,
+                "kept_before": one.kept,
+                "given_back": one.given_back,
+                "lowest_given_back": one.cut.score if one.given_back else None,
+            }
+            for language, one in sorted(relaxed.items())
+        },
+    }
+
+
+def _states(batch: pa.RecordBatch, selector: Selector, cuts: Cuts) -> dict:
+    return states_of(batch, Selector(selector.settings, selector.names, cuts))
+
+
+def _relaxed(states: dict, selector: Selector, cuts: Cuts) -> _Plan:
+    return cuts, relaxations(states, selector)
+
+
+class _Candidates(beam.DoFn):
+    def __init__(self, selector: Selector, seed: int) -> None:
+        self._selector = selector
+        self._seed = seed
+
+    def process(self, element: pa.RecordBatch, plan: _Plan) -> Iterator[pa.RecordBatch]:
+        self._selector.cuts, relaxed = plan
+        kept = decide(element, self._selector, relaxed).kept
+        if kept.any():
+            yield candidates_of(element, kept, self._selector, self._seed)
+
+
+class _Select(beam.DoFn):
+    def __init__(self, selector: Selector, seed: int) -> None:
+        self._selector = selector
+        self._seed = seed
+        self._sides: tuple[object, object] = (None, None)
+
+    def process(
+        self,
+        element: pa.RecordBatch,
+        plan: _Plan = _NO_PLAN,
+        captions: list[bytes] | None = None,
+        hosts: list[bytes] | None = None,
+        languages: Mapping[str, tuple[int, int, int]] | None = None,
+    ) -> Iterator[object]:
+        self._selector.cuts, relaxed = plan
+        decision = decide(element, self._selector, relaxed)
+        if captions is not None and hosts is not None and languages is not None:
+            if self._sides[0] is not captions or self._sides[1] is not hosts:  # sorted once a bundle
+                self._sides, self._captions, self._hosts = (captions, hosts), Limits(captions), Limits(hosts)
+            limits = {"captions": self._captions, "hosts": self._hosts, "languages": languages}
+            reject_beyond_caps(decision, element, self._selector, self._seed, **limits)
+        kept, rejected = decision.split(element, Stage.SELECT)
+        yield from emit(Stage.SELECT, len(element), [kept], [rejected])

@@ -1,0 +1,1 @@
+"""Writes the final shards, webdataset tars with their parquet, stats and embeddings."""

@@ -1,0 +1,167 @@
+"""One final shard: a webdataset tar, its parquet and its stats; equal rows and images give equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import math
+import tarfile
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from babelsift.pipelines.run_folder.folder import RunFolder, WholeFile
+from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
+from babelsift.pipelines.stages.shard.shard_embeddings import write_embeddings
+from babelsift.pipelines.staging.images import read_staged_images
+from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.schemas import RunFolderError
+
+SHARDS = TRAIN.folder
+
+# So many rows are read while as many are written: enough to lie side by side in staging, and little enough for memory.
+_BYTES_AT_ONCE = 64 * 2**20
+_ROWS_AT_ONCE = 10_000
+_VERSION = 2  # of a shard's layout: a change here makes every shard be written anew
+
+
+def write_shard(
+    folder: RunFolder,
+    shard: int,
+    rows: pa.Table,
+    *,
+    samples_per_shard: int,
+    split: Split = TRAIN,
+    stores: Sequence[ScoreStore] = (),
+) -> dict[str, Any]:
+    """Writes one shard, or leaves it where it is there already with the same rows.
+
+    Args: rows: the shard's rows in their order, with DOWNLOAD_SCHEMA's columns. stores: of whose embeddings the rows'
+        are written, too.
+    Returns: {"shard": its number, "split": its split's name, "samples", "bytes", "sha256" of the tar, "languages":
+        {language: samples}, "files": {path of each file: its sha256}, ...}.
+    Raises: RunFolderError: a file cannot be written, does not read back as written, or its images are not in staging.
+    """
+    name, stem = shard_name(shard), f"{split.folder}/{shard_name(shard)}"
+    keys = [sample_key(shard, index, samples_per_shard, split=split) for index in range(len(rows))]
+    metadata = _public(rows, keys)
+    fingerprint = _fingerprint(metadata, [f"{store.name} {store.fingerprint}" for store in stores])
+    done = folder.read_commit_mark(f"{stem}_stats.json")
+    if done and done.get("fingerprint") == fingerprint and _changed_file(folder, done) is None:
+        logging.info("shard: %s: %d samples, already there", stem, len(rows))
+        return {"shard": shard, "split": split.name, **done}
+    folder.remove(f"{stem}_stats.json")  # the commit mark goes first, and comes back last
+    with folder.writing(f"{stem}.tar") as tar:
+        _write_tar(tar, folder, rows, metadata)
+    with folder.writing(f"{stem}.parquet") as parquet:
+        pq.write_table(metadata, parquet, compression="zstd")
+    files = {f"{stem}.tar": tar.sha256, f"{stem}.parquet": parquet.sha256}
+    for store in stores:
+        files |= write_embeddings(store, rows, metadata, folder=f"{split.embeddings}/{store.name}", name=name)
+    stats = {
+        "samples": len(rows),
+        "successes": len(rows),  # as img2dataset's readers call it
+        "bytes": tar.size,
+        "sha256": tar.sha256,
+        "languages": dict(sorted(Counter(rows.column("language").to_pylist()).items())),
+        "files": files,
+        "fingerprint": fingerprint,
+    }
+    if (changed := _changed_file(folder, stats)) is not None:
+        where = folder.path(changed)
+        raise RunFolderError(f"{where}: does not read back as it was written; check the disk and run again")
+    folder.write_json(f"{stem}_stats.json", stats)
+    logging.info("shard: %s: %d samples, %.1f MB", stem, len(rows), tar.size / 1e6)
+    return {"shard": shard, "split": split.name, **stats}
+
+
+def _public(rows: pa.Table, keys: list[str]) -> pa.Table:
+    kept = [name for name in rows.schema.names if name not in INTERNAL_COLUMNS]
+    return rows.select(kept).add_column(0, "key", pa.array(keys, pa.string())).replace_schema_metadata(None)
+
+
+def _fingerprint(metadata: pa.Table, stores: Sequence[str]) -> str:
+    rows = [json.dumps(row, sort_keys=True, default=str) for row in metadata.to_pylist()]
+    return hashlib.blake2b("\n".join([str(_VERSION), *rows, *stores]).encode(), digest_size=16).hexdigest()
+
+
+def _changed_file(folder: RunFolder, stats: Mapping[str, Any]) -> str | None:
+    """The first of a shard's files that is not what was written; None where all are."""
+    for path, sha256 in stats["files"].items():
+        try:
+            if folder.sha256(path)[1] != sha256:
+                return path
+        except FileNotFoundError:
+            return path
+    return None
+
+
+def _write_tar(file: WholeFile, folder: RunFolder, rows: pa.Table, metadata: pa.Table) -> None:
+    with (
+        tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as tar,  # type: ignore[call-overload]
+        ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as ahead,
+    ):
+        reading: deque[tuple[pa.Table, Future[list[bytes]]]] = deque()
+        for start, end in windows(rows.column("image_size").to_pylist()):
+            some = rows.slice(start, end - start).combine_chunks().to_batches()[0]
+            reading.append((metadata.slice(start, end - start), ahead.submit(read_staged_images, folder, some)))
+            if len(reading) > 1:
+                _add_samples(tar, *reading.popleft())
+        while reading:
+            _add_samples(tar, *reading.popleft())
+
+
+def windows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yields (start, end) of neighbouring rows whose images may be in memory together; a larger one is by itself."""
+    start = together = 0
+    for row, size in enumerate(sizes):
+        if row > start and (together + size > _BYTES_AT_ONCE or row - start == _ROWS_AT_ONCE):
+            yield start, row
+            start, together = row, 0
+        together += size
+    if start < len(sizes):
+        yield start, len(sizes)
+
+
+def _add_samples(tar: tarfile.TarFile, metadata: pa.Table, images: Future[list[bytes]]) -> None:
+    for row, image in zip(_json_rows(metadata), images.result(), strict=True):
+        extension = row.pop("image_extension")
+        _add(tar, f"{row['key']}.{extension}", image)
+        _add(tar, f"{row['key']}.txt", row["caption"].encode())
+        _add(tar, f"{row['key']}.json", json.dumps(row, ensure_ascii=False, allow_nan=False).encode())
+
+
+def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
+    # A float32 similarity is written with the digits it has, not with those of the nearest float64.
+    floats = [field.name for field in metadata.schema if pa.types.is_float32(field.type)]
+    for row in metadata.to_pylist():
+        for name in floats:
+            if row[name] is not None:
+                row[name] = float(f"{row[name]:.7g}")
+        yield {name: _json_value(value) for name, value in row.items()}
+
+
+def _json_value(value: Any) -> Any:
+    """What JSON can say of a value: it has no NaN and no bytes, and carried columns may hold both."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (list, tuple)):
+        return [_json_value(one) for one in value]
+    if isinstance(value, dict):
+        return {str(name): _json_value(one) for name, one in value.items()}
+    return value if value is None or isinstance(value, (str, int)) else str(value)
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    member.mode, member.mtime, member.uid, member.gid = 0o644, 0, 0, 0
+    tar.addfile(member, io.BytesIO(content))

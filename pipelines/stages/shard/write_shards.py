@@ -1,0 +1,186 @@
+"""Stage shard: the survivors in an order shuffled by the seed, exactly N to a webdataset tar, byte for byte the same.
+
+The order is cut into shards by rank without moving a row: sort keys (24 bytes) are counted and cut in ranges, then each
+row knows its shard, and the rows (metadata only) cross one shuffle. Image bytes are read from staging by range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from babelsift.filters.shard_order import SORT_KEY, bucket_of, cuts_in_bucket, is_held_out, shard_of, sort_keys
+from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.shard_layout import TRAIN, VALIDATION, Split
+from babelsift.pipelines.stages.shard.shard_writer import write_shard
+from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.schemas.recipe import ShardSettings
+
+_BUCKETS = 256
+
+
+@dataclass
+class WriteShards(beam.PTransform):
+    """Writes the product's shards.
+
+    Input: batches with DOWNLOAD_SCHEMA's columns, the similarities and the carried columns; uids are unique.
+    Output: one dict a shard: see `shard_writer.write_shard`.
+    Attributes: stores: of the models whose embeddings are written beside the shards.
+    """
+
+    folder: RunFolder
+    settings: ShardSettings
+    seed: int
+    stores: tuple[ScoreStore, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
+        """Parts validation from training, where that is asked for, and writes the shards of each."""
+        if self.settings.validation_fraction is None:
+            return batches | "Train" >> self._write(TRAIN)
+        split = beam.FlatMap(split_held_out, self.settings.validation_fraction)
+        typed = split.with_output_types(pa.RecordBatch, **{VALIDATION.name: pa.RecordBatch})
+        parts = batches | "Split" >> typed.with_outputs(VALIDATION.name, main=TRAIN.name)
+        return (
+            parts[TRAIN.name] | "Train" >> self._write(TRAIN),
+            parts[VALIDATION.name] | "Validation" >> self._write(VALIDATION),
+        ) | "Both" >> beam.Flatten()
+
+    def _write(self, split: Split) -> WriteSplit:
+        return WriteSplit(self.folder, self.settings.samples_per_shard, self.seed, split, self.stores)
+
+
+def split_held_out(batch: pa.RecordBatch, fraction: float) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
+    """Yields the rows to train with and, tagged, those to validate with."""
+    held_out = is_held_out(batch.column("uid"), fraction)
+    if not held_out.all():
+        yield batch.filter(pa.array(~held_out))
+    if held_out.any():
+        yield beam.pvalue.TaggedOutput(VALIDATION.name, batch.filter(pa.array(held_out)))
+
+
+@dataclass
+class WriteSplit(beam.PTransform):
+    """Writes the shards of one split; see `WriteShards`."""
+
+    folder: RunFolder
+    samples_per_shard: int
+    seed: int
+    split: Split
+    stores: tuple[ScoreStore, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
+        """Brings the rows of each shard together and writes the shards."""
+        shards = batches | "Group" >> GroupShards(self.samples_per_shard, self.seed)
+        return shards | "Write" >> beam.ParDo(_WriteShard(self))
+
+
+@dataclass
+class GroupShards(beam.PTransform):
+    """Brings the rows of each shard together: (shard's number, its batches in any order)."""
+
+    samples_per_shard: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, Iterable]]:
+        """Finds where the shards begin and sends each row to its shard."""
+        cuts = batches | "FindCuts" >> FindCuts(self.samples_per_shard, self.seed)
+        split = beam.ParDo(SplitByPartition(ShardOf(self.seed)), beam.pvalue.AsList(cuts))
+        return (
+            batches
+            | "ToShard" >> split.with_output_types(tuple[int, pa.RecordBatch])
+            | "GroupShard" >> beam.GroupByKey()
+        )
+
+
+def ordered_rows(batches: Iterable[pa.RecordBatch], seed: int) -> pa.Table:
+    """Returns the rows of one shard in the order that the seed gives them."""
+    rows = pa.Table.from_batches(list(batches)).combine_chunks()
+    return rows.take(pa.array(np.argsort(sort_keys(rows.column("uid").combine_chunks(), seed))))
+
+
+@dataclass
+class FindCuts(beam.PTransform):
+    """Finds the first sort key of each shard but the first: packed S24 arrays, one a range of keys."""
+
+    samples_per_shard: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
+        """Counts keys in ranges, then ranks the keys of each range."""
+        keys = (
+            batches
+            | "Keys" >> beam.FlatMap(packed_keys, self.seed).with_output_types(tuple[int, bytes])
+            | "GroupRange" >> beam.GroupByKey()
+            | "Join" >> beam.MapTuple(join_keys).with_output_types(tuple[int, bytes])
+        )
+        counts = keys | "Count" >> beam.MapTuple(count_keys) | "AllCounts" >> beam.combiners.ToDict()
+        return keys | "Rank" >> beam.Map(cuts_of_range, beam.pvalue.AsSingleton(counts), self.samples_per_shard)
+
+
+def packed_keys(batch: pa.RecordBatch, seed: int) -> Iterator[tuple[int, bytes]]:
+    """Yields (range, packed sort keys) of a batch."""
+    keys = sort_keys(batch.column("uid"), seed)
+    buckets = bucket_of(keys, _BUCKETS)
+    for bucket in np.unique(buckets):
+        yield int(bucket), keys[buckets == bucket].tobytes()
+
+
+def join_keys(bucket: int, parts: Iterable[bytes]) -> tuple[int, bytes]:
+    """Returns (range, all its packed keys)."""
+    return bucket, b"".join(parts)
+
+
+def count_keys(bucket: int, packed: bytes) -> tuple[int, int]:
+    """Returns (range, its number of keys)."""
+    return bucket, len(packed) // SORT_KEY.itemsize
+
+
+def cuts_of_range(keys: tuple[int, bytes], counts: Mapping[int, int], samples_per_shard: int) -> bytes:
+    """Returns the packed keys of one (range, packed keys) with which shards begin."""
+    bucket, packed = keys
+    rank_before = sum(rows for other, rows in counts.items() if other < bucket)
+    return cuts_in_bucket(np.frombuffer(packed, dtype=SORT_KEY), rank_before, samples_per_shard).tobytes()
+
+
+@dataclass(frozen=True)
+class ShardOf:
+    """Says which shard each row of a batch belongs to, given the packed cuts."""
+
+    seed: int
+
+    def __call__(self, batch: pa.RecordBatch, packed_cuts: Iterable[bytes]) -> np.ndarray:
+        """Returns int64[n]."""
+        cuts = np.sort(np.frombuffer(b"".join(packed_cuts), dtype=SORT_KEY))
+        return shard_of(sort_keys(batch.column("uid"), self.seed), cuts)
+
+
+class _WriteShard(beam.DoFn):
+    def __init__(self, settings: WriteSplit) -> None:
+        self._folder = settings.folder
+        self._seed = settings.seed
+        self._how = {
+            "samples_per_shard": settings.samples_per_shard,
+            "split": settings.split,
+            "stores": settings.stores,
+        }
+
+    def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[dict]:
+        shard, batches = element
+        yield write_shard(self._folder, shard, ordered_rows(batches, self._seed), **self._how)

@@ -1,0 +1,1 @@
+"""Work paid for once: images, scores and embeddings of staging shards."""

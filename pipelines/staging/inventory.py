@@ -1,0 +1,102 @@
+"""What a run folder has paid for: downloads and scores, and which of them a recipe can go on with."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.download.partition import why_not_reused
+from babelsift.pipelines.stages.download.records import shaping_settings
+from babelsift.pipelines.staging.score_store import SCORES_FOLDER
+from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_shard
+from babelsift.schemas import RunFolderError
+from babelsift.schemas.recipe import DownloadSettings
+
+_READS_AT_ONCE = 16
+
+
+@dataclass
+class StagedDownloads:
+    """Staging shards, counted.
+
+    Attributes:
+        rows, images, bytes: of the shards that can be used again. stale: why shards cannot be -> [shards, images,
+            bytes]. unfinished: shards that a killed run left. foreign: shards that something else wrote.
+    """
+
+    shards: int = 0
+    rows: int = 0
+    images: int = 0
+    bytes: int = 0
+    stale: dict[str, list[int]] = field(default_factory=dict)
+    unfinished: int = 0
+    foreign: int = 0
+
+
+def staged_downloads(folder: RunFolder, settings: DownloadSettings) -> StagedDownloads:
+    """Returns what is staged, as a run with these download settings would find it."""
+    found, shaping = StagedDownloads(), shaping_settings(settings)
+    for shard in _all_shards(folder):
+        stats = shard.stats or {}
+        why = why_not_reused(shard, shaping)
+        if shard.stats is None:
+            found.unfinished += 1
+        elif shard.is_foreign:
+            found.foreign += 1
+        elif why is None:
+            found.shards += 1
+            found.rows += stats.get("count", 0)
+            found.images += stats.get("successes", 0)
+            found.bytes += stats.get("tar_bytes", 0)
+        else:
+            stale = found.stale.setdefault(why, [0, 0, 0])
+            one = (1, stats.get("successes", 0), stats.get("tar_bytes", 0))
+            found.stale[why] = [before + more for before, more in zip(stale, one, strict=True)]
+    return found
+
+
+def _all_shards(folder: RunFolder) -> Iterator[StagedShard]:
+    """The staging shards by number; their commit marks are many small files, so many are read at once."""
+    listed = sorted(StagingListing(folder).numbers.items())
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        yield from pool.map(lambda one: read_shard(folder, *one), listed)
+
+
+def check_downloads(folder: RunFolder, settings: DownloadSettings, *, force: bool) -> None:
+    """Refuses to download again, unless it is forced, what is staged by other settings.
+
+    Raises: RunFolderError: says which settings differ and what that would cost.
+    """
+    stale = staged_downloads(folder, settings).stale
+    if stale and not force:
+        shards, images, size = (sum(column) for column in zip(*stale.values(), strict=True))
+        raise RunFolderError(
+            f"{folder.url}: {images} images in {shards} staging shards ({size / 1e6:.1f} MB) were downloaded with "
+            f"other settings ({' / '.join(stale)}) and would be downloaded again; pass --force for that, set them "
+            "back, or choose another --output"
+        )
+
+
+def scored_pairs(folder: RunFolder) -> dict[str, int]:
+    """Returns {folder of a model's scores, "name-fingerprint": pairs that it has scores of}."""
+    paths = [path for path in folder.files_under(SCORES_FOLDER) if path.endswith(".parquet")]
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        rows = pool.map(lambda path: _rows_of(folder, path), paths)
+        counts: Counter[str] = Counter()
+        for path, count in zip(paths, rows, strict=True):
+            counts[path.removeprefix(f"{SCORES_FOLDER}/").split("/")[0]] += count
+    return dict(sorted(counts.items()))
+
+
+def _rows_of(folder: RunFolder, path: str) -> int:
+    try:
+        with folder.open(path) as file:
+            return pq.ParquetFile(file).metadata.num_rows
+    except (OSError, pa.ArrowException):
+        return 0  # damaged: the next run names it and scores its pairs again

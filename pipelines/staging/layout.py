@@ -1,0 +1,102 @@
+"""How staging shards are laid out: names, keys, columns and tar headers, as img2dataset 1.47 has them.
+
+OUT/staging/images/NNNNN.tar         images, captions and json, successes only, in the order in which they came
+                  /NNNNN.parquet     every row, failures too, and where in the tar its image lies
+                  /NNNNN_stats.json  written last: what makes the shard count
+Partition p of P owns the shard numbers p, p + P, p + 2P, ...
+"""
+
+from __future__ import annotations
+
+import math
+import tarfile
+
+import pyarrow as pa
+
+from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES
+
+STAGING = "staging/images"
+TAR, PARQUET, STATS = ".tar", ".parquet", "_stats.json"
+STAGED_SCHEMA = pa.schema(
+    [
+        pa.field("uid", pa.string(), nullable=False),
+        pa.field("url", pa.string(), nullable=False),
+        pa.field("caption", pa.string(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("error_message", pa.string()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("original_width", pa.int32()),
+        pa.field("original_height", pa.int32()),
+        pa.field("exif", pa.string()),
+        pa.field("sha256", pa.string()),
+        pa.field("original_bytes", pa.int64()),
+        pa.field("phash", pa.binary(PHASH_BYTES)),
+        pa.field("phash_quality", pa.float32()),
+        pa.field("image_extension", pa.string()),
+        pa.field("image_offset", pa.int64()),
+        pa.field("image_size", pa.int64()),
+        pa.field("reason", pa.string()),
+        pa.field("detail", pa.string()),
+        # Later than the others: shards that were staged without them are read as having nulls there.
+        pa.field("image_crc32", pa.uint32()),
+        pa.field("pixels_digest", pa.string()),
+        pa.field("phash_crops", pa.binary(PHASH_CROPS_BYTES)),
+        pa.field("md5", pa.string()),
+        pa.field("sha512", pa.string()),
+    ]
+)
+LATER_COLUMNS = ("image_crc32", "pixels_digest", "phash_crops", "md5", "sha512")
+SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"
+
+_SHARD_DIGITS = 5
+
+
+def shard_name(shard: int) -> str:
+    """Returns a staging shard's name, without suffix."""
+    return f"{shard:0{_SHARD_DIGITS}d}"
+
+
+def shard_path(shard: int, suffix: str) -> str:
+    """Returns the path, within the run folder, of one of a staging shard's files."""
+    return f"{STAGING}/{shard_name(shard)}{suffix}"
+
+
+def staging_key(shard: int, index: int, *, samples_per_shard: int) -> str:
+    """Returns the key of the row at `index` of a shard, as img2dataset's `compute_key` does."""
+    digits = math.ceil(math.log10(samples_per_shard))
+    return f"{shard * 10**digits + index:0{digits + _SHARD_DIGITS}d}"
+
+
+def tar_header(name: str, size: int) -> bytes:
+    """Returns a member's header block; owner, time and mode are constants."""
+    content, digits = name.encode(), b"%011o" % size
+    if not name.isascii() or len(content) > _NAME_BYTES or len(digits) > _SIZE_DIGITS:
+        return _header(name, size)
+    # `tarfile` takes as long for three headers as decoding a tenth of an image does; they differ in three fields
+    check = _BLANK_SUM + sum(content) + sum(digits)
+    return b"".join(
+        (
+            content.ljust(_NAME_BYTES, b"\0"),
+            _BLANK[_NAME_BYTES:_SIZE_AT],
+            digits,
+            _BLANK[_SIZE_AT + _SIZE_DIGITS : _CHECK_AT],
+            b"%06o\0" % check,
+            _BLANK[_CHECK_AT + _CHECK_DIGITS + 1 :],
+        )
+    )
+
+
+def _header(name: str, size: int) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = size, 0o444
+    return info.tobuf(format=tarfile.USTAR_FORMAT)
+
+
+_NAME_BYTES = 100
+_SIZE_AT, _SIZE_DIGITS = 124, 11
+_CHECK_AT, _CHECK_DIGITS = 148, 6
+_BLANK = _header("", 0)
+# The checksum is taken with eight spaces in its place; what is left out here is of the fields that differ.
+_BLANK_SUM = sum(_BLANK[:_SIZE_AT]) + sum(_BLANK[_SIZE_AT + _SIZE_DIGITS : _CHECK_AT]) + 8 * 32 + sum(_BLANK[156:])

@@ -1,0 +1,255 @@
+"""Staging shards: what a partition has of them, and writing one in img2dataset's layout, commit mark last.
+
+`babelsift.pipelines.staging.layout` says how a shard looks; `babelsift.pipelines.staging.images` reads images back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tarfile
+import threading
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from babelsift.filters.image import ProcessedImage
+from babelsift.pipelines.run_folder.folder import RunFolder, WholeFile
+from babelsift.pipelines.staging.images import read_staged_images
+from babelsift.pipelines.staging.layout import (
+    FAILED_TO_DOWNLOAD,
+    FAILED_TO_RESIZE,
+    LATER_COLUMNS,
+    PARQUET,
+    STAGED_SCHEMA,
+    STAGING,
+    STATS,
+    SUCCESS,
+    TAR,
+    shard_name,
+    shard_path,
+    staging_key,
+    tar_header,
+)
+
+__all__ = [
+    "StagedShard",
+    "StagingListing",
+    "StagingWriter",
+    "discard_shard",
+    "fingerprint",
+    "read_staged_images",
+    "read_staged_rows",
+    "staged_shards",
+]
+
+_BLOCK = tarfile.BLOCKSIZE
+_json_text = json.JSONEncoder(ensure_ascii=False).encode
+_END_OF_TAR = bytes(tarfile.RECORDSIZE)
+# Of the members' JSON: what img2dataset writes, in its order.
+_JSON_COLUMNS = (
+    "url",
+    "caption",
+    "uid",
+    "key",
+    "status",
+    "error_message",
+    "width",
+    "height",
+    "original_width",
+    "original_height",
+    "exif",
+    "sha256",
+)
+
+
+def fingerprint(shaping: Mapping[str, Any]) -> str:
+    """Returns the digest of the settings that shaped a shard."""
+    return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class StagedShard:
+    """A staging shard's number and the content of its commit mark; None where it was never committed."""
+
+    number: int
+    stats: Mapping[str, Any] | None
+
+    @property
+    def end_time(self) -> float:
+        """When the shard was finished, in seconds since the epoch; 0: not known."""
+        return float((self.stats or {}).get("end_time", 0.0))
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether something else than babelsift wrote the shard: it is read by no one here and must not be touched."""
+        return self.stats is not None and "fingerprint" not in self.stats
+
+
+@dataclass
+class StagingListing:
+    """The shard files that there were when first asked, so that a folder is listed once for many partitions."""
+
+    folder: RunFolder
+
+    @cached_property
+    def numbers(self) -> dict[int, set[str]]:
+        """Shard number -> the suffixes of its files."""
+        found: dict[int, set[str]] = {}
+        for name in self.folder.list(STAGING):
+            suffix = next((suffix for suffix in (TAR, PARQUET, STATS) if name.endswith(suffix)), None)
+            stem = name.removesuffix(suffix or "")
+            if suffix and stem.isdecimal() and stem.isascii():
+                found.setdefault(int(stem), set()).add(suffix)
+        return found
+
+
+def staged_shards(
+    folder: RunFolder, partition: int, partitions: int, *, listing: StagingListing | None = None
+) -> Iterator[StagedShard]:
+    """Yields the shards that a partition has, by number, uncommitted ones too."""
+    for number, suffixes in sorted((listing or StagingListing(folder)).numbers.items()):
+        if number % partitions == partition:
+            yield read_shard(folder, number, suffixes)
+
+
+def read_shard(folder: RunFolder, number: int, suffixes: Collection[str]) -> StagedShard:
+    """Returns a shard, given the suffixes of its files."""
+    return StagedShard(number, folder.read_commit_mark(shard_path(number, STATS)) if STATS in suffixes else None)
+
+
+def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | None:
+    """Returns a committed shard's rows as STAGED_SCHEMA, or None where its files are not what was committed."""
+    stats = shard.stats or {}
+    try:
+        with folder.open(shard_path(shard.number, PARQUET)) as file:
+            content = file.read()
+        tar_bytes = folder.fs.size(folder.path(shard_path(shard.number, TAR)))
+        if stats.get("parquet_sha256") not in (None, hashlib.sha256(content).hexdigest()):
+            return None
+        table = pq.read_table(pa.BufferReader(content))
+    except (FileNotFoundError, pa.ArrowException) as error:
+        logging.warning("download: staging shard %s: %s", shard_name(shard.number), error)
+        return None
+    for name in set(LATER_COLUMNS) - set(table.schema.names):
+        table = table.append_column(name, pa.nulls(len(table), STAGED_SCHEMA.field(name).type))
+    if missing := set(STAGED_SCHEMA.names) - set(table.schema.names):
+        logging.warning("download: staging shard %s has no columns %s", shard_name(shard.number), sorted(missing))
+        return None
+    if tar_bytes != stats.get("tar_bytes") or len(table) != stats.get("count"):
+        return None
+    return pa.RecordBatch.from_arrays(
+        [table.column(name).combine_chunks() for name in STAGED_SCHEMA.names], schema=STAGED_SCHEMA
+    )
+
+
+def discard_shard(folder: RunFolder, number: int) -> None:
+    """Removes a shard's files, its commit mark first."""
+    for suffix in (STATS, PARQUET, TAR):
+        folder.remove(shard_path(number, suffix))
+
+
+@dataclass
+class StagingWriter:
+    """Writes one staging shard; a context manager. Without `commit` the shard leaves no trace.
+
+    Attributes:
+        shard: number. samples_per_shard: of all shards, for the keys. shaping: the settings that shaped the images.
+    """
+
+    folder: RunFolder
+    shard: int
+    samples_per_shard: int
+    shaping: Mapping[str, Any]
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def __enter__(self) -> StagingWriter:
+        discard_shard(self.folder, self.shard)
+        self._stack = ExitStack()
+        self._tar: WholeFile = self._stack.enter_context(self.folder.writing(shard_path(self.shard, TAR)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self._stack.close()  # after `commit` there is nothing left to close
+        else:
+            self._stack.__exit__(kind, error, trace)
+
+    @cached_property
+    def _json_columns(self) -> list[str]:
+        """img2dataset leaves out what it was not asked for."""
+        further = self.shaping.get("compute_hash")
+        names = [name for name in _JSON_COLUMNS if name != "exif" or self.shaping.get("extract_exif", True)]
+        return [*names, further] if further in ("md5", "sha512") else names
+
+    def key(self, index: int) -> str:
+        """Returns the key of the row at `index`."""
+        return staging_key(self.shard, index, samples_per_shard=self.samples_per_shard)
+
+    def add(self, record: dict[str, Any], image: ProcessedImage) -> dict[str, Any]:
+        """Writes an image, its caption and its json, and returns the record with the place of the image's bytes.
+
+        May be called from any thread. Args: record: the row's STAGED_SCHEMA fields but for that place.
+        """
+        key = record["key"]
+        document = _indented_json({name: record[name] for name in self._json_columns})
+        members = (
+            *_member(f"{key}.{image.extension}", image.data),
+            *_member(f"{key}.txt", record["caption"].encode()),
+            *_member(f"{key}.json", document),
+        )
+        content = b"".join(members)
+        with self._lock:
+            offset = self._tar.size + _BLOCK
+            self._tar.write(content)
+        place = {"image_offset": offset, "image_size": len(image.data), "image_crc32": zlib.crc32(image.data)}
+        return {**record, **place}
+
+    def commit(self, rows: pa.RecordBatch, *, start_time: float, end_time: float) -> None:
+        """Gives the shard its files and, last, its commit mark.
+
+        Args: rows: STAGED_SCHEMA, all rows of the shard. start_time, end_time: seconds since the epoch.
+        """
+        self._tar.write(_END_OF_TAR)
+        self._stack.close()
+        with self.folder.writing(shard_path(self.shard, PARQUET)) as file:
+            pq.write_table(pa.Table.from_batches([rows]), file, compression="zstd")
+        statuses = Counter(rows.column("status").to_pylist())
+        messages = Counter(message or SUCCESS for message in rows.column("error_message").to_pylist())
+        stats = {
+            "count": len(rows),
+            "successes": statuses[SUCCESS],
+            "failed_to_download": statuses[FAILED_TO_DOWNLOAD],
+            "failed_to_resize": statuses[FAILED_TO_RESIZE],
+            "duration": end_time - start_time,
+            "start_time": start_time,
+            "end_time": end_time,
+            "status_dict": dict(messages.most_common()),
+            "tar_bytes": self._tar.size,
+            "tar_sha256": self._tar.sha256,
+            "parquet_sha256": file.sha256,
+            "fingerprint": fingerprint(self.shaping),
+            "settings": dict(self.shaping),
+        }
+        self.folder.write_json(shard_path(self.shard, STATS), stats)
+
+
+def _member(name: str, content: bytes) -> tuple[bytes, bytes, bytes]:
+    return tar_header(name, len(content)), content, bytes(-len(content) % _BLOCK)
+
+
+def _indented_json(fields: Mapping[str, str | int | None]) -> bytes:
+    """As `json.dumps(fields, indent=4, ensure_ascii=False)`, which goes the long way through Python for its indents."""
+    lines = (f"    {_json_text(name)}: {_json_text(value)}" for name, value in fields.items())
+    return "{{\n{}\n}}".format(",\n".join(lines)).encode()

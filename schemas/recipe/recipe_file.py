@@ -1,0 +1,111 @@
+"""Reading and writing recipes as YAML, with one clear line for everything that is wrong in one."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from babelsift.schemas.errors import RecipeError
+from babelsift.schemas.recipe import Recipe
+from babelsift.schemas.recipe.named_recipes import check_fits, spell_out
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's booleans only: in 1.1 `no` is false, so Norwegian and img2dataset's resize_mode `no` would be, too."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+
+
+def parse_recipe(text: str, *, source: str, find: Callable[[str], Recipe] | None = None) -> Recipe:
+    """Returns the recipe that a YAML text describes.
+
+    Args: source: the file or preset the text came from, for messages. find: the recipe of a name or file that a select
+        rule names; without it such names are unknown settings.
+    Raises: RecipeError: not YAML, or one line for each setting that is unknown, of the wrong type or out of range.
+    """
+    try:
+        content = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        found = type(content).__name__
+        raise RecipeError(f"{source}: a recipe is a mapping, found {found}; see `babelsift recipes show demo`")
+    if find is None or not isinstance(content.get("select"), dict):
+        return recipe_from(content, source=source)
+    try:
+        select, named = spell_out(content["select"], find)
+        recipe = recipe_from({**content, "select": select}, source=source)
+        for one in named:
+            check_fits(recipe, one)
+    except RecipeError as error:
+        raise RecipeError(str(error) if str(error).startswith(source) else f"{source}: {error}") from error
+    return recipe
+
+
+def recipe_from(content: Mapping[str, Any], *, source: str) -> Recipe:
+    """Returns the validated recipe; see `parse_recipe`."""
+    try:
+        # The JSON mode of pydantic is strict about types and still takes YAML's lists where the recipe has tuples.
+        return Recipe.model_validate_json(json.dumps(content, default=str))
+    except ValidationError as error:
+        raise RecipeError("; ".join(f"{source}: {line}" for line in _describe_all(error))) from error
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Returns the resolved recipe as YAML, every setting written out; `parse_recipe` reads it back equal."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+
+
+def _describe_all(error: ValidationError) -> list[str]:
+    """One line a setting: where it may be of several types, pydantic reports each; the first is said."""
+    lines: dict[str, str] = {}
+    for one in error.errors():
+        path = tuple(part for part in one["loc"] if isinstance(part, int) or part.replace("_", "").isidentifier())
+        where = ".".join(str(part) for part in path)
+        lines.setdefault(where, _describe({**one, "loc": path}))
+    return list(lines.values())
+
+
+def _describe(error: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(error["loc"][:-1])
+        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"unknown setting {where!r}; {hint}"
+    if error["type"] == "missing":
+        return f"setting {where!r} is missing"
+    message = error["msg"].removeprefix("Value error, ")
+    if not where:
+        return message
+    return f"{where}: {message[0].lower()}{message[1:]}, found {error['input']!r}"
+
+
+def _known_keys(path: Sequence[str | int]) -> list[str]:
+    model: Any = Recipe
+    for part in path:
+        if isinstance(part, int) or not (isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        model = _settings_in(annotation) or model
+    return list(model.model_fields)
+
+
+def _settings_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        if found := _settings_in(inner):
+            return found
+    return None

@@ -1,0 +1,177 @@
+"""On a run folder that a small run left, or a killed one."""
+
+import json
+
+import pytest
+
+from babelsift.pipelines.cli.main import main
+from babelsift.pipelines.demo.server import serving
+from babelsift.pipelines.demo.web import build_web, write_table
+from babelsift.pipelines.inspection.status import State, format_status, status_of
+from babelsift.pipelines.job.run import run
+from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.run_folder.fingerprints import (
+    STAGE_OF_GROUP,
+    changes,
+    fingerprints,
+    input_files,
+    stage_settings,
+)
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.inventory import check_downloads
+from babelsift.schemas import Recipe, RunFolderError, Stage, dump_recipe, recipe_from
+
+RECIPE = load_recipe("demo")
+
+
+def changed(**groups):
+    return RECIPE.model_copy(
+        update={name: getattr(RECIPE, name).model_copy(update=settings) for name, settings in groups.items()}
+    )
+
+
+@pytest.fixture(scope="module")
+def curated(tmp_path_factory):
+    home = tmp_path_factory.mktemp("status")
+    web = build_web(seed=3, pairs=100)
+    with serving(web) as base_url:
+        write_table(web, home / "pairs.parquet", base_url)
+        hasty = changed(download={"timeout_s": 0.8, "total_timeout_s": 1.0, "retries": 0})  # shapes no image
+        run(hasty, [str(home / "pairs.parquet")], str(home / "out"))
+    return RunFolder(str(home / "out"))
+
+
+def states(folder, recipe):
+    return {one.stage: one.state for one in status_of(folder, recipe).stages}
+
+
+def test_a_complete_run_is_done_to_the_last_stage(curated):
+    status = status_of(curated, RECIPE)
+    assert status.complete
+    assert {one.state for one in status.stages} == {State.DONE}
+    there = {one.stage: one.there for one in status.stages}
+    assert there["read"] == "100 in, 100 kept"
+    assert there["shard"].endswith("1 shards")
+    assert there["download"].startswith("1 shards, ")
+    assert there["score"].startswith("babelsift_demo-")
+
+
+def test_a_changed_threshold_makes_selection_and_shards_stale_alone(curated):
+    status = status_of(curated, changed(select={"min_similarity": 0.7}))
+    stale = {one.stage: one.why for one in status.stages if one.state is State.STALE}
+    why = "select.min_similarity was 0.6, now 0.7"
+    assert stale == {"select": why, "balance": "follows select", "shard": "follows select"}
+    assert "select.min_similarity was 0.6, now 0.7" in format_status(status)
+
+
+def test_what_was_paid_for_is_kept_when_an_earlier_rule_changes(curated):
+    found = states(curated, changed(captions={"min_words": 2}))
+    assert found["language"] is State.STALE
+    assert found["download"] is State.KEPT
+    assert found["score"] is State.KEPT
+    assert found["read"] is State.DONE
+
+
+def test_other_download_settings_are_said_and_refused_without_force(curated):
+    other = changed(download={"image_size": 128})
+    why = {one.stage: one.why for one in status_of(curated, other).stages}
+    assert "image_size was 256, now 128; needs --force" in why["download"]
+    message = r"\d+ images in 1 staging shards \(.* MB\) .*image_size was 256, now 128.*pass --force"
+    with pytest.raises(RunFolderError, match=message):
+        check_downloads(curated, other.download, force=False)
+    check_downloads(curated, other.download, force=True)
+    check_downloads(curated, changed(download={"timeout_s": 9.0}).download, force=False)
+
+
+def test_the_run_itself_refuses_and_touches_nothing(curated, tmp_path, capsys):
+    (tmp_path / "other.yaml").write_text(dump_recipe(changed(download={"image_size": 128})))
+    before = {path: curated.fs.modified(path) for path in curated.fs.find(curated.path())}
+    arguments = ["--recipe", str(tmp_path / "other.yaml"), "--input", curated.url.replace("/out", "/pairs.parquet")]
+    assert main(["curate", *arguments, "--output", curated.url]) == 2
+    assert "pass --force" in capsys.readouterr().err.splitlines()[-1]
+    assert before == {path: curated.fs.modified(path) for path in curated.fs.find(curated.path())}
+
+
+def test_another_model_scores_anew_and_the_old_scores_stay(curated):
+    clip = (RECIPE.clip[0].model_copy(update={"precision": "bf16"}),)
+    other = RECIPE.model_copy(update={"clip": clip})
+    score = next(one for one in status_of(curated, other).stages if one.stage == "score")
+    assert (score.state, score.why) == (State.STALE, 'clip.babelsift_demo.precision was "fp32", now "bf16"')
+
+
+def test_a_changed_or_missing_input_is_noticed(curated, tmp_path):
+    manifest = curated.read_json("manifest.json")
+    [path] = manifest["stages"]["read"]["input"]
+    copy = RunFolder(str(tmp_path))
+    for files, said in (({path: [1, "2"]}, "changed"), ({"/gone.parquet": [1, "2"]}, "changed")):
+        stages = manifest["stages"] | {"read": {"input": files}}
+        copy.write_json("manifest.json", manifest | {"stages": stages})
+        first = status_of(copy, RECIPE).stages[0]
+        assert first.state is State.STALE
+        assert f"1 of the input's files {said}" in first.why
+
+
+def test_a_run_that_did_not_end_is_unfinished(curated, tmp_path):
+    copy = RunFolder(str(tmp_path))
+    copy.write_json("manifest.json", curated.read_json("manifest.json"))
+    status = status_of(copy, RECIPE)
+    assert not status.complete
+    assert {one.state for one in status.stages} == {State.UNFINISHED, State.KEPT}
+
+
+def test_the_command_prints_a_table_and_json(curated, capsys):
+    assert main(["status", curated.url]) == 0
+    assert "complete" in capsys.readouterr().out.splitlines()[-1]
+    assert main(["status", curated.url, "--json", "--recipe", "demo"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["complete"] is True
+    assert [one["stage"] for one in found["stages"]] == [stage.value for stage in Stage]
+
+
+def test_where_nothing_was_begun_it_says_so(tmp_path, capsys):
+    assert main(["status", str(tmp_path)]) == 2
+    assert "no run has begun" in capsys.readouterr().err
+
+
+def test_every_group_of_a_recipe_belongs_to_a_stage():
+    assert set(STAGE_OF_GROUP) == set(Recipe.model_fields) - {"name", "description", "requires", "omits", "seed"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "stages"),
+    [
+        ({}, ["shard"]),
+        ({"select": {"caps": {"per_host": 3}}}, ["select", "shard"]),
+        (
+            {
+                "metadata": {"entries": "entries.json"},
+                "balance": {"threshold": 10},
+                "select": {"caps": {"per_caption": 1}},
+            },
+            ["select", "balance", "shard"],
+        ),
+    ],
+)
+def test_another_seed_is_told_where_it_draws(groups, stages):
+    before, now = (
+        stage_settings(recipe_from({"name": "mine", "seed": seed, **groups}, source="x"), {}) for seed in (0, 1)
+    )
+    assert changes(before, now) == {stage: ["seed was 0, now 1"] for stage in stages}
+    assert fingerprints(before)["dedup_images"] == fingerprints(now)["dedup_images"]
+
+
+def test_a_stages_fingerprint_is_of_its_settings_and_of_all_before():
+    before = stage_settings(RECIPE, {})
+    after = stage_settings(changed(images={"min_side_px": 7}), {})
+    same = {stage for stage, digest in fingerprints(before).items() if fingerprints(after)[stage] == digest}
+    order = [stage.value for stage in Stage]
+    assert same == set(order[: order.index("image_rules")])
+    assert changes(before, after) == {"image_rules": ["images.min_side_px was 150, now 7"]}
+    assert stage_settings(changed(download={"retries": 9}), {}) == before
+
+
+def test_a_files_version_is_its_size_and_time(tmp_path):
+    (tmp_path / "a").write_bytes(b"123")
+    found = input_files([str(tmp_path / "a"), str(tmp_path / "none")])
+    assert found[str(tmp_path / "a")][0] == 3
+    assert found[str(tmp_path / "none")] is None

@@ -1,0 +1,74 @@
+import pickle
+
+import fsspec
+import pytest
+
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.schemas import RunFolderError
+
+
+@pytest.fixture(params=["local", "memory"])
+def folder(request, tmp_path):
+    """On a local disk, and on a file system that is no disk."""
+    if request.param == "local":
+        yield RunFolder(str(tmp_path / "run"))
+    else:
+        yield RunFolder("memory://run")
+        fsspec.filesystem("memory").rm("/run", recursive=True)
+
+
+def test_what_was_written_reads_back_and_is_listed(folder):
+    folder.write("shards/b.tar", b"b")
+    folder.write("shards/a.tar", b"a")
+    folder.write_json("shards/a.json", {"é": 1})
+    assert folder.list("shards", ".tar") == ["a.tar", "b.tar"]
+    assert folder.open("shards", "b.tar").read() == b"b"
+    assert folder.read_json("shards", "a.json") == {"é": 1}
+    assert folder.read_json("shards", "none.json") is None
+    assert folder.list("nowhere") == []
+
+
+def test_a_file_that_fails_half_way_never_has_its_name_nor_replaces_the_old_one(folder):
+    folder.write("shards/a.tar", b"whole")
+
+    def write_half():
+        with folder.writing("shards/a.tar") as file:
+            file.write(b"ha")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_half()
+    assert folder.open("shards", "a.tar").read() == b"whole"
+    assert [path for path in folder.fs.ls(folder.path("shards"), detail=False) if "writing" in path] == []
+
+
+def test_leftovers_of_the_killed_are_not_listed_and_can_be_removed(folder):
+    folder.write("shards/a.tar", b"a")
+    with folder.fs.open(folder.path("shards", ".writing-1-b.tar"), "wb") as file:
+        file.write(b"half")
+    assert folder.list("shards") == ["a.tar"]
+    folder.remove_leftovers("shards", "nowhere")
+    assert len(folder.fs.ls(folder.path("shards"), detail=False)) == 1
+
+
+def test_it_pickles_without_its_file_system(folder):
+    folder.write("a", b"a")
+    assert pickle.loads(pickle.dumps(folder)).open("a").read() == b"a"
+
+
+def test_removing_what_is_not_there_is_fine(folder):
+    folder.write("a", b"a")
+    folder.remove("a")
+    folder.remove("a")
+    assert not folder.exists("a")
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line():
+    with pytest.raises(RunFolderError, match=r"cannot write /proc/nowhere.*choose another --output"):
+        RunFolder("/proc/nowhere").check_writable()
+
+
+def test_json_that_is_none_is_named(folder):
+    folder.write("a.json", b"{")
+    with pytest.raises(RunFolderError, match=r"a\.json is not JSON.*remove it and run again"):
+        folder.read_json("a.json")

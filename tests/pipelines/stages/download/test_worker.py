@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pyarrow as pa
+import pytest
+
+from babelsift.pipelines.fetch import session
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.download.partition import PartitionDownload, StoppedError
+from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
+from babelsift.pipelines.staging.layout import STAGING
+from babelsift.pipelines.staging.shards import StagingListing, StagingWriter
+from babelsift.schemas import DownloadError, RunFolderError
+from babelsift.schemas.recipe import DownloadSettings
+from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo, silence
+
+SETTINGS = DownloadSettings(
+    image_size=32,
+    timeout_s=2.0,
+    total_timeout_s=4.0,
+    **LOOPBACK_ONLY,
+    samples_per_staging_shard=3,
+    thread_count=4,
+)
+
+
+@pytest.fixture
+def worker():
+    yield acquire_worker(SETTINGS)
+    release_worker(SETTINGS)
+
+
+@pytest.fixture
+def rows(hostile_web) -> pa.RecordBatch:
+    hostile_web.on_any(answer(encoded(photo(1, (64, 48)))))
+    return pa.RecordBatch.from_pydict(
+        {
+            "uid": [f"{n:032x}" for n in range(8)],
+            "url": [hostile_web.url(f"/{n}") for n in range(8)],
+            "caption": ["c"] * 8,
+        }
+    )
+
+
+def stager(folder: RunFolder, worker, partitions: int = 1) -> PartitionDownload:
+    return PartitionDownload(folder, SETTINGS, partitions, worker, threading.Event())
+
+
+def decoders() -> int:
+    return sum(thread.name.startswith("decode") for thread in threading.enumerate())
+
+
+def test_one_worker_a_process_and_settings():
+    first, second = acquire_worker(SETTINGS), acquire_worker(SETTINGS)
+    one = decoders()
+    other = acquire_worker(SETTINGS.model_copy(update={"image_size": 33}))
+    assert first is second
+    assert first is not other
+    assert decoders() == 2 * one > 0
+    release_worker(SETTINGS)
+    assert decoders() == 2 * one > 0
+    release_worker(SETTINGS)
+    release_worker(SETTINGS.model_copy(update={"image_size": 33}))
+    assert decoders() == 0
+
+
+def test_rows_in_shards_of_the_partition(worker, rows, tmp_path):
+    folder = RunFolder(str(tmp_path))
+    staged = stager(folder, worker, partitions=5).stage(
+        2, rows.take(pa.array([5, 3, 0, 7, 1, 2, 6, 4])), StagingListing(folder)
+    )
+    assert [(batch.shard, len(batch.rows)) for batch in staged] == [(2, 3), (7, 3), (12, 2)]
+    assert [uid for batch in staged for uid in batch.rows.column("uid").to_pylist()] == rows.column("uid").to_pylist()
+    assert all(batch.rows.column("uid").equals(batch.staged.column("uid")) for batch in staged)
+    assert [key for batch in staged for key in batch.staged.column("key").to_pylist()][2:5] == [
+        "000022",
+        "000070",
+        "000071",
+    ]
+
+
+def test_several_partitions_at_once(worker, rows, tmp_path):
+    folder = RunFolder(str(tmp_path))
+    stage = stager(folder, worker, partitions=4).stage
+    with ThreadPoolExecutor(4) as threads:
+        parts = [threads.submit(stage, p, rows.slice(2 * p, 2), StagingListing(folder)) for p in range(4)]
+    assert sorted(batch.shard for part in parts for batch in part.result()) == [0, 1, 2, 3]
+
+
+def test_stop_keeps_what_is_committed(worker, rows, tmp_path):
+    folder = RunFolder(str(tmp_path))
+    download = stager(folder, worker)
+    download.stop.set()
+    with pytest.raises(StoppedError):
+        download.stage(0, rows, StagingListing(folder))
+    assert folder.list(STAGING) == []
+
+
+def test_a_shard_that_cannot_be_written_ends_its_download(worker, rows, tmp_path, hostile_web):
+    class FullDisk(StagingWriter):
+        def add(self, record, image):
+            raise RunFolderError("no space left")
+
+    folder = RunFolder(str(tmp_path))
+
+    def download() -> None:
+        with FullDisk(folder, 0, 10, {}) as writer:
+            worker.download(rows, writer)
+
+    with pytest.raises(RunFolderError, match="no space left"):
+        download()
+    assert folder.list(STAGING) == []
+    # the worker goes on: what failed was the shard
+    assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
+
+
+def test_a_slow_url_does_not_keep_the_next_shard_waiting(worker, rows, tmp_path, hostile_web):
+    may_go_on = threading.Event()
+
+    async def slow(request):
+        while not may_go_on.is_set():
+            await asyncio.sleep(0.01)
+        await answer(encoded(photo(1, (64, 48))))(request)
+
+    hostile_web.on("/0", slow)
+    folder = RunFolder(str(tmp_path))
+    with ThreadPoolExecutor(1) as thread:
+        staging = thread.submit(stager(folder, worker).stage, 0, rows, StagingListing(folder))
+        while not any(name.startswith("00001_stats") for name in folder.list(STAGING)):
+            assert not staging.done()
+        assert "00000_stats.json" not in folder.list(STAGING)
+        may_go_on.set()
+    assert [batch.shard for batch in staging.result()] == [0, 1, 2]
+
+
+def test_a_killed_fetch_process_is_said_and_another_one_goes_on(worker, rows, tmp_path, hostile_web):
+    hostile_web.on_any(silence())
+    folder = RunFolder(str(tmp_path))
+    with ThreadPoolExecutor(1) as thread:
+        staging = thread.submit(stager(folder, worker).stage, 0, rows, StagingListing(folder))
+        while hostile_web.total_requests < SETTINGS.thread_count:  # of two shards, of three rows each
+            assert not staging.done()
+        os.kill(session._process._process.pid, signal.SIGKILL)
+        with pytest.raises(DownloadError, match="the process that fetches has ended"):
+            staging.result()
+    assert folder.list(STAGING) == []
+    hostile_web.on_any(answer(encoded(photo(1, (64, 48)))))
+    assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_what_no_decoder_can_read_ends_the_waiting(worker, rows, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "receive_answer", lambda channel: int("no answer"))
+    folder = RunFolder(str(tmp_path))
+    with pytest.raises(DownloadError, match="has ended"):
+        stager(folder, worker).stage(0, rows, StagingListing(folder))
+    monkeypatch.undo()
+    assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
