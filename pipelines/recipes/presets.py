@@ -9,7 +9,7 @@ from pathlib import Path
 
 from babelsift.schemas import Recipe, RecipeError, parse_recipe
 
-_PRESETS = resources.files("pipelines") / "recipes"
+_PRESETS = resources.files("babelsift.pipelines") / "recipes"
 
 
 def preset_names() -> list[str]:
