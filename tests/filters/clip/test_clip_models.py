@@ -173,7 +173,8 @@ def test_failures_are_quiet(model_folder, tmp_path, caplog):
     assert [record for record in caplog.records if "open_clip" in record.pathname] == []
 
 
-def test_the_hub_does_not_tell_each_retry_while_a_model_loads(tags, monkeypatch):
+def test_the_hub_does_not_tell_each_retry_while_a_model_loads(tags, monkeypatch, caplog):
+    caplog.set_level(logging.WARNING, "huggingface_hub")  # whatever a command that ran before had set
     enabled = []
     log = logging.getLogger("huggingface_hub.utils._http")
     monkeypatch.setattr(open_clip, "download_pretrained", lambda cfg: enabled.append(log.isEnabledFor(logging.WARNING)))
