@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.rules.apply import reject_by_captions
+from babelsift.filters.selection.conditions import meets_condition, numbers_of
 from babelsift.filters.selection.histogram import Histogram, bins_of, histogram_of, lower_edge, merge, top_fraction_bin
 from babelsift.schemas import Decision, RejectReason, similarity_column
 from babelsift.schemas.recipe import DEFAULT, Condition, SelectRule, SelectSettings
@@ -220,27 +221,10 @@ def similarity_alone(decision: Decision, without: Decision) -> np.ndarray:
 
 def _reject_by_condition(batch: pa.RecordBatch, column: str, condition: Condition, decision: Decision) -> None:
     values = batch.column(column)
-    numbers, missing = _numbers(values)
-    met = np.ones(len(batch), bool)
-    for bound, compare in (
-        (condition.min, np.greater_equal),
-        (condition.above, np.greater),
-        (condition.max, np.less_equal),
-        (condition.below, np.less),
-    ):
-        if bound is not None:
-            # In the column's own type: 0.5 in a column of float32 is the 0.5 that was written to it.
-            met &= compare(numbers, numbers.dtype.type(bound))
-    met = np.where(missing, condition.keep_null, met)
+    met = meets_condition(values, condition)
+    numbers, missing = numbers_of(values)
     shown = [None if null else f"{column} {value:.6g}" for null, value in zip(missing, numbers.tolist(), strict=True)]
     decision.reject(~met, RejectReason.CONDITION_NOT_MET, values=shown, threshold=f"{column} {condition.text()}")
-
-
-def _numbers(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (float[n], bool[n] where there is none): float32 stays, all else is compared as float64."""
-    kind = pa.float32() if pa.types.is_float32(values.type) else pa.float64()
-    numbers = values.cast(kind, safe=False).to_numpy(zero_copy_only=False).astype(kind.to_pandas_dtype())
-    return numbers, np.isnan(numbers)
 
 
 def _floats(column: pa.Array) -> np.ndarray:

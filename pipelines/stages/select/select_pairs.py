@@ -11,6 +11,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from babelsift.filters.selection.backfill import Relaxation, give_back, merge_states, relaxations, states_of
+from babelsift.filters.selection.conditions import holds_numbers
 from babelsift.filters.selection.selector import EVERY_LANGUAGE, Cuts, Selector
 from babelsift.pipelines.core.batches import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.stages.select.caps import CapLimits, Limits, candidates_of, reject_beyond_caps
@@ -87,7 +88,7 @@ def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
     Args: columns: all that rows have when they reach this stage.
     Raises: RecipeError: one is not; names the closest.
     """
-    numeric = [field.name for field in columns if _is_number(field.type)]
+    numeric = [field.name for field in columns if holds_numbers(field.type)]
     for rule, _ in settings.walk():
         for name in rule.conditions:
             if name in numeric:
@@ -98,10 +99,6 @@ def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
             near = difflib.get_close_matches(name, numeric, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(numeric)}"
             raise RecipeError(f"select.conditions: no column {name!r} reaches this stage; {hint}")
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
 def decide(batch: pa.RecordBatch, selector: Selector, relaxed: Mapping[str, Relaxation] | None = None) -> Decision:
