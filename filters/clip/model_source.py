@@ -5,7 +5,6 @@ Whatever can be told wrong without loading weights is told here, in one line wit
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from babelsift.schemas import ModelError, one_line
+from babelsift.schemas.suggestions import did_you_mean
 
 HUB_PREFIX = "hf-hub:"
 FOLDER_PREFIX = "local-dir:"
@@ -83,8 +83,7 @@ def resolve_source(model: str, pretrained: str | None = None) -> ModelSource:
     if model.startswith((FOLDER_PREFIX, ".", "~", os.sep)) or folder.is_dir():
         _forbid_pretrained(model, pretrained)
         return _folder(folder)
-    near = difflib.get_close_matches(architecture, open_clip.list_models(), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else "`open_clip.list_models()` lists them"
+    hint = did_you_mean(architecture, open_clip.list_models(), otherwise="`open_clip.list_models()` lists them")
     raise ModelError(
         f"unknown CLIP architecture {model!r}; {hint} A model can also be hf-hub:organisation/name or a local folder"
     )
@@ -114,9 +113,8 @@ def _architecture(open_clip: Any, architecture: str, pretrained: str | None) -> 
         raise ModelError(f"pretrained {pretrained!r} is a folder; name its checkpoint file, or use model: {path}")
     if os.sep in pretrained or path.suffix in _WEIGHT_SUFFIXES:
         raise ModelError(f"no checkpoint file {pretrained!r}; give the path of a file on this machine")
-    near = difflib.get_close_matches(pretrained, tags, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? Known: " if near else "known: "
-    raise ModelError(f"unknown weights {pretrained!r} for {architecture}; {hint}{some}; or a checkpoint file")
+    hint = did_you_mean(pretrained, tags, otherwise="none is like it.")
+    raise ModelError(f"unknown weights {pretrained!r} for {architecture}; {hint} Known: {some}; or a checkpoint file")
 
 
 def _folder(folder: Path) -> ModelSource:

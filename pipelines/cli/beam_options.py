@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 
 from babelsift.schemas import RecipeError
+from babelsift.schemas.suggestions import did_you_mean
 
 # Of commands that run a job: what an unknown option may be a slip of.
 _OURS = ("--recipe", "--input", "--output", "--staging", "--retry-failed", "--url-col", "--caption-col", "--force")
@@ -24,8 +24,8 @@ def beam_options(arguments: list[str]) -> object:
     _, unknown = parser.parse_known_args(arguments)
     if unknown:
         known = [*_OURS, *(option for action in parser._actions for option in action.option_strings)]
-        near = difflib.get_close_matches(unknown[0].split("=")[0], known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "it is neither babelsift's nor a Beam option"
+        neither = "it is neither babelsift's nor a Beam option"
+        hint = did_you_mean(unknown[0].split("=")[0], known, otherwise=neither)
         raise RecipeError(f"unknown option {unknown[0]!r}; {hint} (see `babelsift curate --help`)")
     return PipelineOptions(arguments)
 

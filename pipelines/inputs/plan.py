@@ -5,7 +5,6 @@ Only footers and first blocks are looked at here, in the driver; the rows are re
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,7 @@ import pyarrow as pa
 
 from babelsift.pipelines.inputs.open_files import open_csv, open_json_lines, open_parquet
 from babelsift.schemas import InputError, carried_name, one_line
+from babelsift.schemas.suggestions import did_you_mean
 
 URL_COLUMNS = ("URL", "url", "image_url", "img_url", "Image URL")
 CAPTION_COLUMNS = ("TEXT", "text", "caption", "CAPTION", "alt", "alt_text", "Caption")
@@ -223,8 +223,7 @@ def _pick(given: str | None, candidates: Sequence[str], names: Sequence[str], pa
     if given is not None:
         if given in names:
             return given
-        near = difflib.get_close_matches(given, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(names)}"
+        hint = did_you_mean(given, names, otherwise=f"it has {', '.join(names)}")
         raise InputError(f"{path}: has no column {given!r}; {hint} (set {option})")
     for name in candidates:
         if name in names:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import partial
 from importlib import resources
 from pathlib import Path
 
 from babelsift.schemas import Recipe, RecipeError, parse_recipe
+from babelsift.schemas.suggestions import did_you_mean
 
 _PRESETS = resources.files("babelsift.pipelines") / "recipes"
 
@@ -23,8 +23,7 @@ def preset_text(name: str) -> str:
     Raises: RecipeError: there is no such preset.
     """
     if name not in preset_names():
-        near = difflib.get_close_matches(name, preset_names(), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "see `babelsift recipes`"
+        hint = did_you_mean(name, preset_names(), otherwise="see `babelsift recipes`")
         raise RecipeError(f"no recipe {name!r}; {hint}")
     return (_PRESETS / f"{name}.yaml").read_text(encoding="utf-8")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +44,7 @@ from babelsift.schemas import (
     ledger_rows,
     score_schema,
 )
+from babelsift.schemas.suggestions import closest_name
 
 KEPT = "kept"  # stands for a reason among fates
 _DRY_FUNNEL, _DRY_SELECTION = "funnel.json", "selection.json"
@@ -141,7 +141,7 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
         raise RecipeError("captions were edited, and a finished run has no others; give the run's --input")
     stored = score_schema(recipe.model_names, recipe.head_names).names
     beyond = sorted({name for rule, _ in recipe.select.walk() for name in rule.conditions} - set(stored))
-    near = [name for name in beyond if difflib.get_close_matches(name, stored, n=1, cutoff=0.8)]
+    near = [name for name in beyond if closest_name(name, stored, cutoff=0.8)]
     if beyond and not near:
         raise RecipeError(f"select.conditions: a finished run has no column {beyond[0]!r}; give the run's --input")
 

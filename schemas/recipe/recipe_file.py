@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from babelsift.schemas.errors import RecipeError
 from babelsift.schemas.recipe import Recipe
 from babelsift.schemas.recipe.named_recipes import check_fits, spell_out
+from babelsift.schemas.suggestions import did_you_mean
 
 
 class _Loader(yaml.SafeLoader):
@@ -81,8 +81,7 @@ def _describe(error: Mapping[str, Any]) -> str:
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         known = _known_keys(error["loc"][:-1])
-        near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        hint = did_you_mean(str(error["loc"][-1]), known, otherwise=f"known here: {', '.join(known)}")
         return f"unknown setting {where!r}; {hint}"
     if error["type"] == "missing":
         return f"setting {where!r} is missing"

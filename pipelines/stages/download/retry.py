@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babelsift.schemas import RecipeError, RejectReason
+from babelsift.schemas.suggestions import did_you_mean
 
 _SHORT = {
     "dns": RejectReason.DNS_FAILURE,
@@ -68,9 +68,8 @@ def parse_retry(classes: Sequence[str], *, before: float) -> Retry:
         elif _STATUS.match(name):
             statuses.append(name)
         elif name != _ALL:
-            near = difflib.get_close_matches(name, [*known, _ALL], n=1)
             others = f"one of {', '.join([*_SHORT, _ALL])}, or a status as 503, 5xx"
-            hint = f"did you mean {near[0]!r}?" if near else others
+            hint = did_you_mean(name, [*known, _ALL], otherwise=others)
             raise RecipeError(f"--retry-failed: no class {name!r}; {hint}")
     everything = any(one.strip().lower() == _ALL for one in classes)
     return Retry(frozenset(reasons), tuple(statuses), everything, before)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import pyarrow as pa
 
 from babelsift.schemas import RecipeError, SchemaError, carried_name
 from babelsift.schemas.recipe import DownloadSettings
+from babelsift.schemas.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,7 @@ def check_wished_columns(settings: DownloadSettings, columns: Sequence[str]) -> 
     wished = {"verify_hash": settings.verify_hash and settings.verify_hash[0], "bbox_col": settings.bbox_col}
     for setting, column in wished.items():
         if column is not None and column not in columns:
-            near = difflib.get_close_matches(column, columns, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(columns) or 'none'}"
+            hint = did_you_mean(column, columns, otherwise=f"it has {', '.join(columns) or 'none'}")
             raise RecipeError(f"download.{setting}: the input has no other column {column!r}; {hint}")
 
 

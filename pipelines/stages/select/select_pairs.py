@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +17,7 @@ from babelsift.pipelines.stages.select.caps import CapLimits, Limits, candidates
 from babelsift.pipelines.stages.select.top_fractions import FractionCuts
 from babelsift.schemas import Decision, RecipeError, Stage
 from babelsift.schemas.recipe import SelectSettings
+from babelsift.schemas.suggestions import did_you_mean
 
 REPORT = "selection"  # the tag of SelectPairs' account of its cuts
 
@@ -96,8 +96,7 @@ def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
             if name in columns.names:
                 kind = columns.field(name).type
                 raise RecipeError(f"select.conditions: column {name!r} holds {kind}, and a condition compares numbers")
-            near = difflib.get_close_matches(name, numeric, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(numeric)}"
+            hint = did_you_mean(name, numeric, otherwise=f"there are {', '.join(numeric)}")
             raise RecipeError(f"select.conditions: no column {name!r} reaches this stage; {hint}")
 
 

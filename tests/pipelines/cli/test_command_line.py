@@ -64,7 +64,7 @@ def test_a_wrong_recipe_is_one_line_and_exit_code_2_before_anything_is_read(tmp_
         ({"--input": "/no/such/*.parquet"}, "no file matches --input"),
         ({"--output": "/proc/nowhere"}, "cannot write"),
         ({"--url-col": "LINK"}, "no column 'LINK'"),
-        ({"--outptu": "x"}, "unknown option '--outptu'; did you mean --output?"),
+        ({"--outptu": "x"}, "unknown option '--outptu'; did you mean '--output'?"),
     ],
 )
 def test_wrong_arguments_are_one_line_and_exit_code_2(tmp_path, pairs, capsys, change, message):
