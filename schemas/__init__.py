@@ -25,6 +25,7 @@ from babelsift.schemas.errors import (
     one_line,
 )
 from babelsift.schemas.funnel import IN, OUT, Funnel, StageFunnel
+from babelsift.schemas.public_urls import public_text, public_url
 from babelsift.schemas.reasons import STAGE_ORDER, RejectReason, Stage
 from babelsift.schemas.recipe import Recipe
 from babelsift.schemas.recipe.recipe_file import dump_recipe, parse_recipe, recipe_from
@@ -60,6 +61,8 @@ __all__ = [
     "ledger_rows",
     "one_line",
     "parse_recipe",
+    "public_text",
+    "public_url",
     "recipe_from",
     "score_schema",
     "similarity_column",

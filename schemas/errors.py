@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from babelsift.schemas.public_urls import public_text
+
 
 class BabelsiftError(Exception):
     """Base of every error that is the user's to mend; the command line prints it without a traceback.
@@ -39,6 +41,9 @@ class AccountingError(BabelsiftError):
 
 
 def one_line(error: BaseException, limit: int | None = 300) -> str:
-    """Returns an error's message as one line, of at most `limit` characters; without words, its class's name."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """Returns an error's message as one line, of at most `limit` characters; without words, its class's name.
+
+    URLs in it are without credentials and signatures.
+    """
+    text = " ".join(public_text(str(error)).split()) or type(error).__name__
     return text if limit is None or len(text) <= limit else text[: limit - 3] + "..."

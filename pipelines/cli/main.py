@@ -20,7 +20,7 @@ from babelsift.pipelines.cli.recipes import add_recipes
 from babelsift.pipelines.cli.status import add_status
 from babelsift.pipelines.cli.subset import add_subset
 from babelsift.pipelines.cli.why import add_why
-from babelsift.schemas import AccountingError, BabelsiftError, RecipeError, SchemaError
+from babelsift.schemas import AccountingError, BabelsiftError, RecipeError, SchemaError, public_text
 
 # In the order of the help.
 _COMMANDS = (
@@ -93,5 +93,5 @@ def _show_progress(*, verbose: bool) -> None:
 
 
 def _one_line(error: BaseException) -> str:
-    """An error's text without what Beam appends to it."""
-    return " ".join(str(error).split(" [while running ")[0].split())
+    """An error's text without what Beam appends to it, and without credentials in URLs."""
+    return " ".join(public_text(str(error)).split(" [while running ")[0].split())
