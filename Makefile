@@ -39,8 +39,9 @@ $(VENV)/.installed-test: setup.py | $(BIN)/uv
 $(VENV)/.installed-flink: setup.py | $(BIN)/uv
 	$(call install,clip$(comma)flink)
 
+# With what the tests install, so that mypy sees the types of every library, whatever was made before.
 $(VENV)/.installed-lint: setup.py | $(BIN)/uv
-	$(call install,lint)
+	$(call install,clip$(comma)test$(comma)lint)
 
 comma := ,
 
@@ -60,12 +61,10 @@ test: $(VENV)/.installed-test ## run the tests (ARGS='tests/filters -k language'
 	@echo "test: both cores, a few minutes"
 	@$(BIN)/python -m pytest -n 2 -q $(ARGS)
 
-lint: $(VENV)/.installed-lint ## check style, formatting and that imports point one way
+lint: $(VENV)/.installed-lint ## check style, formatting, types, and which room imports which
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@rm -rf $(VENV)/lint && mkdir -p $(VENV)/lint/babelsift
-	@ln -s $(CURDIR)/babelsift/*.py $(CURDIR)/babelsift/py.typed $(CURDIR)/schemas $(CURDIR)/filters $(CURDIR)/pipelines $(VENV)/lint/babelsift/
-	@cd $(VENV)/lint && PYTHONPATH=. ../../$(BIN)/lint-imports --config ../../pyproject.toml
+	@$(BIN)/python -m tools.lint
 
 format: $(VENV)/.installed-lint ## format the code
 	@$(BIN)/ruff check --fix --quiet .

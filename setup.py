@@ -61,7 +61,12 @@ EXTRAS = {
         "datasets>=3",  # a third
         "mlcroissant>=1.0.12",  # validates the Croissant description
     ],
-    "lint": ["ruff==0.17.*", "import-linter>=2.0"],  # style; imports that point one way
+    "lint": [
+        "ruff==0.17.*",  # style
+        "import-linter>=2.17",  # which room may import which
+        "mypy==2.4.*",  # types
+        "types-PyYAML>=6",
+    ],
 }
 
 FOLDERS = ("schemas", "filters", "pipelines")
