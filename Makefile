@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 # The newest Python that we support; `make test PYTHON=/path/to/python` for another.
 PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null && echo $$p && break; done)
+VERSITYGW ?= v1.8.0
 OUT ?= out/demo
 RECIPE ?= demo
 RUNNER ?= local
@@ -43,6 +44,13 @@ $(VENV)/.installed-flink: setup.py | $(BIN)/uv
 $(VENV)/.installed-lint: setup.py | $(BIN)/uv
 	$(call install,clip$(comma)test$(comma)lint)
 
+# A real S3 server for the tests; where there is no Go they say so, and the others run.
+$(BIN)/versitygw: | $(BIN)/uv
+	@if command -v go >/dev/null; then echo "setup: building an S3 server for the tests (a minute or two)"; \
+		GOBIN=$(CURDIR)/$(BIN) go install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW) || \
+		echo "setup: it could not be built: the tests that want an S3 server are skipped"; \
+	else echo "setup: no Go here, so no S3 server: the tests that want one are skipped"; fi
+
 comma := ,
 
 .PHONY: help demo flink-demo test lint format bench curate demo-model clean
@@ -57,7 +65,7 @@ curate: $(VENV)/.installed-run ## curate your own pairs: INPUT=GLOB OUTPUT=DIR R
 	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "usage: make curate INPUT='pairs/*.parquet' OUTPUT=out/run RECIPE=$(RECIPE) [RUNNER=local] [ARGS='--url-col URL ...']" >&2; exit 2; }
 	@$(BIN)/babelsift curate --recipe '$(RECIPE)' --input '$(INPUT)' --output '$(OUTPUT)' --runner '$(RUNNER)' $(ARGS)
 
-test: $(VENV)/.installed-test ## run the tests (ARGS='tests/filters -k language' for some)
+test: $(VENV)/.installed-test $(BIN)/versitygw ## run the tests (ARGS='tests/filters -k language' for some)
 	@echo "test: both cores, a few minutes"
 	@$(BIN)/python -m pytest -n 2 -q $(ARGS)
 

@@ -60,6 +60,7 @@ EXTRAS = {
         "pandas>=2",  # open_clip's own data loader, another such reader, imports it
         "datasets>=3",  # a third
         "mlcroissant>=1.0.12",  # validates the Croissant description
+        "s3fs>=2024.6",  # the s3 extra, tried on a real server
     ],
     "lint": [
         "ruff==0.17.*",  # style
