@@ -20,7 +20,7 @@ import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from babelsift.filters.uids import compute_uids
-from babelsift.pipelines.core.batches import REJECTED
+from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.stages.dedup.pairs import DedupPairs
 from babelsift.schemas import READ_SCHEMA
 from babelsift.schemas.recipe import DedupPairsSettings

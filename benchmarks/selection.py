@@ -22,7 +22,7 @@ import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from babelsift.filters.uids import compute_uids
-from babelsift.pipelines.core.batches import REJECTED
+from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.stages.balance import BalanceConcepts
 from babelsift.pipelines.stages.select.select_pairs import SelectPairs
 from babelsift.schemas.recipe import BalanceSettings, MetadataSettings, PairCaps, SelectRule, SelectSettings

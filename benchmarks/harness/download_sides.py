@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from babelsift.filters.uids import compute_uids
-from babelsift.pipelines.core.batches import REJECTED
+from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.download_images import DownloadImages
 from babelsift.schemas import LANGUAGE_SCHEMA

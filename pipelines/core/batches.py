@@ -1,22 +1,15 @@
-"""Record batches in Beam: their coder, and what every stage does with the rows that it keeps and leaves out.
+"""Record batches in Beam: their coder.
 
-Coder: Arrow IPC, so that a slice never drags its whole parent buffer through a shuffle as a pickled one does.
+Arrow IPC, so that a slice never drags its whole parent buffer through a shuffle as a pickled one does.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
 
-import apache_beam as beam
 import pyarrow as pa
 from apache_beam.coders import Coder
 from apache_beam.coders import registry as coder_registry
-from apache_beam.metrics import Metrics
-
-from babelsift.schemas import Stage
-
-REJECTED = "rejected"  # the tag of every stage's second output: rows of LEDGER_SCHEMA
 
 _ZSTD = pa.Codec("zstd")
 _SIZE = struct.Struct("<Q")  # before the compressed bytes: how many they were
@@ -56,51 +49,8 @@ class RecordBatchCoder(Coder):
 coder_registry.register_coder(pa.RecordBatch, RecordBatchCoder)
 
 
-class StageOutputs(dict):
-    """The outputs of a stage of several steps, by tag; `kept` is the main one, as of a step with outputs."""
-
-    @property
-    def kept(self) -> beam.PCollection[pa.RecordBatch]:
-        """The batches that are kept."""
-        return self["kept"]
-
-
-def kept_and_rejected(step: beam.ParDo, others: Mapping[str, type] | None = None) -> beam.PTransform:
-    """Returns a stage's step with its outputs: `kept` and REJECTED, batches both, and others by tag.
-
-    The types name the coder. Without them Beam pickles what it stores between two steps, which for a batch is four
-    times the bytes and for a slice of one all that it was cut from.
-    """
-    others = dict(others or {})
-    typed = step.with_output_types(pa.RecordBatch, **{REJECTED: pa.RecordBatch}, **others)
-    return typed.with_outputs(REJECTED, *others, main="kept")
-
-
-def emit(
-    stage: Stage, in_rows: int, kept: Iterable[pa.RecordBatch], rejected: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
-    """Yields a stage's outputs for one element and counts them: kept batches, and ledger batches tagged REJECTED.
-
-    Counters, namespace = stage: `in_rows`, `out_rows`, `rejected_<reason>_rows`. Empty batches are not emitted.
-    """
-    Metrics.counter(stage.value, "in_rows").inc(in_rows)
-    for batch in kept:
-        if len(batch):
-            Metrics.counter(stage.value, "out_rows").inc(len(batch))
-            yield batch
-    for batch in rejected:
-        if len(batch):
-            for reason, rows in _tally(batch.column("reason")):
-                Metrics.counter(stage.value, f"rejected_{reason}_rows").inc(rows)
-            yield beam.pvalue.TaggedOutput(REJECTED, batch)
-
-
 def concat(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     """Returns the rows of one or more batches of one schema as a single batch."""
     if len(batches) == 1:
         return batches[0]
     return pa.concat_batches(batches)
-
-
-def _tally(column: pa.Array) -> list[tuple[str, int]]:
-    return [(entry["values"], entry["counts"]) for entry in column.value_counts().to_pylist()]

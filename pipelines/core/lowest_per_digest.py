@@ -18,12 +18,13 @@ from babelsift.filters.dedup import claims, first_of_each, pack_claims, repeated
 from babelsift.filters.uids import row_keys, uid_bytes
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.transform import Transform
 
 Digest = Callable[[pa.RecordBatch], np.ndarray]
 
 
 @dataclass
-class FirstOfEach(beam.PTransform):
+class FirstOfEach(Transform):
     """Finds, for each digest, the row that survives and how many rows there are.
 
     Input: RecordBatches with uid, source_file and source_row. Output: packed CLAIM arrays (bytes), sorted by digest,
@@ -38,9 +39,6 @@ class FirstOfEach(beam.PTransform):
     partitions: int
     ranks: Digest | None = None
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
         """Claims, merges in the bundle, then merges a partition."""
         return (
@@ -52,15 +50,12 @@ class FirstOfEach(beam.PTransform):
 
 
 @dataclass
-class MakeClaims(beam.PTransform):
+class MakeClaims(Transform):
     """Makes the claims of rows: (partition, packed CLAIM array), those of one bundle merged already."""
 
     digest: Digest
     partitions: int
     ranks: Digest | None = None
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, bytes]]:
         """One step, fused with what makes the rows."""

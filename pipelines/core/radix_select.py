@@ -9,6 +9,7 @@ import apache_beam as beam
 import numpy as np
 
 from babelsift.filters.selection.order_keys import DIGIT_BITS, KEY_BITS, DigitCounts, add_counts, count_digits, digit_at
+from babelsift.pipelines.core.transform import Transform
 
 GroupKeys = dict[str, bytes]  # group -> packed uint64 keys
 # (the digits found so far as a number, the rank wanted among the keys that have them, how many have them)
@@ -16,7 +17,7 @@ Found = dict[str, tuple[int, int, int]]
 
 
 @dataclass
-class KeysAtRanks(beam.PTransform):
+class KeysAtRanks(Transform):
     """Finds the key at a rank of each group, in ascending order.
 
     Input: dicts of group -> packed uint64 keys. Output: one dict of group -> (key, its rank among equal ones, how many
@@ -27,9 +28,6 @@ class KeysAtRanks(beam.PTransform):
 
     rank_of: Callable[[str, int], int | None]
     digits: int = KEY_BITS // DIGIT_BITS
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, keys: beam.PCollection[GroupKeys]) -> beam.PCollection[Found]:
         """Finds a digit after the other."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import apache_beam as beam
 
-from babelsift.pipelines.core.batches import REJECTED, StageOutputs
+from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.plan import InputPlan
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
@@ -48,7 +49,7 @@ ROWS_A_MATCH = 20_000
 
 
 @dataclass
-class Curate(beam.PTransform):
+class Curate(Transform):
     """Every stage from the input's files to the finished run folder; emits the funnel as one dict.
 
     Attributes:
@@ -68,9 +69,6 @@ class Curate(beam.PTransform):
     retry: Retry = NO_RETRY
     stores: tuple[ScoreStore, ...] = ()
     compared: Mapping[str, ScoreStore] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
         """The list of steps."""

@@ -19,6 +19,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from babelsift.filters.counting.ngrams import count_ngrams, most_frequent
 from babelsift.filters.uids import digests
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.stages.read import ReadPairs
 from babelsift.schemas import BabelsiftError
@@ -27,7 +28,7 @@ ALIGN_MOST = 100_000_000
 
 
 @dataclass
-class FrequentNgrams(beam.PTransform):
+class FrequentNgrams(Transform):
     """Finds the most frequent unigrams and bigrams of all captions.
 
     Input: RecordBatches with caption. Output: one list of (n-gram, count), most frequent first.
@@ -41,7 +42,7 @@ class FrequentNgrams(beam.PTransform):
     partitions: int = 64
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         if min(self.most, self.partitions) < 1:
             raise ValueError(f"most and partitions should be at least 1, found {self.most} and {self.partitions}")
 

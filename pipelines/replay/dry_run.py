@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from babelsift.pipelines.core.batches import REJECTED
 from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.stage_outputs import REJECTED
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.job.curate import ROWS_A_MATCH, curate_stages
 from babelsift.pipelines.job.run import check_head_names, check_parts, check_settings
@@ -153,7 +154,7 @@ def compared_stores(recipe: Recipe, stores: Sequence[ScoreStore]) -> dict[str, S
 
 
 @dataclass
-class _Stages(beam.PTransform):
+class _Stages(Transform):
     """The stages over what is stored; writes the funnel, the selection's account and, where asked, each pair's fate."""
 
     recipe: Recipe
@@ -162,9 +163,6 @@ class _Stages(beam.PTransform):
     found: RunFolder
     fates: RunFolder | None
     partitions: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection:
         """Counts as a run does."""

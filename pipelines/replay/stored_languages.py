@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.language.identifier import LanguageIdentifier
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.fingerprints import stage_settings
 from babelsift.pipelines.run_folder.manifest import Manifest
 from babelsift.pipelines.stages.language import split_by_language
@@ -51,7 +52,7 @@ def with_stored_languages(pairs: pa.RecordBatch, rows: pa.RecordBatch) -> pa.Rec
 
 
 @dataclass
-class StoredLanguages(beam.PTransform):
+class StoredLanguages(Transform):
     """Does as IdentifyLanguage on the rows of `with_stored_languages`, and identifies only what is not stored.
 
     Attributes: scores: whether scores count; if not, those that are not stored are NaN.
@@ -59,9 +60,6 @@ class StoredLanguages(beam.PTransform):
 
     settings: LanguageSettings
     scores: bool
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Decides each batch on its own."""

@@ -12,8 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.core.batches import REJECTED, StageOutputs, concat, emit, kept_and_rejected
+from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.replay.stored_languages import with_stored_languages
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
@@ -36,7 +38,7 @@ _BATCH_ROWS = 10_000
 
 
 @dataclass
-class StoredPairs(beam.PTransform):
+class StoredPairs(Transform):
     """The pairs of a finished run, from its shards and its ledger: READ_SCHEMA, with the outputs of ReadPairs.
 
     Columns that the run carried through are not here: the ledger has none of them.
@@ -46,9 +48,6 @@ class StoredPairs(beam.PTransform):
 
     folder: RunFolder
     languages: bool = False
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> StageOutputs:
         """Reads a file after the other."""
@@ -92,7 +91,7 @@ def _batches(folder: RunFolder, path: str) -> Iterator[pa.RecordBatch]:
 
 
 @dataclass
-class StoredImages(beam.PTransform):
+class StoredImages(Transform):
     """What became of each pair's download, as staging has it; with the outputs of DownloadImages and no download.
 
     Pairs that were never downloaded are REJECTED as not_stored.
@@ -102,9 +101,6 @@ class StoredImages(beam.PTransform):
     settings: DownloadSettings
     partitions: int
     first_partitions: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Brings each partition's rows together and looks them up."""

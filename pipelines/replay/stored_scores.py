@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.clip import load_head_of_files, prompts_fingerprint
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.model_handlers import with_uids_as_scored
 from babelsift.pipelines.stages.score.models import classifier_model, heads_of
@@ -51,7 +52,7 @@ class StoredModel:
 
 
 @dataclass
-class StoredScores(beam.PTransform):
+class StoredScores(Transform):
     """Adds the similarities and heads' scores that a run folder has; with the outputs of ScorePairs, no model loaded.
 
     Pairs that a model should have scored and never did are REJECTED as not_stored. Scores are null where a route leads
@@ -61,9 +62,6 @@ class StoredScores(beam.PTransform):
     """
 
     models: tuple[StoredModel, ...]
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Looks each batch up."""

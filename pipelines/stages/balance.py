@@ -24,8 +24,9 @@ from babelsift.filters.concepts.balancing import (
     thresholds,
 )
 from babelsift.filters.concepts.matching import find_lists, list_for, read_list
-from babelsift.pipelines.core.batches import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import MATCHED_ENTRIES, Decision, Stage
 from babelsift.schemas.recipe import BalanceSettings, MetadataSettings
@@ -45,7 +46,7 @@ CONCEPT_SCHEMA = pa.schema(
 
 
 @dataclass
-class BalanceConcepts(beam.PTransform):
+class BalanceConcepts(Transform):
     """Draws pairs by the concepts they match; without settings all pass.
 
     Input and main output: batches with uid, language and, where there is metadata, matched_entries. REJECTED: pairs not
@@ -57,7 +58,7 @@ class BalanceConcepts(beam.PTransform):
     seed: int
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         if self.settings is not None and self.metadata is None:
             raise ValueError("balancing needs the concepts that captions match: metadata is null")
 
@@ -71,13 +72,10 @@ class BalanceConcepts(beam.PTransform):
 
 
 @dataclass
-class CountConcepts(beam.PTransform):
+class CountConcepts(Transform):
     """Counts the pairs that match each entry: (list, packed ENTRY_COUNT array); nothing without metadata."""
 
     metadata: MetadataSettings | None
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[str, bytes]]:
         """Adds up in the bundle, then a list."""
@@ -89,7 +87,7 @@ class CountConcepts(beam.PTransform):
 
 
 @dataclass
-class WriteConcepts(beam.PTransform):
+class WriteConcepts(Transform):
     """Writes `concepts/<list>.parquet`, every entry with the pairs that match it before and after; emits the names.
 
     Input: {"before", "after": (list, packed ENTRY_COUNT array)}.
@@ -97,9 +95,6 @@ class WriteConcepts(beam.PTransform):
 
     folder: RunFolder
     metadata: MetadataSettings
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, inputs: Mapping[str, beam.PCollection[tuple[str, bytes]]]) -> beam.PCollection[str]:
         """Brings both counts of a list together; a list that nothing matches is written, too."""

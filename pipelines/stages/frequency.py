@@ -16,17 +16,18 @@ import pyarrow as pa
 
 from babelsift.filters.counting.bottom_k import MEMBERSHIP, keys_with_more_than, lowest_members, memberships
 from babelsift.filters.dedup import DigestIndex
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.combine_packed import MergePacked
 from babelsift.pipelines.core.lowest_per_digest import Digest, split_sorted
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.dedup.pairs import caption_digests, url_digests
 from babelsift.schemas import Decision, RejectReason, Stage
 from babelsift.schemas.recipe import FrequencyRules
 
 
 @dataclass
-class FilterFrequencies(beam.PTransform):
+class FilterFrequencies(Transform):
     """Leaves out pairs whose caption is on more images, or whose image has more captions, than allowed.
 
     Input and main output: batches with url and caption. REJECTED: the others; both rules count all of the input.
@@ -38,7 +39,7 @@ class FilterFrequencies(beam.PTransform):
     partitions: int = 64
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         if self.partitions < 1:
             raise ValueError(f"partitions should be at least 1, found {self.partitions}")
 
@@ -59,7 +60,7 @@ class FilterFrequencies(beam.PTransform):
 
 
 @dataclass
-class FindFrequent(beam.PTransform):
+class FindFrequent(Transform):
     """Finds the keys that go with more than `maximum` different members.
 
     Input: RecordBatches. Output: packed V16 arrays (bytes), the keys' digests, one a partition.
@@ -70,9 +71,6 @@ class FindFrequent(beam.PTransform):
     maximum: int
     partitions: int
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
         """Merges memberships, then looks which keys have too many."""
         lowest = LowestMembers(self.key, self.member, self.maximum + 1, self.partitions)
@@ -80,7 +78,7 @@ class FindFrequent(beam.PTransform):
 
 
 @dataclass
-class LowestMembers(beam.PTransform):
+class LowestMembers(Transform):
     """Finds, for each key, its `most` lowest different members.
 
     Input: RecordBatches. Output: packed MEMBERSHIP arrays (bytes), sorted by key, then member, one a partition.
@@ -90,9 +88,6 @@ class LowestMembers(beam.PTransform):
     member: Digest
     most: int
     partitions: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
         """Merges in the bundle, then a partition."""

@@ -10,22 +10,20 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import Decision, RejectReason, Stage
 from babelsift.schemas.recipe import ImageRules
 
 
 @dataclass
-class FilterImages(beam.PTransform):
+class FilterImages(Transform):
     """Keeps images within the bounds of the rules that are on.
 
     Input and main output: batches with DOWNLOAD_SCHEMA's columns. REJECTED: the others.
     """
 
     rules: ImageRules
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Decides each batch on its own."""

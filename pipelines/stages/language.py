@@ -12,13 +12,14 @@ from apache_beam.metrics import Metrics
 
 from babelsift.filters.language.identifier import LanguageIdentifier
 from babelsift.filters.rules.apply import reject_by_language
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import LANGUAGE_SCHEMA, READ_SCHEMA, Decision, Stage, check
 from babelsift.schemas.recipe import LanguageSettings
 
 
 @dataclass
-class IdentifyLanguage(beam.PTransform):
+class IdentifyLanguage(Transform):
     """Adds `language` and `language_score`, and keeps the languages of the settings.
 
     Input: batches with READ_SCHEMA's columns. Main output: LANGUAGE_SCHEMA's columns and the carried ones. REJECTED:
@@ -26,9 +27,6 @@ class IdentifyLanguage(beam.PTransform):
     """
 
     settings: LanguageSettings
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Identifies and decides each batch on its own."""

@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
 from babelsift.filters.concepts.matching import MetadataMatcher, has_min_matches
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import LANGUAGE_SCHEMA, MATCHED_ENTRIES, Decision, RejectReason, Stage, check
 from babelsift.schemas.recipe import MetadataSettings
 
 
 @dataclass
-class MatchMetadata(beam.PTransform):
+class MatchMetadata(Transform):
     """Adds `matched_entries` and keeps the pairs that match enough entries; without settings all pass as they are.
 
     Input: batches with LANGUAGE_SCHEMA's columns. Main output: those and `matched_entries` (list<int32>, positions in
@@ -26,9 +27,6 @@ class MatchMetadata(beam.PTransform):
     """
 
     settings: MetadataSettings | None
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Matches and decides each batch on its own."""

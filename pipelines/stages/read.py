@@ -13,7 +13,8 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.open_files import open_csv, open_json_lines, open_parquet
 from babelsift.pipelines.inputs.parse_pairs import (
     as_pairs,
@@ -32,7 +33,7 @@ _Read = tuple[int, list[pa.RecordBatch], list[pa.RecordBatch]]  # rows, pairs, l
 
 
 @dataclass
-class ReadPairs(beam.PTransform):
+class ReadPairs(Transform):
     """Reads the input's slices as batches of pairs.
 
     Outputs: main: READ_SCHEMA and the carried columns, at most BATCH_ROWS rows a batch. REJECTED: rows that are no
@@ -40,9 +41,6 @@ class ReadPairs(beam.PTransform):
     """
 
     plan: InputPlan
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.pvalue.DoOutputsTuple:
         """Spreads the slices over the workers and reads each."""

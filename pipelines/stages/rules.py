@@ -12,13 +12,14 @@ from apache_beam.metrics import Metrics
 
 from babelsift.filters.rules.apply import reject_by_captions, reject_by_urls
 from babelsift.filters.text import edit_captions
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import CAPTION_CHANGES, READ_SCHEMA, Decision, Stage, check
 from babelsift.schemas.recipe import CaptionEdits, CaptionRules, UrlRules
 
 
 @dataclass
-class FilterPairs(beam.PTransform):
+class FilterPairs(Transform):
     """Edits captions as asked for, then keeps the pairs whose caption and URL break no rule that is on.
 
     Input and main output: batches with READ_SCHEMA's columns. REJECTED: the others, by the first rule they break. Where
@@ -29,9 +30,6 @@ class FilterPairs(beam.PTransform):
     captions: CaptionRules
     urls: UrlRules
     edits: CaptionEdits = field(default_factory=CaptionEdits)
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Decides each batch on its own."""

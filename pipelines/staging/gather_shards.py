@@ -11,14 +11,12 @@ import pyarrow as pa
 
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.core.transform import Transform
 
 
 @dataclass
-class GatherShards(beam.PTransform):
+class GatherShards(Transform):
     """Brings the rows of each staging shard together in one batch, as scoring wants them, sorted by uid."""
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
         """One shuffle of metadata."""

@@ -8,7 +8,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from babelsift.filters.uids import compute_uids
-from babelsift.pipelines.core.batches import REJECTED
+from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, READ_SCHEMA
 
 

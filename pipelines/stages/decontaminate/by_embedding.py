@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.dedup import nearest_match
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import plan_embeddings, read_embeddings_of
 from babelsift.pipelines.stages.dedup.semantic import read_vectors
 from babelsift.pipelines.staging.score_store import ScoreStore
@@ -22,7 +23,7 @@ from babelsift.schemas.recipe import DecontaminateSettings
 
 
 @dataclass
-class DecontaminateEmbeddings(beam.PTransform):
+class DecontaminateEmbeddings(Transform):
     """Leaves out images near to an evaluation image; without `min_cosine` all pass as they are.
 
     Input and main output: batches of `score_schema`. Pairs that another model scores are not compared. REJECTED: the
@@ -36,7 +37,7 @@ class DecontaminateEmbeddings(beam.PTransform):
     store: ScoreStore | None = None
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         self._paths: tuple[str, ...] = ()
         if self.settings.min_cosine is not None:
             if self.store is None:

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.uids import compute_uids
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.decontaminate.evaluation_images import plan_evaluation, read_evaluation
 from babelsift.pipelines.stages.dedup.image_duplicates import FindRepeats, Repeats
 from babelsift.pipelines.stages.dedup.image_hashes import BEFORE, hash_rows, with_ranks
@@ -19,7 +20,7 @@ from babelsift.schemas.recipe import DecontaminateSettings, DedupImagesSettings
 
 
 @dataclass
-class Decontaminate(beam.PTransform):
+class Decontaminate(Transform):
     """Leaves out the images that repeat an evaluation image; without evaluation sets all pass as they are.
 
     Input and main output: batches with DOWNLOAD_SCHEMA's columns, no uid twice. REJECTED: the others; value is
@@ -32,7 +33,7 @@ class Decontaminate(beam.PTransform):
     partitions: int = 64
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         self._files = plan_evaluation(self.settings.against)
         self._repeats = DedupImagesSettings(
             exact="pixels",

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from babelsift.filters.uids import order_keys
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas.duplicates import DUPLICATES_SCHEMA
 
@@ -39,7 +40,7 @@ class DrawnCluster:
 
 
 @dataclass
-class WriteDuplicates(beam.PTransform):
+class WriteDuplicates(Transform):
     """Writes all rows of DUPLICATES_SCHEMA into one file, sorted by survivor; there is one even where there are none.
 
     Input: batches of DUPLICATES_SCHEMA. Output: the clusters that `draw_clusters` draws of them, one list.
@@ -49,9 +50,6 @@ class WriteDuplicates(beam.PTransform):
 
     folder: RunFolder
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[list]:
         """Brings all rows, some 90 bytes each, to one place."""

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from babelsift.filters.dedup import EARLIER, embedded, pack_embedded
 from babelsift.filters.uids import uid_bytes
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.finished_run import look_into, read_kept
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.score_store import SCORES_FOLDER, ScoreStore
@@ -57,13 +58,10 @@ def _models_in(folder: RunFolder) -> dict[str, Any]:
 
 
 @dataclass
-class ReadEarlierEmbeddings(beam.PTransform):
+class ReadEarlierEmbeddings(Transform):
     """Reads the vectors of what earlier runs kept: packed `embedded` rows, EARLIER, each image once a shard."""
 
     parts: tuple[EarlierPart, ...]
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[bytes]:
         """A staging shard at a time."""

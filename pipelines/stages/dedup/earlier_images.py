@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.finished_run import look_into, read_kept
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.dedup.image_hashes import BEFORE, with_ranks
@@ -43,13 +44,10 @@ def plan_earlier_images(places: Sequence[str]) -> tuple[EarlierShard, ...]:
 
 
 @dataclass
-class ReadEarlierImages(beam.PTransform):
+class ReadEarlierImages(Transform):
     """Reads the slim rows (see `image_hashes`) of what earlier runs kept; they rank before any row of this run."""
 
     shards: tuple[EarlierShard, ...]
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[pa.RecordBatch]:
         """A shard at a time."""

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from babelsift.filters.dedup import claims, first_of_each, pack_claims, unpack_claims
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.lowest_per_digest import Digest, MakeClaims, MergeClaims, split_claims
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.list_files import files_in
 from babelsift.pipelines.inputs.plan import URL_COLUMNS
 from babelsift.schemas import InputError
@@ -91,7 +92,7 @@ def _read_subset_header(file: object, path: str) -> int:
 
 
 @dataclass
-class FindEarlier(beam.PTransform):
+class FindEarlier(Transform):
     """Finds the digests of the input that rows of earlier files have too.
 
     Input: RecordBatches with uid, source_file and source_row. Output: packed CLAIM arrays (bytes), sorted by digest,
@@ -105,9 +106,6 @@ class FindEarlier(beam.PTransform):
     digest: Digest
     url_digests: Callable[[pa.Array], np.ndarray]
     partitions: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
         """Claims of both sides, merged a partition."""

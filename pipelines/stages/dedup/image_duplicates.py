@@ -13,6 +13,7 @@ import pyarrow as pa
 from babelsift.filters.dedup import LINK, DigestIndex, position_of
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.lowest_per_digest import FirstOfEach, unpack
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.dedup.image_hashes import (
     BEFORE,
     content_digests,
@@ -31,7 +32,7 @@ _PARTS_WITH_CROPS, _PARTITIONS_A_PART = 4, 8
 
 
 @dataclass
-class FindRepeats(beam.PTransform):
+class FindRepeats(Transform):
     """Finds the repeats among slim rows (see `babelsift.pipelines.stages.dedup.image_hashes`).
 
     Input: RecordBatches of slim rows. Output: a tuple of three PCollections to be given to `Repeats` as lists: claims
@@ -44,9 +45,6 @@ class FindRepeats(beam.PTransform):
     settings: DedupImagesSettings
     partitions: int
     only_before: bool = False
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, hashes: beam.PCollection[pa.RecordBatch]) -> tuple[beam.PCollection[bytes], ...]:
         """Claims and links."""

@@ -13,7 +13,8 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES
 from babelsift.pipelines.stages.dedup.earlier_images import ReadEarlierImages, plan_earlier_images
 from babelsift.pipelines.stages.dedup.image_duplicates import FindRepeats, Repeats
@@ -23,7 +24,7 @@ from babelsift.schemas.recipe import DedupImagesSettings
 
 
 @dataclass
-class DedupImages(beam.PTransform):
+class DedupImages(Transform):
     """Leaves out images that repeat another, of this run or of an earlier one.
 
     Input and main output: batches with DOWNLOAD_SCHEMA's columns, no uid twice. REJECTED: the others; value is
@@ -36,7 +37,7 @@ class DedupImages(beam.PTransform):
     partitions: int = 64
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         if self.partitions < 1:
             raise ValueError(f"partitions should be at least 1, found {self.partitions}")
         self._earlier = plan_earlier_images(self.settings.earlier)

@@ -52,6 +52,7 @@ from babelsift.pipelines.core.lowest_per_digest import (
     split_sorted,
     unpack,
 )
+from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import Decision, RejectReason
 from babelsift.schemas.recipe import NearCaptions
 
@@ -62,7 +63,7 @@ _JOIN_PARTS = 4
 
 
 @dataclass
-class FindNearCaptions(beam.PTransform):
+class FindNearCaptions(Transform):
     """Finds captions that are nearly the same.
 
     Input: batches as `SelectCompared` makes them. Output: (packed claims of the captions that several rows have, by the
@@ -73,9 +74,6 @@ class FindNearCaptions(beam.PTransform):
 
     settings: NearCaptions
     partitions: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(
         self, compared: beam.PCollection[pa.RecordBatch]

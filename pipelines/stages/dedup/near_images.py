@@ -27,10 +27,11 @@ from babelsift.filters.dedup import (
 )
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.transform import Transform
 
 
 @dataclass
-class FindNear(beam.PTransform):
+class FindNear(Transform):
     """Finds the pairs of hashes within a radius.
 
     Input: packed HASHED arrays (bytes). Output: packed LINK arrays (bytes), one a part; a pair may be in several.
@@ -41,9 +42,6 @@ class FindNear(beam.PTransform):
     radius: int
     partitions: int
     ranked_below: int | None = None
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, hashed: beam.PCollection[bytes]) -> beam.PCollection[bytes]:
         """Sends each hash to its parts and compares there."""

@@ -13,8 +13,9 @@ import pyarrow as pa
 from babelsift.filters.dedup import DigestIndex, Survivors, comparable_captions
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.filters.urls.canonical import canonical_urls
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
 from babelsift.pipelines.core.lowest_per_digest import Digest, FirstOfEach, batch_row_keys, only_repeated, unpack
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.dedup.earlier_pairs import UID, URL, FindEarlier, plan_earlier
 from babelsift.pipelines.stages.dedup.near_captions import FindNearCaptions, NearVerdicts, SelectCompared
 from babelsift.schemas import Decision, RejectReason, Stage
@@ -29,7 +30,7 @@ _ROWS_A_PARTITION = 500_000
 
 
 @dataclass
-class DedupPairs(beam.PTransform):
+class DedupPairs(Transform):
     """Leaves out pairs of earlier datasets, then those that repeat another by url and caption, by url, or by caption.
 
     Where the settings ask for it, those whose caption is nearly another's go, too. Input and main output: batches with
@@ -44,7 +45,7 @@ class DedupPairs(beam.PTransform):
     partitions: int = 64
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         if self.partitions < 1:
             raise ValueError(f"partitions should be at least 1, found {self.partitions}")
         self._earlier = plan_earlier(self.settings.earlier)

@@ -14,6 +14,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from babelsift.filters.urls.rules import url_hosts
+from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import Stage
 from babelsift.schemas.recipe import RemovalBand
 
@@ -25,7 +26,7 @@ Tally = tuple[int, int]  # (rows, removed)
 
 
 @dataclass
-class RemovalWarnings(beam.PTransform):
+class RemovalWarnings(Transform):
     """Says which hosts and languages lost more or less than expected.
 
     Input: {"kept", "rejected"}: batches of a stage. Output: one list of sentences, the largest groups first.
@@ -33,9 +34,6 @@ class RemovalWarnings(beam.PTransform):
 
     stage: Stage
     band: RemovalBand
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, inputs: dict[str, beam.PCollection[pa.RecordBatch]]) -> beam.PCollection[list]:
         """Counts, then looks."""

@@ -28,9 +28,10 @@ from babelsift.filters.dedup import (
     unpack_embedded,
 )
 from babelsift.filters.uids import order_keys, uid_bytes
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES
 from babelsift.pipelines.stages.dedup.earlier_embeddings import (
     EarlierPart,
@@ -49,7 +50,7 @@ _BY_DISTANCE = {"farthest": 1, "nearest": -1}  # the lowest priority, which stay
 
 
 @dataclass
-class DedupSemantic(beam.PTransform):
+class DedupSemantic(Transform):
     """Leaves out images that mean the same as another; without settings all pass as they are.
 
     Input and main output: batches of `score_schema`, no uid twice. Pairs without a similarity, which another model
@@ -64,7 +65,7 @@ class DedupSemantic(beam.PTransform):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         if self.settings is not None and self.store is None:
             raise ValueError("semantic dedup needs the store of the embeddings that it compares")
         if self.store is not None:

@@ -17,8 +17,10 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from babelsift.filters.uids import partition_of
-from babelsift.pipelines.core.batches import REJECTED, concat, emit, kept_and_rejected
+from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.partition import PartitionDownload, StagedBatch, StoppedError
@@ -36,7 +38,7 @@ _PARTITIONS_UNDER_WAY = 3
 
 
 @dataclass
-class DownloadImages(beam.PTransform):
+class DownloadImages(Transform):
     """Downloads each pair's image into the run folder's staging shards and says where it lies.
 
     A pair that is staged already, by settings that shape images as these do, is not downloaded again, whether it was
@@ -55,7 +57,7 @@ class DownloadImages(beam.PTransform):
     retry: Retry = NO_RETRY
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         if self.partitions % (self.first_partitions or 1):
             raise ValueError(f"partitions should be a multiple of {self.first_partitions}, found {self.partitions}")
         if self.partitions < 1:

@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.uids import digests
-from babelsift.pipelines.core.batches import REJECTED, concat, emit, kept_and_rejected
+from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.download_images import with_staged_columns
 from babelsift.pipelines.stages.img2dataset_folder.scan import ADOPTED_ROWS, AdoptionPlan, read_adopted
@@ -25,7 +27,7 @@ _SHARD = "staging_shard"
 
 
 @dataclass
-class ReuseStaged(beam.PTransform):
+class ReuseStaged(Transform):
     """Gives each pair the image that an adopted folder has for it.
 
     A pair is matched by URL and caption; where the folder has no captions, by URL. Of several rows the first success
@@ -40,9 +42,6 @@ class ReuseStaged(beam.PTransform):
     settings: DownloadSettings
     plan: AdoptionPlan
     partitions: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> dict[str, beam.PCollection]:
         """Brings each URL's rows together, matches them, and brings each staging shard's rows together."""

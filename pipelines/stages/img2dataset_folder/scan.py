@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.plan import InputPlan, plan_input
 from babelsift.pipelines.run_folder.folder import RunFolder, TarFolder
 from babelsift.pipelines.stages.img2dataset_folder.shard import ADOPTED_SCHEMA, adopt_shard
@@ -77,15 +78,12 @@ def plan_adopted_input(folder: RunFolder, plan: AdoptionPlan) -> InputPlan:
 
 
 @dataclass
-class AdoptStaging(beam.PTransform):
+class AdoptStaging(Transform):
     """Looks through a folder's shards, those that are new or changed since; emits what it found of each."""
 
     folder: RunFolder
     settings: DownloadSettings
     plan: AdoptionPlan
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
         """Spreads the shards over the workers."""

@@ -12,13 +12,14 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.core.lowest_per_digest import batch_row_keys
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 
 REJECTS = "rejects"
 
 
 @dataclass
-class WriteLedger(beam.PTransform):
+class WriteLedger(Transform):
     """Writes ledger rows to `rejects/NNNNN.parquet`, sorted by uid in each file.
 
     Input: batches of LEDGER_SCHEMA. Output: (file name, rows) a file. A row's file follows from where it was read, so
@@ -31,7 +32,7 @@ class WriteLedger(beam.PTransform):
     partitions: int
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         if self.partitions < 1:
             raise ValueError(f"partitions should be at least 1, found {self.partitions}")
 

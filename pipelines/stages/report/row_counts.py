@@ -11,21 +11,19 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.uids import order_keys
+from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import IN, OUT, Stage
 
 Count = tuple[tuple[str, str, str], int]  # ((stage, IN or OUT or a reason, language), rows)
 
 
 @dataclass
-class CountRows(beam.PTransform):
+class CountRows(Transform):
     """Counts rows by stage, outcome and language into one {(stage, outcome, language): rows}.
 
     Input: {"read": ROWS_READ's ints, "kept": {stage: its kept batches}, "rejected": all ledger batches}. What goes into
     a stage is what its predecessor let out, so that a stage which loses a row cannot hide it.
     """
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
         """Counts each collection, then sums."""
@@ -66,7 +64,7 @@ SAMPLES_KEPT = 24
 
 
 @dataclass
-class SampleRows(beam.PTransform):
+class SampleRows(Transform):
     """Draws a few rows a (stage, reason) by the seed: {group: [row as a dict]}; what is drawn depends on no order.
 
     Attributes: seed: of the draw. most: rows a group.
@@ -74,9 +72,6 @@ class SampleRows(beam.PTransform):
 
     seed: int
     most: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
         """Draws from each batch, then from the draws."""

@@ -14,6 +14,7 @@ from typing import Any
 import apache_beam as beam
 
 from babelsift.filters.selection.histogram import BIN_WIDTH
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.rendering import ReportData, Sample, croissant, render_card, render_report, sample_fields
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
@@ -32,7 +33,7 @@ SIZES = "sizes.json"
 
 
 @dataclass
-class WriteReport(beam.PTransform):
+class WriteReport(Transform):
     """Writes the JSON files, recipe.yaml, README.md and report/index.html; emits the funnel as a dict.
 
     Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
@@ -46,9 +47,6 @@ class WriteReport(beam.PTransform):
     folder: RunFolder
     recipe: Recipe
     facts: dict[str, str]
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
         """Brings everything that was counted to one place."""

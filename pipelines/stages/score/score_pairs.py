@@ -11,7 +11,8 @@ import pyarrow as pa
 from apache_beam.ml.inference.base import PredictionResult, RunInference
 
 from babelsift.filters.clip import EmbeddingHead
-from babelsift.pipelines.core.batches import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.model_handlers import ClassifierHandler, ClipModelHandler, ReadImages
 from babelsift.pipelines.stages.score.models import Scorer, heads_of, load_classifier, load_heads, load_scorer
@@ -29,7 +30,7 @@ from babelsift.schemas.recipe import ClipModel, Head, routes
 
 
 @dataclass
-class ScorePairs(beam.PTransform):
+class ScorePairs(Transform):
     """Adds float32 columns, `similarity_<name>` a CLIP model and one a head; REJECTED: rows that cannot be scored.
 
     Takes batches of DOWNLOAD_SCHEMA and carried columns, the surviving rows of one staging shard each. Without models
@@ -48,7 +49,7 @@ class ScorePairs(beam.PTransform):
     read: ReadImages = read_staged_images
 
     def __post_init__(self) -> None:
-        super().__init__()
+        super().__post_init__()
         names = [model.name for model in self.models] + [head.name for head in self.heads]
         if len(set(names)) < len(names):
             raise ValueError(f"each CLIP model and head needs a name of its own, found {names}")

@@ -21,6 +21,7 @@ from babelsift.filters.selection.selector import Selector, setting_for
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.filters.urls.hosts import registered_domains
 from babelsift.pipelines.core.radix_select import Found, GroupKeys, KeysAtRanks
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.frequency import LowestMembers
 from babelsift.schemas import Decision, RejectReason
 from babelsift.schemas.recipe import PairCaps
@@ -29,7 +30,7 @@ _PARTITIONS = 16
 
 
 @dataclass
-class CapLimits(beam.PTransform):
+class CapLimits(Transform):
     """Finds where each caption, host and language that has more candidates than its cap is cut.
 
     Input: batches of candidates, as `candidates_of` makes them. Output: {"caption", "host": packed MEMBERSHIP arrays,
@@ -37,9 +38,6 @@ class CapLimits(beam.PTransform):
     """
 
     caps: PairCaps
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, candidates: beam.PCollection[pa.RecordBatch]) -> dict[str, beam.PCollection]:
         """Cuts captions, then hosts of what is left, then languages of what is left then."""

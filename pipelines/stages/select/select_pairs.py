@@ -12,7 +12,8 @@ import pyarrow as pa
 from babelsift.filters.selection.backfill import Relaxation, give_back, merge_states, relaxations, states_of
 from babelsift.filters.selection.conditions import holds_numbers
 from babelsift.filters.selection.selector import EVERY_LANGUAGE, Cuts, Selector
-from babelsift.pipelines.core.batches import REJECTED, StageOutputs, emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.select.caps import CapLimits, Limits, candidates_of, reject_beyond_caps
 from babelsift.pipelines.stages.select.top_fractions import FractionCuts
 from babelsift.schemas import Decision, RecipeError, Stage
@@ -26,7 +27,7 @@ _NO_PLAN: _Plan = ({}, {})
 
 
 @dataclass
-class SelectPairs(beam.PTransform):
+class SelectPairs(Transform):
     """Keeps the pairs that the settings ask for.
 
     Input and main output: batches with `language`, the similarity columns and every column that conditions name; uids
@@ -39,9 +40,6 @@ class SelectPairs(beam.PTransform):
     settings: SelectSettings
     names: tuple[str, ...]
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """Finds the cuts, what is given back to small languages, and the caps' limits; then decides all at once."""

@@ -23,21 +23,19 @@ from babelsift.filters.selection.selector import (
     histograms_of,
 )
 from babelsift.pipelines.core.radix_select import Found, GroupKeys, KeysAtRanks
+from babelsift.pipelines.core.transform import Transform
 
 Histograms = dict[str, Histogram]  # language -> histogram
 
 
 @dataclass
-class FractionCuts(beam.PTransform):
+class FractionCuts(Transform):
     """Finds the cut of every top fraction that a selector asks for: one dict of them.
 
     Input: batches with `language` and the similarity columns.
     """
 
     selector: Selector
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Cuts]:
         """Counts what is asked for, and nothing where no fraction is."""
@@ -60,13 +58,10 @@ class FractionCuts(beam.PTransform):
 
 
 @dataclass
-class SimilarityHistograms(beam.PTransform):
+class SimilarityHistograms(Transform):
     """Sums up {language: histogram} of one model's similarities; one element."""
 
     model: str
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Histograms]:
         """Makes a histogram a batch and merges them."""

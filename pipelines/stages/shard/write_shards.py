@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from babelsift.filters.shard_order import SORT_KEY, bucket_of, cuts_in_bucket, is_held_out, shard_of, sort_keys
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
+from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import TRAIN, VALIDATION, Split
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
@@ -25,7 +26,7 @@ _BUCKETS = 256
 
 
 @dataclass
-class WriteShards(beam.PTransform):
+class WriteShards(Transform):
     """Writes the product's shards.
 
     Input: batches with DOWNLOAD_SCHEMA's columns, the similarities and the carried columns; uids are unique.
@@ -37,9 +38,6 @@ class WriteShards(beam.PTransform):
     settings: ShardSettings
     seed: int
     stores: tuple[ScoreStore, ...] = ()
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
         """Parts validation from training, where that is asked for, and writes the shards of each."""
@@ -67,7 +65,7 @@ def split_held_out(batch: pa.RecordBatch, fraction: float) -> Iterator[pa.Record
 
 
 @dataclass
-class WriteSplit(beam.PTransform):
+class WriteSplit(Transform):
     """Writes the shards of one split; see `WriteShards`."""
 
     folder: RunFolder
@@ -76,9 +74,6 @@ class WriteSplit(beam.PTransform):
     split: Split
     stores: tuple[ScoreStore, ...] = ()
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
         """Brings the rows of each shard together and writes the shards."""
         shards = batches | "Group" >> GroupShards(self.samples_per_shard, self.seed)
@@ -86,14 +81,11 @@ class WriteSplit(beam.PTransform):
 
 
 @dataclass
-class GroupShards(beam.PTransform):
+class GroupShards(Transform):
     """Brings the rows of each shard together: (shard's number, its batches in any order)."""
 
     samples_per_shard: int
     seed: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, Iterable]]:
         """Finds where the shards begin and sends each row to its shard."""
@@ -113,14 +105,11 @@ def ordered_rows(batches: Iterable[pa.RecordBatch], seed: int) -> pa.Table:
 
 
 @dataclass
-class FindCuts(beam.PTransform):
+class FindCuts(Transform):
     """Finds the first sort key of each shard but the first: packed S24 arrays, one a range of keys."""
 
     samples_per_shard: int
     seed: int
-
-    def __post_init__(self) -> None:
-        super().__init__()
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
         """Counts keys in ranges, then ranks the keys of each range."""

@@ -7,7 +7,8 @@ import pytest
 from apache_beam.pipeline import PipelineVisitor
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from babelsift.pipelines.core.batches import REJECTED, RecordBatchCoder
+from babelsift.pipelines.core.batches import RecordBatchCoder
+from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.stages.select.select_pairs import SelectPairs
 from babelsift.schemas import score_schema
 from babelsift.schemas.recipe import SelectSettings

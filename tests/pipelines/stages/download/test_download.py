@@ -12,7 +12,7 @@ import pytest
 from apache_beam.testing.test_pipeline import TestPipeline as BeamPipeline
 from apache_beam.testing.util import assert_that
 
-from babelsift.pipelines.core.batches import REJECTED
+from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.download_images import DownloadImages, staging_partitions
 from babelsift.pipelines.staging.layout import STAGING
