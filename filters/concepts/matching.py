@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.language.codes import normalise_language
 from babelsift.filters.strings.code_points import LETTER, clean_strings, flags_table
 from babelsift.filters.strings.entry_lists import read_text
 from babelsift.filters.strings.script import script_table
 from babelsift.filters.strings.substring_index import SubstringIndex
 from babelsift.filters.text.lengths import is_unspaced
 from babelsift.schemas import RecipeError
+from babelsift.schemas.languages import normalise_language
 
 MATCHES_TYPE = pa.list_(pa.int32())
 _WRAPPED = "([,.;:?!`])"

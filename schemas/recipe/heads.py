@@ -94,3 +94,8 @@ class Head(Settings):
         if self.classifier and self.model:
             raise ValueError(f"head {self.name!r}: a classifier takes the image itself; remove model")
         return self
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its score lies between 0 and 1, whatever the image."""
+        return self.layers is None or self.layers.output != "none"

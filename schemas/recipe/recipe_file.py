@@ -85,10 +85,22 @@ def _describe(error: Mapping[str, Any]) -> str:
         return f"unknown setting {where!r}; {hint}"
     if error["type"] == "missing":
         return f"setting {where!r} is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    if not where:
-        return message
-    return f"{where}: {message[0].lower()}{message[1:]}, found {error['input']!r}"
+    if error["type"] == "value_error":  # says itself what it found
+        message = str(error["ctx"]["error"])
+        return f"{where}: {message}" if where else message
+    message = f"{error['msg'][0].lower()}{error['msg'][1:]}, found {error['input']!r}"
+    return f"{where}: {message}{_share_hint(error)}" if where else message
+
+
+def _share_hint(error: Mapping[str, Any]) -> str:
+    """Returns the remedy for a percentage where a share or a cosine is asked for."""
+    value = error["input"]
+    if isinstance(value, str) and error["type"] == "float_type" and value.rstrip().endswith("%"):
+        value = value.rstrip()[:-1].strip().replace(".", "", 1)
+        return "; write a share of 1, such as 0.3 for 30 %" if value.isdecimal() else ""
+    if error["type"] == "less_than_equal" and error["ctx"]["le"] == 1 and value <= 100:
+        return f"; did you mean {value / 100:g}?"
+    return ""
 
 
 def _known_keys(path: Sequence[str | int]) -> list[str]:

@@ -7,12 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from babelsift.schemas.recipe.numbers import Cosine, LanguageCode, PositiveInt
+from babelsift.schemas.recipe.numbers import DEFAULT, ByLanguage, Cosine, Fraction, LanguageCode, PositiveInt
 from babelsift.schemas.recipe.settings import Settings
 from babelsift.schemas.recipe.text import CaptionRules
-
-Fraction = Annotated[float, Field(gt=0, le=1)]
-DEFAULT = "default"  # stands for every language that a mapping by language does not name
 
 
 def model_for(model: object, language: str | None, names: tuple[str, ...]) -> str | None:
@@ -69,10 +66,10 @@ class SelectRule(Settings):
             scored, and fractions count them.
     """
 
-    model: Annotated[str | dict[str, str] | None, Field(union_mode="left_to_right")] = None
-    min_similarity: Annotated[Cosine | dict[str, Cosine] | None, Field(union_mode="left_to_right")] = None
+    model: ByLanguage[str] | None = None
+    min_similarity: ByLanguage[Cosine] | None = None
     top_fraction: Fraction | None = None
-    top_fraction_by_language: Annotated[Fraction | dict[str, Fraction] | None, Field(union_mode="left_to_right")] = None
+    top_fraction_by_language: ByLanguage[Fraction] | None = None
     conditions: dict[str, Condition] = Field(default_factory=dict)
     languages: tuple[LanguageCode, ...] | None = None
     captions: CaptionRules | None = None
@@ -109,7 +106,7 @@ class PairCaps(Settings):
 
     per_caption: PositiveInt | None = None
     per_host: PositiveInt | None = None
-    per_language: Annotated[PositiveInt | dict[str, PositiveInt] | None, Field(union_mode="left_to_right")] = None
+    per_language: ByLanguage[PositiveInt] | None = None
     prefer: Literal["similarity", "seed"] | None = None
 
     def __bool__(self) -> bool:
@@ -127,9 +124,7 @@ class SelectSettings(SelectRule):
     """
 
     exact_fractions: bool = False
-    min_pairs_per_language: Annotated[
-        PositiveInt | dict[str, PositiveInt] | None, Field(union_mode="left_to_right")
-    ] = None
+    min_pairs_per_language: ByLanguage[PositiveInt] | None = None
     lowest_similarity: Cosine | None = None
     caps: PairCaps = PairCaps()
 

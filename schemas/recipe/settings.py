@@ -12,7 +12,7 @@ _SHOWN_ENTRIES = 8
 class Settings(BaseModel):
     """Base of every group of settings: unknown keys are errors, values are never silently converted from text."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class EntryList(Settings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from babelsift.schemas.columns import is_stage_column, similarity_column
 from babelsift.schemas.parts import PART_NAMES
 from babelsift.schemas.recipe.clip import OTHERS, ClipModel
+from babelsift.schemas.recipe.contradictions import find_contradictions
 from babelsift.schemas.recipe.dedup import (
     DecontaminateSettings,
     DedupImagesSettings,
@@ -17,7 +19,7 @@ from babelsift.schemas.recipe.dedup import (
 )
 from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
 from babelsift.schemas.recipe.heads import Head
-from babelsift.schemas.recipe.numbers import Count
+from babelsift.schemas.recipe.numbers import DEFAULT, Count
 from babelsift.schemas.recipe.selection import BalanceSettings, SelectSettings, ShardSettings
 from babelsift.schemas.recipe.settings import Settings
 from babelsift.schemas.recipe.text import (
@@ -34,6 +36,10 @@ PartName = Literal[PART_NAMES]  # type: ignore[valid-type]
 
 def _one_or_many(value: object) -> object:
     return (value,) if isinstance(value, dict) else value
+
+
+def _languages_in(setting: str, value: object) -> list[tuple[str, str]]:
+    return [(setting, code) for code in value if code != DEFAULT] if isinstance(value, Mapping) else []
 
 
 class Recipe(Settings):
@@ -115,6 +121,27 @@ class Recipe(Settings):
             if not model.keep_embeddings:
                 raise ValueError(f"heads: {head.name!r} reads the embeddings of {model.name!r}; let it keep_embeddings")
         return self
+
+    @model_validator(mode="after")
+    def _can_keep_a_pair(self) -> Recipe:
+        if contradictions := find_contradictions(self):
+            raise ValueError("; ".join(contradictions))
+        return self
+
+    @property
+    def named_languages(self) -> list[tuple[str, str]]:
+        """Each language that a setting names, as (setting, code): what a language model must be able to say."""
+        named = [("language.keep", code) for code in self.language.keep or ()]
+        for model in self.clip:
+            if isinstance(model.languages, tuple):
+                named += [("clip.languages", code) for code in model.languages]
+        for rule, _ in self.select.walk():
+            named += [("select.languages", code) for code in rule.languages or ()]
+            for setting in ("model", "min_similarity", "top_fraction_by_language"):
+                named += _languages_in(f"select.{setting}", getattr(rule, setting))
+        named += _languages_in("select.min_pairs_per_language", self.select.min_pairs_per_language)
+        named += _languages_in("select.caps.per_language", self.select.caps.per_language)
+        return list(dict.fromkeys(named))
 
     def model_named(self, name: str | None) -> ClipModel | None:
         """Returns the CLIP model of that name; None: the first one; nothing where there is none."""

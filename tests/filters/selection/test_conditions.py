@@ -121,7 +121,7 @@ def test_integers_against_a_bound_between_two(bounds, met):
 @pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.float16()], ids=str)
 def test_a_bound_beyond_what_the_type_can_say(kind):
     values = column_of(kind, [1, 2])
-    for bounds, met in (({"max": 1e9}, True), ({"min": 1e9}, False), ({"min": float("-inf")}, True)):
+    for bounds, met in (({"max": 1e9}, True), ({"min": 1e9}, False), ({"min": -1e9}, True)):
         assert meets_condition(values, Condition(**bounds)).tolist() == [met, met]
 
 
