@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import os
 import re
 from typing import TypeVar
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
+from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from babelsift.pipelines.processes.beam_worker import beam_worker_command
 from babelsift.schemas import errors
 
 _Options = TypeVar("_Options", bound=PipelineOptions)
 
+_PROCESSES = "multi_processing"
 _LOCAL = {None, "", "local", "FnApiRunner", "DirectRunner"}
 
 
@@ -32,14 +37,25 @@ def run_job(job: beam.PTransform, label: str, options: PipelineOptions) -> None:
 
     Raises: BabelsiftError: the one that a worker raised, as itself; anything else as the runner raises it.
     """
+    runner = runner_from(options)
+    if isinstance(runner, FnApiRunner) and options.view_as(DirectOptions).direct_running_mode == _PROCESSES:
+        runner, options = _processes_that_end_with_this_one(options)
     options = options.view_as(_OptionsViewedOnce)
     try:
-        with beam.Pipeline(runner=runner_from(options), options=options) as pipeline:
+        with beam.Pipeline(runner=runner, options=options) as pipeline:
             _ = pipeline | label >> job
     except Exception as error:
         if (ours := worker_error(error)) is not None:
             raise ours from error
         raise
+
+
+def _processes_that_end_with_this_one(options: PipelineOptions) -> tuple[PipelineRunner, PipelineOptions]:
+    """Returns what runs workers as processes on this machine; those that Beam itself starts would outlive this one."""
+    options = copy.deepcopy(options)
+    options.view_as(DirectOptions).direct_running_mode = "in_memory"  # or Beam's command would take the place of ours
+    command = beam_worker_command(os.getpid())
+    return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command)), options
 
 
 class _OptionsViewedOnce(PipelineOptions):

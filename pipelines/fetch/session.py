@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -12,13 +13,16 @@ import threading
 from collections.abc import Sequence
 
 from babelsift.pipelines.fetch.answers import Answer, pack_ask, receive_answer
+from babelsift.pipelines.processes import start_child
 from babelsift.schemas.recipe import DownloadSettings
 
 _START = """
 import json, sys
 sys.path[:] = json.loads(sys.argv[1])
+from babelsift.pipelines.processes import end_with_parent
+end_with_parent(int(sys.argv[2]))
 from babelsift.pipelines.fetch.fetch_process import serve
-serve(int(sys.argv[2]))
+serve(int(sys.argv[3]))
 """
 _SENT_AHEAD_BYTES = 2**22  # as much of it as the system grants
 _END_S = 5.0
@@ -95,8 +99,9 @@ class _FetchProcess:
             self._end()
         self._control, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-c", _START, json.dumps(sys.path), str(theirs.fileno())]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+            arguments = [json.dumps(sys.path), str(os.getpid()), str(theirs.fileno())]
+            command = [sys.executable, "-c", _START, *arguments]
+            self._process = start_child(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
         atexit.register(self._end)
 
     def _end(self) -> None:

@@ -1,4 +1,4 @@
-"""A run that is killed while it downloads: the server counts what is asked for twice."""
+"""A run that is killed while it downloads: its children end, and the server counts what is asked for twice."""
 
 import asyncio
 import os
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,6 +39,12 @@ def staged_urls(folder):
     return [url for table in tables for url in table.column("url").to_pylist()]
 
 
+def children_of(pid):
+    """The processes that fetch and decode, where the system says which they are."""
+    lists = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(child) for children in lists for child in children]
+
+
 def test_finished_shards_are_kept_half_written_ones_redone_and_nothing_is_doubled(tmp_path, hostile_web):
     is_frozen, is_stuck = threading.Event(), threading.Event()
     bodies = {f"/{n}.jpg": encoded(photo(n, (48, 40))) for n in range(PAIRS)}
@@ -62,7 +69,10 @@ def test_finished_shards_are_kept_half_written_ones_redone_and_nothing_is_double
         next(line for line in process.stderr if b"staging shard" in line)
         is_frozen.set()  # what is under way now can never finish
         assert is_stuck.wait(60)
+        for child in children_of(process.pid):
+            os.kill(child, signal.SIGSTOP)  # so that it cannot see that it is alone
         os.kill(process.pid, signal.SIGKILL)
+        process.stderr.read()  # to its end: all that could write to it are gone
     assert process.returncode == -signal.SIGKILL
 
     killed = RunFolder(str(tmp_path / "killed"))

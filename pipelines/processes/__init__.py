@@ -1,0 +1,9 @@
+"""Processes that a run starts, and that end with it.
+
+`child`: starting one, and ending with the process that started it; from here import `start_child` in the one and
+`end_with_parent` in the other. `beam_worker`: Beam's own worker as such a process.
+"""
+
+from babelsift.pipelines.processes.child import end_with_parent, start_child
+
+__all__ = ["end_with_parent", "start_child"]
