@@ -100,11 +100,8 @@ class RunLock:
         if found is not None:
             self._watch_until_dead(found)
             self.folder.write(LEASE, self._lease())
-        else:
-            try:
-                self.folder.fs.pipe_file(self.folder.path(LEASE), self._lease(), mode="create")
-            except FileExistsError as error:
-                raise self._refusal(read_lease(self.folder)) from error
+        elif not self.folder.store.put_if_absent(LEASE, self._lease()):
+            raise self._refusal(read_lease(self.folder))
         # Of several that saw no holder, or the same dead one, the last to write has the lease.
         self.wait(self.beat_s / 5)
         holder = read_lease(self.folder)

@@ -23,7 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.filters.image import ProcessedImage
-from babelsift.pipelines.run_folder.folder import RunFolder, WholeFile
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.whole_file import WholeFile
 from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.layout import (
     FAILED_TO_DOWNLOAD,
@@ -133,7 +134,7 @@ def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | 
     try:
         with folder.open(shard_path(shard.number, PARQUET)) as file:
             content = file.read()
-        tar_bytes = folder.fs.size(folder.path(shard_path(shard.number, TAR)))
+        tar_bytes = folder.size(shard_path(shard.number, TAR))
         if stats.get("parquet_sha256") not in (None, hashlib.sha256(content).hexdigest()):
             return None
         table = pq.read_table(pa.BufferReader(content))

@@ -16,8 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.run_folder.folder import RunFolder, WholeFile
+from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
+from babelsift.pipelines.run_folder.whole_file import WholeFile
 from babelsift.pipelines.stages.shard.shard_embeddings import write_embeddings
 from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.score_store import ScoreStore

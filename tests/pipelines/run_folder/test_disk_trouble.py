@@ -87,7 +87,8 @@ def test_a_disk_that_is_full_at_any_moment(disk, rows):
         disk.fs.rm(disk.path("shards"), recursive=True)
         Full.free_bytes = free_bytes
         with pytest.raises(
-            RunFolderError, match=r"cannot write \S*run/shards/00000000\S+: .*No space left.* free space .* run again"
+            RunFolderError,
+            match=r"cannot write \S*run/shards/00000000\S+: .*No space left.* free space, then run the same command again",
         ):
             write_shard(disk, 0, table, samples_per_shard=10)
         left = product(disk)

@@ -17,7 +17,8 @@ HOLD = "import sys; from babelsift.pipelines.run_folder.folder import RunFolder;
 def remote():
     folder = RunFolder("memory://locked").check_writable()
     yield folder
-    folder.fs.rm("/locked", recursive=True)
+    if folder.fs.exists("/locked"):
+        folder.fs.rm("/locked", recursive=True)
 
 
 def holder(**changes):

@@ -1,0 +1,264 @@
+"""A store on any fsspec file system: on object stores one PUT writes a file, elsewhere a temporary name is moved.
+
+Faults that can pass are tried again; what else a library raises comes out as an OSError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeVar
+
+from fsspec import AbstractFileSystem
+
+from babelsift.pipelines.run_folder.storage_errors import Retries, is_storage_error, retrying
+from babelsift.pipelines.run_folder.store import Entry, Store, temporary_path, whole_or_nothing
+from babelsift.pipelines.run_folder.whole_file import WholeFile, cannot_write
+from babelsift.schemas import RunFolderError, one_line
+
+_Result = TypeVar("_Result")
+
+# What they are sent is there whole or not at all.
+_WHOLE_PUTS = frozenset(("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "oss", "cos", "tos", "oci", "memory"))
+_PUT_BYTES = 48 * 2**20  # larger files are sent in parts, for they would fill the memory
+_READ_AHEAD_BYTES = 4 * 2**20
+
+
+def open_object_store(fs: AbstractFileSystem, root: str) -> Store:
+    """Returns the store below a root of a file system that is no local disk."""
+    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
+    if _WHOLE_PUTS.isdisjoint(protocols):
+        return RenamingStore(fs, root)
+    return ObjectStore(fs, root, put_bytes=None if "memory" in protocols else _PUT_BYTES)
+
+
+class StorageError(OSError):
+    """A fault of a file system's library that is no OSError itself: no credentials, a dead endpoint, a checksum."""
+
+
+def as_os_errors(operation: Callable[[], _Result]) -> _Result:
+    """Returns what an operation of a file system returns.
+
+    Raises: OSError: it failed.
+    """
+    try:
+        return operation()
+    except OSError:
+        raise
+    except Exception as error:
+        if not is_storage_error(error):
+            raise
+        raise StorageError(one_line(error)) from error
+
+
+@dataclass(frozen=True)
+class RemoteStore(Store):
+    """What stores on any fsspec file system share: everything but how a file is written.
+
+    Attributes: retries: of what fails for a reason that can pass; None: `default_retries()`.
+    """
+
+    fs: AbstractFileSystem
+    root: str
+    retries: Retries | None = field(default=None, kw_only=True)
+    is_local = False
+
+    def put_if_absent(self, path: str, content: bytes) -> bool:
+        """See `Store.put_if_absent`."""
+        try:
+            self.retried(lambda: self.fs.pipe_file(self.path(path), content, mode="create"))
+        except OSError as error:
+            # Servers say in several ways that there is such a file; it may be ours, of an attempt that failed half way.
+            try:
+                return self.read(path) == content
+            except OSError:
+                raise cannot_write(self.path(path), error) from error
+        return True
+
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """See `Store.read_range`."""
+        if end <= start:
+            return b""
+        return self.retried(lambda: self.fs.cat_file(self.path(path), start=start, end=end))
+
+    def read(self, path: str) -> bytes:
+        """See `Store.read`."""
+        return self.retried(lambda: self.fs.cat_file(self.path(path)))
+
+    def open(self, path: str) -> BinaryIO:
+        """See `Store.open`."""
+        return io.BufferedReader(_Reader(self, path, self.size(path)), _READ_AHEAD_BYTES)
+
+    def size(self, path: str) -> int:
+        """See `Store.size`."""
+        info = self.retried(lambda: self._fresh().info(self.path(path)))
+        if info["type"] == "directory":
+            raise FileNotFoundError(self.path(path))
+        return int(info["size"])
+
+    def exists(self, path: str) -> bool:
+        """See `Store.exists`."""
+        try:
+            self.retried(lambda: self._fresh().info(self.path(path)))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def list(self, folder: str) -> list[Entry]:
+        """See `Store.list`."""
+        prefix = self.path(folder).rstrip("/") + "/"
+        try:
+            infos = self.retried(lambda: self._fresh().ls(self.path(folder), detail=True))
+        except FileNotFoundError:
+            return []
+        entries = []
+        for info in infos:
+            name = info["name"].removeprefix(prefix).rstrip("/")
+            if info["name"].startswith(prefix) and name:  # not the folder's own marker, nor a file of its name
+                is_folder = info["type"] == "directory"
+                entries.append(Entry(name, is_folder, None if is_folder else int(info["size"] or 0)))
+        return sorted(entries, key=lambda entry: entry.name)
+
+    def find(self, folder: str) -> dict[str, int]:
+        """See `Store.find`."""
+        root, prefix = self.path("").rstrip("/") + "/", self.path(folder).rstrip("/") + "/"
+        infos = self.retried(lambda: self._fresh().find(self.path(folder), detail=True))
+        return {
+            name.removeprefix(root): int(info["size"] or 0)
+            for name, info in sorted(infos.items())
+            if name.startswith(prefix) and name != prefix
+        }
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`."""
+        with contextlib.suppress(FileNotFoundError):
+            self.retried(lambda: self.fs.rm_file(self.path(path)))
+
+    def _fresh(self) -> AbstractFileSystem:
+        self.fs.invalidate_cache()
+        return self.fs
+
+    def retried(self, operation: Callable[[], _Result]) -> _Result:
+        """Returns what an operation of the file system returns, tried again where its error can pass.
+
+        Raises: OSError: it failed.
+        """
+        return as_os_errors(lambda: retrying(operation, retries=self.retries))
+
+
+@dataclass(frozen=True)
+class ObjectStore(RemoteStore):
+    """A store whose file system shows a file whole or not at all.
+
+    Attributes: put_bytes: larger files are sent in parts as they are written; None: none are.
+    """
+
+    put_bytes: int | None = field(default=_PUT_BYTES, kw_only=True)
+
+    def writing(self, path: str, *, read_back: bool = False) -> AbstractContextManager[WholeFile]:
+        """See `Store.writing`."""
+        upload = _Upload(self, path)
+        file = WholeFile(upload.write, self.path(path))
+        return whole_or_nothing(file, finish=upload.finish, abandon=upload.discard)
+
+
+class _Upload:
+    """Bytes on their way into an object: held until it is known whether one PUT can send them."""
+
+    def __init__(self, store: ObjectStore, path: str) -> None:
+        self._store = store
+        self._path = store.path(path)
+        self._held = bytearray()
+        self._parts: Any = None
+
+    def write(self, view: memoryview) -> None:
+        if self._parts is not None:
+            as_os_errors(lambda: self._parts.write(view))
+            return
+        self._held += view
+        if self._store.put_bytes is not None and len(self._held) > self._store.put_bytes:
+            self._parts = as_os_errors(lambda: self._store.fs.open(self._path, "wb"))
+            held, self._held = self._held, bytearray()
+            as_os_errors(lambda: self._parts.write(held))
+
+    def finish(self) -> None:
+        if self._parts is not None:
+            as_os_errors(self._parts.close)
+        else:
+            content = bytes(self._held)
+            self._store.retried(lambda: self._store.fs.pipe_file(self._path, content))
+
+    def discard(self) -> None:
+        """Parts that were sent are no file; closing them, as their destructor does, would make one of them."""
+        if self._parts is not None:
+            with contextlib.suppress(Exception):
+                self._parts.discard()
+            self._parts.closed = True
+
+
+@dataclass(frozen=True)
+class RenamingStore(RemoteStore):
+    """A store whose file system shows a file as it is being written: each is written under another name and moved."""
+
+    def writing(self, path: str, *, read_back: bool = False) -> AbstractContextManager[WholeFile]:
+        """See `Store.writing`."""
+        final = self.path(path)
+        temporary = temporary_path(path)
+        hidden = self.path(temporary)
+        try:
+            self.retried(lambda: self.fs.makedirs(final.rpartition("/")[0], exist_ok=True))
+            file = as_os_errors(lambda: self.fs.open(hidden, "wb"))
+        except OSError as error:
+            raise RunFolderError(f"cannot write {final}: {error}; choose another --output or mend it") from error
+
+        def finish() -> None:
+            as_os_errors(file.close)
+            as_os_errors(lambda: self.fs.mv(hidden, final))
+
+        def abandon() -> None:
+            try:
+                as_os_errors(file.close)
+            finally:
+                self.delete(temporary)
+
+        whole = WholeFile(lambda view: as_os_errors(lambda: file.write(view)), final)
+        return whole_or_nothing(whole, finish=finish, abandon=abandon)
+
+
+class _Reader(io.RawIOBase):
+    """A remote file, read range by range, so that each read that fails can be tried again."""
+
+    def __init__(self, store: RemoteStore, path: str, size: int) -> None:
+        super().__init__()
+        self._store, self._path, self._size = store, path, size
+        self._offset = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self._size}[whence]
+        self._offset = max(0, start + offset)
+        return self._offset
+
+    def tell(self) -> int:
+        return self._offset
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._read(min(self._size, self._offset + len(buffer)))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def readall(self) -> bytes:
+        return self._read(self._size)
+
+    def _read(self, end: int) -> bytes:
+        content = self._store.read_range(self._path, self._offset, end)
+        self._offset += len(content)
+        return content
