@@ -22,6 +22,7 @@ from random import Random
 import cv2
 import numpy as np
 
+from babelsift.filters.bytes16 import from_halves, halves
 from babelsift.filters.dedup import HASHED, crop_radius, has_varied_rows, near_links
 from babelsift.filters.image import CROP_BYTES, CROPS, hash_pixels, low_bits, luminance_of, structure_of
 from babelsift.pipelines.demo.scenes import draw, make_scene
@@ -135,7 +136,7 @@ def _stored(records: np.ndarray) -> np.ndarray:
 
 
 def _uids(numbers: np.ndarray) -> np.ndarray:
-    return np.stack([np.zeros_like(numbers), numbers], axis=1).astype(">u8").view("V16").ravel()
+    return from_halves(np.zeros_like(numbers), numbers)
 
 
 def _recall(originals: np.ndarray, copies: np.ndarray, **options: int) -> float:
@@ -144,10 +145,7 @@ def _recall(originals: np.ndarray, copies: np.ndarray, **options: int) -> float:
     copies["uid"] = _uids(np.arange(len(copies)) + len(originals))[:, None]
     table = np.concatenate([originals, copies])
     links = near_links(table[_stored(table)], radius=RADIUS, **options)
-    numbers = {
-        name: np.ascontiguousarray(links[name]).view(">u8").reshape(-1, 2)[:, 1].astype(np.int64)
-        for name in ("uid", "survivor")
-    }
+    numbers = {name: halves(links[name])[1].astype(np.int64) for name in ("uid", "survivor")}
     found = numbers["uid"] == numbers["survivor"] + len(originals)
     return float(len(np.unique(numbers["survivor"][found])) / len(originals))
 

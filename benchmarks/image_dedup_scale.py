@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from babelsift.filters.dedup import HASHED, WHOLE_BANDS, near_links, nearest_survivors
+from babelsift.filters.dedup import HASHED, WHOLE_BANDS, near_links, nearest_kept_images
 from benchmarks.harness.outcome import Figure, Outcome
 from benchmarks.harness.own_process import in_process, peak_mib
 from benchmarks.peers.environments import PeerError, run_peer
@@ -93,7 +93,7 @@ def measure(rows: int) -> None:
     loading_s = time.perf_counter() - started
     links = near_links(records, radius=RADIUS)
     found_s = time.perf_counter() - started
-    out = nearest_survivors(links)
+    out = nearest_kept_images(links)
     seconds = time.perf_counter() - started
     print(
         json.dumps(
@@ -114,7 +114,7 @@ def measure_skew(rows: int, near: bool) -> None:
     even = planted_hashes(rows)[0]
     near_links(even[:2], radius=RADIUS)  # loads the compiled loops
     started = time.perf_counter()
-    nearest_survivors(near_links(even, radius=RADIUS))
+    nearest_kept_images(near_links(even, radius=RADIUS))
     even_s, even_mib = time.perf_counter() - started, peak_mib()
     skewed = even[-(rows // 20) :]
     content = np.ascontiguousarray(skewed["hash"]).view(np.uint8).reshape(len(skewed), -1)
@@ -127,7 +127,7 @@ def measure_skew(rows: int, near: bool) -> None:
         content[:, band] = content[0, band]
     skewed["hash"] = content.view("<u8")
     started = time.perf_counter()
-    nearest_survivors(near_links(even, radius=RADIUS))
+    nearest_kept_images(near_links(even, radius=RADIUS))
     seconds = time.perf_counter() - started
     print(json.dumps({"seconds": seconds, "even_seconds": even_s, "peak_mib": peak_mib(), "even_peak_mib": even_mib}))
 

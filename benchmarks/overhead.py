@@ -17,7 +17,14 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from babelsift.filters.dedup import claims, first_of_each, losers_to, near_links, nearest_survivors, repeated
+from babelsift.filters.dedup import (
+    digest_records,
+    duplicate_of,
+    duplicated,
+    lowest_per_digest,
+    near_links,
+    nearest_kept_images,
+)
 from babelsift.filters.language.identifier import LanguageIdentifier
 from babelsift.filters.rules.apply import reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.filters.selection.selector import Selector
@@ -150,8 +157,8 @@ def _first_pairs(batches: _Batches, ledger: _Batches) -> _Batches:
 
 def _drop_losers(batch: pa.RecordBatch, digests: np.ndarray, stage: Stage, ledger: _Batches) -> pa.RecordBatch:
     keys = batch_row_keys(batch)
-    first = first_of_each([claims(digests, uid_bytes(batch.column("uid")), keys)])
-    return _drop(batch, losers_to(repeated(first), digests, keys) >= 0, stage, ledger)
+    first = lowest_per_digest([digest_records(digests, uid_bytes(batch.column("uid")), keys)])
+    return _drop(batch, duplicate_of(duplicated(first), digests, keys) >= 0, stage, ledger)
 
 
 def _drop(batch: pa.RecordBatch, gone: np.ndarray, stage: Stage, ledger: _Batches) -> pa.RecordBatch:
@@ -192,7 +199,7 @@ def _distinct_images(recipe: Recipe, batches: _Batches, ledger: _Batches) -> _Ba
     rows = hash_rows(whole, settings)
     structured = rows.filter(pa.array(has_structure(rows, settings.min_phash_quality)))
     records = hashed_records(structured, captions=False, crops=settings.near_crops)
-    gone = nearest_survivors(near_links(records, radius=settings.near_radius_bits))
+    gone = nearest_kept_images(near_links(records, radius=settings.near_radius_bits))
     uids = uid_bytes(whole.column("uid"))
     whole = _drop(whole, np.isin(_as_text(uids), _as_text(gone["uid"])), Stage.DEDUP_IMAGES, ledger)
     shards = whole.column("staging_shard").to_numpy()

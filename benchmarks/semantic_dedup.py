@@ -15,6 +15,7 @@ import time
 import faiss
 import numpy as np
 
+from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup import (
     cluster_count,
     distinct_vectors,
@@ -41,7 +42,7 @@ def run() -> Outcome:
     index.add(vectors)
     index.range_search(vectors, 1 - _EPSILON)
     peer = time.process_time() - started
-    numbers = [np.ascontiguousarray(links[name]).view(">u8").reshape(-1, 2)[:, 1] for name in ("uid", "survivor")]
+    numbers = [halves(links[name])[1] for name in ("uid", "survivor")]
     found = {frozenset(map(int, pair)) for pair in zip(*numbers, strict=True)}
     right = len(found & pair_of)
     figures = {

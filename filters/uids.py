@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from babelsift.filters.bytes16 import from_halves
 from babelsift.filters.mix64 import mix64
 from babelsift.filters.strings.code_points import string_bytes
 
@@ -66,7 +67,7 @@ def uid_bytes(uids: pa.Array) -> np.ndarray:
     Returns: V16[n].
     Raises: ValueError: a uid is null or not 32 lower-case hex digits.
     """
-    return np.stack(_halves(uids), axis=1).astype(">u8").view("V16").ravel()
+    return from_halves(*_numbers(uids))
 
 
 def order_keys(uids: pa.Array, seed: int) -> np.ndarray:
@@ -78,7 +79,7 @@ def order_keys(uids: pa.Array, seed: int) -> np.ndarray:
     Returns: uint64[n].
     Raises: ValueError: a uid is null or not 32 lower-case hex digits.
     """
-    high, low = _halves(uids)
+    high, low = _numbers(uids)
     start = mix64(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
     return mix64(mix64(high ^ start) ^ low)
 
@@ -92,7 +93,7 @@ def partition_of(uids: pa.Array, partitions: int) -> np.ndarray:
     """
     if partitions < 1:
         raise ValueError(f"partitions must be 1 or more, got {partitions}")
-    high, _ = _halves(uids)
+    high, _ = _numbers(uids)
     return ((high >> np.uint64(32)) % np.uint64(partitions)).astype(np.int64)
 
 
@@ -119,7 +120,7 @@ def row_keys(source_files: pa.Array, source_rows: pa.Array) -> np.ndarray:
     return mix64(hashes[encoded.indices.to_numpy(zero_copy_only=False)] + rows) if len(rows) else rows
 
 
-def _halves(uids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+def _numbers(uids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Returns (uint64[n], uint64[n]), the uids' first and last 16 hex digits as numbers."""
     if uids.null_count:
         raise ValueError(f"uids must not be null; {uids.null_count} of {len(uids)} are")

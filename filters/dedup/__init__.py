@@ -3,18 +3,18 @@
 from babelsift.filters.dedup.caption_shingles import MAX_CHARACTERS, ShingleSets, shingle_sets
 from babelsift.filters.dedup.comparable_captions import comparable_captions
 from babelsift.filters.dedup.embedding_matches import nearest_match
-from babelsift.filters.dedup.greedy_independent_set import left_out_by_stars
+from babelsift.filters.dedup.greedy_independent_set import greedy_independent_set
 from babelsift.filters.dedup.hash_bands import CROP_BANDS, HASHED, WHOLE_BANDS, bucket_keys, owners, shares
 from babelsift.filters.dedup.hash_entropy import has_varied_rows
 from babelsift.filters.dedup.lowest_per_digest import (
-    CLAIM,
+    DIGEST_RECORD,
     DigestIndex,
-    Survivors,
-    claims,
-    first_of_each,
-    losers_to,
+    KeptRows,
+    digest_records,
+    duplicate_of,
+    duplicated,
+    lowest_per_digest,
     position_of,
-    repeated,
 )
 from babelsift.filters.dedup.minhash import max_differing_bits, minhash
 from babelsift.filters.dedup.near_captions import (
@@ -27,12 +27,12 @@ from babelsift.filters.dedup.near_captions import (
     jaccards,
     lowest_links,
     near_pairs,
+    nearest_kept_captions,
     number_uids,
-    star_links,
 )
 from babelsift.filters.dedup.near_duplicates import LINK, crop_radius, near_links, nearest_of_pairs
-from babelsift.filters.dedup.nearest_survivors import nearest_survivors
-from babelsift.filters.dedup.packed_digest_records import pack_claims, unpack_claims
+from babelsift.filters.dedup.nearest_kept_images import nearest_kept_images
+from babelsift.filters.dedup.packed_digest_records import pack_digest_records, unpack_digest_records
 from babelsift.filters.dedup.semantic import (
     EARLIER,
     SEMANTIC_LINK,
@@ -50,8 +50,8 @@ from babelsift.filters.dedup.semantic import (
 __all__ = [
     "BUCKETED",
     "CAPTION_LINK",
-    "CLAIM",
     "CROP_BANDS",
+    "DIGEST_RECORD",
     "EARLIER",
     "HASHED",
     "LINK",
@@ -60,44 +60,44 @@ __all__ = [
     "SEMANTIC_LINK",
     "WHOLE_BANDS",
     "DigestIndex",
+    "KeptRows",
     "ShingleSets",
-    "Survivors",
     "bucket_entries",
     "bucket_keys",
     "candidate_pairs",
-    "claims",
     "cluster_count",
     "comparable_captions",
     "crop_radius",
+    "digest_records",
     "distinct_pairs",
     "distinct_vectors",
+    "duplicate_of",
+    "duplicated",
     "embedded",
-    "first_of_each",
+    "greedy_independent_set",
     "has_varied_rows",
     "jaccards",
-    "left_out_by_stars",
     "load_faiss",
-    "losers_to",
     "lowest_links",
+    "lowest_per_digest",
     "max_differing_bits",
     "minhash",
     "near_links",
     "near_pairs",
     "nearest_centroids",
+    "nearest_kept_captions",
+    "nearest_kept_images",
     "nearest_match",
     "nearest_of_pairs",
-    "nearest_survivors",
     "number_uids",
     "owners",
-    "pack_claims",
+    "pack_digest_records",
     "pack_embedded",
     "position_of",
-    "repeated",
     "semantic_links",
     "shares",
     "shingle_sets",
-    "star_links",
     "train_centroids",
-    "unpack_claims",
+    "unpack_digest_records",
     "unpack_embedded",
 ]

@@ -1,128 +1,164 @@
-"""Exact deduplication: of all rows with one digest, the one with the lowest uid survives.
+"""Exact deduplication: of all rows with one digest, the row with the lowest uid is kept.
 
-A claim says that a row has a digest. Claims combine associatively (`first_of_each`), so a digest that half of all rows
-share needs no more memory than any other.
+A digest record says that a row has a digest. Merging records (`lowest_per_digest`) is associative, so a digest that
+half of all rows share needs no more memory than any other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from babelsift.filters.bytes16 import halves
+
 # digest: 16 bytes. uid: the 16 bytes of the uid. row_key: tells apart rows of one uid. rows: rows with that digest.
-CLAIM = np.dtype([("digest", "V16"), ("uid", "V16"), ("row_key", "<u8"), ("rows", "<i8")])
+DIGEST_RECORD = np.dtype([("digest", "V16"), ("uid", "V16"), ("row_key", "<u8"), ("rows", "<i8")])
 
 
-def claims(digests: np.ndarray, uids: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
-    """Returns one claim a row.
+def digest_records(digests: np.ndarray, uids: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
+    """Returns one record a row.
 
-    Args: digests: V16[n] or S16[n]. uids: V16[n], raw bytes of the uids. row_keys: uint64[n].
-    Returns: CLAIM[n].
+    Args:
+        digests: V16[n] or S16[n].
+        uids: V16[n], the 16 bytes of each uid.
+        row_keys: uint64[n].
+
+    Returns:
+        DIGEST_RECORD[n].
     """
-    made = np.empty(len(digests), dtype=CLAIM)
-    made["digest"] = digests.view("V16")
-    made["uid"] = uids.view("V16")
-    made["row_key"] = row_keys
-    made["rows"] = 1
-    return made
+    records = np.empty(len(digests), dtype=DIGEST_RECORD)
+    records["digest"] = digests.view("V16")
+    records["uid"] = uids.view("V16")
+    records["row_key"] = row_keys
+    records["rows"] = 1
+    return records
 
 
-def first_of_each(parts: list[np.ndarray], *, ranked: bool = False) -> np.ndarray:
-    """Merges claims: one a digest, that of the lowest (uid, row_key), its `rows` the sum.
+def lowest_per_digest(records: Sequence[np.ndarray], *, ranked: bool = False) -> np.ndarray:
+    """Merges records to one a digest: that of the lowest (uid, row_key), with the sum of all `rows`.
 
-    Args: parts: CLAIM[n] each. ranked: the lowest (row_key, uid) instead. Returns: CLAIM[m], sorted by digest.
+    Args:
+        records: any number of DIGEST_RECORD[n].
+        ranked: keep the lowest (row_key, uid) instead, where row keys are ranks.
+
+    Returns:
+        DIGEST_RECORD[m], sorted by digest.
+
+    >>> records = digest_records(np.array([b"d", b"d"], "S16"), np.array([b"b", b"a"], "S16"), np.array([0, 1]))
+    >>> lowest_per_digest([records])[["row_key", "rows"]].tolist()
+    [(1, 2)]
     """
-    merged = np.concatenate(parts) if parts else np.empty(0, dtype=CLAIM)
+    merged = np.concatenate(records) if records else np.empty(0, dtype=DIGEST_RECORD)
     if not len(merged):
         return merged
     # As numbers, rows are moved thrice as fast as structs.
     numbers = merged.view("<u8").reshape(len(merged), -1)
-    merged = numbers[_sorted_order(merged, ranked)].view(CLAIM).ravel()
+    merged = numbers[_sorted_order(merged, ranked)].view(DIGEST_RECORD).ravel()
     starts = np.flatnonzero(np.r_[True, merged["digest"][1:] != merged["digest"][:-1]])
-    first = merged[starts].copy()
-    first["rows"] = np.add.reduceat(merged["rows"], starts)
-    return first
+    lowest = merged[starts].copy()
+    lowest["rows"] = np.add.reduceat(merged["rows"], starts)
+    return lowest
 
 
-def _sorted_order(unsorted: np.ndarray, ranked: bool) -> np.ndarray:
-    """The order of `first_of_each`: one sort by the digest's first half, and a full one of the few that tie."""
-    high, _ = _halves(unsorted["digest"])
+def _sorted_order(records: np.ndarray, ranked: bool) -> np.ndarray:
+    """Returns the order of `lowest_per_digest`: one sort by the digest's first half, a full one of the few ties."""
+    high, _ = halves(records["digest"])
     order = np.argsort(high, kind="stable")
     same = high[order][1:] == high[order][:-1]
     ties = np.flatnonzero(np.r_[same, False] | np.r_[False, same])
     if len(ties):
         rows = order[ties]
-        tied = unsorted[rows]
-        uid, row_key = _halves(tied["uid"])[::-1], (tied["row_key"],)
+        tied = records[rows]
+        uid, row_key = halves(tied["uid"])[::-1], (tied["row_key"],)
         keys = (*uid, *row_key) if ranked else (*row_key, *uid)
-        order[ties] = rows[np.lexsort((*keys, *_halves(tied["digest"])[::-1]))]
+        order[ties] = rows[np.lexsort((*keys, *halves(tied["digest"])[::-1]))]
     return order
 
 
-def repeated(first: np.ndarray) -> np.ndarray:
-    """Returns those of the merged claims that more than one row made."""
-    return first[first["rows"] > 1]
+def duplicated(lowest: np.ndarray) -> np.ndarray:
+    """Returns the merged records of digests that more than one row has.
+
+    Args:
+        lowest: DIGEST_RECORD[m], as `lowest_per_digest` returns.
+    """
+    return lowest[lowest["rows"] > 1]
 
 
 class DigestIndex:
-    """Sorted digests, made ready once for many searches."""
+    """Sorted digests, prepared once for many searches."""
 
     def __init__(self, known: np.ndarray) -> None:
-        """Args: known: V16[m], sorted as bytes, each once."""
-        self._high, self._low = _halves(known)
+        """Prepares the digests.
 
-    def position_of(self, values: np.ndarray) -> np.ndarray:
-        """Returns where each value is among the digests.
+        Args:
+            known: V16[m], sorted as bytes, each once.
+        """
+        self._high, self._low = halves(known)
 
-        Args: values: V16[n] or S16[n]. Returns: int64[n], index, or -1 where the value is not there.
+    def position_of(self, digests: np.ndarray) -> np.ndarray:
+        """Returns the index of each digest among the known ones.
+
+        Args:
+            digests: V16[n] or S16[n].
+
+        Returns:
+            int64[n], -1 where the digest is not known.
         """
         if not len(self._high):
-            return np.full(len(values), -1)
-        high, low = _halves(values.view("V16"))
+            return np.full(len(digests), -1)
+        high, low = halves(digests)
         # Searching in order walks through memory once, where random order misses the cache at every step.
         order = np.argsort(high)
-        found = np.empty(len(high), dtype=np.int64)
-        found[order] = np.searchsorted(self._high, high[order])
+        index = np.empty(len(high), dtype=np.int64)
+        index[order] = np.searchsorted(self._high, high[order])
         # Equal high halves lie next to each other; almost always there is but one, so walk the few that are not.
         while True:
-            inside = np.minimum(found, len(self._high) - 1)
-            same_high = (found < len(self._high)) & (self._high[inside] == high)
+            inside = np.minimum(index, len(self._high) - 1)
+            same_high = (index < len(self._high)) & (self._high[inside] == high)
             behind = same_high & (self._low[inside] < low)
             if not behind.any():
                 return np.where(same_high & (self._low[inside] == low), inside, -1)
-            found = found + behind
+            index = index + behind
 
 
-class Survivors:
-    """Which rows survive, asked batch by batch."""
+class KeptRows:
+    """The kept row of each digest, looked up batch by batch.
 
-    def __init__(self, first: np.ndarray) -> None:
-        """Args: first: CLAIM[m] sorted by digest, as `first_of_each` returns."""
-        self.claims = first
-        self._index = DigestIndex(first["digest"])
+    Attributes:
+        records: DIGEST_RECORD[m], sorted by digest.
+    """
 
-    def losers_to(self, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
-        """Returns, for each row, the claim that it loses to.
+    def __init__(self, records: np.ndarray) -> None:
+        """Prepares the records.
 
-        Args: digests: V16[n] or S16[n]. row_keys: uint64[n].
-        Returns: int64[n], index into `claims`, or -1 where the row survives.
+        Args:
+            records: DIGEST_RECORD[m], sorted by digest, as `lowest_per_digest` returns.
         """
-        if not len(self.claims):
+        self.records = records
+        self._index = DigestIndex(records["digest"])
+
+    def duplicate_of(self, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
+        """Returns for each row the record of the kept row that it duplicates.
+
+        Args:
+            digests: V16[n] or S16[n].
+            row_keys: uint64[n].
+
+        Returns:
+            int64[n], index into `records`, -1 where the row itself is kept.
+        """
+        if not len(self.records):
             return np.full(len(digests), -1)
-        found = self._index.position_of(digests)
-        return np.where((found >= 0) & (self.claims["row_key"][found] != row_keys), found, -1)
+        index = self._index.position_of(digests)
+        return np.where((index >= 0) & (self.records["row_key"][index] != row_keys), index, -1)
 
 
-def losers_to(first: np.ndarray, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
-    """Returns, for each row, the claim that it loses to, for one batch; see `Survivors`."""
-    return Survivors(first).losers_to(digests, row_keys)
+def duplicate_of(records: np.ndarray, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
+    """Returns for each row of one batch the record of the kept row that it duplicates; see `KeptRows`."""
+    return KeptRows(records).duplicate_of(digests, row_keys)
 
 
-def position_of(known: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Returns where each value is in a sorted array, for one batch; see `DigestIndex`."""
-    return DigestIndex(known).position_of(values)
-
-
-def _halves(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two big-endian 64-bit halves of 16-byte values: they order and compare as the bytes do, only faster."""
-    pairs = np.ascontiguousarray(values).view(">u8").reshape(-1, 2)
-    return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)
+def position_of(known: np.ndarray, digests: np.ndarray) -> np.ndarray:
+    """Returns the index of each digest of one batch in a sorted array; see `DigestIndex`."""
+    return DigestIndex(known).position_of(digests)

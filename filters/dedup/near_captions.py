@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup.caption_shingles import ShingleSets
-from babelsift.filters.dedup.greedy_independent_set import left_out_by_stars
+from babelsift.filters.dedup.greedy_independent_set import greedy_independent_set
 from babelsift.filters.mix64 import mix64
 
 BUCKET_CAP = 32
@@ -120,26 +121,29 @@ def lowest_links(links: np.ndarray) -> np.ndarray:
     return links[order][_ranks(later[order]) < LINKS_A_CAPTION]
 
 
-def star_links(links: np.ndarray) -> np.ndarray:
-    """Decides who is left out: in order of uid, each that is linked to a survivor of lower uid.
+def nearest_kept_captions(links: np.ndarray) -> np.ndarray:
+    """Decides which captions are kept: in order of uid, those that are linked to no kept caption of lower uid.
 
-    Args: links: CAPTION_LINK[n], in any order, each once.
-    Returns: CAPTION_LINK[m], one for each uid that is left out, sorted by uid, with its most similar survivor (ties:
-        the lowest uid).
+    Args:
+        links: CAPTION_LINK[n], in any order, each once.
+
+    Returns:
+        CAPTION_LINK[m], one for each uid that is left out, sorted by uid, to its most similar kept caption (ties: the
+        lowest uid).
     """
     uids, numbers = number_uids(np.concatenate([links["uid"], links["survivor"]]))
     later, earlier = numbers[: len(links)], numbers[len(links) :]
-    out = left_out_by_stars(later, earlier, len(uids))
-    valid = np.flatnonzero(out[later] & ~out[earlier])
+    kept = greedy_independent_set(later, earlier, len(uids))
+    valid = np.flatnonzero(~kept[later] & kept[earlier])
     order = valid[np.lexsort((earlier[valid], -links["jaccard"][valid], later[valid]))]
     return links[order][_ranks(later[order]) == 0]
 
 
 def number_uids(uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Returns (V16[k], the different uids in their order; int64[n], the place of each in them)."""
-    halves = np.ascontiguousarray(uids).view(">u8").reshape(-1, 2).astype(np.uint64)
-    order = np.lexsort((halves[:, 1], halves[:, 0]))
-    groups = _group_numbers(halves[order, 0], halves[order, 1])
+    high, low = halves(uids)
+    order = np.lexsort((low, high))
+    groups = _group_numbers(high[order], low[order])
     numbers = np.empty(len(uids), dtype=np.int64)
     numbers[order] = groups
     return uids[order][_ranks(groups) == 0], numbers

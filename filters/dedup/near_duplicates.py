@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup.hash_bands import WHOLE_BANDS, Band, packed_buckets
 from babelsift.filters.dedup.hash_entropy import has_varied_rows
 from babelsift.filters.mix64 import mix64
@@ -191,12 +192,6 @@ def nearest_of_pairs(links: np.ndarray) -> np.ndarray:
     links = links[order]
     pairs = np.stack([high, low, survivor_high, survivor_low], axis=1)[order]
     return links[np.r_[True, (pairs[1:] != pairs[:-1]).any(axis=1)]]
-
-
-def halves(uids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the two 64-bit halves of uids as numbers; they order as the bytes do."""
-    pairs = np.ascontiguousarray(uids).view(">u8").reshape(-1, 2)
-    return pairs[:, 0].astype(np.uint64), pairs[:, 1].astype(np.uint64)
 
 
 def bits_of_256(links: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from types import ModuleType
 
 import numpy as np
 
-from babelsift.filters.dedup.near_duplicates import halves
+from babelsift.filters.bytes16 import halves
 from babelsift.schemas import ModelError
 
 # survivor: who stays in the place of uid. cosine: of the two; below 1 - epsilon where others lie between them.

@@ -1,6 +1,6 @@
 """Exact deduplication in Beam: which digests several rows share, and which row of each survives.
 
-What crosses the shuffle is a claim a row (digest, uid, row key: 24 to 48 bytes); claims are merged before they are
+A digest record a row (digest, uid, row key: 24 to 48 bytes) crosses the shuffle; records are merged before they are
 grouped.
 """
 
@@ -14,7 +14,13 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.dedup import claims, first_of_each, pack_claims, repeated, unpack_claims
+from babelsift.filters.dedup import (
+    digest_records,
+    duplicated,
+    lowest_per_digest,
+    pack_digest_records,
+    unpack_digest_records,
+)
 from babelsift.filters.uids import row_keys, uid_bytes
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.combine_packed import MergePacked
@@ -27,11 +33,11 @@ Digest = Callable[[pa.RecordBatch], np.ndarray]
 class FirstOfEach(Transform):
     """Finds, for each digest, the row that survives and how many rows there are.
 
-    Input: RecordBatches with uid, source_file and source_row. Output: packed CLAIM arrays (bytes), sorted by digest,
-    one a partition.
+    Input: RecordBatches with uid, source_file and source_row. Output: packed DIGEST_RECORD arrays (bytes), sorted by
+    digest, one a partition.
 
     Attributes: digest: RecordBatch -> S16[n] or V16[n]; importable, so that it pickles. partitions: how many parts to
-        merge in. ranks: RecordBatch -> uint64[n]: the lowest rank survives, of equal ones the lowest uid, and a claim's
+        merge in. ranks: RecordBatch -> uint64[n]: the lowest rank survives, of equals the lowest uid, and a record's
         row_key is its rank; None: the lowest uid does, and row_key tells where its row was read.
     """
 
@@ -40,18 +46,18 @@ class FirstOfEach(Transform):
     ranks: Digest | None = None
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
-        """Claims, merges in the bundle, then merges a partition."""
+        """Makes digest records, merges them in the bundle, then merges a partition."""
         return (
             batches
-            | "Claim" >> MakeClaims(self.digest, self.partitions, self.ranks)
-            | "Merge" >> beam.CombinePerKey(MergeClaims(ranked=self.ranks is not None))
+            | "MakeRecords" >> MakeDigestRecords(self.digest, self.partitions, self.ranks)
+            | "Merge" >> beam.CombinePerKey(MergeDigestRecords(ranked=self.ranks is not None))
             | "DropPartition" >> beam.Values()
         )
 
 
 @dataclass
-class MakeClaims(Transform):
-    """Makes the claims of rows: (partition, packed CLAIM array), those of one bundle merged already."""
+class MakeDigestRecords(Transform):
+    """Makes the digest records of rows: (partition, packed DIGEST_RECORD array), those of one bundle merged already."""
 
     digest: Digest
     partitions: int
@@ -64,10 +70,10 @@ class MakeClaims(Transform):
         )
 
 
-def split_claims(merged: np.ndarray, partitions: int) -> Iterator[tuple[int, bytes]]:
-    """Yields (partition, its claims packed) of merged claims, by the first bytes of their digests."""
+def split_digest_records(merged: np.ndarray, partitions: int) -> Iterator[tuple[int, bytes]]:
+    """Yields (partition, its digest records packed) of merged digest records, by the first bytes of their digests."""
     for partition, rows in split_sorted(merged["digest"], partitions):
-        yield partition, pack_claims(merged[rows])
+        yield partition, pack_digest_records(merged[rows])
 
 
 def split_sorted(digests: np.ndarray, partitions: int) -> Iterator[tuple[int, slice]]:
@@ -83,14 +89,14 @@ def split_sorted(digests: np.ndarray, partitions: int) -> Iterator[tuple[int, sl
 
 
 def unpack(packed: Iterable[bytes], *, ranked: bool = False) -> np.ndarray:
-    """Returns packed claims, each part merged in itself, in one merged and sorted array, as `losers_to` takes it."""
-    parts = [unpack_claims(part) for part in packed]
-    return parts[0] if len(parts) == 1 else first_of_each(parts, ranked=ranked)
+    """Returns packed digest records, each merged in itself, as one merged and sorted array: see `duplicate_of`."""
+    parts = [unpack_digest_records(part) for part in packed]
+    return parts[0] if len(parts) == 1 else lowest_per_digest(parts, ranked=ranked)
 
 
 def only_repeated(packed: bytes) -> bytes:
-    """Returns those claims of a packed array that more than one row made."""
-    return pack_claims(repeated(unpack_claims(packed)))
+    """Returns those digest records of a packed array that more than one row made."""
+    return pack_digest_records(duplicated(unpack_digest_records(packed)))
 
 
 def batch_row_keys(batch: pa.RecordBatch) -> np.ndarray:
@@ -106,18 +112,20 @@ class _Claim(BundleBuffer):
 
     def part_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
         row_keys = (self._ranks or batch_row_keys)(element)
-        return claims(self._digest(element), uid_bytes(element.column("uid")), row_keys)
+        return digest_records(self._digest(element), uid_bytes(element.column("uid")), row_keys)
 
     def by_partition(self, parts: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
-        yield from split_claims(first_of_each(list(parts), ranked=self._ranks is not None), self._partitions)
+        yield from split_digest_records(
+            lowest_per_digest(list(parts), ranked=self._ranks is not None), self._partitions
+        )
 
 
-class MergeClaims(MergePacked):
-    """Merges packed claims; ranked: the lowest row_key survives before the lowest uid."""
+class MergeDigestRecords(MergePacked):
+    """Merges packed digest records; ranked: the lowest row_key survives before the lowest uid."""
 
     def __init__(self, *, ranked: bool = False) -> None:
         self._ranked = ranked
 
     def merge(self, parts: list[bytes]) -> bytes:
-        """Returns one claim a digest, packed and sorted."""
-        return pack_claims(unpack(parts, ranked=self._ranked))
+        """Returns one record a digest, packed and sorted."""
+        return pack_digest_records(unpack(parts, ranked=self._ranked))

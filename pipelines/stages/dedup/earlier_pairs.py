@@ -1,6 +1,6 @@
 """Pairs of earlier datasets: whose uids or URLs this input has again, found without holding an earlier dataset.
 
-Earlier digests travel as claims do (see `core.lowest_per_digest`), merged a partition; only those that the
+Earlier digests travel as digest records do (see `core.lowest_per_digest`), merged a partition; only those that the
 input shares come out.
 """
 
@@ -15,9 +15,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.filters.dedup import claims, first_of_each, pack_claims, unpack_claims
+from babelsift.filters.dedup import digest_records, lowest_per_digest, pack_digest_records, unpack_digest_records
 from babelsift.filters.uids import uid_bytes
-from babelsift.pipelines.core.lowest_per_digest import Digest, MakeClaims, MergeClaims, split_claims
+from babelsift.pipelines.core.lowest_per_digest import (
+    Digest,
+    MakeDigestRecords,
+    MergeDigestRecords,
+    split_digest_records,
+)
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.list_files import files_in
 from babelsift.pipelines.inputs.plan import URL_COLUMNS
@@ -27,7 +32,7 @@ UID, URL = "uid", "url"
 # A column, or part of a .npy file's name: digests of URLs (`filters.uids.digests`), 32 hex digits or u8 pairs.
 URL_DIGEST = "url_digest"
 _ROWS_AT_ONCE = 262_144
-# What one earlier row adds to a claim's rows; the input's own rows are counted below it.
+# What one earlier row adds to a digest record's rows; the input's own rows are counted below it.
 _EARLIER = 1 << 40
 _SUBSET_DTYPE = np.dtype("u8,u8")
 
@@ -95,8 +100,8 @@ def _read_subset_header(file: object, path: str) -> int:
 class FindEarlier(Transform):
     """Finds the digests of the input that rows of earlier files have too.
 
-    Input: RecordBatches with uid, source_file and source_row. Output: packed CLAIM arrays (bytes), sorted by digest,
-    one a partition.
+    Input: RecordBatches with uid, source_file and source_row. Output: packed DIGEST_RECORD arrays (bytes), sorted by
+    digest, one a partition.
 
     Attributes: files: all of one kind. digest: RecordBatch -> S16[n] or V16[n] of the input's rows. url_digests: the
         same of an Arrow array of URLs. partitions: results do not depend on it.
@@ -108,18 +113,18 @@ class FindEarlier(Transform):
     partitions: int
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
-        """Claims of both sides, merged a partition."""
+        """Digest records of both sides, merged a partition."""
         earlier = (
             batches.pipeline
             | "Files" >> beam.Create(self.files)
             | "ReadEarlier"
             >> beam.FlatMap(read_earlier, self.url_digests, self.partitions).with_output_types(tuple[int, bytes])
         )
-        own = batches | "Claim" >> MakeClaims(self.digest, self.partitions)
+        own = batches | "MakeRecords" >> MakeDigestRecords(self.digest, self.partitions)
         return (
             (own, earlier)
             | beam.Flatten()
-            | "Merge" >> beam.CombinePerKey(MergeClaims())
+            | "Merge" >> beam.CombinePerKey(MergeDigestRecords())
             | "DropPartition" >> beam.Values()
             | "Shared" >> beam.Map(only_shared)
         )
@@ -128,20 +133,20 @@ class FindEarlier(Transform):
 def read_earlier(
     file: EarlierFile, url_digests: Callable[[pa.Array], np.ndarray], partitions: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Yields (partition, packed claims) of a file's rows, some rows at a time; rows without a value are passed over.
+    """Yields (partition, packed digest records) of a file's rows, chunk by chunk; rows without a value are passed over.
 
     Raises: InputError: a uid is not 32 hex digits.
     """
     for found in _file_digests(file, url_digests):
-        made = claims(found, np.zeros(len(found), dtype="V16"), np.zeros(len(found), dtype=np.uint64))
+        made = digest_records(found, np.zeros(len(found), dtype="V16"), np.zeros(len(found), dtype=np.uint64))
         made["rows"] = _EARLIER
-        yield from split_claims(first_of_each([made]), partitions)
+        yield from split_digest_records(lowest_per_digest([made]), partitions)
 
 
 def only_shared(packed: bytes) -> bytes:
-    """Returns those claims of a packed array that rows of the input and earlier rows made."""
-    merged = unpack_claims(packed)
-    return pack_claims(merged[(merged["rows"] >= _EARLIER) & (merged["rows"] % _EARLIER > 0)])
+    """Returns those digest records of a packed array that rows of the input and earlier rows made."""
+    merged = unpack_digest_records(packed)
+    return pack_digest_records(merged[(merged["rows"] >= _EARLIER) & (merged["rows"] % _EARLIER > 0)])
 
 
 def _file_digests(file: EarlierFile, url_digests: Callable[[pa.Array], np.ndarray]) -> Iterator[np.ndarray]:

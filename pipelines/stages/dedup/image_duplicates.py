@@ -35,8 +35,8 @@ _PARTS_WITH_CROPS, _PARTITIONS_A_PART = 4, 8
 class FindRepeats(Transform):
     """Finds the repeats among slim rows (see `babelsift.pipelines.stages.dedup.image_hashes`).
 
-    Input: RecordBatches of slim rows. Output: a tuple of three PCollections to be given to `Repeats` as lists: claims
-    of equal content, claims of equal hashes, links of near ones.
+    Input: RecordBatches of slim rows. Output: a tuple of three PCollections to be given to `Repeats` as lists: digest
+    records of equal content, digest records of equal hashes, links of near images.
 
     Attributes: settings: what counts as a repeat; `survivor` and `earlier` are of no account here. partitions: as of
         `DedupImages`. only_before: whether only rows of rank BEFORE may survive others.
@@ -47,7 +47,7 @@ class FindRepeats(Transform):
     only_before: bool = False
 
     def expand(self, hashes: beam.PCollection[pa.RecordBatch]) -> tuple[beam.PCollection[bytes], ...]:
-        """Claims and links."""
+        """Digest records and links."""
         nothing = hashes.pipeline | "Nothing" >> beam.Create([], reshuffle=False).with_output_types(bytes)
         captions = self.settings.by == "image_and_caption"
         equal = same = links = nothing
@@ -88,15 +88,15 @@ class _Winners:
     """For each digest that several rows share, the row that survives; asked batch by batch."""
 
     def __init__(self, packed: list[bytes]) -> None:
-        self.claims = unpack(packed)
-        self._index = DigestIndex(self.claims["digest"])
+        self.records = unpack(packed)
+        self._index = DigestIndex(self.records["digest"])
 
-    def losers_to(self, digests: np.ndarray, uids: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-        """Returns int64[n], index into `claims`, or -1 where the row survives."""
-        if not len(self.claims):
+    def duplicate_of(self, digests: np.ndarray, uids: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+        """Returns int64[n], index into `records`, or -1 where the row survives."""
+        if not len(self.records):
             return np.full(len(digests), -1)
         found = self._index.position_of(digests)
-        winner = self.claims[found]
+        winner = self.records[found]
         return np.where((found >= 0) & ((winner["uid"] != uids) | (winner["row_key"] != ranks)), found, -1)
 
 
@@ -111,7 +111,7 @@ class _FirstOfHash(beam.DoFn):
         if self._sides is not same:  # the same object for a whole bundle: unpack it once
             self._sides, self._winners = same, _Winners(same)
         digests = phash_digests(element, captions=self._captions)
-        first = self._winners.losers_to(digests, uid_bytes(element.column("uid")), ranks_of(element)) < 0
+        first = self._winners.duplicate_of(digests, uid_bytes(element.column("uid")), ranks_of(element)) < 0
         records = hashed_records(element.filter(pa.array(first)), captions=self._captions, crops=self._crops)
         if len(records):
             yield records.tobytes()
@@ -129,9 +129,9 @@ class Repeats:
 
     def survivors_before(self) -> set[str]:
         """Returns the uids of rank BEFORE that survive any row."""
-        claims = np.concatenate([self._equal.claims, self._same.claims])
+        records = np.concatenate([self._equal.records, self._same.records])
         uids = [
-            *claims["uid"][claims["row_key"] == BEFORE],
+            *records["uid"][records["row_key"] == BEFORE],
             *self._links["survivor"][self._links["survivor_rank"] == BEFORE],
         ]
         return {uid.tobytes().hex() for uid in uids}
@@ -161,10 +161,10 @@ class Survivals:
 
     def follow(self, winners: _Winners, digests: np.ndarray, kind: str, only: np.ndarray | None = None) -> None:
         """Takes the winner of each row's digest for its survivor."""
-        loses = winners.losers_to(digests, self.uids, self.ranks)
+        loses = winners.duplicate_of(digests, self.uids, self.ranks)
         rows = np.flatnonzero((loses >= 0) if only is None else (loses >= 0) & only)
-        self.uids[rows] = winners.claims["uid"][loses[rows]]
-        self.ranks[rows] = winners.claims["row_key"][loses[rows]]
+        self.uids[rows] = winners.records["uid"][loses[rows]]
+        self.ranks[rows] = winners.records["row_key"][loses[rows]]
         self.kind[rows] = np.where(self.kind[rows] == "", kind, self.kind[rows])
 
     def follow_links(self, links: np.ndarray, only: np.ndarray) -> None:

@@ -27,7 +27,7 @@ from babelsift.filters.dedup import (
     MAX_CHARACTERS,
     PAIR,
     DigestIndex,
-    Survivors,
+    KeptRows,
     bucket_entries,
     candidate_pairs,
     comparable_captions,
@@ -36,9 +36,9 @@ from babelsift.filters.dedup import (
     max_differing_bits,
     minhash,
     near_pairs,
+    nearest_kept_captions,
     number_uids,
     shingle_sets,
-    star_links,
 )
 from babelsift.filters.strings.code_points import DIGIT, LETTER, MARK, flatten
 from babelsift.filters.uids import digests, uid_bytes
@@ -66,8 +66,8 @@ _JOIN_PARTS = 4
 class FindNearCaptions(Transform):
     """Finds captions that are nearly the same.
 
-    Input: batches as `SelectCompared` makes them. Output: (packed claims of the captions that several rows have, by the
-    digest of their comparable form; packed CAPTION_LINK, one for each other caption that is left out).
+    Input: batches as `SelectCompared` makes them. Output: (packed digest records of the captions that several rows
+    have, by the digest of their comparable form; packed CAPTION_LINK, one for each other caption that is left out).
 
     Attributes: partitions: how many parts the captions are compared in; results do not depend on it.
     """
@@ -94,7 +94,7 @@ class FindNearCaptions(Transform):
         pick = beam.ParDo(_PickCaptions(parts), beam.pvalue.AsList(wanted))
         captions = compared | "Captions" >> pick.with_output_types(tuple[int, bytes])
         half = beam.FlatMap(with_survivors, parts).with_output_types(tuple[int, tuple[bytes, bytes]])
-        met = {"pairs": pairs, "captions": captions} | "MeetSurvivor" >> beam.CoGroupByKey() | "Survivors" >> half
+        met = {"pairs": pairs, "captions": captions} | "MeetSurvivor" >> beam.CoGroupByKey() | "KeptRows" >> half
         near = (
             {"pairs": met, "captions": captions}
             | "MeetOther" >> beam.CoGroupByKey()
@@ -118,8 +118,8 @@ class SelectCompared(beam.DoFn):
     def process(self, element: pa.RecordBatch, repeated: list[bytes]) -> Iterator[pa.RecordBatch]:
         """Yields a batch where any row is left."""
         if self._side is not repeated:
-            self._side, self._survivors = repeated, Survivors(unpack(repeated))
-        first = self._survivors.losers_to(self._digest(element), batch_row_keys(element)) < 0
+            self._side, self._survivors = repeated, KeptRows(unpack(repeated))
+        first = self._survivors.duplicate_of(self._digest(element), batch_row_keys(element)) < 0
         compared = comparable_captions(element.column("caption"))
         rows = np.flatnonzero(first & is_compared(compared, self._settings))
         if len(rows):
@@ -133,18 +133,18 @@ class NearVerdicts:
     def __init__(self, settings: NearCaptions, equal: list[bytes], near: list[bytes]) -> None:
         """Args: equal, near: the two outputs."""
         self._settings = settings
-        self._equal = Survivors(unpack(equal))
+        self._equal = KeptRows(unpack(equal))
         self._links = np.frombuffer(b"".join(near), dtype=CAPTION_LINK)
         self._linked = DigestIndex(self._links["uid"])
 
     def reject(self, batch: pa.RecordBatch, decision: Decision) -> None:
         """Rejects the rows of a batch whose caption is nearly that of a survivor."""
         compared = comparable_captions(batch.column("caption"))
-        follows = self._equal.losers_to(digests(compared), batch_row_keys(batch))
+        follows = self._equal.duplicate_of(digests(compared), batch_row_keys(batch))
         uids = uid_bytes(batch.column("uid"))
         # A row with another row's caption shares that row's fate: it loses to it, or to what that row is near to.
-        if len(self._equal.claims):
-            uids = np.where(follows >= 0, self._equal.claims["uid"][follows], uids)
+        if len(self._equal.records):
+            uids = np.where(follows >= 0, self._equal.records["uid"][follows], uids)
         near = self._linked.position_of(uids)
         out = ((follows >= 0) | (near >= 0)) & is_compared(compared, self._settings)
         shown = np.full(len(batch), None, dtype=object)
@@ -238,8 +238,8 @@ class _Bucket(BundleBuffer):
 
     def part_of(self, element: pa.RecordBatch, side_input: list[bytes]) -> np.ndarray:
         if self._side is not side_input:
-            self._side, self._survivors = side_input, Survivors(unpack(side_input))
-        first = self._survivors.losers_to(compared_digests(element), batch_row_keys(element)) < 0
+            self._side, self._survivors = side_input, KeptRows(unpack(side_input))
+        first = self._survivors.duplicate_of(compared_digests(element), batch_row_keys(element)) < 0
         distinct = element.take(pa.array(np.flatnonzero(first)))
         sets = shingle_sets(distinct.column(COMPARED), ngram=self._settings.ngram)
         buckets, sketches = minhash(sets, bands=self._bands, rows=self._rows_a_band)
@@ -294,4 +294,4 @@ class _Stars(beam.CombineFn):
         return [part for accumulator in accumulators for part in accumulator]
 
     def extract_output(self, accumulator: list[bytes]) -> bytes:
-        return star_links(np.frombuffer(b"".join(accumulator), dtype=CAPTION_LINK)).tobytes()
+        return nearest_kept_captions(np.frombuffer(b"".join(accumulator), dtype=CAPTION_LINK)).tobytes()

@@ -20,8 +20,8 @@ from babelsift.filters.dedup import (
     WHOLE_BANDS,
     bucket_keys,
     near_links,
+    nearest_kept_images,
     nearest_of_pairs,
-    nearest_survivors,
     owners,
     shares,
 )
@@ -83,7 +83,7 @@ class MergeLinks(MergePacked):
 
     def extract_output(self, accumulator: list[bytes]) -> bytes:
         """Returns the links of those that are left out, packed."""
-        return nearest_survivors(np.frombuffer(b"".join(accumulator), dtype=LINK)).tobytes()
+        return nearest_kept_images(np.frombuffer(b"".join(accumulator), dtype=LINK)).tobytes()
 
 
 class _Send(BundleBuffer):

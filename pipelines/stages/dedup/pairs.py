@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.dedup import DigestIndex, Survivors, comparable_captions
+from babelsift.filters.dedup import DigestIndex, KeptRows, comparable_captions
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.filters.urls.canonical import canonical_urls
 from babelsift.pipelines.core.lowest_per_digest import Digest, FirstOfEach, batch_row_keys, only_repeated, unpack
@@ -175,16 +175,16 @@ class _DropLosers(beam.DoFn):
         near: list[bytes],
     ) -> Iterator[object]:
         if self._sides is not packed:  # the side inputs are the same objects for a whole bundle: unpack them once
-            self._sides, self._survivors = packed, Survivors(unpack(packed))
+            self._sides, self._survivors = packed, KeptRows(unpack(packed))
             self._earlier = _EarlierRows(by_uid, by_url, self._settings.canonical_urls)
             if self._settings.near_captions is not None:
                 self._near = NearVerdicts(self._settings.near_captions, equal, near)
         decision = Decision.keep_all(len(element))
         for column, known in zip((UID, URL), self._earlier.find(element), strict=True):
             decision.reject(known, RejectReason.IN_EARLIER_DATASET, values=element.column(column))
-        loses = self._survivors.losers_to(self._digest(element), batch_row_keys(element))
+        loses = self._survivors.duplicate_of(self._digest(element), batch_row_keys(element))
         rows = np.flatnonzero(loses >= 0)
-        winners = self._survivors.claims["uid"][loses[rows]]
+        winners = self._survivors.records["uid"][loses[rows]]
         survivors, same_uid = np.full(len(element), None, dtype=object), np.zeros(len(element), dtype=bool)
         survivors[rows] = [winner.tobytes().hex() for winner in winners]
         same_uid[rows] = winners == uid_digests(element.take(pa.array(rows)))

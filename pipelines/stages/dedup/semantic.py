@@ -14,6 +14,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
+from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup import (
     EARLIER,
     SEMANTIC_LINK,
@@ -206,8 +207,7 @@ def _going_on(copies: np.ndarray, links: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _by_uid(rows: np.ndarray) -> np.ndarray:
-    pairs = np.ascontiguousarray(rows["uid"]).view(">u8").reshape(-1, 2)
-    return np.lexsort((pairs[:, 1], pairs[:, 0]))
+    return np.lexsort(halves(rows["uid"])[::-1])
 
 
 def _compared(batch: pa.RecordBatch, name: str) -> pa.RecordBatch:

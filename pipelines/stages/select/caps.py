@@ -14,6 +14,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
+from babelsift.filters.bytes16 import from_halves, halves
 from babelsift.filters.counting.bottom_k import MEMBERSHIP, members_at_rank
 from babelsift.filters.dedup import DigestIndex
 from babelsift.filters.selection.order_keys import draws_for, order_by
@@ -113,10 +114,8 @@ def host_digests(candidates: pa.RecordBatch) -> np.ndarray:
 
 def order_members(candidates: pa.RecordBatch) -> np.ndarray:
     """Returns V16[n] that sort as the candidates come: by order, then by the uid's first half; no two are the same."""
-    members = np.empty((len(candidates), 2), dtype=">u8")
-    members[:, 0] = candidates.column("order").to_numpy()
-    members[:, 1] = uid_bytes(candidates.column("uid")).view(">u8").reshape(-1, 2)[:, 0]
-    return members.view("V16").ravel()
+    first_half, _ = halves(uid_bytes(candidates.column("uid")))
+    return from_halves(candidates.column("order").to_numpy(), first_half)
 
 
 def limits_of(packed: bytes, most: int) -> bytes:
@@ -136,7 +135,7 @@ class Limits:
 
     def __init__(self, packed: Iterable[bytes]) -> None:
         merged = np.frombuffer(b"".join(packed), MEMBERSHIP)
-        self._limits = merged[np.lexsort((_low(merged["key"]), _high(merged["key"])))]
+        self._limits = merged[np.lexsort(halves(merged["key"])[::-1])]
         self._index = DigestIndex(self._limits["key"])
 
     def beyond(self, keys: np.ndarray, members: np.ndarray) -> np.ndarray:
@@ -145,7 +144,8 @@ class Limits:
         if not len(self._limits):
             return np.zeros(len(keys), bool)
         last = self._limits["member"][places]
-        after = (_high(members) > _high(last)) | ((_high(members) == _high(last)) & (_low(members) > _low(last)))
+        (high, low), (last_high, last_low) = halves(members), halves(last)
+        after = (high > last_high) | ((high == last_high) & (low > last_low))
         return (places >= 0) & after
 
 
@@ -223,11 +223,3 @@ def _binary(values: np.ndarray) -> pa.Array:
 def _raw(column: pa.Array) -> np.ndarray:
     start = column.offset * 16
     return np.frombuffer(column.buffers()[1], "V16", len(column), start) if len(column) else np.empty(0, "V16")
-
-
-def _high(values: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(values).view(">u8").reshape(-1, 2)[:, 0].astype(np.uint64)
-
-
-def _low(values: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(values).view(">u8").reshape(-1, 2)[:, 1].astype(np.uint64)

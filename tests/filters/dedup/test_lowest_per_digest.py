@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelsift.filters.dedup import claims, first_of_each, losers_to, repeated
+from babelsift.filters.dedup import digest_records, duplicate_of, duplicated, lowest_per_digest
 
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 2**64 - 1)), max_size=40)
 
@@ -19,26 +19,26 @@ def made(rows):
 
 @given(ROWS, st.integers(0, 40))
 def test_merging_in_parts_gives_what_merging_at_once_does(rows, cut):
-    whole = claims(*made(rows))
-    in_parts = first_of_each([first_of_each([whole[:cut]]), first_of_each([whole[cut:]])])
-    assert in_parts.tobytes() == first_of_each([whole]).tobytes()
+    whole = digest_records(*made(rows))
+    in_parts = lowest_per_digest([lowest_per_digest([whole[:cut]]), lowest_per_digest([whole[cut:]])])
+    assert in_parts.tobytes() == lowest_per_digest([whole]).tobytes()
 
 
 @given(ROWS)
 def test_all_but_the_lowest_uid_of_each_digest_lose_to_it(rows):
     rows = list(dict.fromkeys(rows))
     digests, uids, keys = made(rows)
-    first = first_of_each([claims(digests, uids, keys)])
-    loses = losers_to(repeated(first), digests, keys)
+    first = lowest_per_digest([digest_records(digests, uids, keys)])
+    loses = duplicate_of(duplicated(first), digests, keys)
     for row, (digest, _, key) in enumerate(rows):
         rivals = [(uid % 2, uid, other) for same, uid, other in rows if same == digest]
         winner = min(rivals)
         if winner[2] == key:
             assert loses[row] == -1
         else:
-            assert repeated(first)["uid"][loses[row]] == values([winner[1]])[0]
+            assert duplicated(first)["uid"][loses[row]] == values([winner[1]])[0]
 
 
-def test_nothing_claimed_means_nobody_loses():
+def test_without_records_every_row_is_kept():
     digests, _, keys = made([(1, 1, 1)])
-    assert losers_to(first_of_each([]), digests, keys).tolist() == [-1]
+    assert duplicate_of(lowest_per_digest([]), digests, keys).tolist() == [-1]

@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from babelsift.filters.bytes16 import from_halves
 from babelsift.filters.dedup import (
     CAPTION_LINK,
     bucket_entries,
     candidate_pairs,
     comparable_captions,
     distinct_pairs,
-    left_out_by_stars,
+    greedy_independent_set,
     lowest_links,
     max_differing_bits,
     minhash,
     near_pairs,
+    nearest_kept_captions,
     shingle_sets,
-    star_links,
 )
 from babelsift.schemas.recipe import NearCaptions
 
@@ -34,7 +35,7 @@ ALPHABETS = (
 
 
 def uids(numbers):
-    return np.array([[0, number] for number in numbers], dtype=">u8").reshape(-1, 2).view("V16").ravel()
+    return from_halves(np.zeros(len(numbers)), np.array(numbers, dtype=np.uint64))
 
 
 def number(uid):
@@ -144,7 +145,7 @@ def test_a_great_bucket_makes_few_candidates_a_caption():
 
 
 def test_of_a_great_bucket_of_equals_all_fall_to_the_first():
-    found = star_links(links(["the same caption again and again"] * 700, NearCaptions()))
+    found = nearest_kept_captions(links(["the same caption again and again"] * 700, NearCaptions()))
     assert {number(link["uid"]): number(link["survivor"]) for link in found} == dict.fromkeys(range(1, 700), 0)
 
 
@@ -157,11 +158,11 @@ def made_links(pairs):
 
 def test_a_chain_does_not_join_its_ends():
     chain = made_links([(1, 0, 0.9), (2, 1, 0.9), (3, 2, 0.9), (4, 3, 0.9)])
-    assert set(as_dict(star_links(chain))) == {(1, 0), (3, 2)}
+    assert set(as_dict(nearest_kept_captions(chain))) == {(1, 0), (3, 2)}
 
 
 def test_the_most_similar_survivor_is_named_and_of_equals_the_first():
-    found = star_links(made_links([(5, 3, 0.9), (5, 2, 0.95), (5, 1, 0.95), (3, 1, 0.9)]))
+    found = nearest_kept_captions(made_links([(5, 3, 0.9), (5, 2, 0.95), (5, 1, 0.95), (3, 1, 0.9)]))
     assert set(as_dict(found)) == {(5, 1), (3, 1)}
 
 
@@ -175,7 +176,7 @@ def test_stars_are_those_of_deciding_one_by_one(edges):
         if any(later == one and earlier not in out for later, earlier in edges):
             out.add(one)
     later, earlier = (np.array([edge[end] for edge in edges], dtype=np.int64) for end in (0, 1))
-    assert set(np.flatnonzero(left_out_by_stars(later, earlier, 15))) == out
+    assert set(np.flatnonzero(~greedy_independent_set(later, earlier, 15))) == out
 
 
 @given(EDGES)

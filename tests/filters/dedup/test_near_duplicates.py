@@ -3,7 +3,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from babelsift.filters.dedup import CROP_BANDS, HASHED, WHOLE_BANDS, crop_radius, near_links, nearest_survivors
+from babelsift.filters.bytes16 import from_halves
+from babelsift.filters.dedup import CROP_BANDS, HASHED, WHOLE_BANDS, crop_radius, near_links, nearest_kept_images
 from babelsift.filters.dedup.near_duplicates import order_by_rank
 from babelsift.filters.image import low_bits
 
@@ -11,7 +12,7 @@ whole_and_split = pytest.mark.parametrize("options", [{}, {"compared_up_to": 0}]
 
 
 def uids(numbers):
-    return np.array([[0, number] for number in numbers], dtype=">u8").reshape(-1, 2).view("V16").ravel()
+    return from_halves(np.zeros(len(numbers)), np.array(numbers, dtype=np.uint64))
 
 
 def number(uid):
@@ -34,7 +35,7 @@ def records(hashes, *, ids=None, rank=0, group=0, crop=0):
 
 
 def left_out(made, radius, **options):
-    found = nearest_survivors(near_links(made, radius=radius, **options))
+    found = nearest_kept_images(near_links(made, radius=radius, **options))
     return {number(link["uid"]): (number(link["survivor"]), int(link["distance"])) for link in found}
 
 
@@ -154,7 +155,7 @@ def test_parts_together_find_what_one_part_finds(options):
     assert len(whole) > 50
     assert {link.tobytes() for link in whole} == {link.tobytes() for part in parts for link in part}
     assert sum(len(part) > 0 for part in parts) > 1
-    assert np.array_equal(nearest_survivors(np.concatenate(parts)), nearest_survivors(whole))
+    assert np.array_equal(nearest_kept_images(np.concatenate(parts)), nearest_kept_images(whole))
 
 
 @pytest.mark.parametrize(("options", "least"), [({}, 0.98), ({"compared_up_to": 0}, 0.975)])
@@ -234,9 +235,9 @@ def test_memory_is_bounded_where_a_twentieth_of_all_hashes_shares_its_buckets(ba
     tracemalloc.stop()
     assert len(links) <= 2 * 16 * skewed  # of half a million pairs, in each of the bands
     assert peak < 60 << 20
-    assert {number(link["uid"]) for link in nearest_survivors(links)} == set(range(1, skewed))
+    assert {number(link["uid"]) for link in nearest_kept_images(links)} == set(range(1, skewed))
 
 
 def test_nothing_to_compare():
     nothing = np.empty(0, dtype=HASHED)
-    assert len(nearest_survivors(near_links(nothing, radius=31))) == 0
+    assert len(nearest_kept_images(near_links(nothing, radius=31))) == 0

@@ -1,25 +1,29 @@
-"""Who is left out among near-duplicate images, by stars: in order of rank and uid, who is near to one that stays."""
+"""Which near-duplicate images are kept: the greedy independent set of their links, in order of rank and uid."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from babelsift.filters.dedup.greedy_independent_set import left_out_by_stars
-from babelsift.filters.dedup.near_duplicates import bits_of_256, halves, nearest_of_pairs, order_by_rank
+from babelsift.filters.bytes16 import halves
+from babelsift.filters.dedup.greedy_independent_set import greedy_independent_set
+from babelsift.filters.dedup.near_duplicates import bits_of_256, nearest_of_pairs, order_by_rank
 
 
-def nearest_survivors(links: np.ndarray) -> np.ndarray:
-    """Decides who is left out: in order of (rank, uid), each that is linked to a survivor before it.
+def nearest_kept_images(links: np.ndarray) -> np.ndarray:
+    """Decides which images are kept: in order of (rank, uid), those that are linked to no kept image before them.
 
-    Args: links: LINK[n], in any order, repeats allowed.
-    Returns: LINK[m], one for each uid that is left out, sorted by uid, with its nearest survivor (ties: rank, uid).
+    Args:
+        links: LINK[n], in any order; equal links may come several times.
+
+    Returns:
+        LINK[m], one for each uid that is left out, sorted by uid, to its nearest kept image (ties: rank, uid).
     """
     links = nearest_of_pairs(links)
     if not len(links):
         return links
     before, after = _numbered(links)
-    out = left_out_by_stars(after, before, 1 + int(max(before.max(), after.max())))
-    chosen = out[after] & ~out[before]
+    kept = greedy_independent_set(after, before, 1 + int(max(before.max(), after.max())))
+    chosen = ~kept[after] & kept[before]
     links, before, after = links[chosen], before[chosen], after[chosen]
     order = np.lexsort((before, links["crop"], bits_of_256(links), after))
     after = after[order]
@@ -28,7 +32,7 @@ def nearest_survivors(links: np.ndarray) -> np.ndarray:
 
 
 def _numbered(links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The survivors and the others as their places in the order of (rank, uid)."""
+    """Returns the kept candidates and the others as their row numbers in the order of (rank, uid)."""
     rank, uids = np.r_[links["survivor_rank"], links["rank"]], np.r_[links["survivor"], links["uid"]]
     order = order_by_rank(rank, uids)
     sorted_ids = np.stack([rank, *halves(uids)], axis=1)[order]
