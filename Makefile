@@ -82,7 +82,7 @@ bench: $(VENV)/.installed-run ## time ours beside its peers (ONLY=name for one)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 demo-model: $(VENV)/.installed-run ## train the demo's CLIP anew and print its AUC
-	@$(BIN)/python -m babelsift.pipelines.demo.train_clip $(ARGS)
+	@$(BIN)/babelsift demo-model $(ARGS)
 
 clean: ## remove what the targets made: .venv, out, build
 	rm -rf $(VENV) out build dist *.egg-info

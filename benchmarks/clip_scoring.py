@@ -35,7 +35,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from babelsift.pipelines.demo.scenes import draw, make_scene
 from babelsift.pipelines.demo.web import build_web
-from babelsift.pipelines.inputs.plan import CAPTION_COLUMNS, plan_input
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS
 from babelsift.pipelines.job.run import run as curate
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import MANIFEST

@@ -21,8 +21,8 @@ from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.pipelines.run_folder.fingerprints import stage_settings
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import Manifest, save_manifest
-from babelsift.pipelines.stages.download.records import shaping_settings
-from babelsift.pipelines.stages.report.write_report import software_versions
+from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
+from babelsift.pipelines.run_folder.versions import software_versions
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS, shard_path
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.pipelines.staging.shards import fingerprint

@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection, wait
 import cv2
 
 from babelsift.filters.image import ImageFailure, ProcessedImage, process_image, read_header
-from babelsift.filters.image.kernels import compile_all
+from babelsift.filters.image.compile_kernels import compile_all
 from babelsift.schemas.recipe import DownloadSettings
 from benchmarks.harness.own_process import peak_mib
 from benchmarks.workloads.mutations import mutated, seed_images

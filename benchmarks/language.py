@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from babelsift.filters.language.identifier import LanguageIdentifier, shipped_model
 from babelsift.filters.rules.apply import reject_by_captions, reject_by_language
 from babelsift.pipelines.demo.web import build_web
-from babelsift.pipelines.inputs.plan import CAPTION_COLUMNS
+from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.schemas import Decision
 from babelsift.schemas.recipe import CaptionRules, LanguageSettings

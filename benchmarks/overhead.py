@@ -32,19 +32,19 @@ from babelsift.filters.shard_order import sort_keys
 from babelsift.filters.uids import partition_of, uid_bytes
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.lowest_per_digest import batch_row_keys
+from babelsift.pipelines.core.pair_digests import uid_digests
 from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.core.split_by_partition import split_rows
 from babelsift.pipelines.demo.server import serving
 from babelsift.pipelines.demo.web import build_web, write_table
-from babelsift.pipelines.inputs.plan import InputPlan, plan_input
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.curate import Curate
 from babelsift.pipelines.job.run import run as curate
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import MANIFEST
 from babelsift.pipelines.stages.dedup.image_hashes import content_digests, has_structure, hash_rows, hashed_records
-from babelsift.pipelines.stages.dedup.pairs import uid_digests
-from babelsift.pipelines.stages.download.download_images import split_staged
 from babelsift.pipelines.stages.download.partition import PartitionDownload
 from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
 from babelsift.pipelines.stages.image_rules import decide_images
@@ -55,6 +55,7 @@ from babelsift.pipelines.stages.score.model_handlers import ClipModelHandler
 from babelsift.pipelines.stages.score.score_pairs import add_scores, split_unscorable
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
 from babelsift.pipelines.staging.shards import StagingListing
+from babelsift.pipelines.staging.staged_rows import split_staged
 from babelsift.schemas import Decision, Recipe, RejectReason, Stage
 from benchmarks.harness.outcome import Figure, Outcome, alternating, median_ratio
 

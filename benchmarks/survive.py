@@ -29,9 +29,9 @@ from babelsift.pipelines.demo.server import DemoServer
 from babelsift.pipelines.demo.web import DemoWeb, build_web, write_table
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.report.ledger import REJECTS
+from babelsift.pipelines.run_folder.paths import PARQUET, REJECTS, STATS
 from babelsift.pipelines.stages.shard.shard_writer import SHARDS
-from babelsift.pipelines.staging.layout import PARQUET, STAGING, STATS
+from babelsift.pipelines.staging.layout import STAGING
 from babelsift.pipelines.staging.score_store import SCORES_FOLDER
 from babelsift.schemas import Recipe, dump_recipe
 from benchmarks.harness.outcome import Figure, Outcome

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 
 DUPLICATES_SCHEMA = pa.schema(
@@ -22,3 +24,19 @@ DUPLICATES_SCHEMA = pa.schema(
         pa.field("report_only", pa.bool_(), nullable=False, metadata={"unit": "whether the pair was kept anyway"}),
     ]
 )
+
+
+@dataclass(frozen=True)
+class DrawnCluster:
+    """One survivor and what it outlived.
+
+    Attributes: survivor: uid. earlier_run: whether it is of another run. report_only: whether the others were kept
+        anyway. size: how many others there are. members: (uid, how near it is) of some of them.
+    """
+
+    kind: str
+    survivor: str
+    earlier_run: bool
+    report_only: bool
+    size: int
+    members: tuple[tuple[str, str], ...]

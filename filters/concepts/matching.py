@@ -20,7 +20,7 @@ from babelsift.filters.strings.code_points import LETTER, clean_strings, flags_t
 from babelsift.filters.strings.entry_lists import read_text
 from babelsift.filters.strings.script import script_table
 from babelsift.filters.strings.substring_index import SubstringIndex
-from babelsift.filters.text.lengths import is_unspaced
+from babelsift.filters.strings.unspaced import is_unspaced
 from babelsift.schemas import RecipeError
 from babelsift.schemas.languages import normalise_language
 

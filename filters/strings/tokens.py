@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from babelsift.filters.mix64 import mix64
 from babelsift.filters.strings.code_points import DIGIT, INVISIBLE, LETTER, MARK, CodePoints, clean_strings, flatten
 from babelsift.filters.strings.script import script_table
-from babelsift.filters.text.lengths import is_unspaced
+from babelsift.filters.strings.unspaced import is_unspaced
 
 _APOSTROPHES = "'\u02bc\u2019"
 _PAIR, _SINGLE = np.uint64(1 << 63), np.uint64(1 << 62)

@@ -12,7 +12,7 @@ from babelsift.filters.strings.code_points import DIGIT, INVISIBLE, LETTER, MARK
 from babelsift.filters.strings.script import script_table
 from babelsift.filters.strings.substring_index import SubstringIndex
 from babelsift.filters.strings.unicode_forms import normalise
-from babelsift.filters.text.lengths import is_unspaced
+from babelsift.filters.strings.unspaced import is_unspaced
 
 
 class FlaggedWords:

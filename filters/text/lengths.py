@@ -7,32 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.strings.code_points import DIGIT, LETTER, SPACE, CodePoints, clean_strings, flatten, measured
-from babelsift.filters.strings.script import SCRIPTS, letter_scripts
+from babelsift.filters.strings.script import letter_scripts
 from babelsift.filters.strings.thresholds import at_least, at_most, check_count
+from babelsift.filters.strings.unspaced import TWELFTHS_OF_A_WORD, WORD_TWELFTHS
 
-# Letters (marks not counted) of an average word, where words are written without spaces between them, so that a count
-# needs no dictionary. In twelfths of a word a letter: Han 1.5 letters, Hiragana 2, Katakana 4, and so on.
-_WORD = 12
-_UNSPACED = {
-    "Hani": 8,
-    "Hira": 6,
-    "Kana": 3,
-    "Bopo": 4,
-    "Thai": 4,
-    "Laoo": 4,
-    "Khmr": 3,
-    "Mymr": 4,
-    "Tibt": 6,
-    "Yiii": 8,
-    "Lana": 4,
-    "Talu": 4,
-    "Tale": 4,
-    "Java": 4,
-    "Bali": 4,
-}
 # U+0E00, where Thai begins: no code point before it is of an unspaced script.
 _FIRST_UNSPACED = 0x0E00
-_TWELFTHS = np.array([_UNSPACED.get(script, 0) for script in SCRIPTS], dtype=np.int64)
 
 
 def count_characters(captions: pa.Array) -> pa.Int64Array:
@@ -108,11 +88,6 @@ def has_max_words(captions: pa.Array, *, maximum: int) -> pa.BooleanArray:
     return at_most(count_words(captions), check_count("maximum", maximum))
 
 
-def is_unspaced(scripts: np.ndarray) -> np.ndarray:
-    """Returns bool[m], which of these script indices are of scripts that write no spaces between words."""
-    return (_TWELFTHS > 0)[scripts]
-
-
 def _opens_word(points: CodePoints) -> np.ndarray:
     """Returns bool[m], the code points that a run of text between spaces starts with."""
     visible = ~points.has(SPACE)
@@ -127,12 +102,12 @@ def _opens_word(points: CodePoints) -> np.ndarray:
 def _extra_words(points: CodePoints) -> np.ndarray:
     """Returns int64[n], how many words more than runs between spaces each row has."""
     opens, visible = _opens_word(points), ~points.has(SPACE)
-    twelfths = _TWELFTHS[letter_scripts(points)]
+    twelfths = TWELFTHS_OF_A_WORD[letter_scripts(points)]
     others = points.has(LETTER | DIGIT) & (twelfths == 0)
     run, runs = (np.cumsum(opens) - 1)[visible], int(opens.sum())
     units = np.bincount(run, weights=twelfths[visible], minlength=runs).astype(np.int64)
     has_others = np.bincount(run, weights=others[visible], minlength=runs) > 0
-    extra = np.where(units > 0, -(-units // _WORD) + has_others - 1, 0)
+    extra = np.where(units > 0, -(-units // WORD_TWELFTHS) + has_others - 1, 0)
     return np.bincount(points.rows[opens], weights=extra, minlength=len(points)).astype(np.int64)
 
 

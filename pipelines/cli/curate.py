@@ -7,6 +7,7 @@ import argparse
 from babelsift.pipelines.cli.beam_options import beam_options
 from babelsift.pipelines.cli.dry_run import add_dry_run_options, run_dry
 from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.run_folder.paths import REPORT_PAGE
 from babelsift.schemas import InputError
 
 
@@ -45,7 +46,7 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
     curate.add_argument("--caption-col", metavar="NAME", help="column of the captions (default: TEXT, caption, ...)")
     curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
     add_dry_run_options(curate)
-    curate.set_defaults(run=_curate)
+    curate.set_defaults(run=_curate, takes_beam_options=True)
 
 
 def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
@@ -65,5 +66,5 @@ def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
     funnel = run(recipe, known.input, known.output, **columns, **reuse, options=options)
     print(format_funnel(funnel))
-    print(f"report: {known.output.rstrip('/')}/report/index.html")
+    print(f"report: {known.output.rstrip('/')}/{REPORT_PAGE}")
     return 0

@@ -1,10 +1,17 @@
-"""`babelsift demo`: a small web, curated offline and compared with the truth."""
+"""`babelsift demo`: a small web, curated offline and compared with the truth; and the commands behind it."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import contextlib
+import time
+from pathlib import Path
 
 from babelsift.pipelines.cli.beam_options import beam_options
+from babelsift.pipelines.run_folder.paths import REPORT_PAGE
+
+_AUC_WANTED = 0.97
 
 
 def add_demo(commands: argparse._SubParsersAction) -> None:
@@ -19,10 +26,66 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
     demo.add_argument("--output", default="out/demo", metavar="DIR", help="run folder (default: %(default)s)")
     demo.add_argument("--pairs", type=int, default=3000, help="pairs in the demo web (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0, help="of the demo web (default: %(default)s)")
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(run=_demo, takes_beam_options=True)
+
+
+def add_demo_web(commands: argparse._SubParsersAction) -> None:
+    """Adds the command that serves the demo's web; the help does not list it."""
+    web = commands.add_parser("demo-web", allow_abbrev=False, description="Serves the demo's web until stdin closes.")
+    web.add_argument("--seed", type=int, default=0)
+    web.add_argument("--pairs", type=int, default=3000)
+    web.add_argument("--port", type=int, default=0)
+    web.set_defaults(run=_demo_web)
+
+
+def add_demo_model(commands: argparse._SubParsersAction) -> None:
+    """Adds the command that trains the demo's CLIP; the help does not list it."""
+    model = commands.add_parser("demo-model", allow_abbrev=False, description="Trains and tests the demo's CLIP.")
+    model.add_argument("--output", type=Path, help="folder (default: where the demo's model lies)")
+    model.add_argument("--steps", type=int, default=1200)
+    model.add_argument("--batch-size", type=int, default=112)
+    model.add_argument("--learning-rate", type=float, default=2e-3)
+    model.add_argument("--scenes", type=int, default=12_000)
+    model.add_argument("--seed", type=int, default=0)
+    model.set_defaults(run=_demo_model)
 
 
 def _demo(known: argparse.Namespace, beam_arguments: list[str]) -> int:
-    from babelsift.pipelines.demo.command import run_demo
+    from babelsift.pipelines.demo.curate_demo import curate_demo
+    from babelsift.pipelines.rendering import format_funnel
 
-    return run_demo(known.output, pairs=known.pairs, seed=known.seed, options=beam_options(beam_arguments))
+    started = time.monotonic()
+    result = curate_demo(known.output, pairs=known.pairs, seed=known.seed, options=beam_options(beam_arguments))
+    print(f"\nWhat became of the pairs\n\n{format_funnel(result.funnel)}")
+    print(f"\nBeside the truth\n\n{result.beside_truth}")
+    spent_s = time.monotonic() - started
+    print(f"\n{known.pairs} pairs in {spent_s:.0f} s. The scores are a demo model's, good for the demo only.")
+    print(f"Open the report: {known.output}/{REPORT_PAGE}")
+    return 0
+
+
+def _demo_web(known: argparse.Namespace, _: list[str]) -> int:
+    from babelsift.pipelines.demo.server import serve_until_stdin_closes
+    from babelsift.pipelines.demo.web import build_web
+
+    with contextlib.suppress(KeyboardInterrupt):
+        web = build_web(known.seed, known.pairs)
+        asyncio.run(serve_until_stdin_closes(web, known.port, lambda port: print(port, flush=True)))
+    return 0
+
+
+def _demo_model(known: argparse.Namespace, _: list[str]) -> int:
+    import torch
+
+    from babelsift.pipelines import demo
+    from babelsift.pipelines.demo.clip_auc import auc, format_auc, held_out_pairs
+    from babelsift.pipelines.demo.train_clip import make_training_set, save, train
+
+    torch.set_num_threads(1)  # the tensors are so small that threads wait for each other more than they work
+    folder = known.output or Path(demo.__path__[0]) / "clip"
+    scenes = make_training_set(known.seed, known.scenes, captions_per_scene=8)
+    rates = {"batch_size": known.batch_size, "learning_rate": known.learning_rate}
+    save(train(scenes, steps=known.steps, seed=known.seed, **rates), folder)
+    scores = held_out_pairs(folder, seed=known.seed + 1, pairs=1700)
+    print(format_auc(scores))
+    return 0 if auc(scores.matched, scores.mismatched) >= _AUC_WANTED else 1

@@ -14,8 +14,9 @@ from babelsift import filters, pipelines, schemas
 from babelsift.pipelines.cli.compare import add_compare
 from babelsift.pipelines.cli.concepts import add_concepts
 from babelsift.pipelines.cli.curate import add_curate
-from babelsift.pipelines.cli.demo import add_demo
+from babelsift.pipelines.cli.demo import add_demo, add_demo_model, add_demo_web
 from babelsift.pipelines.cli.hash import add_hash
+from babelsift.pipelines.cli.ngrams import add_ngrams
 from babelsift.pipelines.cli.recipes import add_recipes
 from babelsift.pipelines.cli.status import add_status
 from babelsift.pipelines.cli.subset import add_subset
@@ -33,6 +34,9 @@ _COMMANDS = (
     add_compare,
     add_concepts,
     add_hash,
+    add_ngrams,
+    add_demo_web,
+    add_demo_model,
 )
 _USER_ERROR = 2
 _RUN_FAILED = 1
@@ -53,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known, beam_arguments = parser.parse_known_args(arguments)
     _show_progress(verbose=known.verbose)
     try:
-        if beam_arguments and known.command not in ("curate", "demo"):
+        if beam_arguments and not getattr(known, "takes_beam_options", False):
             raise RecipeError(f"unknown option {beam_arguments[0]!r}; see `babelsift {known.command} --help`")
         return known.run(known, beam_arguments)
     except BabelsiftError as error:

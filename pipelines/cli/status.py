@@ -7,9 +7,8 @@ import argparse
 from babelsift.pipelines.cli.folder_command import add_folder_command, print_found
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import RECIPE
 from babelsift.schemas import Recipe, RunFolderError, parse_recipe
-
-_RECIPE = "recipe.yaml"
 
 
 def add_status(commands: argparse._SubParsersAction) -> None:
@@ -34,8 +33,8 @@ def _status(known: argparse.Namespace, _: list[str]) -> int:
 
 
 def _own_recipe(folder: RunFolder) -> Recipe:
-    path = folder.path(_RECIPE)
-    if not folder.exists(_RECIPE):
+    path = folder.path(RECIPE)
+    if not folder.exists(RECIPE):
         raise RunFolderError(f"{path}: is not there, as no run has begun; name one with --recipe")
-    with folder.open(_RECIPE) as file:
+    with folder.open(RECIPE) as file:
         return parse_recipe(file.read().decode(), source=path)

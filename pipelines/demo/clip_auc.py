@@ -83,13 +83,13 @@ def auc(positive: np.ndarray, negative: np.ndarray) -> float:
     return float((below + up_to).mean() / 2 / len(negative))
 
 
-def print_auc(scores: HeldOutScores) -> None:
-    """Prints the AUC of all languages and of each, and where the similarities lie."""
-    print(f"AUC, {len(scores.matched)} held-out pairs: {auc(scores.matched, scores.mismatched):.4f}")
+def format_auc(scores: HeldOutScores) -> str:
+    """Returns as text the AUC of all languages and of each, and where the similarities lie."""
+    lines = [f"AUC, {len(scores.matched)} held-out pairs: {auc(scores.matched, scores.mismatched):.4f}"]
     for code in dict.fromkeys(scores.languages.tolist()):
-        ours = scores.languages == code
-        print(f"  {code}  {auc(scores.matched[ours], scores.mismatched[ours]):.4f}")
-    print("similarity at percentile   1      2      5     25     50     75     95     98     99")
+        of_code = scores.languages == code
+        lines.append(f"  {code}  {auc(scores.matched[of_code], scores.mismatched[of_code]):.4f}")
+    lines.append("similarity at percentile   1      2      5     25     50     75     95     98     99")
     kinds = {
         "matched": scores.matched,
         "mismatched": scores.mismatched,
@@ -97,4 +97,5 @@ def print_auc(scores: HeldOutScores) -> None:
     }
     for name, values in kinds.items():
         marks = np.percentile(values, [1, 2, 5, 25, 50, 75, 95, 98, 99])
-        print(f"  {name:20s}" + "".join(f"{mark:7.3f}" for mark in marks))
+        lines.append(f"  {name:20s}" + "".join(f"{mark:7.3f}" for mark in marks))
+    return "\n".join(lines)

@@ -1,26 +1,25 @@
 """Serves the demo's web on the loopback interface, from a process of its own.
 
-    python -m babelsift.pipelines.demo.server --seed 0 --pairs 3000
-
-prints its port, and ends when its standard input is closed, so also when whoever started it dies.
+The process, `babelsift demo-web`, prints its port and ends when its standard input is closed, so also when the process
+that started it dies.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 from aiohttp import web
 
-from babelsift.pipelines.demo.web import CONTENT_TYPES, Answer, DemoWeb, Resource, build_web
+import babelsift
+from babelsift.pipelines.demo.web import CONTENT_TYPES, Answer, DemoWeb, Resource
 from babelsift.schemas import InputError
 
 HANG_S = 60.0
@@ -36,11 +35,11 @@ def serving(demo: DemoWeb, port: int = 0) -> Iterator[str]:
     Args: port: to serve on where it is free; another one where it is not, or where it is 0.
     Raises: InputError: the server did not start.
     """
-    command = [sys.executable, "-m", "babelsift.pipelines.demo.server"]
+    command = [sys.executable, "-m", "babelsift", "demo-web"]
     command += ["--seed", str(demo.seed), "--pairs", str(len(demo.pairs)), "--port", str(port)]
     # `-m` looks in the working directory first: the folder that holds this very package, installed or not.
-    root = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    folder = Path(babelsift.__path__[0]).resolve().parent
+    process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         taken = process.stdout.readline().strip()
         if not taken:
@@ -110,8 +109,8 @@ class DemoServer:
         return response
 
 
-async def serve(demo: DemoWeb, stop: asyncio.Event, port: int = 0) -> None:
-    """Serves on a loopback port, which it prints, until `stop` is set; on any free one where `port` is taken."""
+async def serve(demo: DemoWeb, stop: asyncio.Event, port: int, announce: Callable[[int], None]) -> None:
+    """Serves on a loopback port, which it announces, until `stop` is set; on any free one where `port` is taken."""
     # Cancelled handlers: a client that gives up on a hanging answer must not leave it behind.
     runner = web.AppRunner(DemoServer(demo).app(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     await runner.setup()
@@ -120,13 +119,14 @@ async def serve(demo: DemoWeb, stop: asyncio.Event, port: int = 0) -> None:
             await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
         except OSError:
             await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-        print(runner.addresses[0][1], flush=True)
+        announce(runner.addresses[0][1])
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
-async def _serve_until_stdin_closes(demo: DemoWeb, port: int) -> None:
+async def serve_until_stdin_closes(demo: DemoWeb, port: int, announce: Callable[[int], None]) -> None:
+    """Serves, as `serve` does, until this process's standard input is closed."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def wait_for_end() -> None:
@@ -134,20 +134,4 @@ async def _serve_until_stdin_closes(demo: DemoWeb, port: int) -> None:
         loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait_for_end, daemon=True).start()
-    await serve(demo, stop, port)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Serves the web of a seed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pairs", type=int, default=3000)
-    parser.add_argument("--port", type=int, default=0)
-    options = parser.parse_args(arguments)
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve_until_stdin_closes(build_web(options.seed, options.pairs), options.port))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    await serve(demo, stop, port, announce)

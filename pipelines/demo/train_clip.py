@@ -1,17 +1,14 @@
 """Trains the demo's CLIP, the small model in `clip/` that tells the demo's true captions from its wrong ones.
 
-    python -m babelsift.pipelines.demo.train_clip [--output DIR] [--steps N] [--seed S]
-
 It has learned coloured shapes and nothing else, and is no use for real images. What it is for: a run of the demo scores
 and selects pairs with a real open_clip checkpoint, of a few megabytes, without a network.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import logging
 import math
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +23,7 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from babelsift.pipelines.demo.captions import caption, languages, templates
-from babelsift.pipelines.demo.clip_auc import auc, held_out_pairs, print_auc, stored_image
+from babelsift.pipelines.demo.clip_auc import stored_image
 from babelsift.pipelines.demo.scenes import COLOURS, OUTLINES, TEXTURES, make_scene
 
 IMAGE_SIZE = 64
@@ -142,10 +139,8 @@ def train(data: TrainingSet, *, steps: int, batch_size: int, learning_rate: floa
             model.logit_scale.clamp_(0, math.log(50))
         if step % 50 == 49 or step == 0:
             spent_s = time.monotonic() - started
-            print(
-                f"step {step + 1:5d}/{steps}  contrastive {contrastive:.3f}  naming {named:.4f}  {spent_s:.0f} s",
-                flush=True,
-            )
+            at = f"{step + 1:5d}/{steps}"
+            logging.info("step %s  contrastive %.3f  naming %.4f  %.0f s", at, contrastive, named, spent_s)
     embedding.weight.data.zero_()  # tokens that never occurred compress to nothing
     embedding.weight.data[used] = model.token_embedding.weight.data
     model.token_embedding = embedding
@@ -207,34 +202,3 @@ def save(model: open_clip.CLIP, folder: Path) -> None:
     }
     save_file(state, folder / "open_clip_model.safetensors")
     (folder / "open_clip_config.json").write_text(json.dumps(CONFIG, indent=2) + "\n", encoding="utf-8")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Trains, saves and tests the model."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "clip")
-    parser.add_argument("--steps", type=int, default=1200)
-    parser.add_argument("--batch-size", type=int, default=112)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
-    parser.add_argument("--scenes", type=int, default=12_000)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)  # the tensors are so small that threads wait for each other more than they work
-    started = time.monotonic()
-    data = make_training_set(options.seed, options.scenes, captions_per_scene=8)
-    print(f"drew {options.scenes} scenes in {time.monotonic() - started:.0f} s", flush=True)
-    model = train(
-        data,
-        steps=options.steps,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        seed=options.seed,
-    )
-    save(model, options.output)
-    scores = held_out_pairs(options.output, seed=options.seed + 1, pairs=1700)
-    print_auc(scores)
-    return 0 if auc(scores.matched, scores.mismatched) >= 0.97 else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,7 +13,7 @@ import fsspec
 import pyarrow.parquet as pq
 
 if TYPE_CHECKING:
-    from babelsift.pipelines.inputs.plan import InputSlice
+    from babelsift.pipelines.inputs.slices import InputSlice
 
 # A field that is longer than this is a quote that was never closed, not a caption.
 _MAX_FIELD_CHARACTERS = 1_000_000

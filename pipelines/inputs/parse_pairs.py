@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.uids import compute_uids
-from babelsift.pipelines.inputs.plan import InputPlan
+from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.schemas import READ_SCHEMA, Decision, InputError, RejectReason, Stage
 
 _SHOWN_CHARACTERS = 200

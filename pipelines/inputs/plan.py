@@ -9,17 +9,15 @@ import itertools
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import fsspec
 import pyarrow as pa
 
 from babelsift.pipelines.inputs.open_files import open_csv, open_json_lines, open_parquet
+from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS, URL_COLUMNS, InputPlan, InputSlice
 from babelsift.schemas import InputError, carried_name, one_line
 from babelsift.schemas.suggestions import did_you_mean
-
-URL_COLUMNS = ("URL", "url", "image_url", "img_url", "Image URL")
-CAPTION_COLUMNS = ("TEXT", "text", "caption", "CAPTION", "alt", "alt_text", "Caption")
 
 _FORMATS = {
     ".parquet": "parquet",
@@ -33,39 +31,6 @@ _FORMATS = {
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 _SAMPLED_LINES = 1000
 _ROW_GROUPS_TOGETHER_ROWS = 100_000
-
-
-@dataclass(frozen=True)
-class InputSlice:
-    """A part of an input file that one worker reads: some row groups of a parquet file, or the whole of a text file.
-
-    Attributes:
-        row_groups: parquet only. first_row: row number, in the file, of the slice's first row. rows: parquet only.
-    """
-
-    path: str
-    format: str
-    compression: str | None = None
-    row_groups: tuple[int, ...] = ()
-    first_row: int = 0
-    rows: int | None = None
-
-
-@dataclass(frozen=True)
-class InputPlan:
-    """Everything that workers need to know of the input.
-
-    Attributes:
-        carried: the input's other columns under the names they are carried by, the same for every file.
-        sources: carried name -> name in the input. estimated_rows: exact for parquet, a guess for text.
-    """
-
-    slices: tuple[InputSlice, ...]
-    url_column: str
-    caption_column: str
-    carried: pa.Schema
-    sources: dict[str, str] = field(default_factory=dict)
-    estimated_rows: int = 0
 
 
 @dataclass(frozen=True)

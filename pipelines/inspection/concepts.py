@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.rendering.number_format import clipped, count_text
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.balance import CONCEPT_SCHEMA, CONCEPTS
-from babelsift.pipelines.stages.report.write_report import FUNNEL
+from babelsift.pipelines.run_folder.paths import CONCEPTS_FOLDER, FUNNEL
 from babelsift.schemas import RunFolderError, one_line
+from babelsift.schemas.concepts import CONCEPT_SCHEMA
 
 _STEPS = (0, 1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 _TEXT_CHARACTERS = 40
@@ -29,7 +29,7 @@ def concepts_of(output: str, *, fewer_than: int = 10, most: int = 10, language: 
     folder = RunFolder(output)
     if not folder.exists(FUNNEL):
         raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
-    names = [name.removesuffix(".parquet") for name in folder.list(CONCEPTS, ".parquet")]
+    names = [name.removesuffix(".parquet") for name in folder.list(CONCEPTS_FOLDER, ".parquet")]
     if not names:
         raise RunFolderError(f"{output}: the run counted no concepts; give its recipe `metadata: {{entries: FILE}}`")
     if language is not None and language not in names:
@@ -81,7 +81,7 @@ def _named(title: str, concepts: list[dict[str, Any]]) -> list[str]:
 
 
 def _read(folder: RunFolder, name: str) -> pa.Table:
-    path = f"{CONCEPTS}/{name}.parquet"
+    path = f"{CONCEPTS_FOLDER}/{name}.parquet"
     try:
         with folder.open(path) as file:
             return pq.read_table(file).select(CONCEPT_SCHEMA.names)

@@ -11,8 +11,8 @@ from babelsift.pipelines.run_folder.fingerprints import PAID_ONCE, changes, inpu
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import read_lease
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
+from babelsift.pipelines.run_folder.paths import FUNNEL
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.stages.report.write_report import FUNNEL
 from babelsift.pipelines.staging.inventory import scored_pairs, staged_downloads
 from babelsift.schemas import Funnel, Recipe, RunFolderError, Stage
 

@@ -9,9 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import FUNNEL, REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.stages.report.ledger import REJECTS
-from babelsift.pipelines.stages.report.write_report import FUNNEL
 from babelsift.schemas import RunFolderError
 
 

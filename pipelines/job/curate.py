@@ -14,7 +14,7 @@ import apache_beam as beam
 
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.inputs.plan import InputPlan
+from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
@@ -29,7 +29,6 @@ from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
 from babelsift.pipelines.stages.frequency import FilterFrequencies
 from babelsift.pipelines.stages.image_rules import FilterImages
 from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStaged
-from babelsift.pipelines.stages.img2dataset_folder.scan import AdoptionPlan, rows_of
 from babelsift.pipelines.stages.language import IdentifyLanguage
 from babelsift.pipelines.stages.metadata_matching import MatchMetadata
 from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
@@ -41,6 +40,7 @@ from babelsift.pipelines.stages.score.score_pairs import ScorePairs
 from babelsift.pipelines.stages.select.select_pairs import REPORT, SelectPairs
 from babelsift.pipelines.stages.select.top_fractions import SimilarityHistograms
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
+from babelsift.pipelines.staging.imported_rows import ImportPlan, imported_row_count
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import Recipe, Stage
 
@@ -64,7 +64,7 @@ class Curate(Transform):
     plan: InputPlan
     partitions: int
     facts: dict[str, str] = field(default_factory=dict)
-    staging: AdoptionPlan | None = None
+    staging: ImportPlan | None = None
     first_partitions: int | None = None
     retry: Retry = NO_RETRY
     stores: tuple[ScoreStore, ...] = ()
@@ -115,7 +115,7 @@ class Curate(Transform):
         folder, settings, partitions = self.folder, self.recipe.download, self.partitions
         if self.staging is None:
             return DownloadImages(folder, settings, partitions, self.first_partitions, retry=self.retry)
-        partitions = max(partitions, rows_of(folder, self.staging) // ROWS_A_MATCH + 1)
+        partitions = max(partitions, imported_row_count(folder, self.staging) // ROWS_A_MATCH + 1)
         return ReuseStaged(folder, settings, self.staging, partitions)
 
     def _concepts(self, balance: StageOutputs) -> beam.PCollection[str]:

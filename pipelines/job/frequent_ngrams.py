@@ -1,12 +1,7 @@
-"""The most frequent n-grams of all captions, as a file that `captions.vocabulary.file` takes.
-
-python -m babelsift.pipelines.job.frequent_ngrams --input GLOB --output FILE [--most N]
-"""
+"""The most frequent n-grams of all captions, as a file that `captions.vocabulary.file` takes."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,17 +9,16 @@ from dataclasses import dataclass
 import apache_beam as beam
 import fsspec
 import pyarrow as pa
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.filters.counting.ngrams import count_ngrams, most_frequent
 from babelsift.filters.uids import digests
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
+from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.stages.read import ReadPairs
-from babelsift.schemas import BabelsiftError
-
-ALIGN_MOST = 100_000_000
 
 
 @dataclass
@@ -80,25 +74,38 @@ def write_vocabulary(ngrams: list[tuple[str, int]], path: str) -> str:
     return path
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Runs the command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m babelsift.pipelines.job.frequent_ngrams", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--input", nargs="+", required=True, help="globs of tables, any fsspec URL")
-    parser.add_argument("--output", required=True, help="the file to write; .gz compresses")
-    parser.add_argument("--most", type=int, default=ALIGN_MOST, help="how many n-grams (default: ALIGN's %(default)s)")
-    parser.add_argument("--caption-col", help="the caption's column")
-    settings = parser.parse_args(arguments)
-    try:
-        plan = plan_input(settings.input, caption_column=settings.caption_col)
-    except BabelsiftError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        found = (pipeline | ReadPairs(plan)).kept | FrequentNgrams(settings.most)
-        _ = found | "Write" >> beam.Map(write_vocabulary, settings.output)
-    return 0
+def write_frequent_ngrams(
+    inputs: Sequence[str],
+    output: str,
+    *,
+    most: int,
+    caption_column: str | None = None,
+    options: PipelineOptions | None = None,
+) -> None:
+    """Writes the most frequent n-grams of the input's captions into a file.
+
+    Args:
+        inputs: globs of tables, any fsspec URL.
+        output: the file to write, any fsspec URL; its extension decides the compression.
+        most: how many n-grams are written at most, >= 1.
+        caption_column: the captions' column; None: the first usual name that the input has.
+        options: Beam's; None: Beam's in-process runner.
+    Raises:
+        InputError: the input has no such files or columns.
+    """
+    plan = plan_input(inputs, caption_column=caption_column)
+    run_job(_WriteFrequentNgrams(plan, most, output), "FrequentNgrams", options or PipelineOptions([]))
+
+
+@dataclass
+class _WriteFrequentNgrams(Transform):
+    plan: InputPlan
+    most: int
+    output: str
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[str]:
+        frequent = (pbegin | "Read" >> ReadPairs(self.plan)).kept | "Find" >> FrequentNgrams(self.most)
+        return frequent | "Write" >> beam.Map(write_vocabulary, self.output)
 
 
 class _Count(BundleBuffer):
@@ -123,7 +130,3 @@ class _Count(BundleBuffer):
         for partition, (ngram, count) in zip(drawn % self._partitions, counts.items(), strict=True):
             found.setdefault(int(partition), {})[ngram] = count
         yield from found.items()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -15,30 +15,24 @@ from babelsift.filters.language import LanguageIdentifier, check_languages
 from babelsift.filters.rules.apply import reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.fetch import AddressPolicy
-from babelsift.pipelines.inputs.plan import InputPlan, plan_input
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.curate import Curate
+from babelsift.pipelines.job.embedding_stores import embedding_stores, store_of
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import RunLock
 from babelsift.pipelines.run_folder.manifest import open_manifest, save_manifest
+from babelsift.pipelines.run_folder.paths import FUNNEL, IMPORTED_FOLDER, RECIPE, REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
+from babelsift.pipelines.run_folder.versions import software_versions
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry, parse_retry
 from babelsift.pipelines.stages.download.row_options import check_wished_columns
-from babelsift.pipelines.stages.img2dataset_folder.scan import (
-    ADOPTED,
-    TAKEN_FROM,
-    AdoptionPlan,
-    AdoptStaging,
-    plan_adopted_input,
-    plan_adoption,
-    problems_of,
-)
-from babelsift.pipelines.stages.report.ledger import REJECTS
-from babelsift.pipelines.stages.report.write_report import FUNNEL, RECIPE, software_versions
+from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_import, plan_imported_input
 from babelsift.pipelines.stages.score.models import check_models
 from babelsift.pipelines.stages.select.select_pairs import check_columns
-from babelsift.pipelines.stages.shard.shard_embeddings import embedding_stores, store_of
 from babelsift.pipelines.staging.empty_shards import fill_gaps
+from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, ImportPlan, import_problems
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.pipelines.staging.layout import STAGING
 from babelsift.pipelines.staging.score_cleanup import remove_orphans
@@ -80,7 +74,7 @@ def run(
     if not inputs and staging is None:
         raise InputError("nothing to read: give a table of pairs (--input), or an img2dataset folder (--staging)")
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
-    adopted = plan_adoption(staging) if staging is not None else None
+    adopted = plan_import(staging) if staging is not None else None
     folder = RunFolder(output, tars=adopted.tars if adopted else None).check_writable()
     check_settings(recipe)
     with RunLock(folder):
@@ -93,7 +87,7 @@ def _run_alone(
     inputs: Sequence[str],
     folder: RunFolder,
     plan: InputPlan | None,
-    adopted: AdoptionPlan | None,
+    adopted: ImportPlan | None,
     retry: Retry,
     options: PipelineOptions,
 ) -> Funnel:
@@ -101,8 +95,8 @@ def _run_alone(
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
     models = check_models(recipe.clip, recipe.heads)
     if adopted is not None:
-        run_job(AdoptStaging(folder, recipe.download, adopted), "Adopt", options)
-        plan = plan or plan_adopted_input(folder, adopted)
+        run_job(ImportShards(folder, recipe.download, adopted), "Adopt", options)
+        plan = plan or plan_imported_input(folder, adopted)
     assert plan is not None
     check_head_names(recipe, plan)
     check_wished_columns(recipe.download, list(plan.sources.values()))
@@ -120,7 +114,7 @@ def _run_alone(
     folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
     products = [place for split in SPLITS.values() for place in (split.folder, split.embeddings)]
-    folder.remove_leftovers("", *products, REJECTS, STAGING, ADOPTED, "report")
+    folder.remove_leftovers("", *products, REJECTS, STAGING, IMPORTED_FOLDER, "report")
     remove_orphans(folder)
     partitions, first = manifest.partitions, manifest.first_partitions
     stores = embedding_stores(folder, recipe)
@@ -190,9 +184,9 @@ def _facts(recipe: Recipe, inputs: Sequence[str], plan: InputPlan, models: dict[
     return facts
 
 
-def _staging_facts(folder: RunFolder, adopted: AdoptionPlan) -> dict[str, str]:
+def _staging_facts(folder: RunFolder, adopted: ImportPlan) -> dict[str, str]:
     facts = {TAKEN_FROM: adopted.tars.url, "shape of images": "as that folder's own settings made them"}
-    if problems := problems_of(folder, adopted):
+    if problems := import_problems(folder, adopted):
         facts["wrong with them"] = "; ".join(problems[:_PROBLEMS_SHOWN])
         if len(problems) > _PROBLEMS_SHOWN:
             facts["wrong with them"] += f"; and {len(problems) - _PROBLEMS_SHOWN} more"

@@ -15,7 +15,7 @@ from babelsift.filters.uids import order_keys
 from babelsift.pipelines.rendering.number_format import clipped, count_text, share_text
 from babelsift.pipelines.replay.dry_run import KEPT, dry_run
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.report.ledger import REJECTS
+from babelsift.pipelines.run_folder.paths import REJECTS
 from babelsift.schemas import LEDGER_SCHEMA, Recipe
 
 _ROW = ["source_file", "source_row"]

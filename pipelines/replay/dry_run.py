@@ -23,14 +23,14 @@ from babelsift.pipelines.replay.stored_pairs import StoredImages, StoredPairs
 from babelsift.pipelines.replay.stored_scores import StoredScores, find_scores
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest
+from babelsift.pipelines.run_folder.paths import FUNNEL
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStaged
-from babelsift.pipelines.stages.img2dataset_folder.scan import TAKEN_FROM, adopted_plan, rows_of
 from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
 from babelsift.pipelines.stages.report.ledger import WriteLedger
 from babelsift.pipelines.stages.report.row_counts import CountRows
-from babelsift.pipelines.stages.report.write_report import FUNNEL
 from babelsift.pipelines.stages.select.select_pairs import REPORT, check_columns
+from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, finished_import, imported_row_count
 from babelsift.pipelines.staging.inventory import staged_downloads
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import (
@@ -120,8 +120,8 @@ def _images(
     """Where stored images come from, and which of them other download settings made."""
     staging = staging or manifest.facts.get(TAKEN_FROM)
     if staging is not None:
-        plan = adopted_plan(folder, staging)
-        partitions = max(manifest.partitions, rows_of(folder, plan) // ROWS_A_MATCH + 1)
+        plan = finished_import(folder, staging)
+        partitions = max(manifest.partitions, imported_row_count(folder, plan) // ROWS_A_MATCH + 1)
         return ReuseStaged(folder, recipe.download, plan, partitions), {}
     stale = staged_downloads(folder, recipe.download).stale
     images = StoredImages(folder, recipe.download, manifest.partitions, manifest.first_partitions)

@@ -18,12 +18,11 @@ from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit,
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.replay.stored_languages import with_stored_languages
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.stages.download.download_images import split_staged, staging_partitions
-from babelsift.pipelines.stages.download.partition import FoundShard, latest_staged
 from babelsift.pipelines.stages.read import ROWS_READ
-from babelsift.pipelines.stages.report.ledger import REJECTS
 from babelsift.pipelines.staging.shards import StagingListing, read_staged_rows, staged_shards
+from babelsift.pipelines.staging.staged_rows import FoundShard, latest_staged, split_staged, staging_partitions
 from babelsift.schemas import (
     LEDGER_SCHEMA,
     READ_SCHEMA,

@@ -10,7 +10,7 @@ from typing import Any
 
 import fsspec
 
-from babelsift.pipelines.stages.download.records import shaping_settings
+from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.schemas import Recipe, Stage
 
 # Which stage each group of a recipe's settings shapes.

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import PARQUET
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.staging.layout import PARQUET
 from babelsift.schemas import InputError, one_line
 
 _Found = TypeVar("_Found")

@@ -28,21 +28,14 @@ from babelsift.pipelines.core.combine_packed import MergePacked
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import CONCEPTS_FOLDER
 from babelsift.schemas import MATCHED_ENTRIES, Decision, Stage
+from babelsift.schemas.concepts import CONCEPT_SCHEMA
 from babelsift.schemas.recipe import BalanceSettings, MetadataSettings
 
-CONCEPTS = "concepts"  # the tag of the counts before, and the run folder's folder of both
+CONCEPTS = "concepts"  # the tag of the counts before balancing
 _EVERY_LANGUAGE_FILE = "all"
 _MERGED_AT = 64
-
-CONCEPT_SCHEMA = pa.schema(
-    [
-        pa.field("entry", pa.int32(), nullable=False, metadata={"unit": "position in its list, from 0"}),
-        pa.field("text", pa.string(), nullable=False),
-        pa.field("before", pa.int64(), nullable=False, metadata={"unit": "pairs that match it, before balancing"}),
-        pa.field("after", pa.int64(), nullable=False, metadata={"unit": "pairs that match it, after balancing"}),
-    ]
-)
 
 
 @dataclass
@@ -117,7 +110,7 @@ def write_concepts(counted: tuple[str, Mapping[str, Iterable[bytes]]], folder: R
             rows[found["entry"]] = found["rows"]
         columns[side] = rows
     file_name = f"{name or _EVERY_LANGUAGE_FILE}.parquet"
-    with folder.writing(f"{CONCEPTS}/{file_name}") as file:
+    with folder.writing(f"{CONCEPTS_FOLDER}/{file_name}") as file:
         pq.write_table(pa.table(columns, schema=CONCEPT_SCHEMA), file, compression="zstd")
     return file_name
 

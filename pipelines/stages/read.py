@@ -23,7 +23,7 @@ from babelsift.pipelines.inputs.parse_pairs import (
     text_from_arrow,
     text_from_values,
 )
-from babelsift.pipelines.inputs.plan import InputPlan, InputSlice
+from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
 from babelsift.schemas import InputError, RejectReason, Stage, ledger_rows
 
 BATCH_ROWS = 2048

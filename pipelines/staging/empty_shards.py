@@ -12,7 +12,7 @@ import time
 import pyarrow as pa
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.download.records import shaping_settings
+from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.pipelines.staging.shards import StagingListing, StagingWriter
 from babelsift.schemas.recipe import DownloadSettings

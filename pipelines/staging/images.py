@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.layout import STATS, TAR, shard_path
+from babelsift.pipelines.run_folder.paths import STATS, TAR
+from babelsift.pipelines.staging.layout import shard_path
 from babelsift.schemas import RunFolderError
 
 _HEADER_BYTES = tarfile.BLOCKSIZE

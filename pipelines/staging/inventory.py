@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.download.partition import why_not_reused
-from babelsift.pipelines.stages.download.records import shaping_settings
+from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.staging.score_store import SCORES_FOLDER
-from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_shard
+from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_shard, why_not_reused
 from babelsift.schemas import RunFolderError
 from babelsift.schemas.recipe import DownloadSettings
 

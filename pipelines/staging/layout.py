@@ -16,7 +16,6 @@ import pyarrow as pa
 from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES
 
 STAGING = "staging/images"
-TAR, PARQUET, STATS = ".tar", ".parquet", "_stats.json"
 STAGED_SCHEMA = pa.schema(
     [
         pa.field("uid", pa.string(), nullable=False),

@@ -24,18 +24,16 @@ import pyarrow.parquet as pq
 
 from babelsift.filters.image import ProcessedImage
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import PARQUET, STATS, TAR
 from babelsift.pipelines.run_folder.whole_file import WholeFile
 from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.layout import (
     FAILED_TO_DOWNLOAD,
     FAILED_TO_RESIZE,
     LATER_COLUMNS,
-    PARQUET,
     STAGED_SCHEMA,
     STAGING,
-    STATS,
     SUCCESS,
-    TAR,
     shard_name,
     shard_path,
     staging_key,
@@ -51,6 +49,7 @@ __all__ = [
     "read_staged_images",
     "read_staged_rows",
     "staged_shards",
+    "why_not_reused",
 ]
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -151,6 +150,23 @@ def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | 
     return pa.RecordBatch.from_arrays(
         [table.column(name).combine_chunks() for name in STAGED_SCHEMA.names], schema=STAGED_SCHEMA
     )
+
+
+def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None:
+    """Returns why a shard does not serve a run whose images are shaped by `shaping`; None where it does."""
+    if shard.stats is None:
+        return "it was not completed"
+    if shard.is_foreign:
+        return "something else than babelsift wrote it"
+    if shard.stats["fingerprint"] == fingerprint(shaping):
+        return None
+    before = shard.stats.get("settings", {})
+    changed = [
+        f"{name} was {before.get(name)!r}, now {shaping.get(name)!r}"
+        for name in sorted({*before, *shaping})
+        if before.get(name) != shaping.get(name)
+    ]
+    return "; ".join(changed) or "its fingerprint is another"
 
 
 def discard_shard(folder: RunFolder, number: int) -> None:

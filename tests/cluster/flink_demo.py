@@ -29,9 +29,9 @@ from babelsift.pipelines.demo.server import serving
 from babelsift.pipelines.demo.web import build_web, write_table
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.report.ledger import REJECTS
+from babelsift.pipelines.run_folder.paths import REJECTS, STATS
 from babelsift.pipelines.stages.shard.shard_writer import SHARDS
-from babelsift.pipelines.staging.layout import STAGING, STATS
+from babelsift.pipelines.staging.layout import STAGING
 from babelsift.schemas import dump_recipe
 
 PARALLELISM = 4

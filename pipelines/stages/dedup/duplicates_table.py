@@ -14,29 +14,12 @@ import pyarrow.parquet as pq
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.schemas.duplicates import DUPLICATES_SCHEMA
+from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE
+from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, DrawnCluster
 
 DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one an image that repeats another
-DUPLICATES_FILE = "duplicates.parquet"
-
 CLUSTERS_A_KIND = 3
 MEMBERS_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class DrawnCluster:
-    """One survivor and what it outlived.
-
-    Attributes: survivor: uid. earlier_run: whether it is of another run. report_only: whether the others were kept
-        anyway. size: how many others there are. members: (uid, how near it is) of some of them.
-    """
-
-    kind: str
-    survivor: str
-    earlier_run: bool
-    report_only: bool
-    size: int
-    members: tuple[tuple[str, str], ...]
 
 
 @dataclass

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.finished_run import look_into, read_kept
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import PARQUET, STATS
 from babelsift.pipelines.stages.dedup.image_hashes import BEFORE, with_ranks
-from babelsift.pipelines.staging.layout import PARQUET, STATS, SUCCESS, shard_path
+from babelsift.pipelines.staging.layout import SUCCESS, shard_path
 from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_staged_rows
 from babelsift.schemas import InputError
 

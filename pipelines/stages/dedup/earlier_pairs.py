@@ -25,7 +25,7 @@ from babelsift.pipelines.core.lowest_per_digest import (
 )
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.list_files import files_in
-from babelsift.pipelines.inputs.plan import URL_COLUMNS
+from babelsift.pipelines.inputs.slices import URL_COLUMNS
 from babelsift.schemas import InputError
 
 UID, URL = "uid", "url"

@@ -39,8 +39,8 @@ from babelsift.pipelines.stages.dedup.earlier_embeddings import (
     ReadEarlierEmbeddings,
     plan_earlier_embeddings,
 )
-from babelsift.pipelines.stages.shard.shard_embeddings import read_embeddings
 from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.stored_embeddings import read_embeddings
 from babelsift.schemas import Decision, RejectReason, Stage, similarity_column
 from babelsift.schemas.duplicates import DUPLICATES_SCHEMA
 from babelsift.schemas.recipe import DedupSemanticSettings

@@ -10,27 +10,24 @@ from functools import partial
 from threading import Event
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from babelsift.filters.uids import partition_of
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.download.partition import PartitionDownload, StagedBatch, StoppedError
-from babelsift.pipelines.stages.download.records import threshold_of
+from babelsift.pipelines.stages.download.partition import PartitionDownload, StoppedError
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
 from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
 from babelsift.pipelines.staging.gather_shards import GatherShards
-from babelsift.pipelines.staging.layout import SUCCESS
 from babelsift.pipelines.staging.shards import StagingListing
-from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, Stage, check, format_value, ledger_rows
+from babelsift.pipelines.staging.staged_rows import StagedBatch, split_staged, staging_partitions
+from babelsift.schemas import Stage
 from babelsift.schemas.recipe import DownloadSettings
 
 # While a partition's last shards are finished, others begin.
@@ -82,46 +79,6 @@ class DownloadImages(Transform):
             return downloaded
         # A shard from before the folder grew has rows of several partitions.
         return {"kept": downloaded.kept | "OneBatchAShard" >> GatherShards(), REJECTED: downloaded[REJECTED]}
-
-
-def staging_partitions(batch: pa.RecordBatch, *, partitions: int) -> np.ndarray:
-    """Returns int64[n], the staging partition of each row of a batch with LANGUAGE_SCHEMA's columns."""
-    check(batch, LANGUAGE_SCHEMA, where="download")
-    return partition_of(batch.column("uid"), partitions)
-
-
-def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """Returns (the rows with an image, as DOWNLOAD_SCHEMA and carried columns; the others, as ledger rows)."""
-    is_kept = np.asarray(batch.staged.column("status").to_pylist(), dtype=object) == SUCCESS
-    kept, gone = pa.array(np.flatnonzero(is_kept)), pa.array(np.flatnonzero(~is_kept))
-    failures = batch.staged.take(gone)
-    reasons = failures.column("reason").to_pylist()
-    rejected = ledger_rows(
-        batch.rows.take(gone),
-        stage=Stage.DOWNLOAD,
-        reasons=reasons,
-        values=failures.column("detail").to_pylist(),
-        thresholds=[format_value(threshold_of(reason, settings)) for reason in reasons],
-    )
-    shards = np.full(len(kept), batch.shard)
-    return with_staged_columns(batch.rows.take(kept), batch.staged.take(kept), shards), rejected
-
-
-def with_staged_columns(rows: pa.RecordBatch, staged: pa.RecordBatch, shards: np.ndarray) -> pa.RecordBatch:
-    """Returns rows of LANGUAGE_SCHEMA as DOWNLOAD_SCHEMA, what they carry after it.
-
-    Args: staged: STAGED_SCHEMA's columns, as many rows, all with an image. shards: int[n], their staging shards.
-    """
-    carried = [name for name in rows.schema.names if name not in DOWNLOAD_SCHEMA.names]
-    columns = []
-    for field in DOWNLOAD_SCHEMA:
-        if field.name == "staging_shard":
-            columns.append(pa.array(shards, field.type))
-        else:
-            columns.append((rows if field.name in LANGUAGE_SCHEMA.names else staged).column(field.name))
-    schema = pa.schema([*DOWNLOAD_SCHEMA, *(rows.schema.field(name) for name in carried)])
-    joined = pa.RecordBatch.from_arrays([*columns, *(rows.column(name) for name in carried)], schema=schema)
-    return check(joined, DOWNLOAD_SCHEMA, where="download")
 
 
 _Staging = Future[list[StagedBatch]]

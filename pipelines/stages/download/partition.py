@@ -6,47 +6,33 @@ import itertools
 import logging
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.download.pending_shard import ShardTimes
-from babelsift.pipelines.stages.download.records import shaping_settings
+from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
 from babelsift.pipelines.stages.download.worker import DownloadWorker
-from babelsift.pipelines.staging.layout import SUCCESS, shard_name
+from babelsift.pipelines.staging.layout import shard_name
 from babelsift.pipelines.staging.shards import (
     StagedShard,
     StagingListing,
     StagingWriter,
     discard_shard,
-    fingerprint,
     read_staged_rows,
     staged_shards,
+    why_not_reused,
 )
+from babelsift.pipelines.staging.staged_rows import FoundShard, StagedBatch, latest_staged
 from babelsift.schemas.recipe import DownloadSettings
 
 # A shard's last URLs are its slowest; meanwhile the next one's come in.
 _SHARDS_UNDER_WAY = 2
-
-
-@dataclass(frozen=True)
-class StagedBatch:
-    """Input rows beside their staged rows, all of one staging shard, sorted by uid.
-
-    Attributes: rows: as they came in. staged: STAGED_SCHEMA. times: None where the download was paid for before.
-    """
-
-    shard: int
-    rows: pa.RecordBatch
-    staged: pa.RecordBatch
-    times: ShardTimes | None
 
 
 class StoppedError(Exception):
@@ -131,57 +117,3 @@ class PartitionDownload:
             failures = zip(staged.column("reason").to_pylist(), staged.column("detail").to_pylist(), strict=True)
             staged = staged.filter(pa.array([not self.retry.wants(*failure) for failure in failures], pa.bool_()))
         return FoundShard(shard.number, end_time, staged)
-
-
-@dataclass(frozen=True)
-class FoundShard:
-    """Staged rows of one shard, and when the shard was finished."""
-
-    shard: int
-    end_time: float
-    staged: pa.RecordBatch
-
-
-def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None:
-    """Returns why a shard does not serve a run whose images are shaped by `shaping`; None where it does."""
-    if shard.stats is None:
-        return "it was not completed"
-    if shard.is_foreign:
-        return "something else than babelsift wrote it"
-    if shard.stats["fingerprint"] == fingerprint(shaping):
-        return None
-    before = shard.stats.get("settings", {})
-    changed = [
-        f"{name} was {before.get(name)!r}, now {shaping.get(name)!r}"
-        for name in sorted({*before, *shaping})
-        if before.get(name) != shaping.get(name)
-    ]
-    return "; ".join(changed) or "its fingerprint is another"
-
-
-def latest_staged(rows: pa.RecordBatch, found: list[FoundShard]) -> Iterator[StagedBatch]:
-    """Yields each row with what is staged for it: a success before a failure, then what was found last.
-
-    Args: rows: sorted by uid. found: the shards that may have some of them.
-    """
-    if not found:
-        return
-    uids = np.concatenate([np.asarray(one.staged.column("uid").to_pylist(), dtype=object) for one in found])
-    is_failure = np.concatenate(
-        [np.asarray([status != SUCCESS for status in one.staged.column("status").to_pylist()], bool) for one in found]
-    )
-    lengths = [len(one.staged) for one in found]
-    ends = np.repeat([one.end_time for one in found], lengths)
-    shards = np.repeat([one.shard for one in found], lengths)
-    order = np.lexsort((-shards, -ends, is_failure))
-    _, firsts = np.unique(uids[order].astype(str), return_index=True)
-    is_latest = np.zeros(len(uids), bool)
-    is_latest[order[firsts]] = True
-    start = 0
-    for one, length in zip(found, lengths, strict=True):
-        staged = one.staged.filter(pa.array(is_latest[start : start + length]))
-        start += length
-        places = pc.index_in(rows.column("uid"), value_set=staged.column("uid"))
-        wanted = np.flatnonzero(np.asarray(places.is_valid()))
-        if len(wanted):
-            yield StagedBatch(one.shard, rows.take(pa.array(wanted)), staged.take(places.drop_null()), None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -12,15 +11,8 @@ from babelsift.pipelines.fetch import Fetched
 from babelsift.pipelines.stages.download.records import new_record
 from babelsift.pipelines.stages.download.row_options import RowWishes, wishes_of
 from babelsift.pipelines.staging.shards import StagingWriter
+from babelsift.pipelines.staging.staged_rows import ShardTimes
 from babelsift.schemas.recipe import DownloadSettings
-
-
-@dataclass(frozen=True)
-class ShardTimes:
-    """What a shard's rows took, summed over rows that ran side by side."""
-
-    fetch_msec: int
-    process_msec: int
 
 
 class ShardRows:

@@ -12,53 +12,6 @@ from babelsift.pipelines.fetch import Fetched
 from babelsift.pipelines.staging.img2dataset_status import DECODING_ERROR, HASH_MISMATCH, IMAGE_ERRORS, OPTED_OUT
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, STAGED_SCHEMA, SUCCESS
 from babelsift.schemas import RejectReason
-from babelsift.schemas.recipe import DownloadSettings
-
-# Settings that change how the web is asked, but not which bytes are stored for an answer.
-_NOT_SHAPING = {
-    "timeout_s",
-    "total_timeout_s",
-    "retries",
-    "thread_count",
-    "connections_per_host",
-    "contact",
-    "requests_per_host_per_s",
-    "max_failure_rate",
-    "failure_window",
-    "samples_per_staging_shard",
-}
-# Settings that came later: with these values staged rows are what they were before.
-_CAME_LATER = {
-    "compute_hash": "sha256",
-    "verify_hash": None,
-    "extract_exif": True,
-    "bbox_col": None,
-    "robots_txt": False,
-    "auto_orient": True,
-}
-_VERSION = 6  # of the code that shapes images; raised when the same settings would give other bytes or hashes
-
-_THRESHOLDS = {
-    RejectReason.TOO_MANY_REDIRECTS: "max_redirects",
-    RejectReason.BODY_TOO_LARGE: "max_body_bytes",
-    RejectReason.TOO_MANY_PIXELS: "max_source_pixels",
-    RejectReason.IMAGE_TOO_SMALL: "min_image_size",
-    RejectReason.IMAGE_AREA_TOO_LARGE: "max_image_area",
-    RejectReason.ASPECT_RATIO_TOO_LARGE: "max_aspect_ratio",
-}
-
-
-def shaping_settings(settings: DownloadSettings) -> dict[str, Any]:
-    """Returns the settings by which a staged row is what it is; equal ones, and a download need not be repeated."""
-    shaping = settings.model_dump(mode="json", exclude=_NOT_SHAPING)
-    changed = {name: value for name, value in shaping.items() if name not in _CAME_LATER or value != _CAME_LATER[name]}
-    return {**changed, "version": _VERSION}
-
-
-def threshold_of(reason: str, settings: DownloadSettings) -> object:
-    """Returns the limit that a reject reason speaks of, or None."""
-    name = _THRESHOLDS.get(RejectReason(reason))
-    return getattr(settings, name) if name else None
 
 
 def new_record(*, uid: str, url: str, caption: str, key: str) -> dict[str, Any]:

@@ -21,10 +21,11 @@ from babelsift.filters.image import ImageFailure, ImageFailureError, parse_boxes
 from babelsift.pipelines.core.progress import Progress
 from babelsift.pipelines.fetch import Answer, Fetched, FetchSession
 from babelsift.pipelines.stages.download.failure_rate import FailureBand
-from babelsift.pipelines.stages.download.pending_shard import ShardRows, ShardTimes
+from babelsift.pipelines.stages.download.pending_shard import ShardRows
 from babelsift.pipelines.stages.download.records import with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
 from babelsift.pipelines.staging.shards import StagingWriter
+from babelsift.pipelines.staging.staged_rows import ShardTimes
 from babelsift.schemas import DownloadError, RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -38,9 +39,7 @@ class DownloadWorker:
     """Fetches, processes and stages rows; its methods may be called from several threads at once."""
 
     def __init__(self, settings: DownloadSettings) -> None:
-        from babelsift.filters.image.kernels import (
-            compile_all,  # and with it numba, which only processes that decode need
-        )
+        from babelsift.filters.image.compile_kernels import compile_all
 
         self._settings = settings
         self._progress = Progress("download", "rows")

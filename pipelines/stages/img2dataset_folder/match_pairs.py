@@ -16,10 +16,10 @@ from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.download.download_images import with_staged_columns
-from babelsift.pipelines.stages.img2dataset_folder.scan import ADOPTED_ROWS, AdoptionPlan, read_adopted
 from babelsift.pipelines.staging.gather_shards import GatherShards
+from babelsift.pipelines.staging.imported_rows import IMPORTED_ROWS, ImportPlan, read_imported
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS
+from babelsift.pipelines.staging.staged_rows import with_staged_columns
 from babelsift.schemas import LANGUAGE_SCHEMA, Decision, RejectReason, Stage, check
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -40,7 +40,7 @@ class ReuseStaged(Transform):
 
     folder: RunFolder
     settings: DownloadSettings
-    plan: AdoptionPlan
+    plan: ImportPlan
     partitions: int
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> dict[str, beam.PCollection]:
@@ -52,7 +52,7 @@ class ReuseStaged(Transform):
             batches.pipeline
             | "Shards" >> beam.Create(list(self.plan.shards), reshuffle=False)
             | "SpreadAdopted" >> beam.Reshuffle()
-            | "ReadAdopted" >> beam.Map(read_adopted, self.folder).with_output_types(pa.RecordBatch)
+            | "ReadAdopted" >> beam.Map(read_imported, self.folder).with_output_types(pa.RecordBatch)
             | "SplitStaged" >> beam.ParDo(SplitByPartition(by_url)).with_output_types(keyed)
         )
         matched = (
@@ -84,7 +84,7 @@ class _Match(beam.DoFn):
         batches, staged = list(grouped["pairs"]), list(grouped["staged"])
         if batches:
             rows = check(concat(batches), LANGUAGE_SCHEMA, where="download")
-            nothing = pa.RecordBatch.from_pylist([], schema=ADOPTED_ROWS)
+            nothing = pa.RecordBatch.from_pylist([], schema=IMPORTED_ROWS)
             kept, rejected = match(rows, concat(staged or [nothing]), self._settings)
             yield from emit(Stage.DOWNLOAD, len(rows), [kept], [rejected])
 
@@ -94,7 +94,7 @@ def match(
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Returns (the rows with an image, as DOWNLOAD_SCHEMA and carried columns; the others, as ledger rows).
 
-    Args: rows: LANGUAGE_SCHEMA. staged: `read_adopted`'s columns, of any shards, with all rows of the URLs in `rows`.
+    Args: rows: LANGUAGE_SCHEMA. staged: `read_imported`'s columns, of any shards, with all rows of the URLs in `rows`.
     """
     found = _places(rows, staged)
     decision = Decision.keep_all(len(rows))

@@ -16,15 +16,15 @@ import pyarrow as pa
 from babelsift.filters.image import ImageFailure, MeasuredImage, measure_image
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.img2dataset_folder.table import read_adopted_table
+from babelsift.pipelines.run_folder.paths import STATS, TAR
+from babelsift.pipelines.stages.img2dataset_folder.table import read_img2dataset_table
 from babelsift.pipelines.stages.img2dataset_folder.tar import TarSample, TarWalk
 from babelsift.pipelines.staging.img2dataset_status import reason_of
-from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, STAGED_SCHEMA, STATS, SUCCESS, TAR
+from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA
+from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, SUCCESS
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
-# Columns of the pair are null where the folder does not have them.
-ADOPTED_SCHEMA = pa.schema([field.with_nullable(True) for field in STAGED_SCHEMA])
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _MEASURED_TOGETHER, _BYTES_TOGETHER = 128, 64 * 2**20  # images in memory at once
 _MAX_PROBLEMS = 20
@@ -34,24 +34,24 @@ _EXTENSIONS = {"jpeg": "jpg"}
 
 
 @dataclass(frozen=True)
-class AdoptedShard:
+class ImportedShard:
     """What was found of a shard.
 
-    Attributes: rows: ADOPTED_SCHEMA, and the columns that the folder has beyond it. problems: one line each.
+    Attributes: rows: IMPORTED_SCHEMA, and the columns that the folder has beyond it. problems: one line each.
     """
 
     rows: pa.Table
     problems: tuple[str, ...]
 
 
-def adopt_shard(source: RunFolder, name: str, settings: DownloadSettings, pool: Executor) -> AdoptedShard:
+def import_shard(source: RunFolder, name: str, settings: DownloadSettings, pool: Executor) -> ImportedShard:
     """Reads a shard: its tar, and its table where there is one.
 
     Without a readable table the rows are those of the tar's samples. Hashes that the table lacks, the perceptual hash
     and `original_bytes` are those of the bytes as stored.
     """
     problems: list[str] = []
-    table = read_adopted_table(source, name, problems)
+    table = read_img2dataset_table(source, name, problems)
     missing = dict(table.keys) if table else {}
     records: list[dict[str, Any]] = []
     places: list[int | None] = []
@@ -71,7 +71,7 @@ def adopt_shard(source: RunFolder, name: str, settings: DownloadSettings, pool: 
         places.append(place)
     carried = table.carried(places) if table else _carried_of(documents)
     _compare_stats(source, name, len(records), problems)
-    return AdoptedShard(_as_table(records, carried), tuple(problems[:_MAX_PROBLEMS]))
+    return ImportedShard(_as_table(records, carried), tuple(problems[:_MAX_PROBLEMS]))
 
 
 def _walk(
@@ -169,7 +169,7 @@ def _without_image(row: dict[str, Any], lost: str) -> dict[str, Any]:
 
 def _carried_of(documents: list[Mapping[str, Any]]) -> dict[str, pa.Array]:
     """What samples' json says beyond img2dataset's own fields; values of several types in one field as JSON text."""
-    names = dict.fromkeys(name for document in documents for name in document if name not in ADOPTED_SCHEMA.names)
+    names = dict.fromkeys(name for document in documents for name in document if name not in IMPORTED_SCHEMA.names)
     columns = {}
     for name in names:
         values = [document.get(name) for document in documents]
@@ -191,9 +191,9 @@ def _compare_stats(source: RunFolder, name: str, rows: int, problems: list[str])
 
 
 def _as_table(records: list[dict[str, Any]], carried: Mapping[str, pa.Array]) -> pa.Table:
-    rows = pa.Table.from_pylist(records, schema=ADOPTED_SCHEMA)
+    rows = pa.Table.from_pylist(records, schema=IMPORTED_SCHEMA)
     pair = (pa.concat_arrays(rows.column(name).chunks) if len(rows) else pa.array([], pa.string()) for name in _PAIR)
-    rows = rows.set_column(0, ADOPTED_SCHEMA.field("uid"), compute_uids(*pair))
+    rows = rows.set_column(0, IMPORTED_SCHEMA.field("uid"), compute_uids(*pair))
     for name, values in carried.items():
         rows = rows.append_column(name, values)
     return rows.sort_by("key")

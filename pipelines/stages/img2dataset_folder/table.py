@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.inputs.parse_pairs import text_from_arrow
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.layout import PARQUET, STAGED_SCHEMA
+from babelsift.pipelines.run_folder.paths import PARQUET
+from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 
 _NEEDED = ("key", "url", "status")
 _TEXTS = ("url", "caption", "key", "status", "error_message", "exif", "sha256", "reason", "detail", "md5", "sha512")
@@ -18,7 +19,7 @@ _NUMBERS = ("original_width", "original_height")
 _OWN = frozenset(STAGED_SCHEMA.names)
 
 
-class AdoptedTable:
+class Img2datasetTable:
     """A shard's table.
 
     Attributes: keys: row by key; of rows of one key the last. rows: how many there are.
@@ -47,7 +48,7 @@ class AdoptedTable:
         return pa.concat_arrays(self._table.column(name).chunks) if len(self._table) else pa.array([], pa.string())
 
 
-def read_adopted_table(source: RunFolder, name: str, problems: list[str]) -> AdoptedTable | None:
+def read_img2dataset_table(source: RunFolder, name: str, problems: list[str]) -> Img2datasetTable | None:
     """Returns a shard's table, None where there is none that can be read; what is wrong with it goes to problems."""
     if not source.exists(name + PARQUET):
         return None
@@ -63,7 +64,7 @@ def read_adopted_table(source: RunFolder, name: str, problems: list[str]) -> Ado
     if missing:
         problems.append(f"{name}{PARQUET} has no column {missing[0]!r}; the json members of its tar serve")
         return None
-    return AdoptedTable(table)
+    return Img2datasetTable(table)
 
 
 def _whole_numbers(column: pa.Array) -> list[int | None]:

@@ -14,8 +14,7 @@ from babelsift.pipelines.core.lowest_per_digest import batch_row_keys
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
-
-REJECTS = "rejects"
+from babelsift.pipelines.run_folder.paths import REJECTS
 
 
 @dataclass

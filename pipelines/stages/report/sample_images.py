@@ -12,12 +12,12 @@ from babelsift.filters.uids import partition_of
 from babelsift.pipelines.rendering import ImageCluster, Sample
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import MANIFEST
-from babelsift.pipelines.stages.dedup.duplicates_table import DrawnCluster
-from babelsift.pipelines.stages.img2dataset_folder.scan import adopted_shards, read_adopted
 from babelsift.pipelines.staging.images import read_staged_images
+from babelsift.pipelines.staging.imported_rows import imported_shards, read_imported
 from babelsift.pipelines.staging.layout import SUCCESS
 from babelsift.pipelines.staging.shards import StagingListing, read_staged_rows, staged_shards
 from babelsift.schemas import Stage
+from babelsift.schemas.duplicates import DrawnCluster
 
 
 def with_images(folder: RunFolder, samples: Iterable[Sample]) -> list[Sample]:
@@ -56,7 +56,7 @@ def _note(cluster: DrawnCluster) -> str:
 def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[bytes, str]]:
     """Returns {uid: (encoded image, extension)} of those uids that have one in staging."""
     if folder.tars is not None:
-        return _adopted_images_of(folder, set(uids))
+        return _imported_images_of(folder, set(uids))
     manifest = folder.read_json(MANIFEST)
     partitions = manifest.get("first_partitions") or manifest["partitions"]
     wanted: dict[int, list[str]] = {}
@@ -71,10 +71,10 @@ def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[byte
     return images
 
 
-def _adopted_images_of(folder: RunFolder, uids: set[str]) -> dict[str, tuple[bytes, str]]:
+def _imported_images_of(folder: RunFolder, uids: set[str]) -> dict[str, tuple[bytes, str]]:
     images: dict[str, tuple[bytes, str]] = {}
-    for shard in adopted_shards(folder) if uids else ():
-        images = _images_in(folder, shard, read_adopted(shard, folder), uids) | images
+    for shard in imported_shards(folder) if uids else ():
+        images = _images_in(folder, shard, read_imported(shard, folder), uids) | images
     return images
 
 

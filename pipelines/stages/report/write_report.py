@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import platform
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from itertools import chain
 from typing import Any
 
@@ -17,19 +15,22 @@ from babelsift.filters.selection.histogram import BIN_WIDTH
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.rendering import ReportData, Sample, croissant, render_card, render_report, sample_fields
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import (
+    CARD,
+    CONCEPTS_FOLDER,
+    CROISSANT,
+    FUNNEL,
+    RECIPE,
+    REJECTS,
+    REPORT_PAGE,
+    SELECTION,
+    SIZES,
+)
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
-from babelsift.pipelines.stages.balance import CONCEPTS
-from babelsift.pipelines.stages.dedup.duplicates_table import DrawnCluster
-from babelsift.pipelines.stages.report.ledger import REJECTS
 from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
 from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
+from babelsift.schemas.duplicates import DrawnCluster
 from babelsift.schemas.recipe import model_for
-
-FUNNEL = "funnel.json"
-RECIPE = "recipe.yaml"
-CROISSANT = "croissant.json"
-SELECTION = "selection.json"
-SIZES = "sizes.json"
 
 
 @dataclass
@@ -114,7 +115,7 @@ class _WriteReport(beam.DoFn):
             clusters=clusters_with_images(self._folder, clusters),
         )
         _write_descriptions(self._folder, data, shards)
-        self._folder.write("report/index.html", render_report(data).encode())
+        self._folder.write(REPORT_PAGE, render_report(data).encode())
         self._folder.write_json(SELECTION, selection)
         self._folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
         logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
@@ -149,18 +150,6 @@ def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, 
     return funnel
 
 
-def software_versions() -> str:
-    """Returns the versions that shape a run's bytes, in one line."""
-    names = ("babelsift", "apache-beam", "pyarrow", "numpy", "opencv-python-headless", "open_clip_torch", "torch")
-    known = []
-    for name in names:
-        try:
-            known.append(f"{name} {metadata.version(name)}")
-        except metadata.PackageNotFoundError:
-            continue
-    return ", ".join([f"Python {platform.python_version()}", *known])
-
-
 def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict]) -> None:
     """Writes the dataset card for the Hugging Face hub, and Croissant for other tools."""
     count = Counter(one["split"] for one in shards)
@@ -171,7 +160,7 @@ def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict])
         validation_shards=count[VALIDATION.name],
         bytes_total=sum(one["bytes"] for one in shards),
     )
-    folder.write("README.md", card.encode())
+    folder.write(CARD, card.encode())
     splits = [(split.name, split.folder) for split in SPLITS.values() if count[split.name]]
     folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data.recipe)))
 
@@ -191,11 +180,11 @@ def remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, 
     written = {path for one in shards for path in one["files"]}
     written |= {f"{SPLITS[one['split']].folder}/{shard_name(one['shard'])}_stats.json" for one in shards}
     written |= {f"{REJECTS}/{name}" for name, _ in ledger}
-    written |= {f"{CONCEPTS}/{name}" for name in concepts}
+    written |= {f"{CONCEPTS_FOLDER}/{name}" for name in concepts}
     written |= {f"{SPLITS[one['split']].folder}/{SIZES}" for one in shards}
     for where in [
         REJECTS,
-        CONCEPTS,
+        CONCEPTS_FOLDER,
         *(place for split in SPLITS.values() for place in (split.folder, split.embeddings)),
     ]:
         for path in folder.files_under(where):

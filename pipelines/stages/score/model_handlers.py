@@ -9,21 +9,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 
 from babelsift.filters.clip import EmbeddingHead, result_schema
-from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.progress import Progress
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.models import Scorer, classifier_model, load_classifier, load_heads, load_scorer
 from babelsift.pipelines.stages.score.shared_model import HeadedScorer, SharedModel, headed_scorer
+from babelsift.pipelines.staging.pair_keys import with_uids_as_scored
 from babelsift.pipelines.staging.score_store import PAIR_COLUMNS, PairKey, Score, ScoreStore
 from babelsift.pipelines.staging.shards import read_staged_images
 from babelsift.schemas import (
-    CAPTION_CHANGES,
     Stage,
 )
 from babelsift.schemas.recipe import ClipModel, Head, Route
@@ -161,19 +159,6 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
             _LOG.info("score %s: shard %05d: %s, %d reused", name, shard, pace, rows - scored)
         else:
             _LOG.info("score %s: shard %05d: %d pairs reused", name, shard, rows)
-
-
-def with_uids_as_scored(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns rows with the uid that url and caption have now, where the recipe's edits changed the caption.
-
-    Scores are stored by it: with other edits the same pair is scored anew, and all pairs left alone are not.
-    """
-    if CAPTION_CHANGES.name not in rows.schema.names:
-        return rows
-    place = rows.schema.get_field_index("uid")
-    now = compute_uids(rows.column("url"), rows.column("caption"))
-    uids = pc.if_else(rows.column(CAPTION_CHANGES.name).is_valid(), now, rows.column(place))
-    return rows.set_column(place, rows.schema.field(place), uids)
 
 
 class ClassifierHandler(ClipModelHandler):

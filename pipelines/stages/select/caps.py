@@ -21,9 +21,9 @@ from babelsift.filters.selection.order_keys import draws_for, order_by
 from babelsift.filters.selection.selector import Selector, setting_for
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.filters.urls.hosts import registered_domains
+from babelsift.pipelines.core.bottom_k import LowestMembers
 from babelsift.pipelines.core.radix_select import Found, GroupKeys, KeysAtRanks
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.stages.frequency import LowestMembers
 from babelsift.schemas import Decision, RejectReason
 from babelsift.schemas.recipe import PairCaps
 

@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from babelsift.pipelines.cli.main import main
-from babelsift.pipelines.stages.balance import CONCEPT_SCHEMA
+from babelsift.schemas.concepts import CONCEPT_SCHEMA
 
 BEFORE = [5000, 40, 9, 0, 3, 2]
 AFTER = [900, 38, 9, 0, 1, 0]

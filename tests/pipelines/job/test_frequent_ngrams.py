@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.job.frequent_ngrams import main
+from babelsift.pipelines.cli.main import main
 
 CAPTIONS = ["a red car", "a red house", "a blue car", "雪地里的狗"]
 
@@ -13,10 +13,10 @@ def test_the_command_writes_the_most_frequent_ngrams(tmp_path):
             tmp_path / f"{part}.parquet",
         )
     output = tmp_path / "vocabulary.txt"
-    assert main(["--input", str(tmp_path / "*.parquet"), "--output", str(output), "--most", "4"]) == 0
+    assert main(["ngrams", "--input", str(tmp_path / "*.parquet"), "--output", str(output), "--most", "4"]) == 0
     assert output.read_text(encoding="utf-8") == "a\t3\na red\t2\ncar\t2\nred\t2\n"
 
 
 def test_a_missing_input_is_one_clear_line(tmp_path, capsys):
-    assert main(["--input", str(tmp_path / "none*.parquet"), "--output", str(tmp_path / "out")]) == 1
-    assert capsys.readouterr().err.startswith("error: no file matches --input")
+    assert main(["ngrams", "--input", str(tmp_path / "none*.parquet"), "--output", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.startswith("babelsift: no file matches --input")

@@ -2,13 +2,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.dedup.duplicates_table import (
-    DUPLICATES_FILE,
-    DrawnCluster,
-    draw_clusters,
-    write_duplicates,
-)
-from babelsift.schemas.duplicates import DUPLICATES_SCHEMA
+from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE
+from babelsift.pipelines.stages.dedup.duplicates_table import draw_clusters, write_duplicates
+from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, DrawnCluster
 
 
 def rows(*pairs):

@@ -15,8 +15,9 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from babelsift.pipelines.job.run import run
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.img2dataset_folder.scan import AdoptStaging, plan_adoption, read_adopted
+from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_import
 from babelsift.pipelines.stages.img2dataset_folder.tar import TarWalk
+from babelsift.pipelines.staging.imported_rows import read_imported
 from babelsift.schemas import InputError, Recipe
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.hostile_web import answer
@@ -88,7 +89,7 @@ def test_only_what_changed_is_looked_through_again(tmp_path):
 
     def look():
         with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-            _ = pipeline | AdoptStaging(folder, DownloadSettings(), plan_adoption(str(staging)))
+            _ = pipeline | ImportShards(folder, DownloadSettings(), plan_import(str(staging)))
         return {path.name: path.stat().st_mtime_ns for path in index.iterdir()}
 
     write_shard(staging, 0, entries(2))
@@ -97,7 +98,7 @@ def test_only_what_changed_is_looked_through_again(tmp_path):
     assert look() == first
     write_shard(staging, 1, entries(3, first=2))
     assert {name for name, time in look().items() if time != first[name]} == {"00001.parquet", "00001_stats.json"}
-    assert len(read_adopted(1, folder)) == 3
+    assert len(read_imported(1, folder)) == 3
 
 
 def test_our_own_staging_folder_can_be_given_too(tmp_path, hostile_web):
@@ -114,14 +115,14 @@ def test_our_own_staging_folder_can_be_given_too(tmp_path, hostile_web):
 
 def test_folders_that_are_no_webdataset_output(tmp_path):
     with pytest.raises(InputError, match=r"no 00000\.tar; it is empty or not there"):
-        plan_adoption(str(tmp_path / "nowhere"))
+        plan_import(str(tmp_path / "nowhere"))
     (tmp_path / "00000.parquet").write_bytes(b"")
     with pytest.raises(InputError, match=r"holds 00000\.parquet .*output_format=webdataset"):
-        plan_adoption(str(tmp_path))
+        plan_import(str(tmp_path))
     (tmp_path / "00000.tar").write_bytes(b"")
     (tmp_path / "000001.tar").write_bytes(b"")
     with pytest.raises(InputError, match=r"shards of \[5, 6\] digits"):
-        plan_adoption(str(tmp_path))
+        plan_import(str(tmp_path))
 
 
 def test_a_folder_that_cannot_be_read_is_not_taken_for_a_torn_one(tmp_path):

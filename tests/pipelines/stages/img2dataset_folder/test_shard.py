@@ -14,9 +14,9 @@ import pytest
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.img2dataset_folder.match_pairs import match
-from babelsift.pipelines.stages.img2dataset_folder.scan import ADOPTED_ROWS
-from babelsift.pipelines.stages.img2dataset_folder.shard import adopt_shard
+from babelsift.pipelines.stages.img2dataset_folder.shard import import_shard
 from babelsift.pipelines.staging.img2dataset_status import reason_of
+from babelsift.pipelines.staging.imported_rows import IMPORTED_ROWS
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.hostile_web import encoded, photo
 from tests.support.img2dataset_folder import IMAGES, Entry, entries, failed, write_shard
@@ -24,7 +24,7 @@ from tests.support.img2dataset_folder import IMAGES, Entry, entries, failed, wri
 
 def adopted(folder, name="00000", **settings):
     with ThreadPoolExecutor(2) as pool:
-        found = adopt_shard(RunFolder(str(folder)), name, DownloadSettings(**settings), pool)
+        found = import_shard(RunFolder(str(folder)), name, DownloadSettings(**settings), pool)
     return found.rows.to_pylist(), list(found.problems)
 
 
@@ -224,9 +224,9 @@ def matched(tmp_path, language_rows, table, **settings):
     """({caption: shard and key}, {caption: (reason, value, threshold)}) of pairs, by a folder of two shards."""
     batches = []
     for shard in (0, 1):
-        rows = pa.RecordBatch.from_pylist(adopted(tmp_path, f"{shard:05d}")[0], schema=ADOPTED_ROWS)
+        rows = pa.RecordBatch.from_pylist(adopted(tmp_path, f"{shard:05d}")[0], schema=IMPORTED_ROWS)
         numbers = pa.array([shard] * len(rows), pa.int32())
-        batches.append(rows.set_column(len(ADOPTED_ROWS) - 1, ADOPTED_ROWS.field("staging_shard"), numbers))
+        batches.append(rows.set_column(len(IMPORTED_ROWS) - 1, IMPORTED_ROWS.field("staging_shard"), numbers))
     pairs = language_rows(len(table["url"]), **table)
     kept, rejected = match(pairs, pa.concat_batches(batches), DownloadSettings(**settings))
     places = {row["caption"]: (row["staging_shard"], row["key"]) for row in kept.to_pylist()}

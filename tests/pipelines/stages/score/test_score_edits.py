@@ -1,5 +1,5 @@
 from babelsift.filters.uids import compute_uids
-from babelsift.pipelines.stages.score.model_handlers import with_uids_as_scored
+from babelsift.pipelines.staging.pair_keys import with_uids_as_scored
 
 
 def test_an_edited_caption_is_scored_under_the_uid_it_now_has(image_rows):

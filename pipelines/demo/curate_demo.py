@@ -1,9 +1,10 @@
-"""`babelsift demo`: the main job on a web drawn for the purpose, and how well it told good pairs from bad."""
+"""Curates the demo's web, and compares the pairs' fates with what is wrong with them."""
 
 from __future__ import annotations
 
+import logging
 import shutil
-import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,46 +16,58 @@ from babelsift.pipelines.demo.truth import compare, format_table
 from babelsift.pipelines.demo.web import build_web, truth_table, write_table, write_truth
 from babelsift.pipelines.job.run import run
 from babelsift.pipelines.recipes.presets import load_recipe
-from babelsift.pipelines.rendering import format_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import RunLock
-from babelsift.pipelines.stages.report.ledger import REJECTS
-from babelsift.pipelines.stages.shard.shard_writer import SHARDS
+from babelsift.pipelines.run_folder.paths import REJECTS
+from babelsift.pipelines.run_folder.shard_layout import TRAIN
+from babelsift.schemas import Funnel
 
 # A pair's uid is of its URL: with the same port, a second run finds the downloads of the first, and the same bytes.
 _PORT = 48627
 
 
-def run_demo(output: str, *, pairs: int, seed: int, options: PipelineOptions | None = None) -> int:
-    """Serves the demo web, curates it into `output`, prints the funnel beside the truth; returns the exit code.
+@dataclass(frozen=True)
+class DemoResult:
+    """What became of the demo's pairs.
 
-    Raises: BabelsiftError: the run failed. The demo's tables lie in `output`/demo.
+    Attributes:
+        funnel: of the run.
+        beside_truth: a table, as text, that compares the pairs' fates with what is wrong with them.
     """
-    started = time.monotonic()
+
+    funnel: Funnel
+    beside_truth: str
+
+
+def curate_demo(output: str, *, pairs: int, seed: int, options: PipelineOptions | None = None) -> DemoResult:
+    """Serves the demo's web, curates it into a run folder, and compares the pairs' fates with the truth.
+
+    Args:
+        output: the run folder; the demo's tables lie in its folder `demo`.
+        pairs: in the demo's web, >= 1.
+        seed: of the demo's web.
+        options: Beam's; None: Beam's in-process runner.
+    Raises:
+        BabelsiftError: the run failed.
+    """
     tables = Path(output) / "demo"
-    print(f"demo: drawing a web of {pairs} pairs in many languages, with everything that is wrong with the web")
+    logging.info("demo: drawing a web of %d pairs in many languages, with everything that is wrong with the web", pairs)
     web = build_web(seed, pairs)
     folder = RunFolder(output).check_writable()
     with serving(web, _PORT) as base_url:
-        print(f"demo: serving it at {base_url}, and curating it into {output}")
+        logging.info("demo: serving it at %s, and curating it into %s", base_url, output)
         with RunLock(folder):  # another demo may be reading its tables
             shutil.rmtree(tables, ignore_errors=True)
             tables.mkdir(parents=True)
             write_table(web, tables / "pairs.parquet", base_url)
             write_truth(web, tables / "truth.parquet")
         funnel = run(load_recipe("demo"), [str(tables / "pairs.parquet")], output, options=options)
-    print(f"\nWhat became of the pairs\n\n{format_funnel(funnel)}")
-    print(f"\nBeside the truth\n\n{format_table(compare(truth_table(web), *_fates(folder)))}")
-    print(
-        f"\n{pairs} pairs in {time.monotonic() - started:.0f} s. The scores are a demo model's, good for the demo only."
-    )
-    print(f"Open the report: {output}/report/index.html")
-    return 0
+    return DemoResult(funnel, format_table(compare(truth_table(web), *_fates(folder))))
 
 
 def _fates(folder: RunFolder) -> tuple[pa.Table, pa.Table]:
     """Returns (kept, rejected) rows of a run folder."""
-    return _read_all(folder, SHARDS, ["source_row"]), _read_all(folder, REJECTS, ["source_row", "reason"])
+    return _read_all(folder, TRAIN.folder, ["source_row"]), _read_all(folder, REJECTS, ["source_row", "reason"])
 
 
 def _read_all(folder: RunFolder, where: str, columns: list[str]) -> pa.Table:

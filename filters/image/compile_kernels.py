@@ -1,0 +1,16 @@
+"""Compiles all kernels of images at once, before threads decode side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from babelsift.filters.image.hashing.hash_kernels import compile_hashes
+from babelsift.filters.image.kernels import luminance, shrink
+
+
+def compile_all() -> None:
+    """Compiles what images need and is not compiled yet: whoever does so holds the interpreter's lock for seconds."""
+    taps = np.zeros(1, np.uint32), np.ones((1, 1), np.int32)
+    shrink(np.zeros((1, 1, 3), np.uint8), taps, taps, (np.int32(1), np.int32(1)))
+    luminance(np.zeros((1, 1), np.uint8), 1, 1)
+    compile_hashes()

@@ -1,0 +1,62 @@
+"""The lowest different members of each key, merged before they are grouped: `babelsift.filters.counting.bottom_k`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from babelsift.filters.counting.bottom_k import MEMBERSHIP, lowest_members, memberships
+from babelsift.pipelines.core.bundle_buffer import BundleBuffer
+from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.lowest_per_digest import Digest, split_sorted
+from babelsift.pipelines.core.transform import Transform
+
+
+@dataclass
+class LowestMembers(Transform):
+    """Finds, for each key, its `most` lowest different members.
+
+    Input: RecordBatches. Output: packed MEMBERSHIP arrays (bytes), sorted by key, then member, one a partition.
+    """
+
+    key: Digest
+    member: Digest
+    most: int
+    partitions: int
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
+        """Merges in the bundle, then a partition."""
+        pack = beam.ParDo(_Members(self.key, self.member, self.most, self.partitions))
+        return (
+            batches
+            | "Members" >> pack.with_output_types(tuple[int, bytes])
+            | "Merge" >> beam.CombinePerKey(_MergeMembers(self.most))
+            | "DropPartition" >> beam.Values()
+        )
+
+
+class _Members(BundleBuffer):
+    def __init__(self, key: Digest, member: Digest, most: int, partitions: int) -> None:
+        self._key, self._member = key, member
+        self._most, self._partitions = most, partitions
+
+    def part_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
+        return memberships(self._key(element), self._member(element))
+
+    def by_partition(self, parts: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
+        merged = lowest_members(list(parts), self._most)
+        for partition, rows in split_sorted(merged["key"], self._partitions):
+            yield partition, merged[rows].tobytes()
+
+
+class _MergeMembers(MergePacked):
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def merge(self, parts: list[bytes]) -> bytes:
+        return lowest_members([np.frombuffer(part, MEMBERSHIP) for part in parts], self._most).tobytes()

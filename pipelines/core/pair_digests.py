@@ -1,0 +1,39 @@
+"""Digests of a batch's pairs, URLs and captions, by which rows are told to be the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from babelsift.filters.dedup import comparable_captions
+from babelsift.filters.uids import digests, uid_bytes
+from babelsift.filters.urls.canonical import canonical_urls
+
+
+def uid_digests(batch: pa.RecordBatch) -> np.ndarray:
+    """Returns V16[n]: the uid is itself the digest of url and caption."""
+    return uid_bytes(batch.column("uid"))
+
+
+def url_digests(batch: pa.RecordBatch, *, canonical: bool = False) -> np.ndarray:
+    """Returns S16[n], digests of the urls."""
+    return digests_of_urls(batch.column("url"), canonical=canonical)
+
+
+def digests_of_urls(urls: pa.Array, *, canonical: bool = False) -> np.ndarray:
+    """Returns S16[n], digests of urls, or of their canonical spelling."""
+    return digests(canonical_urls(urls) if canonical else urls)
+
+
+def caption_digests(batch: pa.RecordBatch, *, normalise: bool = False) -> np.ndarray:
+    """Returns S16[n], digests of the captions, or of what `comparable_captions` makes of them."""
+    captions = batch.column("caption")
+    return digests(comparable_captions(captions) if normalise else captions)
+
+
+def pair_digests(batch: pa.RecordBatch, *, canonical: bool, normalise: bool) -> np.ndarray:
+    """Returns S16[n], digests of url and caption together, either as it is or as it is compared."""
+    urls, captions = batch.column("url"), batch.column("caption")
+    return digests(
+        canonical_urls(urls) if canonical else urls, comparable_captions(captions) if normalise else captions
+    )

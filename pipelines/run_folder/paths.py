@@ -1,0 +1,18 @@
+"""Names of the files and folders in a run folder, and the suffixes of a shard's files."""
+
+from __future__ import annotations
+
+FUNNEL = "funnel.json"  # written last: where it is, the run is complete
+RECIPE = "recipe.yaml"
+CARD = "README.md"
+CROISSANT = "croissant.json"
+SELECTION = "selection.json"
+SIZES = "sizes.json"
+DUPLICATES_FILE = "duplicates.parquet"
+REPORT_PAGE = "report/index.html"
+
+REJECTS = "rejects"
+CONCEPTS_FOLDER = "concepts"
+IMPORTED_FOLDER = "staging/adopted"  # the rows of an img2dataset folder
+
+TAR, PARQUET, STATS = ".tar", ".parquet", "_stats.json"

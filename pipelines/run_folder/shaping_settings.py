@@ -1,0 +1,42 @@
+"""Which download settings shape the stored images, so that a change of the others downloads nothing again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from babelsift.schemas.recipe import DownloadSettings
+
+# Settings that change how the web is asked, but not which bytes are stored for an answer.
+_NOT_SHAPING = {
+    "timeout_s",
+    "total_timeout_s",
+    "retries",
+    "thread_count",
+    "connections_per_host",
+    "contact",
+    "requests_per_host_per_s",
+    "max_failure_rate",
+    "failure_window",
+    "samples_per_staging_shard",
+}
+
+
+# Settings that came later: with these values staged rows are what they were before.
+_CAME_LATER = {
+    "compute_hash": "sha256",
+    "verify_hash": None,
+    "extract_exif": True,
+    "bbox_col": None,
+    "robots_txt": False,
+    "auto_orient": True,
+}
+
+
+_VERSION = 6  # of the code that shapes images; raised when the same settings would give other bytes or hashes
+
+
+def shaping_settings(settings: DownloadSettings) -> dict[str, Any]:
+    """Returns the settings by which a staged row is what it is; equal ones, and a download need not be repeated."""
+    shaping = settings.model_dump(mode="json", exclude=_NOT_SHAPING)
+    changed = {name: value for name, value in shaping.items() if name not in _CAME_LATER or value != _CAME_LATER[name]}
+    return {**changed, "version": _VERSION}

@@ -1,0 +1,18 @@
+"""The versions of the software that shapes what a run writes."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+
+def software_versions() -> str:
+    """Returns the versions that shape a run's bytes, in one line."""
+    names = ("babelsift", "apache-beam", "pyarrow", "numpy", "opencv-python-headless", "open_clip_torch", "torch")
+    known = []
+    for name in names:
+        try:
+            known.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return ", ".join([f"Python {platform.python_version()}", *known])

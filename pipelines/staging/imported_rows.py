@@ -1,0 +1,82 @@
+"""Rows of an img2dataset folder that a run imported: how they are stored in the run folder, and reading them back.
+
+OUT/staging/adopted/NNNNN.parquet       the rows of one shard of the folder, as `stages.img2dataset_folder` read it
+                   /NNNNN_stats.json    written last: what the shard's files were then, and what was wrong with them
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from babelsift.pipelines.run_folder.folder import RunFolder, TarFolder
+from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS
+from babelsift.pipelines.staging.layout import STAGED_SCHEMA
+from babelsift.schemas import RunFolderError
+
+TAKEN_FROM = "images taken from"  # the fact that names the folder in a manifest
+# Columns of the pair are null where the folder does not have them.
+IMPORTED_SCHEMA = pa.schema([field.with_nullable(True) for field in STAGED_SCHEMA])
+IMPORTED_ROWS = pa.schema([*IMPORTED_SCHEMA, pa.field("staging_shard", pa.int32())])
+
+
+@dataclass(frozen=True)
+class ImportPlan:
+    """The shards of a folder, by number."""
+
+    tars: TarFolder
+    shards: tuple[int, ...]
+
+
+def imported_path(shard: int, suffix: str) -> str:
+    """Returns the path, within the run folder, of one of an imported shard's files."""
+    return f"{IMPORTED_FOLDER}/{shard:05d}{suffix}"
+
+
+def import_summary(folder: RunFolder, shard: int) -> dict[str, Any]:
+    """Returns the commit mark of an imported shard; empty where the shard was not imported."""
+    found = folder.read_json(IMPORTED_FOLDER, f"{shard:05d}{STATS}")
+    return found if isinstance(found, dict) else {}
+
+
+def import_problems(folder: RunFolder, plan: ImportPlan) -> list[str]:
+    """Returns what was wrong with the folder's shards, one line each."""
+    return [problem for shard in plan.shards for problem in import_summary(folder, shard).get("problems", [])]
+
+
+def imported_row_count(folder: RunFolder, plan: ImportPlan) -> int:
+    """Returns how many rows the folder's shards have."""
+    return sum(import_summary(folder, shard)["rows"] for shard in plan.shards)
+
+
+def imported_shards(folder: RunFolder) -> list[int]:
+    """Returns the numbers of the shards that were looked through."""
+    return [int(name.removesuffix(STATS)) for name in folder.list(IMPORTED_FOLDER, STATS)]
+
+
+def finished_import(folder: RunFolder, url: str) -> ImportPlan:
+    """Returns the shards that a finished run took from a folder, as they were looked through; that folder is not read.
+
+    Raises: RunFolderError: there are none.
+    """
+    shards = [
+        shard
+        for shard in imported_shards(folder)
+        if import_summary(folder, shard).get("fingerprint", {}).get("source") == url
+    ]
+    if not shards:
+        raise RunFolderError(f"{folder.url}: no images were taken from {url}; run `babelsift curate --staging` first")
+    return ImportPlan(TarFolder(url, 5), tuple(shards))
+
+
+def read_imported(shard: int, folder: RunFolder) -> pa.RecordBatch:
+    """Returns what was found of a shard, and its number."""
+    with folder.open(imported_path(shard, PARQUET)) as file:
+        table = pq.read_table(pa.PythonFile(file, mode="r"), columns=IMPORTED_SCHEMA.names)
+    numbers = pa.array(np.full(len(table), shard), pa.int32())
+    columns = [table.column(name).combine_chunks() for name in IMPORTED_SCHEMA.names]
+    return pa.RecordBatch.from_arrays([*columns, numbers], schema=IMPORTED_ROWS)
