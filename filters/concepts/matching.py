@@ -16,37 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import LETTER, clean_strings, flags_table
+from babelsift.filters.concepts.spacing import Spacing, space_captions, space_entries
 from babelsift.filters.strings.entry_lists import read_text
-from babelsift.filters.strings.script import script_table
 from babelsift.filters.strings.substring_index import SubstringIndex
-from babelsift.filters.strings.unspaced import is_unspaced
 from babelsift.schemas import RecipeError
 from babelsift.schemas.languages import normalise_language
 
 MATCHES_TYPE = pa.list_(pa.int32())
-_WRAPPED = "([,.;:?!`])"
-_BLANKS = "[\t\n\r]"
 _EVERY_LANGUAGE = ""
 _SETTING = "metadata.entries"
 _LIST_ENDINGS = (".json", ".txt", ".json.gz", ".txt.gz", ".json.zst", ".txt.zst")
-
-
-def space_captions(captions: pa.Array) -> pa.LargeStringArray:
-    """Returns captions as MetaCLIP spaces them: a space at both ends and around `, . ; : ? ! `` `, no tabs or newlines.
-
-    Args: captions: string[n], nullable. Returns: large_string[n], null where the caption is.
-    """
-    strings = clean_strings(captions)
-    wrapped = pc.replace_substring_regex(strings, _WRAPPED, r" \1 ")
-    blank = pc.replace_substring_regex(wrapped, _BLANKS, " ")
-    space, nothing = pa.scalar(" ", pa.large_string()), pa.scalar("", pa.large_string())
-    return pc.binary_join_element_wise(space, blank, space, nothing)
-
-
-def space_entries(entries: Sequence[str], *, by_script: bool) -> list[str]:
-    """Returns entries with a space at both ends; `by_script`: not those with letters of a script without spaces."""
-    return [entry if by_script and _has_unspaced_script(entry) else f" {entry} " for entry in entries]
 
 
 class MetadataMatcher:
@@ -55,18 +34,18 @@ class MetadataMatcher:
     Picklable: only the path travels, and lists are loaded where they are first needed.
     """
 
-    def __init__(self, entries: str | Mapping[str, Sequence[str]], *, by_script: bool = False) -> None:
+    def __init__(self, entries: str | Mapping[str, Sequence[str]], *, spacing: Spacing = "always") -> None:
         """Names the entries.
 
         Args: entries: path of one list for all languages or of a folder of lists named by language (`en.json`,
             `zh.txt`, `default.json` for languages without one), or the lists themselves by language ("" for all).
-            by_script: see `space_entries`.
+            spacing: see `space_entries`.
         """
         self._entries = entries
-        self._by_script = by_script
+        self._spacing = spacing
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_entries": self._entries, "_by_script": self._by_script}
+        return {"_entries": self._entries, "_spacing": self._spacing}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -75,7 +54,7 @@ class MetadataMatcher:
     def _indices(self) -> dict[str, SubstringIndex]:
         lists = read_lists(self._entries) if isinstance(self._entries, str) else self._entries
         return {
-            language: SubstringIndex(space_entries(entries, by_script=self._by_script))
+            language: SubstringIndex(space_entries(entries, spacing=self._spacing))
             for language, entries in lists.items()
         }
 
@@ -175,14 +154,6 @@ def read_list(path: str) -> list[str]:
         found = "nothing" if wrong is None else f"{entries[wrong]!r} at position {wrong}"
         raise RecipeError(f"{_SETTING}: {path} should list entries as text, found {found}")
     return entries
-
-
-def _has_unspaced_script(entry: str) -> bool:
-    if entry.isascii():
-        return False
-    code_points = np.frombuffer(entry.encode("utf-32-le", "replace"), dtype="<u4")
-    letters = (flags_table()[code_points] & LETTER) != 0
-    return bool((is_unspaced(script_table()[code_points]) & letters).any())
 
 
 def _as_lists(rows: np.ndarray, entries: np.ndarray, count: int) -> pa.ListArray:

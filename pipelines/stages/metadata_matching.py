@@ -40,7 +40,7 @@ class _Match(beam.DoFn):
     def setup(self) -> None:
         """Builds the automata, once a process."""
         if self._settings is not None:
-            self._matcher = MetadataMatcher(self._settings.entries, by_script=self._settings.spacing == "by_script")
+            self._matcher = MetadataMatcher(self._settings.entries, spacing=self._settings.spacing)
             self._matcher.load()
 
     def process(self, element: pa.RecordBatch) -> Iterator[object]:

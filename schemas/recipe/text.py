@@ -103,11 +103,12 @@ class MetadataSettings(Settings):
 
     Attributes:
         entries: a JSON list or one entry a line for all languages, or a folder of such files named by language.
-        spacing: "always" puts spaces around every entry (MetaCLIP); "by_script" not around those in scripts that are
-            written without spaces (MetaCLIP 2).
+        spacing: "always" puts a space at both ends of every entry (MetaCLIP); "by_script" none at an end that is
+            punctuation or of a script that is written without spaces (MetaCLIP 2, whose code leaves out kana);
+            "by_script_and_kana" none beside kana either.
         min_matches: how many entries a caption must match; 0 only records them.
     """
 
     entries: Annotated[str, Field(min_length=1)]
-    spacing: Literal["always", "by_script"] = "always"
+    spacing: Literal["always", "by_script", "by_script_and_kana"] = "always"
     min_matches: Count = 1

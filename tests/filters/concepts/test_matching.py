@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from babelsift.filters.concepts.matching import MetadataMatcher, has_min_matches, read_lists, space_captions
+from babelsift.filters.concepts.matching import MetadataMatcher, has_min_matches, read_lists
+from babelsift.filters.concepts.spacing import space_captions
 from babelsift.schemas import RecipeError
 
 
@@ -56,10 +57,12 @@ def test_rows_are_matched_independently(captions, entries, cut):
 
 
 def test_entries_are_not_spaced_where_their_script_is_not():
-    entries = {"": ["犬", "dog", "黒い犬", "สุนัข", "개"]}
+    entries = {"": ["犬", "dog", "黒い犬", "สุนัข", "개", "がいる"]}
     captions, languages = pa.array(["黒い犬がいる", "hotdog", "a dog", "รูปสุนัขสีดำ", "검은개"]), pa.array(["ja"] * 5)
-    matches = MetadataMatcher(entries, by_script=True).match(captions, languages)
+    matches = MetadataMatcher(entries, spacing="by_script").match(captions, languages)
     assert matches.to_pylist() == [[0, 2], [], [1], [3], []]
+    with_kana = MetadataMatcher(entries, spacing="by_script_and_kana").match(captions, languages)
+    assert with_kana.to_pylist() == [[0, 2, 5], [], [1], [3], []]
     assert MetadataMatcher(entries).match(captions, languages).to_pylist() == [[], [], [1], [], []]
     assert has_min_matches(matches, minimum=1).to_pylist() == [True, False, True, True, False]
     assert has_min_matches(matches, minimum=0).to_pylist() == [True] * 5
