@@ -11,12 +11,12 @@ from typing import Any
 from numba import njit
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a function when it is first called, and keeps the code where there is a folder to keep it in."""
     return _compiled(function)
 
 
-def compiled_for_whole_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+def jit_of_whole_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiles a function whose sums are of whole numbers, and stay below 2**53 in whatever order.
 
     They are added in whichever order is fastest: each gives the same.

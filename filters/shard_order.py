@@ -40,7 +40,7 @@ def bucket_of(keys: np.ndarray, buckets: int) -> np.ndarray:
     return (high.astype(np.uint64) * np.uint64(buckets) >> np.uint64(32)).astype(np.int64)
 
 
-def cuts_in_bucket(keys: np.ndarray, rank_before: int, samples_per_shard: int) -> np.ndarray:
+def first_keys_in_bucket(keys: np.ndarray, rank_before: int, samples_per_shard: int) -> np.ndarray:
     """Returns those keys of a bucket with which a shard begins, the first shard's excepted.
 
     Args: keys: S24[n], any order. rank_before: rows in all lower buckets.
@@ -51,9 +51,9 @@ def cuts_in_bucket(keys: np.ndarray, rank_before: int, samples_per_shard: int) -
     return keys[(ranks % samples_per_shard == 0) & (ranks > 0)]
 
 
-def shard_of(keys: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+def shard_of(keys: np.ndarray, first_keys: np.ndarray) -> np.ndarray:
     """Returns int64[n], the shard of each key.
 
-    Args: cuts: S24[m], sorted: the first key of each shard but the first.
+    Args: first_keys: S24[m], sorted: the first key of each shard but the first.
     """
-    return np.searchsorted(cuts, keys, side="right")
+    return np.searchsorted(first_keys, keys, side="right")

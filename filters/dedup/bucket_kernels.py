@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from babelsift.filters.jit import compiled
+from babelsift.filters.jit import jit
 
 # An entry is compared with so many leaders of a bucket, or of each part of one that has more, and linked to fewer.
 BUCKET_CAP = 256
@@ -18,7 +18,7 @@ _ROW_BITS = np.uint64(32)
 _ROW_MASK = np.uint64((1 << 32) - 1)
 
 
-@compiled
+@jit
 def sort_by_bytes(hashes: np.ndarray, pair: tuple[int, int], packed: np.ndarray, spare: np.ndarray) -> None:
     """Writes bucket << 32 | row to `packed`, sorted, where buckets are of two bytes, the first of them first.
 
@@ -39,7 +39,7 @@ def sort_by_bytes(hashes: np.ndarray, pair: tuple[int, int], packed: np.ndarray,
         first[one] += 1
 
 
-@compiled
+@jit
 def sort_packed(packed: np.ndarray, spare: np.ndarray) -> None:
     """Sorts uint64[n], bucket << 32 | row, by their buckets, rows of a bucket as they came.
 
@@ -50,7 +50,7 @@ def sort_packed(packed: np.ndarray, spare: np.ndarray) -> None:
         _sort_digit(spare, packed, np.uint64(shift + 8))
 
 
-@compiled
+@jit
 def _sort_digit(values: np.ndarray, sorted_values: np.ndarray, shift: np.uint64) -> None:
     places = np.zeros(257, np.int64)
     for value in values:
@@ -62,12 +62,12 @@ def _sort_digit(values: np.ndarray, sorted_values: np.ndarray, shift: np.uint64)
         places[digit] += 1
 
 
-@compiled
+@jit
 def _byte_of(word: np.uint64, place: int) -> np.uint64:
     return (word >> np.uint64(8 * (place & 7))) & np.uint64(255)
 
 
-@compiled
+@jit
 def near_in_buckets(
     packed: np.ndarray,
     hashes: np.ndarray,
@@ -117,7 +117,7 @@ def near_in_buckets(
     return found[:count].copy()
 
 
-@compiled
+@jit
 def _bits_set(value: np.uint64) -> np.int64:
     """How many bits are set; LLVM knows the idiom and makes one instruction of it."""
     value = value - ((value >> np.uint64(1)) & np.uint64(0x5555555555555555))
@@ -126,7 +126,7 @@ def _bits_set(value: np.uint64) -> np.int64:
     return np.int64((value * np.uint64(0x0101010101010101)) >> np.uint64(56))
 
 
-@compiled
+@jit
 def _bits_between(words: np.ndarray, one: int, other: int) -> int:
     bits = np.int64(0)
     for word in range(words.shape[0]):
@@ -134,7 +134,7 @@ def _bits_between(words: np.ndarray, one: int, other: int) -> int:
     return bits
 
 
-@compiled
+@jit
 def _compare_all(
     rows: np.ndarray,
     words: np.ndarray,
@@ -162,7 +162,7 @@ def _compare_all(
     return count
 
 
-@compiled
+@jit
 def _compare_split(
     rows: np.ndarray,
     words: np.ndarray,
@@ -202,7 +202,7 @@ def _compare_split(
     return count
 
 
-@compiled
+@jit
 def _sort_by(values: np.ndarray, order: np.ndarray) -> None:
     places = np.zeros(257, np.int64)
     for value in values:

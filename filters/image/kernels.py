@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from babelsift.filters.jit import compiled
+from babelsift.filters.jit import jit
 
 
-@compiled
+@jit
 def _shifted(total: int, bits: int) -> int:
     one = np.int32(1)
     return (total + ((one << (bits - one)) - one) + ((total >> bits) & one)) >> bits
 
 
-@compiled
+@jit
 def shrink(
     cells: np.ndarray,
     down: tuple[np.ndarray, np.ndarray],
@@ -58,7 +58,7 @@ def shrink(
     return shrunk.reshape(row_weights.shape[0], column_weights.shape[1], 3)
 
 
-@compiled
+@jit
 def luminance(grey: np.ndarray, side: int, one: int) -> np.ndarray:
     """Returns uint16[side, side]: the mean over each part of an image, times `one`, rounded down.
 

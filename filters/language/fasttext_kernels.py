@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from babelsift.filters.jit import compiled
+from babelsift.filters.jit import jit
 
 _SPACE, _OPEN, _CLOSE = (np.uint32(ord(character)) for character in " <>")
 _FNV_START, _FNV_PRIME = np.uint64(2166136261), np.uint64(16777619)
@@ -16,7 +16,7 @@ _32_BITS = np.uint64(0xFFFFFFFF)
 _EPSILON = np.float32(1e-5)
 
 
-@compiled
+@jit
 def word_hash(word: np.ndarray) -> np.uint64:
     """Returns a number that is equal for equal words: FNV-1a of 64 bits.
 
@@ -28,7 +28,7 @@ def word_hash(word: np.ndarray) -> np.uint64:
     return hashed
 
 
-@compiled
+@jit
 def word_hashes(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Returns uint64[n], each word's hash. Args: values: uint32[m], code points. starts: int64[n + 1]."""
     hashes = np.empty(len(starts) - 1, np.uint64)
@@ -37,7 +37,7 @@ def word_hashes(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return hashes
 
 
-@compiled
+@jit
 def top_labels(
     values: np.ndarray,
     starts: np.ndarray,
@@ -79,7 +79,7 @@ def top_labels(
     return labels, scores
 
 
-@compiled
+@jit
 def _add_word(
     word: np.ndarray,
     known: tuple[np.ndarray, np.ndarray],
@@ -105,13 +105,13 @@ def _add_word(
     return added
 
 
-@compiled
+@jit
 def _add(vector: np.ndarray, hidden: np.ndarray) -> None:
     for place in range(len(hidden)):
         hidden[place] += vector[place]
 
 
-@compiled
+@jit
 def _hash_further(hashed: np.uint64, code_point: np.uint32) -> np.uint64:
     """FNV-1a over the bytes of UTF-8, which fastText takes for signed ones."""
     if code_point < 0x80:
@@ -125,7 +125,7 @@ def _hash_further(hashed: np.uint64, code_point: np.uint32) -> np.uint64:
     return hashed
 
 
-@compiled
+@jit
 def _most_probable(
     hidden: np.ndarray, tree: np.ndarray, outputs: np.ndarray, waiting: np.ndarray, reached: np.ndarray
 ) -> tuple[int, np.float32]:

@@ -9,18 +9,18 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.selection.histogram import Histogram, histogram_of, lower_edge, merge
-from babelsift.filters.selection.selector import Cut, Selector, setting_for, similarity_alone
+from babelsift.filters.selection.selector import Selector, Threshold, rejected_by_similarity_alone, setting_for
 from babelsift.schemas import Decision
 
 
 @dataclass(frozen=True)
-class Relaxation:
-    """What was done for a language: pairs kept before, the cut that was lowered to, pairs given back by it."""
+class Backfill:
+    """What was done for a language: pairs kept before, the threshold that was lowered to, pairs given back by it."""
 
     kept: int
     wanted: int
-    cut: Cut
-    given_back: int
+    threshold: Threshold
+    backfilled: int
 
 
 @dataclass
@@ -34,10 +34,10 @@ class LanguageState:
 States = dict[str, LanguageState]
 
 
-def states_of(batch: pa.RecordBatch, selector: Selector) -> States:
+def language_states(batch: pa.RecordBatch, selector: Selector) -> States:
     """Returns the state of each language with a minimum, as a batch has it."""
     decision, without = selector.decide(batch), selector.decide(batch, similarity=False)
-    kept, back = decision.kept, similarity_alone(decision, without)
+    kept, back = decision.kept, rejected_by_similarity_alone(decision, without)
     scores = selector.choice.scores(batch)
     languages = np.array(batch.column("language").to_pylist(), dtype=object)
     states = {}
@@ -62,7 +62,7 @@ def merge_states(parts: Iterable[States]) -> States:
     }
 
 
-def relaxations(states: States, selector: Selector) -> dict[str, Relaxation]:
+def plan_backfills(states: States, selector: Selector) -> dict[str, Backfill]:
     """Returns what is given back to each language that has less than its minimum: whole bins of 2e-4, best first."""
     found = {}
     floor = -np.inf if selector.settings.lowest_similarity is None else selector.settings.lowest_similarity
@@ -75,21 +75,23 @@ def relaxations(states: States, selector: Selector) -> dict[str, Relaxation]:
                 break
             given, lowest = given + state.left_out[one], one
         if state.kept < wanted:
-            cut = Cut(np.inf) if lowest is None else Cut(lower_edge(lowest), lowest)
-            found[language] = Relaxation(state.kept, wanted, cut, given)
+            threshold = Threshold(np.inf) if lowest is None else Threshold(lower_edge(lowest), lowest)
+            found[language] = Backfill(state.kept, wanted, threshold, given)
     return found
 
 
-def give_back(decision: Decision, batch: pa.RecordBatch, selector: Selector, relaxed: Mapping[str, Relaxation]) -> None:
-    """Keeps again the rows of a decision that the relaxations give back."""
-    if not relaxed:
+def apply_backfills(
+    decision: Decision, batch: pa.RecordBatch, selector: Selector, backfills: Mapping[str, Backfill]
+) -> None:
+    """Keeps again the rows of a decision that the backfills give back."""
+    if not backfills:
         return
-    back = similarity_alone(decision, selector.decide(batch, similarity=False))
+    back = rejected_by_similarity_alone(decision, selector.decide(batch, similarity=False))
     scores = selector.choice.scores(batch)
     languages = np.array(batch.column("language").to_pylist(), dtype=object)
     reached = np.zeros(len(batch), bool)
-    for language, relaxation in relaxed.items():
+    for language, backfill in backfills.items():
         own = languages == language
         if own.any():
-            reached |= own & relaxation.cut.reached_by(scores)
+            reached |= own & backfill.threshold.reached_by(scores)
     decision.restore(back & reached)

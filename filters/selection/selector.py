@@ -1,4 +1,4 @@
-"""Which scored pairs an expression of select rules keeps, batch by batch, once the cuts of its fractions are known."""
+"""Decides which scored pairs an expression of select rules keeps, batch by batch, given the fractions' thresholds."""
 
 from __future__ import annotations
 
@@ -55,37 +55,40 @@ class TopFraction:
 
 
 @dataclass(frozen=True)
-class Cut:
+class Threshold:
     """The lowest that a top fraction keeps: a bin, or a very value.
 
-    Attributes: score: the value, or the bin's lower edge. bin: None where the value itself is the cut.
+    Attributes: score: the value, or the bin's lower edge. bin: None where the value itself is the threshold.
     """
 
     score: float
     bin: int | None = None
 
     def reached_by(self, scores: np.ndarray) -> np.ndarray:
-        """Returns bool[n]; NaN reaches no cut. Args: scores: float32[n]."""
+        """Returns bool[n]; NaN reaches no threshold. Args: scores: float32[n]."""
         if self.bin is None:
             return scores >= np.float32(self.score)
         return np.where(np.isnan(scores), _NO_BIN, bins_of(np.nan_to_num(scores))) >= self.bin
 
 
 ChoiceHistograms = dict[ScoreChoice, dict[str, Histogram]]  # choice -> language -> histogram
-Cuts = dict[TopFraction, Cut]
+Thresholds = dict[TopFraction, Threshold]
 
 
 @dataclass
 class Selector:
     """Judges batches by a recipe's select settings.
 
-    Attributes: names: the CLIP models' names, in order. cuts: of every fraction that is asked for; one without a cut
-        had no scored pair, so nothing reaches it.
+    Attributes:
+        settings: the recipe's select group.
+        names: the CLIP models' names, in order.
+        thresholds: of every fraction that the settings ask for; a fraction without one had no scored pair, so that no
+            pair reaches it.
     """
 
     settings: SelectSettings
     names: tuple[str, ...]
-    cuts: Cuts = field(default_factory=dict)
+    thresholds: Thresholds = field(default_factory=dict)
 
     @property
     def choice(self) -> ScoreChoice | None:
@@ -187,9 +190,9 @@ class Selector:
             )
             if asked is None:
                 continue
-            cut = self.cuts.get(TopFraction(choice, language, asked), Cut(np.inf))
-            missed = ~cut.reached_by(scores[rows])
-            edges[rows] = np.where(missed & ~outside[rows], cut.score, edges[rows])
+            threshold = self.thresholds.get(TopFraction(choice, language, asked), Threshold(np.inf))
+            missed = ~threshold.reached_by(scores[rows])
+            edges[rows] = np.where(missed & ~outside[rows], threshold.score, edges[rows])
             outside[rows] |= missed
         decision.reject(outside, RejectReason.OUTSIDE_TOP_FRACTION, values=shown, threshold=edges)
 
@@ -202,19 +205,19 @@ def histograms_of(batch: pa.RecordBatch, choice: ScoreChoice) -> dict[str, Histo
     return {language: histogram_of(scores[rows]) for language, rows in found.items() if len(rows)}
 
 
-def binned_cuts(selector: Selector, histograms: ChoiceHistograms) -> Cuts:
-    """Returns the cuts of every fraction that a selector asks for, to a bin."""
-    cuts: Cuts = {}
+def binned_thresholds(selector: Selector, histograms: ChoiceHistograms) -> Thresholds:
+    """Returns the thresholds of every fraction that a selector asks for, to a bin."""
+    thresholds: Thresholds = {}
     for choice, by_language in histograms.items():
         groups = {EVERY_LANGUAGE: merge(by_language.values()), **by_language}
         for language, histogram in groups.items():
             for asked in selector.fractions(choice, language) if histogram else ():
                 lowest = top_fraction_bin(histogram, asked.fraction)
-                cuts[asked] = Cut(lower_edge(lowest), lowest)
-    return cuts
+                thresholds[asked] = Threshold(lower_edge(lowest), lowest)
+    return thresholds
 
 
-def similarity_alone(decision: Decision, without: Decision) -> np.ndarray:
+def rejected_by_similarity_alone(decision: Decision, without: Decision) -> np.ndarray:
     """Returns bool[n], the rows that a decision leaves out and that would be kept if similarity did not count."""
     return ~decision.kept & without.kept
 

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.shard_order import bucket_of, cuts_in_bucket, shard_of, sort_keys
+from babelsift.filters.shard_order import bucket_of, first_keys_in_bucket, shard_of, sort_keys
 from babelsift.filters.uids import compute_uids
 
 
@@ -14,12 +14,12 @@ def some_uids(count):
 def test_shards_cut_by_ranges_hold_exactly_what_they_should(rows, samples_per_shard):
     keys = sort_keys(some_uids(rows), seed=3)
     buckets = bucket_of(keys, 16)
-    before, cuts = 0, []
+    before, first_keys = 0, []
     for bucket in range(16):
         inside = keys[buckets == bucket]
-        cuts.append(cuts_in_bucket(inside, before, samples_per_shard))
+        first_keys.append(first_keys_in_bucket(inside, before, samples_per_shard))
         before += len(inside)
-    shards = shard_of(keys, np.concatenate(cuts))
+    shards = shard_of(keys, np.concatenate(first_keys))
     counts = np.bincount(shards)
     assert (counts[:-1] == samples_per_shard).all()
     assert counts.sum() == rows

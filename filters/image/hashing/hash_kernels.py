@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from babelsift.filters.jit import compiled, compiled_for_whole_numbers
+from babelsift.filters.jit import jit, jit_of_whole_numbers
 
 
 def compile_hashes() -> None:
@@ -17,7 +17,7 @@ def compile_hashes() -> None:
     structure(np.zeros((1, 1), np.uint16), np.ones((1, 1), np.int64), 1, 1)
 
 
-@compiled
+@jit
 def window_hashes(
     luminance: np.ndarray, cosines: np.ndarray, windows: np.ndarray, frequencies: int, low: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +49,7 @@ def window_hashes(
     return first, others
 
 
-@compiled_for_whole_numbers
+@jit_of_whole_numbers
 def products(rows: np.ndarray, others: np.ndarray, out: np.ndarray) -> None:
     """Sets out[n, m] to the products of each of the rows with each of the others.
 
@@ -75,7 +75,7 @@ def products(rows: np.ndarray, others: np.ndarray, out: np.ndarray) -> None:
             out[row + 3, other], out[row + 3, other + 1] = d_one, d_two
 
 
-@compiled_for_whole_numbers
+@jit_of_whole_numbers
 def upper_median(values: np.ndarray) -> float:
     """Returns a value that lies where an even number's median does: as many exceed it as exceed the median.
 
@@ -104,7 +104,7 @@ def upper_median(values: np.ndarray) -> float:
     return high
 
 
-@compiled_for_whole_numbers
+@jit_of_whole_numbers
 def how_many_upto(values: np.ndarray, most: float) -> float:
     """Returns how many of the values are at most that; as a float, since such counts are added several at once."""
     reached = 0.0
@@ -113,7 +113,7 @@ def how_many_upto(values: np.ndarray, most: float) -> float:
     return reached
 
 
-@compiled
+@jit
 def structure(luminance: np.ndarray, basis: np.ndarray, bits: int, around: int) -> tuple[int, int, int]:
     """Returns (steps, steps without what is smooth, values that are of the two commonest): see `structure_of`.
 
@@ -126,7 +126,7 @@ def structure(luminance: np.ndarray, basis: np.ndarray, bits: int, around: int) 
     return steps, step_percents(without_smooth(levels, basis, bits)), flat
 
 
-@compiled
+@jit
 def value_counts(values: np.ndarray, shift: int) -> np.ndarray:
     """Returns int64[65536 >> shift]: how often there is each value of uint16[n, m], without its lowest bits."""
     counts = np.zeros(65536 >> shift, np.int64)
@@ -136,7 +136,7 @@ def value_counts(values: np.ndarray, shift: int) -> np.ndarray:
     return counts
 
 
-@compiled
+@jit
 def step_percents(levels: np.ndarray) -> int:
     """Returns the sum of the steps from each value to the next, down and across, each cut to whole percents of white.
 
@@ -154,14 +154,14 @@ def step_percents(levels: np.ndarray) -> int:
     return total
 
 
-@compiled
+@jit
 def _percent(step: int) -> int:
     one, eight = np.int32(1), np.int32(8)
     hundredfold = (abs(step) * np.int32(100)) >> eight
     return (hundredfold + one + (hundredfold >> eight)) >> eight  # divided by 255, exactly below 65 535
 
 
-@compiled
+@jit
 def without_smooth(levels: np.ndarray, basis: np.ndarray, bits: int) -> np.ndarray:
     """Returns int32[n, n], what is left of the levels without their projection onto the basis, down and across.
 
@@ -191,7 +191,7 @@ def without_smooth(levels: np.ndarray, basis: np.ndarray, bits: int) -> np.ndarr
     return left
 
 
-@compiled
+@jit
 def commonest(counts: np.ndarray, around: int, times: int) -> int:
     """Returns how many there are of the commonest values and of those around them, so many times taken away.
 

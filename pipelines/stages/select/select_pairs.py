@@ -9,20 +9,26 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from babelsift.filters.selection.backfill import Relaxation, give_back, merge_states, relaxations, states_of
+from babelsift.filters.selection.backfill import (
+    Backfill,
+    apply_backfills,
+    language_states,
+    merge_states,
+    plan_backfills,
+)
 from babelsift.filters.selection.conditions import holds_numbers
-from babelsift.filters.selection.selector import EVERY_LANGUAGE, Cuts, Selector
+from babelsift.filters.selection.selector import EVERY_LANGUAGE, Selector, Thresholds
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.select.caps import CapLimits, Limits, candidates_of, reject_beyond_caps
-from babelsift.pipelines.stages.select.top_fractions import FractionCuts
+from babelsift.pipelines.stages.select.top_fractions import FractionThresholds
 from babelsift.schemas import Decision, RecipeError, Stage
 from babelsift.schemas.recipe import SelectSettings
 from babelsift.schemas.suggestions import did_you_mean
 
-REPORT = "selection"  # the tag of SelectPairs' account of its cuts
+REPORT = "selection"  # the tag of SelectPairs' account of its thresholds
 
-_Plan = tuple[Cuts, Mapping[str, Relaxation]]
+_Plan = tuple[Thresholds, Mapping[str, Backfill]]
 _NO_PLAN: _Plan = ({}, {})
 
 
@@ -42,7 +48,7 @@ class SelectPairs(Transform):
     seed: int = 0
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
-        """Finds the cuts, what is given back to small languages, and the caps' limits; then decides all at once."""
+        """Finds the thresholds, the backfills of small languages, and the caps' limits; then decides all at once."""
         selector = Selector(self.settings, self.names)
         plan = self._plan(batches, selector)
         # Without a plan or caps a batch is decided on its own, and nothing waits for the last one.
@@ -68,15 +74,15 @@ class SelectPairs(Transform):
     def _plan(self, batches: beam.PCollection[pa.RecordBatch], selector: Selector) -> beam.PCollection[_Plan] | None:
         if not selector.choices() and self.settings.min_pairs_per_language is None:
             return None
-        cuts = batches | "Cuts" >> FractionCuts(selector)
+        thresholds = batches | "Thresholds" >> FractionThresholds(selector)
         if self.settings.min_pairs_per_language is None:
-            return cuts | "NothingBack" >> beam.Map(lambda found: (found, {}))
-        known = beam.pvalue.AsSingleton(cuts)
+            return thresholds | "NoBackfill" >> beam.Map(lambda found: (found, {}))
+        known = beam.pvalue.AsSingleton(thresholds)
         return (
             batches
             | "States" >> beam.Map(_states, selector, known).with_output_types(dict)
             | "MergeStates" >> beam.CombineGlobally(merge_states)
-            | "Relax" >> beam.Map(_relaxed, selector, known)
+            | "Backfill" >> beam.Map(_backfills, selector, known)
         )
 
 
@@ -98,46 +104,46 @@ def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
             raise RecipeError(f"select.conditions: no column {name!r} reaches this stage; {hint}")
 
 
-def decide(batch: pa.RecordBatch, selector: Selector, relaxed: Mapping[str, Relaxation] | None = None) -> Decision:
-    """Returns the verdict on a batch before caps, given the cuts of all batches."""
+def decide(batch: pa.RecordBatch, selector: Selector, backfills: Mapping[str, Backfill] | None = None) -> Decision:
+    """Returns the verdict on a batch before caps, given the thresholds of all batches."""
     decision = selector.decide(batch)
-    give_back(decision, batch, selector, relaxed or {})
+    apply_backfills(decision, batch, selector, backfills or {})
     return decision
 
 
 def report_of(plan: _Plan) -> dict[str, Any]:
-    """Returns the account of the cuts and of what was given back."""
-    cuts, relaxed = plan
-    order = sorted(cuts.items(), key=lambda cut: (cut[0].choice.models, cut[0].fraction, cut[0].language))
+    """Returns the account of the thresholds and the backfills."""
+    thresholds, backfills = plan
+    order = sorted(thresholds.items(), key=lambda item: (item[0].choice.models, item[0].fraction, item[0].language))
     return {
         "top_fractions": [
             {
                 "models": dict(asked.choice.models),
                 "language": None if asked.language == EVERY_LANGUAGE else asked.language,
                 "fraction": asked.fraction,
-                "lowest_kept": cut.score,
-                "exact": cut.bin is None,
+                "lowest_kept": threshold.score,
+                "exact": threshold.bin is None,
             }
-            for asked, cut in order
+            for asked, threshold in order
         ],
         "relaxed_languages": {
             language: {
                 "minimum": one.wanted,
                 "kept_before": one.kept,
-                "given_back": one.given_back,
-                "lowest_given_back": one.cut.score if one.given_back else None,
+                "given_back": one.backfilled,
+                "lowest_given_back": one.threshold.score if one.backfilled else None,
             }
-            for language, one in sorted(relaxed.items())
+            for language, one in sorted(backfills.items())
         },
     }
 
 
-def _states(batch: pa.RecordBatch, selector: Selector, cuts: Cuts) -> dict:
-    return states_of(batch, Selector(selector.settings, selector.names, cuts))
+def _states(batch: pa.RecordBatch, selector: Selector, thresholds: Thresholds) -> dict:
+    return language_states(batch, Selector(selector.settings, selector.names, thresholds))
 
 
-def _relaxed(states: dict, selector: Selector, cuts: Cuts) -> _Plan:
-    return cuts, relaxations(states, selector)
+def _backfills(states: dict, selector: Selector, thresholds: Thresholds) -> _Plan:
+    return thresholds, plan_backfills(states, selector)
 
 
 class _Candidates(beam.DoFn):
@@ -146,8 +152,8 @@ class _Candidates(beam.DoFn):
         self._seed = seed
 
     def process(self, element: pa.RecordBatch, plan: _Plan) -> Iterator[pa.RecordBatch]:
-        self._selector.cuts, relaxed = plan
-        kept = decide(element, self._selector, relaxed).kept
+        self._selector.thresholds, backfills = plan
+        kept = decide(element, self._selector, backfills).kept
         if kept.any():
             yield candidates_of(element, kept, self._selector, self._seed)
 
@@ -166,8 +172,8 @@ class _Select(beam.DoFn):
         hosts: list[bytes] | None = None,
         languages: Mapping[str, tuple[int, int, int]] | None = None,
     ) -> Iterator[object]:
-        self._selector.cuts, relaxed = plan
-        decision = decide(element, self._selector, relaxed)
+        self._selector.thresholds, backfills = plan
+        decision = decide(element, self._selector, backfills)
         if captions is not None and hosts is not None and languages is not None:
             if self._sides[0] is not captions or self._sides[1] is not hosts:  # sorted once a bundle
                 self._sides, self._captions, self._hosts = (captions, hosts), Limits(captions), Limits(hosts)

@@ -1,4 +1,4 @@
-"""Where top fractions cut: by mergeable histograms, or at the very value by counting digits of the scores."""
+"""The thresholds of top fractions: by mergeable histograms, or at the very value by counting digits of the scores."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from babelsift.filters.selection.histogram import Histogram, merge
 from babelsift.filters.selection.order_keys import SCORE_BITS, highest_first, score_at
 from babelsift.filters.selection.selector import (
     EVERY_LANGUAGE,
-    Cut,
-    Cuts,
     ScoreChoice,
     Selector,
+    Threshold,
+    Thresholds,
     TopFraction,
-    binned_cuts,
+    binned_thresholds,
     histograms_of,
 )
 from babelsift.pipelines.core.radix_select import Found, GroupKeys, KeysAtRanks
@@ -29,15 +29,15 @@ Histograms = dict[str, Histogram]  # language -> histogram
 
 
 @dataclass
-class FractionCuts(Transform):
-    """Finds the cut of every top fraction that a selector asks for: one dict of them.
+class FractionThresholds(Transform):
+    """Finds the threshold of every top fraction that a selector asks for: one dict of them.
 
     Input: batches with `language` and the similarity columns.
     """
 
     selector: Selector
 
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Cuts]:
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Thresholds]:
         """Counts what is asked for, and nothing where no fraction is."""
         if not self.selector.choices():
             return batches.pipeline | "NoFractions" >> beam.Create([{}], reshuffle=False)
@@ -47,7 +47,7 @@ class FractionCuts(Transform):
                 batches
                 | "Keys" >> beam.Map(fraction_keys, self.selector).with_output_types(dict)
                 | "Rank" >> KeysAtRanks(FractionRank(), digits)
-                | "Exact" >> beam.Map(exact_cuts, self.selector)
+                | "Exact" >> beam.Map(exact_thresholds, self.selector)
             )
         return (
             batches
@@ -106,9 +106,9 @@ class FractionRank:
         return min(int(rows * json.loads(group)[2]), rows - 1)
 
 
-def exact_cuts(found: Found, selector: Selector) -> Cuts:
-    """Returns the cuts at the scores that were found."""
-    return {_fraction(group): Cut(score_at(key >> SCORE_BITS)) for group, (key, _, _) in found.items()}
+def exact_thresholds(found: Found, selector: Selector) -> Thresholds:
+    """Returns the thresholds at the scores that were found."""
+    return {_fraction(group): Threshold(score_at(key >> SCORE_BITS)) for group, (key, _, _) in found.items()}
 
 
 def _group(asked: TopFraction) -> str:
@@ -130,5 +130,5 @@ def _merge_by_choice(parts: Iterable[dict[ScoreChoice, Histograms]]) -> dict[Sco
     return {choice: merge_by_language(part.get(choice, {}) for part in parts) for choice in choices}
 
 
-def _binned(histograms: dict[ScoreChoice, Histograms], selector: Selector) -> Cuts:
-    return binned_cuts(selector, histograms)
+def _binned(histograms: dict[ScoreChoice, Histograms], selector: Selector) -> Thresholds:
+    return binned_thresholds(selector, histograms)

@@ -13,7 +13,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.shard_order import SORT_KEY, bucket_of, cuts_in_bucket, is_held_out, shard_of, sort_keys
+from babelsift.filters.shard_order import SORT_KEY, bucket_of, first_keys_in_bucket, is_held_out, shard_of, sort_keys
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -89,8 +89,8 @@ class GroupShards(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, Iterable]]:
         """Finds where the shards begin and sends each row to its shard."""
-        cuts = batches | "FindCuts" >> FindCuts(self.samples_per_shard, self.seed)
-        split = beam.ParDo(SplitByPartition(ShardOf(self.seed)), beam.pvalue.AsList(cuts))
+        first_keys = batches | "FindFirstKeys" >> FindFirstKeys(self.samples_per_shard, self.seed)
+        split = beam.ParDo(SplitByPartition(ShardOf(self.seed)), beam.pvalue.AsList(first_keys))
         return (
             batches
             | "ToShard" >> split.with_output_types(tuple[int, pa.RecordBatch])
@@ -105,7 +105,7 @@ def ordered_rows(batches: Iterable[pa.RecordBatch], seed: int) -> pa.Table:
 
 
 @dataclass
-class FindCuts(Transform):
+class FindFirstKeys(Transform):
     """Finds the first sort key of each shard but the first: packed S24 arrays, one a range of keys."""
 
     samples_per_shard: int
@@ -120,7 +120,7 @@ class FindCuts(Transform):
             | "Join" >> beam.MapTuple(join_keys).with_output_types(tuple[int, bytes])
         )
         counts = keys | "Count" >> beam.MapTuple(count_keys) | "AllCounts" >> beam.combiners.ToDict()
-        return keys | "Rank" >> beam.Map(cuts_of_range, beam.pvalue.AsSingleton(counts), self.samples_per_shard)
+        return keys | "Rank" >> beam.Map(first_keys_of_range, beam.pvalue.AsSingleton(counts), self.samples_per_shard)
 
 
 def packed_keys(batch: pa.RecordBatch, seed: int) -> Iterator[tuple[int, bytes]]:
@@ -141,23 +141,23 @@ def count_keys(bucket: int, packed: bytes) -> tuple[int, int]:
     return bucket, len(packed) // SORT_KEY.itemsize
 
 
-def cuts_of_range(keys: tuple[int, bytes], counts: Mapping[int, int], samples_per_shard: int) -> bytes:
+def first_keys_of_range(keys: tuple[int, bytes], counts: Mapping[int, int], samples_per_shard: int) -> bytes:
     """Returns the packed keys of one (range, packed keys) with which shards begin."""
     bucket, packed = keys
     rank_before = sum(rows for other, rows in counts.items() if other < bucket)
-    return cuts_in_bucket(np.frombuffer(packed, dtype=SORT_KEY), rank_before, samples_per_shard).tobytes()
+    return first_keys_in_bucket(np.frombuffer(packed, dtype=SORT_KEY), rank_before, samples_per_shard).tobytes()
 
 
 @dataclass(frozen=True)
 class ShardOf:
-    """Says which shard each row of a batch belongs to, given the packed cuts."""
+    """Says which shard each row of a batch belongs to, given the packed first_keys."""
 
     seed: int
 
-    def __call__(self, batch: pa.RecordBatch, packed_cuts: Iterable[bytes]) -> np.ndarray:
+    def __call__(self, batch: pa.RecordBatch, packed_first_keys: Iterable[bytes]) -> np.ndarray:
         """Returns int64[n]."""
-        cuts = np.sort(np.frombuffer(b"".join(packed_cuts), dtype=SORT_KEY))
-        return shard_of(sort_keys(batch.column("uid"), self.seed), cuts)
+        first_keys = np.sort(np.frombuffer(b"".join(packed_first_keys), dtype=SORT_KEY))
+        return shard_of(sort_keys(batch.column("uid"), self.seed), first_keys)
 
 
 class _WriteShard(beam.DoFn):

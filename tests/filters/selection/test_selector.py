@@ -2,8 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.selection.backfill import merge_states, relaxations, states_of
-from babelsift.filters.selection.selector import Selector, binned_cuts, histograms_of
+from babelsift.filters.selection.backfill import language_states, merge_states, plan_backfills
+from babelsift.filters.selection.selector import Selector, binned_thresholds, histograms_of
 from babelsift.schemas import RecipeError, parse_recipe
 
 
@@ -23,7 +23,9 @@ def batch_of(**columns):
 def decided(text, **columns):
     batch = batch_of(**columns)
     selector = Selector(select_settings(text), ("m", "multi"))
-    selector.cuts = binned_cuts(selector, {choice: histograms_of(batch, choice) for choice in selector.choices()})
+    selector.thresholds = binned_thresholds(
+        selector, {choice: histograms_of(batch, choice) for choice in selector.choices()}
+    )
     return selector.decide(batch)
 
 
@@ -135,7 +137,7 @@ def test_a_fraction_is_of_the_whole_pool_wherever_it_stands():
     text = "{all_of: [{captions: {min_words: 2}}, {top_fraction: 0.2}]}"
     captions = ["one", "one", "two words", "two words", "one"]
     scores = [0.9, 0.8, 0.7, 0.1, 0.2]
-    # The 2nd of 5 descending scores is the cut: of those above it none has two words.
+    # The 2nd of 5 descending scores is the threshold: of those above it none has two words.
     assert not decided(text, caption=captions, similarity_m=scores).kept.any()
 
 
@@ -168,7 +170,7 @@ def test_similarity_needs_a_model(text):
 
 def relax(text, parts):
     selector = Selector(select_settings(text), ("m", "multi"))
-    return relaxations(merge_states(states_of(part, selector) for part in parts), selector)
+    return plan_backfills(merge_states(language_states(part, selector) for part in parts), selector)
 
 
 def test_a_small_language_is_given_its_best_pairs_back_and_no_more_than_it_needs():
@@ -181,11 +183,11 @@ def test_a_small_language_is_given_its_best_pairs_back_and_no_more_than_it_needs
     found = relax(text, [batch.slice(0, 3), batch.slice(3)])
     # 0.25 is left out by another rule and stays out: 0.29 and 0.2 come back.
     assert set(found) == {"sw"}
-    assert (found["sw"].kept, found["sw"].given_back, found["sw"].wanted) == (1, 2, 3)
-    assert found["sw"].cut.score == pytest.approx(0.2, abs=2e-4)
+    assert (found["sw"].kept, found["sw"].backfilled, found["sw"].wanted) == (1, 2, 3)
+    assert found["sw"].threshold.score == pytest.approx(0.2, abs=2e-4)
 
 
 def test_the_floor_holds_though_the_minimum_is_not_reached():
     batch = batch_of(language=["sw"] * 3, similarity_m=[0.29, 0.2, 0.05])
     found = relax("{min_similarity: 0.3, min_pairs_per_language: 3, lowest_similarity: 0.2}", [batch])
-    assert (found["sw"].given_back, round(found["sw"].cut.score, 3)) == (2, 0.2)
+    assert (found["sw"].backfilled, round(found["sw"].threshold.score, 3)) == (2, 0.2)

@@ -9,11 +9,11 @@ import pytest
 from babelsift.filters.concepts.balancing import ENTRY_COUNT, EntryProbabilities, thresholds
 from babelsift.filters.image.rules import has_min_side, is_within_aspect_ratio
 from babelsift.filters.rules.apply import reject_by_captions
-from babelsift.filters.selection.selector import Selector, binned_cuts, histograms_of
+from babelsift.filters.selection.selector import Selector, binned_thresholds, histograms_of
 from babelsift.pipelines.cli.main import main
 from babelsift.pipelines.job.run import check_parts
 from babelsift.pipelines.recipes.presets import load_recipe, preset_names
-from babelsift.pipelines.stages.select.top_fractions import FractionRank, exact_cuts, fraction_keys
+from babelsift.pipelines.stages.select.top_fractions import FractionRank, exact_thresholds, fraction_keys
 from babelsift.schemas import Decision, RecipeError, dump_recipe, parse_recipe
 from babelsift.schemas.parts import PARTS
 from babelsift.schemas.recipe import CaptionRules, Condition, SelectRule, routes
@@ -209,14 +209,14 @@ def test_image_sizes_at_the_edge(name, kept, left_out):
     assert [a and b for a, b in zip(large, shaped, strict=True)] == [True, False]
 
 
-def cuts_of(selector, batch):
+def thresholds_of(selector, batch):
     if not selector.settings.exact_fractions:
-        return binned_cuts(selector, {choice: histograms_of(batch, choice) for choice in selector.choices()})
+        return binned_thresholds(selector, {choice: histograms_of(batch, choice) for choice in selector.choices()})
     found = {}
     for group, keys in fraction_keys(batch, selector).items():
         order = np.sort(np.frombuffer(keys, np.uint64))
         found[group] = (int(order[FractionRank()(group, len(order))]), 0, 1)
-    return exact_cuts(found, selector)
+    return exact_thresholds(found, selector)
 
 
 def selected(recipe, scores, languages, captions=None, *, near=None):
@@ -233,7 +233,7 @@ def selected(recipe, scores, languages, captions=None, *, near=None):
         {"caption": captions or ["a caption"] * len(scores), "language": languages, **routed}
     )
     selector = Selector(recipe.select, recipe.model_names)
-    selector.cuts = cuts_of(selector, batch)
+    selector.thresholds = thresholds_of(selector, batch)
     return selector.decide(batch).kept.tolist()
 
 

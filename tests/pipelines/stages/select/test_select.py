@@ -5,8 +5,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.selection.backfill import Relaxation
-from babelsift.filters.selection.selector import Cut, ScoreChoice, TopFraction
+from babelsift.filters.selection.backfill import Backfill
+from babelsift.filters.selection.selector import ScoreChoice, Threshold, TopFraction
 from babelsift.pipelines.stages.select.select_pairs import SelectPairs, check_columns, report_of
 from babelsift.schemas import RecipeError, score_schema
 from babelsift.schemas.recipe import SelectSettings
@@ -193,11 +193,11 @@ def test_a_minimum_gives_back_what_the_cut_left_out_before_caps_apply(run_stage,
 
 def test_the_account_of_a_selection_says_what_was_cut_and_given_back():
     asked = TopFraction(ScoreChoice.of(None, ("m",)), "", 0.5)
-    relaxed = {
-        "sw": Relaxation(kept=2, wanted=9, cut=Cut(0.2, 6000), given_back=7),
-        "ht": Relaxation(1, 9, Cut(np.inf), 0),
+    backfills = {
+        "sw": Backfill(kept=2, wanted=9, threshold=Threshold(0.2, 6000), backfilled=7),
+        "ht": Backfill(1, 9, Threshold(np.inf), 0),
     }
-    assert report_of(({asked: Cut(0.25, 6250)}, relaxed)) == {
+    assert report_of(({asked: Threshold(0.25, 6250)}, backfills)) == {
         "top_fractions": [
             {"models": {"default": "m"}, "language": None, "fraction": 0.5, "lowest_kept": 0.25, "exact": False}
         ],
