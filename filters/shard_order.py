@@ -16,7 +16,8 @@ SORT_KEY = np.dtype("S24")
 def sort_keys(uids: pa.StringArray, seed: int) -> np.ndarray:
     """Returns S24[n], keys that sort rows into the order shuffled by the seed.
 
-    Args: uids: string[n], no nulls.
+    Args:
+        uids: string[n], no nulls.
     """
     keys = np.empty((len(uids), 24), dtype=np.uint8)
     keys[:, :8] = order_keys(uids, seed).astype(">u8").view(np.uint8).reshape(-1, 8)
@@ -29,7 +30,9 @@ def is_held_out(uids: pa.StringArray, fraction: float) -> np.ndarray:
 
     Neither the seed nor other rows have a say, so that no pair moves from validation to training when a recipe changes.
 
-    Args: uids: string[n], no nulls. fraction: above 0, below 1.
+    Args:
+        uids: string[n], no nulls.
+        fraction: above 0, below 1.
     """
     return order_keys(uids, _HELD_OUT_SEED) < np.uint64(int(fraction * 2.0**64))
 
@@ -43,8 +46,12 @@ def bucket_of(keys: np.ndarray, buckets: int) -> np.ndarray:
 def first_keys_in_bucket(keys: np.ndarray, rank_before: int, samples_per_shard: int) -> np.ndarray:
     """Returns those keys of a bucket with which a shard begins, the first shard's excepted.
 
-    Args: keys: S24[n], any order. rank_before: rows in all lower buckets.
-    Returns: S24[m], sorted.
+    Args:
+        keys: S24[n], any order.
+        rank_before: rows in all lower buckets.
+
+    Returns:
+        S24[m], sorted.
     """
     keys = np.sort(keys)
     ranks = rank_before + np.arange(len(keys))
@@ -54,6 +61,7 @@ def first_keys_in_bucket(keys: np.ndarray, rank_before: int, samples_per_shard: 
 def shard_of(keys: np.ndarray, first_keys: np.ndarray) -> np.ndarray:
     """Returns int64[n], the shard of each key.
 
-    Args: first_keys: S24[m], sorted: the first key of each shard but the first.
+    Args:
+        first_keys: S24[m], sorted: the first key of each shard but the first.
     """
     return np.searchsorted(first_keys, keys, side="right")

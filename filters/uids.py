@@ -32,9 +32,15 @@ def digests(*columns: pa.Array) -> np.ndarray:
     followed by the value's bytes as they are (UTF-8 for strings); a null is the length -1 and nothing else. So nulls
     differ from empty values, and ("ab", "c") from ("a", "bc"). The digest is BLAKE2b with 16 bytes, no key, no salt.
 
-    Args: columns: string[n] or binary[n] (any width of offsets), nullable.
-    Returns: S16[n].
-    Raises: ValueError: no column, or lengths that differ. TypeError: a column of another type.
+    Args:
+        columns: string[n] or binary[n] (any width of offsets), nullable.
+
+    Returns:
+        S16[n].
+
+    Raises:
+        ValueError: no column, or lengths that differ.
+        TypeError: a column of another type.
     """
     if not columns:
         raise ValueError("digests needs at least one column")
@@ -52,8 +58,11 @@ def compute_uids(urls: pa.Array, captions: pa.Array) -> pa.StringArray:
 
     Bytes that are not UTF-8, lone surrogates among them, are digested as they are.
 
-    Args: urls, captions: string[n], nullable.
-    Returns: string[n], no nulls.
+    Args:
+        urls, captions: string[n], nullable.
+
+    Returns:
+        string[n], no nulls.
     """
     content = digests(urls, captions).tobytes().hex().encode()
     offsets = np.arange(len(urls) + 1, dtype=np.int32) * UID_DIGITS
@@ -63,9 +72,14 @@ def compute_uids(urls: pa.Array, captions: pa.Array) -> pa.StringArray:
 def uid_bytes(uids: pa.Array) -> np.ndarray:
     """Returns the 16 bytes that each uid's 32 hex digits spell; they sort as the digits do.
 
-    Args: uids: string[n] of 32 hex digits, no nulls.
-    Returns: V16[n].
-    Raises: ValueError: a uid is null or not 32 lower-case hex digits.
+    Args:
+        uids: string[n] of 32 hex digits, no nulls.
+
+    Returns:
+        V16[n].
+
+    Raises:
+        ValueError: a uid is null or not 32 lower-case hex digits.
     """
     return from_halves(*_numbers(uids))
 
@@ -75,9 +89,15 @@ def order_keys(uids: pa.Array, seed: int) -> np.ndarray:
 
     Both halves of the uid are mixed in, so that uids that share one still part.
 
-    Args: uids: string[n] of 32 hex digits, no nulls. seed: any integer; its lowest 64 bits count.
-    Returns: uint64[n].
-    Raises: ValueError: a uid is null or not 32 lower-case hex digits.
+    Args:
+        uids: string[n] of 32 hex digits, no nulls.
+        seed: any integer; its lowest 64 bits count.
+
+    Returns:
+        uint64[n].
+
+    Raises:
+        ValueError: a uid is null or not 32 lower-case hex digits.
     """
     high, low = _numbers(uids)
     start = mix64(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
@@ -87,9 +107,15 @@ def order_keys(uids: pa.Array, seed: int) -> np.ndarray:
 def partition_of(uids: pa.Array, partitions: int) -> np.ndarray:
     """Returns the partition of each pair: its uid's first 8 hex digits as a number, modulo `partitions`.
 
-    Args: uids: string[n] of 32 hex digits, no nulls. partitions: >= 1.
-    Returns: int64[n], 0 to partitions - 1.
-    Raises: ValueError: partitions < 1, or a uid is null or not 32 lower-case hex digits.
+    Args:
+        uids: string[n] of 32 hex digits, no nulls.
+        partitions: >= 1.
+
+    Returns:
+        int64[n], 0 to partitions - 1.
+
+    Raises:
+        ValueError: partitions < 1, or a uid is null or not 32 lower-case hex digits.
     """
     if partitions < 1:
         raise ValueError(f"partitions must be 1 or more, got {partitions}")
@@ -103,9 +129,15 @@ def row_keys(source_files: pa.Array, source_rows: pa.Array) -> np.ndarray:
     Within one file no two rows share a key: adding and `mix64` are bijections. hash64 is the first 8 bytes,
     little-endian, of BLAKE2b (8 bytes) of the file's name in UTF-8.
 
-    Args: source_files: string[n], no nulls. source_rows: int64[n], no nulls.
-    Returns: uint64[n].
-    Raises: ValueError: a null, or lengths that differ.
+    Args:
+        source_files: string[n], no nulls.
+        source_rows: int64[n], no nulls.
+
+    Returns:
+        uint64[n].
+
+    Raises:
+        ValueError: a null, or lengths that differ.
     """
     if len(source_files) != len(source_rows):
         raise ValueError(f"{len(source_files)} source files for {len(source_rows)} source rows")

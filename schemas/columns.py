@@ -119,7 +119,8 @@ def check(batch: pa.RecordBatch, schema: pa.Schema, *, where: str) -> pa.RecordB
 
     Columns beyond the schema (carried ones) are allowed.
 
-    Raises: SchemaError: names the column, what was expected and what was found.
+    Raises:
+        SchemaError: names the column, what was expected and what was found.
     """
     for field in schema:
         index = batch.schema.get_field_index(field.name)

@@ -41,7 +41,9 @@ class Decision:
     ) -> None:
         """Rejects the rows where `rejected` is true and that were still kept.
 
-        Args: rejected: bool[n], no nulls. values: an array of n values of any type, one value for all rows, or None.
+        Args:
+            rejected: bool[n], no nulls.
+            values: an array of n values of any type, one value for all rows, or None.
             threshold: an array of n values, one value for all rows, or None.
         """
         newly = np.flatnonzero(np.asarray(rejected, dtype=bool) & (self.reasons == None))  # noqa: E711 (elementwise)
@@ -58,7 +60,11 @@ class Decision:
             getattr(self, name)[newly] = getattr(other, name)[newly]
 
     def restore(self, rows: np.ndarray) -> None:
-        """Keeps rows again, rejected or not. Args: rows: bool[n]."""
+        """Keeps rows again, rejected or not.
+
+        Args:
+            rows: bool[n].
+        """
         for field in (self.reasons, self.values, self.thresholds):
             field[rows] = None
 

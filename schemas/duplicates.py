@@ -30,8 +30,12 @@ DUPLICATES_SCHEMA = pa.schema(
 class DrawnCluster:
     """One survivor and what it outlived.
 
-    Attributes: survivor: uid. earlier_run: whether it is of another run. report_only: whether the others were kept
-        anyway. size: how many others there are. members: (uid, how near it is) of some of them.
+    Attributes:
+        survivor: uid.
+        earlier_run: whether it is of another run.
+        report_only: whether the others were kept anyway.
+        size: how many others there are.
+        members: (uid, how near it is) of some of them.
     """
 
     kind: str

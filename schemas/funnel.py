@@ -65,7 +65,8 @@ class Funnel:
     def check(self) -> Funnel:
         """Returns the funnel if every stage's sums hold and each stage received what its predecessor let through.
 
-        Raises: AccountingError: names every stage whose sums do not hold.
+        Raises:
+            AccountingError: names every stage whose sums do not hold.
         """
         wrong = []
         for stage in self.stages:

@@ -42,7 +42,8 @@ _TWO_LETTERS = frozenset(_ISO_639_1.values()) | {code for code in _SAME_AS if le
 def normalise_language(code: str) -> str:
     """Returns a language's code as captions carry it: ISO 639-1 where one exists, else 639-3; `und` for no language.
 
-    Args: code: an ISO 639-1, 639-2 or 639-3 code in lower case.
+    Args:
+        code: an ISO 639-1, 639-2 or 639-3 code in lower case.
     """
     return _SAME_AS.get(code) or _ISO_639_1.get(code, code)
 

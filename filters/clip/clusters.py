@@ -20,7 +20,8 @@ class ClustersHead:
     Nearest is of the highest inner product with the centroid as it is, the first where several are equal. Source:
     DataComp (Gadre et al. 2023), image-based filtering, baselines/apply_filter.py.
 
-    Raises: ModelError: a file is no array of that kind, or they do not fit; names it and what is wrong.
+    Raises:
+        ModelError: a file is no array of that kind, or they do not fit; names it and what is wrong.
     """
 
     def __init__(self, settings: HeadClusters) -> None:
@@ -34,7 +35,8 @@ class ClustersHead:
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """Returns float32[n] of 0 and 1 for float32[n, dimension] of unit length.
 
-        Raises: ModelError: the centroids are of longer or shorter embeddings.
+        Raises:
+            ModelError: the centroids are of longer or shorter embeddings.
         """
         return self._wanted[self._nearest(embeddings, "the model's")].astype(np.float32)
 

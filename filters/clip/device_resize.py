@@ -21,8 +21,10 @@ _CONVERSIONS = ("MaybeConvertMode", "_convert_to_rgb")
 class WholeImages:
     """Images of any sizes in one piece of memory, so that they are copied to a device at once.
 
-    Attributes: values: uint8[sum of height * width * 3]. sizes: (height, width) of each that lies there. rows: which of
-        these are meant, some of them perhaps several times.
+    Attributes:
+        values: uint8[sum of height * width * 3].
+        sizes: (height, width) of each that lies there.
+        rows: which of these are meant, some of them perhaps several times.
     """
 
     values: torch.Tensor
@@ -61,7 +63,8 @@ class WholeImages:
 class DeviceResize:
     """What open_clip's transform does to an image's geometry.
 
-    Attributes: side: px of the shorter side, of which the middle square is cut out; or (height, width) to resize to.
+    Attributes:
+        side: px of the shorter side, of which the middle square is cut out; or (height, width) to resize to.
     """
 
     side: int | tuple[int, int]

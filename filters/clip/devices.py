@@ -13,7 +13,8 @@ _FEW_DIMENSIONS = 256
 def devices_for(name: str | None) -> list[Any]:
     """Returns the torch devices that a setting names: None, all GPUs where there are any, else the CPU.
 
-    Raises: ModelError: there is no such device here.
+    Raises:
+        ModelError: there is no such device here.
     """
     import torch
 
@@ -45,7 +46,8 @@ def resolve_precision(precision: str, device: Any, architecture: Mapping[str, An
     `auto` is the fastest that keeps similarities within 0.002 of fp32's: bf16 on GPUs and CPUs that compute in it
     natively, fp16 on older GPUs; fp32 elsewhere, and for the models that need it, see `_needs_fp32`.
 
-    Args: architecture: open_clip's settings of the model.
+    Args:
+        architecture: open_clip's settings of the model.
     """
     if precision != "auto":
         return precision

@@ -47,8 +47,10 @@ class PreparedBatch:
 class PairEncoder:
     """Prepares pairs on any thread, and embeds what was prepared on one of the model's devices.
 
-    Args: rows: the most pairs in one pass through the model. resizes_on_device: whether the model's device resizes
-        images; null: if it is a GPU. A transform that it cannot stand in for is done on the CPU all the same.
+    Args:
+        rows: the most pairs in one pass through the model.
+        resizes_on_device: whether the model's device resizes images; null: if it is a GPU. A transform that it cannot
+            stand in for is done on the CPU all the same.
     """
 
     def __init__(self, model: LoadedModel, *, rows: int, resizes_on_device: bool | None = None) -> None:
@@ -94,8 +96,11 @@ class PairEncoder:
     def embed(self, batch: PreparedBatch, device: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Returns the image and text embeddings of the good pairs: float32[good, dimension] each, of unit length.
 
-        Args: device: its place among `devices`.
-        Raises: ModelError: the device's memory is too small for a few pairs.
+        Args:
+            device: its place among `devices`.
+
+        Raises:
+            ModelError: the device's memory is too small for a few pairs.
         """
         rows = len(batch.pixels)
         if not rows:
@@ -162,8 +167,9 @@ def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Seq
 def _decode(data: bytes | None, geometry: Any, *, is_whole: bool) -> np.ndarray | str:
     """Returns uint8[height, width, 3] as the model's transform cuts it, or what is wrong with the image.
 
-    Args: is_whole: leave the geometry to the device, but for large images, which would fill memory by the batch, and
-        for those whose colours are not resized one by one.
+    Args:
+        is_whole: leave the geometry to the device, but for large images, which would fill memory by the batch, and for
+            those whose colours are not resized one by one.
     """
     size = getattr(geometry.transforms[0], "size", 0)
     side = max(size) if isinstance(size, (tuple, list)) else size

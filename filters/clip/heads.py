@@ -36,8 +36,12 @@ class EmbeddingHead(Protocol):
 def load_head(head: Head, *, embed_texts: EmbedTexts) -> EmbeddingHead:
     """Returns a head of layers, clusters or prompts.
 
-    Args: embed_texts: of the CLIP model that the head reads: texts to float32[n, dimension] of unit length.
-    Raises: ModelError: its file is missing, damaged or of another shape. RecipeError: its lists of texts are.
+    Args:
+        embed_texts: of the CLIP model that the head reads: texts to float32[n, dimension] of unit length.
+
+    Raises:
+        ModelError: its file is missing, damaged or of another shape.
+        RecipeError: its lists of texts are.
     """
     if (own := load_head_of_files(head)) is not None:
         return own
@@ -49,7 +53,8 @@ def load_head(head: Head, *, embed_texts: EmbedTexts) -> EmbeddingHead:
 def load_head_of_files(head: Head) -> EmbeddingHead | None:
     """Returns a head that needs nothing but its files and embeddings; None where it is of another kind.
 
-    Raises: ModelError: see `load_head`.
+    Raises:
+        ModelError: see `load_head`.
     """
     if head.layers is not None:
         return LayersHead(head.layers)
@@ -59,7 +64,8 @@ def load_head_of_files(head: Head) -> EmbeddingHead | None:
 class LayersHead:
     """Linear layers over embeddings; see `HeadLayers`. An aesthetic, NSFW or watermark predictor, for example.
 
-    Raises: ModelError: the file is not such layers; names it and what is wrong.
+    Raises:
+        ModelError: the file is not such layers; names it and what is wrong.
     """
 
     def __init__(self, settings: HeadLayers) -> None:
@@ -77,7 +83,8 @@ class LayersHead:
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """See `EmbeddingHead`.
 
-        Raises: ModelError: the head is for longer or shorter embeddings, or gives no number.
+        Raises:
+            ModelError: the head is for longer or shorter embeddings, or gives no number.
         """
         width = self._layers[0][0].shape[1]
         if embeddings.shape[1] != width:
@@ -127,7 +134,8 @@ class PromptsHead:
 def prompts_fingerprint(settings: HeadPrompts, *, what: str = "prompts") -> str:
     """Returns the fingerprint that a `PromptsHead` has, which its model has no part in.
 
-    Raises: RecipeError: a list of texts cannot be read.
+    Raises:
+        RecipeError: a list of texts cannot be read.
     """
     return _digest_of(*_texts_of(settings, what))
 

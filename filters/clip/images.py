@@ -21,7 +21,8 @@ def read_image(
 ) -> _Made | str:
     """Returns what `use` makes of an image, or "image: ..." and what is wrong with it; raises nothing.
 
-    Args: shorter_side: px to which `use` resizes the image's shorter side; null: it does not keep the aspect.
+    Args:
+        shorter_side: px to which `use` resizes the image's shorter side; null: it does not keep the aspect.
     """
     if not data:
         return "image: missing" if data is None else "image: empty"

@@ -52,7 +52,8 @@ class ModelSource:
 def import_open_clip() -> Any:
     """Returns the open_clip module.
 
-    Raises: ModelError: torch or open_clip is not installed, or cannot be loaded.
+    Raises:
+        ModelError: torch or open_clip is not installed, or cannot be loaded.
     """
     try:
         import open_clip
@@ -66,9 +67,12 @@ def import_open_clip() -> Any:
 def resolve_source(model: str, pretrained: str | None = None) -> ModelSource:
     """Returns where a model and its weights come from.
 
-    Args: model: an open_clip architecture, `hf-hub:org/name`, or a local folder with or without `local-dir:`.
+    Args:
+        model: an open_clip architecture, `hf-hub:org/name`, or a local folder with or without `local-dir:`.
         pretrained: with an architecture, a tag of its weights or a checkpoint file; None with the others.
-    Raises: ModelError: no such architecture, tag, folder or file; names the closest one where there is one.
+
+    Raises:
+        ModelError: no such architecture, tag, folder or file; names the closest one where there is one.
     """
     open_clip = import_open_clip()
     architecture = model.replace("/", "-")

@@ -66,9 +66,14 @@ def load_model(
 ) -> LoadedModel:
     """Loads a model and tries it on one pair.
 
-    Args: model, pretrained: see `resolve_source`. device: None takes all GPUs where there are any, else the CPU.
-        precision: fp32, bf16, fp16, or auto: see `resolve_precision`. compiled: run it through torch.compile.
-    Raises: ModelError: anything that keeps the model from scoring, in one line with its remedy.
+    Args:
+        model, pretrained: see `resolve_source`.
+        device: None takes all GPUs where there are any, else the CPU.
+        precision: fp32, bf16, fp16, or auto: see `resolve_precision`.
+        compiled: run it through torch.compile.
+
+    Raises:
+        ModelError: anything that keeps the model from scoring, in one line with its remedy.
     """
     source = resolve_source(model, pretrained)
     open_clip = import_open_clip()
@@ -134,8 +139,11 @@ def load_model(
 def check_model(model: str, pretrained: str | None = None, **options: Any) -> dict[str, Any]:
     """Returns a model's fingerprint and info after loading it and scoring one pair with it; meant to run before a job.
 
-    Args: options: see `load_model`.
-    Raises: ModelError: see `load_model`.
+    Args:
+        options: see `load_model`.
+
+    Raises:
+        ModelError: see `load_model`.
     """
     loaded = load_model(model, pretrained, **options)
     return {"fingerprint": loaded.fingerprint, **loaded.info}
@@ -144,7 +152,8 @@ def check_model(model: str, pretrained: str | None = None, **options: Any) -> di
 def model_digest(module: Any) -> str:
     """Returns the sha256 over a module's weights as loaded, whatever file they were in: names, types, shapes, values.
 
-    Args: module: a torch module.
+    Args:
+        module: a torch module.
     """
     import torch
 
@@ -166,7 +175,8 @@ def model_fingerprint(
 ) -> str:
     """Returns the sha256 over all that a score depends on.
 
-    Args: more: anything else as JSON values; here the architecture's settings and the digest of probe tokens.
+    Args:
+        more: anything else as JSON values; here the architecture's settings and the digest of probe tokens.
     """
     parts = {
         "model": model,

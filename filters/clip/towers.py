@@ -39,8 +39,10 @@ Encode = Callable[[torch.Tensor], torch.Tensor]
 class Towers:
     """A CLIP model's image and text towers on one device.
 
-    Args: module: the model, in evaluation mode on `device`. rows: the most rows in one pass. compiled: through
-        torch.compile.
+    Args:
+        module: the model, in evaluation mode on `device`.
+        rows: the most rows in one pass.
+        compiled: through torch.compile.
     """
 
     def __init__(self, module: Any, device: Any, *, rows: int, compiled: bool = False) -> None:
@@ -56,8 +58,11 @@ class Towers:
     def encode_images(self, rows: int, batch: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         """Returns float32[rows, dimension] of unit length.
 
-        Args: batch: gives the input of some rows, by their numbers.
-        Raises: ModelError: the device's memory does not even hold a block.
+        Args:
+            batch: gives the input of some rows, by their numbers.
+
+        Raises:
+            ModelError: the device's memory does not even hold a block.
         """
         return self._in_parts(torch.arange(whole_blocks(rows)).clamp(max=rows - 1), lambda at: self._images(batch(at)))[
             :rows
@@ -66,8 +71,11 @@ class Towers:
     def encode_texts(self, tokens: torch.Tensor) -> np.ndarray:
         """Returns float32[rows, dimension] of unit length; equal captions are encoded once.
 
-        Args: tokens: int64[rows, context].
-        Raises: ModelError: as `encode_images`.
+        Args:
+            tokens: int64[rows, context].
+
+        Raises:
+            ModelError: as `encode_images`.
         """
         first: dict[bytes, int] = {}
         places = [first.setdefault(row.tobytes(), len(first)) for row in tokens.numpy()]

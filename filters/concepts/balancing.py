@@ -22,9 +22,13 @@ ENTRY_COUNT = np.dtype([("entry", "<i4"), ("rows", "<i8")])
 
 
 def count_entries(matches: pa.ListArray) -> np.ndarray:
-    """Returns how many rows match each entry. Args: matches: list<int32>[n], an entry at most once a row.
+    """Returns how many rows match each entry.
 
-    Returns: ENTRY_COUNT[k], sorted by entry.
+    Args:
+        matches: list<int32>[n], an entry at most once a row.
+
+    Returns:
+        ENTRY_COUNT[k], sorted by entry.
     """
     entries, rows = np.unique(matches.flatten().to_numpy(zero_copy_only=False), return_counts=True)
     counts = np.empty(len(entries), ENTRY_COUNT)
@@ -33,7 +37,14 @@ def count_entries(matches: pa.ListArray) -> np.ndarray:
 
 
 def add_entry_counts(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns the sums of counts. Args: parts: ENTRY_COUNT[k] each. Returns: ENTRY_COUNT[m], sorted by entry."""
+    """Returns the sums of counts.
+
+    Args:
+        parts: ENTRY_COUNT[k] each.
+
+    Returns:
+        ENTRY_COUNT[m], sorted by entry.
+    """
     together = np.concatenate(parts) if parts else np.empty(0, ENTRY_COUNT)
     entries, places = np.unique(together["entry"], return_inverse=True)
     total = np.zeros(len(entries), ENTRY_COUNT)
@@ -45,7 +56,8 @@ def add_entry_counts(parts: Sequence[np.ndarray]) -> np.ndarray:
 def tail_share(counts: np.ndarray, threshold: int) -> float:
     """Returns the share of all matches that is of entries with fewer than `threshold` (MetaCLIP 2's t_to_p).
 
-    Args: counts: int64[k], at least one above 0.
+    Args:
+        counts: int64[k], at least one above 0.
     """
     return float(counts[counts < threshold].sum() / counts.sum())
 
@@ -56,7 +68,8 @@ def threshold_for_share(counts: np.ndarray, share: float) -> int:
     MetaCLIP 2's p_to_t, except that entries which nothing matches have no say: with the published rule they would make
     the threshold 0, and a language lose everything, where English has no tail at all.
 
-    Args: counts: int64[k], all above 0.
+    Args:
+        counts: int64[k], all above 0.
     """
     ascending = np.sort(counts)
     nearest = np.abs(np.cumsum(ascending) / ascending.sum() - share).argmin()
@@ -68,7 +81,8 @@ def thresholds(counts: Mapping[str, np.ndarray], settings: BalanceSettings) -> d
 
     With "metaclip-2" all lists take the settings' t where nothing matches the reference language's.
 
-    Args: counts: list's name -> ENTRY_COUNT[k].
+    Args:
+        counts: list's name -> ENTRY_COUNT[k].
     """
     reference = counts.get(settings.reference_language)
     if settings.rule == "metaclip-1" or reference is None:
@@ -84,7 +98,9 @@ def thresholds(counts: Mapping[str, np.ndarray], settings: BalanceSettings) -> d
 class EntryProbabilities:
     """How likely each entry of a list keeps a pair that matches it: t / max(count, t).
 
-    Attributes: entries: int32[k], sorted. probabilities: float64[k].
+    Attributes:
+        entries: int32[k], sorted.
+        probabilities: float64[k].
     """
 
     entries: np.ndarray
@@ -92,7 +108,11 @@ class EntryProbabilities:
 
     @classmethod
     def of(cls, counts: np.ndarray, threshold: int) -> EntryProbabilities:
-        """Returns the probabilities at a threshold. Args: counts: ENTRY_COUNT[k], sorted by entry."""
+        """Returns the probabilities at a threshold.
+
+        Args:
+            counts: ENTRY_COUNT[k], sorted by entry.
+        """
         return cls(counts["entry"], threshold / np.maximum(counts["rows"], threshold))
 
     def at(self, entries: np.ndarray) -> np.ndarray:
@@ -101,12 +121,21 @@ class EntryProbabilities:
 
 
 def entry_draws(uids: pa.Array, entries: np.ndarray, seed: int) -> np.ndarray:
-    """Returns float64[n] in [0, 1), the draw of each (uid, entry). Args: uids: string[n]. entries: int[n]."""
+    """Returns float64[n] in [0, 1), the draw of each (uid, entry).
+
+    Args:
+        uids: string[n].
+        entries: int[n].
+    """
     return _fractions(mix64(draws_for(uids, seed, "balance") ^ mix64(entries.astype(np.uint64))))
 
 
 def pair_draws(uids: pa.Array, seed: int) -> np.ndarray:
-    """Returns float64[n] in [0, 1), the draw of each pair. Args: uids: string[n]."""
+    """Returns float64[n] in [0, 1), the draw of each pair.
+
+    Args:
+        uids: string[n].
+    """
     return _fractions(draws_for(uids, seed, "balance"))
 
 
@@ -120,7 +149,9 @@ def reject_by_balance(
 ) -> None:
     """Rejects the rows that the rule's draws leave out; values are how likely they were kept, thresholds their draw.
 
-    Args: batch: has uid and matched_entries. lists: n, the list that each row's entries are of; None: of no list.
+    Args:
+        batch: has uid and matched_entries.
+        lists: n, the list that each row's entries are of; None: of no list.
     """
     matches = batch.column("matched_entries")
     lengths = matches.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)

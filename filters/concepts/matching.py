@@ -37,8 +37,9 @@ class MetadataMatcher:
     def __init__(self, entries: str | Mapping[str, Sequence[str]], *, spacing: Spacing = "always") -> None:
         """Names the entries.
 
-        Args: entries: path of one list for all languages or of a folder of lists named by language (`en.json`,
-            `zh.txt`, `default.json` for languages without one), or the lists themselves by language ("" for all).
+        Args:
+            entries: path of one list for all languages or of a folder of lists named by language (`en.json`, `zh.txt`,
+                `default.json` for languages without one), or the lists themselves by language ("" for all).
             spacing: see `space_entries`.
         """
         self._entries = entries
@@ -59,14 +60,22 @@ class MetadataMatcher:
         }
 
     def load(self) -> None:
-        """Loads the lists now. Raises: RecipeError: one cannot be read or is no list of entries."""
+        """Loads the lists now.
+
+        Raises:
+            RecipeError: one cannot be read or is no list of entries.
+        """
         _ = self._indices
 
     def match(self, captions: pa.Array, languages: pa.Array) -> pa.ListArray:
         """Returns the entries that each caption matches.
 
-        Args: captions: string[n], nullable. languages: string[n]; which list is asked where there are several.
-        Returns: list<int32>[n], no nulls: positions in the language's list from 0, ascending, each once.
+        Args:
+            captions: string[n], nullable.
+            languages: string[n]; which list is asked where there are several.
+
+        Returns:
+            list<int32>[n], no nulls: positions in the language's list from 0, ascending, each once.
         """
         spaced = space_captions(captions)
         lists = np.array(self._lists_for(languages.to_pylist()), dtype=object)
@@ -86,7 +95,14 @@ class MetadataMatcher:
 def has_min_matches(matches: pa.ListArray, *, minimum: int) -> pa.BooleanArray:
     """Keeps rows with at least `minimum` matched entries.
 
-    Args: matches: list<int32>[n]. Returns: bool[n], no nulls. Source: MetaCLIP (>= 1).
+    Args:
+        matches: list<int32>[n].
+
+    Returns:
+        bool[n], no nulls.
+
+    Source:
+        MetaCLIP (>= 1).
     """
     return pc.fill_null(pc.greater_equal(pc.list_value_length(matches), minimum), False)
 
@@ -101,7 +117,8 @@ def list_for(language: str, lists: Collection[str]) -> str | None:
 def read_lists(path: str) -> dict[str, list[str]]:
     """Returns the entries by language, "" standing for all, from a list's path or a folder of lists.
 
-    Raises: RecipeError: nothing readable is there, or what is there is no list of entries.
+    Raises:
+        RecipeError: nothing readable is there, or what is there is no list of entries.
     """
     return {name: read_list(file) for name, file in find_lists(path).items()}
 
@@ -109,7 +126,8 @@ def read_lists(path: str) -> dict[str, list[str]]:
 def find_lists(path: str) -> dict[str, str]:
     """Returns the files of lists by language, "" standing for all; see `read_lists`.
 
-    Raises: RecipeError: nothing readable is there, or no list.
+    Raises:
+        RecipeError: nothing readable is there, or no list.
     """
     try:
         files, root = fsspec.core.url_to_fs(path)
@@ -138,7 +156,8 @@ def read_list(path: str) -> list[str]:
 
     Positions count: entries are what the file says, in its order, and an empty line is an error, not passed over.
 
-    Raises: RecipeError: it cannot be read, or is no list of entries.
+    Raises:
+        RecipeError: it cannot be read, or is no list of entries.
     """
     content = read_text(path, what=_SETTING)
     if content.lstrip()[:1] == "[":

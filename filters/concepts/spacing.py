@@ -44,7 +44,8 @@ def space_captions(captions: pa.Array) -> pa.LargeStringArray:
     Args:
         captions: string[n], nullable.
 
-    Returns: large_string[n], null where the caption is.
+    Returns:
+        large_string[n], null where the caption is.
 
     >>> space_captions(pa.array(["a cat, asleep"])).to_pylist()
     [' a cat ,  asleep ']

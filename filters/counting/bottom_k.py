@@ -13,7 +13,11 @@ MEMBERSHIP = np.dtype([("key", "V16"), ("member", "V16")])
 
 
 def memberships(keys: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Returns MEMBERSHIP[n]. Args: keys, members: V16[n] or S16[n]."""
+    """Returns MEMBERSHIP[n].
+
+    Args:
+        keys, members: V16[n] or S16[n].
+    """
     made = np.empty(len(keys), dtype=MEMBERSHIP)
     made["key"], made["member"] = keys.view("V16"), members.view("V16")
     return made
@@ -22,7 +26,12 @@ def memberships(keys: np.ndarray, members: np.ndarray) -> np.ndarray:
 def lowest_members(parts: list[np.ndarray], most: int) -> np.ndarray:
     """Merges memberships: of each key its `most` lowest different members. Merging is associative.
 
-    Args: parts: MEMBERSHIP[n] each. most: >= 1. Returns: MEMBERSHIP[m], sorted by key, then member.
+    Args:
+        parts: MEMBERSHIP[n] each.
+        most: >= 1.
+
+    Returns:
+        MEMBERSHIP[m], sorted by key, then member.
     """
     merged = np.concatenate(parts) if parts else np.empty(0, dtype=MEMBERSHIP)
     if not len(merged):
@@ -42,8 +51,11 @@ def lowest_members(parts: list[np.ndarray], most: int) -> np.ndarray:
 def members_at_rank(merged: np.ndarray, rank: int, *, more_than: int) -> np.ndarray:
     """Returns the memberships at a rank, from 0, of their key's, of those keys that have more than so many members.
 
-    Args: merged: as `lowest_members` returns, with more than `more_than` kept a key; `rank` < `more_than`.
-    Returns: MEMBERSHIP[k], sorted by key.
+    Args:
+        merged: as `lowest_members` returns, with more than `more_than` kept a key; `rank` < `more_than`.
+
+    Returns:
+        MEMBERSHIP[k], sorted by key.
     """
     keys, starts, rows = np.unique(merged["key"], return_index=True, return_counts=True)
     return merged[starts[rows > more_than] + rank] if len(keys) else merged
@@ -52,7 +64,11 @@ def members_at_rank(merged: np.ndarray, rank: int, *, more_than: int) -> np.ndar
 def keys_with_more_than(merged: np.ndarray, maximum: int) -> np.ndarray:
     """Returns the keys that have more than `maximum` members.
 
-    Args: merged: as `lowest_members` returns, with more than `maximum` kept a key. Returns: V16[k], sorted.
+    Args:
+        merged: as `lowest_members` returns, with more than `maximum` kept a key.
+
+    Returns:
+        V16[k], sorted.
     """
     if len(merged) <= maximum:
         return np.empty(0, dtype="V16")

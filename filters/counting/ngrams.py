@@ -17,7 +17,11 @@ def count_ngrams(captions: pa.Array, *, bigrams: bool = True) -> Counter[str]:
     Tokens are those of `babelsift.filters.text.tokenize`, which a vocabulary's rule compares. A bigram is two tokens
     that follow each other, with a space.
 
-    Args: captions: string[n], nullable; a null has none. Returns: n-gram -> how often.
+    Args:
+        captions: string[n], nullable; a null has none.
+
+    Returns:
+        n-gram -> how often.
     """
     tokens, texts = tokenize_with_texts(captions)
     _, some, counts = np.unique(tokens.hashes, return_index=True, return_counts=True)

@@ -22,7 +22,9 @@ _ROW_MASK = np.uint64((1 << 32) - 1)
 def sort_by_bytes(hashes: np.ndarray, pair: tuple[int, int], packed: np.ndarray, spare: np.ndarray) -> None:
     """Writes bucket << 32 | row to `packed`, sorted, where buckets are of two bytes, the first of them first.
 
-    Args: hashes: uint64[n, words]. packed, spare: uint64[n].
+    Args:
+        hashes: uint64[n, words].
+        packed, spare: uint64[n].
     """
     places = np.zeros((2, 257), np.int64)
     for row in range(len(hashes)):
@@ -43,7 +45,8 @@ def sort_by_bytes(hashes: np.ndarray, pair: tuple[int, int], packed: np.ndarray,
 def sort_packed(packed: np.ndarray, spare: np.ndarray) -> None:
     """Sorts uint64[n], bucket << 32 | row, by their buckets, rows of a bucket as they came.
 
-    Args: spare: uint64[n].
+    Args:
+        spare: uint64[n].
     """
     for shift in (32, 48):  # there and back
         _sort_digit(packed, spare, np.uint64(shift))
@@ -86,7 +89,9 @@ def near_in_buckets(
         limits: (the radius in bits; leaders of a bucket that is not split; leaders are rows below this; entries are
             rows from this on, and may be leaders, too).
         sieve: a word of the hashes, and the bits in which two may differ there at most, or they are not compared.
-    Returns: uint64[k], entry's row << 32 | leader's row, each pair once a bucket.
+
+    Returns:
+        uint64[k], entry's row << 32 | leader's row, each pair once a bucket.
     """
     found, count, start = np.empty(1024, np.uint64), 0, 0
     words = np.empty((hashes.shape[1], 1024), np.uint64)

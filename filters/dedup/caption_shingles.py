@@ -65,8 +65,12 @@ class ShingleSets:
 def shingle_sets(compared: pa.Array, *, ngram: int) -> ShingleSets:
     """Returns the shingles of captions.
 
-    Args: compared: string[n], no nulls, as `comparable_captions` returns. ngram: characters a shingle, >= 1.
-    Raises: ValueError: ngram < 1.
+    Args:
+        compared: string[n], no nulls, as `comparable_captions` returns.
+        ngram: characters a shingle, >= 1.
+
+    Raises:
+        ValueError: ngram < 1.
     """
     if ngram < 1:
         raise ValueError(f"ngram should be at least 1, found {ngram}")

@@ -18,7 +18,11 @@ def comparable_captions(captions: pa.Array) -> pa.LargeStringArray:
     Controls, format characters and zero-width characters vanish. Numbers stay: they are often all that tells two
     products apart. A caption without letters and digits stays as it is written.
 
-    Args: captions: string[n], nullable. Returns: large_string[n], null where the caption is.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        large_string[n], null where the caption is.
     """
     strings = clean_strings(captions)
     # U+0307 is what lower-casing leaves of the Turkish dotted capital I.

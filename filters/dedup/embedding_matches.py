@@ -15,8 +15,11 @@ def nearest_match(vectors: np.ndarray, others: np.ndarray, min_cosine: float) ->
 
     Found by float32, decided by exact cosines, so that batches change nothing.
 
-    Args: vectors, others: float[n, dimension], float[m, dimension].
-    Returns: (int64[n], place among others or -1; float64[n], the cosine, or -inf).
+    Args:
+        vectors, others: float[n, dimension], float[m, dimension].
+
+    Returns:
+        (int64[n], place among others or -1; float64[n], the cosine, or -inf).
     """
     place, cosine = np.full(len(vectors), -1), np.full(len(vectors), -np.inf)
     ours = unit_vectors(vectors).astype(np.float32)

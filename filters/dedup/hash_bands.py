@@ -71,7 +71,10 @@ def owners(keys: np.ndarray, parts: list[int]) -> np.ndarray:
 def bucket_keys(hashes: np.ndarray, groups: np.ndarray, number: int, *, crops: bool) -> np.ndarray:
     """Returns uint64[n], the bucket of each hash in a band, spread evenly over all numbers.
 
-    Args: hashes: uint64[n, 4], or for crops' bands uint64[n, 2], low bits. groups: uint64[n]. number: the band's.
+    Args:
+        hashes: uint64[n, 4], or for crops' bands uint64[n, 2], low bits.
+        groups: uint64[n].
+        number: the band's.
     """
     high, low = (CROP_BANDS if crops else WHOLE_BANDS)[number].pair
     content = hashes.view(np.uint8).reshape(len(hashes), -1)
@@ -84,9 +87,13 @@ def packed_buckets(
 ) -> Iterator[tuple[Band, np.ndarray]]:
     """Yields, for each band that a part (number, of how many) has to do with, the buckets of its rows.
 
-    Args: hashes: uint64[n, 4], or for crops' bands uint64[n, 2], low bits. groups: uint64[n].
-    Yields: (the band, uint64[m], bucket << 32 | row), sorted; equal buckets where band, bytes and group are; valid
-        until the next is asked for.
+    Args:
+        hashes: uint64[n, 4], or for crops' bands uint64[n, 2], low bits.
+        groups: uint64[n].
+
+    Yields:
+        (the band, uint64[m], bucket << 32 | row), sorted; equal buckets where band, bytes and group are; valid until
+        the next is asked for.
     """
     from babelsift.filters.dedup.bucket_kernels import sort_by_bytes, sort_packed
 

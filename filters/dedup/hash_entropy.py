@@ -19,7 +19,8 @@ _MOST_ALIKE = 20_000
 def has_varied_rows(hashes: np.ndarray) -> np.ndarray:
     """Returns bool[n]: whether the rows of frequencies of a hash are more than one of them over and over.
 
-    Args: hashes: uint64[n, 4].
+    Args:
+        hashes: uint64[n, 4].
     """
     rows = np.ascontiguousarray(hashes).view(np.uint16).reshape(-1, _SIDE)
     alike = np.full(len(rows), _SIDE**3, dtype=np.int64)  # of each row with itself

@@ -22,8 +22,13 @@ def minhash(sets: ShingleSets, *, bands: int, rows: int) -> tuple[np.ndarray, np
     Two sets of Jaccard similarity j share a bucket with probability 1 - (1 - j^rows)^bands, and each bit of their
     sketches differs with (1 - j) / 2 (b-bit minwise hashing, Li and Koenig 2010).
 
-    Args: sets: none of them empty. bands: buckets a set. rows: minimal hashes a bucket.
-    Returns: (uint64[n, bands], the buckets of different bands differ; uint64[n], of `sketch_bits` bits).
+    Args:
+        sets: none of them empty.
+        bands: buckets a set.
+        rows: minimal hashes a bucket.
+
+    Returns:
+        (uint64[n, bands], the buckets of different bands differ; uint64[n], of `sketch_bits` bits).
     """
     factors, shifts = _permutations(bands * rows)
     buckets = np.empty((len(sets), bands), dtype=np.uint64)

@@ -32,7 +32,13 @@ CAPTION_LINK = np.dtype([("uid", "V16"), ("survivor", "V16"), ("jaccard", "<f4")
 
 
 def bucket_entries(buckets: np.ndarray, sketches: np.ndarray, uids: np.ndarray) -> np.ndarray:
-    """Returns BUCKETED[n * bands]. Args: buckets: uint64[n, bands]. sketches: uint64[n]. uids: V16[n]."""
+    """Returns BUCKETED[n * bands].
+
+    Args:
+        buckets: uint64[n, bands].
+        sketches: uint64[n].
+        uids: V16[n].
+    """
     entries = np.empty(buckets.size, dtype=BUCKETED)
     entries["bucket"] = buckets.ravel()
     entries["sketch"] = np.repeat(sketches, buckets.shape[1])
@@ -43,8 +49,12 @@ def bucket_entries(buckets: np.ndarray, sketches: np.ndarray, uids: np.ndarray) 
 def candidate_pairs(entries: np.ndarray, *, max_differing: int) -> np.ndarray:
     """Returns the pairs of captions to verify, each once, sorted by survivor, then uid.
 
-    Args: entries: BUCKETED[n], all entries of the buckets they are of. max_differing: bits of two captions' sketches.
-    Returns: PAIR[m].
+    Args:
+        entries: BUCKETED[n], all entries of the buckets they are of.
+        max_differing: bits of two captions' sketches.
+
+    Returns:
+        PAIR[m].
     """
     entries = _in_shared_buckets(entries)
     uids, numbers = number_uids(entries["uid"])
@@ -62,7 +72,11 @@ def candidate_pairs(entries: np.ndarray, *, max_differing: int) -> np.ndarray:
 
 
 def distinct_pairs(pairs: np.ndarray) -> np.ndarray:
-    """Returns PAIR[m], each pair once, sorted by survivor, then uid. Args: pairs: PAIR[n]."""
+    """Returns PAIR[m], each pair once, sorted by survivor, then uid.
+
+    Args:
+        pairs: PAIR[n].
+    """
     uids, numbers = number_uids(np.concatenate([pairs["survivor"], pairs["uid"]]))
     return _pairs_of(uids, _codes(numbers[: len(pairs)], numbers[len(pairs) :]))
 
@@ -70,7 +84,9 @@ def distinct_pairs(pairs: np.ndarray) -> np.ndarray:
 def near_pairs(pairs: np.ndarray, uids: np.ndarray, sets: ShingleSets, *, min_jaccard: float) -> np.ndarray:
     """Verifies pairs: returns CAPTION_LINK[m], those at least that similar.
 
-    Args: pairs: PAIR[n]. uids: V16[k], whose the sets are; each of the pairs' is there once or more.
+    Args:
+        pairs: PAIR[n].
+        uids: V16[k], whose the sets are; each of the pairs' is there once or more.
     """
     distinct, numbers = number_uids(np.concatenate([uids, pairs["uid"], pairs["survivor"]]))
     position_of = np.empty(len(distinct), dtype=np.int64)
@@ -87,8 +103,12 @@ def near_pairs(pairs: np.ndarray, uids: np.ndarray, sets: ShingleSets, *, min_ja
 def jaccards(sets: ShingleSets, one: np.ndarray, other: np.ndarray, *, minimum: float) -> np.ndarray:
     """Returns the Jaccard similarity of pairs of sets.
 
-    Args: one, other: int64[n], positions of sets. minimum: pairs that cannot reach it need not be measured.
-    Returns: float64[n], 0 where a pair was found not to reach the minimum without measuring it.
+    Args:
+        one, other: int64[n], positions of sets.
+        minimum: pairs that cannot reach it need not be measured.
+
+    Returns:
+        float64[n], 0 where a pair was found not to reach the minimum without measuring it.
     """
     measured = np.zeros(len(one))
     # What is looked up is whether a set has a shingle: one 64-bit number, of the set's own and the shingle's hash.
@@ -113,7 +133,11 @@ def jaccards(sets: ShingleSets, one: np.ndarray, other: np.ndarray, *, minimum: 
 def lowest_links(links: np.ndarray) -> np.ndarray:
     """Returns at most LINKS_A_CAPTION of each caption's links: those to the lowest uids.
 
-    Args: links: CAPTION_LINK[n], all links of the captions they are of, each once. Returns: CAPTION_LINK[m].
+    Args:
+        links: CAPTION_LINK[n], all links of the captions they are of, each once.
+
+    Returns:
+        CAPTION_LINK[m].
     """
     _, later = number_uids(links["uid"])
     _, earlier = number_uids(links["survivor"])

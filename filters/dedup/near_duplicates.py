@@ -61,7 +61,9 @@ def near_links(
         partition, partitions: only buckets of this part count, so that parts may be worked on apart.
         ranked_below: only records of a lower rank may be survivors; None: all may.
         compared_up_to: hashes of a bucket that is not split; 0 finds what is found in a table of any size.
-    Returns: LINK[m].
+
+    Returns:
+        LINK[m].
     """
     whole, crops = (np.flatnonzero(chosen) for chosen in (records["crop"] == 0, records["crop"] > 0))
     if not len(whole):

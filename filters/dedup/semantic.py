@@ -53,7 +53,8 @@ def cluster_count(rows: int, sampled: int) -> int:
 def load_faiss() -> ModuleType:
     """Returns the module.
 
-    Raises: ModelError: it is not installed.
+    Raises:
+        ModelError: it is not installed.
     """
     try:
         import faiss
@@ -65,8 +66,11 @@ def load_faiss() -> ModuleType:
 def train_centroids(sample: np.ndarray, clusters: int, seed: int) -> np.ndarray:
     """Returns the centroids of spherical k-means, float32[at most clusters, dimension], of length 1.
 
-    Args: sample: float16 or float32[n, dimension], n >= 1, in an order of its own: other orders, other centroids.
-    Raises: ModelError: faiss is not installed.
+    Args:
+        sample: float16 or float32[n, dimension], n >= 1, in an order of its own: other orders, other centroids.
+
+    Raises:
+        ModelError: faiss is not installed.
     """
     unit = unit_vectors(sample).astype(np.float32)
     clusters = min(clusters, len(unit))
@@ -107,8 +111,11 @@ def nearest_centroids(vectors: np.ndarray, centroids: np.ndarray) -> tuple[np.nd
 def distinct_vectors(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Folds rows of equal vectors into the first of them: no later one could change the fate of any other.
 
-    Args: rows: `embedded`, in any order.
-    Returns: (the first of each vector in order of priority and uid, SEMANTIC_LINK of each other but EARLIER to it).
+    Args:
+        rows: `embedded`, in any order.
+
+    Returns:
+        (the first of each vector in order of priority and uid, SEMANTIC_LINK of each other but EARLIER to it).
     """
     rows = rows[np.lexsort((*halves(rows["uid"])[::-1], rows["priority"]))]
     vectors = np.ascontiguousarray(rows["vector"])
@@ -126,8 +133,11 @@ def semantic_links(rows: np.ndarray, epsilon: float) -> np.ndarray:
     The survivor is the nearest that stays; where only rows that go are near, the survivor of the nearest of those.
     Memory: a block of cosines, beside the rows.
 
-    Args: rows: `embedded`, no vector twice, in order of priority and uid.
-    Returns: SEMANTIC_LINK, in the order of the rows.
+    Args:
+        rows: `embedded`, no vector twice, in order of priority and uid.
+
+    Returns:
+        SEMANTIC_LINK, in the order of the rows.
     """
     survivor = np.arange(len(rows))
     cosines = np.ones(len(rows))

@@ -72,7 +72,8 @@ def gather_evidence(captions: pa.Array) -> Evidence:
     All is put in lower case: alt-text in capitals or Title Case misleads lid.176, and lower case costs it nothing even
     in German (on the first three words of Multi30k captions: 0.944 right as they are, 0.958 in lower case).
 
-    Args: captions: string[n], nullable; null is as empty.
+    Args:
+        captions: string[n], nullable; null is as empty.
     """
     points = _composed(_without_noise(_first(flatten(captions), _MOST_READ)))
     seen = ~points.has(INVISIBLE)

@@ -19,7 +19,11 @@ class BatchModel:
     """A quantised fastText model with a hierarchical softmax."""
 
     def __init__(self, model: QuantisedModel) -> None:
-        """Args: model: as `read_quantised` returns it."""
+        """Prepares a model's arrays.
+
+        Args:
+            model: as `read_quantised` returns it.
+        """
         from babelsift.filters.language.fasttext_kernels import (
             word_hashes,  # and with it numba, which only who asks a model needs
         )
@@ -41,8 +45,11 @@ class BatchModel:
     def top(self, texts: CodePoints) -> tuple[np.ndarray, np.ndarray]:
         """Returns each text's most probable label, as `predict(text, 1)` of fastText would.
 
-        Args: texts: words parted by spaces; no other blanks, no null characters, no word that begins like a label.
-        Returns: (int64[n] index in `labels`, float32[n] probability).
+        Args:
+            texts: words parted by spaces; no other blanks, no null characters, no word that begins like a label.
+
+        Returns:
+            (int64[n] index in `labels`, float32[n] probability).
         """
         from babelsift.filters.language.fasttext_kernels import top_labels
 

@@ -63,7 +63,8 @@ class _Reader:
 def read_quantised(path: str) -> QuantisedModel | None:
     """Returns what a quantised model's file holds; None where the file holds a model of another kind.
 
-    Args: path: a file that fastText itself could load.
+    Args:
+        path: a file that fastText itself could load.
     """
     with open(path, "rb") as file:
         reader = _Reader(file.read(struct.calcsize("<14i")))
@@ -121,7 +122,10 @@ def _decoded(reader: _Reader, codes: np.ndarray) -> np.ndarray:
 def softmax_tree(counts: Sequence[int]) -> list[tuple[int, int]]:
     """Returns the children (left, right) of the inner nodes of fastText's Huffman tree, the root last.
 
-    Leaves are numbered as `counts` from 0, inner nodes from len(counts) on. Args: counts: in descending order.
+    Leaves are numbered as `counts` from 0, inner nodes from len(counts) on.
+
+    Args:
+        counts: in descending order.
     """
     leaves = len(counts)
     totals = [*counts, *[10**15] * (leaves - 1)]

@@ -20,7 +20,8 @@ _EPSILON = np.float32(1e-5)
 def word_hash(word: np.ndarray) -> np.uint64:
     """Returns a number that is equal for equal words: FNV-1a of 64 bits.
 
-    Args: word: uint32[n], code points.
+    Args:
+        word: uint32[n], code points.
     """
     hashed = np.uint64(0xCBF29CE484222325)
     for place in range(len(word)):
@@ -30,7 +31,12 @@ def word_hash(word: np.ndarray) -> np.uint64:
 
 @jit
 def word_hashes(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Returns uint64[n], each word's hash. Args: values: uint32[m], code points. starts: int64[n + 1]."""
+    """Returns uint64[n], each word's hash.
+
+    Args:
+        values: uint32[m], code points.
+        starts: int64[n + 1].
+    """
     hashes = np.empty(len(starts) - 1, np.uint64)
     for word in range(len(hashes)):
         hashes[word] = word_hash(values[starts[word] : starts[word + 1]])

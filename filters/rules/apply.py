@@ -53,7 +53,11 @@ class Rule:
         return None if value is None or value is False or value == () else value
 
     def keywords_for(self, threshold: Any) -> dict[str, Any]:
-        """Returns the filter's keywords for a setting's value. Raises: RecipeError: what it names cannot be loaded."""
+        """Returns the filter's keywords for a setting's value.
+
+        Raises:
+            RecipeError: what it names cannot be loaded.
+        """
         if self.load is not None:
             return self.load(threshold)
         return {self.threshold: threshold} if self.threshold else {}
@@ -156,7 +160,9 @@ URL_RULES: tuple[Rule, ...] = (
 def reject_by_captions(captions: pa.Array, rules: CaptionRules, decision: Decision) -> None:
     """Rejects the rows whose caption breaks a rule that is on; rules run in the order of CAPTION_RULES.
 
-    Args: captions: string[n], nullable; a null breaks every rule. decision: of the same n rows; changed.
+    Args:
+        captions: string[n], nullable; a null breaks every rule.
+        decision: of the same n rows; changed.
     """
     _apply(CAPTION_RULES, captions, rules, decision)
 
@@ -164,7 +170,9 @@ def reject_by_captions(captions: pa.Array, rules: CaptionRules, decision: Decisi
 def reject_by_urls(urls: pa.Array, rules: UrlRules, decision: Decision) -> None:
     """Rejects the rows whose URL breaks a rule that is on, or has no host, which nothing could be fetched from.
 
-    Args: urls: string[n], nullable; a null breaks every rule. decision: of the same n rows; changed.
+    Args:
+        urls: string[n], nullable; a null breaks every rule.
+        decision: of the same n rows; changed.
     """
     _apply(URL_RULES, urls, rules, decision)
 
@@ -176,8 +184,14 @@ def reject_by_language(
 
     An entry of `keep` may add a script ("sr-Latn"): it keeps the language where the caption is mainly in that script.
 
-    Args: captions: string[n], nullable. languages: string[n]. scores: float[n]. decision: of the same n rows; changed.
-    Raises: RecipeError: an entry of `keep` names a script that cannot be told (Hans, Hant).
+    Args:
+        captions: string[n], nullable.
+        languages: string[n].
+        scores: float[n].
+        decision: of the same n rows; changed.
+
+    Raises:
+        RecipeError: an entry of `keep` names a script that cannot be told (Hans, Hant).
     """
     if settings.keep is not None:
         wanted = _is_wanted(captions, languages, settings.keep)

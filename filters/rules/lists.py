@@ -17,7 +17,11 @@ from babelsift.schemas.recipe.settings import EntryList
 
 @loaded_once
 def hosts_of(source: EntryList, setting: str) -> frozenset[str]:
-    """Returns the host names of a list. Raises: RecipeError: unreadable, or an entry that is no host name."""
+    """Returns the host names of a list.
+
+    Raises:
+        RecipeError: unreadable, or an entry that is no host name.
+    """
     try:
         return parse_hosts(list(read_entries(source, what=f"urls.{setting}")))
     except ValueError as error:
@@ -26,13 +30,21 @@ def hosts_of(source: EntryList, setting: str) -> frozenset[str]:
 
 @loaded_once
 def urls_of(source: EntryList, setting: str) -> frozenset[str]:
-    """Returns the URLs of a list as they are compared. Raises: RecipeError: unreadable."""
+    """Returns the URLs of a list as they are compared.
+
+    Raises:
+        RecipeError: unreadable.
+    """
     return parse_urls(list(read_entries(source, what=f"urls.{setting}")))
 
 
 @loaded_once
 def words_of(source: EntryList) -> dict[str, Any]:
-    """Returns the words of a list, ready to be looked for. Raises: RecipeError: unreadable, or no word in it."""
+    """Returns the words of a list, ready to be looked for.
+
+    Raises:
+        RecipeError: unreadable, or no word in it.
+    """
     words = FlaggedWords(list(read_entries(source, what="captions.flagged_words")))
     if not words.words:
         raise RecipeError("captions.flagged_words: the list has no word; take the setting out, or name another file")
@@ -41,11 +53,19 @@ def words_of(source: EntryList) -> dict[str, Any]:
 
 @loaded_once
 def frequent_tokens(source: Vocabulary) -> dict[str, Any]:
-    """Returns the vocabulary in a file, and whether bigrams count. Raises: RecipeError: unreadable or empty."""
+    """Returns the vocabulary in a file, and whether bigrams count.
+
+    Raises:
+        RecipeError: unreadable or empty.
+    """
     return {"vocabulary": NgramVocabulary.read(source.file), "bigrams": source.bigrams}
 
 
 @loaded_once
 def needed_parts(settings: PartsOfSpeech) -> dict[str, Any]:
-    """Returns the parts of speech needed and the tagger. Raises: RecipeError: the tagger is not installed."""
+    """Returns the parts of speech needed and the tagger.
+
+    Raises:
+        RecipeError: the tagger is not installed.
+    """
     return {"needs": settings.needs, "tagger": load_tagger(settings.tagger)}

@@ -15,7 +15,8 @@ Histogram = dict[int, int]  # bin -> rows; bin b covers [LOWEST + b * BIN_WIDTH,
 def bins_of(scores: np.ndarray) -> np.ndarray:
     """Returns int64[n], the bin of each score.
 
-    Args: scores: float[n] in -1..1, no NaN.
+    Args:
+        scores: float[n] in -1..1, no NaN.
     """
     return np.floor((np.asarray(scores, dtype=np.float64) - LOWEST) / BIN_WIDTH).astype(np.int64)
 
@@ -41,8 +42,11 @@ def top_fraction_bin(histogram: Mapping[int, int], fraction: float) -> int:
     The rule is DataComp's, at the resolution of a bin: what is kept is `>=` the value at sorted-descending index
     int(rows * fraction); at a fraction of 1 everything is.
 
-    Raises: ValueError: the histogram is empty.
-    Source: DataComp (`baselines/utils.py`, `load_metadata` quantile rule).
+    Raises:
+        ValueError: the histogram is empty.
+
+    Source:
+        DataComp (`baselines/utils.py`, `load_metadata` quantile rule).
     """
     if not histogram:
         raise ValueError("the top fraction of no rows is undefined")

@@ -26,7 +26,8 @@ DigitCounts = dict[int, int]  # digit -> pairs
 def draws_for(uids: pa.Array, seed: int, purpose: str) -> np.ndarray:
     """Returns uint64[n], seeded draws that are independent of those for other purposes and of the shards' order.
 
-    Args: uids: string[n] of 32 hex digits, no nulls.
+    Args:
+        uids: string[n] of 32 hex digits, no nulls.
     """
     stream = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
     return order_keys(uids, (seed ^ stream) & 0xFFFFFFFFFFFFFFFF)
@@ -35,7 +36,8 @@ def draws_for(uids: pa.Array, seed: int, purpose: str) -> np.ndarray:
 def highest_first(scores: np.ndarray) -> np.ndarray:
     """Returns uint32[n] that sort as the scores do from the highest down; NaN comes last, after -inf; 0.0 is -0.0.
 
-    Args: scores: float32[n].
+    Args:
+        scores: float32[n].
     """
     bits = (scores.astype(np.float32) + np.float32(0)).view(np.uint32)  # -0.0 + 0.0 is 0.0
     ascending = np.where(bits & _SIGN, ~bits, bits | _SIGN)
@@ -59,7 +61,9 @@ def order_by(scores: np.ndarray | None, draws: np.ndarray) -> np.ndarray:
 def count_digits(keys: np.ndarray, prefix: int, place: int) -> DigitCounts:
     """Returns how many keys have each digit at a place, of those whose higher digits are `prefix`.
 
-    Args: keys: uint64[n]. place: 0 is the highest digit.
+    Args:
+        keys: uint64[n].
+        place: 0 is the highest digit.
     """
     if place:
         keys = keys[keys >> np.uint64(KEY_BITS - DIGIT_BITS * place) == np.uint64(prefix)]
@@ -80,7 +84,8 @@ def add_counts(parts: Iterable[DigitCounts]) -> DigitCounts:
 def digit_at(counts: DigitCounts, rank: int) -> tuple[int, int, int]:
     """Returns (the digit of the key at a rank from 0, its rank among the keys with that digit, how many they are).
 
-    Raises: ValueError: there are not so many keys.
+    Raises:
+        ValueError: there are not so many keys.
     """
     before = 0
     for digit in sorted(counts):

@@ -58,14 +58,20 @@ class TopFraction:
 class Threshold:
     """The lowest that a top fraction keeps: a bin, or a very value.
 
-    Attributes: score: the value, or the bin's lower edge. bin: None where the value itself is the threshold.
+    Attributes:
+        score: the value, or the bin's lower edge.
+        bin: None where the value itself is the threshold.
     """
 
     score: float
     bin: int | None = None
 
     def reached_by(self, scores: np.ndarray) -> np.ndarray:
-        """Returns bool[n]; NaN reaches no threshold. Args: scores: float32[n]."""
+        """Returns bool[n]; NaN reaches no threshold.
+
+        Args:
+            scores: float32[n].
+        """
         if self.bin is None:
             return scores >= np.float32(self.score)
         return np.where(np.isnan(scores), _NO_BIN, bins_of(np.nan_to_num(scores))) >= self.bin
@@ -115,7 +121,11 @@ class Selector:
         return found
 
     def decide(self, batch: pa.RecordBatch, *, similarity: bool = True) -> Decision:
-        """Returns the verdict on a batch. Args: similarity: False: all rules on similarity count as passed."""
+        """Returns the verdict on a batch.
+
+        Args:
+            similarity: False: all rules on similarity count as passed.
+        """
         decision = Decision.keep_all(len(batch))
         self._apply(self.settings, None, batch, decision, similarity)
         return decision

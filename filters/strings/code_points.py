@@ -135,7 +135,8 @@ _RECENT: dict[int, tuple[weakref.ref, CodePoints]] = {}
 def clean_strings(array: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
     """Returns the strings as large_string[n] with valid UTF-8 throughout; broken sequences become U+FFFD.
 
-    Raises: TypeError: the array does not hold strings.
+    Raises:
+        TypeError: the array does not hold strings.
     """
     recent = _CLEANED.get(id(array))
     if recent is not None and recent[0]() is array:

@@ -18,7 +18,8 @@ _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 def read_text(path: str, *, what: str) -> str:
     """Returns a text file's content (UTF-8, a byte order mark passed over), decompressed where its name says so.
 
-    Raises: RecipeError: it cannot be read, or is not UTF-8; `what` names the setting.
+    Raises:
+        RecipeError: it cannot be read, or is not UTF-8; `what` names the setting.
     """
     suffix = "." + path.rsplit(".", 1)[-1].lower()
     try:
@@ -31,7 +32,8 @@ def read_text(path: str, *, what: str) -> str:
 def read_entries(source: EntryList, *, what: str) -> Iterator[str]:
     """Yields the entries of a list: those spelled out, then each file's lines without blank ones and `#` comments.
 
-    Raises: RecipeError: a file cannot be read; `what` names the setting.
+    Raises:
+        RecipeError: a file cannot be read; `what` names the setting.
     """
     yield from (entry.strip() for entry in source.entries if entry.strip())
     for path in source.files:

@@ -20,7 +20,11 @@ class FirstWords:
     """The first words (runs of letters) of a list of phrases, as a table of what they look like."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
-        """Args: phrases: in any case."""
+        """Takes the first word of each phrase.
+
+        Args:
+            phrases: in any case.
+        """
         points = flatten(pa.array(list(phrases), pa.large_string()))
         self._known = np.zeros(1 << int(_BITS), dtype=bool)
         self._known[_looks(points)] = True

@@ -18,7 +18,11 @@ class Pattern:
     """One pattern, for the rows that are worth it: a call takes some microseconds a row."""
 
     def __init__(self, text: str) -> None:
-        """Args: text: in RE2's syntax; compiled when it is first needed."""
+        """Names the pattern, which is compiled when it is first needed.
+
+        Args:
+            text: in RE2's syntax.
+        """
         self.text = text
 
     @cached_property
@@ -26,17 +30,30 @@ class Pattern:
         return re2.compile(self.text)
 
     def matches(self, strings: pa.LargeStringArray) -> np.ndarray:
-        """Returns bool[n], where the pattern matches somewhere. Args: strings: clean, no nulls."""
+        """Returns bool[n], where the pattern matches somewhere.
+
+        Args:
+            strings: clean, no nulls.
+        """
         search = self._compiled.search
         return np.array([search(text) is not None for text in strings.to_pylist()], dtype=bool)
 
     def replace(self, strings: pa.LargeStringArray, replacement: str) -> pa.LargeStringArray:
-        """Returns strings with each match replaced. Args: strings: clean, no nulls. replacement: without references."""
+        """Returns strings with each match replaced.
+
+        Args:
+            strings: clean, no nulls.
+            replacement: without references.
+        """
         replace = self._compiled.sub
         return pa.array([replace(replacement, text) for text in strings.to_pylist()], pa.large_string())
 
     def find(self, strings: pa.LargeStringArray) -> np.ndarray:
-        """Returns object[n], what the pattern's group 1 matches first, None for no match. Args: strings: as above."""
+        """Returns object[n], what the pattern's group 1 matches first, None for no match.
+
+        Args:
+            strings: as above.
+        """
         search = self._compiled.search
         found = np.full(len(strings), None, dtype=object)
         for row, text in enumerate(strings.to_pylist()):

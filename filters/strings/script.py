@@ -106,7 +106,8 @@ def count_letters_by_script(points: CodePoints) -> np.ndarray:
 def count_by_script(points: CodePoints, scripts: np.ndarray) -> np.ndarray:
     """Returns int64[n, len(SCRIPTS)], how often each row has each script; column 0 is always 0.
 
-    Args: scripts: uint8[m], as `letter_scripts` returns them.
+    Args:
+        scripts: uint8[m], as `letter_scripts` returns them.
     """
     cells = points.rows * len(SCRIPTS) + scripts
     counts = np.bincount(cells, minlength=len(points) * len(SCRIPTS)).reshape(len(points), len(SCRIPTS))
@@ -125,8 +126,11 @@ def dominant_scripts(captions: pa.Array) -> pa.StringArray:
     A letter of a script other than Latin counts for 3 letters, of kana or Hangul for 5, a Han character for 8: captions
     mix Latin brand names into their own script. Of equals the first in SCRIPTS wins.
 
-    Args: captions: string[n], nullable.
-    Returns: string[n]; `Zyyy` where a caption has no letter of a known script, null where it is null.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        string[n]; `Zyyy` where a caption has no letter of a known script, null where it is null.
     """
     points = flatten(captions)
     best = weigh(count_letters_by_script(points)).argmax(axis=1)
@@ -136,9 +140,14 @@ def dominant_scripts(captions: pa.Array) -> pa.StringArray:
 def is_mainly_in_script(captions: pa.Array, *, scripts: tuple[str, ...]) -> pa.BooleanArray:
     """Keeps captions whose dominant script is one of `scripts` (ISO 15924 codes).
 
-    Args: captions: string[n], nullable.
-    Returns: bool[n], no nulls; a null caption is not kept.
-    Raises: ValueError: a script that is not in SCRIPTS.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Raises:
+        ValueError: a script that is not in SCRIPTS.
     """
     unknown = [script for script in scripts if script not in SCRIPTS]
     if unknown:

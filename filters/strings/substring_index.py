@@ -19,7 +19,8 @@ _MOST_FOR_FULL_TABLES = 2_000
 class Found:
     """All occurrences, overlapping ones too, in the order of their ends.
 
-    Attributes: rows, entries, starts, ends: int64[k]; starts and ends are byte positions in the whole batch's bytes.
+    Attributes:
+        rows, entries, starts, ends: int64[k]; starts and ends are byte positions in the whole batch's bytes.
     """
 
     rows: np.ndarray
@@ -34,8 +35,11 @@ class SubstringIndex:
     def __init__(self, entries: Sequence[str]) -> None:
         """Builds the automaton.
 
-        Args: entries: none empty; equal ones are found each.
-        Raises: ValueError: an entry is empty.
+        Args:
+            entries: none empty; equal ones are found each.
+
+        Raises:
+            ValueError: an entry is empty.
         """
         if any(not entry for entry in entries):
             raise ValueError("an entry to search for is empty; leave it out")
@@ -50,7 +54,8 @@ class SubstringIndex:
     def find(self, strings: pa.LargeStringArray) -> Found:
         """Returns where the entries occur.
 
-        Args: strings: large_string[n] of valid UTF-8, as `clean_strings` returns them; a null has no occurrence.
+        Args:
+            strings: large_string[n] of valid UTF-8, as `clean_strings` returns them; a null has no occurrence.
         """
         content, offsets = string_bytes(strings)
         matches = self._automaton.find_matches_as_indexes(content, overlapping=True) if self._automaton else []

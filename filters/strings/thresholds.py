@@ -18,14 +18,22 @@ def at_most(values: pa.Array, maximum: float) -> pa.BooleanArray:
 
 
 def check_count(name: str, threshold: int) -> int:
-    """Returns a threshold that counts. Raises: ValueError: it is negative."""
+    """Returns a threshold that counts.
+
+    Raises:
+        ValueError: it is negative.
+    """
     if threshold < 0:
         raise ValueError(f"{name} must be 0 or more, got {threshold}")
     return threshold
 
 
 def check_ratio(name: str, threshold: float) -> float:
-    """Returns a threshold that is a ratio, as float. Raises: ValueError: it is not within 0 and 1."""
+    """Returns a threshold that is a ratio, as float.
+
+    Raises:
+        ValueError: it is not within 0 and 1.
+    """
     if not 0 <= threshold <= 1:
         raise ValueError(f"{name} must be a ratio from 0 to 1, got {threshold}")
     return float(threshold)

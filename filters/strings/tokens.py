@@ -21,7 +21,9 @@ _PAIR, _SINGLE = np.uint64(1 << 63), np.uint64(1 << 62)
 class Tokens:
     """The tokens of n captions, caption by caption in their order.
 
-    Attributes: rows: int64[t], ascending. hashes: uint64[t], equal for equal tokens.
+    Attributes:
+        rows: int64[t], ascending.
+        hashes: uint64[t], equal for equal tokens.
     """
 
     rows: np.ndarray
@@ -41,7 +43,9 @@ class Tokens:
 class TokenTexts:
     """The texts of tokens.
 
-    Attributes: points: what of the captions tokens are made of. starts, ends: int64[t], where in its values each is.
+    Attributes:
+        points: what of the captions tokens are made of.
+        starts, ends: int64[t], where in its values each is.
     """
 
     points: CodePoints
@@ -62,7 +66,8 @@ def tokenize(captions: pa.Array) -> Tokens:
     Tokens are runs of letters, marks and digits in lower case; in scripts without spaces between words, each pair of
     neighbouring characters (a single one where it stands alone), as single characters repeat in any sentence.
 
-    Args: captions: string[n], nullable; a null has no tokens.
+    Args:
+        captions: string[n], nullable; a null has no tokens.
     """
     return tokenize_with_texts(captions)[0]
 

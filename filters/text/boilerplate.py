@@ -23,7 +23,11 @@ def normalise_caption(captions: pa.Array) -> pa.LargeStringArray:
 
     Control, format and zero-width characters vanish; what is left has no space at either end.
 
-    Args: captions: string[n], nullable. Returns: large_string[n], null where the caption is.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        large_string[n], null where the caption is.
     """
     points = flatten(pc.utf8_lower(normalise(clean_strings(captions), "NFKC")))
     # U+0307 is what lower-casing leaves of the Turkish dotted capital I.
@@ -40,7 +44,11 @@ def is_not_boilerplate(captions: pa.Array) -> pa.BooleanArray:
     A caption is boilerplate when, normalised, it is one of PHRASES or has no word that is not one of WORDS. One without
     any letter is not (letter ratios tell it).
 
-    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
     """
     points = flatten(captions)
     answer = np.ones(len(points), dtype=bool)

@@ -16,7 +16,12 @@ from babelsift.schemas.recipe import CaptionEdits
 def normalise_unicode(captions: pa.Array, *, form: str) -> pa.LargeStringArray:
     """Returns captions in a Unicode normalisation form.
 
-    Args: captions: string[n], nullable. form: NFC or NFKC. Returns: large_string[n], null where the caption is.
+    Args:
+        captions: string[n], nullable.
+        form: NFC or NFKC.
+
+    Returns:
+        large_string[n], null where the caption is.
     """
     return normalise(clean_strings(captions), form)
 
@@ -27,8 +32,11 @@ def edit_captions(captions: pa.Array, edits: CaptionEdits) -> tuple[pa.LargeStri
     Mojibake is repaired first, then the form is normalised, then personal data are masked. An edit that would leave
     nothing but blanks is made all the same: the rules decide.
 
-    Args: captions: string[n], nullable.
-    Returns: (large_string[n], string[n]): the second names the changes in their order, comma between them
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        (large_string[n], string[n]): the second names the changes in their order, comma between them
         ("mojibake,NFC,emails"), null where nothing was changed.
     """
     edited = clean_strings(captions)

@@ -21,14 +21,22 @@ def is_free_of_control_characters(captions: pa.Array) -> pa.BooleanArray:
 
     Right-to-left and left-to-right marks, joiners and other format characters are text, not control characters.
 
-    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
     """
     points = flatten(captions)
     return kept(points.count(_controls(points)) == 0, points)
 
 
 def count_control_characters(captions: pa.Array) -> pa.Array:
-    """Counts control characters; see `is_free_of_control_characters`. Returns: int64[n], null where null."""
+    """Counts control characters; see `is_free_of_control_characters`.
+
+    Returns:
+        int64[n], null where null.
+    """
     points = flatten(captions)
     return pa.array(points.count(_controls(points)), mask=~points.valid)
 
@@ -36,8 +44,14 @@ def count_control_characters(captions: pa.Array) -> pa.Array:
 def is_free_of_mojibake(captions: pa.Array) -> pa.BooleanArray:
     """Keeps captions that were not decoded with a wrong encoding ("cafÃ© Ð¡Ð¾Ð±Ð°ÐºÐ°") and hold no U+FFFD.
 
-    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
-    Source: ftfy's badness heuristic.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Source:
+        ftfy's badness heuristic.
     """
     points = flatten(captions)
     answer = points.count(points.values == _REPLACEMENT) == 0
@@ -50,7 +64,14 @@ def is_free_of_mojibake(captions: pa.Array) -> pa.BooleanArray:
 def repair_mojibake(captions: pa.Array) -> pa.LargeStringArray:
     """Returns captions with mojibake decoded anew where ftfy finds how; others as they are.
 
-    Args: captions: string[n], nullable. Returns: large_string[n], null where the caption is. Source: ftfy.fix_encoding.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        large_string[n], null where the caption is.
+
+    Source:
+        ftfy.fix_encoding.
     """
     strings = clean_strings(captions)
     rows = np.flatnonzero(may_be_mojibake(flatten(strings)))

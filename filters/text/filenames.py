@@ -62,7 +62,11 @@ def find_filename(captions: pa.Array) -> pa.LargeStringArray:
     phone's or chat's name with its number, a screenshot's with its date (in many languages), a UUID or digest, or one
     word with underscores. Words that only mention a file ("how to open .jpg files") are none.
 
-    Args: captions: string[n], nullable. Returns: large_string[n], null where the caption is no file name or null.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        large_string[n], null where the caption is no file name or null.
     """
     strings, points = clean_strings(captions), flatten(captions)
     found = np.full(len(points), None, dtype=object)
@@ -77,7 +81,11 @@ def find_filename(captions: pa.Array) -> pa.LargeStringArray:
 def is_not_filename(captions: pa.Array) -> pa.BooleanArray:
     """Keeps captions that are not just the name of a file; see `find_filename`.
 
-    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
     """
     points = flatten(captions)
     return kept(find_filename(captions).is_null().to_numpy(zero_copy_only=False), points)

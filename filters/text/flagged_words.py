@@ -23,7 +23,11 @@ class FlaggedWords:
     """
 
     def __init__(self, words: Collection[str]) -> None:
-        """Args: words: words or phrases; blank ones and repetitions are passed over."""
+        """Folds the words and builds the search.
+
+        Args:
+            words: words or phrases; blank entries and repetitions are passed over.
+        """
         folded = _fold(pa.array(list(words), pa.large_string())).to_pylist()
         self.words = sorted({word.strip() for word in folded} - {""})
         self._index = SubstringIndex(self.words)
@@ -31,7 +35,11 @@ class FlaggedWords:
     def find(self, captions: pa.Array) -> pa.LargeStringArray:
         """Returns the first word of the list, as folded, in each caption.
 
-        Args: captions: string[n], nullable. Returns: large_string[n], null where there is none or the caption is null.
+        Args:
+            captions: string[n], nullable.
+
+        Returns:
+            large_string[n], null where there is none or the caption is null.
         """
         found = np.full(len(captions), None, dtype=object)
         folded = _fold(clean_strings(captions))
@@ -57,7 +65,11 @@ class FlaggedWords:
 def is_free_of_flagged_words(captions: pa.Array, *, words: Collection[str] | FlaggedWords) -> pa.BooleanArray:
     """Keeps captions in which no word of the list stands; see `FlaggedWords`.
 
-    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
     """
     listed = words if isinstance(words, FlaggedWords) else FlaggedWords(words)
     return pc.and_(pc.is_null(listed.find(captions)), clean_strings(captions).is_valid())

@@ -18,7 +18,11 @@ _FIRST_UNSPACED = 0x0E00
 def count_characters(captions: pa.Array) -> pa.Int64Array:
     """Counts code points, spaces included.
 
-    Args: captions: string[n], nullable. Returns: int64[n], null where the caption is.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        int64[n], null where the caption is.
     """
     return pc.utf8_length(clean_strings(captions))
 
@@ -26,10 +30,18 @@ def count_characters(captions: pa.Array) -> pa.Int64Array:
 def has_min_characters(captions: pa.Array, *, minimum: int) -> pa.BooleanArray:
     """Keeps captions with at least `minimum` code points.
 
-    Args: captions: string[n], nullable. minimum: code points, >= 0.
-    Returns: bool[n], no nulls; a null caption is not kept.
-    Raises: ValueError: minimum < 0.
-    Source: LAION-400M (>= 5 characters).
+    Args:
+        captions: string[n], nullable.
+        minimum: code points, >= 0.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Raises:
+        ValueError: minimum < 0.
+
+    Source:
+        LAION-400M (>= 5 characters).
     """
     return at_least(count_characters(captions), check_count("minimum", minimum))
 
@@ -37,9 +49,15 @@ def has_min_characters(captions: pa.Array, *, minimum: int) -> pa.BooleanArray:
 def has_max_characters(captions: pa.Array, *, maximum: int) -> pa.BooleanArray:
     """Keeps captions with at most `maximum` code points.
 
-    Args: captions: string[n], nullable. maximum: code points, >= 0.
-    Returns: bool[n], no nulls; a null caption is not kept.
-    Raises: ValueError: maximum < 0.
+    Args:
+        captions: string[n], nullable.
+        maximum: code points, >= 0.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Raises:
+        ValueError: maximum < 0.
     """
     return at_most(count_characters(captions), check_count("maximum", maximum))
 
@@ -53,7 +71,11 @@ def count_words(captions: pa.Array) -> pa.Int64Array:
     rounded up; letters and digits of others in the same run are one word more. Captions of spaced scripts so have
     added up and exactly the count that DataComp's `len(caption.split())` gives.
 
-    Args: captions: string[n], nullable. Returns: int64[n], null where the caption is.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        int64[n], null where the caption is.
     """
     points = flatten(captions)
     opens = _opens_word(points)
@@ -69,10 +91,18 @@ def count_words(captions: pa.Array) -> pa.Int64Array:
 def has_min_words(captions: pa.Array, *, minimum: int) -> pa.BooleanArray:
     """Keeps captions with at least `minimum` words, counted as `count_words` does.
 
-    Args: captions: string[n], nullable. minimum: words, >= 0.
-    Returns: bool[n], no nulls; a null caption is not kept.
-    Raises: ValueError: minimum < 0.
-    Source: ALIGN, CC12M (>= 3 words), DataComp (> 2 words).
+    Args:
+        captions: string[n], nullable.
+        minimum: words, >= 0.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Raises:
+        ValueError: minimum < 0.
+
+    Source:
+        ALIGN, CC12M (>= 3 words), DataComp (> 2 words).
     """
     return at_least(count_words(captions), check_count("minimum", minimum))
 
@@ -80,10 +110,18 @@ def has_min_words(captions: pa.Array, *, minimum: int) -> pa.BooleanArray:
 def has_max_words(captions: pa.Array, *, maximum: int) -> pa.BooleanArray:
     """Keeps captions with at most `maximum` words, counted as `count_words` does.
 
-    Args: captions: string[n], nullable. maximum: words, >= 0.
-    Returns: bool[n], no nulls; a null caption is not kept.
-    Raises: ValueError: maximum < 0.
-    Source: ALIGN (<= 20 words), CC12M, COYO-700M (<= 256 words).
+    Args:
+        captions: string[n], nullable.
+        maximum: words, >= 0.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Raises:
+        ValueError: maximum < 0.
+
+    Source:
+        ALIGN (<= 20 words), CC12M, COYO-700M (<= 256 words).
     """
     return at_most(count_words(captions), check_count("maximum", maximum))
 

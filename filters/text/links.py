@@ -28,7 +28,11 @@ _MOST = 0.5
 def url_ratio(captions: pa.Array) -> pa.DoubleArray:
     """Measures the share of a caption's visible code points that are in web addresses or bare host names.
 
-    Args: captions: string[n], nullable. Returns: float64[n]; 0 without visible code points, null where null.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        float64[n]; 0 without visible code points, null where null.
     """
     points = flatten(captions)
     whole = points.visible_lengths
@@ -43,7 +47,11 @@ def url_ratio(captions: pa.Array) -> pa.DoubleArray:
 def is_not_url(captions: pa.Array) -> pa.BooleanArray:
     """Keeps captions of which less than half is web addresses; one that only mentions a site is kept.
 
-    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
     """
     return pc.fill_null(pc.less(url_ratio(captions), _MOST), False)
 

@@ -51,7 +51,11 @@ def find_markup(captions: pa.Array) -> pa.LargeStringArray:
     Character references for letters and punctuation (`&amp;`, `&eacute;`) are text that nobody decoded, not markup;
     `&lt;`, `&gt;` and `&nbsp;` are.
 
-    Args: captions: string[n], nullable. Returns: large_string[n], null where there is none or the caption is null.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        large_string[n], null where there is none or the caption is null.
     """
     strings, points = clean_strings(captions), flatten(captions)
     found = np.full(len(points), None, dtype=object)
@@ -63,7 +67,11 @@ def find_markup(captions: pa.Array) -> pa.LargeStringArray:
 def is_free_of_markup(captions: pa.Array) -> pa.BooleanArray:
     """Keeps captions without remains of markup or code; see `find_markup`.
 
-    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
     """
     return kept(find_markup(captions).is_null().to_numpy(zero_copy_only=False), flatten(captions))
 

@@ -22,7 +22,8 @@ _PLUG_IN = "or name a function `module:function` of yours (list of captions -> a
 def load_tagger(name: str) -> Tagger:
     """Returns a tagger: "textblob" (English; its lexicon comes with the package), or the function `module:function`.
 
-    Raises: RecipeError: it is not there; says how to install one.
+    Raises:
+        RecipeError: it is not there; says how to install one.
     """
     if name == "textblob":
         return _textblob_tagger()
@@ -41,10 +42,18 @@ def load_tagger(name: str) -> Tagger:
 def has_parts_of_speech(captions: pa.Array, *, needs: Collection[str], tagger: Tagger) -> pa.BooleanArray:
     """Keeps captions with at least one token of each part of speech.
 
-    Args: captions: string[n], nullable. needs: of "noun" (proper ones, too) and "determiner".
-    Returns: bool[n], no nulls; a null caption is not kept.
-    Raises: ValueError: the tagger did not answer for every caption.
-    Source: CC12M (noun and determiner), COYO-700M (noun).
+    Args:
+        captions: string[n], nullable.
+        needs: of "noun" (proper ones, too) and "determiner".
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Raises:
+        ValueError: the tagger did not answer for every caption.
+
+    Source:
+        CC12M (noun and determiner), COYO-700M (noun).
     """
     points = flatten(captions)
     answer = np.zeros(len(points), dtype=bool)

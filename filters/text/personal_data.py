@@ -93,9 +93,13 @@ KINDS: tuple[str, ...] = tuple(_KINDS)
 def find_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
     """Returns the first datum of a kind in each caption.
 
-    Args: captions: string[n], nullable. kind: one of KINDS: `emails`; `payment_cards`, by issuer, length and check
-        digit (Luhn); `ip_addresses`, both versions; `phone_numbers`, as `phone_spans` finds them.
-    Returns: large_string[n], null where there is none or the caption is null.
+    Args:
+        captions: string[n], nullable.
+        kind: one of KINDS: `emails`; `payment_cards`, by issuer, length and check digit (Luhn); `ip_addresses`, both
+            versions; `phone_numbers`, as `phone_spans` finds them.
+
+    Returns:
+        large_string[n], null where there is none or the caption is null.
     """
     strings, points = clean_strings(captions), flatten(captions)
     found = np.full(len(points), None, dtype=object)
@@ -110,7 +114,12 @@ def find_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
 def is_free_of_personal_data(captions: pa.Array, *, kind: str) -> pa.BooleanArray:
     """Keeps captions without a datum of a kind; see `find_personal_data`.
 
-    Args: captions: string[n], nullable. kind: one of KINDS. Returns: bool[n], no nulls; a null caption is not kept.
+    Args:
+        captions: string[n], nullable.
+        kind: one of KINDS.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
     """
     found = find_personal_data(captions, kind=kind)
     return kept(found.is_null().to_numpy(zero_copy_only=False), flatten(captions))
@@ -119,7 +128,12 @@ def is_free_of_personal_data(captions: pa.Array, *, kind: str) -> pa.BooleanArra
 def mask_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
     """Returns captions with every datum of a kind replaced by [email], [card], [ip] or [phone].
 
-    Args: captions: string[n], nullable. kind: one of KINDS. Returns: large_string[n], null where the caption is.
+    Args:
+        captions: string[n], nullable.
+        kind: one of KINDS.
+
+    Returns:
+        large_string[n], null where the caption is.
     """
     strings, points = clean_strings(captions), flatten(captions)
     rows = _candidates(strings, points, _KINDS[kind])

@@ -29,8 +29,14 @@ def token_repetition_ratio(captions: pa.Array) -> pa.DoubleArray:
 
     Tokens are as `tokenize` finds them.
 
-    Args: captions: string[n], nullable. Returns: float64[n]; 0 without tokens, null where null.
-    Source: CC12M (<= 0.2); its paper names the ratio and gives no formula.
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        float64[n]; 0 without tokens, null where null.
+
+    Source:
+        CC12M (<= 0.2); its paper names the ratio and gives no formula.
     """
     points = flatten(captions)
     tokens = tokenize(captions)
@@ -46,10 +52,18 @@ def token_repetition_ratio(captions: pa.Array) -> pa.DoubleArray:
 def has_max_token_repetition_ratio(captions: pa.Array, *, maximum: float) -> pa.BooleanArray:
     """Keeps captions of whose tokens at most `maximum` are repetitions; see `token_repetition_ratio`.
 
-    Args: captions: string[n], nullable. maximum: 0 to 1.
-    Returns: bool[n], no nulls; a null caption is not kept.
-    Raises: ValueError: maximum is not within 0 and 1.
-    Source: CC12M (<= 0.2).
+    Args:
+        captions: string[n], nullable.
+        maximum: 0 to 1.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Raises:
+        ValueError: maximum is not within 0 and 1.
+
+    Source:
+        CC12M (<= 0.2).
     """
     check_ratio("maximum", maximum)
     points = flatten(captions)

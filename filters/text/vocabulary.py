@@ -20,7 +20,11 @@ class NgramVocabulary:
     """The most frequent unigrams and bigrams of a corpus, 8 bytes each (ALIGN has 100 million)."""
 
     def __init__(self, hashes: np.ndarray) -> None:
-        """Args: hashes: uint64[k], sorted, as `_hashes_of` makes them."""
+        """Takes the n-grams' hashes.
+
+        Args:
+            hashes: uint64[k], sorted, as `_hashes_of` makes them.
+        """
         self._hashes = hashes
 
     @classmethod
@@ -32,7 +36,8 @@ class NgramVocabulary:
     def read(cls, path: str) -> NgramVocabulary:
         """Returns the vocabulary in a text file: one n-gram a line; what follows a tab (a count) is passed over.
 
-        Raises: RecipeError: it cannot be read or is empty.
+        Raises:
+            RecipeError: it cannot be read or is empty.
         """
         parts = []
         try:
@@ -61,8 +66,14 @@ class NgramVocabulary:
 def has_frequent_tokens_only(captions: pa.Array, *, vocabulary: NgramVocabulary, bigrams: bool) -> pa.BooleanArray:
     """Keeps captions every token of which is in the vocabulary and, with `bigrams`, each two neighbours together, too.
 
-    Args: captions: string[n], nullable. Returns: bool[n], no nulls; a null caption is not kept, one without tokens is.
-    Source: ALIGN (100 million most frequent unigrams and bigrams), CC12M (rare words).
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept, one without tokens is.
+
+    Source:
+        ALIGN (100 million most frequent unigrams and bigrams), CC12M (rare words).
     """
     points = flatten(captions)
     tokens = tokenize(captions)

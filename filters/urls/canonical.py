@@ -34,7 +34,11 @@ def canonical_urls(urls: pa.Array) -> pa.LargeStringArray:
     queries and tracking parameters (utm_*, fbclid, gclid ...) go. Path, the order of parameters, `www.` and escapes
     stay: servers tell those apart. A URL that cannot be taken apart stays as it is.
 
-    Args: urls: string[n], nullable. Returns: large_string[n], null where the URL is.
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        large_string[n], null where the URL is.
     """
     strings = pc.utf8_trim(clean_strings(urls), _BLANKS)
     plain = pc.and_(

@@ -18,7 +18,8 @@ _PLAIN_NAME = r"^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z
 def parse_hosts(entries: Collection[str]) -> frozenset[str]:
     """Returns host names as they are looked up: lower case, IDNA-encoded, without `*.` before or a dot after them.
 
-    Raises: ValueError: an entry that is no host name.
+    Raises:
+        ValueError: an entry that is no host name.
     """
     names = pa.array(list(entries), pa.large_string())
     plain = pc.match_substring_regex(names, _PLAIN_NAME).to_numpy(zero_copy_only=False) if len(names) else []
@@ -30,10 +31,16 @@ def parse_hosts(entries: Collection[str]) -> frozenset[str]:
 def is_not_on_blocked_host(urls: pa.Array, *, blocked_hosts: Collection[str]) -> pa.BooleanArray:
     """Keeps URLs whose host is neither one of `blocked_hosts` nor below one: `example.com` blocks `www.example.com`.
 
-    Args: urls: string[n], nullable. blocked_hosts: host names in any case, international ones as written or encoded;
-        a frozenset is taken as `parse_hosts` returned it.
-    Returns: bool[n], no nulls; a null URL and one without a host are not kept.
-    Raises: ValueError: a blocked host that is no host name.
+    Args:
+        urls: string[n], nullable.
+        blocked_hosts: host names in any case, international ones as written or encoded; a frozenset is taken as
+            `parse_hosts` returned it.
+
+    Returns:
+        bool[n], no nulls; a null URL and one without a host are not kept.
+
+    Raises:
+        ValueError: a blocked host that is no host name.
     """
     blocked = _as_hosts(blocked_hosts)
     return _by_host(url_hosts(urls), lambda host: not _is_below(host, blocked))
@@ -50,7 +57,11 @@ def url_suffixes(urls: pa.Array) -> pa.LargeStringArray:
 
     Suffixes are those that registries run (ICANN's part of the Public Suffix List), not those of companies (github.io).
 
-    Args: urls: string[n], nullable. Returns: large_string[n]; null where there is no host, or none with a suffix (IPs).
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        large_string[n]; null where there is no host, or none with a suffix (IPs).
     """
     encoded = pc.dictionary_encode(url_hosts(urls))
     suffixes = [public_suffix(host) for host in encoded.dictionary.to_pylist()]
@@ -60,8 +71,11 @@ def url_suffixes(urls: pa.Array) -> pa.LargeStringArray:
 def registered_domains(urls: pa.Array) -> pa.LargeStringArray:
     """Returns the domain that each URL's host was registered as (`example.co.uk` for `img.example.co.uk`).
 
-    Args: urls: string[n], nullable. Returns: large_string[n]; the host itself where it has no public suffix (IPs) or is
-        one; null where there is no host.
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        large_string[n]; the host itself where it has no public suffix (IPs) or is one; null where there is no host.
     """
     encoded = pc.dictionary_encode(url_hosts(urls))
     domains = [_registered_domain(host) for host in encoded.dictionary.to_pylist()]
@@ -71,8 +85,12 @@ def registered_domains(urls: pa.Array) -> pa.LargeStringArray:
 def is_not_on_blocked_suffix(urls: pa.Array, *, blocked_suffixes: Collection[str]) -> pa.BooleanArray:
     """Keeps URLs whose host's public suffix is neither one of the suffixes nor below one: `uk` blocks `co.uk`.
 
-    Args: urls: string[n], nullable. blocked_suffixes: such as com, .uk, рф; as `is_not_on_blocked_host` takes hosts.
-    Returns: bool[n], no nulls; a null URL and one without a host are not kept; a host without a suffix is.
+    Args:
+        urls: string[n], nullable.
+        blocked_suffixes: such as com, .uk, рф; as `is_not_on_blocked_host` takes hosts.
+
+    Returns:
+        bool[n], no nulls; a null URL and one without a host are not kept; a host without a suffix is.
     """
     blocked = _as_hosts(blocked_suffixes)
     return _by_host(url_hosts(urls), lambda host: not _is_below(public_suffix(host) or "", blocked))
@@ -81,7 +99,12 @@ def is_not_on_blocked_suffix(urls: pa.Array, *, blocked_suffixes: Collection[str
 def is_on_allowed_suffix(urls: pa.Array, *, allowed_suffixes: Collection[str]) -> pa.BooleanArray:
     """Keeps URLs whose host's public suffix is one of the suffixes or below one; a host without a suffix is not kept.
 
-    Args: urls: string[n], nullable. allowed_suffixes: as for `is_not_on_blocked_suffix`. Returns: bool[n], no nulls.
+    Args:
+        urls: string[n], nullable.
+        allowed_suffixes: as for `is_not_on_blocked_suffix`.
+
+    Returns:
+        bool[n], no nulls.
     """
     allowed = _as_hosts(allowed_suffixes)
     return _by_host(url_hosts(urls), lambda host: _is_below(public_suffix(host) or "", allowed))

@@ -25,7 +25,11 @@ _FORBIDDEN_IN_HOST = frozenset(" \t\r\n\\<>\"'^`{|}%/?#@\x00")
 def count_url_characters(urls: pa.Array) -> pa.Int64Array:
     """Counts the code points of URLs.
 
-    Args: urls: string[n], nullable. Returns: int64[n], null where the URL is.
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        int64[n], null where the URL is.
     """
     return pc.utf8_length(clean_strings(urls))
 
@@ -33,9 +37,15 @@ def count_url_characters(urls: pa.Array) -> pa.Int64Array:
 def has_max_url_characters(urls: pa.Array, *, maximum: int) -> pa.BooleanArray:
     """Keeps URLs of at most `maximum` code points.
 
-    Args: urls: string[n], nullable. maximum: >= 0.
-    Returns: bool[n], no nulls; a null URL is not kept.
-    Raises: ValueError: maximum < 0.
+    Args:
+        urls: string[n], nullable.
+        maximum: >= 0.
+
+    Returns:
+        bool[n], no nulls; a null URL is not kept.
+
+    Raises:
+        ValueError: maximum < 0.
     """
     return at_most(count_url_characters(urls), check_count("maximum", maximum))
 
@@ -43,7 +53,11 @@ def has_max_url_characters(urls: pa.Array, *, maximum: int) -> pa.BooleanArray:
 def url_schemes(urls: pa.Array) -> pa.LargeStringArray:
     """Returns the schemes of URLs in lower case.
 
-    Args: urls: string[n], nullable. Returns: large_string[n], null where a URL has none or is null.
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        large_string[n], null where a URL has none or is null.
     """
     return pc.utf8_lower(pc.struct_field(pc.extract_regex(trim_urls(urls), _SCHEME), "scheme"))
 
@@ -51,8 +65,12 @@ def url_schemes(urls: pa.Array) -> pa.LargeStringArray:
 def has_allowed_scheme(urls: pa.Array, *, schemes: Collection[str]) -> pa.BooleanArray:
     """Keeps URLs whose scheme is one of `schemes`, whatever its case.
 
-    Args: urls: string[n], nullable. schemes: such as ("http", "https").
-    Returns: bool[n], no nulls; a null URL and one without a scheme are not kept.
+    Args:
+        urls: string[n], nullable.
+        schemes: such as ("http", "https").
+
+    Returns:
+        bool[n], no nulls; a null URL and one without a scheme are not kept.
     """
     strings = trim_urls(urls)
     allowed = pa.array(np.zeros(len(strings), dtype=bool))
@@ -64,9 +82,12 @@ def has_allowed_scheme(urls: pa.Array, *, schemes: Collection[str]) -> pa.Boolea
 def url_hosts(urls: pa.Array) -> pa.LargeStringArray:
     """Returns the hosts of URLs as names are looked up: lower case, IDNA-encoded, without a final dot.
 
-    Args: urls: string[n], nullable.
-    Returns: large_string[n]; null where a URL is null, has no host, or cannot be taken apart (a broken IPv6 address or
-        port, spaces or a backslash in the host).
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        large_string[n]; null where a URL is null, has no host, or cannot be taken apart (a broken IPv6 address or port,
+        spaces or a backslash in the host).
     """
     strings = trim_urls(urls)
     plain = pc.match_substring_regex(strings, _PLAIN)
@@ -83,7 +104,11 @@ def url_hosts(urls: pa.Array) -> pa.LargeStringArray:
 def has_host(urls: pa.Array) -> pa.BooleanArray:
     """Keeps URLs that name a host; see `url_hosts`.
 
-    Args: urls: string[n], nullable. Returns: bool[n], no nulls; a null URL is not kept.
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null URL is not kept.
     """
     return url_hosts(urls).is_valid()
 

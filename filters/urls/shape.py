@@ -31,7 +31,11 @@ _COMPARED = r"^(?:(?i:https?):)?//(?P<host>[^/?#]*)(?P<rest>[^#]*)"
 def find_non_photo(urls: pa.Array) -> pa.LargeStringArray:
     """Returns the part of each URL that tells it is no photograph: a tracking pixel, spacer, icon, sprite or loader.
 
-    Args: urls: string[n], nullable. Returns: large_string[n], null where there is none or the URL is null.
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        large_string[n], null where there is none or the URL is null.
     """
     strings = trim_urls(urls)
     by_host = pc.struct_field(pc.extract_regex(strings, _HOSTS), "shape")
@@ -42,7 +46,11 @@ def find_non_photo(urls: pa.Array) -> pa.LargeStringArray:
 def is_not_non_photo(urls: pa.Array) -> pa.BooleanArray:
     """Keeps URLs that do not look like tracking pixels, spacers, icons, sprites or loaders; see `find_non_photo`.
 
-    Args: urls: string[n], nullable. Returns: bool[n], no nulls; a null URL is not kept.
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        bool[n], no nulls; a null URL is not kept.
     """
     return pc.and_(find_non_photo(urls).is_null(), trim_urls(urls).is_valid())
 
@@ -50,7 +58,11 @@ def is_not_non_photo(urls: pa.Array) -> pa.BooleanArray:
 def comparable_urls(urls: pa.Array) -> pa.LargeStringArray:
     """Returns URLs as opt-out lists are compared: no blanks around, no http or https, host in lower case, no fragment.
 
-    Args: urls: string[n], nullable. Returns: large_string[n], null where the URL is.
+    Args:
+        urls: string[n], nullable.
+
+    Returns:
+        large_string[n], null where the URL is.
     """
     strings = trim_urls(urls)
     parts = pc.extract_regex(strings, _COMPARED)
@@ -63,8 +75,12 @@ def comparable_urls(urls: pa.Array) -> pa.LargeStringArray:
 def is_not_opted_out(urls: pa.Array, *, opted_out_urls: Collection[str]) -> pa.BooleanArray:
     """Keeps URLs that are on no opt-out list; http and https, the host's case and the fragment make no difference.
 
-    Args: urls: string[n], nullable. opted_out_urls: URLs; a frozenset is taken as `parse_urls` returned it.
-    Returns: bool[n], no nulls; a null URL is not kept.
+    Args:
+        urls: string[n], nullable.
+        opted_out_urls: URLs; a frozenset is taken as `parse_urls` returned it.
+
+    Returns:
+        bool[n], no nulls; a null URL is not kept.
     """
     listed = opted_out_urls if isinstance(opted_out_urls, frozenset) else parse_urls(opted_out_urls)
     kept = [url is not None and url not in listed for url in comparable_urls(urls).to_pylist()]

@@ -25,7 +25,9 @@ _SAID_BY_A_RULE = {"captions", "select", "language"}
 class NamedRecipe:
     """A recipe that a rule names.
 
-    Attributes: where: the rule, as `select.all_of.0`. name: as it stands there.
+    Attributes:
+        where: the rule, as `select.all_of.0`.
+        name: as it stands there.
     """
 
     where: str
@@ -38,8 +40,11 @@ def spell_out(
 ) -> tuple[dict[str, Any], list[NamedRecipe]]:
     """Returns a select group as its YAML has it with every name in its rules replaced, and the recipes named.
 
-    Args: find: the recipe of a name or file; raises RecipeError.
-    Raises: RecipeError: a name is no text, or its recipe cannot be said as a rule.
+    Args:
+        find: the recipe of a name or file; raises RecipeError.
+
+    Raises:
+        RecipeError: a name is no text, or its recipe cannot be said as a rule.
     """
     spelt, named = dict(select), []
     for key in ("all_of", "any_of"):
@@ -58,7 +63,8 @@ def spell_out(
 def check_fits(recipe: Recipe, named: NamedRecipe) -> None:
     """Looks whether the rule that a named recipe comes to means the same in the recipe that names it.
 
-    Raises: RecipeError: a group of it is set, differs, and cannot be said by a rule; or its CLIP model is another.
+    Raises:
+        RecipeError: a group of it is set, differs, and cannot be said by a rule; or its CLIP model is another.
     """
     other, plain = named.recipe, Recipe(name="plain")
     for group in Recipe.model_fields.keys() - _NOT_OF_A_RULE - _SAID_BY_A_RULE:

@@ -30,9 +30,12 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|fal
 def parse_recipe(text: str, *, source: str, find: Callable[[str], Recipe] | None = None) -> Recipe:
     """Returns the recipe that a YAML text describes.
 
-    Args: source: the file or preset the text came from, for messages. find: the recipe of a name or file that a select
-        rule names; without it such names are unknown settings.
-    Raises: RecipeError: not YAML, or one line for each setting that is unknown, of the wrong type or out of range.
+    Args:
+        source: the file or preset the text came from, for messages.
+        find: the recipe of a name or file that a select rule names; without it such names are unknown settings.
+
+    Raises:
+        RecipeError: not YAML, or one line for each setting that is unknown, of the wrong type or out of range.
     """
     try:
         content = yaml.load(text, _Loader)

@@ -100,8 +100,9 @@ class SelectRule(Settings):
 class PairCaps(Settings):
     """At most so many pairs of a caption, of a host (its registered domain), of a language; applied in this order.
 
-    Attributes: prefer: which pairs stay: those of the highest `similarity`, ties by the seed, or those that the `seed`
-        draws; null: the similarity where the recipe has a model.
+    Attributes:
+        prefer: which pairs stay: those of the highest `similarity`, ties by the seed, or those that the `seed` draws;
+            null: the similarity where the recipe has a model.
     """
 
     per_caption: PositiveInt | None = None
@@ -135,7 +136,11 @@ class SelectSettings(SelectRule):
         return self
 
     def check_models(self, names: tuple[str, ...]) -> None:
-        """Looks whether what needs a similarity can have one. Raises: ValueError: it cannot; says where and why."""
+        """Looks whether what needs a similarity can have one.
+
+        Raises:
+            ValueError: it cannot; says where and why.
+        """
         for rule, model in self.walk():
             setting = rule.similarity_setting
             if rule is self and setting is None and self.min_pairs_per_language is not None:

@@ -13,7 +13,10 @@ from babelsift.schemas.recipe.settings import Entries, Settings
 class CaptionEdits(Settings):
     """What is changed in a caption before any rule sees it; the uid stays that of the pair as it was read.
 
-    Attributes: unicode: a normalisation form. repair_mojibake: with ftfy. mask: what is replaced by a word in brackets.
+    Attributes:
+        unicode: a normalisation form.
+        repair_mojibake: with ftfy.
+        mask: what is replaced by a word in brackets.
     """
 
     unicode: Literal["none", "NFC", "NFKC"] = "none"
@@ -27,8 +30,9 @@ class CaptionEdits(Settings):
 class Vocabulary(Settings):
     """The n-grams that all tokens of a caption must be among.
 
-    Attributes: file: one n-gram a line, tokens parted by a space; what follows a tab is passed over. bigrams: whether
-        each two neighbouring tokens must be listed, too.
+    Attributes:
+        file: one n-gram a line, tokens parted by a space; what follows a tab is passed over.
+        bigrams: whether each two neighbouring tokens must be listed, too.
     """
 
     file: Annotated[str, Field(min_length=1)]
