@@ -39,7 +39,7 @@ from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS
 from babelsift.pipelines.job.run import run as curate
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.manifest import MANIFEST
+from babelsift.pipelines.run_folder.paths import MANIFEST
 from babelsift.pipelines.stages.download.download_images import DownloadImages
 from babelsift.pipelines.stages.language import IdentifyLanguage
 from babelsift.pipelines.stages.read import ReadPairs

@@ -25,6 +25,8 @@ from babelsift.pipelines.run_folder.store import Store, is_temporary
 from babelsift.pipelines.run_folder.whole_file import WholeFile
 from babelsift.schemas import RunFolderError
 
+_Names = list[str]  # within a class that has a method `list`
+
 
 @dataclass(frozen=True)
 class TarFolder:
@@ -82,16 +84,16 @@ class RunFolder:
         """Whether the file or folder is there."""
         return self.store.exists(posixpath.join(*parts))
 
-    def list(self, folder: str, suffix: str = "") -> list[str]:
+    def list(self, folder: str, suffix: str = "") -> _Names:
         """Returns the sorted names of the files in a folder that end in `suffix`; none where there is no folder."""
         names = [entry.name for entry in self.store.list(folder)]
         return [name for name in names if name.endswith(suffix) and not is_temporary(name)]
 
-    def files_under(self, folder: str) -> list[str]:
+    def files_under(self, folder: str) -> _Names:
         """Returns the paths, within the run folder, of all files in a folder and below; none where there is none."""
         return list(self.store.find(folder))
 
-    def folders(self, folder: str) -> list[str]:
+    def folders(self, folder: str) -> _Names:
         """Returns the sorted names of the folders in a folder; none where there is no folder."""
         return [entry.name for entry in self.store.list(folder) if entry.is_folder]
 
@@ -120,14 +122,18 @@ class RunFolder:
                 size += len(block)
         return size, digest.hexdigest()
 
-    def read_json(self, *parts: str) -> Any:
-        """Returns a JSON file's content, or None where there is no such file."""
+    def read_json(self, *parts: str, remedy: str = "remove it and run again") -> Any:
+        """Returns a JSON file's content, or None where there is no such file.
+
+        Args: remedy: what to do about a file that is no JSON.
+        Raises: RunFolderError: it is none.
+        """
         try:
             return json.loads(self.store.read(posixpath.join(*parts)))
         except FileNotFoundError:
             return None
-        except ValueError as error:
-            raise RunFolderError(f"{self.path(*parts)} is not JSON ({error}); remove it and run again") from error
+        except (ValueError, RecursionError) as error:
+            raise RunFolderError(f"{self.path(*parts)} is not JSON ({error}); {remedy}") from error
 
     def read_commit_mark(self, path: str) -> dict[str, Any] | None:
         """Returns a commit mark's content, or None where there is none, or it is damaged: what it marks is redone."""

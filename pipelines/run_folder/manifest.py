@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from babelsift.pipelines.run_folder.fingerprints import fingerprints
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import MANIFEST
+from babelsift.pipelines.run_folder.product import Product, Replacement
 from babelsift.schemas import RunFolderError
 
-MANIFEST = "manifest.json"
-_LAYOUT = 1
+FORMAT = 2  # 1: as babelsift 0.1.0 made folders, whose manifest knows no product
+_LATER_KEYS = ("decoders", "product", "replacement")  # written only where they say something
 
 
 @dataclass(frozen=True)
@@ -21,26 +24,46 @@ class Manifest:
 
     Attributes:
         partitions: staging partitions. They double as the input grows, so that a pair finds its earlier download again
-            in what was its partition before. layout: version of the folder's layout. facts: what made the latest
-            contents, name -> text or list of texts. first_partitions: those that the folder was made with; None in a
-            folder that never grew. stages: of the run that began last: stage -> {setting: value}.
-            fingerprints: stage -> digest of these and of all stages before it. See `run_folder.fingerprints`.
+            in what was its partition before.
+        format: of the folder, see FORMAT; one with a fraction is a newer minor version's.
+        facts: what made the latest contents, name -> text or list of texts.
+        first_partitions: those that the folder was made with; None in a folder that never grew.
+        stages: of the run that began last: stage -> {setting: value}.
+        fingerprints: stage -> digest of these and of all stages before it. See `run_folder.fingerprints`.
+        decoders: library -> its versions that decoded images of this folder.
+        product: the finished product; None: there is none yet.
+        replacement: the replacement of the product that is under way; None: none is.
+        beyond: what a newer minor version wrote besides; kept as it is.
     """
 
     partitions: int
-    layout: int = _LAYOUT
-    facts: dict[str, Any] = field(default_factory=dict)
+    format: float = FORMAT
+    facts: Mapping[str, Any] = field(default_factory=dict)
     first_partitions: int | None = None
-    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    fingerprints: dict[str, str] = field(default_factory=dict)
+    stages: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    decoders: Mapping[str, list[str]] = field(default_factory=dict)
+    product: Product | None = None
+    replacement: Replacement | None = None
+    beyond: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values, keys in the order of the file."""
+        content = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "beyond"}
+        for name in ("product", "replacement"):
+            content[name] = content[name] and content[name].to_json()
+        said = {name: value for name, value in content.items() if value or name not in _LATER_KEYS}
+        return {**said, **self.beyond}
 
 
 def open_manifest(folder: RunFolder, *, rows: int, rows_per_partition: int) -> Manifest:
     """Returns the folder's manifest, made on the first run.
 
-    Args: rows: about how many rows the input has. A new folder gets partitions for them; in an old one they double, and
-        double again, until none has to hold more than twice `rows_per_partition`.
-    Raises: RunFolderError: the folder was made by another version, or cannot be written.
+    Args:
+        rows: about how many rows the input has. A new folder gets partitions for them; in an old one they double, and
+            double again, until none has to hold more than twice `rows_per_partition`.
+    Raises:
+        RunFolderError: the folder was made by a newer version, or the manifest is damaged.
     """
     manifest = read_manifest(folder)
     if manifest is None:
@@ -49,21 +72,72 @@ def open_manifest(folder: RunFolder, *, rows: int, rows_per_partition: int) -> M
 
 
 def read_manifest(folder: RunFolder) -> Manifest | None:
-    """Returns the folder's manifest; None where no run has begun.
+    """Returns the folder's manifest; None where no run has come as far as its first stage.
 
-    Raises: RunFolderError: the folder was made by another version.
+    Raises:
+        RunFolderError: the folder was made by a newer version, or the manifest is damaged.
     """
-    content = folder.read_json(MANIFEST)
+    content = folder.read_json(MANIFEST, remedy=_REMEDY)
     if content is None:
         return None
     try:
-        manifest = Manifest(**content)
-    except TypeError as error:
-        raise RunFolderError(f"{folder.path(MANIFEST)}: not a manifest ({error}); use another --output") from error
-    if manifest.layout != _LAYOUT:
-        found = f"has layout {manifest.layout}, this version writes {_LAYOUT}"
-        raise RunFolderError(f"{folder.path()}: {found}; use another --output")
-    return manifest
+        return _manifest_of(content)
+    except ValueError as error:
+        raise RunFolderError(f"{folder.path(MANIFEST)}: {error}") from error
+
+
+_REMEDY = "restore it from a copy, or choose another --output"
+
+
+def _manifest_of(content: Any) -> Manifest | None:
+    """Returns a manifest of what the file holds; None of what only claims a folder.
+
+    Raises:
+        ValueError: says what is wrong with it, and the remedy.
+    """
+    version = content.get("format", content.get("layout")) if isinstance(content, dict) else None
+    if not isinstance(version, (int, float)) or isinstance(version, bool):
+        raise ValueError(f"is no manifest of babelsift; {_REMEDY}")
+    if not 1 <= version < FORMAT + 1:
+        raise ValueError(
+            f"the folder has format {version}, this version reads formats up to {FORMAT}; "
+            f"update babelsift, or choose another --output"
+        )
+    known = {name: content[name] for name in Manifest.__dataclass_fields__ if name in content and name != "beyond"}
+    beyond = {name: value for name, value in content.items() if name not in {*known, "layout"}}
+    if known.get("partitions") is None and "partitions" in known:
+        return None
+    wrong = [name for name, is_right in _KEYS.items() if name in known and not is_right(known[name])]
+    if "partitions" not in known or wrong:
+        problem = f"{wrong[0]} cannot be {repr(known[wrong[0]])[:60]}" if wrong else "says no partitions"
+        raise ValueError(f"is damaged: {problem}; {_REMEDY}")
+    first = known.get("first_partitions")
+    if first is not None and known["partitions"] % first:
+        raise ValueError(f"is damaged: {known['partitions']} partitions never were {first}; {_REMEDY}")
+    readers = {"product": Product.from_json, "replacement": Replacement.from_json}
+    try:
+        parts = {name: read(known[name]) for name, read in readers.items() if known.get(name) is not None}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"is damaged: {error}; {_REMEDY}") from error
+    return Manifest(**{**known, "format": max(version, 1), **parts, "beyond": beyond})
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
+def _is_mapping_of(kind: type) -> Any:
+    return lambda value: isinstance(value, dict) and all(isinstance(one, kind) for one in value.values())
+
+
+_KEYS = {
+    "partitions": _is_count,
+    "first_partitions": lambda value: value is None or _is_count(value),
+    "facts": lambda value: isinstance(value, dict),
+    "stages": _is_mapping_of(dict),
+    "fingerprints": _is_mapping_of(str),
+    "decoders": _is_mapping_of(list),
+}
 
 
 def _grown(manifest: Manifest, rows: int, rows_per_partition: int) -> Manifest:
@@ -78,9 +152,16 @@ def _grown(manifest: Manifest, rows: int, rows_per_partition: int) -> Manifest:
 
 
 def save_manifest(
-    folder: RunFolder, manifest: Manifest, facts: dict[str, Any], stages: dict[str, dict[str, Any]] | None = None
-) -> None:
-    """Writes the manifest with new facts and, where a run begins, the settings of its stages."""
+    folder: RunFolder, manifest: Manifest, facts: Mapping[str, Any], stages: Mapping[str, dict[str, Any]] | None = None
+) -> Manifest:
+    """Writes the manifest with new facts and, where a run begins, the settings of its stages; returns it."""
+    manifest = replace(manifest, facts=facts, format=max(manifest.format, FORMAT))
     if stages is not None:
         manifest = replace(manifest, stages=stages, fingerprints=fingerprints(stages))
-    folder.write_json(MANIFEST, asdict(manifest) | {"facts": facts})
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def write_manifest(folder: RunFolder, manifest: Manifest) -> None:
+    """Writes the manifest as it is."""
+    folder.write_json(MANIFEST, manifest.to_json())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+MANIFEST = "manifest.json"
 FUNNEL = "funnel.json"  # written last: where it is, the run is complete
 RECIPE = "recipe.yaml"
 CARD = "README.md"

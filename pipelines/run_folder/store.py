@@ -8,6 +8,7 @@ from __future__ import annotations
 import abc
 import contextlib
 import posixpath
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ from typing import BinaryIO
 from babelsift.pipelines.run_folder.whole_file import WholeFile, cannot_write
 
 _TEMPORARY = ".writing-"
+_TEMPORARY_NAME = re.compile(re.escape(_TEMPORARY) + "[0-9a-f]{32}-")  # nobody else's name looks like this
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def temporary_path(path: str) -> str:
 
 def is_temporary(path: str) -> bool:
     """Returns whether a path is a writer's that is at work, or was killed."""
-    return posixpath.basename(path).startswith(_TEMPORARY)
+    return _TEMPORARY_NAME.match(posixpath.basename(path)) is not None
 
 
 @contextlib.contextmanager

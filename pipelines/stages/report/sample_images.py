@@ -11,7 +11,7 @@ import pyarrow as pa
 from babelsift.filters.uids import partition_of
 from babelsift.pipelines.rendering import ImageCluster, Sample
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.manifest import MANIFEST
+from babelsift.pipelines.run_folder.paths import MANIFEST
 from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_shards, read_imported
 from babelsift.pipelines.staging.layout import SUCCESS

@@ -7,11 +7,9 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
 from babelsift.pipelines.core.runners import worker_error
-from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.manifest import open_manifest, save_manifest
 from babelsift.pipelines.stages.report.row_counts import CountRows, SampleRows, draw_rows
 from babelsift.pipelines.stages.report.write_report import checked_funnel
-from babelsift.schemas import AccountingError, InputError, RunFolderError, Stage, ledger_rows
+from babelsift.schemas import AccountingError, InputError, Stage, ledger_rows
 
 
 def rejected(batch, stage=Stage.RULES, reason="too_few_words"):
@@ -95,26 +93,6 @@ def test_what_is_drawn_depends_on_no_order_and_no_batching(read_rows, sampled):
 def test_kept_rows_are_one_group_drawn_by_the_seed(read_rows):
     drawn = [[entry[1]["source_row"] for entry in next(draw_rows(read_rows(99), seed, 5))[1]] for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
-
-
-def test_the_number_of_partitions_doubles_as_the_input_grows(tmp_path):
-    folder = RunFolder(str(tmp_path))
-    first = open_manifest(folder, rows=1001, rows_per_partition=100)
-    assert first.partitions == 11
-    save_manifest(folder, first, {"recipe": "x"})
-    for rows, partitions, first_partitions in (
-        (5, 11, None),
-        (2200, 11, None),
-        (2201, 22, 11),
-        (10_000, 88, 11),
-        (2201, 88, 11),  # never less again
-    ):
-        grown = open_manifest(folder, rows=rows, rows_per_partition=100)
-        assert (grown.partitions, grown.first_partitions) == (partitions, first_partitions)
-        save_manifest(folder, grown, {})
-    folder.write_json("manifest.json", {"partitions": 3, "layout": 99})
-    with pytest.raises(RunFolderError, match="layout 99"):
-        open_manifest(folder, rows=1, rows_per_partition=1)
 
 
 def test_a_workers_error_comes_back_as_itself():
