@@ -1,4 +1,4 @@
-"""How staging shards are laid out: names, keys, columns and tar headers, as img2dataset 1.47 has them.
+"""How staging shards are laid out: names, keys, columns and modes, as img2dataset 1.47 has them.
 
 OUT/staging/images/NNNNN.tar         images, captions and json, successes only, in the order in which they came
                   /NNNNN.parquet     every row, failures too, and where in the tar its image lies
@@ -9,13 +9,14 @@ Partition p of P owns the shard numbers p, p + P, p + 2P, ...
 from __future__ import annotations
 
 import math
-import tarfile
 
 import pyarrow as pa
 
+from babelsift.pipelines.run_folder.tar_members import TarMembers
 from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES
 
 STAGING = "staging/images"
+MEMBERS = TarMembers(mode=0o444)
 STAGED_SCHEMA = pa.schema(
     [
         pa.field("uid", pa.string(), nullable=False),
@@ -66,36 +67,3 @@ def staging_key(shard: int, index: int, *, samples_per_shard: int) -> str:
     """Returns the key of the row at `index` of a shard, as img2dataset's `compute_key` does."""
     digits = math.ceil(math.log10(samples_per_shard))
     return f"{shard * 10**digits + index:0{digits + _SHARD_DIGITS}d}"
-
-
-def tar_header(name: str, size: int) -> bytes:
-    """Returns a member's header block; owner, time and mode are constants."""
-    content, digits = name.encode(), b"%011o" % size
-    if not name.isascii() or len(content) > _NAME_BYTES or len(digits) > _SIZE_DIGITS:
-        return _header(name, size)
-    # `tarfile` takes as long for three headers as decoding a tenth of an image does; they differ in three fields
-    check = _BLANK_SUM + sum(content) + sum(digits)
-    return b"".join(
-        (
-            content.ljust(_NAME_BYTES, b"\0"),
-            _BLANK[_NAME_BYTES:_SIZE_AT],
-            digits,
-            _BLANK[_SIZE_AT + _SIZE_DIGITS : _CHECK_AT],
-            b"%06o\0" % check,
-            _BLANK[_CHECK_AT + _CHECK_DIGITS + 1 :],
-        )
-    )
-
-
-def _header(name: str, size: int) -> bytes:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = size, 0o444
-    return info.tobuf(format=tarfile.USTAR_FORMAT)
-
-
-_NAME_BYTES = 100
-_SIZE_AT, _SIZE_DIGITS = 124, 11
-_CHECK_AT, _CHECK_DIGITS = 148, 6
-_BLANK = _header("", 0)
-# The checksum is taken with eight spaces in its place; what is left out here is of the fields that differ.
-_BLANK_SUM = sum(_BLANK[:_SIZE_AT]) + sum(_BLANK[_SIZE_AT + _SIZE_DIGITS : _CHECK_AT]) + 8 * 32 + sum(_BLANK[156:])

@@ -31,13 +31,13 @@ from babelsift.pipelines.staging.layout import (
     FAILED_TO_DOWNLOAD,
     FAILED_TO_RESIZE,
     LATER_COLUMNS,
+    MEMBERS,
     STAGED_SCHEMA,
     STAGING,
     SUCCESS,
     shard_name,
     shard_path,
     staging_key,
-    tar_header,
 )
 
 __all__ = [
@@ -53,7 +53,6 @@ __all__ = [
 ]
 
 _BLOCK = tarfile.BLOCKSIZE
-_json_text = json.JSONEncoder(ensure_ascii=False).encode
 _END_OF_TAR = bytes(tarfile.RECORDSIZE)
 # Of the members' JSON: what img2dataset writes, in its order.
 _JSON_COLUMNS = (
@@ -220,11 +219,12 @@ class StagingWriter:
         May be called from any thread. Args: record: the row's STAGED_SCHEMA fields but for that place.
         """
         key = record["key"]
-        document = _indented_json({name: record[name] for name in self._json_columns})
+        fields = {name: record[name] for name in self._json_columns}
+        document = json.dumps(fields, indent=4, ensure_ascii=False).encode()
         members = (
-            *_member(f"{key}.{image.extension}", image.data),
-            *_member(f"{key}.txt", record["caption"].encode()),
-            *_member(f"{key}.json", document),
+            *MEMBERS.member(f"{key}.{image.extension}", image.data),
+            *MEMBERS.member(f"{key}.txt", record["caption"].encode()),
+            *MEMBERS.member(f"{key}.json", document),
         )
         content = b"".join(members)
         with self._lock:
@@ -260,13 +260,3 @@ class StagingWriter:
             "settings": dict(self.shaping),
         }
         self.folder.write_json(shard_path(self.shard, STATS), stats)
-
-
-def _member(name: str, content: bytes) -> tuple[bytes, bytes, bytes]:
-    return tar_header(name, len(content)), content, bytes(-len(content) % _BLOCK)
-
-
-def _indented_json(fields: Mapping[str, str | int | None]) -> bytes:
-    """As `json.dumps(fields, indent=4, ensure_ascii=False)`, which goes the long way through Python for its indents."""
-    lines = (f"    {_json_text(name)}: {_json_text(value)}" for name, value in fields.items())
-    return "{{\n{}\n}}".format(",\n".join(lines)).encode()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import logging
 import math
-import tarfile
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +16,7 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
+from babelsift.pipelines.run_folder.tar_members import TarMembers, end_of_tar
 from babelsift.pipelines.run_folder.whole_file import WholeFile
 from babelsift.pipelines.stages.shard.shard_embeddings import write_embeddings
 from babelsift.pipelines.staging.images import read_staged_images
@@ -29,6 +28,7 @@ SHARDS = TRAIN.folder
 # So many rows are read while as many are written: enough to lie side by side in staging, and little enough for memory.
 _BYTES_AT_ONCE = 64 * 2**20
 _ROWS_AT_ONCE = 10_000
+_MEMBERS = TarMembers(mode=0o644)
 _VERSION = 2  # of a shard's layout: a change here makes every shard be written anew
 
 
@@ -104,18 +104,16 @@ def _changed_file(folder: RunFolder, stats: Mapping[str, Any]) -> str | None:
 
 
 def _write_tar(file: WholeFile, folder: RunFolder, rows: pa.Table, metadata: pa.Table) -> None:
-    with (
-        tarfile.open(fileobj=file, mode="w|", format=tarfile.USTAR_FORMAT) as tar,  # type: ignore[call-overload]
-        ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as ahead,
-    ):
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as ahead:
         reading: deque[tuple[pa.Table, Future[list[bytes]]]] = deque()
         for start, end in windows(rows.column("image_size").to_pylist()):
             some = rows.slice(start, end - start).combine_chunks().to_batches()[0]
             reading.append((metadata.slice(start, end - start), ahead.submit(read_staged_images, folder, some)))
             if len(reading) > 1:
-                _add_samples(tar, *reading.popleft())
+                _add_samples(file, *reading.popleft())
         while reading:
-            _add_samples(tar, *reading.popleft())
+            _add_samples(file, *reading.popleft())
+    file.write(end_of_tar(file.size))
 
 
 def windows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -130,12 +128,15 @@ def windows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield start, len(sizes)
 
 
-def _add_samples(tar: tarfile.TarFile, metadata: pa.Table, images: Future[list[bytes]]) -> None:
+def _add_samples(file: WholeFile, metadata: pa.Table, images: Future[list[bytes]]) -> None:
     for row, image in zip(_json_rows(metadata), images.result(), strict=True):
         extension = row.pop("image_extension")
-        _add(tar, f"{row['key']}.{extension}", image)
-        _add(tar, f"{row['key']}.txt", row["caption"].encode())
-        _add(tar, f"{row['key']}.json", json.dumps(row, ensure_ascii=False, allow_nan=False).encode())
+        members = (
+            *_MEMBERS.member(f"{row['key']}.{extension}", image),
+            *_MEMBERS.member(f"{row['key']}.txt", row["caption"].encode()),
+            *_MEMBERS.member(f"{row['key']}.json", json.dumps(row, ensure_ascii=False, allow_nan=False).encode()),
+        )
+        file.write(b"".join(members))
 
 
 def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
@@ -159,10 +160,3 @@ def _json_value(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(name): _json_value(one) for name, one in value.items()}
     return value if value is None or isinstance(value, (str, int)) else str(value)
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    member.mode, member.mtime, member.uid, member.gid = 0o644, 0, 0, 0
-    tar.addfile(member, io.BytesIO(content))

@@ -12,7 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.report.ledger import write_ledger_file
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
-from babelsift.pipelines.staging.layout import shard_path, tar_header
+from babelsift.pipelines.staging.layout import MEMBERS, shard_path
 from babelsift.schemas import RunFolderError, Stage, ledger_rows
 
 
@@ -62,7 +62,7 @@ def rows(disk, image_rows):
     content, place = bytearray(), {"image_offset": [], "image_size": [], "image_crc32": []}
     for row in range(10):
         image = f"image {row}".encode() * 100
-        content += tar_header(f"{row:09d}.jpg", len(image))
+        content += MEMBERS.header(f"{row:09d}.jpg", len(image))
         for name, value in zip(place, (len(content), len(image), zlib.crc32(image)), strict=True):
             place[name].append(value)
         content += image + bytes(-len(image) % 512)

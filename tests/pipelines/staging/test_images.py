@@ -9,7 +9,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.images import read_staged_images
-from babelsift.pipelines.staging.layout import shard_path, tar_header
+from babelsift.pipelines.staging.layout import MEMBERS, shard_path
 from babelsift.schemas import RunFolderError
 
 
@@ -49,7 +49,7 @@ def staged(storage, image_rows):
             content, offsets, stored = bytearray(), [], []
             for index in range(images):
                 image = bytes([shard, index % 256]) * (size // 2)
-                content += tar_header(f"{shard * images + index:09d}.jpg", size)
+                content += MEMBERS.header(f"{shard * images + index:09d}.jpg", size)
                 offsets.append(len(content))
                 content += image.ljust(-(-size // 512) * 512, b"\0") + bytes(gap)
                 stored.append(image)

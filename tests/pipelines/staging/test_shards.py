@@ -18,7 +18,7 @@ from babelsift.filters.image import process_image
 from babelsift.pipelines.fetch import Fetched
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.records import new_record, with_fetch_failure, with_image
-from babelsift.pipelines.staging.layout import STAGED_SCHEMA, STAGING, staging_key, tar_header
+from babelsift.pipelines.staging.layout import STAGED_SCHEMA, STAGING, staging_key
 from babelsift.pipelines.staging.shards import (
     StagedShard,
     StagingWriter,
@@ -219,13 +219,6 @@ def test_a_bit_flipped_in_a_parquet_is_noticed(folder, tmp_path):
         content[place] ^= 1
     path.write_bytes(content)
     assert read_staged_rows(folder, shard) is not None
-
-
-@given(st.text(st.characters(max_codepoint=126, min_codepoint=48), max_size=100), st.integers(0, 8**11 - 1))
-def test_headers_are_tarfiles(name, size):
-    member = tarfile.TarInfo(name)
-    member.size, member.mode = size, 0o444
-    assert tar_header(name, size) == member.tobuf(format=tarfile.USTAR_FORMAT)
 
 
 def test_json_of_a_member_is_as_img2dataset_writes_it(folder, tmp_path):

@@ -17,7 +17,7 @@ from babelsift.filters.clip import result_schema
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.shard.shard_writer import windows
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
-from babelsift.pipelines.staging.layout import shard_path, tar_header
+from babelsift.pipelines.staging.layout import MEMBERS, shard_path
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas.recipe import ShardSettings
 
@@ -34,7 +34,7 @@ def staged(tmp_path, image_rows):
         keys, offsets, content = batch.column("key").to_pylist(), [], bytearray(scatter * 512)
         for row in range(rows):
             image = f"image {row}".encode()
-            content += tar_header(f"{keys[row]}.jpg", len(image))
+            content += MEMBERS.header(f"{keys[row]}.jpg", len(image))
             offsets.append(len(content))
             content += image.ljust(512, b"\0")
         folder.write(shard_path(0, ".tar"), bytes(content))
