@@ -138,12 +138,13 @@ class KeptRows:
         self.records = records
         self._index = DigestIndex(records["digest"])
 
-    def duplicate_of(self, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
+    def duplicate_of(self, digests: np.ndarray, row_keys: np.ndarray, uids: np.ndarray | None = None) -> np.ndarray:
         """Returns for each row the record of the kept row that it duplicates.
 
         Args:
             digests: V16[n] or S16[n].
             row_keys: uint64[n].
+            uids: V16[n], where row keys are ranks, which several rows may share; None: row keys tell rows apart.
 
         Returns:
             int64[n], index into `records`, -1 where the row itself is kept.
@@ -151,7 +152,10 @@ class KeptRows:
         if not len(self.records):
             return np.full(len(digests), -1)
         index = self._index.position_of(digests)
-        return np.where((index >= 0) & (self.records["row_key"][index] != row_keys), index, -1)
+        is_other = self.records["row_key"][index] != row_keys
+        if uids is not None:
+            is_other |= self.records["uid"][index] != uids
+        return np.where((index >= 0) & is_other, index, -1)
 
 
 def duplicate_of(records: np.ndarray, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:

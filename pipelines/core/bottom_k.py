@@ -42,21 +42,23 @@ class LowestMembers(Transform):
 
 class _Members(BundleBuffer):
     def __init__(self, key: Digest, member: Digest, most: int, partitions: int) -> None:
+        super().__init__()
         self._key, self._member = key, member
         self._most, self._partitions = most, partitions
 
-    def part_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
+    def chunk_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
         return memberships(self._key(element), self._member(element))
 
-    def by_partition(self, parts: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
-        merged = lowest_members(list(parts), self._most)
+    def by_partition(self, chunks: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
+        merged = lowest_members(list(chunks), self._most)
         for partition, rows in split_sorted(merged["key"], self._partitions):
             yield partition, merged[rows].tobytes()
 
 
 class _MergeMembers(MergePacked):
     def __init__(self, most: int) -> None:
+        super().__init__()
         self._most = most
 
-    def merge(self, parts: list[bytes]) -> bytes:
-        return lowest_members([np.frombuffer(part, MEMBERSHIP) for part in parts], self._most).tobytes()
+    def merge(self, packed: list[bytes]) -> bytes:
+        return lowest_members([np.frombuffer(chunk, MEMBERSHIP) for chunk in packed], self._most).tobytes()

@@ -1,7 +1,16 @@
-"""Exact deduplication in Beam: which digests several rows share, and which row of each survives.
+"""Exact deduplication in Beam: which digests several rows share, and which row of each is kept.
 
-A digest record a row (digest, uid, row key: 24 to 48 bytes) crosses the shuffle; records are merged before they are
-grouped.
+1. Record. Each row becomes a digest record: its digest, its uid, its row key (24 to 48 bytes packed).
+2. Merge in the bundle. Of the records of one digest the lowest stays, with the number of rows that it stands for.
+3. Partition. A partition has a range of digests; a digest's records meet there, however many workers made them.
+4. Merge a partition. Records merge associatively before they are grouped, so a digest that half of all rows share is
+   one record a bundle.
+
+        rows    A1 B1 A2 | A3 C1 B2        record and merge in the bundle
+                   |           |
+        bundles A1x2 B1x1   A3x1 B2x1 C1x1
+                    \\         /            merge a partition
+        output   A1x3 B1x2 C1x1           of digest A three rows, of which A1 is kept
 """
 
 from __future__ import annotations
@@ -15,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.dedup import (
+    KeptRows,
     digest_records,
     duplicated,
     lowest_per_digest,
@@ -30,15 +40,17 @@ Digest = Callable[[pa.RecordBatch], np.ndarray]
 
 
 @dataclass
-class FirstOfEach(Transform):
-    """Finds, for each digest, the row that survives and how many rows there are.
+class LowestPerDigest(Transform):
+    """Finds, for each digest, the lowest row and how many rows there are.
 
     Input: RecordBatches with uid, source_file and source_row. Output: packed DIGEST_RECORD arrays (bytes), sorted by
     digest, one a partition.
 
-    Attributes: digest: RecordBatch -> S16[n] or V16[n]; importable, so that it pickles. partitions: how many parts to
-        merge in. ranks: RecordBatch -> uint64[n]: the lowest rank survives, of equals the lowest uid, and a record's
-        row_key is its rank; None: the lowest uid does, and row_key tells where its row was read.
+    Attributes:
+        digest: RecordBatch -> S16[n] or V16[n]; importable, so that it pickles.
+        partitions: ranges of digests; results do not depend on how many.
+        ranks: RecordBatch -> uint64[n]: the row of the lowest rank is the lowest, of equal ranks the lowest uid, and a
+            record's row_key is the rank. None: the lowest uid, and row_key tells where the row was read.
     """
 
     digest: Digest
@@ -46,10 +58,10 @@ class FirstOfEach(Transform):
     ranks: Digest | None = None
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
-        """Makes digest records, merges them in the bundle, then merges a partition."""
+        """Records, merges in the bundle, then merges a partition."""
         return (
             batches
-            | "MakeRecords" >> MakeDigestRecords(self.digest, self.partitions, self.ranks)
+            | "Record" >> MakeDigestRecords(self.digest, self.partitions, self.ranks)
             | "Merge" >> beam.CombinePerKey(MergeDigestRecords(ranked=self.ranks is not None))
             | "DropPartition" >> beam.Values()
         )
@@ -65,13 +77,13 @@ class MakeDigestRecords(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, bytes]]:
         """One step, fused with what makes the rows."""
-        return batches | beam.ParDo(_Claim(self.digest, self.partitions, self.ranks)).with_output_types(
+        return batches | beam.ParDo(_Record(self.digest, self.partitions, self.ranks)).with_output_types(
             tuple[int, bytes]
         )
 
 
 def split_digest_records(merged: np.ndarray, partitions: int) -> Iterator[tuple[int, bytes]]:
-    """Yields (partition, its digest records packed) of merged digest records, by the first bytes of their digests."""
+    """Yields (partition, its records packed) of merged records."""
     for partition, rows in split_sorted(merged["digest"], partitions):
         yield partition, pack_digest_records(merged[rows])
 
@@ -79,7 +91,9 @@ def split_digest_records(merged: np.ndarray, partitions: int) -> Iterator[tuple[
 def split_sorted(digests: np.ndarray, partitions: int) -> Iterator[tuple[int, slice]]:
     """Yields (partition, its rows) of sorted digests: a partition has a range of them, so that its rows lie together.
 
-    Args: digests: V16[n], sorted as bytes.
+    Args:
+        digests: V16[n], sorted as bytes.
+        partitions: into how many equal ranges of the first four bytes.
     """
     first_bytes = np.ascontiguousarray(digests).view(">u4").reshape(-1, 4)[:, 0].astype(np.uint64)
     partition_of = first_bytes * np.uint64(partitions) >> np.uint64(32)
@@ -88,14 +102,24 @@ def split_sorted(digests: np.ndarray, partitions: int) -> Iterator[tuple[int, sl
         yield int(partition), slice(bounds[partition], bounds[partition + 1])
 
 
-def unpack(packed: Iterable[bytes], *, ranked: bool = False) -> np.ndarray:
-    """Returns packed digest records, each merged in itself, as one merged and sorted array: see `duplicate_of`."""
-    parts = [unpack_digest_records(part) for part in packed]
-    return parts[0] if len(parts) == 1 else lowest_per_digest(parts, ranked=ranked)
+def merge_packed_records(packed: Iterable[bytes], *, ranked: bool = False) -> np.ndarray:
+    """Returns packed digest records as one merged and sorted array, as `KeptRows` takes it.
+
+    Args:
+        packed: DIGEST_RECORD arrays, each merged in itself.
+        ranked: the lowest row_key is kept before the lowest uid.
+    """
+    chunks = [unpack_digest_records(chunk) for chunk in packed]
+    return chunks[0] if len(chunks) == 1 else lowest_per_digest(chunks, ranked=ranked)
 
 
-def only_repeated(packed: bytes) -> bytes:
-    """Returns those digest records of a packed array that more than one row made."""
+def kept_rows(packed: Iterable[bytes]) -> KeptRows:
+    """Returns packed digest records, each array of other digests than the others, as what rows are asked of."""
+    return KeptRows(merge_packed_records(packed))
+
+
+def only_duplicated(packed: bytes) -> bytes:
+    """Returns those digest records of a packed, merged array that more than one row has."""
     return pack_digest_records(duplicated(unpack_digest_records(packed)))
 
 
@@ -104,28 +128,29 @@ def batch_row_keys(batch: pa.RecordBatch) -> np.ndarray:
     return row_keys(batch.column("source_file"), batch.column("source_row"))
 
 
-class _Claim(BundleBuffer):
+class _Record(BundleBuffer):
     def __init__(self, digest: Digest, partitions: int, ranks: Digest | None) -> None:
+        super().__init__()
         self._digest = digest
         self._partitions = partitions
         self._ranks = ranks
 
-    def part_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
+    def chunk_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
         row_keys = (self._ranks or batch_row_keys)(element)
         return digest_records(self._digest(element), uid_bytes(element.column("uid")), row_keys)
 
-    def by_partition(self, parts: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
-        yield from split_digest_records(
-            lowest_per_digest(list(parts), ranked=self._ranks is not None), self._partitions
-        )
+    def by_partition(self, chunks: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
+        merged = lowest_per_digest(chunks, ranked=self._ranks is not None)
+        yield from split_digest_records(merged, self._partitions)
 
 
 class MergeDigestRecords(MergePacked):
-    """Merges packed digest records; ranked: the lowest row_key survives before the lowest uid."""
+    """Merges packed digest records; ranked: the lowest row_key is kept before the lowest uid."""
 
     def __init__(self, *, ranked: bool = False) -> None:
+        super().__init__()
         self._ranked = ranked
 
-    def merge(self, parts: list[bytes]) -> bytes:
+    def merge(self, packed: list[bytes]) -> bytes:
         """Returns one record a digest, packed and sorted."""
-        return pack_digest_records(unpack(parts, ranked=self._ranked))
+        return pack_digest_records(merge_packed_records(packed, ranked=self._ranked))

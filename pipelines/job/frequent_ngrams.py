@@ -111,20 +111,19 @@ class _WriteFrequentNgrams(Transform):
 class _Count(BundleBuffer):
     """Its rows are n-grams: captions may have any number of them."""
 
-    flush_at_rows = 500_000
-
     def __init__(self, bigrams: bool, partitions: int) -> None:
+        super().__init__(flush_at=500_000)
         self._bigrams = bigrams
         self._partitions = partitions
 
-    def part_of(self, element: pa.RecordBatch, side_input: None) -> dict[str, int]:
+    def chunk_of(self, element: pa.RecordBatch, side_input: None) -> dict[str, int]:
         return count_ngrams(element.column("caption"), bigrams=self._bigrams)
 
-    def rows_of(self, part: dict[str, int], element: pa.RecordBatch) -> int:
-        return len(part)
+    def size_of(self, chunk: dict[str, int], element: pa.RecordBatch) -> int:
+        return len(chunk)
 
-    def by_partition(self, parts: Sequence[dict[str, int]]) -> Iterator[tuple[int, dict[str, int]]]:
-        counts = add_counts(parts)
+    def by_partition(self, chunks: Sequence[dict[str, int]]) -> Iterator[tuple[int, dict[str, int]]]:
+        counts = add_counts(chunks)
         found: dict[int, dict[str, int]] = {}
         drawn = digests(pa.array(list(counts), pa.string())).view("V16").view("<u4").reshape(-1, 4)[:, 0]
         for partition, (ngram, count) in zip(drawn % self._partitions, counts.items(), strict=True):

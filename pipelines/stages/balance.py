@@ -156,8 +156,8 @@ class _Count(beam.DoFn):
 
 
 class _AddCounts(MergePacked):
-    def merge(self, parts: list[bytes]) -> bytes:
-        return add_entry_counts([np.frombuffer(part, ENTRY_COUNT) for part in parts]).tobytes()
+    def merge(self, packed: list[bytes]) -> bytes:
+        return add_entry_counts([np.frombuffer(counts, ENTRY_COUNT) for counts in packed]).tobytes()
 
 
 class _Draw(beam.DoFn):

@@ -10,9 +10,9 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.dedup import LINK, DigestIndex, position_of
+from babelsift.filters.dedup import LINK, KeptRows, position_of
 from babelsift.filters.uids import uid_bytes
-from babelsift.pipelines.core.lowest_per_digest import FirstOfEach, unpack
+from babelsift.pipelines.core.lowest_per_digest import LowestPerDigest, kept_rows, only_duplicated
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.dedup.image_hashes import (
     BEFORE,
@@ -23,7 +23,6 @@ from babelsift.pipelines.stages.dedup.image_hashes import (
     ranks_of,
 )
 from babelsift.pipelines.stages.dedup.near_images import FindNear, MergeLinks
-from babelsift.pipelines.stages.dedup.pairs import only_repeated
 from babelsift.schemas.duplicates import DUPLICATES_SCHEMA
 from babelsift.schemas.recipe import DedupImagesSettings
 
@@ -53,14 +52,14 @@ class FindRepeats(Transform):
         equal = same = links = nothing
         if self.settings.exact:
             digest = partial(content_digests, pixels=self.settings.exact == "pixels", captions=captions)
-            equal = hashes | "FindEqual" >> FirstOfEach(digest, self.partitions, ranks_of)
-            equal = equal | "Equal" >> beam.Map(only_repeated)
+            equal = hashes | "FindEqual" >> LowestPerDigest(digest, self.partitions, ranks_of)
+            equal = equal | "Equal" >> beam.Map(only_duplicated)
         if self.settings.near_radius_bits is not None:
             keep = beam.Map(_structured, self.settings.min_phash_quality).with_output_types(pa.RecordBatch)
             structured = hashes | "Structured" >> keep
             digest = partial(phash_digests, captions=captions)
-            same = structured | "FindSameHash" >> FirstOfEach(digest, self.partitions, ranks_of)
-            same = same | "SameHash" >> beam.Map(only_repeated)
+            same = structured | "FindSameHash" >> LowestPerDigest(digest, self.partitions, ranks_of)
+            same = same | "SameHash" >> beam.Map(only_duplicated)
             links = self._link(structured, same, self.settings.near_radius_bits)
         return equal, same, links
 
@@ -84,22 +83,6 @@ def _structured(rows: pa.RecordBatch, min_quality: float) -> pa.RecordBatch:
     return rows.filter(pa.array(has_structure(rows, min_quality)))
 
 
-class _Winners:
-    """For each digest that several rows share, the row that survives; asked batch by batch."""
-
-    def __init__(self, packed: list[bytes]) -> None:
-        self.records = unpack(packed)
-        self._index = DigestIndex(self.records["digest"])
-
-    def duplicate_of(self, digests: np.ndarray, uids: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-        """Returns int64[n], index into `records`, or -1 where the row survives."""
-        if not len(self.records):
-            return np.full(len(digests), -1)
-        found = self._index.position_of(digests)
-        winner = self.records[found]
-        return np.where((found >= 0) & ((winner["uid"] != uids) | (winner["row_key"] != ranks)), found, -1)
-
-
 class _FirstOfHash(beam.DoFn):
     """Yields the records of each distinct hash's first row, packed."""
 
@@ -109,9 +92,9 @@ class _FirstOfHash(beam.DoFn):
 
     def process(self, element: pa.RecordBatch, same: list[bytes]) -> Iterator[bytes]:
         if self._sides is not same:  # the same object for a whole bundle: unpack it once
-            self._sides, self._winners = same, _Winners(same)
+            self._sides, self._kept = same, kept_rows(same)
         digests = phash_digests(element, captions=self._captions)
-        first = self._winners.duplicate_of(digests, uid_bytes(element.column("uid")), ranks_of(element)) < 0
+        first = self._kept.duplicate_of(digests, ranks_of(element), uid_bytes(element.column("uid"))) < 0
         records = hashed_records(element.filter(pa.array(first)), captions=self._captions, crops=self._crops)
         if len(records):
             yield records.tobytes()
@@ -124,7 +107,7 @@ class Repeats:
         self, settings: DedupImagesSettings, equal: list[bytes], same: list[bytes], links: list[bytes]
     ) -> None:
         self._settings = settings
-        self._equal, self._same = _Winners(equal), _Winners(same)
+        self._equal, self._same = kept_rows(equal), kept_rows(same)
         self._links = np.frombuffer(b"".join(links), dtype=LINK)
 
     def survivors_before(self) -> set[str]:
@@ -159,12 +142,12 @@ class Survivals:
         self.kind = np.full(len(uids), "", dtype=object)
         self.distance = np.zeros(len(uids), dtype=np.int32)
 
-    def follow(self, winners: _Winners, digests: np.ndarray, kind: str, only: np.ndarray | None = None) -> None:
+    def follow(self, kept: KeptRows, digests: np.ndarray, kind: str, only: np.ndarray | None = None) -> None:
         """Takes the winner of each row's digest for its survivor."""
-        loses = winners.duplicate_of(digests, self.uids, self.ranks)
+        loses = kept.duplicate_of(digests, self.ranks, self.uids)
         rows = np.flatnonzero((loses >= 0) if only is None else (loses >= 0) & only)
-        self.uids[rows] = winners.records["uid"][loses[rows]]
-        self.ranks[rows] = winners.records["row_key"][loses[rows]]
+        self.uids[rows] = kept.records["uid"][loses[rows]]
+        self.ranks[rows] = kept.records["row_key"][loses[rows]]
         self.kind[rows] = np.where(self.kind[rows] == "", kind, self.kind[rows])
 
     def follow_links(self, links: np.ndarray, only: np.ndarray) -> None:

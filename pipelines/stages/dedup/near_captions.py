@@ -27,7 +27,6 @@ from babelsift.filters.dedup import (
     MAX_CHARACTERS,
     PAIR,
     DigestIndex,
-    KeptRows,
     bucket_entries,
     candidate_pairs,
     comparable_captions,
@@ -46,11 +45,11 @@ from babelsift.pipelines.core.batches import RecordBatchCoder, concat
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.lowest_per_digest import (
     Digest,
-    FirstOfEach,
+    LowestPerDigest,
     batch_row_keys,
-    only_repeated,
+    kept_rows,
+    only_duplicated,
     split_sorted,
-    unpack,
 )
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import Decision, RejectReason
@@ -81,8 +80,8 @@ class FindNearCaptions(Transform):
         """Folds equal captions, finds candidates, brings the sets of both ends together, and decides."""
         # A caption has as many buckets as there are bands, and candidates by the dozen: more parts keep each small.
         bucket_parts, parts = self.partitions * self.settings.banding[0], self.partitions * _JOIN_PARTS
-        found = compared | "FindEqual" >> FirstOfEach(compared_digests, self.partitions)
-        equal = found | "Equal" >> beam.Map(only_repeated)
+        found = compared | "FindEqual" >> LowestPerDigest(compared_digests, self.partitions)
+        equal = found | "Equal" >> beam.Map(only_duplicated)
         bucket = beam.ParDo(_Bucket(self.settings, bucket_parts), beam.pvalue.AsList(equal))
         pairs = (
             compared
@@ -118,7 +117,7 @@ class SelectCompared(beam.DoFn):
     def process(self, element: pa.RecordBatch, repeated: list[bytes]) -> Iterator[pa.RecordBatch]:
         """Yields a batch where any row is left."""
         if self._side is not repeated:
-            self._side, self._survivors = repeated, KeptRows(unpack(repeated))
+            self._side, self._survivors = repeated, kept_rows(repeated)
         first = self._survivors.duplicate_of(self._digest(element), batch_row_keys(element)) < 0
         compared = comparable_captions(element.column("caption"))
         rows = np.flatnonzero(first & is_compared(compared, self._settings))
@@ -133,7 +132,7 @@ class NearVerdicts:
     def __init__(self, settings: NearCaptions, equal: list[bytes], near: list[bytes]) -> None:
         """Args: equal, near: the two outputs."""
         self._settings = settings
-        self._equal = KeptRows(unpack(equal))
+        self._equal = kept_rows(equal)
         self._links = np.frombuffer(b"".join(near), dtype=CAPTION_LINK)
         self._linked = DigestIndex(self._links["uid"])
 
@@ -228,25 +227,24 @@ def unpack_captions(packed: Iterable[bytes]) -> tuple[np.ndarray, pa.Array]:
 class _Bucket(BundleBuffer):
     """Yields the bucket entries of each distinct caption, packed a partition of the buckets."""
 
-    flush_at_rows = 32_768
-
     def __init__(self, settings: NearCaptions, partitions: int) -> None:
+        super().__init__(flush_at=32_768)
         self._settings = settings
         self._bands, self._rows_a_band = settings.banding
         self._partitions = partitions
         self._side: object = None
 
-    def part_of(self, element: pa.RecordBatch, side_input: list[bytes]) -> np.ndarray:
+    def chunk_of(self, element: pa.RecordBatch, side_input: list[bytes]) -> np.ndarray:
         if self._side is not side_input:
-            self._side, self._survivors = side_input, KeptRows(unpack(side_input))
+            self._side, self._survivors = side_input, kept_rows(side_input)
         first = self._survivors.duplicate_of(compared_digests(element), batch_row_keys(element)) < 0
         distinct = element.take(pa.array(np.flatnonzero(first)))
         sets = shingle_sets(distinct.column(COMPARED), ngram=self._settings.ngram)
         buckets, sketches = minhash(sets, bands=self._bands, rows=self._rows_a_band)
         return bucket_entries(buckets, sketches, uid_bytes(distinct.column("uid")))
 
-    def by_partition(self, parts: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
-        entries = np.concatenate(parts)
+    def by_partition(self, chunks: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
+        entries = np.concatenate(chunks)
         order = np.argsort(entries["bucket"])
         buckets = entries["bucket"][order]
         edges = np.arange(1, self._partitions, dtype=np.uint64) * np.uint64(2**64 // self._partitions)
@@ -258,13 +256,12 @@ class _Bucket(BundleBuffer):
 class _PickCaptions(BundleBuffer):
     """Yields the captions that have a candidate, as far as they are compared, packed a partition of their uids."""
 
-    flush_at_rows = 65_536
-
     def __init__(self, partitions: int) -> None:
+        super().__init__(flush_at=65_536)
         self._partitions = partitions
         self._side: object = None
 
-    def part_of(self, element: pa.RecordBatch, side_input: list[bytes]) -> tuple[np.ndarray, pa.Array]:
+    def chunk_of(self, element: pa.RecordBatch, side_input: list[bytes]) -> tuple[np.ndarray, pa.Array]:
         if self._side is not side_input:
             uids = np.frombuffer(b"".join(side_input), dtype="V16")
             self._side, self._wanted = side_input, DigestIndex(number_uids(uids)[0])
@@ -273,9 +270,9 @@ class _PickCaptions(BundleBuffer):
         compared = element.column(COMPARED).take(pa.array(rows))
         return uids[rows], pc.utf8_slice_codeunits(compared, 0, MAX_CHARACTERS)
 
-    def by_partition(self, parts: Sequence[tuple[np.ndarray, pa.Array]]) -> Iterator[tuple[int, bytes]]:
-        uids = np.concatenate([uids for uids, _ in parts])
-        compared = pa.concat_arrays([one for _, one in parts])
+    def by_partition(self, chunks: Sequence[tuple[np.ndarray, pa.Array]]) -> Iterator[tuple[int, bytes]]:
+        uids = np.concatenate([uids for uids, _ in chunks])
+        compared = pa.concat_arrays([captions for _, captions in chunks])
         order = np.argsort(number_uids(uids)[1])
         for partition, rows in split_sorted(uids[order], self._partitions):
             yield partition, pack_captions(uids[order[rows]], compared.take(pa.array(order[rows])))

@@ -77,9 +77,9 @@ def links_of_part(part: tuple[int, Iterable[bytes]], radius: int, partitions: in
 class MergeLinks(MergePacked):
     """Merges packed links, each pair once; at the end the nearest survivor of each that is left out."""
 
-    def merge(self, parts: list[bytes]) -> bytes:
+    def merge(self, packed: list[bytes]) -> bytes:
         """Returns the pairs, packed and sorted."""
-        return nearest_of_pairs(np.frombuffer(b"".join(parts), dtype=LINK)).tobytes()
+        return nearest_of_pairs(np.frombuffer(b"".join(packed), dtype=LINK)).tobytes()
 
     def extract_output(self, accumulator: list[bytes]) -> bytes:
         """Returns the links of those that are left out, packed."""
@@ -89,22 +89,21 @@ class MergeLinks(MergePacked):
 class _Send(BundleBuffer):
     """Sends each hash to the parts that its buckets lie in."""
 
-    flush_at_rows = 16 << 20  # bytes, in fact
-
     def __init__(self, partitions: int) -> None:
+        super().__init__(flush_at=16 << 20)
         self._partitions = partitions
 
-    def part_of(self, element: bytes, side_input: Any) -> tuple[np.ndarray, np.ndarray]:
+    def chunk_of(self, element: bytes, side_input: Any) -> tuple[np.ndarray, np.ndarray]:
         """Returns the records, and which parts each belongs to."""
         records = np.frombuffer(element, dtype=HASHED)
         return records, parts_of(records, self._partitions)
 
-    def rows_of(self, part: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
-        """Returns how many bytes a part's records come to, wherever they are sent."""
-        return int(np.count_nonzero(part[1])) * HASHED.itemsize
+    def size_of(self, chunk: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
+        """Returns how many bytes a chunk's records come to, wherever they are sent."""
+        return int(np.count_nonzero(chunk[1])) * HASHED.itemsize
 
-    def by_partition(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
+    def by_partition(self, chunks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
         """Yields (part, its packed records)."""
-        records, belongs = (np.concatenate(column) for column in zip(*parts, strict=True))
+        records, belongs = (np.concatenate(column) for column in zip(*chunks, strict=True))
         for number in np.flatnonzero(belongs.any(axis=0)):
             yield int(number), records[belongs[:, number]].tobytes()

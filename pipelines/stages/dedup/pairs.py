@@ -10,8 +10,15 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.dedup import DigestIndex, KeptRows
-from babelsift.pipelines.core.lowest_per_digest import Digest, FirstOfEach, batch_row_keys, only_repeated, unpack
+from babelsift.filters.dedup import DigestIndex
+from babelsift.pipelines.core.lowest_per_digest import (
+    Digest,
+    LowestPerDigest,
+    batch_row_keys,
+    kept_rows,
+    merge_packed_records,
+    only_duplicated,
+)
 from babelsift.pipelines.core.pair_digests import (
     caption_digests,
     digests_of_urls,
@@ -63,7 +70,9 @@ class DedupPairs(Transform):
             leave = beam.ParDo(_LeaveEarlier(self.settings.canonical_urls), by_uid, by_url)
             fresh = batches | "Fresh" >> leave.with_output_types(pa.RecordBatch)
         digest = pair_digest(self.settings)
-        found = fresh | "FindRepeated" >> FirstOfEach(digest, self.partitions) | "Repeated" >> beam.Map(only_repeated)
+        found = (
+            fresh | "FindRepeated" >> LowestPerDigest(digest, self.partitions) | "Repeated" >> beam.Map(only_duplicated)
+        )
         equal, near = (beam.pvalue.AsList(side) for side in self._find_near(fresh, found))
         drop = beam.ParDo(_DropLosers(self.settings, digest), beam.pvalue.AsList(found), by_uid, by_url, equal, near)
         return batches | "Drop" >> kept_and_rejected(drop)
@@ -108,7 +117,9 @@ class _EarlierRows:
     """Which rows an earlier dataset has, by the digests that it shares with the input."""
 
     def __init__(self, by_uid: list[bytes], by_url: list[bytes], canonical: bool) -> None:
-        self._uids, self._urls = (DigestIndex(unpack(side)["digest"]) if side else None for side in (by_uid, by_url))
+        self._uids, self._urls = (
+            DigestIndex(merge_packed_records(shared)["digest"]) if shared else None for shared in (by_uid, by_url)
+        )
         self._canonical = canonical
 
     def find(self, batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +162,7 @@ class _DropLosers(beam.DoFn):
         near: list[bytes],
     ) -> Iterator[object]:
         if self._sides is not packed:  # the side inputs are the same objects for a whole bundle: unpack them once
-            self._sides, self._survivors = packed, KeptRows(unpack(packed))
+            self._sides, self._survivors = packed, kept_rows(packed)
             self._earlier = _EarlierRows(by_uid, by_url, self._settings.canonical_urls)
             if self._settings.near_captions is not None:
                 self._near = NearVerdicts(self._settings.near_captions, equal, near)

@@ -18,7 +18,6 @@ from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import Stage
 from babelsift.schemas.recipe import RemovalBand
 
-_MIN_ROWS = 100  # of a host or language, below which a rate says nothing
 _NAMED = 10
 _CALLED = {Stage.DEDUP_IMAGES: "Image dedup", Stage.DEDUP_SEMANTIC: "Semantic dedup"}
 
@@ -30,10 +29,14 @@ class RemovalWarnings(Transform):
     """Says which hosts and languages lost more or less than expected.
 
     Input: {"kept", "rejected"}: batches of a stage. Output: one list of sentences, the largest groups first.
+
+    Attributes:
+        min_rows: of a host or language; of fewer rows a rate says nothing.
     """
 
     stage: Stage
     band: RemovalBand
+    min_rows: int = 100
 
     def expand(self, inputs: dict[str, beam.PCollection[pa.RecordBatch]]) -> beam.PCollection[list]:
         """Counts, then looks."""
@@ -44,7 +47,7 @@ class RemovalWarnings(Transform):
         return (
             tallied
             | "Sum" >> beam.CombinePerKey(add_tallies)
-            | "OutOfBounds" >> beam.Filter(is_out_of_bounds, self.band)
+            | "OutOfBounds" >> beam.Filter(is_out_of_bounds, self.band, self.min_rows)
             | "Largest" >> beam.combiners.Top.Of(_NAMED, key=_rows_of)
             | "Say" >> beam.Map(sentences, self.stage, self.band)
         )
@@ -66,13 +69,13 @@ def add_tallies(some: Iterable[Tally]) -> Tally:
     return rows, removed
 
 
-def is_out_of_bounds(group: tuple[str, Tally], band: RemovalBand) -> bool:
+def is_out_of_bounds(group: tuple[str, Tally], band: RemovalBand, min_rows: int) -> bool:
     """Whether a group that is large enough lost a share outside of the expected band."""
     rows, removed = group[1]
     lowest, highest = band.min_removal_rate, band.max_removal_rate
     too_few = lowest is not None and removed < lowest * rows
     too_many = highest is not None and removed > highest * rows
-    return rows >= _MIN_ROWS and (too_few or too_many)
+    return rows >= min_rows and (too_few or too_many)
 
 
 def sentences(groups: list[tuple[str, Tally]], stage: Stage, band: RemovalBand) -> list[str]:

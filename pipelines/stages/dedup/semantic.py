@@ -46,7 +46,6 @@ from babelsift.schemas.duplicates import DUPLICATES_SCHEMA
 from babelsift.schemas.recipe import DedupSemanticSettings
 
 _IMAGE = "img_emb"
-_FOLDED_AT_BYTES = 64 << 20
 _BY_DISTANCE = {"farthest": 1, "nearest": -1}  # the lowest priority, which stays: of the lowest cosine, of the highest
 
 
@@ -58,12 +57,17 @@ class DedupSemantic(Transform):
     scores, are not compared. REJECTED: the others; value is `<survivor's uid> at <cosine>`, and `in an earlier run`
     where it is of one, threshold 1 - epsilon. DUPLICATES: who survived them.
 
-    Attributes: store: where the model's embeddings lie. seed: of sample and clusters.
+    Attributes:
+        store: where the model's embeddings lie.
+        seed: of sample and clusters.
+        buffer_bytes: of rows and vectors that a worker buffers for their clusters; a cluster's are folded at four times
+            as many. Results do not depend on it.
     """
 
     settings: DedupSemanticSettings | None
     store: ScoreStore | None = None
     seed: int = 0
+    buffer_bytes: int = 16 << 20
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -98,12 +102,12 @@ class DedupSemantic(Transform):
         if self._earlier:
             earlier = batches.pipeline | "Earlier" >> ReadEarlierEmbeddings(self._earlier)
             vectors = (vectors, earlier) | "WithEarlier" >> beam.Flatten()
-        assign = beam.ParDo(_Assign(settings.survivor), beam.pvalue.AsSingleton(centroids))
+        assign = beam.ParDo(_Assign(settings.survivor, self.buffer_bytes), beam.pvalue.AsSingleton(centroids))
         links = (
             vectors
             | "Assign" >> assign.with_output_types(tuple[int, bytes])
             | "GroupCluster" >> beam.GroupByKey()
-            | "Compare" >> beam.Map(links_of_cluster, settings.epsilon).with_output_types(bytes)
+            | "Compare" >> beam.Map(links_of_cluster, settings.epsilon, 4 * self.buffer_bytes).with_output_types(bytes)
         )
         drop = beam.ParDo(_DropLinked(settings), beam.pvalue.AsList(links))
         return batches | "Drop" >> kept_and_rejected(drop, {DUPLICATES: pa.RecordBatch})
@@ -116,9 +120,9 @@ class LowestDraws(MergePacked):
         super().__init__()
         self._most = most
 
-    def merge(self, parts: list[bytes]) -> bytes:
+    def merge(self, packed: list[bytes]) -> bytes:
         """Returns the lowest draws of several."""
-        return np.sort(np.frombuffer(b"".join(parts), "<u8"))[: self._most].tobytes()
+        return np.sort(np.frombuffer(b"".join(packed), "<u8"))[: self._most].tobytes()
 
 
 def draws(batch: pa.RecordBatch, name: str, seed: int) -> bytes:
@@ -165,7 +169,7 @@ def vectors_of(batch: pa.RecordBatch, store: ScoreStore) -> Iterator[bytes]:
         yield pack_embedded(found)
 
 
-def links_of_cluster(cluster: tuple[int, Iterable[bytes]], epsilon: float) -> bytes:
+def links_of_cluster(cluster: tuple[int, Iterable[bytes]], epsilon: float, folded_at_bytes: int) -> bytes:
     """Returns the packed SEMANTIC_LINKs of one cluster's rows; copies of one vector are folded as they come."""
     folded: list[np.ndarray] = []
     links: list[np.ndarray] = []
@@ -173,7 +177,7 @@ def links_of_cluster(cluster: tuple[int, Iterable[bytes]], epsilon: float) -> by
     for packed in cluster[1]:
         folded.append(unpack_embedded(packed))
         waiting += len(packed)
-        if waiting > max(_FOLDED_AT_BYTES, folded[0].nbytes):
+        if waiting > max(folded_at_bytes, folded[0].nbytes):
             rows, copies = distinct_vectors(np.concatenate(folded))
             folded, waiting = [rows], 0
             links.append(copies)
@@ -221,12 +225,11 @@ def _compared_rows(batch: pa.RecordBatch, name: str) -> int:
 class _Assign(BundleBuffer):
     """Gathers rows with their vectors and sends them to the cluster of the centroid next to each."""
 
-    flush_at_rows = 16 << 20  # bytes, in fact
-
-    def __init__(self, survivor: str) -> None:
+    def __init__(self, survivor: str, buffer_bytes: int) -> None:
+        super().__init__(flush_at=buffer_bytes)
         self._survivor = survivor
 
-    def part_of(self, element: bytes, side_input: bytes) -> tuple[np.ndarray, np.ndarray]:
+    def chunk_of(self, element: bytes, side_input: bytes) -> tuple[np.ndarray, np.ndarray]:
         """Returns the rows and the cluster of each."""
         found = unpack_embedded(element).copy()
         centres = np.frombuffer(side_input, "<f4", offset=4).reshape(-1, int.from_bytes(side_input[:4], "little"))
@@ -238,13 +241,13 @@ class _Assign(BundleBuffer):
             found["priority"] = np.where(found["priority"] == EARLIER, EARLIER, 0)
         return found, clusters
 
-    def rows_of(self, part: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
+    def size_of(self, chunk: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
         """Returns the bytes of a part's vectors."""
-        return part[0].nbytes
+        return chunk[0].nbytes
 
-    def by_partition(self, parts: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
+    def by_partition(self, chunks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
         """Yields (cluster, its packed rows)."""
-        rows, clusters = (np.concatenate(column) for column in zip(*parts, strict=True))
+        rows, clusters = (np.concatenate(column) for column in zip(*chunks, strict=True))
         order = np.argsort(clusters, kind="stable")
         starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
         for some in np.split(order, starts[1:]):

@@ -22,7 +22,7 @@ from babelsift.filters.selection.selector import Selector, setting_for
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.filters.urls.hosts import registered_domains
 from babelsift.pipelines.core.bottom_k import LowestMembers
-from babelsift.pipelines.core.radix_select import Found, GroupKeys, KeysAtRanks
+from babelsift.pipelines.core.radix_select import GroupKeys, RadixSelect, SelectedKeys
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import Decision, RejectReason
 from babelsift.schemas.recipe import PairCaps
@@ -35,7 +35,7 @@ class CapLimits(Transform):
     """Finds where each caption, host and language that has more candidates than its cap is cut.
 
     Input: batches of candidates, as `candidates_of` makes them. Output: {"caption", "host": packed MEMBERSHIP arrays,
-    "language": one dict of KeysAtRanks}, a PCollection each.
+    "language": one dict of RadixSelect}, a PCollection each.
     """
 
     caps: PairCaps
@@ -61,11 +61,11 @@ class CapLimits(Transform):
         limits["language"] = self._language_limits(candidates)
         return limits
 
-    def _language_limits(self, candidates: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Found]:
+    def _language_limits(self, candidates: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[SelectedKeys]:
         if self.caps.per_language is None:
             return candidates.pipeline | "NoLanguage" >> beam.Create([{}], reshuffle=False)
         keys = candidates | "LanguageKeys" >> beam.Map(language_keys).with_output_types(dict)
-        return keys | "LanguageLimits" >> KeysAtRanks(LanguageRank(self.caps))
+        return keys | "LanguageLimits" >> RadixSelect(LanguageRank(self.caps))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from babelsift.filters.selection.selector import (
     binned_thresholds,
     histograms_of,
 )
-from babelsift.pipelines.core.radix_select import Found, GroupKeys, KeysAtRanks
+from babelsift.pipelines.core.radix_select import GroupKeys, RadixSelect, SelectedKeys
 from babelsift.pipelines.core.transform import Transform
 
 Histograms = dict[str, Histogram]  # language -> histogram
@@ -46,7 +46,7 @@ class FractionThresholds(Transform):
             return (
                 batches
                 | "Keys" >> beam.Map(fraction_keys, self.selector).with_output_types(dict)
-                | "Rank" >> KeysAtRanks(FractionRank(), digits)
+                | "Rank" >> RadixSelect(FractionRank(), digits)
                 | "Exact" >> beam.Map(exact_thresholds, self.selector)
             )
         return (
@@ -106,7 +106,7 @@ class FractionRank:
         return min(int(rows * json.loads(group)[2]), rows - 1)
 
 
-def exact_thresholds(found: Found, selector: Selector) -> Thresholds:
+def exact_thresholds(found: SelectedKeys, selector: Selector) -> Thresholds:
     """Returns the thresholds at the scores that were found."""
     return {_fraction(group): Threshold(score_at(key >> SCORE_BITS)) for group, (key, _, _) in found.items()}
 

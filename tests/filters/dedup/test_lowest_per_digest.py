@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelsift.filters.dedup import digest_records, duplicate_of, duplicated, lowest_per_digest
+from babelsift.filters.dedup import KeptRows, digest_records, duplicate_of, duplicated, lowest_per_digest
 
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 2**64 - 1)), max_size=40)
 
@@ -25,18 +25,29 @@ def test_merging_in_parts_gives_what_merging_at_once_does(rows, cut):
 
 
 @given(ROWS)
-def test_all_but_the_lowest_uid_of_each_digest_lose_to_it(rows):
+def test_of_each_digest_the_lowest_uid_is_kept_and_the_others_are_its_duplicates(rows):
     rows = list(dict.fromkeys(rows))
     digests, uids, keys = made(rows)
-    first = lowest_per_digest([digest_records(digests, uids, keys)])
-    loses = duplicate_of(duplicated(first), digests, keys)
+    records = duplicated(lowest_per_digest([digest_records(digests, uids, keys)]))
+    duplicate = duplicate_of(records, digests, keys)
     for row, (digest, _, key) in enumerate(rows):
-        rivals = [(uid % 2, uid, other) for same, uid, other in rows if same == digest]
-        winner = min(rivals)
-        if winner[2] == key:
-            assert loses[row] == -1
+        lowest = min((uid % 2, uid, other) for same, uid, other in rows if same == digest)
+        if lowest[2] == key:
+            assert duplicate[row] == -1
         else:
-            assert duplicated(first)["uid"][loses[row]] == values([winner[1]])[0]
+            assert records["uid"][duplicate[row]] == values([lowest[1]])[0]
+
+
+@given(ROWS)
+def test_where_row_keys_are_ranks_uids_tell_rows_apart(rows):
+    ranked = list(dict.fromkeys((digest, uid, key % 2) for digest, uid, key in rows))
+    digests, uids, ranks = made(ranked)
+    records = lowest_per_digest([digest_records(digests, uids, ranks)], ranked=True)
+    is_kept = KeptRows(records).duplicate_of(digests, ranks, uids) < 0
+    kept = {row[0]: row for row, kept in zip(ranked, is_kept, strict=True) if kept}
+    assert len(kept) == is_kept.sum()
+    assert kept == {d: min((r for r in ranked if r[0] == d), key=lambda r: (r[2], r[1] % 2, r[1])) for d in kept}
+    assert set(kept) == {digest for digest, _, _ in ranked}
 
 
 def test_without_records_every_row_is_kept():

@@ -19,8 +19,8 @@ def pairs(rows, host, language="en"):
 )
 def test_the_band(rows, removed, out):
     settings = DedupImagesSettings(min_removal_rate=0.05, max_removal_rate=0.5)
-    assert is_out_of_bounds(("host a", (rows, removed)), settings) == out
-    assert not is_out_of_bounds(("host a", (rows, removed)), DedupImagesSettings(max_removal_rate=None))
+    assert is_out_of_bounds(("host a", (rows, removed)), settings, min_rows=100) == out
+    assert not is_out_of_bounds(("host a", (rows, removed)), DedupImagesSettings(max_removal_rate=None), min_rows=100)
 
 
 def test_tallies_add_up_and_pass_over_what_has_no_host():

@@ -140,14 +140,12 @@ def test_the_survivor_is_a_setting(run_stage, scored, store, survivor, kept):
     assert [row["uid"] for row in outputs.kept] == [min(uids) if kept is None else uids[kept]]
 
 
-def test_copies_of_one_vector_leave_one(run_stage, scored, store, monkeypatch):
-    monkeypatch.setattr("babelsift.pipelines.stages.dedup.semantic._FOLDED_AT_BYTES", 1000)
-    monkeypatch.setattr("babelsift.pipelines.stages.dedup.semantic._Assign.flush_at_rows", 1000)
+def test_copies_of_one_vector_leave_one(run_stage, scored, store):
     one = np.ones(DIMENSION)
     near = one + 0.05 * np.eye(1, DIMENSION)[0]
     batch = scored([one] * 60 + [near] * 60)
     pieces = [batch.slice(start, 10) for start in range(0, 120, 10)]
-    outputs = run_stage(DedupSemantic(DedupSemanticSettings(survivor="lowest_uid"), store), pieces)
+    outputs = run_stage(DedupSemantic(DedupSemanticSettings(survivor="lowest_uid"), store, buffer_bytes=250), pieces)
     lowest = min(batch.column("uid").to_pylist())
     assert [row["uid"] for row in outputs.kept] == [lowest]
     assert {row["value"].split(" at ")[0] for row in outputs.rejected} == {lowest}
@@ -241,14 +239,15 @@ def test_what_an_earlier_run_kept_wins(run_stage, scored, store, earlier):
 
 
 @pytest.mark.parametrize("survivor", ["farthest", "nearest", "best_similarity", "lowest_uid"])
-def test_an_earlier_image_stays_whatever_the_rule(run_stage, scored, store, earlier, survivor, monkeypatch):
-    monkeypatch.setattr("babelsift.pipelines.stages.dedup.semantic._FOLDED_AT_BYTES", 1000)
+def test_an_earlier_image_stays_whatever_the_rule(run_stage, scored, store, earlier, survivor):
     one = np.ones(DIMENSION)
     near = one + 0.05 * np.eye(1, DIMENSION)[0]
     url, uids = earlier([one, near, one, near], kept=[0, 1, 2, 3])
     batch = scored([one] * 40 + [near] * 40)
     settings = DedupSemanticSettings(survivor=survivor, earlier=(url,))
-    outputs = run_stage(DedupSemantic(settings, store), [batch.slice(start, 10) for start in range(0, 80, 10)])
+    outputs = run_stage(
+        DedupSemantic(settings, store, buffer_bytes=250), [batch.slice(start, 10) for start in range(0, 80, 10)]
+    )
     assert outputs.kept == []
     # Each goes for the copy of its own vector, under the lower of the two uids that the old run has of it.
     expected = {f"{min(uids[place], uids[place + 2])} at 1.0000 in an earlier run" for place in (0, 1)}

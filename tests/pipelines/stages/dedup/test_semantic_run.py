@@ -13,17 +13,16 @@ from babelsift.schemas.recipe import DedupSemanticSettings
 
 def recipe(**settings):
     demo = load_recipe("demo")
-    hasty = demo.download.model_copy(update={"timeout_s": 0.8, "total_timeout_s": 1.0, "retries": 0})
+    patient = demo.download.model_copy(update={"timeout_s": 8.0, "total_timeout_s": 8.0, "retries": 0})
     semantic = DedupSemanticSettings(epsilon=0.2, clusters=3, **settings)
-    return demo.model_copy(update={"download": hasty, "dedup_semantic": semantic})
+    return demo.model_copy(update={"download": patient, "dedup_semantic": semantic})
 
 
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory):
     home = tmp_path_factory.mktemp("semantic")
-    web = build_web(seed=3, pairs=100)
-    with serving(web) as base_url, pytest.MonkeyPatch.context() as patched:
-        patched.setattr("babelsift.pipelines.stages.dedup.removal_rates._MIN_ROWS", 5)
+    web = build_web(seed=3, pairs=280)  # of which a hundred of one host must reach semantic dedup
+    with serving(web) as base_url:
         write_table(web, home / "pairs.parquet", base_url)
         funnel = run(
             recipe(min_removal_rate=0.99, max_removal_rate=None), [str(home / "pairs.parquet")], str(home / "out")
