@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 
 from babelsift.filters.bytes16 import from_halves, halves
-from babelsift.filters.dedup import HASHED, crop_radius, has_varied_rows, near_links
+from babelsift.filters.dedup import IMAGE_HASHES, crop_radius, has_varied_rows, near_image_links
 from babelsift.filters.image import CROP_BYTES, CROPS, hash_pixels, low_bits, luminance_of, structure_of
 from babelsift.pipelines.demo.scenes import draw, make_scene
 from benchmarks.harness.outcome import Figure, Outcome
@@ -116,8 +116,8 @@ def _tiles(photos: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def _records(images: list[np.ndarray]) -> np.ndarray:
-    """HASHED[n, 1 + CROPS]: the whole image, then its crops."""
-    records = np.zeros((len(images), 1 + CROPS), dtype=HASHED)
+    """IMAGE_HASHES[n, 1 + CROPS]: the whole image, then its crops."""
+    records = np.zeros((len(images), 1 + CROPS), dtype=IMAGE_HASHES)
     for row, image in enumerate(images):
         hashes = hash_pixels(image)
         whole = np.frombuffer(hashes.phash, np.uint8)
@@ -144,7 +144,7 @@ def _recall(originals: np.ndarray, copies: np.ndarray, **options: int) -> float:
     copies = copies.copy()
     copies["uid"] = _uids(np.arange(len(copies)) + len(originals))[:, None]
     table = np.concatenate([originals, copies])
-    links = near_links(table[_stored(table)], radius=RADIUS, **options)
+    links = near_image_links(table[_stored(table)], radius=RADIUS, **options)
     numbers = {name: halves(links[name])[1].astype(np.int64) for name in ("uid", "survivor")}
     found = numbers["uid"] == numbers["survivor"] + len(originals)
     return float(len(np.unique(numbers["survivor"][found])) / len(originals))

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from babelsift.filters.dedup import HASHED, WHOLE_BANDS, near_links, nearest_kept_images
+from babelsift.filters.dedup import IMAGE_HASHES, WHOLE_BANDS, near_image_links, nearest_kept_images
 from benchmarks.harness.outcome import Figure, Outcome
 from benchmarks.harness.own_process import in_process, peak_mib
 from benchmarks.peers.environments import PeerError, run_peer
@@ -89,9 +89,9 @@ def measure(rows: int) -> None:
     """Finds and clusters the planted pairs of a table, on one core; prints one JSON line."""
     records, planted = planted_hashes(rows)
     started = time.perf_counter()
-    near_links(records[:2], radius=RADIUS)
+    near_image_links(records[:2], radius=RADIUS)
     loading_s = time.perf_counter() - started
-    links = near_links(records, radius=RADIUS)
+    links = near_image_links(records, radius=RADIUS)
     found_s = time.perf_counter() - started
     out = nearest_kept_images(links)
     seconds = time.perf_counter() - started
@@ -112,9 +112,9 @@ def measure(rows: int) -> None:
 def measure_skew(rows: int, near: bool) -> None:
     """Finds and clusters, evenly spread first, then with 5 % of the hashes in one bucket."""
     even = planted_hashes(rows)[0]
-    near_links(even[:2], radius=RADIUS)  # loads the compiled loops
+    near_image_links(even[:2], radius=RADIUS)  # loads the compiled loops
     started = time.perf_counter()
-    nearest_kept_images(near_links(even, radius=RADIUS))
+    nearest_kept_images(near_image_links(even, radius=RADIUS))
     even_s, even_mib = time.perf_counter() - started, peak_mib()
     skewed = even[-(rows // 20) :]
     content = np.ascontiguousarray(skewed["hash"]).view(np.uint8).reshape(len(skewed), -1)
@@ -127,15 +127,15 @@ def measure_skew(rows: int, near: bool) -> None:
         content[:, band] = content[0, band]
     skewed["hash"] = content.view("<u8")
     started = time.perf_counter()
-    nearest_kept_images(near_links(even, radius=RADIUS))
+    nearest_kept_images(near_image_links(even, radius=RADIUS))
     seconds = time.perf_counter() - started
     print(json.dumps({"seconds": seconds, "even_seconds": even_s, "peak_mib": peak_mib(), "even_peak_mib": even_mib}))
 
 
 def planted_hashes(rows: int) -> tuple[np.ndarray, int]:
-    """Returns (HASHED[rows] of which the first tenth are near the second, how many these are)."""
+    """Returns (IMAGE_HASHES[rows] of which the first tenth are near the second, how many these are)."""
     draw = np.random.default_rng(rows)
-    records = np.zeros(rows, dtype=HASHED)
+    records = np.zeros(rows, dtype=IMAGE_HASHES)
     for start in range(0, rows, _AT_ONCE):
         some = records[start : start + _AT_ONCE]
         some["hash"] = np.frombuffer(draw.bytes(32 * len(some)), "<u8").reshape(-1, 4)

@@ -22,7 +22,7 @@ from babelsift.filters.dedup import (
     duplicate_of,
     duplicated,
     lowest_per_digest,
-    near_links,
+    near_image_links,
     nearest_kept_images,
 )
 from babelsift.filters.language.identifier import LanguageIdentifier
@@ -200,7 +200,7 @@ def _distinct_images(recipe: Recipe, batches: _Batches, ledger: _Batches) -> _Ba
     rows = hash_rows(whole, settings)
     structured = rows.filter(pa.array(has_structure(rows, settings.min_phash_quality)))
     records = hashed_records(structured, captions=False, crops=settings.near_crops)
-    gone = nearest_kept_images(near_links(records, radius=settings.near_radius_bits))
+    gone = nearest_kept_images(near_image_links(records, radius=settings.near_radius_bits))
     uids = uid_bytes(whole.column("uid"))
     whole = _drop(whole, np.isin(_as_text(uids), _as_text(gone["uid"])), Stage.DEDUP_IMAGES, ledger)
     shards = whole.column("staging_shard").to_numpy()

@@ -19,7 +19,7 @@ from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup import (
     cluster_count,
     distinct_vectors,
-    embedded,
+    embedding_record,
     nearest_centroids,
     semantic_links,
     train_centroids,
@@ -62,7 +62,7 @@ def planted(count: int) -> tuple[np.ndarray, set[frozenset[int]]]:
     of = random.choice(len(base), copies, replace=False)
     noise = random.uniform(0.02, 0.28, (copies, 1)) * random.normal(size=(copies, _DIMENSION)) * np.sqrt(2)
     uids = random.permutation(count)
-    rows = np.zeros(count, embedded(_DIMENSION))
+    rows = np.zeros(count, embedding_record(_DIMENSION))
     rows["uid"] = np.array([int(uid).to_bytes(16, "big") for uid in uids], "V16")
     rows["vector"] = _unit(np.concatenate([base, base[of] + noise]))
     pairs = {frozenset((int(uids[one]), int(uids[len(base) + at]))) for at, one in enumerate(of)}

@@ -1,12 +1,49 @@
-"""Deduplication as pure functions over numpy arrays: equal digests, and perceptual hashes within a radius."""
+"""Deduplication as pure functions over numpy arrays, a room for each kind of duplicate.
 
-from babelsift.filters.dedup.caption_shingles import MAX_CHARACTERS, ShingleSets, shingle_sets
-from babelsift.filters.dedup.comparable_captions import comparable_captions
-from babelsift.filters.dedup.embedding_matches import nearest_match
-from babelsift.filters.dedup.greedy_independent_set import greedy_independent_set
-from babelsift.filters.dedup.hash_bands import CROP_BANDS, HASHED, WHOLE_BANDS, bucket_keys, owners, shares
-from babelsift.filters.dedup.hash_entropy import has_varied_rows
-from babelsift.filters.dedup.lowest_per_digest import (
+- `exact`: rows with equal digests.
+- `captions`: near-duplicate captions, by MinHash.
+- `images`: near-duplicate images, by perceptual hashes.
+- `embeddings`: semantic near-duplicates, and matches with another set, by cosines.
+
+Import every name from here.
+"""
+
+from babelsift.filters.dedup.captions import (
+    BUCKET_ENTRY,
+    CAPTION_LINK,
+    CAPTION_PAIR,
+    MAX_CHARACTERS,
+    ShingleSets,
+    bucket_entries,
+    candidate_pairs,
+    comparable_captions,
+    distinct_pairs,
+    jaccard_similarities,
+    lowest_links,
+    max_differing_bits,
+    minhash,
+    near_caption_links,
+    nearest_kept_captions,
+    number_uids,
+    shingle_sets,
+)
+from babelsift.filters.dedup.embeddings import (
+    EARLIER,
+    SEMANTIC_LINK,
+    cluster_count,
+    distinct_vectors,
+    embedding_record,
+    exact_cosines,
+    load_faiss,
+    nearest_centroids,
+    nearest_match,
+    pack_embedding_records,
+    semantic_links,
+    train_centroids,
+    unit_vectors,
+    unpack_embedding_records,
+)
+from babelsift.filters.dedup.exact import (
     DIGEST_RECORD,
     DigestIndex,
     KeptRows,
@@ -14,49 +51,36 @@ from babelsift.filters.dedup.lowest_per_digest import (
     duplicate_of,
     duplicated,
     lowest_per_digest,
+    pack_digest_records,
     position_of,
+    unpack_digest_records,
 )
-from babelsift.filters.dedup.minhash import max_differing_bits, minhash
-from babelsift.filters.dedup.near_captions import (
-    BUCKETED,
-    CAPTION_LINK,
-    PAIR,
-    bucket_entries,
-    candidate_pairs,
-    distinct_pairs,
-    jaccards,
-    lowest_links,
-    near_pairs,
-    nearest_kept_captions,
-    number_uids,
-)
-from babelsift.filters.dedup.near_duplicates import LINK, crop_radius, near_links, nearest_of_pairs
-from babelsift.filters.dedup.nearest_kept_images import nearest_kept_images
-from babelsift.filters.dedup.packed_digest_records import pack_digest_records, unpack_digest_records
-from babelsift.filters.dedup.semantic import (
-    EARLIER,
-    SEMANTIC_LINK,
-    cluster_count,
-    distinct_vectors,
-    embedded,
-    load_faiss,
-    nearest_centroids,
-    pack_embedded,
-    semantic_links,
-    train_centroids,
-    unpack_embedded,
+from babelsift.filters.dedup.greedy_independent_set import greedy_independent_set
+from babelsift.filters.dedup.images import (
+    CROP_BANDS,
+    IMAGE_HASHES,
+    IMAGE_LINK,
+    WHOLE_BANDS,
+    bucket_keys,
+    crop_radius,
+    has_varied_rows,
+    near_image_links,
+    nearest_kept_images,
+    nearest_of_pairs,
+    owning_partitions,
+    partitions_of_bands,
 )
 
 __all__ = [
-    "BUCKETED",
+    "BUCKET_ENTRY",
     "CAPTION_LINK",
+    "CAPTION_PAIR",
     "CROP_BANDS",
     "DIGEST_RECORD",
     "EARLIER",
-    "HASHED",
-    "LINK",
+    "IMAGE_HASHES",
+    "IMAGE_LINK",
     "MAX_CHARACTERS",
-    "PAIR",
     "SEMANTIC_LINK",
     "WHOLE_BANDS",
     "DigestIndex",
@@ -73,31 +97,33 @@ __all__ = [
     "distinct_vectors",
     "duplicate_of",
     "duplicated",
-    "embedded",
+    "embedding_record",
+    "exact_cosines",
     "greedy_independent_set",
     "has_varied_rows",
-    "jaccards",
+    "jaccard_similarities",
     "load_faiss",
     "lowest_links",
     "lowest_per_digest",
     "max_differing_bits",
     "minhash",
-    "near_links",
-    "near_pairs",
+    "near_caption_links",
+    "near_image_links",
     "nearest_centroids",
     "nearest_kept_captions",
     "nearest_kept_images",
     "nearest_match",
     "nearest_of_pairs",
     "number_uids",
-    "owners",
+    "owning_partitions",
     "pack_digest_records",
-    "pack_embedded",
+    "pack_embedding_records",
+    "partitions_of_bands",
     "position_of",
     "semantic_links",
-    "shares",
     "shingle_sets",
     "train_centroids",
+    "unit_vectors",
     "unpack_digest_records",
-    "unpack_embedded",
+    "unpack_embedding_records",
 ]

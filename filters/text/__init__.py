@@ -22,7 +22,7 @@ from babelsift.filters.text.lengths import (
 from babelsift.filters.text.links import is_not_url, url_ratio
 from babelsift.filters.text.markup import find_markup, is_free_of_markup
 from babelsift.filters.text.parts_of_speech import has_parts_of_speech, load_tagger
-from babelsift.filters.text.personal_data import find_personal_data, is_free_of_personal_data, mask_personal_data
+from babelsift.filters.text.personal import find_personal_data, is_free_of_personal_data, mask_personal_data
 from babelsift.filters.text.ratios import (
     digit_ratio,
     has_max_digit_ratio,

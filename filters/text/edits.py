@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from babelsift.filters.strings.code_points import clean_strings
 from babelsift.filters.strings.unicode_forms import normalise
 from babelsift.filters.text.encoding_errors import repair_mojibake
-from babelsift.filters.text.personal_data import KINDS, mask_personal_data
+from babelsift.filters.text.personal import KINDS, mask_personal_data
 from babelsift.schemas.recipe import CaptionEdits
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.dedup import EARLIER, embedded, pack_embedded
+from babelsift.filters.dedup import EARLIER, embedding_record, pack_embedding_records
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.finished_run import look_into, read_kept
@@ -59,7 +59,7 @@ def _models_in(folder: RunFolder) -> dict[str, Any]:
 
 @dataclass
 class ReadEarlierEmbeddings(Transform):
-    """Reads the vectors of what earlier runs kept: packed `embedded` rows, EARLIER, each image once a shard."""
+    """Reads the vectors of what earlier runs kept: packed `embedding_record` rows, EARLIER, each image once a shard."""
 
     parts: tuple[EarlierPart, ...]
 
@@ -87,10 +87,10 @@ class _ReadKept(beam.DoFn):
             wanted = np.sort(wanted[first])
             if len(wanted):
                 vectors = store.embeddings(_IMAGE, element.shard, number, table)[wanted]
-                found = np.zeros(len(wanted), embedded(vectors.shape[1]))
+                found = np.zeros(len(wanted), embedding_record(vectors.shape[1]))
                 found["uid"] = uid_bytes(kept.column("uid").take(at.take(pa.array(wanted))).combine_chunks())
                 found["vector"], found["priority"] = vectors, EARLIER
-                yield pack_embedded(found)
+                yield pack_embedding_records(found)
 
 
 def kept_images(folder: RunFolder) -> pa.Table:

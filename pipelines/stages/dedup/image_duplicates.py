@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.dedup import LINK, KeptRows, position_of
+from babelsift.filters.dedup import IMAGE_LINK, KeptRows, position_of
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.lowest_per_digest import LowestPerDigest, kept_rows, only_duplicated
 from babelsift.pipelines.core.transform import Transform
@@ -108,7 +108,7 @@ class Repeats:
     ) -> None:
         self._settings = settings
         self._equal, self._same = kept_rows(equal), kept_rows(same)
-        self._links = np.frombuffer(b"".join(links), dtype=LINK)
+        self._links = np.frombuffer(b"".join(links), dtype=IMAGE_LINK)
 
     def survivors_before(self) -> set[str]:
         """Returns the uids of rank BEFORE that survive any row."""

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.dedup import HASHED, has_varied_rows
+from babelsift.filters.dedup import IMAGE_HASHES, has_varied_rows
 from babelsift.filters.image import CROP_BYTES, CROPS, low_bits
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.schemas.recipe import DedupImagesSettings
@@ -67,9 +67,9 @@ def has_structure(rows: pa.RecordBatch, min_quality: float) -> np.ndarray:
 
 
 def hashed_records(rows: pa.RecordBatch, *, captions: bool, crops: bool) -> np.ndarray:
-    """Returns HASHED: one a row, and one for each of its crops where these are known, wanted, and say enough."""
+    """Returns IMAGE_HASHES: one a row, and one for each of its crops where these are known, wanted, and say enough."""
     hashes = _fixed_bytes(rows.column("phash"))
-    whole = np.zeros(len(rows), dtype=HASHED)
+    whole = np.zeros(len(rows), dtype=IMAGE_HASHES)
     whole["hash"], whole["low"] = hashes.view("<u8"), low_bits(hashes).view("<u8")
     whole["rank"], whole["uid"] = ranks_of(rows), uid_bytes(rows.column("uid"))
     if captions:

@@ -3,7 +3,7 @@
 What crosses a shuffle: of each distinct caption its buckets (32 bytes each); of those that have a candidate uids and at
 most 1024 characters, compressed (some 50 bytes, where the hashes of their shingles would be 450). Captions that are the
 same are folded into their lowest uid before any comparison, so a million copies of one cost as much as one, and a
-caption has a bounded number of candidates (see `filters.dedup.near_captions`), so a million variations of one template
+caption has a bounded number of candidates (see `filters.dedup.captions`), so a million variations of one template
 cost as much as any million.
 
 Who survives is decided in one place, from at most 8 links of 36 bytes each caption that has one: of the same order as
@@ -22,10 +22,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.dedup import (
-    BUCKETED,
+    BUCKET_ENTRY,
     CAPTION_LINK,
+    CAPTION_PAIR,
     MAX_CHARACTERS,
-    PAIR,
     DigestIndex,
     bucket_entries,
     candidate_pairs,
@@ -34,7 +34,7 @@ from babelsift.filters.dedup import (
     lowest_links,
     max_differing_bits,
     minhash,
-    near_pairs,
+    near_caption_links,
     nearest_kept_captions,
     number_uids,
     shingle_sets,
@@ -170,7 +170,7 @@ def pairs_in_buckets(
     partition: tuple[int, Iterable[bytes]], settings: NearCaptions, partitions: int
 ) -> Iterator[tuple[int, bytes]]:
     """Yields (the survivor's partition, packed PAIRs) of the packed bucket entries of one (number, parts)."""
-    entries = np.frombuffer(b"".join(partition[1]), dtype=BUCKETED)
+    entries = np.frombuffer(b"".join(partition[1]), dtype=BUCKET_ENTRY)
     max_differing = max_differing_bits(*settings.banding, min_jaccard=settings.min_jaccard)
     pairs = candidate_pairs(entries, max_differing=max_differing)
     for target, rows in split_sorted(pairs["survivor"], partitions):
@@ -186,7 +186,7 @@ def with_survivors(
     met: tuple[int, dict[str, Iterable[bytes]]], partitions: int
 ) -> Iterator[tuple[int, tuple[bytes, bytes]]]:
     """Yields (the other's partition, (packed pairs, their survivors' captions packed, each once a partition))."""
-    pairs = distinct_pairs(np.frombuffer(b"".join(met[1]["pairs"]), dtype=PAIR))
+    pairs = distinct_pairs(np.frombuffer(b"".join(met[1]["pairs"]), dtype=CAPTION_PAIR))
     uids, compared = unpack_captions(met[1]["captions"])
     _, numbers = number_uids(np.concatenate([uids, pairs["survivor"]]))
     position_of = np.empty(len(numbers), dtype=np.int64)
@@ -202,10 +202,10 @@ def with_survivors(
 def verified_links(met: tuple[int, dict[str, Iterable[Any]]], settings: NearCaptions) -> bytes:
     """Returns packed CAPTION_LINKs: of each caption, some of the pairs that are as similar as asked for."""
     parts = list(met[1]["pairs"])
-    pairs = np.frombuffer(b"".join(packed for packed, _ in parts), dtype=PAIR)
+    pairs = np.frombuffer(b"".join(packed for packed, _ in parts), dtype=CAPTION_PAIR)
     uids, compared = unpack_captions([*(survivors for _, survivors in parts), *met[1]["captions"]])
     sets = shingle_sets(compared, ngram=settings.ngram)
-    return lowest_links(near_pairs(pairs, uids, sets, min_jaccard=settings.min_jaccard)).tobytes()
+    return lowest_links(near_caption_links(pairs, uids, sets, min_jaccard=settings.min_jaccard)).tobytes()
 
 
 def pack_captions(uids: np.ndarray, compared: pa.Array) -> bytes:

@@ -15,15 +15,15 @@ import numpy as np
 
 from babelsift.filters.dedup import (
     CROP_BANDS,
-    HASHED,
-    LINK,
+    IMAGE_HASHES,
+    IMAGE_LINK,
     WHOLE_BANDS,
     bucket_keys,
-    near_links,
+    near_image_links,
     nearest_kept_images,
     nearest_of_pairs,
-    owners,
-    shares,
+    owning_partitions,
+    partitions_of_bands,
 )
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.combine_packed import MergePacked
@@ -34,9 +34,10 @@ from babelsift.pipelines.core.transform import Transform
 class FindNear(Transform):
     """Finds the pairs of hashes within a radius.
 
-    Input: packed HASHED arrays (bytes). Output: packed LINK arrays (bytes), one a part; a pair may be in several.
+    Input: packed IMAGE_HASHES arrays (bytes). Output: packed IMAGE_LINK arrays (bytes), one a
+    partition; a pair may be in several.
 
-    Attributes: partitions: parts; results do not depend on it. ranked_below: see `near_links`.
+    Attributes: partitions: parts; results do not depend on it. ranked_below: see `near_image_links`.
     """
 
     radius: int
@@ -55,22 +56,22 @@ def parts_of(records: np.ndarray, partitions: int) -> np.ndarray:
     parts = np.zeros((len(records), partitions), dtype=bool)
     for crops in (False, True):
         rows = np.arange(len(records)) if crops else np.flatnonzero(records["crop"] == 0)
-        of_band = shares(len(CROP_BANDS if crops else WHOLE_BANDS), partitions)
+        of_band = partitions_of_bands(len(CROP_BANDS if crops else WHOLE_BANDS), partitions)
         if partitions <= len(of_band):  # each part has a whole band, and every record a bucket there
             parts[rows] = True
             continue
         hashes = np.ascontiguousarray(records["low" if crops else "hash"][rows])
         for number, own in enumerate(of_band):
             keys = bucket_keys(hashes, records["group"][rows], number, crops=crops)
-            parts[rows, owners(keys, own)] = True
+            parts[rows, owning_partitions(keys, own)] = True
     return parts
 
 
 def links_of_part(part: tuple[int, Iterable[bytes]], radius: int, partitions: int, ranked_below: int | None) -> bytes:
     """Returns the packed LINKs among one (number, packed records)."""
     number, packed = part
-    records = np.frombuffer(b"".join(packed), dtype=HASHED)
-    links = near_links(records, radius=radius, partition=number, partitions=partitions, ranked_below=ranked_below)
+    records = np.frombuffer(b"".join(packed), dtype=IMAGE_HASHES)
+    links = near_image_links(records, radius=radius, partition=number, partitions=partitions, ranked_below=ranked_below)
     return links.tobytes()
 
 
@@ -79,11 +80,11 @@ class MergeLinks(MergePacked):
 
     def merge(self, packed: list[bytes]) -> bytes:
         """Returns the pairs, packed and sorted."""
-        return nearest_of_pairs(np.frombuffer(b"".join(packed), dtype=LINK)).tobytes()
+        return nearest_of_pairs(np.frombuffer(b"".join(packed), dtype=IMAGE_LINK)).tobytes()
 
     def extract_output(self, accumulator: list[bytes]) -> bytes:
         """Returns the links of those that are left out, packed."""
-        return nearest_kept_images(np.frombuffer(b"".join(accumulator), dtype=LINK)).tobytes()
+        return nearest_kept_images(np.frombuffer(b"".join(accumulator), dtype=IMAGE_LINK)).tobytes()
 
 
 class _Send(BundleBuffer):
@@ -95,12 +96,12 @@ class _Send(BundleBuffer):
 
     def chunk_of(self, element: bytes, side_input: Any) -> tuple[np.ndarray, np.ndarray]:
         """Returns the records, and which parts each belongs to."""
-        records = np.frombuffer(element, dtype=HASHED)
+        records = np.frombuffer(element, dtype=IMAGE_HASHES)
         return records, parts_of(records, self._partitions)
 
     def size_of(self, chunk: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
         """Returns how many bytes a chunk's records come to, wherever they are sent."""
-        return int(np.count_nonzero(chunk[1])) * HASHED.itemsize
+        return int(np.count_nonzero(chunk[1])) * IMAGE_HASHES.itemsize
 
     def by_partition(self, chunks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
         """Yields (part, its packed records)."""

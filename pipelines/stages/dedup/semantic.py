@@ -20,13 +20,13 @@ from babelsift.filters.dedup import (
     SEMANTIC_LINK,
     cluster_count,
     distinct_vectors,
-    embedded,
+    embedding_record,
     nearest_centroids,
-    pack_embedded,
+    pack_embedding_records,
     position_of,
     semantic_links,
     train_centroids,
-    unpack_embedded,
+    unpack_embedding_records,
 )
 from babelsift.filters.uids import order_keys, uid_bytes
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
@@ -135,12 +135,12 @@ def read_sample(batch: pa.RecordBatch, store: ScoreStore, seed: int, lowest: byt
     rows = _compared(batch, store.name)
     drawn = np.isin(order_keys(rows.column("uid"), seed), np.frombuffer(lowest, "<u8"))
     if drawn.any():
-        yield pack_embedded(read_vectors(rows.filter(pa.array(drawn)), store))
+        yield pack_embedding_records(read_vectors(rows.filter(pa.array(drawn)), store))
 
 
 def centroids_of(_: None, sample: Iterable[bytes], rows: int, clusters: int | None, seed: int) -> bytes:
     """Returns the centroids, float32, packed behind their dimension; of no sample, nothing."""
-    parts = [unpack_embedded(packed) for packed in sample]
+    parts = [unpack_embedding_records(packed) for packed in sample]
     if not parts:
         return b""
     vectors = np.concatenate(parts)
@@ -150,12 +150,12 @@ def centroids_of(_: None, sample: Iterable[bytes], rows: int, clusters: int | No
 
 
 def read_vectors(rows: pa.RecordBatch, store: ScoreStore) -> np.ndarray:
-    """Returns rows that a store has as `embedded` rows, priority 0.
+    """Returns rows that a store has as `embedding_record` rows, priority 0.
 
     Raises: RunFolderError: some are not stored, or are damaged.
     """
     vectors = read_embeddings(store, pa.Table.from_batches([rows]), kinds=(_IMAGE,))[_IMAGE]
-    found = np.zeros(len(rows), embedded(vectors.shape[1]))
+    found = np.zeros(len(rows), embedding_record(vectors.shape[1]))
     found["uid"], found["vector"] = uid_bytes(rows.column("uid")), vectors
     return found
 
@@ -166,7 +166,7 @@ def vectors_of(batch: pa.RecordBatch, store: ScoreStore) -> Iterator[bytes]:
     if len(rows):
         found = read_vectors(rows, store)
         found["priority"] = -rows.column(similarity_column(store.name)).to_numpy().astype(np.float64)
-        yield pack_embedded(found)
+        yield pack_embedding_records(found)
 
 
 def links_of_cluster(cluster: tuple[int, Iterable[bytes]], epsilon: float, folded_at_bytes: int) -> bytes:
@@ -175,7 +175,7 @@ def links_of_cluster(cluster: tuple[int, Iterable[bytes]], epsilon: float, folde
     links: list[np.ndarray] = []
     waiting = 0
     for packed in cluster[1]:
-        folded.append(unpack_embedded(packed))
+        folded.append(unpack_embedding_records(packed))
         waiting += len(packed)
         if waiting > max(folded_at_bytes, folded[0].nbytes):
             rows, copies = distinct_vectors(np.concatenate(folded))
@@ -231,7 +231,7 @@ class _Assign(BundleBuffer):
 
     def chunk_of(self, element: bytes, side_input: bytes) -> tuple[np.ndarray, np.ndarray]:
         """Returns the rows and the cluster of each."""
-        found = unpack_embedded(element).copy()
+        found = unpack_embedding_records(element).copy()
         centres = np.frombuffer(side_input, "<f4", offset=4).reshape(-1, int.from_bytes(side_input[:4], "little"))
         clusters, cosines = nearest_centroids(found["vector"], centres)
         if self._survivor in _BY_DISTANCE:
@@ -251,7 +251,7 @@ class _Assign(BundleBuffer):
         order = np.argsort(clusters, kind="stable")
         starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
         for some in np.split(order, starts[1:]):
-            yield int(clusters[some[0]]), pack_embedded(rows[some])
+            yield int(clusters[some[0]]), pack_embedding_records(rows[some])
 
 
 def _described(duplicate: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from babelsift.filters import text, urls
 from babelsift.filters.strings.script import is_mainly_in_script
-from babelsift.filters.text.personal_data import KINDS
+from babelsift.filters.text.personal import KINDS
 
 PIECES = st.sampled_from(
     [

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from babelsift.filters.dedup import HASHED, near_links, nearest_of_pairs
+from babelsift.filters.dedup import IMAGE_HASHES, near_image_links, nearest_of_pairs
 from babelsift.filters.image import low_bits
 from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES
 from babelsift.pipelines.stages.dedup.images import DedupImages
@@ -190,15 +190,16 @@ def test_a_part_is_sent_all_that_it_compares_whatever_the_number_of_parts(partit
     draw = np.random.default_rng(0)
     hashes = draw.integers(0, 256, (60, 32), dtype=np.uint8)
     hashes = np.concatenate([hashes, hashes ^ (draw.random((60, 32)) < 0.05).astype(np.uint8)])
-    made = np.zeros(240, HASHED)
+    made = np.zeros(240, IMAGE_HASHES)
     made["hash"] = np.concatenate([hashes, hashes]).view(np.uint64)
     made["low"] = np.concatenate([hashes[:, :16], hashes[::-1, :16]]).copy().view(np.uint64)
     made["crop"][120:] = 1
     made["uid"] = np.array([[0, number % 120] for number in range(240)], ">u8").view("V16").ravel()
-    whole = nearest_of_pairs(near_links(made, radius=31))
+    whole = nearest_of_pairs(near_image_links(made, radius=31))
     sent = parts_of(made, partitions)
     found = [
-        near_links(made[sent[:, part]], radius=31, partition=part, partitions=partitions) for part in range(partitions)
+        near_image_links(made[sent[:, part]], radius=31, partition=part, partitions=partitions)
+        for part in range(partitions)
     ]
     assert np.array_equal(nearest_of_pairs(np.concatenate(found)), whole)
     assert len(whole) >= 60

@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 
 from babelsift.filters.bytes16 import from_halves
-from babelsift.filters.dedup import CROP_BANDS, HASHED, WHOLE_BANDS, crop_radius, near_links, nearest_kept_images
-from babelsift.filters.dedup.near_duplicates import order_by_rank
+from babelsift.filters.dedup import (
+    CROP_BANDS,
+    IMAGE_HASHES,
+    WHOLE_BANDS,
+    crop_radius,
+    near_image_links,
+    nearest_kept_images,
+)
+from babelsift.filters.dedup.images.image_links import order_by_rank
 from babelsift.filters.image import low_bits
 
 whole_and_split = pytest.mark.parametrize("options", [{}, {"compared_up_to": 0}])
@@ -27,7 +34,7 @@ def flipped(hashed, *bits):
 
 def records(hashes, *, ids=None, rank=0, group=0, crop=0):
     hashes = np.stack(hashes).astype(np.uint8)
-    made = np.zeros(len(hashes), dtype=HASHED)
+    made = np.zeros(len(hashes), dtype=IMAGE_HASHES)
     made["hash"], made["low"] = hashes.view(np.uint64), np.ascontiguousarray(low_bits(hashes)).view(np.uint64)
     made["uid"] = uids(range(len(hashes)) if ids is None else ids)
     made["rank"], made["group"], made["crop"] = rank, group, crop
@@ -35,7 +42,7 @@ def records(hashes, *, ids=None, rank=0, group=0, crop=0):
 
 
 def left_out(made, radius, **options):
-    found = nearest_kept_images(near_links(made, radius=radius, **options))
+    found = nearest_kept_images(near_image_links(made, radius=radius, **options))
     return {number(link["uid"]): (number(link["survivor"]), int(link["distance"])) for link in found}
 
 
@@ -113,7 +120,7 @@ def test_a_crop_links_both_ways(base, options):
     whole = records([base, other])
     for owner, cropped in ((0, other), (1, base)):  # the crop of one image has the other image's hash
         made = np.concatenate([whole, crop_of(cropped, uid=owner, flips=(0, 40))])
-        [link] = near_links(made, radius=31, **options)
+        [link] = near_image_links(made, radius=31, **options)
         assert (number(link["uid"]), number(link["survivor"]), link["distance"], link["crop"]) == (1, 0, 2, 3)
 
 
@@ -123,19 +130,19 @@ def test_a_crop_beyond_its_radius_does_not_link(base):
     assert crop_radius(31) == 17
     for count, expected in ((17, 1), (18, 0)):
         made = np.concatenate([records([base, other]), crop_of(base, uid=1, flips=flips[:count])])
-        assert len(near_links(made, radius=31)) == expected
+        assert len(near_image_links(made, radius=31)) == expected
 
 
 def test_an_image_is_no_duplicate_of_its_own_crops(base):
     made = np.concatenate([records([base]), crop_of(base, uid=0)])
-    assert not len(near_links(made, radius=31))
+    assert not len(near_image_links(made, radius=31))
 
 
 def test_a_crop_is_no_copy_of_what_has_one_row_of_frequencies_over_and_over(base):
     signs = np.random.default_rng(4).integers(0, 2, (2, 16), dtype=np.uint8)
     corner = np.packbits(signs[0][:, None] ^ signs[1])
-    assert not len(near_links(np.concatenate([records([corner, base]), crop_of(corner, uid=1)]), radius=31))
-    assert len(near_links(np.concatenate([records([base, corner]), crop_of(base, uid=1)]), radius=31)) == 1
+    assert not len(near_image_links(np.concatenate([records([corner, base]), crop_of(corner, uid=1)]), radius=31))
+    assert len(near_image_links(np.concatenate([records([base, corner]), crop_of(base, uid=1)]), radius=31)) == 1
     assert left_out(records([corner, flipped(corner, 4)]), 31) == {1: (0, 1)}  # whole hashes are compared all the same
 
 
@@ -150,8 +157,8 @@ def planted(count, seed=3, most=24):
 @whole_and_split
 def test_parts_together_find_what_one_part_finds(options):
     made = records(planted(400), rank=np.arange(400) % 3)
-    whole = near_links(made, radius=20, **options)
-    parts = [near_links(made, radius=20, **options, partition=part, partitions=5) for part in range(5)]
+    whole = near_image_links(made, radius=20, **options)
+    parts = [near_image_links(made, radius=20, **options, partition=part, partitions=5) for part in range(5)]
     assert len(whole) > 50
     assert {link.tobytes() for link in whole} == {link.tobytes() for part in parts for link in part}
     assert sum(len(part) > 0 for part in parts) > 1
@@ -164,7 +171,7 @@ def test_most_pairs_within_the_radius_are_found(options, least):
     bits = np.unpackbits(made["hash"].view(np.uint8), axis=1).astype(np.int32)
     distances = bits.sum(1)[:, None] + bits.sum(1)[None] - 2 * bits @ bits.T
     near = int((np.triu(distances <= 31, 1)).sum())
-    links = near_links(made, radius=31, **options)
+    links = near_image_links(made, radius=31, **options)
     assert all(distances[number(link["uid"]), number(link["survivor"])] == link["distance"] for link in links)
     assert least * near <= len(links) <= near
 
@@ -187,7 +194,7 @@ def test_rounds_decide_as_one_by_one_would(seed):
     for _ in range(300):  # long chains that fold back on themselves
         hashes.append(flipped(hashes[draw.integers(max(0, len(hashes) - 9), len(hashes))], *draw.permutation(256)[:6]))
     made = records(hashes, rank=draw.integers(0, 3, len(hashes)))
-    links = near_links(made, radius=12)
+    links = near_image_links(made, radius=12)
     assert set(left_out(made, 12)) == by_the_book(made, links)
 
 
@@ -230,7 +237,7 @@ def test_memory_is_bounded_where_a_twentieth_of_all_hashes_shares_its_buckets(ba
     hashes[:skewed, -2:] = draw.integers(0, 256, (skewed, 2))  # near each other, all in one bucket of fifteen bands
     made = records(hashes)
     tracemalloc.start()
-    links = near_links(made, radius=31)
+    links = near_image_links(made, radius=31)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(links) <= 2 * 16 * skewed  # of half a million pairs, in each of the bands
@@ -239,5 +246,5 @@ def test_memory_is_bounded_where_a_twentieth_of_all_hashes_shares_its_buckets(ba
 
 
 def test_nothing_to_compare():
-    nothing = np.empty(0, dtype=HASHED)
-    assert len(nearest_kept_images(near_links(nothing, radius=31))) == 0
+    nothing = np.empty(0, dtype=IMAGE_HASHES)
+    assert len(nearest_kept_images(near_image_links(nothing, radius=31))) == 0

@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 
-from babelsift.filters.dedup.caption_shingles import HASH_BITS, ShingleSets
+from babelsift.filters.dedup.captions.shingles import HASH_BITS, ShingleSets
 from babelsift.filters.mix64 import mix64
 
-_SETS_AT_ONCE = 2048
+_SETS_PER_CHUNK = 2048
 
 
 def minhash(sets: ShingleSets, *, bands: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -33,29 +33,44 @@ def minhash(sets: ShingleSets, *, bands: int, rows: int) -> tuple[np.ndarray, np
     factors, shifts = _permutations(bands * rows)
     buckets = np.empty((len(sets), bands), dtype=np.uint64)
     sketches = np.zeros(len(sets), dtype=np.uint64)
-    for start in range(0, len(sets), _SETS_AT_ONCE):  # few enough that the hashes stay in the processor's cache
-        bounds = sets.starts[start : start + _SETS_AT_ONCE + 1]
+    for start in range(0, len(sets), _SETS_PER_CHUNK):  # few enough that the hashes stay in the processor's cache
+        bounds = sets.starts[start : start + _SETS_PER_CHUNK + 1]
         values = (sets.hashes[bounds[0] : bounds[-1]] >> np.uint64(HASH_BITS - 32)).astype(np.uint32)
         opens = bounds[:-1] - bounds[0]
-        some = slice(start, start + len(opens))
+        chunk = slice(start, start + len(opens))
         for band in range(bands):
             mixed = np.full(len(opens), band, dtype=np.uint64)
-            for one in range(band * rows, (band + 1) * rows):
-                lowest = np.minimum.reduceat(values * factors[one] + shifts[one], opens).astype(np.uint64)
+            for permutation in range(band * rows, (band + 1) * rows):
+                lowest = np.minimum.reduceat(values * factors[permutation] + shifts[permutation], opens).astype(
+                    np.uint64
+                )
                 mixed = mix64(mixed ^ lowest)
-                if one < sketch_bits(bands, rows):
-                    sketches[some] |= (lowest & np.uint64(1)) << np.uint64(one)
-            buckets[some, band] = mixed
+                if permutation < sketch_bits(bands, rows):
+                    sketches[chunk] |= (lowest & np.uint64(1)) << np.uint64(permutation)
+            buckets[chunk, band] = mixed
     return buckets, sketches
 
 
 def sketch_bits(bands: int, rows: int) -> int:
-    """Returns how many bits the sketches have."""
+    """Returns how many bits a sketch has: one a minimal hash, at most 64.
+
+    >>> sketch_bits(8, 4)
+    32
+    """
     return min(bands * rows, 64)
 
 
 def max_differing_bits(bands: int, rows: int, *, min_jaccard: float) -> int:
-    """Returns how many bits the sketches of two sets of that similarity may differ in: 4 deviations above the mean."""
+    """Returns how many bits of two sets' sketches may differ: 4 deviations above the mean at that similarity.
+
+    Args:
+        bands: see `minhash`.
+        rows: see `minhash`.
+        min_jaccard: the similarity of the two sets.
+
+    >>> max_differing_bits(8, 4, min_jaccard=0.8)
+    11
+    """
     bits, share = sketch_bits(bands, rows), (1 - min_jaccard) / 2
     return math.ceil(bits * share + 4 * math.sqrt(bits * share * (1 - share)))
 

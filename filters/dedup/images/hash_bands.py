@@ -17,9 +17,9 @@ import numpy as np
 
 from babelsift.filters.mix64 import mix64
 
-# whole: a perceptual hash and all that is needed to compare it. crop: 0, or the number of a crop, from 1.
-# rank: who survives, the lower first, then the lower uid; group: only hashes of one group are compared.
-HASHED = np.dtype(
+# hash: a perceptual hash. low: its low bits, which crops are compared by. rank: which image is kept, the lower first,
+# then the lower uid. group: only hashes of one group are compared. crop: 0, or the number of a crop, from 1.
+IMAGE_HASHES = np.dtype(
     [
         ("hash", "<u8", (4,)),
         ("low", "<u8", (2,)),
@@ -42,30 +42,38 @@ class Band:
     splits: tuple[int, ...]
 
 
-def _band(pair: tuple[int, int], places: Iterable[int], splits: int) -> Band:
-    return Band(pair, tuple([place for place in places if place not in pair][:splits]))
+def _band(pair: tuple[int, int], others: Iterable[int], splits: int) -> Band:
+    return Band(pair, tuple([byte for byte in others if byte not in pair][:splits]))
 
 
 # Bytes of a whole hash are half a row of its 16 x 16 frequencies, lowest first: even ones are steadier.
 WHOLE_BANDS = tuple(
     _band((low, low + 1), [(low + step) % 32 for step in range(2, 32, 2)], 6) for low in range(0, 32, 2)
 )
-_LOW_PAIRS = (*((place, place + 1) for place in range(0, 16, 2)), (0, 2), (1, 3), (4, 6), (5, 7))
+_LOW_PAIRS = (*((byte, byte + 1) for byte in range(0, 16, 2)), (0, 2), (1, 3), (4, 6), (5, 7))
 CROP_BANDS = tuple(_band(pair, range(16), 8) for pair in _LOW_PAIRS)
 
 
-def shares(bands: int, partitions: int) -> list[list[int]]:
-    """Returns, for each band, the parts that share its buckets, by their numbers.
+def partitions_of_bands(bands: int, partitions: int) -> list[list[int]]:
+    """Returns for each band the numbers of the partitions that share its buckets.
 
-    A part has whole bands, or with more parts than bands a share of one: it looks at no others, so that the work of all
-    parts together does not grow with their number.
+    A partition has whole bands, or, where there are more partitions than bands, a share of one band. It looks at no
+    others, so that the work of all partitions together does not grow with their number.
+
+    >>> partitions_of_bands(2, 3), partitions_of_bands(3, 2)
+    ([[0, 2], [1]], [[0], [1], [0]])
     """
     return [list(range(band % partitions, partitions, bands)) for band in range(bands)]
 
 
-def owners(keys: np.ndarray, parts: list[int]) -> np.ndarray:
-    """Returns int64[n], the part that each bucket, by its key, belongs to, of those that share its band's."""
-    return np.array(parts)[(keys % np.uint64(len(parts))).astype(np.int64)]
+def owning_partitions(keys: np.ndarray, partitions: list[int]) -> np.ndarray:
+    """Returns int64[n], the partition of each bucket.
+
+    Args:
+        keys: uint64[n], of buckets of one band.
+        partitions: the numbers of those that share the band's buckets.
+    """
+    return np.array(partitions)[(keys % np.uint64(len(partitions))).astype(np.int64)]
 
 
 def bucket_keys(hashes: np.ndarray, groups: np.ndarray, number: int, *, crops: bool) -> np.ndarray:
@@ -83,32 +91,34 @@ def bucket_keys(hashes: np.ndarray, groups: np.ndarray, number: int, *, crops: b
 
 
 def packed_buckets(
-    hashes: np.ndarray, groups: np.ndarray, *, crops: bool, part: tuple[int, int]
+    hashes: np.ndarray, groups: np.ndarray, *, crops: bool, partition: tuple[int, int]
 ) -> Iterator[tuple[Band, np.ndarray]]:
-    """Yields, for each band that a part (number, of how many) has to do with, the buckets of its rows.
+    """Yields the buckets of a partition's rows, band by band.
 
     Args:
         hashes: uint64[n, 4], or for crops' bands uint64[n, 2], low bits.
         groups: uint64[n].
+        crops: whether the bands are those of crops.
+        partition: (its number, how many there are).
 
     Yields:
         (the band, uint64[m], bucket << 32 | row), sorted; equal buckets where band, bytes and group are; valid until
         the next is asked for.
     """
-    from babelsift.filters.dedup.bucket_kernels import sort_by_bytes, sort_packed
+    from babelsift.filters.dedup.images.bucket_kernels import sort_by_bytes, sort_packed
 
     bands = CROP_BANDS if crops else WHOLE_BANDS
     packed, spare = np.empty(len(hashes), np.uint64), np.empty(len(hashes), np.uint64)
     one_group = not len(groups) or bool((groups == groups[0]).all())
-    for number, parts in enumerate(shares(len(bands), part[1])):
-        if part[0] not in parts:
+    for number, sharing in enumerate(partitions_of_bands(len(bands), partition[1])):
+        if partition[0] not in sharing:
             continue
-        if one_group and len(parts) == 1:
+        if one_group and len(sharing) == 1:
             sort_by_bytes(hashes, bands[number].pair, packed, spare)
             yield bands[number], packed
             continue
         keys = bucket_keys(hashes, groups, number, crops=crops)
-        own = np.flatnonzero(owners(keys, parts) == part[0])
-        packed[: len(own)] = (keys[own] >> _ROW_BITS) << _ROW_BITS | own.astype(np.uint64)
-        sort_packed(packed[: len(own)], spare[: len(own)])
-        yield bands[number], packed[: len(own)]
+        rows = np.flatnonzero(owning_partitions(keys, sharing) == partition[0])
+        packed[: len(rows)] = (keys[rows] >> _ROW_BITS) << _ROW_BITS | rows.astype(np.uint64)
+        sort_packed(packed[: len(rows)], spare[: len(rows)])
+        yield bands[number], packed[: len(rows)]

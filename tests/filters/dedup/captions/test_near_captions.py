@@ -17,7 +17,7 @@ from babelsift.filters.dedup import (
     lowest_links,
     max_differing_bits,
     minhash,
-    near_pairs,
+    near_caption_links,
     nearest_kept_captions,
     shingle_sets,
 )
@@ -47,7 +47,7 @@ def is_unspaced(character):
 
 
 def shingles_of(text, ngram):
-    """The rule of `caption_shingles`, one character after the other."""
+    """The rule of `shingle_sets`, one character after the other."""
     text, found = f" {text} ", set()
     for start, character in enumerate(text):
         wide = is_unspaced(character) or (character == " " and is_unspaced(text[start + 1 : start + 2] or " "))
@@ -64,7 +64,7 @@ def links(captions, settings):
     entries = bucket_entries(*minhash(sets, bands=bands, rows=rows), uids(range(len(captions))))
     most = max_differing_bits(bands, rows, min_jaccard=settings.min_jaccard)
     pairs = candidate_pairs(entries, max_differing=most)
-    return near_pairs(pairs, uids(range(len(captions))), sets, min_jaccard=settings.min_jaccard)
+    return near_caption_links(pairs, uids(range(len(captions))), sets, min_jaccard=settings.min_jaccard)
 
 
 def as_dict(found):
@@ -119,7 +119,7 @@ def test_a_similarity_equal_to_the_threshold_is_near():
     sets = shingle_sets(pa.array([one, other]), ngram=3)
     pair = distinct_pairs(np.array([(uids([1])[0], uids([0])[0])], dtype=[("uid", "V16"), ("survivor", "V16")]))
     for settings, count in ((at, 1), (above, 0)):
-        assert len(near_pairs(pair, uids([0, 1]), sets, min_jaccard=settings.min_jaccard)) == count
+        assert len(near_caption_links(pair, uids([0, 1]), sets, min_jaccard=settings.min_jaccard)) == count
 
 
 def test_captions_too_short_for_a_shingle_are_near_to_their_equals_only():

@@ -4,18 +4,18 @@ import pytest
 from babelsift.filters.dedup import (
     cluster_count,
     distinct_vectors,
-    embedded,
+    embedding_record,
     nearest_centroids,
-    pack_embedded,
+    pack_embedding_records,
     semantic_links,
     train_centroids,
-    unpack_embedded,
+    unpack_embedding_records,
 )
 
 
 def rows_of(vectors, priorities=None, uids=None):
     vectors = np.asarray(vectors, np.float16)
-    rows = np.zeros(len(vectors), embedded(vectors.shape[1]))
+    rows = np.zeros(len(vectors), embedding_record(vectors.shape[1]))
     numbers = range(len(vectors)) if uids is None else uids
     rows["uid"] = np.array([int(number).to_bytes(16, "big") for number in numbers], "V16")
     rows["priority"] = 0 if priorities is None else priorities
@@ -55,7 +55,7 @@ def test_the_survivor_is_the_nearest_that_stays():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_blocks_decide_as_one_matrix_does(seed, monkeypatch):
+def test_blocks_decide_as_one_matrix_does(seed):
     base = random_vectors(40, seed=seed)
     vectors = base[np.random.default_rng(seed).integers(0, 40, 150)] + 0.25 * random_vectors(150, seed=seed + 9)
     rows = rows_of(vectors)
@@ -63,8 +63,7 @@ def test_blocks_decide_as_one_matrix_does(seed, monkeypatch):
     assert 20 < expected.sum() < 130
     found = {}
     for block in (7, 64, 1024):
-        monkeypatch.setattr("babelsift.filters.dedup.semantic._BLOCK_ROWS", block)
-        found[block] = semantic_links(rows, 0.06)
+        found[block] = semantic_links(rows, 0.06, block_rows=block)
         assert numbers(found[block], "uid") == np.flatnonzero(expected).tolist()
         stays = set(np.flatnonzero(~expected))
         assert set(numbers(found[block], "survivor")) <= stays
@@ -87,7 +86,7 @@ def test_vectors_without_direction_are_near_to_nothing():
 
 def test_packed_rows_say_their_dimension():
     rows = rows_of(random_vectors(3, dimension=5))
-    assert unpack_embedded(pack_embedded(rows)).tobytes() == rows.tobytes()
+    assert unpack_embedding_records(pack_embedding_records(rows)).tobytes() == rows.tobytes()
 
 
 def test_centroids_are_found_again_and_of_length_one():
@@ -103,14 +102,13 @@ def test_centroids_are_found_again_and_of_length_one():
     assert cosines.min() > 0.9
 
 
-def test_the_nearest_centroid_is_the_same_in_any_batch(monkeypatch):
+def test_the_nearest_centroid_is_the_same_in_any_batch():
     vectors, centroids = random_vectors(200).astype(np.float16), random_vectors(30, seed=1)
     clusters, cosines = nearest_centroids(vectors, centroids)
     parts = [nearest_centroids(vectors[start : start + 17], centroids) for start in range(0, 200, 17)]
     assert np.concatenate([part[0] for part in parts]).tolist() == clusters.tolist()
     assert np.concatenate([part[1] for part in parts]).tobytes() == cosines.tobytes()
-    monkeypatch.setattr("babelsift.filters.dedup.semantic._SCORES_AT_ONCE", 100)
-    assert nearest_centroids(vectors, centroids)[1].tobytes() == cosines.tobytes()
+    assert nearest_centroids(vectors, centroids, cosines_per_block=100)[1].tobytes() == cosines.tobytes()
 
 
 def test_more_clusters_than_samples_are_not_asked_for():

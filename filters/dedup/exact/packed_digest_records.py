@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from babelsift.filters.dedup.lowest_per_digest import DIGEST_RECORD
+from babelsift.filters.dedup.exact.lowest_per_digest import DIGEST_RECORD
 
 # In the first byte: which columns are left out.
 _UID_IS_DIGEST, _ONE_ROW_EACH = 1, 2

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from babelsift.filters.strings.code_points import CodePoints, clean_strings, flatten, kept
 from babelsift.filters.strings.re2_pattern import Pattern
-from babelsift.filters.text.phone_numbers import LIKELY, phone_spans
+from babelsift.filters.text.personal.phone_numbers import LIKELY, phone_spans
 
 Span = tuple[int, int]
 

@@ -21,11 +21,10 @@ def test_the_nearest_with_at_least_that_cosine():
     assert cosine[place >= 0] == pytest.approx(cosines.max(axis=1)[place >= 0], abs=1e-6)
 
 
-def test_blocks_and_batches_change_nothing(monkeypatch):
+def test_blocks_and_batches_change_nothing():
     vectors, others = unit(60, 0), unit(40, 1)
     whole = nearest_match(vectors, others, 0.3)
-    monkeypatch.setattr("babelsift.filters.dedup.embedding_matches._COSINES_AT_ONCE", 60)
-    parts = [nearest_match(vectors[start : start + 7], others, 0.3) for start in range(0, 60, 7)]
+    parts = [nearest_match(vectors[start : start + 7], others, 0.3, cosines_per_block=60) for start in range(0, 60, 7)]
     for at in (0, 1):
         assert np.concatenate([part[at] for part in parts]).tobytes() == whole[at].tobytes()
 

@@ -6,17 +6,17 @@ import numpy as np
 
 from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup.greedy_independent_set import greedy_independent_set
-from babelsift.filters.dedup.near_duplicates import bits_of_256, nearest_of_pairs, order_by_rank
+from babelsift.filters.dedup.images.image_links import bits_of_256, nearest_of_pairs, order_by_rank
 
 
 def nearest_kept_images(links: np.ndarray) -> np.ndarray:
     """Decides which images are kept: in order of (rank, uid), those that are linked to no kept image before them.
 
     Args:
-        links: LINK[n], in any order; equal links may come several times.
+        links: IMAGE_LINK[n], in any order; equal links may come several times.
 
     Returns:
-        LINK[m], one for each uid that is left out, sorted by uid, to its nearest kept image (ties: rank, uid).
+        IMAGE_LINK[m], one for each uid that is left out, sorted by uid, to its nearest kept image (ties: rank, uid).
     """
     links = nearest_of_pairs(links)
     if not len(links):

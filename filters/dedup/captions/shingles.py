@@ -23,7 +23,7 @@ from babelsift.filters.strings.unspaced import is_unspaced
 MAX_CHARACTERS = 1024
 # A row and a hash in one number sort fastest; 52 bits tell the shingles of any two captions apart.
 HASH_BITS = 52
-_ROWS_AT_ONCE = 1 << (64 - HASH_BITS)
+_ROWS_PER_CHUNK = 1 << (64 - HASH_BITS)
 _UNSPACED_NGRAM = 2
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
@@ -52,14 +52,15 @@ class ShingleSets:
         """Returns the sets of these rows, in their order."""
         sizes = self.sizes[rows]
         starts = np.r_[0, np.cumsum(sizes)]
-        places = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], sizes)
-        return ShingleSets(starts, self.hashes[places])
+        shingles = np.arange(starts[-1]) + np.repeat(self.starts[rows] - starts[:-1], sizes)
+        return ShingleSets(starts, self.hashes[shingles])
 
     @classmethod
-    def concatenate(cls, parts: Sequence[ShingleSets]) -> ShingleSets:
-        """Returns the sets of one or more parts, one after the other."""
-        sizes = np.concatenate([np.zeros(1, dtype=np.int64), *(part.sizes for part in parts)])
-        return cls(np.cumsum(sizes), np.concatenate([np.empty(0, dtype=np.uint64), *(part.hashes for part in parts)]))
+    def concatenate(cls, chunks: Sequence[ShingleSets]) -> ShingleSets:
+        """Returns the sets of all chunks, one after the other."""
+        sizes = np.concatenate([np.zeros(1, dtype=np.int64), *(chunk.sizes for chunk in chunks)])
+        hashes = np.concatenate([np.empty(0, dtype=np.uint64), *(chunk.hashes for chunk in chunks)])
+        return cls(np.cumsum(sizes), hashes)
 
 
 def shingle_sets(compared: pa.Array, *, ngram: int) -> ShingleSets:
@@ -71,14 +72,17 @@ def shingle_sets(compared: pa.Array, *, ngram: int) -> ShingleSets:
 
     Raises:
         ValueError: ngram < 1.
+
+    >>> shingle_sets(pa.array(["a dog", "dogs"]), ngram=3).sizes.tolist()
+    [5, 4]
     """
     if ngram < 1:
         raise ValueError(f"ngram should be at least 1, found {ngram}")
     compared = pc.utf8_slice_codeunits(compared.cast(pa.large_string()), 0, MAX_CHARACTERS)
     space, nothing = (pa.scalar(text, pa.large_string()) for text in (" ", ""))
     spaced = pc.binary_join_element_wise(space, compared, space, nothing)
-    starts = range(0, len(spaced), _ROWS_AT_ONCE)
-    return ShingleSets.concatenate([_shingles(spaced.slice(start, _ROWS_AT_ONCE), ngram) for start in starts])
+    starts = range(0, len(spaced), _ROWS_PER_CHUNK)
+    return ShingleSets.concatenate([_shingles(spaced.slice(start, _ROWS_PER_CHUNK), ngram) for start in starts])
 
 
 def _shingles(spaced: pa.Array, ngram: int) -> ShingleSets:
@@ -107,7 +111,7 @@ def _shingles(spaced: pa.Array, ngram: int) -> ShingleSets:
 
 
 def _hash_runs(values: np.ndarray, size: int) -> np.ndarray:
-    """Returns uint64[n], a hash of the `size` values from each place on; past the end they are cut short."""
+    """Returns uint64[n], a hash of the `size` values from each position on; past the end they are cut short."""
     hashes = np.zeros(len(values), dtype=np.uint64)
     for offset in range(size):
         rest = hashes[: len(values) - offset]

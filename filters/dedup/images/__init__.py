@@ -1,0 +1,32 @@
+"""Near-duplicate images: perceptual hashes in LSH bands, links within a Hamming radius, and which images are kept.
+
+`bucket_kernels` needs numba and is imported where a search begins.
+"""
+
+from babelsift.filters.dedup.images.hash_bands import (
+    CROP_BANDS,
+    IMAGE_HASHES,
+    WHOLE_BANDS,
+    bucket_keys,
+    owning_partitions,
+    partitions_of_bands,
+)
+from babelsift.filters.dedup.images.hash_entropy import has_varied_rows
+from babelsift.filters.dedup.images.image_links import IMAGE_LINK, nearest_of_pairs
+from babelsift.filters.dedup.images.near_images import crop_radius, near_image_links
+from babelsift.filters.dedup.images.nearest_kept_images import nearest_kept_images
+
+__all__ = [
+    "CROP_BANDS",
+    "IMAGE_HASHES",
+    "IMAGE_LINK",
+    "WHOLE_BANDS",
+    "bucket_keys",
+    "crop_radius",
+    "has_varied_rows",
+    "near_image_links",
+    "nearest_kept_images",
+    "nearest_of_pairs",
+    "owning_partitions",
+    "partitions_of_bands",
+]

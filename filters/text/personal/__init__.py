@@ -1,0 +1,10 @@
+"""Personal data in captions: e-mail addresses, phone numbers, IP addresses, payment cards; found, refused or masked."""
+
+from babelsift.filters.text.personal.personal_data import (
+    KINDS,
+    find_personal_data,
+    is_free_of_personal_data,
+    mask_personal_data,
+)
+
+__all__ = ["KINDS", "find_personal_data", "is_free_of_personal_data", "mask_personal_data"]
