@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.filters.clip import result_schema
-from babelsift.filters.language.identifier import LanguageIdentifier
+from babelsift.filters.language import LanguageIdentifier
 from babelsift.filters.uids import compute_uids, partition_of
 from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.pipelines.run_folder.fingerprints import stage_settings

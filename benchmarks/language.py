@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.filters.language.identifier import LanguageIdentifier, shipped_model
-from babelsift.filters.rules.apply import reject_by_captions, reject_by_language
+from babelsift.filters.rules import reject_by_captions, reject_by_language
 from babelsift.pipelines.demo.web import build_web
 from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS
 from babelsift.pipelines.recipes.presets import load_recipe

@@ -8,7 +8,7 @@ import time
 
 import pyarrow as pa
 
-from babelsift.filters.concepts.matching import MetadataMatcher, space_captions
+from babelsift.filters.concepts import ConceptMatcher, space_captions
 from benchmarks.harness.outcome import Figure, Outcome
 
 _ENTRIES, _CAPTIONS, _PLAIN_CAPTIONS, _RUNS = 500_000, 10_000, 20, 5
@@ -25,7 +25,7 @@ def run() -> Outcome:
     languages = pa.array(["en"] * _CAPTIONS)
 
     started = time.process_time()
-    matcher = MetadataMatcher({"": entries})
+    matcher = ConceptMatcher({"": entries})
     matcher.load()
     built = time.process_time() - started
     seconds = []

@@ -25,9 +25,9 @@ from babelsift.filters.dedup import (
     near_image_links,
     nearest_kept_images,
 )
-from babelsift.filters.language.identifier import LanguageIdentifier
-from babelsift.filters.rules.apply import reject_by_captions, reject_by_language, reject_by_urls
-from babelsift.filters.selection.selector import Selector
+from babelsift.filters.language import LanguageIdentifier
+from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
+from babelsift.filters.selection import Selector
 from babelsift.filters.shard_order import sort_keys
 from babelsift.filters.uids import partition_of, uid_bytes
 from babelsift.pipelines.core.batches import concat

@@ -25,7 +25,7 @@ from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.stages.balance import BalanceConcepts
 from babelsift.pipelines.stages.select.select_pairs import SelectPairs
-from babelsift.schemas.recipe import BalanceSettings, MetadataSettings, PairCaps, SelectRule, SelectSettings
+from babelsift.schemas.recipe import BalanceSettings, ConceptSettings, PairCaps, SelectRule, SelectSettings
 from benchmarks.harness.in_this_process import passed_on, remember_rows, remembered
 from benchmarks.harness.outcome import Figure, Outcome
 from benchmarks.harness.own_process import in_process, peak_mib
@@ -94,7 +94,7 @@ def _transform(side: str, place: str) -> beam.PTransform:
         return SelectPairs(SETTINGS[side], ("m",))
     entries = Path(place) / "all.txt"
     entries.write_text("".join(f"entry {number}\n" for number in range(_ENTRIES)))
-    return BalanceConcepts(BalanceSettings(threshold=500), MetadataSettings(entries=str(entries)), 0)
+    return BalanceConcepts(BalanceSettings(threshold=500), ConceptSettings(entries=str(entries)), 0)
 
 
 def draw_batch(seed: int) -> Iterator[pa.RecordBatch]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from babelsift.filters.bytes16 import from_halves
 from babelsift.filters.mix64 import mix64
-from babelsift.filters.strings.code_points import string_bytes
+from babelsift.filters.strings import string_bytes
 
 DIGEST_BYTES = 16
 UID_DIGITS = 32
@@ -102,6 +102,24 @@ def order_keys(uids: pa.Array, seed: int) -> np.ndarray:
     high, low = _numbers(uids)
     start = mix64(np.array([seed & 0xFFFFFFFFFFFFFFFF], dtype=np.uint64))
     return mix64(mix64(high ^ start) ^ low)
+
+
+def draws_for(uids: pa.Array, seed: int, purpose: str) -> np.ndarray:
+    """Returns seeded draws that are independent of those for other purposes and of the shards' order.
+
+    Args:
+        uids: string[n] of 32 hex digits, no nulls.
+        seed: any integer.
+        purpose: any word.
+
+    Returns:
+        uint64[n].
+
+    >>> draws_for(pa.array(["0" * 32]), seed=0, purpose="caps").tolist() == order_keys(pa.array(["0" * 32]), 0).tolist()
+    False
+    """
+    stream = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
+    return order_keys(uids, (seed ^ stream) & 0xFFFFFFFFFFFFFFFF)
 
 
 def partition_of(uids: pa.Array, partitions: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Drawing pairs so that no concept outweighs the others, as MetaCLIP does; concepts are matched metadata entries.
+"""Draws pairs so that no concept outweighs the others, as MetaCLIP does; concepts are the entries that captions match.
 
 Source: MetaCLIP (Xu et al. 2023), metaclip1/balancing.py; MetaCLIP 2 (Chuang et al. 2025), curation/curate.py. Their
 draws come from a global generator; here they follow from (seed, uid, entry), so that no order changes what is kept.
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.mix64 import mix64
-from babelsift.filters.selection.order_keys import draws_for
+from babelsift.filters.uids import draws_for
 from babelsift.schemas import Decision, RejectReason
 from babelsift.schemas.recipe import BalanceSettings
 
@@ -29,6 +29,9 @@ def count_entries(matches: pa.ListArray) -> np.ndarray:
 
     Returns:
         ENTRY_COUNT[k], sorted by entry.
+
+    >>> count_entries(pa.array([[0, 2], [2]], pa.list_(pa.int32()))).tolist()
+    [(0, 1), (2, 2)]
     """
     entries, rows = np.unique(matches.flatten().to_numpy(zero_copy_only=False), return_counts=True)
     counts = np.empty(len(entries), ENTRY_COUNT)
@@ -36,28 +39,35 @@ def count_entries(matches: pa.ListArray) -> np.ndarray:
     return counts
 
 
-def add_entry_counts(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns the sums of counts.
+def add_entry_counts(counts: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the sum of counts.
 
     Args:
-        parts: ENTRY_COUNT[k] each.
+        counts: any number of ENTRY_COUNT[k].
 
     Returns:
         ENTRY_COUNT[m], sorted by entry.
     """
-    together = np.concatenate(parts) if parts else np.empty(0, ENTRY_COUNT)
-    entries, places = np.unique(together["entry"], return_inverse=True)
+    together = np.concatenate(counts) if counts else np.empty(0, ENTRY_COUNT)
+    entries, index = np.unique(together["entry"], return_inverse=True)
     total = np.zeros(len(entries), ENTRY_COUNT)
     total["entry"] = entries
-    np.add.at(total["rows"], places, together["rows"])
+    np.add.at(total["rows"], index, together["rows"])
     return total
 
 
 def tail_share(counts: np.ndarray, threshold: int) -> float:
-    """Returns the share of all matches that is of entries with fewer than `threshold` (MetaCLIP 2's t_to_p).
+    """Returns the share of all matches that is of entries with fewer than `threshold` matches.
 
     Args:
         counts: int64[k], at least one above 0.
+        threshold: matches.
+
+    Source:
+        MetaCLIP 2's t_to_p.
+
+    >>> tail_share(np.array([1, 2, 7]), 3)
+    0.3
     """
     return float(counts[counts < threshold].sum() / counts.sum())
 
@@ -65,11 +75,18 @@ def tail_share(counts: np.ndarray, threshold: int) -> float:
 def threshold_for_share(counts: np.ndarray, share: float) -> int:
     """Returns the count of the entry at which the cumulated share of matches, rarest first, is nearest to `share`.
 
-    MetaCLIP 2's p_to_t, except that entries which nothing matches have no say: with the published rule they would make
-    the threshold 0, and a language lose everything, where English has no tail at all.
+    Entries that nothing matches have no say: with the published rule they would make the threshold 0, and a language
+    would lose everything, where English has no tail at all.
 
     Args:
         counts: int64[k], all above 0.
+        share: 0 to 1.
+
+    Source:
+        MetaCLIP 2's p_to_t.
+
+    >>> threshold_for_share(np.array([7, 1, 2]), 0.3)
+    2
     """
     ascending = np.sort(counts)
     nearest = np.abs(np.cumsum(ascending) / ascending.sum() - share).argmin()
@@ -79,10 +96,11 @@ def threshold_for_share(counts: np.ndarray, share: float) -> int:
 def thresholds(counts: Mapping[str, np.ndarray], settings: BalanceSettings) -> dict[str, int]:
     """Returns t of each list that anything matches.
 
-    With "metaclip-2" all lists take the settings' t where nothing matches the reference language's.
+    With "metaclip-2" every list takes the settings' t where nothing matches the reference language's.
 
     Args:
         counts: list's name -> ENTRY_COUNT[k].
+        settings: the recipe's balance group.
     """
     reference = counts.get(settings.reference_language)
     if settings.rule == "metaclip-1" or reference is None:
@@ -112,6 +130,7 @@ class EntryProbabilities:
 
         Args:
             counts: ENTRY_COUNT[k], sorted by entry.
+            threshold: t, in pairs.
         """
         return cls(counts["entry"], threshold / np.maximum(counts["rows"], threshold))
 
@@ -121,20 +140,34 @@ class EntryProbabilities:
 
 
 def entry_draws(uids: pa.Array, entries: np.ndarray, seed: int) -> np.ndarray:
-    """Returns float64[n] in [0, 1), the draw of each (uid, entry).
+    """Returns the draw of each (uid, entry).
 
     Args:
-        uids: string[n].
+        uids: string[n] of 32 hex digits, no nulls.
         entries: int[n].
+        seed: any integer.
+
+    Returns:
+        float64[n] in [0, 1).
+
+    >>> entry_draws(pa.array(["0" * 32, "0" * 32]), np.array([0, 1]), seed=0).round(3).tolist()
+    [0.974, 0.313]
     """
     return _fractions(mix64(draws_for(uids, seed, "balance") ^ mix64(entries.astype(np.uint64))))
 
 
 def pair_draws(uids: pa.Array, seed: int) -> np.ndarray:
-    """Returns float64[n] in [0, 1), the draw of each pair.
+    """Returns the draw of each pair.
 
     Args:
-        uids: string[n].
+        uids: string[n] of 32 hex digits, no nulls.
+        seed: any integer.
+
+    Returns:
+        float64[n] in [0, 1).
+
+    >>> pair_draws(pa.array(["0" * 32]), seed=0).round(3).tolist()
+    [0.067]
     """
     return _fractions(draws_for(uids, seed, "balance"))
 
@@ -150,30 +183,34 @@ def reject_by_balance(
     """Rejects the rows that the rule's draws leave out; values are how likely they were kept, thresholds their draw.
 
     Args:
-        batch: has uid and matched_entries.
-        lists: n, the list that each row's entries are of; None: of no list.
+        batch: n rows with uid and matched_entries.
+        lists: n, the name of the list that each row's entries are of; None: of no list.
+        probabilities: list's name -> those of its entries.
+        settings: the recipe's balance group.
+        seed: the recipe's.
+        decision: of the same rows; changed.
     """
     matches = batch.column("matched_entries")
     lengths = matches.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     rows = np.repeat(np.arange(len(batch)), lengths)
     entries = matches.flatten().to_numpy(zero_copy_only=False)
     chances = np.zeros(len(rows))
-    of_row = np.array([name if name is not None else "" for name in lists], dtype=object)[rows]
-    for name, known in probabilities.items():
-        own = of_row == name
-        chances[own] = known.at(entries[own])
+    list_of_match = np.array([name if name is not None else "" for name in lists], dtype=object)[rows]
+    for name, of_list in probabilities.items():
+        chosen = list_of_match == name
+        chances[chosen] = of_list.at(entries[chosen])
     missed = np.ones(len(batch))
     np.multiply.at(missed, rows, 1.0 - chances)
-    likely = 1.0 - missed
+    likelihoods = 1.0 - missed
     if settings.rule == "metaclip-1":
         drawn = entry_draws(batch.column("uid").take(pa.array(rows)), entries, seed)
         kept = np.bincount(rows[drawn < chances], minlength=len(batch)) > 0
-        shown = np.ones(len(batch))
-        np.minimum.at(shown, rows, drawn)
+        draws = np.ones(len(batch))
+        np.minimum.at(draws, rows, drawn)
     else:
-        shown = pair_draws(batch.column("uid"), seed)
-        kept = (likely >= shown) & (lengths > 0)
-    decision.reject(~kept, RejectReason.CONCEPTS_TOO_FREQUENT, values=likely, threshold=shown)
+        draws = pair_draws(batch.column("uid"), seed)
+        kept = (likelihoods >= draws) & (lengths > 0)
+    decision.reject(~kept, RejectReason.CONCEPTS_TOO_FREQUENT, values=likelihoods, threshold=draws)
 
 
 def _fractions(draws: np.ndarray) -> np.ndarray:

@@ -1,37 +1,33 @@
-"""Matching captions with metadata entries (names of concepts), as MetaCLIP does before it balances them.
+"""Matching captions with concept entries, as MetaCLIP does before it balances them.
 
 Source: MetaCLIP (Xu et al. 2023), metaclip/substr_matching.py; MetaCLIP 2 (Chuang et al. 2025).
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from babelsift.filters.concepts.concept_lists import list_for, read_lists
 from babelsift.filters.concepts.spacing import Spacing, space_captions, space_entries
-from babelsift.filters.strings.entry_lists import read_text
-from babelsift.filters.strings.substring_index import SubstringIndex
-from babelsift.schemas import RecipeError
-from babelsift.schemas.languages import normalise_language
+from babelsift.filters.strings import SubstringIndex
 
-MATCHES_TYPE = pa.list_(pa.int32())
-_EVERY_LANGUAGE = ""
-_SETTING = "metadata.entries"
-_LIST_ENDINGS = (".json", ".txt", ".json.gz", ".txt.gz", ".json.zst", ".txt.zst")
+_MATCHES_TYPE = pa.list_(pa.int32())
 
 
-class MetadataMatcher:
+class ConceptMatcher:
     """Finds the entries that occur in captions as MetaCLIP finds them: as substrings of the spaced caption, case kept.
 
     Picklable: only the path travels, and lists are loaded where they are first needed.
+
+    >>> matcher = ConceptMatcher({"": ["cat", "sofa", "car"]})
+    >>> matcher.match(pa.array(["a cat on a sofa", "carpets", None]), pa.array(["en", "en", "en"])).to_pylist()
+    [[0, 1], [], []]
     """
 
     def __init__(self, entries: str | Mapping[str, Sequence[str]], *, spacing: Spacing = "always") -> None:
@@ -63,7 +59,7 @@ class MetadataMatcher:
         """Loads the lists now.
 
         Raises:
-            RecipeError: one cannot be read or is no list of entries.
+            RecipeError: a list cannot be read, or is no list of entries.
         """
         _ = self._indices
 
@@ -72,111 +68,45 @@ class MetadataMatcher:
 
         Args:
             captions: string[n], nullable.
-            languages: string[n]; which list is asked where there are several.
+            languages: string[n]; chooses the list where there are several.
 
         Returns:
             list<int32>[n], no nulls: positions in the language's list from 0, ascending, each once.
         """
         spaced = space_captions(captions)
-        lists = np.array(self._lists_for(languages.to_pylist()), dtype=object)
+        lists = np.array([list_for(language, self._indices) for language in languages.to_pylist()], dtype=object)
         rows, entries = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for name, index in self._indices.items():
-            own = np.flatnonzero(lists == name)
-            if len(own):
-                found = index.find(spaced if len(own) == len(spaced) else spaced.take(pa.array(own)))
-                rows.append(own[found.rows])
-                entries.append(found.entries)
+            rows_of_list = np.flatnonzero(lists == name)
+            if len(rows_of_list):
+                is_whole = len(rows_of_list) == len(spaced)
+                occurrences = index.find(spaced if is_whole else spaced.take(pa.array(rows_of_list)))
+                rows.append(rows_of_list[occurrences.rows])
+                entries.append(occurrences.entries)
         return _as_lists(np.concatenate(rows), np.concatenate(entries), len(spaced))
-
-    def _lists_for(self, languages: list[str]) -> list[str | None]:
-        return [list_for(language, self._indices) for language in languages]
 
 
 def has_min_matches(matches: pa.ListArray, *, minimum: int) -> pa.BooleanArray:
     """Keeps rows with at least `minimum` matched entries.
 
     Args:
-        matches: list<int32>[n].
+        matches: list<int32>[n], nullable, as `ConceptMatcher.match` returns.
+        minimum: entries, >= 0.
 
     Returns:
-        bool[n], no nulls.
+        bool[n], no nulls; a null is not kept.
 
     Source:
         MetaCLIP (>= 1).
+
+    >>> has_min_matches(pa.array([[0, 4], [], None]), minimum=1).to_pylist()
+    [True, False, False]
     """
     return pc.fill_null(pc.greater_equal(pc.list_value_length(matches), minimum), False)
-
-
-def list_for(language: str, lists: Collection[str]) -> str | None:
-    """Returns which of the lists, by name, a language's captions are matched with; None where there is none for it."""
-    if _EVERY_LANGUAGE in lists:
-        return _EVERY_LANGUAGE
-    return language if language in lists else "default" if "default" in lists else None
-
-
-def read_lists(path: str) -> dict[str, list[str]]:
-    """Returns the entries by language, "" standing for all, from a list's path or a folder of lists.
-
-    Raises:
-        RecipeError: nothing readable is there, or what is there is no list of entries.
-    """
-    return {name: read_list(file) for name, file in find_lists(path).items()}
-
-
-def find_lists(path: str) -> dict[str, str]:
-    """Returns the files of lists by language, "" standing for all; see `read_lists`.
-
-    Raises:
-        RecipeError: nothing readable is there, or no list.
-    """
-    try:
-        files, root = fsspec.core.url_to_fs(path)
-        is_folder = files.isdir(root)
-        names = sorted(files.ls(root, detail=False)) if is_folder else []
-    except (OSError, ValueError, ImportError) as error:
-        raise RecipeError(f"{_SETTING}: cannot read {path}: {error}") from error
-    if not is_folder:
-        return {_EVERY_LANGUAGE: path}
-    lists = {}
-    for name in names:
-        base = os.path.basename(name)
-        if base.endswith(_LIST_ENDINGS):
-            lists[_list_language(base.split(".")[0])] = files.unstrip_protocol(name)
-    if not lists:
-        raise RecipeError(f"{_SETTING}: {path} holds no list; name them by language, such as en.json or zh.txt")
-    return lists
-
-
-def _list_language(name: str) -> str:
-    return name if name == "default" else normalise_language(name)
-
-
-def read_list(path: str) -> list[str]:
-    """Returns the entries of one file.
-
-    Positions count: entries are what the file says, in its order, and an empty line is an error, not passed over.
-
-    Raises:
-        RecipeError: it cannot be read, or is no list of entries.
-    """
-    content = read_text(path, what=_SETTING)
-    if content.lstrip()[:1] == "[":
-        try:
-            entries = json.loads(content)
-        except ValueError as error:
-            raise RecipeError(f"{_SETTING}: {path} is not a JSON list: {error}") from error
-    else:
-        lines = content.removesuffix("\n").split("\n") if content else []
-        entries = [line.removesuffix("\r") for line in lines]
-    wrong = next((at for at, entry in enumerate(entries) if not isinstance(entry, str) or not entry.strip()), None)
-    if not entries or wrong is not None:
-        found = "nothing" if wrong is None else f"{entries[wrong]!r} at position {wrong}"
-        raise RecipeError(f"{_SETTING}: {path} should list entries as text, found {found}")
-    return entries
 
 
 def _as_lists(rows: np.ndarray, entries: np.ndarray, count: int) -> pa.ListArray:
     pairs = np.unique((rows << 32) | entries)
     starts = np.searchsorted(pairs, np.arange(count + 1) << 32)
     values = (pairs & 0xFFFFFFFF).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), pa.array(values)).cast(MATCHES_TYPE)
+    return pa.ListArray.from_arrays(pa.array(starts, pa.int32()), pa.array(values)).cast(_MATCHES_TYPE)

@@ -13,7 +13,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import clean_strings
+from babelsift.filters.strings import clean_strings
 
 Spacing = Literal["always", "by_script", "by_script_and_kana"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.tokens import tokenize_with_texts
+from babelsift.filters.strings import tokenize_with_texts
 
 
 def count_ngrams(captions: pa.Array, *, bigrams: bool = True) -> Counter[str]:
@@ -22,6 +22,9 @@ def count_ngrams(captions: pa.Array, *, bigrams: bool = True) -> Counter[str]:
 
     Returns:
         n-gram -> how often.
+
+    >>> sorted(count_ngrams(pa.array(["A dog", "a cat", None])).items())
+    [('a', 2), ('a cat', 1), ('a dog', 1), ('cat', 1), ('dog', 1)]
     """
     tokens, texts = tokenize_with_texts(captions)
     _, some, counts = np.unique(tokens.hashes, return_index=True, return_counts=True)
@@ -35,5 +38,9 @@ def count_ngrams(captions: pa.Array, *, bigrams: bool = True) -> Counter[str]:
 
 
 def most_frequent(counts: Counter[str], most: int) -> list[tuple[str, int]]:
-    """Returns the `most` most frequent n-grams, most frequent first, equals in the order of their code points."""
+    """Returns the `most` most frequent n-grams, most frequent first, equals in the order of their code points.
+
+    >>> most_frequent(count_ngrams(pa.array(["A dog", "a cat"])), 2)
+    [('a', 2), ('a cat', 1)]
+    """
     return sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))[:most]

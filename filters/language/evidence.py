@@ -8,22 +8,25 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.strings.code_points import (
+from babelsift.filters.strings import (
     DIGIT,
     INVISIBLE,
     LETTER,
     LOWER,
     MARK,
+    SCRIPTS,
     SPACE,
     SYMBOL,
     UPPER,
     CodePoints,
+    Pattern,
+    count_by_script,
     flatten,
+    letter_scripts,
     lower_table,
+    normalise,
+    weigh,
 )
-from babelsift.filters.strings.re2_pattern import Pattern
-from babelsift.filters.strings.script import SCRIPTS, count_by_script, letter_scripts, weigh
-from babelsift.filters.strings.unicode_forms import normalise
 from babelsift.filters.text.filenames import EXTENSIONS
 from babelsift.filters.text.links import URL_PATTERN, ends_www
 

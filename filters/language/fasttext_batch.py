@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.language.fasttext_file import QuantisedModel, read_quantised, softmax_tree
-from babelsift.filters.strings.code_points import CodePoints, flatten
+from babelsift.filters.strings import CodePoints, flatten
 
 _LINE_END = b"</s>"
 

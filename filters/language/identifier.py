@@ -16,8 +16,7 @@ from babelsift.filters.language.codes import parse_label
 from babelsift.filters.language.evidence import Evidence, count_letters, gather_evidence
 from babelsift.filters.language.fasttext_batch import BatchModel
 from babelsift.filters.language.priors import alphabet_of, most_likely, web_weight
-from babelsift.filters.strings.code_points import CodePoints
-from babelsift.filters.strings.script import SCRIPTS
+from babelsift.filters.strings import SCRIPTS, CodePoints
 from babelsift.schemas import ModelError, one_line
 from babelsift.schemas.languages import UNDETERMINED
 

@@ -1,1 +1,15 @@
-"""Applies a recipe's rules, and turns the first one that a row fails into a reason."""
+"""Applies a recipe's rules to captions, URLs and languages, and turns the first rule that a row fails into a reason.
+
+A new rule is a filter in `text` or `urls`, a line in a table of `apply`, and its setting and reason in `schemas`.
+"""
+
+from babelsift.filters.rules.apply import (
+    CAPTION_RULES,
+    URL_RULES,
+    Rule,
+    reject_by_captions,
+    reject_by_language,
+    reject_by_urls,
+)
+
+__all__ = ["CAPTION_RULES", "URL_RULES", "Rule", "reject_by_captions", "reject_by_language", "reject_by_urls"]

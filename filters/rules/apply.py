@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from babelsift.filters import text, urls
 from babelsift.filters.rules.lists import frequent_tokens, hosts_of, needed_parts, urls_of, words_of
-from babelsift.filters.strings.script import SCRIPTS, dominant_scripts
+from babelsift.filters.strings import SCRIPTS, dominant_scripts
 from babelsift.schemas import Decision, RecipeError, RejectReason
 from babelsift.schemas.languages import normalise_language
 from babelsift.schemas.recipe import CaptionRules, LanguageSettings, PartsOfSpeech, UrlRules, Vocabulary
@@ -163,6 +163,11 @@ def reject_by_captions(captions: pa.Array, rules: CaptionRules, decision: Decisi
     Args:
         captions: string[n], nullable; a null breaks every rule.
         decision: of the same n rows; changed.
+
+    >>> decision = Decision.keep_all(2)
+    >>> reject_by_captions(pa.array(["a dog", "dog"]), CaptionRules(min_words=2), decision)
+    >>> decision.reasons[1].value, decision.values[1], decision.thresholds[1]
+    ('too_few_words', '1', '2')
     """
     _apply(CAPTION_RULES, captions, rules, decision)
 
@@ -173,6 +178,11 @@ def reject_by_urls(urls: pa.Array, rules: UrlRules, decision: Decision) -> None:
     Args:
         urls: string[n], nullable; a null breaks every rule.
         decision: of the same n rows; changed.
+
+    >>> decision = Decision.keep_all(2)
+    >>> reject_by_urls(pa.array(["http://example.com/a.jpg", "ftp://example.com/a.jpg"]), UrlRules(), decision)
+    >>> decision.kept.tolist(), decision.reasons[1].value
+    ([True, False], 'url_scheme')
     """
     _apply(URL_RULES, urls, rules, decision)
 
@@ -192,6 +202,12 @@ def reject_by_language(
 
     Raises:
         RecipeError: an entry of `keep` names a script that cannot be told (Hans, Hant).
+
+    >>> decision = Decision.keep_all(2)
+    >>> captions, languages, scores = pa.array(["a dog", "koira"]), pa.array(["en", "fi"]), pa.array([0.9, 0.8])
+    >>> reject_by_language(captions, languages, scores, LanguageSettings(keep=("en",)), decision)
+    >>> decision.kept.tolist(), decision.values[1]
+    ([True, False], 'fi')
     """
     if settings.keep is not None:
         wanted = _is_wanted(captions, languages, settings.keep)

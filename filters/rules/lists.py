@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from babelsift.filters.strings.entry_lists import loaded_once, read_entries
-from babelsift.filters.text.flagged_words import FlaggedWords
-from babelsift.filters.text.parts_of_speech import load_tagger
-from babelsift.filters.text.vocabulary import NgramVocabulary
-from babelsift.filters.urls.hosts import parse_hosts
-from babelsift.filters.urls.shape import parse_urls
+from babelsift.filters.text import FlaggedWords, NgramVocabulary, load_tagger
+from babelsift.filters.urls import parse_hosts, parse_urls
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import PartsOfSpeech, Vocabulary
 from babelsift.schemas.recipe.settings import EntryList

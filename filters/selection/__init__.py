@@ -1,1 +1,84 @@
-"""Selects pairs by similarity: conditions, fractions, minimums and their backfill."""
+"""Selects scored pairs: conditions on columns, similarity thresholds, top fractions, minimums with backfill, and order.
+
+`Selector` decides batch by batch, given the `Threshold` of each top fraction; `histogram` and `order_keys` find these.
+"""
+
+from babelsift.filters.selection.backfill import (
+    Backfill,
+    LanguageState,
+    apply_backfills,
+    language_states,
+    merge_states,
+    plan_backfills,
+)
+from babelsift.filters.selection.conditions import holds_numbers, meets_condition, numbers_of
+from babelsift.filters.selection.histogram import (
+    BIN_WIDTH,
+    Histogram,
+    bins_of,
+    histogram_of,
+    lower_edge,
+    merge,
+    top_fraction_bin,
+)
+from babelsift.filters.selection.order_keys import (
+    DIGIT_BITS,
+    KEY_BITS,
+    SCORE_BITS,
+    DigitCounts,
+    add_counts,
+    count_digits,
+    digit_at,
+    highest_first,
+    order_by,
+    score_at,
+)
+from babelsift.filters.selection.selector import (
+    EVERY_LANGUAGE,
+    ScoreChoice,
+    Selector,
+    Threshold,
+    Thresholds,
+    TopFraction,
+    binned_thresholds,
+    histograms_of,
+    setting_for,
+)
+
+__all__ = [
+    "BIN_WIDTH",
+    "DIGIT_BITS",
+    "EVERY_LANGUAGE",
+    "KEY_BITS",
+    "SCORE_BITS",
+    "Backfill",
+    "DigitCounts",
+    "Histogram",
+    "LanguageState",
+    "ScoreChoice",
+    "Selector",
+    "Threshold",
+    "Thresholds",
+    "TopFraction",
+    "add_counts",
+    "apply_backfills",
+    "binned_thresholds",
+    "bins_of",
+    "count_digits",
+    "digit_at",
+    "highest_first",
+    "histogram_of",
+    "histograms_of",
+    "holds_numbers",
+    "language_states",
+    "lower_edge",
+    "meets_condition",
+    "merge",
+    "merge_states",
+    "numbers_of",
+    "order_by",
+    "plan_backfills",
+    "score_at",
+    "setting_for",
+    "top_fraction_bin",
+]

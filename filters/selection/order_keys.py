@@ -6,13 +6,9 @@ no group needs more memory than 65 536 counters, whatever its size and however m
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 import numpy as np
-import pyarrow as pa
-
-from babelsift.filters.uids import order_keys
 
 DIGIT_BITS = 16
 KEY_BITS = 64
@@ -21,16 +17,6 @@ _LAST = np.uint32(0xFFFFFFFF)
 _SIGN = np.uint32(0x80000000)
 
 DigitCounts = dict[int, int]  # digit -> pairs
-
-
-def draws_for(uids: pa.Array, seed: int, purpose: str) -> np.ndarray:
-    """Returns uint64[n], seeded draws that are independent of those for other purposes and of the shards' order.
-
-    Args:
-        uids: string[n] of 32 hex digits, no nulls.
-    """
-    stream = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
-    return order_keys(uids, (seed ^ stream) & 0xFFFFFFFFFFFFFFFF)
 
 
 def highest_first(scores: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.rules.apply import reject_by_captions
+from babelsift.filters.rules import reject_by_captions
 from babelsift.filters.selection.conditions import meets_condition, numbers_of
 from babelsift.filters.selection.histogram import Histogram, bins_of, histogram_of, lower_edge, merge, top_fraction_bin
 from babelsift.schemas import Decision, RejectReason, similarity_column

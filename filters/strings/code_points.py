@@ -137,6 +137,9 @@ def clean_strings(array: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
 
     Raises:
         TypeError: the array does not hold strings.
+
+    >>> clean_strings(pa.array(["café", None])).to_pylist()
+    ['café', None]
     """
     recent = _CLEANED.get(id(array))
     if recent is not None and recent[0]() is array:
@@ -163,7 +166,12 @@ def _clean(array: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
 
 
 def flatten(array: pa.Array | pa.ChunkedArray) -> CodePoints:
-    """Returns the code points of an Arrow array of strings (string or large_string, nullable)."""
+    """Returns the code points of an Arrow array of strings (string or large_string, nullable).
+
+    >>> points = flatten(pa.array(["né", None, "x1"]))
+    >>> points.lengths.tolist(), points.digits.tolist()
+    ([2, 0, 2], [0, 0, 1])
+    """
     recent = _RECENT.get(id(array))
     if recent is not None and recent[0]() is array:
         return recent[1]
@@ -188,7 +196,12 @@ def _flatten(strings: pa.LargeStringArray) -> CodePoints:
 
 
 def string_bytes(strings: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Returns (uint8[m] bytes, int64[n + 1] offsets) of a large_string or large_binary array without copying them."""
+    """Returns (uint8[m] bytes, int64[n + 1] offsets) of a large_string or large_binary array without copying them.
+
+    >>> content, offsets = string_bytes(pa.array(["né", "x"], pa.large_string()))
+    >>> content.tobytes().decode(), offsets.tolist()
+    ('néx', [0, 3, 4])
+    """
     _, offset_buffer, content_buffer = strings.buffers()
     if offset_buffer is None or len(strings) == 0:
         return np.zeros(0, dtype=np.uint8), np.zeros(len(strings) + 1, dtype=np.int64)
@@ -237,12 +250,12 @@ def _category_flags(category: str) -> int:
     return major.get(category[0], 0) | minor.get(category, 0)
 
 
-def kept(condition: np.ndarray, points: CodePoints) -> pa.BooleanArray:
+def keep_mask(condition: np.ndarray, points: CodePoints) -> pa.BooleanArray:
     """Returns a condition bool[n] as a filter's answer: False where the row is null."""
     return pa.array(np.asarray(condition, dtype=bool) & points.valid)
 
 
-def measured(values: np.ndarray, points: CodePoints) -> pa.Array:
+def measure_array(values: np.ndarray, points: CodePoints) -> pa.Array:
     """Returns values [n] as a measure's answer: null where the row is null."""
     return pa.array(values, mask=None if points.valid.all() else ~points.valid)
 

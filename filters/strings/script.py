@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.strings.code_points import LETTER, CodePoints, flatten, kept, measured
+from babelsift.filters.strings.code_points import LETTER, CodePoints, flatten, keep_mask, measure_array
 
 # Unicode 16 Scripts.txt, hexadecimal, for the scripts that living languages are written in; ranges run over unassigned
 # code points between them. U+30FC and U+FF70, common to both kana, are counted as Katakana.
@@ -131,10 +131,13 @@ def dominant_scripts(captions: pa.Array) -> pa.StringArray:
 
     Returns:
         string[n]; `Zyyy` where a caption has no letter of a known script, null where it is null.
+
+    >>> dominant_scripts(pa.array(["a dog", "Nike 運動鞋", "собака", "42", None])).to_pylist()
+    ['Latn', 'Hani', 'Cyrl', 'Zyyy', None]
     """
     points = flatten(captions)
     best = weigh(count_letters_by_script(points)).argmax(axis=1)
-    return measured(np.array(SCRIPTS)[best], points).cast(pa.string())
+    return measure_array(np.array(SCRIPTS)[best], points).cast(pa.string())
 
 
 def is_mainly_in_script(captions: pa.Array, *, scripts: tuple[str, ...]) -> pa.BooleanArray:
@@ -148,10 +151,13 @@ def is_mainly_in_script(captions: pa.Array, *, scripts: tuple[str, ...]) -> pa.B
 
     Raises:
         ValueError: a script that is not in SCRIPTS.
+
+    >>> is_mainly_in_script(pa.array(["a dog", "собака", None]), scripts=("Latn",)).to_pylist()
+    [True, False, False]
     """
     unknown = [script for script in scripts if script not in SCRIPTS]
     if unknown:
         raise ValueError(f"script {unknown[0]!r} is not one of {', '.join(SCRIPTS)}")
     points = flatten(captions)
     best = weigh(count_letters_by_script(points)).argmax(axis=1)
-    return kept(np.isin(best, [SCRIPTS.index(script) for script in scripts]), points)
+    return keep_mask(np.isin(best, [SCRIPTS.index(script) for script in scripts]), points)

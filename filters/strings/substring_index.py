@@ -16,7 +16,7 @@ _MOST_FOR_FULL_TABLES = 2_000
 
 
 @dataclass(frozen=True)
-class Found:
+class Occurrences:
     """All occurrences, overlapping ones too, in the order of their ends.
 
     Attributes:
@@ -51,7 +51,7 @@ class SubstringIndex:
             else None
         )
 
-    def find(self, strings: pa.LargeStringArray) -> Found:
+    def find(self, strings: pa.LargeStringArray) -> Occurrences:
         """Returns where the entries occur.
 
         Args:
@@ -64,4 +64,4 @@ class SubstringIndex:
         # All rows are searched as one text: what runs over a row's end is no occurrence.
         rows = np.searchsorted(offsets, starts, side="right") - 1
         whole = ends <= offsets[rows + 1] if len(rows) else np.zeros(0, dtype=bool)
-        return Found(rows[whole], entries[whole], starts[whole], ends[whole])
+        return Occurrences(rows[whole], entries[whole], starts[whole], ends[whole])

@@ -8,12 +8,20 @@ import pyarrow.compute as pc
 
 
 def at_least(values: pa.Array, minimum: float) -> pa.BooleanArray:
-    """Returns bool[n], where the value is at least `minimum`; False where it is null."""
+    """Returns bool[n], where the value is at least `minimum`; False where it is null.
+
+    >>> at_least(pa.array([2, 3, None]), 3).to_pylist()
+    [False, True, False]
+    """
     return pc.fill_null(pc.greater_equal(values, pa.scalar(minimum)), False)
 
 
 def at_most(values: pa.Array, maximum: float) -> pa.BooleanArray:
-    """Returns bool[n], where the value is at most `maximum`; False where it is null."""
+    """Returns bool[n], where the value is at most `maximum`; False where it is null.
+
+    >>> at_most(pa.array([2, 3, None]), 2).to_pylist()
+    [True, False, False]
+    """
     return pc.fill_null(pc.less_equal(values, pa.scalar(maximum)), False)
 
 

@@ -68,12 +68,20 @@ def tokenize(captions: pa.Array) -> Tokens:
 
     Args:
         captions: string[n], nullable; a null has no tokens.
+
+    >>> tokenize(pa.array(["A dog, a cat", None, "猫犬猫"])).rows.tolist()
+    [0, 0, 0, 0, 2, 2]
     """
     return tokenize_with_texts(captions)[0]
 
 
 def tokenize_with_texts(captions: pa.Array) -> tuple[Tokens, TokenTexts]:
-    """Returns what `tokenize` returns, and how to get at the texts of the tokens."""
+    """Returns what `tokenize` returns, and how to get at the texts of the tokens.
+
+    >>> tokens, texts = tokenize_with_texts(pa.array(["Don't run", "猫犬猫"]))
+    >>> texts.of(np.arange(len(tokens.rows))).to_pylist()
+    ['dont', 'run', '猫犬', '犬猫']
+    """
     points = flatten(pc.utf8_lower(clean_strings(captions)))
     # Apostrophes and joiners are inside a word ("don't"); what else is no letter or digit parts words.
     points = points.select(~inside_words(points))

@@ -1,6 +1,6 @@
 """Rules on captions alone. Filters are pure: Arrow strings in, no-null booleans out; beside each stands its measure."""
 
-from babelsift.filters.strings.tokens import tokenize
+from babelsift.filters.strings import tokenize
 from babelsift.filters.text.boilerplate import is_not_boilerplate, normalise_caption
 from babelsift.filters.text.edits import edit_captions, normalise_unicode
 from babelsift.filters.text.encoding_errors import (

@@ -8,9 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import INVISIBLE, LETTER, MARK, CodePoints, clean_strings, flatten, kept
-from babelsift.filters.strings.first_words import FirstWords
-from babelsift.filters.strings.unicode_forms import normalise
+from babelsift.filters.strings import (
+    INVISIBLE,
+    LETTER,
+    MARK,
+    CodePoints,
+    FirstWords,
+    clean_strings,
+    flatten,
+    keep_mask,
+    normalise,
+)
 from babelsift.filters.text.boilerplate_phrases import PHRASES, WORDS
 
 # No phrase is longer, and a caption of placeholder words only rarely is: long captions need no look-up.
@@ -28,6 +36,9 @@ def normalise_caption(captions: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where the caption is.
+
+    >>> normalise_caption(pa.array(["Image (3)", "Zum Vergrößern klicken!"])).to_pylist()
+    ['image', 'zum vergrößern klicken']
     """
     points = flatten(pc.utf8_lower(normalise(clean_strings(captions), "NFKC")))
     # U+0307 is what lower-casing leaves of the Turkish dotted capital I.
@@ -49,13 +60,16 @@ def is_not_boilerplate(captions: pa.Array) -> pa.BooleanArray:
 
     Returns:
         bool[n], no nulls; a null caption is not kept.
+
+    >>> is_not_boilerplate(pa.array(["Bild 3", "click to enlarge", "图片", "a dog on a sofa", None])).to_pylist()
+    [False, False, False, True, False]
     """
     points = flatten(captions)
     answer = np.ones(len(points), dtype=bool)
     short = np.flatnonzero((points.lengths <= _LONGEST) & _first_words().may_begin(points))
     normalised = normalise_caption(clean_strings(captions).take(pa.array(short)))
     answer[short] = ~(_is_phrase(normalised) | _is_all_words(normalised))
-    return kept(answer, points)
+    return keep_mask(answer, points)
 
 
 def _one_space(points: CodePoints, values: np.ndarray) -> np.ndarray:

@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import clean_strings
-from babelsift.filters.strings.unicode_forms import normalise
+from babelsift.filters.strings import clean_strings, normalise
 from babelsift.filters.text.encoding_errors import repair_mojibake
 from babelsift.filters.text.personal import KINDS, mask_personal_data
 from babelsift.schemas.recipe import CaptionEdits
@@ -22,6 +21,9 @@ def normalise_unicode(captions: pa.Array, *, form: str) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where the caption is.
+
+    >>> normalise_unicode(pa.array(["ﬁsh", None]), form="NFKC").to_pylist()
+    ['fish', None]
     """
     return normalise(clean_strings(captions), form)
 
@@ -38,6 +40,10 @@ def edit_captions(captions: pa.Array, edits: CaptionEdits) -> tuple[pa.LargeStri
     Returns:
         (large_string[n], string[n]): the second names the changes in their order, comma between them
         ("mojibake,NFC,emails"), null where nothing was changed.
+
+    >>> edited, changes = edit_captions(pa.array(["cafÃ©", "a dog"]), CaptionEdits(repair_mojibake=True))
+    >>> edited.to_pylist(), changes.to_pylist()
+    (['café', 'a dog'], ['mojibake', None])
     """
     edited = clean_strings(captions)
     changes = np.full(len(edited), "", dtype=object)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import CodePoints, clean_strings, flatten, kept
+from babelsift.filters.strings import CodePoints, clean_strings, flatten, keep_mask
 
 _REPLACEMENT = 0xFFFD
 # Tab, line feed, vertical tab, form feed, carriage return and next line are spaces.
@@ -26,9 +26,13 @@ def is_free_of_control_characters(captions: pa.Array) -> pa.BooleanArray:
 
     Returns:
         bool[n], no nulls; a null caption is not kept.
+
+    >>> captions = pa.array(["a dog", "a" + chr(7) + "dog", "two" + chr(10) + "lines", None])
+    >>> is_free_of_control_characters(captions).to_pylist()
+    [True, False, True, False]
     """
     points = flatten(captions)
-    return kept(points.count(_controls(points)) == 0, points)
+    return keep_mask(points.count(_controls(points)) == 0, points)
 
 
 def count_control_characters(captions: pa.Array) -> pa.Array:
@@ -36,6 +40,9 @@ def count_control_characters(captions: pa.Array) -> pa.Array:
 
     Returns:
         int64[n], null where null.
+
+    >>> count_control_characters(pa.array(["a dog", "a" + chr(7) + "dog", None])).to_pylist()
+    [0, 1, None]
     """
     points = flatten(captions)
     return pa.array(points.count(_controls(points)), mask=~points.valid)
@@ -52,13 +59,16 @@ def is_free_of_mojibake(captions: pa.Array) -> pa.BooleanArray:
 
     Source:
         ftfy's badness heuristic.
+
+    >>> is_free_of_mojibake(pa.array(["café", "cafÃ© dâ€™Orsay", None])).to_pylist()
+    [True, False, False]
     """
     points = flatten(captions)
     answer = points.count(points.values == _REPLACEMENT) == 0
     rows = np.flatnonzero(may_be_mojibake(points) & answer)
     texts = clean_strings(captions).take(pa.array(rows, pa.int64())).to_pylist()
     answer[rows] = [not ftfy.badness.is_bad(text) for text in texts]
-    return kept(answer, points)
+    return keep_mask(answer, points)
 
 
 def repair_mojibake(captions: pa.Array) -> pa.LargeStringArray:
@@ -72,6 +82,9 @@ def repair_mojibake(captions: pa.Array) -> pa.LargeStringArray:
 
     Source:
         ftfy.fix_encoding.
+
+    >>> repair_mojibake(pa.array(["café", "cafÃ© dâ€™Orsay", None])).to_pylist()
+    ['café', 'café d’Orsay', None]
     """
     strings = clean_strings(captions)
     rows = np.flatnonzero(may_be_mojibake(flatten(strings)))

@@ -9,9 +9,7 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.strings.code_points import LETTER, SPACE, CodePoints, clean_strings, flatten, kept
-from babelsift.filters.strings.first_words import FirstWords
-from babelsift.filters.strings.re2_pattern import Pattern
+from babelsift.filters.strings import LETTER, SPACE, CodePoints, FirstWords, Pattern, clean_strings, flatten, keep_mask
 
 EXTENSIONS = (
     "jpe?g|jpe|jfif|pjpeg|png|apng|gif|webp|avif|bmp|dib|tiff?|svgz?|ico|heic|heif|jp2|j2k|jxl|raw|cr2|cr3|nef|arw|dng|"
@@ -67,6 +65,9 @@ def find_filename(captions: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where the caption is no file name or null.
+
+    >>> find_filename(pa.array(["IMG_1234.jpg", "how to open .jpg files", "brown_dog_01", None])).to_pylist()
+    ['IMG_1234.jpg', None, 'brown_dog_01', None]
     """
     strings, points = clean_strings(captions), flatten(captions)
     found = np.full(len(points), None, dtype=object)
@@ -86,9 +87,12 @@ def is_not_filename(captions: pa.Array) -> pa.BooleanArray:
 
     Returns:
         bool[n], no nulls; a null caption is not kept.
+
+    >>> is_not_filename(pa.array(["DSC 0021", "Screenshot 2020-01-01 at 10.00.00", "a dog", None])).to_pylist()
+    [False, False, True, False]
     """
     points = flatten(captions)
-    return kept(find_filename(captions).is_null().to_numpy(zero_copy_only=False), points)
+    return keep_mask(find_filename(captions).is_null().to_numpy(zero_copy_only=False), points)
 
 
 def _candidates(strings: pa.LargeStringArray, points: CodePoints) -> np.ndarray:

@@ -8,11 +8,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import DIGIT, INVISIBLE, LETTER, MARK, clean_strings, flags_table, flatten
-from babelsift.filters.strings.script import script_table
-from babelsift.filters.strings.substring_index import SubstringIndex
-from babelsift.filters.strings.unicode_forms import normalise
-from babelsift.filters.strings.unspaced import is_unspaced
+from babelsift.filters.strings import (
+    DIGIT,
+    INVISIBLE,
+    LETTER,
+    MARK,
+    SubstringIndex,
+    clean_strings,
+    flags_table,
+    flatten,
+    is_unspaced,
+    normalise,
+    script_table,
+)
 
 
 class FlaggedWords:
@@ -70,6 +78,9 @@ def is_free_of_flagged_words(captions: pa.Array, *, words: Collection[str] | Fla
 
     Returns:
         bool[n], no nulls; a null caption is not kept.
+
+    >>> is_free_of_flagged_words(pa.array(["a class photo", "What an ASS", None]), words=["ass"]).to_pylist()
+    [True, False, False]
     """
     listed = words if isinstance(words, FlaggedWords) else FlaggedWords(words)
     return pc.and_(pc.is_null(listed.find(captions)), clean_strings(captions).is_valid())

@@ -6,10 +6,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import DIGIT, LETTER, SPACE, CodePoints, clean_strings, flatten, measured
-from babelsift.filters.strings.script import letter_scripts
-from babelsift.filters.strings.thresholds import at_least, at_most, check_count
-from babelsift.filters.strings.unspaced import TWELFTHS_OF_A_WORD, WORD_TWELFTHS
+from babelsift.filters.strings import (
+    DIGIT,
+    LETTER,
+    SPACE,
+    TWELFTHS_OF_A_WORD,
+    WORD_TWELFTHS,
+    CodePoints,
+    at_least,
+    at_most,
+    check_count,
+    clean_strings,
+    flatten,
+    letter_scripts,
+    measure_array,
+)
 
 # U+0E00, where Thai begins: no code point before it is of an unspaced script.
 _FIRST_UNSPACED = 0x0E00
@@ -23,6 +34,9 @@ def count_characters(captions: pa.Array) -> pa.Int64Array:
 
     Returns:
         int64[n], null where the caption is.
+
+    >>> count_characters(pa.array(["a dog", "né", None])).to_pylist()
+    [5, 2, None]
     """
     return pc.utf8_length(clean_strings(captions))
 
@@ -42,6 +56,9 @@ def has_min_characters(captions: pa.Array, *, minimum: int) -> pa.BooleanArray:
 
     Source:
         LAION-400M (>= 5 characters).
+
+    >>> has_min_characters(pa.array(["dog", "a dog", None]), minimum=5).to_pylist()
+    [False, True, False]
     """
     return at_least(count_characters(captions), check_count("minimum", minimum))
 
@@ -58,6 +75,9 @@ def has_max_characters(captions: pa.Array, *, maximum: int) -> pa.BooleanArray:
 
     Raises:
         ValueError: maximum < 0.
+
+    >>> has_max_characters(pa.array(["dog", "a dog", None]), maximum=3).to_pylist()
+    [True, False, False]
     """
     return at_most(count_characters(captions), check_count("maximum", maximum))
 
@@ -76,6 +96,9 @@ def count_words(captions: pa.Array) -> pa.Int64Array:
 
     Returns:
         int64[n], null where the caption is.
+
+    >>> count_words(pa.array(["a dog on a sofa", "雪山の風景", "iPhone 手机壳", None])).to_pylist()
+    [5, 4, 3, None]
     """
     points = flatten(captions)
     opens = _opens_word(points)
@@ -85,7 +108,7 @@ def count_words(captions: pa.Array) -> pa.Int64Array:
     if rows.any():
         unspaced = CodePoints(points.values[rows[points.rows]], _starts(points.lengths[rows]), points.valid[rows])
         words[rows] += _extra_words(unspaced)
-    return measured(words, points)
+    return measure_array(words, points)
 
 
 def has_min_words(captions: pa.Array, *, minimum: int) -> pa.BooleanArray:
@@ -103,6 +126,9 @@ def has_min_words(captions: pa.Array, *, minimum: int) -> pa.BooleanArray:
 
     Source:
         ALIGN, CC12M (>= 3 words), DataComp (> 2 words).
+
+    >>> has_min_words(pa.array(["a dog", "a dog asleep", None]), minimum=3).to_pylist()
+    [False, True, False]
     """
     return at_least(count_words(captions), check_count("minimum", minimum))
 
@@ -122,6 +148,9 @@ def has_max_words(captions: pa.Array, *, maximum: int) -> pa.BooleanArray:
 
     Source:
         ALIGN (<= 20 words), CC12M, COYO-700M (<= 256 words).
+
+    >>> has_max_words(pa.array(["a dog", "a dog asleep", None]), maximum=2).to_pylist()
+    [True, False, False]
     """
     return at_most(count_words(captions), check_count("maximum", maximum))
 

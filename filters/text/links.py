@@ -6,9 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import LETTER, CodePoints, clean_strings, flatten, measured
-from babelsift.filters.strings.re2_pattern import Pattern
-from babelsift.filters.strings.thresholds import ratio
+from babelsift.filters.strings import LETTER, CodePoints, Pattern, clean_strings, flatten, measure_array, ratio
 
 _DOMAINS = (
     "com|net|org|info|biz|edu|gov|mil|int|io|co|me|tv|cc|app|dev|shop|store|online|site|xyz|club|top|blog|eu|asia|de|fr|"
@@ -33,6 +31,9 @@ def url_ratio(captions: pa.Array) -> pa.DoubleArray:
 
     Returns:
         float64[n]; 0 without visible code points, null where null.
+
+    >>> url_ratio(pa.array(["www.example.com", "dogs: example.com", "a dog", None])).to_pylist()
+    [1.0, 0.6875, 0.0, None]
     """
     points = flatten(captions)
     whole = points.visible_lengths
@@ -41,7 +42,7 @@ def url_ratio(captions: pa.Array) -> pa.DoubleArray:
     if len(rows):
         left = flatten(_URL.replace(clean_strings(captions).take(pa.array(rows)), " "))
         outside[rows] = left.visible_lengths
-    return measured(ratio(whole - outside, whole), points)
+    return measure_array(ratio(whole - outside, whole), points)
 
 
 def is_not_url(captions: pa.Array) -> pa.BooleanArray:
@@ -52,6 +53,9 @@ def is_not_url(captions: pa.Array) -> pa.BooleanArray:
 
     Returns:
         bool[n], no nulls; a null caption is not kept.
+
+    >>> is_not_url(pa.array(["https://example.com/a.jpg", "a dog asleep on a sofa, by example.com", None])).to_pylist()
+    [False, True, False]
     """
     return pc.fill_null(pc.less(url_ratio(captions), _MOST), False)
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.strings.code_points import CodePoints, clean_strings, flatten, kept
-from babelsift.filters.strings.re2_pattern import Pattern
+from babelsift.filters.strings import CodePoints, Pattern, clean_strings, flatten, keep_mask
 
 _TAGS = (
     "a|abbr|article|aside|audio|b|big|blockquote|body|br|button|caption|center|cite|code|col|dd|del|div|dl|dt|em|embed|"
@@ -56,6 +55,9 @@ def find_markup(captions: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where there is none or the caption is null.
+
+    >>> find_markup(pa.array(["a <b>dog</b>", "[caption id=3]a dog", "Tom &amp; Jerry", None])).to_pylist()
+    ['<b>', '[caption id=3]', None, None]
     """
     strings, points = clean_strings(captions), flatten(captions)
     found = np.full(len(points), None, dtype=object)
@@ -72,8 +74,11 @@ def is_free_of_markup(captions: pa.Array) -> pa.BooleanArray:
 
     Returns:
         bool[n], no nulls; a null caption is not kept.
+
+    >>> is_free_of_markup(pa.array(["a <b>dog</b>", "x < y", None])).to_pylist()
+    [False, True, False]
     """
-    return kept(find_markup(captions).is_null().to_numpy(zero_copy_only=False), flatten(captions))
+    return keep_mask(find_markup(captions).is_null().to_numpy(zero_copy_only=False), flatten(captions))
 
 
 def _candidates(strings: pa.LargeStringArray, points: CodePoints) -> np.ndarray:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.strings.code_points import clean_strings, flatten, kept
+from babelsift.filters.strings import clean_strings, flatten, keep_mask
 from babelsift.schemas import RecipeError
 
 # Takes captions; returns the universal part-of-speech tags (NOUN, PROPN, DET ...) of each one's tokens.
@@ -54,6 +54,11 @@ def has_parts_of_speech(captions: pa.Array, *, needs: Collection[str], tagger: T
 
     Source:
         CC12M (noun and determiner), COYO-700M (noun).
+
+    >>> tags = {"a dog": ["DET", "NOUN"], "running": ["VERB"]}
+    >>> tagger = lambda captions: [tags[caption] for caption in captions]
+    >>> has_parts_of_speech(pa.array(["a dog", "running", None]), needs=["noun"], tagger=tagger).to_pylist()
+    [True, False, False]
     """
     points = flatten(captions)
     answer = np.zeros(len(points), dtype=bool)
@@ -64,7 +69,7 @@ def has_parts_of_speech(captions: pa.Array, *, needs: Collection[str], tagger: T
         raise ValueError(f"the tagger returned tags of {len(tags)} captions, {len(texts)} were given")
     wanted = [_UNIVERSAL[need] for need in needs]
     answer[rows] = [all(not one.isdisjoint(found) for one in wanted) for found in map(set, tags)]
-    return kept(answer, points)
+    return keep_mask(answer, points)
 
 
 def _textblob_tagger() -> Tagger:

@@ -7,8 +7,20 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from babelsift.filters.strings.code_points import DIGIT, LETTER, LOWER, MARK, SYMBOL, UPPER, flatten, measured
-from babelsift.filters.strings.thresholds import at_least, at_most, check_ratio, ratio
+from babelsift.filters.strings import (
+    DIGIT,
+    LETTER,
+    LOWER,
+    MARK,
+    SYMBOL,
+    UPPER,
+    at_least,
+    at_most,
+    check_ratio,
+    flatten,
+    measure_array,
+    ratio,
+)
 
 
 def letter_ratio(captions: pa.Array) -> pa.DoubleArray:
@@ -19,6 +31,9 @@ def letter_ratio(captions: pa.Array) -> pa.DoubleArray:
 
     Returns:
         float64[n]; 0 without visible code points, null where null.
+
+    >>> letter_ratio(pa.array(["dog 12", "♥", None])).to_pylist()
+    [0.6, 0.0, None]
     """
     return _visible_ratio(captions, LETTER | MARK)
 
@@ -35,6 +50,9 @@ def has_min_letter_ratio(captions: pa.Array, *, minimum: float) -> pa.BooleanArr
 
     Raises:
         ValueError: minimum is not within 0 and 1.
+
+    >>> has_min_letter_ratio(pa.array(["dog 12", "12 34", None]), minimum=0.5).to_pylist()
+    [True, False, False]
     """
     return at_least(letter_ratio(captions), check_ratio("minimum", minimum))
 
@@ -47,6 +65,9 @@ def digit_ratio(captions: pa.Array) -> pa.DoubleArray:
 
     Returns:
         float64[n]; 0 without visible code points, null where null.
+
+    >>> digit_ratio(pa.array(["dog 1", "٣٤", None])).to_pylist()
+    [0.25, 1.0, None]
     """
     return _visible_ratio(captions, DIGIT)
 
@@ -63,6 +84,9 @@ def has_max_digit_ratio(captions: pa.Array, *, maximum: float) -> pa.BooleanArra
 
     Raises:
         ValueError: maximum is not within 0 and 1.
+
+    >>> has_max_digit_ratio(pa.array(["dog 1", "12 34", None]), maximum=0.5).to_pylist()
+    [True, False, False]
     """
     return at_most(digit_ratio(captions), check_ratio("maximum", maximum))
 
@@ -75,6 +99,9 @@ def punctuation_ratio(captions: pa.Array) -> pa.DoubleArray:
 
     Returns:
         float64[n]; 0 without visible code points, null where null.
+
+    >>> punctuation_ratio(pa.array(["dog!", "-- ++", None])).to_pylist()
+    [0.25, 1.0, None]
     """
     return _visible_ratio(captions, SYMBOL)
 
@@ -91,6 +118,9 @@ def has_max_punctuation_ratio(captions: pa.Array, *, maximum: float) -> pa.Boole
 
     Raises:
         ValueError: maximum is not within 0 and 1.
+
+    >>> has_max_punctuation_ratio(pa.array(["dog!", "-- ++", None]), maximum=0.5).to_pylist()
+    [True, False, False]
     """
     return at_most(punctuation_ratio(captions), check_ratio("maximum", maximum))
 
@@ -103,9 +133,12 @@ def uppercase_ratio(captions: pa.Array) -> pa.DoubleArray:
 
     Returns:
         float64[n]; 0 without cased letters, null where null.
+
+    >>> uppercase_ratio(pa.array(["Dogs", "DOG", "犬", None])).to_pylist()
+    [0.25, 1.0, 0.0, None]
     """
     points = flatten(captions)
-    return measured(ratio(points.count(points.has(UPPER)), points.count(points.has(UPPER | LOWER))), points)
+    return measure_array(ratio(points.count(points.has(UPPER)), points.count(points.has(UPPER | LOWER))), points)
 
 
 def has_max_uppercase_ratio(captions: pa.Array, *, maximum: float) -> pa.BooleanArray:
@@ -120,10 +153,13 @@ def has_max_uppercase_ratio(captions: pa.Array, *, maximum: float) -> pa.Boolean
 
     Raises:
         ValueError: maximum is not within 0 and 1.
+
+    >>> has_max_uppercase_ratio(pa.array(["Dogs", "DOG", "犬", None]), maximum=0.5).to_pylist()
+    [True, False, True, False]
     """
     return at_most(uppercase_ratio(captions), check_ratio("maximum", maximum))
 
 
 def _visible_ratio(captions: pa.Array, flags: int) -> pa.DoubleArray:
     points = flatten(captions)
-    return measured(ratio(points.count(points.has(flags)), points.visible_lengths), points)
+    return measure_array(ratio(points.count(points.has(flags)), points.visible_lengths), points)

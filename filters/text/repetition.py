@@ -5,20 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.strings.code_points import (
+from babelsift.filters.strings import (
     DIGIT,
     LETTER,
     MARK,
     SYMBOL,
     CodePoints,
+    at_most,
+    check_ratio,
     clean_strings,
     flatten,
-    kept,
+    inside_words,
+    keep_mask,
     lower_table,
-    measured,
+    measure_array,
+    ratio,
+    tokenize,
 )
-from babelsift.filters.strings.thresholds import at_most, check_ratio, ratio
-from babelsift.filters.strings.tokens import inside_words, tokenize
 
 _FIRST_UNSPACED = 0x0E00
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -37,6 +40,9 @@ def token_repetition_ratio(captions: pa.Array) -> pa.DoubleArray:
 
     Source:
         CC12M (<= 0.2); its paper names the ratio and gives no formula.
+
+    >>> token_repetition_ratio(pa.array(["dog dog dog dog", "a dog", None])).to_pylist()
+    [0.75, 0.0, None]
     """
     points = flatten(captions)
     tokens = tokenize(captions)
@@ -46,7 +52,7 @@ def token_repetition_ratio(captions: pa.Array) -> pa.DoubleArray:
     keys = np.sort((rows.astype(np.uint64) << room) | (hashes >> (np.uint64(64) - room)))
     again = (keys[1:][keys[1:] == keys[:-1]] >> room).astype(np.int64)
     repeated = np.bincount(again, minlength=len(points))
-    return measured(ratio(repeated, np.bincount(rows, minlength=len(points))), points)
+    return measure_array(ratio(repeated, np.bincount(rows, minlength=len(points))), points)
 
 
 def has_max_token_repetition_ratio(captions: pa.Array, *, maximum: float) -> pa.BooleanArray:
@@ -64,6 +70,9 @@ def has_max_token_repetition_ratio(captions: pa.Array, *, maximum: float) -> pa.
 
     Source:
         CC12M (<= 0.2).
+
+    >>> has_max_token_repetition_ratio(pa.array(["dog dog dog dog", "a dog", None]), maximum=0.5).to_pylist()
+    [False, True, False]
     """
     check_ratio("maximum", maximum)
     points = flatten(captions)
@@ -72,7 +81,7 @@ def has_max_token_repetition_ratio(captions: pa.Array, *, maximum: float) -> pa.
     if len(rows):
         ratios = token_repetition_ratio(clean_strings(captions).take(pa.array(rows)))
         answer[rows] = at_most(ratios, float(maximum)).to_numpy(zero_copy_only=False)
-    return kept(answer, points)
+    return keep_mask(answer, points)
 
 
 def _most_repeated(points: CodePoints) -> np.ndarray:

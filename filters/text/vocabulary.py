@@ -9,8 +9,7 @@ import fsspec
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.strings.code_points import flatten, kept
-from babelsift.filters.strings.tokens import Tokens, tokenize
+from babelsift.filters.strings import Tokens, flatten, keep_mask, tokenize
 from babelsift.schemas import RecipeError
 
 _LINES_AT_ONCE = 200_000
@@ -74,6 +73,10 @@ def has_frequent_tokens_only(captions: pa.Array, *, vocabulary: NgramVocabulary,
 
     Source:
         ALIGN (100 million most frequent unigrams and bigrams), CC12M (rare words).
+
+    >>> vocabulary = NgramVocabulary.of(["a", "dog"])
+    >>> has_frequent_tokens_only(pa.array(["A dog", "a xolo", None]), vocabulary=vocabulary, bigrams=False).to_pylist()
+    [True, False, False]
     """
     points = flatten(captions)
     tokens = tokenize(captions)
@@ -81,7 +84,7 @@ def has_frequent_tokens_only(captions: pa.Array, *, vocabulary: NgramVocabulary,
     if bigrams:
         both = tokens.bigrams()
         unlisted += np.bincount(both.rows[~vocabulary.has(both)], minlength=len(points))
-    return kept(unlisted == 0, points)
+    return keep_mask(unlisted == 0, points)
 
 
 def _hashes_of(ngrams: list[str]) -> np.ndarray:

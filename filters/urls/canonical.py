@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import clean_strings
+from babelsift.filters.strings import clean_strings
 
 _SCHEMES = ("http", "https")
 # As the schemes are one, so are their ports.
@@ -39,6 +39,9 @@ def canonical_urls(urls: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where the URL is.
+
+    >>> canonical_urls(pa.array(["HTTP://Example.COM:80/a.jpg?utm_source=x&id=3#top", None])).to_pylist()
+    ['https://example.com/a.jpg?id=3', None]
     """
     strings = pc.utf8_trim(clean_strings(urls), _BLANKS)
     plain = pc.and_(

@@ -41,13 +41,22 @@ def is_not_on_blocked_host(urls: pa.Array, *, blocked_hosts: Collection[str]) ->
 
     Raises:
         ValueError: a blocked host that is no host name.
+
+    >>> urls = pa.array(["http://www.example.com/a.jpg", "http://example.org/a.jpg", None])
+    >>> is_not_on_blocked_host(urls, blocked_hosts=["example.com"]).to_pylist()
+    [False, True, False]
     """
     blocked = _as_hosts(blocked_hosts)
     return _by_host(url_hosts(urls), lambda host: not _is_below(host, blocked))
 
 
 def is_on_allowed_host(urls: pa.Array, *, allowed_hosts: Collection[str]) -> pa.BooleanArray:
-    """Keeps URLs whose host is one of `allowed_hosts` or below one; see `is_not_on_blocked_host`."""
+    """Keeps URLs whose host is one of `allowed_hosts` or below one; see `is_not_on_blocked_host`.
+
+    >>> urls = pa.array(["http://www.example.com/a.jpg", "http://example.org/a.jpg", None])
+    >>> is_on_allowed_host(urls, allowed_hosts=["example.com"]).to_pylist()
+    [True, False, False]
+    """
     allowed = _as_hosts(allowed_hosts)
     return _by_host(url_hosts(urls), lambda host: _is_below(host, allowed))
 
@@ -62,6 +71,9 @@ def url_suffixes(urls: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n]; null where there is no host, or none with a suffix (IPs).
+
+    >>> url_suffixes(pa.array(["http://www.example.co.uk/a.jpg", "http://192.0.2.7/a.jpg", None])).to_pylist()
+    ['co.uk', None, None]
     """
     encoded = pc.dictionary_encode(url_hosts(urls))
     suffixes = [public_suffix(host) for host in encoded.dictionary.to_pylist()]
@@ -76,6 +88,9 @@ def registered_domains(urls: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n]; the host itself where it has no public suffix (IPs) or is one; null where there is no host.
+
+    >>> registered_domains(pa.array(["http://img.example.co.uk/a.jpg", "http://192.0.2.7/a.jpg", None])).to_pylist()
+    ['example.co.uk', '192.0.2.7', None]
     """
     encoded = pc.dictionary_encode(url_hosts(urls))
     domains = [_registered_domain(host) for host in encoded.dictionary.to_pylist()]
@@ -91,6 +106,10 @@ def is_not_on_blocked_suffix(urls: pa.Array, *, blocked_suffixes: Collection[str
 
     Returns:
         bool[n], no nulls; a null URL and one without a host are not kept; a host without a suffix is.
+
+    >>> urls = pa.array(["http://example.co.uk/a.jpg", "http://example.com/a.jpg", None])
+    >>> is_not_on_blocked_suffix(urls, blocked_suffixes=["uk"]).to_pylist()
+    [False, True, False]
     """
     blocked = _as_hosts(blocked_suffixes)
     return _by_host(url_hosts(urls), lambda host: not _is_below(public_suffix(host) or "", blocked))
@@ -105,6 +124,10 @@ def is_on_allowed_suffix(urls: pa.Array, *, allowed_suffixes: Collection[str]) -
 
     Returns:
         bool[n], no nulls.
+
+    >>> urls = pa.array(["http://example.co.uk/a.jpg", "http://example.com/a.jpg", None])
+    >>> is_on_allowed_suffix(urls, allowed_suffixes=["uk"]).to_pylist()
+    [True, False, False]
     """
     allowed = _as_hosts(allowed_suffixes)
     return _by_host(url_hosts(urls), lambda host: _is_below(public_suffix(host) or "", allowed))

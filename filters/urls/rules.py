@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import clean_strings
-from babelsift.filters.strings.thresholds import at_most, check_count
+from babelsift.filters.strings import at_most, check_count, clean_strings
 
 # What nearly all URLs look like; the others go through urllib, one by one.
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?"
@@ -30,6 +29,9 @@ def count_url_characters(urls: pa.Array) -> pa.Int64Array:
 
     Returns:
         int64[n], null where the URL is.
+
+    >>> count_url_characters(pa.array(["http://example.com/", None])).to_pylist()
+    [19, None]
     """
     return pc.utf8_length(clean_strings(urls))
 
@@ -46,6 +48,9 @@ def has_max_url_characters(urls: pa.Array, *, maximum: int) -> pa.BooleanArray:
 
     Raises:
         ValueError: maximum < 0.
+
+    >>> has_max_url_characters(pa.array(["http://example.com/", None]), maximum=2048).to_pylist()
+    [True, False]
     """
     return at_most(count_url_characters(urls), check_count("maximum", maximum))
 
@@ -58,6 +63,9 @@ def url_schemes(urls: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where a URL has none or is null.
+
+    >>> url_schemes(pa.array(["HTTPS://example.com/", "data:image/gif;base64,", "example.com", None])).to_pylist()
+    ['https', 'data', None, None]
     """
     return pc.utf8_lower(pc.struct_field(pc.extract_regex(trim_urls(urls), _SCHEME), "scheme"))
 
@@ -71,6 +79,10 @@ def has_allowed_scheme(urls: pa.Array, *, schemes: Collection[str]) -> pa.Boolea
 
     Returns:
         bool[n], no nulls; a null URL and one without a scheme are not kept.
+
+    >>> urls = pa.array(["HTTPS://example.com/", "file:///etc/passwd", None])
+    >>> has_allowed_scheme(urls, schemes=("http", "https")).to_pylist()
+    [True, False, False]
     """
     strings = trim_urls(urls)
     allowed = pa.array(np.zeros(len(strings), dtype=bool))
@@ -88,6 +100,9 @@ def url_hosts(urls: pa.Array) -> pa.LargeStringArray:
     Returns:
         large_string[n]; null where a URL is null, has no host, or cannot be taken apart (a broken IPv6 address or port,
         spaces or a backslash in the host).
+
+    >>> url_hosts(pa.array(["http://Bücher.example/a.jpg", "http://[::1", None])).to_pylist()
+    ['xn--bcher-kva.example', None, None]
     """
     strings = trim_urls(urls)
     plain = pc.match_substring_regex(strings, _PLAIN)
@@ -109,12 +124,19 @@ def has_host(urls: pa.Array) -> pa.BooleanArray:
 
     Returns:
         bool[n], no nulls; a null URL is not kept.
+
+    >>> has_host(pa.array(["http://example.com/", "/a.jpg", None])).to_pylist()
+    [True, False, False]
     """
     return url_hosts(urls).is_valid()
 
 
 def trim_urls(urls: pa.Array) -> pa.LargeStringArray:
-    """Returns URLs without blanks and control characters around them, null where one is."""
+    """Returns URLs without blanks and control characters around them, null where one is.
+
+    >>> trim_urls(pa.array([" http://example.com/ ", None])).to_pylist()
+    ['http://example.com/', None]
+    """
     # As urllib and browsers do before they read a URL.
     return pc.ascii_trim(clean_strings(urls), _BLANKS)
 

@@ -36,6 +36,9 @@ def find_non_photo(urls: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where there is none or the URL is null.
+
+    >>> find_non_photo(pa.array(["http://example.com/favicon.ico", "http://example.com/lexicon.jpg", None])).to_pylist()
+    ['/favicon.', None, None]
     """
     strings = trim_urls(urls)
     by_host = pc.struct_field(pc.extract_regex(strings, _HOSTS), "shape")
@@ -51,6 +54,9 @@ def is_not_non_photo(urls: pa.Array) -> pa.BooleanArray:
 
     Returns:
         bool[n], no nulls; a null URL is not kept.
+
+    >>> is_not_non_photo(pa.array(["http://example.com/pixel.gif", "http://example.com/dog.jpg", None])).to_pylist()
+    [False, True, False]
     """
     return pc.and_(find_non_photo(urls).is_null(), trim_urls(urls).is_valid())
 
@@ -63,6 +69,9 @@ def comparable_urls(urls: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where the URL is.
+
+    >>> comparable_urls(pa.array(["https://Example.com/a.jpg#top", None])).to_pylist()
+    ['example.com/a.jpg', None]
     """
     strings = trim_urls(urls)
     parts = pc.extract_regex(strings, _COMPARED)
@@ -81,6 +90,10 @@ def is_not_opted_out(urls: pa.Array, *, opted_out_urls: Collection[str]) -> pa.B
 
     Returns:
         bool[n], no nulls; a null URL is not kept.
+
+    >>> urls = pa.array(["https://example.com/a.jpg", "http://example.com/b.jpg", None])
+    >>> is_not_opted_out(urls, opted_out_urls=["http://EXAMPLE.com/a.jpg"]).to_pylist()
+    [False, True, False]
     """
     listed = opted_out_urls if isinstance(opted_out_urls, frozenset) else parse_urls(opted_out_urls)
     kept = [url is not None and url not in listed for url in comparable_urls(urls).to_pylist()]

@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.counting.bottom_k import MEMBERSHIP, lowest_members, memberships
+from babelsift.filters.counting import MEMBERSHIP, lowest_members, memberships
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.combine_packed import MergePacked
 from babelsift.pipelines.core.lowest_per_digest import Digest, split_sorted

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from babelsift.filters.dedup import comparable_captions
 from babelsift.filters.uids import digests, uid_bytes
-from babelsift.filters.urls.canonical import canonical_urls
+from babelsift.filters.urls import canonical_urls
 
 
 def uid_digests(batch: pa.RecordBatch) -> np.ndarray:

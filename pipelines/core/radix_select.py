@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 import numpy as np
 
-from babelsift.filters.selection.order_keys import DIGIT_BITS, KEY_BITS, DigitCounts, add_counts, count_digits, digit_at
+from babelsift.filters.selection import DIGIT_BITS, KEY_BITS, DigitCounts, add_counts, count_digits, digit_at
 from babelsift.pipelines.core.transform import Transform, single_element
 
 GroupKeys = dict[str, bytes]  # group -> packed uint64 keys

@@ -11,7 +11,7 @@ import fsspec
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from babelsift.filters.counting.ngrams import count_ngrams, most_frequent
+from babelsift.filters.counting import count_ngrams, most_frequent
 from babelsift.filters.uids import digests
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.runners import run_job

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from babelsift.filters.concepts.matching import MetadataMatcher
+from babelsift.filters.concepts import ConceptMatcher
 from babelsift.filters.dedup import load_faiss
 from babelsift.filters.language import LanguageIdentifier, check_languages
-from babelsift.filters.rules.apply import reject_by_captions, reject_by_language, reject_by_urls
+from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.inputs.plan import plan_input
@@ -153,7 +153,7 @@ def check_settings(recipe: Recipe) -> None:
     reject_by_captions(captions, recipe.captions, Decision.keep_all(0))
     reject_by_urls(captions, recipe.urls, Decision.keep_all(0))
     if recipe.metadata is not None:
-        MetadataMatcher(recipe.metadata.entries).load()
+        ConceptMatcher(recipe.metadata.entries).load()
     AddressPolicy(recipe.download.allow_addresses, recipe.download.ports)
 
 

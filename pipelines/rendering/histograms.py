@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from babelsift.filters.selection.histogram import top_fraction_bin
+from babelsift.filters.selection import top_fraction_bin
 from babelsift.schemas import Recipe, similarity_column
 from babelsift.schemas.recipe import DEFAULT, model_for
 

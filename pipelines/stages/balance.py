@@ -15,15 +15,17 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from babelsift.filters.concepts.balancing import (
+from babelsift.filters.concepts import (
     ENTRY_COUNT,
     EntryProbabilities,
     add_entry_counts,
     count_entries,
+    find_lists,
+    list_for,
+    read_list,
     reject_by_balance,
     thresholds,
 )
-from babelsift.filters.concepts.matching import find_lists, list_for, read_list
 from babelsift.pipelines.core.combine_packed import MergePacked
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -31,7 +33,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import CONCEPTS_FOLDER
 from babelsift.schemas import MATCHED_ENTRIES, Decision, Stage
 from babelsift.schemas.concepts import CONCEPT_SCHEMA
-from babelsift.schemas.recipe import BalanceSettings, MetadataSettings
+from babelsift.schemas.recipe import BalanceSettings, ConceptSettings
 
 CONCEPTS = "concepts"  # the tag of the counts before balancing
 _EVERY_LANGUAGE_FILE = "all"
@@ -47,7 +49,7 @@ class BalanceConcepts(Transform):
     """
 
     settings: BalanceSettings | None
-    metadata: MetadataSettings | None
+    metadata: ConceptSettings | None
     seed: int
 
     def __post_init__(self) -> None:
@@ -68,7 +70,7 @@ class BalanceConcepts(Transform):
 class CountConcepts(Transform):
     """Counts the pairs that match each entry: (list, packed ENTRY_COUNT array); nothing without metadata."""
 
-    metadata: MetadataSettings | None
+    metadata: ConceptSettings | None
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[str, bytes]]:
         """Adds up in the bundle, then a list."""
@@ -87,7 +89,7 @@ class WriteConcepts(Transform):
     """
 
     folder: RunFolder
-    metadata: MetadataSettings
+    metadata: ConceptSettings
 
     def expand(self, inputs: Mapping[str, beam.PCollection[tuple[str, bytes]]]) -> beam.PCollection[str]:
         """Brings both counts of a list together; a list that nothing matches is written, too."""
@@ -161,7 +163,7 @@ class _AddCounts(MergePacked):
 
 
 class _Draw(beam.DoFn):
-    def __init__(self, settings: BalanceSettings | None, metadata: MetadataSettings | None, seed: int) -> None:
+    def __init__(self, settings: BalanceSettings | None, metadata: ConceptSettings | None, seed: int) -> None:
         self._settings = settings
         self._lists = None if metadata is None else ListNames(metadata.entries)
         self._seed = seed

@@ -13,7 +13,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.counting.bottom_k import MEMBERSHIP, keys_with_more_than
+from babelsift.filters.counting import MEMBERSHIP, keys_with_more_than
 from babelsift.filters.dedup import DigestIndex
 from babelsift.pipelines.core.bottom_k import LowestMembers
 from babelsift.pipelines.core.lowest_per_digest import Digest

@@ -9,7 +9,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
+from babelsift.filters.image import has_min_bytes, has_min_side, is_within_aspect_ratio
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import Decision, RejectReason, Stage

@@ -10,8 +10,8 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from babelsift.filters.language.identifier import LanguageIdentifier
-from babelsift.filters.rules.apply import reject_by_language
+from babelsift.filters.language import LanguageIdentifier
+from babelsift.filters.rules import reject_by_language
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import LANGUAGE_SCHEMA, READ_SCHEMA, Decision, Stage, check

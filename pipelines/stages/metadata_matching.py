@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from apache_beam.metrics import Metrics
 
-from babelsift.filters.concepts.matching import MetadataMatcher, has_min_matches
+from babelsift.filters.concepts import ConceptMatcher, has_min_matches
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import LANGUAGE_SCHEMA, MATCHED_ENTRIES, Decision, RejectReason, Stage, check
-from babelsift.schemas.recipe import MetadataSettings
+from babelsift.schemas.recipe import ConceptSettings
 
 
 @dataclass
@@ -26,7 +26,7 @@ class MatchMetadata(Transform):
     the list of the caption's language). REJECTED: pairs with fewer matches than the minimum.
     """
 
-    settings: MetadataSettings | None
+    settings: ConceptSettings | None
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Matches and decides each batch on its own."""
@@ -34,13 +34,13 @@ class MatchMetadata(Transform):
 
 
 class _Match(beam.DoFn):
-    def __init__(self, settings: MetadataSettings | None) -> None:
+    def __init__(self, settings: ConceptSettings | None) -> None:
         self._settings = settings
 
     def setup(self) -> None:
         """Builds the automata, once a process."""
         if self._settings is not None:
-            self._matcher = MetadataMatcher(self._settings.entries, spacing=self._settings.spacing)
+            self._matcher = ConceptMatcher(self._settings.entries, spacing=self._settings.spacing)
             self._matcher.load()
 
     def process(self, element: pa.RecordBatch) -> Iterator[object]:

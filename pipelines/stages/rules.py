@@ -10,7 +10,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from babelsift.filters.rules.apply import reject_by_captions, reject_by_urls
+from babelsift.filters.rules import reject_by_captions, reject_by_urls
 from babelsift.filters.text import edit_captions
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform

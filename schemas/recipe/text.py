@@ -102,7 +102,7 @@ class FrequencyRules(Settings):
     max_captions_per_image: PositiveInt | None = None
 
 
-class MetadataSettings(Settings):
+class ConceptSettings(Settings):
     """The metadata entries a caption must match, as MetaCLIP does; matched ones are kept as column `matched_entries`.
 
     Attributes:

@@ -25,9 +25,9 @@ from babelsift.schemas.recipe.settings import Settings
 from babelsift.schemas.recipe.text import (
     CaptionEdits,
     CaptionRules,
+    ConceptSettings,
     FrequencyRules,
     LanguageSettings,
-    MetadataSettings,
     UrlRules,
 )
 
@@ -55,7 +55,7 @@ class Recipe(Settings):
     urls: UrlRules = UrlRules()
     language: LanguageSettings = LanguageSettings()
     frequency: FrequencyRules = FrequencyRules()
-    metadata: MetadataSettings | None = None
+    metadata: ConceptSettings | None = None
     dedup_pairs: DedupPairsSettings = DedupPairsSettings()
     download: DownloadSettings = DownloadSettings()
     images: ImageRules = ImageRules()

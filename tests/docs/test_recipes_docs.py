@@ -9,11 +9,19 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from babelsift.schemas import Recipe
-from babelsift.schemas.recipe import ClipModel, Head, HeadClusters, HeadLayers, HeadPrompts
-from babelsift.schemas.recipe.dedup import NearCaptions
-from babelsift.schemas.recipe.selection import Condition, PairCaps
+from babelsift.schemas.recipe import (
+    ClipModel,
+    Condition,
+    Head,
+    HeadClusters,
+    HeadLayers,
+    HeadPrompts,
+    NearCaptions,
+    PairCaps,
+    PartsOfSpeech,
+    Vocabulary,
+)
 from babelsift.schemas.recipe.settings import EntryList
-from babelsift.schemas.recipe.text import PartsOfSpeech, Vocabulary
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 # Groups within groups, by the heading that they have on the page.

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import DIGIT, INVISIBLE, LETTER, MARK, CodePoints, clean_strings, flatten
+from babelsift.filters.strings import DIGIT, INVISIBLE, LETTER, MARK, CodePoints, clean_strings, flatten
 
 _SPACE = ord(" ")
 _DOT_ABOVE = 0x307
@@ -23,6 +23,9 @@ def comparable_captions(captions: pa.Array) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where the caption is.
+
+    >>> comparable_captions(pa.array(["A Dog, asleep!", "ＡＢＣ-12", "♥", None])).to_pylist()
+    ['a dog asleep', 'abc 12', '♥', None]
     """
     strings = clean_strings(captions)
     # U+0307 is what lower-casing leaves of the Turkish dotted capital I.

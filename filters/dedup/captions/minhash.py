@@ -69,7 +69,7 @@ def max_differing_bits(bands: int, rows: int, *, min_jaccard: float) -> int:
         min_jaccard: the similarity of the two sets.
 
     >>> max_differing_bits(8, 4, min_jaccard=0.8)
-    11
+    10
     """
     bits, share = sketch_bits(bands, rows), (1 - min_jaccard) / 2
     return math.ceil(bits * share + 4 * math.sqrt(bits * share * (1 - share)))

@@ -15,9 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.mix64 import mix64
-from babelsift.filters.strings.code_points import MARK, flatten
-from babelsift.filters.strings.script import script_table
-from babelsift.filters.strings.unspaced import is_unspaced
+from babelsift.filters.strings import MARK, flatten, is_unspaced, script_table
 
 # What comes after is not compared, so that no caption needs more room than this many shingles.
 MAX_CHARACTERS = 1024

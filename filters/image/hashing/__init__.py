@@ -1,1 +1,26 @@
-"""Perceptual hashes of images; import them from `babelsift.filters.image`."""
+"""Perceptual hashes of images, and the luminance and structure that they are made of."""
+
+from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
+from babelsift.filters.image.hashing.luminance import luminance_of
+from babelsift.filters.image.hashing.phash import (
+    CROP_BYTES,
+    CROPS,
+    PHASH_BITS,
+    hamming_distances,
+    low_bits,
+    perceptual_hashes,
+)
+from babelsift.filters.image.hashing.structure import structure_of
+
+__all__ = [
+    "CROPS",
+    "CROP_BYTES",
+    "PHASH_BITS",
+    "ImageHashes",
+    "hamming_distances",
+    "hash_pixels",
+    "low_bits",
+    "luminance_of",
+    "perceptual_hashes",
+    "structure_of",
+]

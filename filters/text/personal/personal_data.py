@@ -11,8 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.strings.code_points import CodePoints, clean_strings, flatten, kept
-from babelsift.filters.strings.re2_pattern import Pattern
+from babelsift.filters.strings import CodePoints, Pattern, clean_strings, flatten, keep_mask
 from babelsift.filters.text.personal.phone_numbers import LIKELY, phone_spans
 
 Span = tuple[int, int]
@@ -100,6 +99,9 @@ def find_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where there is none or the caption is null.
+
+    >>> find_personal_data(pa.array(["write to jo@example.com", "a dog", None]), kind="emails").to_pylist()
+    ['jo@example.com', None, None]
     """
     strings, points = clean_strings(captions), flatten(captions)
     found = np.full(len(points), None, dtype=object)
@@ -120,9 +122,13 @@ def is_free_of_personal_data(captions: pa.Array, *, kind: str) -> pa.BooleanArra
 
     Returns:
         bool[n], no nulls; a null caption is not kept.
+
+    >>> captions = pa.array(["call +44 20 7946 0958", "est. 1984", None])
+    >>> is_free_of_personal_data(captions, kind="phone_numbers").to_pylist()
+    [False, True, False]
     """
     found = find_personal_data(captions, kind=kind)
-    return kept(found.is_null().to_numpy(zero_copy_only=False), flatten(captions))
+    return keep_mask(found.is_null().to_numpy(zero_copy_only=False), flatten(captions))
 
 
 def mask_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
@@ -134,6 +140,9 @@ def mask_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
 
     Returns:
         large_string[n], null where the caption is.
+
+    >>> mask_personal_data(pa.array(["server 192.0.2.7 is down", None]), kind="ip_addresses").to_pylist()
+    ['server [ip] is down', None]
     """
     strings, points = clean_strings(captions), flatten(captions)
     rows = _candidates(strings, points, _KINDS[kind])

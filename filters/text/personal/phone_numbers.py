@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from babelsift.filters.strings.re2_pattern import Pattern
+from babelsift.filters.strings import Pattern
 
 _BLANK = " \t\u00a0\u2009\u202f"
 _GAP_SIGNS = f"{_BLANK}./\u2010-\u2015\\-"

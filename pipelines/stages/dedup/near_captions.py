@@ -39,7 +39,7 @@ from babelsift.filters.dedup import (
     number_uids,
     shingle_sets,
 )
-from babelsift.filters.strings.code_points import DIGIT, LETTER, MARK, flatten
+from babelsift.filters.strings import DIGIT, LETTER, MARK, flatten
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.pipelines.core.batches import RecordBatchCoder, concat
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 import pyarrow as pa
 
-from babelsift.filters.urls.rules import url_hosts
+from babelsift.filters.urls import url_hosts
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import Stage
 from babelsift.schemas.recipe import RemovalBand

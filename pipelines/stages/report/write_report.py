@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from babelsift.filters.selection.histogram import BIN_WIDTH
+from babelsift.filters.selection import BIN_WIDTH
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.rendering import ReportData, Sample, croissant, render_card, render_report, sample_fields
 from babelsift.pipelines.run_folder.folder import RunFolder

@@ -15,12 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.bytes16 import from_halves, halves
-from babelsift.filters.counting.bottom_k import MEMBERSHIP, members_at_rank
+from babelsift.filters.counting import MEMBERSHIP, members_at_rank
 from babelsift.filters.dedup import DigestIndex
-from babelsift.filters.selection.order_keys import draws_for, order_by
-from babelsift.filters.selection.selector import Selector, setting_for
-from babelsift.filters.uids import digests, uid_bytes
-from babelsift.filters.urls.hosts import registered_domains
+from babelsift.filters.selection import Selector, order_by, setting_for
+from babelsift.filters.uids import digests, draws_for, uid_bytes
+from babelsift.filters.urls import registered_domains
 from babelsift.pipelines.core.bottom_k import LowestMembers
 from babelsift.pipelines.core.radix_select import GroupKeys, RadixSelect, SelectedKeys
 from babelsift.pipelines.core.transform import Transform

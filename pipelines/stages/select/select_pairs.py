@@ -9,15 +9,17 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from babelsift.filters.selection.backfill import (
+from babelsift.filters.selection import (
+    EVERY_LANGUAGE,
     Backfill,
+    Selector,
+    Thresholds,
     apply_backfills,
+    holds_numbers,
     language_states,
     merge_states,
     plan_backfills,
 )
-from babelsift.filters.selection.conditions import holds_numbers
-from babelsift.filters.selection.selector import EVERY_LANGUAGE, Selector, Thresholds
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.select.caps import CapLimits, Limits, candidates_of, reject_beyond_caps

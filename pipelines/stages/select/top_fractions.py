@@ -10,17 +10,20 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.selection.histogram import Histogram, merge
-from babelsift.filters.selection.order_keys import SCORE_BITS, highest_first, score_at
-from babelsift.filters.selection.selector import (
+from babelsift.filters.selection import (
     EVERY_LANGUAGE,
+    SCORE_BITS,
+    Histogram,
     ScoreChoice,
     Selector,
     Threshold,
     Thresholds,
     TopFraction,
     binned_thresholds,
+    highest_first,
     histograms_of,
+    merge,
+    score_at,
 )
 from babelsift.pipelines.core.radix_select import GroupKeys, RadixSelect, SelectedKeys
 from babelsift.pipelines.core.transform import Transform

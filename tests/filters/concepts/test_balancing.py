@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelsift.filters.concepts.balancing import (
+from babelsift.filters.concepts import (
     EntryProbabilities,
     add_entry_counts,
     count_entries,

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from babelsift.filters.concepts.matching import MetadataMatcher, has_min_matches, read_lists
-from babelsift.filters.concepts.spacing import space_captions
+from babelsift.filters.concepts import ConceptMatcher, has_min_matches, read_lists, space_captions
 from babelsift.schemas import RecipeError
 
 
@@ -39,7 +38,7 @@ ENTRIES = (
 @example(["a", "b", " ", ""], ["a b", "a  b", "a   b"])
 @settings(deadline=None, max_examples=200)
 def test_equals_plain_search_for_spaced_substrings(captions, entries):
-    found = MetadataMatcher({"": entries}).match(pa.array(captions, pa.string()), pa.array(["en"] * len(captions)))
+    found = ConceptMatcher({"": entries}).match(pa.array(captions, pa.string()), pa.array(["en"] * len(captions)))
     assert found.type == pa.list_(pa.int32())
     assert found.to_pylist() == [[] if caption is None else plainly_matched(caption, entries) for caption in captions]
     assert space_captions(pa.array(captions, pa.string())).to_pylist() == [one if one is None else spaced(one) for one in captions]  # fmt: skip
@@ -48,7 +47,7 @@ def test_equals_plain_search_for_spaced_substrings(captions, entries):
 @given(st.lists(CAPTIONS, max_size=6), st.lists(ENTRIES, max_size=8), st.integers(0, 6))
 @settings(deadline=None, max_examples=60)
 def test_rows_are_matched_independently(captions, entries, cut):
-    matcher = MetadataMatcher({"": entries})
+    matcher = ConceptMatcher({"": entries})
 
     def match(rows):
         return matcher.match(pa.array(rows, pa.string()), pa.array(["en"] * len(rows), pa.string())).to_pylist()
@@ -59,11 +58,11 @@ def test_rows_are_matched_independently(captions, entries, cut):
 def test_entries_are_not_spaced_where_their_script_is_not():
     entries = {"": ["犬", "dog", "黒い犬", "สุนัข", "개", "がいる"]}
     captions, languages = pa.array(["黒い犬がいる", "hotdog", "a dog", "รูปสุนัขสีดำ", "검은개"]), pa.array(["ja"] * 5)
-    matches = MetadataMatcher(entries, spacing="by_script").match(captions, languages)
+    matches = ConceptMatcher(entries, spacing="by_script").match(captions, languages)
     assert matches.to_pylist() == [[0, 2], [], [1], [3], []]
-    with_kana = MetadataMatcher(entries, spacing="by_script_and_kana").match(captions, languages)
+    with_kana = ConceptMatcher(entries, spacing="by_script_and_kana").match(captions, languages)
     assert with_kana.to_pylist() == [[0, 2, 5], [], [1], [3], []]
-    assert MetadataMatcher(entries).match(captions, languages).to_pylist() == [[], [], [1], [], []]
+    assert ConceptMatcher(entries).match(captions, languages).to_pylist() == [[], [], [1], [], []]
     assert has_min_matches(matches, minimum=1).to_pylist() == [True, False, True, True, False]
     assert has_min_matches(matches, minimum=0).to_pylist() == [True] * 5
 
@@ -78,12 +77,12 @@ def test_each_language_has_its_own_list_and_others_the_default(tmp_path):
         "fr": ["chien", "chien noir"],
         "default": ["perro"],
     }
-    matcher = pickle.loads(pickle.dumps(MetadataMatcher(str(tmp_path))))
+    matcher = pickle.loads(pickle.dumps(ConceptMatcher(str(tmp_path))))
     captions = pa.array(["a black dog", "chien noir", "un perro", "dog", "dog"])
     found = matcher.match(captions, pa.array(["en", "fr", "es", "fr", "und"]))
     assert found.to_pylist() == [[0, 1], [0, 1], [0], [], []]
     (tmp_path / "default.txt").unlink()
-    assert MetadataMatcher(str(tmp_path)).match(captions, pa.array(["de"] * 5)).to_pylist() == [[]] * 5
+    assert ConceptMatcher(str(tmp_path)).match(captions, pa.array(["de"] * 5)).to_pylist() == [[]] * 5
 
 
 @pytest.mark.parametrize(
@@ -99,12 +98,12 @@ def test_each_language_has_its_own_list_and_others_the_default(tmp_path):
 def test_what_is_no_list_of_entries_is_said(tmp_path, content, message):
     (tmp_path / "m.txt").write_text(content)
     with pytest.raises(RecipeError, match=r"^metadata\.entries: .*") as raised:
-        MetadataMatcher(str(tmp_path / "m.txt")).load()
+        ConceptMatcher(str(tmp_path / "m.txt")).load()
     assert message in str(raised.value)
 
 
 def test_missing_lists_are_said(tmp_path):
     with pytest.raises(RecipeError, match=r"metadata\.entries: cannot read .*none\.json"):
-        MetadataMatcher(str(tmp_path / "none.json")).load()
+        ConceptMatcher(str(tmp_path / "none.json")).load()
     with pytest.raises(RecipeError, match="holds no list; name them by language"):
-        MetadataMatcher(str(tmp_path)).load()
+        ConceptMatcher(str(tmp_path)).load()

@@ -5,8 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from babelsift.filters.concepts.matching import MetadataMatcher
-from babelsift.filters.concepts.spacing import space_entries
+from babelsift.filters.concepts import ConceptMatcher, space_entries
 
 _DATA = Path(__file__).with_name("data")
 _RANGES = [
@@ -56,7 +55,7 @@ def test_the_facts_themselves():
     ],
 )
 def test_a_caption_matches_as_it_does_there(entry, caption, matches):
-    found = MetadataMatcher({"": [entry]}, spacing="by_script").match(pa.array([caption]), pa.array(["en"]))
+    found = ConceptMatcher({"": [entry]}, spacing="by_script").match(pa.array([caption]), pa.array(["en"]))
     assert found.to_pylist() == [[0] if matches else []]
 
 

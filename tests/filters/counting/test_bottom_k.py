@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelsift.filters.counting.bottom_k import MEMBERSHIP, keys_with_more_than, lowest_members, memberships
+from babelsift.filters.counting import MEMBERSHIP, keys_with_more_than, lowest_members, memberships
 
 PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9)), max_size=60)
 

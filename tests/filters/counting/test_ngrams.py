@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelsift.filters.counting.ngrams import count_ngrams, most_frequent
+from babelsift.filters.counting import count_ngrams, most_frequent
 from babelsift.filters.text import NgramVocabulary, has_frequent_tokens_only, tokenize
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from babelsift.filters.language import LanguageIdentifier
 from babelsift.filters.language.codes import parse_label
-from babelsift.filters.language.identifier import LanguageIdentifier
 from babelsift.schemas import ModelError
 from babelsift.schemas.languages import normalise_language
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from babelsift.filters.language import LanguageIdentifier
 from babelsift.filters.language.codes import parse_label
-from babelsift.filters.language.identifier import LanguageIdentifier
 from babelsift.filters.language.priors import alphabet_weight, most_likely, web_weight
 
 # Alt-text as shops, blogs and news sites write it, put down by hand. It was looked at while the rules were made (the

@@ -4,13 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelsift.filters import text
-from babelsift.filters.rules.apply import (
-    CAPTION_RULES,
-    URL_RULES,
-    reject_by_captions,
-    reject_by_language,
-    reject_by_urls,
-)
+from babelsift.filters.rules import CAPTION_RULES, URL_RULES, reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.schemas import Decision, RecipeError
 from babelsift.schemas.recipe import CaptionEdits, CaptionRules, LanguageSettings, PartsOfSpeech, UrlRules, Vocabulary
 

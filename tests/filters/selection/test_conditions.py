@@ -5,8 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from babelsift.filters.selection.conditions import holds_numbers, meets_condition
-from babelsift.filters.selection.selector import Selector
+from babelsift.filters.selection import Selector, holds_numbers, meets_condition
 from babelsift.schemas.recipe import Condition, SelectSettings
 from tests.support.without_packages import run_without
 

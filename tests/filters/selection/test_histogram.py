@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelsift.filters.selection.histogram import BIN_WIDTH, bins_of, histogram_of, lower_edge, merge, top_fraction_bin
+from babelsift.filters.selection import BIN_WIDTH, bins_of, histogram_of, lower_edge, merge, top_fraction_bin
 
 SCORES = st.lists(st.floats(-1, 1, width=32), min_size=1, max_size=60)
 

@@ -4,16 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelsift.filters.selection.order_keys import (
-    add_counts,
-    count_digits,
-    digit_at,
-    draws_for,
-    highest_first,
-    order_by,
-    score_at,
-)
-from babelsift.filters.uids import compute_uids, order_keys
+from babelsift.filters.selection import add_counts, count_digits, digit_at, highest_first, order_by, score_at
+from babelsift.filters.uids import compute_uids, draws_for, order_keys
 
 
 @given(st.lists(st.floats(-1, 1, width=32), min_size=2, max_size=30))

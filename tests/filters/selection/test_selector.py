@@ -2,8 +2,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.selection.backfill import language_states, merge_states, plan_backfills
-from babelsift.filters.selection.selector import Selector, binned_thresholds, histograms_of
+from babelsift.filters.selection import (
+    Selector,
+    binned_thresholds,
+    histograms_of,
+    language_states,
+    merge_states,
+    plan_backfills,
+)
 from babelsift.schemas import RecipeError, parse_recipe
 
 

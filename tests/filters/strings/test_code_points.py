@@ -3,8 +3,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelsift.filters.strings.code_points import LETTER, flatten
-from babelsift.filters.strings.re2_pattern import Pattern
+from babelsift.filters.strings import LETTER, Pattern, flatten
 
 ROWS = st.lists(st.one_of(st.none(), st.text("aé中😀 .1", max_size=6)), max_size=6)
 

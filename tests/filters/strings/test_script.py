@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.strings.code_points import flatten
+from babelsift.filters.strings import flatten
 from babelsift.filters.strings.script import (
     SCRIPTS,
     count_letters_by_script,

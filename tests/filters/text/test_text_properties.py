@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelsift.filters import text, urls
-from babelsift.filters.strings.script import is_mainly_in_script
+from babelsift.filters.strings import is_mainly_in_script
 from babelsift.filters.text.personal import KINDS
 
 PIECES = st.sampled_from(

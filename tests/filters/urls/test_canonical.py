@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from babelsift.filters.urls.canonical import canonical_urls
+from babelsift.filters.urls import canonical_urls
 
 
 def canonical(*urls):

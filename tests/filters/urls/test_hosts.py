@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.urls.hosts import (
+from babelsift.filters.urls import (
     is_not_on_blocked_host,
     is_not_on_blocked_suffix,
     is_on_allowed_host,

@@ -1,6 +1,6 @@
 import pyarrow as pa
 
-from babelsift.filters.urls.hosts import registered_domains
+from babelsift.filters.urls import registered_domains
 
 
 def test_hosts_of_one_registration_share_a_domain():

@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.urls.shape import find_non_photo, is_not_non_photo, is_not_opted_out
+from babelsift.filters.urls import find_non_photo, is_not_non_photo, is_not_opted_out
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,8 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.language.identifier import LanguageIdentifier
-from babelsift.filters.text.boilerplate import is_not_boilerplate
-from babelsift.filters.text.filenames import is_not_filename
+from babelsift.filters.language import LanguageIdentifier
+from babelsift.filters.text import is_not_boilerplate, is_not_filename
 from babelsift.pipelines.demo.captions import (
     boilerplate_caption,
     caption,

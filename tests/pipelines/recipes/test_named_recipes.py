@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.selection.selector import Selector
+from babelsift.filters.selection import Selector
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.schemas import RecipeError, dump_recipe, parse_recipe
 

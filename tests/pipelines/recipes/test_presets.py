@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.concepts.balancing import ENTRY_COUNT, EntryProbabilities, thresholds
-from babelsift.filters.image.rules import has_min_side, is_within_aspect_ratio
-from babelsift.filters.rules.apply import reject_by_captions
-from babelsift.filters.selection.selector import Selector, binned_thresholds, histograms_of
+from babelsift.filters.concepts import ENTRY_COUNT, EntryProbabilities, thresholds
+from babelsift.filters.image import has_min_side, is_within_aspect_ratio
+from babelsift.filters.rules import reject_by_captions
+from babelsift.filters.selection import Selector, binned_thresholds, histograms_of
 from babelsift.pipelines.cli.main import main
 from babelsift.pipelines.job.run import check_parts
 from babelsift.pipelines.recipes.presets import load_recipe, preset_names

@@ -7,11 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from babelsift.filters.concepts.balancing import entry_draws
+from babelsift.filters.concepts import entry_draws
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.balance import BalanceConcepts, CountConcepts, WriteConcepts
 from babelsift.schemas import RecipeError, parse_recipe
-from babelsift.schemas.recipe import BalanceSettings, MetadataSettings
+from babelsift.schemas.recipe import BalanceSettings, ConceptSettings
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def lists(tmp_path):
     folder.mkdir()
     (folder / "en.json").write_text(json.dumps([f"thing {number}" for number in range(30)]))
     (folder / "default.txt").write_text("chose\nDing\n")
-    return MetadataSettings(entries=str(folder))
+    return ConceptSettings(entries=str(folder))
 
 
 def matched(image_rows, rows=600):

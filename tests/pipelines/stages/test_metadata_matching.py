@@ -1,5 +1,5 @@
 from babelsift.pipelines.stages.metadata_matching import MatchMetadata
-from babelsift.schemas.recipe import MetadataSettings
+from babelsift.schemas.recipe import ConceptSettings
 
 CAPTIONS = ["a black dog", "nothing here", "dog", "dogs"]
 
@@ -7,7 +7,7 @@ CAPTIONS = ["a black dog", "nothing here", "dog", "dogs"]
 def test_matches_are_kept_beside_the_pair_and_pairs_without_are_left_out(run_stage, language_rows, tmp_path):
     (tmp_path / "m.txt").write_text("dog\nblack dog\n")
     batch = language_rows(4, caption=CAPTIONS, mine=[1, 2, 3, 4])
-    outputs = run_stage(MatchMetadata(MetadataSettings(entries=str(tmp_path / "m.txt"))), [batch])
+    outputs = run_stage(MatchMetadata(ConceptSettings(entries=str(tmp_path / "m.txt"))), [batch])
     assert [(row["source_row"], row["matched_entries"], row["mine"]) for row in outputs.kept] == [
         (0, [0, 1], 1),
         (2, [0], 3),
@@ -24,7 +24,7 @@ def test_matches_are_kept_beside_the_pair_and_pairs_without_are_left_out(run_sta
 
 def test_a_minimum_of_zero_only_records(run_stage, language_rows, tmp_path):
     (tmp_path / "m.txt").write_text("dog\n")
-    settings = MetadataSettings(entries=str(tmp_path / "m.txt"), min_matches=0)
+    settings = ConceptSettings(entries=str(tmp_path / "m.txt"), min_matches=0)
     outputs = run_stage(MatchMetadata(settings), [language_rows(4, caption=CAPTIONS)])
     assert [row["matched_entries"] for row in outputs.kept] == [[0], [], [0], []]
 

@@ -5,8 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from babelsift.filters.selection.backfill import Backfill
-from babelsift.filters.selection.selector import ScoreChoice, Threshold, TopFraction
+from babelsift.filters.selection import Backfill, ScoreChoice, Threshold, TopFraction
 from babelsift.pipelines.stages.select.select_pairs import SelectPairs, check_columns, report_of
 from babelsift.schemas import RecipeError, score_schema
 from babelsift.schemas.recipe import SelectSettings

@@ -1,0 +1,101 @@
+"""Lists of concept entries: one file for all languages, or a folder of files named by language.
+
+Entries are known by their position in their list, so that a list must not be edited between runs that are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection
+
+import fsspec
+
+from babelsift.filters.strings.entry_lists import read_text
+from babelsift.schemas import RecipeError
+from babelsift.schemas.languages import normalise_language
+
+_EVERY_LANGUAGE = ""
+_DEFAULT = "default"
+_SETTING = "metadata.entries"
+_LIST_ENDINGS = (".json", ".txt", ".json.gz", ".txt.gz", ".json.zst", ".txt.zst")
+
+
+def list_for(language: str, lists: Collection[str]) -> str | None:
+    """Returns the name of the list that a language's captions are matched with; None where there is none for it.
+
+    Args:
+        language: a caption's.
+        lists: the names of all lists; "" stands for all languages, `default` for those without a list.
+
+    >>> list_for("fi", ["en", "default"]), list_for("fi", ["en"])
+    ('default', None)
+    """
+    if _EVERY_LANGUAGE in lists:
+        return _EVERY_LANGUAGE
+    return language if language in lists else _DEFAULT if _DEFAULT in lists else None
+
+
+def read_lists(path: str) -> dict[str, list[str]]:
+    """Returns the entries of each list by its name; see `list_for`.
+
+    Args:
+        path: a list, or a folder of lists, on any fsspec file system.
+
+    Raises:
+        RecipeError: nothing readable is there, or no list of entries.
+    """
+    return {name: read_list(file) for name, file in find_lists(path).items()}
+
+
+def find_lists(path: str) -> dict[str, str]:
+    """Returns the file of each list by its name; see `read_lists`.
+
+    Raises:
+        RecipeError: nothing readable is there, or no list.
+    """
+    try:
+        files, root = fsspec.core.url_to_fs(path)
+        is_folder = files.isdir(root)
+        names = sorted(files.ls(root, detail=False)) if is_folder else []
+    except (OSError, ValueError, ImportError) as error:
+        raise RecipeError(f"{_SETTING}: cannot read {path}: {error}") from error
+    if not is_folder:
+        return {_EVERY_LANGUAGE: path}
+    lists = {}
+    for name in names:
+        base = os.path.basename(name)
+        if base.endswith(_LIST_ENDINGS):
+            lists[_list_name(base.split(".")[0])] = files.unstrip_protocol(name)
+    if not lists:
+        raise RecipeError(f"{_SETTING}: {path} holds no list; name them by language, such as en.json or zh.txt")
+    return lists
+
+
+def read_list(path: str) -> list[str]:
+    """Returns the entries of one file, in its order; an empty line is an error, as it would move all that follow.
+
+    Args:
+        path: a JSON list, or one entry a line.
+
+    Raises:
+        RecipeError: the file cannot be read, or is no list of entries.
+    """
+    content = read_text(path, what=_SETTING)
+    if content.lstrip()[:1] == "[":
+        try:
+            entries = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise RecipeError(f"{_SETTING}: {path} is not a JSON list: {error}") from error
+    else:
+        lines = content.removesuffix("\n").split("\n") if content else []
+        entries = [line.removesuffix("\r") for line in lines]
+    wrong = next((at for at, entry in enumerate(entries) if not isinstance(entry, str) or not entry.strip()), None)
+    if not entries or wrong is not None:
+        found = "nothing" if wrong is None else f"{entries[wrong]!r} at position {wrong}"
+        raise RecipeError(f"{_SETTING}: {path} should list entries as text, found {found}")
+    return entries
+
+
+def _list_name(base: str) -> str:
+    return base if base == _DEFAULT else normalise_language(base)
