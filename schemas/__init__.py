@@ -3,6 +3,7 @@
 from babelsift.schemas.columns import (
     CAPTION_CHANGES,
     DOWNLOAD_SCHEMA,
+    EXTRA_VALUES,
     LANGUAGE_SCHEMA,
     LEDGER_SCHEMA,
     MATCHED_ENTRIES,
@@ -33,6 +34,7 @@ from babelsift.schemas.recipe.recipe_file import dump_recipe, parse_recipe, reci
 __all__ = [
     "CAPTION_CHANGES",
     "DOWNLOAD_SCHEMA",
+    "EXTRA_VALUES",
     "IN",
     "LANGUAGE_SCHEMA",
     "LEDGER_SCHEMA",

@@ -78,13 +78,18 @@ LEDGER_SCHEMA = pa.schema(
     ]
 )
 
-# Columns that rows have only where a recipe asks for what fills them; they stand among the carried ones.
+# Columns that rows have only where something fills them; they stand among the carried ones.
+EXTRA_VALUES = _field(
+    "extra_values", pa.string(), nullable=True, unit="JSON object of the input's values that no column holds"
+)
 CAPTION_CHANGES = _field("caption_changes", pa.string(), nullable=True, unit="edits, comma between; null: none")
 MATCHED_ENTRIES = _field("matched_entries", pa.list_(pa.int32()), unit="positions in the language's list, from 0")
 
+_CARRIED = "input_"
+
 # Names that the stages, the ledger and the shards give to columns of their own.
 _OWNED = frozenset(DOWNLOAD_SCHEMA.names) | frozenset(LEDGER_SCHEMA.names)
-_OWNED |= {CAPTION_CHANGES.name, MATCHED_ENTRIES.name, "shard", "error_message", "exif", "split"}
+_OWNED |= {EXTRA_VALUES.name, CAPTION_CHANGES.name, MATCHED_ENTRIES.name, "shard", "error_message", "exif", "split"}
 
 
 def similarity_column(model_name: str) -> str:
@@ -110,8 +115,17 @@ def is_stage_column(name: str) -> bool:
 
 
 def carried_name(name: str) -> str:
-    """Returns the name an input column is carried under: its own, or `input_<name>` where a stage owns that name."""
-    return f"input_{name}" if is_stage_column(name) else name
+    """Returns the name an input column is carried under: its own, or `input_<name>` where a stage owns that name.
+
+    So does `input_<name>` itself, which shards of ours have where they are the input: no two names become one.
+
+    >>> carried_name("license"), carried_name("uid"), carried_name("input_uid")
+    ('license', 'input_uid', 'input_input_uid')
+    """
+    plain = name
+    while plain.startswith(_CARRIED):
+        plain = plain.removeprefix(_CARRIED)
+    return _CARRIED + name if is_stage_column(plain) else name
 
 
 def check(batch: pa.RecordBatch, schema: pa.Schema, *, where: str) -> pa.RecordBatch:

@@ -1,21 +1,212 @@
-"""The files that a user names by folders, globs and paths, on any fsspec file system."""
+"""The files that a user names by folders, globs and paths, on any fsspec file system, and their paths within the input.
+
+Listing is our own: fsspec's leaves out a folder that cannot be listed, so that an outage would make the input smaller.
+"""
 
 from __future__ import annotations
 
-import fsspec
+import posixpath
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from babelsift.schemas import InputError
+import fsspec
+from fsspec import AbstractFileSystem
+from fsspec.utils import glob_translate
+
+from babelsift.pipelines.inputs.slices import InputFile
+from babelsift.pipelines.run_folder.storage_errors import is_absent, is_passing, retrying, storage_failures
+from babelsift.schemas import InputError, one_line, public_url
 
 
 def files_in(place: str, *, sought: str) -> list[str]:
     """Returns the files that a folder (with all below it), a glob or a path names, as paths that fsspec opens.
 
-    Args: sought: what is looked for and where, as the error says it.
-    Raises: InputError: the place cannot be looked into.
+    Args:
+        place: a path or any fsspec URL.
+        sought: what is looked for and where, as the error says it.
+    Raises:
+        InputError: the place cannot be looked into.
     """
+    fs, path = _file_system(place, sought)
+    with _looking_for(sought):
+        entry = _info(fs, path)
+        if entry is None:
+            files = _matches(fs, path) if _has_wildcards(fs, path) else []
+        elif entry["type"] == "directory":
+            files = sorted(_files_below(fs, path))
+        else:
+            files = [path]
+    return [_to_open(place, fs, file) for file in files]
+
+
+def input_files(globs: Sequence[str]) -> list[InputFile]:
+    """Returns the files that several globs match, each once, in the order of the globs and of their paths.
+
+    A file's `source` is its path below the longest part of its glob without wildcards; where there are several globs it
+    begins with the glob's position. So files have the same sources wherever they lie, and whoever reads them.
+
+    Args:
+        globs: paths or fsspec URLs, with or without wildcards.
+    Raises:
+        InputError: a glob matches nothing, or cannot be looked for.
+    """
+    files: dict[str, InputFile] = {}
+    taken: set[str] = set()
+    for position, glob in enumerate(globs, start=1):
+        for path, name in _named_files(glob):
+            source = name if len(globs) == 1 else f"{position}/{name}"
+            number = 1
+            while source in taken and path not in files:  # URLs that differ in their secrets alone
+                number += 1
+                source = f"{name} ({number})" if len(globs) == 1 else f"{position}/{name} ({number})"
+            if path not in files:
+                taken.add(source)
+                files[path] = InputFile(path, source)
+    return list(files.values())
+
+
+def _named_files(glob: str) -> list[tuple[str, str]]:
+    """Returns (path to open, path within the input) of the files that a glob matches."""
+    sought = f"--input {public_url(glob)!r}"
+    fs, pattern = _file_system(glob, sought)
+    with _looking_for(sought):
+        # A path that is there is itself, whatever it looks like; not every file system (http) can list, either.
+        entry = _info(fs, pattern)
+        if entry is not None and entry["type"] == "directory":
+            example = public_url(glob).rstrip("/") + "/*.parquet"
+            raise InputError(f"{sought} is a folder; name the files in it, such as {example}")
+        has_wildcards = _has_wildcards(fs, pattern)
+        if entry is None and not (paths := _matches(fs, pattern) if has_wildcards else []):
+            raise InputError(f"no file matches {sought}; {_reason(fs, pattern)}")
+    if entry is not None:
+        paths = [pattern]
+        path = pattern.partition("?")[0] if _is_http(fs) else pattern
+        root = path[: path.rfind("/") + 1]
+    else:
+        root = _root(fs, pattern)
+    return [(_to_open(glob, fs, path), public_url(path).removeprefix(public_url(root))) for path in paths]
+
+
+def _reason(fs: AbstractFileSystem, pattern: str) -> str:
+    """Why nothing matches: the bucket, or the folder, that is not there."""
+    bucket = pattern.partition("/")[0]
+    if _has_buckets(fs) and _info(fs, bucket) is None:
+        return f"there is no bucket {bucket!r}, or it may not be seen: check its name"
+    return "check the path, and quote globs in the shell"
+
+
+def _file_system(place: str, sought: str) -> tuple[AbstractFileSystem, str]:
     try:
-        fs, pattern = fsspec.core.url_to_fs(place)
-        found = fs.find(pattern) if fs.isdir(pattern) else fs.glob(pattern)
+        fs, path = fsspec.core.url_to_fs(place)
     except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"cannot look for {sought}: {error}") from error
-    return [fs.unstrip_protocol(path) if "://" in place else path for path in found]
+        raise InputError(f"cannot look for {sought}: {one_line(error)}") from error
+    fs.invalidate_cache()
+    return fs, path
+
+
+@contextmanager
+def _looking_for(sought: str) -> Iterator[None]:
+    """Raises what a file system raises as an InputError that says what was looked for."""
+    with storage_failures(InputError, f"cannot look for {sought}"):
+        try:
+            yield
+        except ValueError as error:
+            raise InputError(f"cannot look for {sought}: {one_line(error)}") from error
+
+
+def _info(fs: AbstractFileSystem, path: str) -> dict[str, Any] | None:
+    """Returns what a file system says of a path; None where nothing is there."""
+    try:
+        return retrying(lambda: fs.info(path))
+    except FileNotFoundError as error:
+        if not is_absent(error):
+            raise
+        return None
+    except NotADirectoryError:
+        return None
+    except (OSError, ValueError) as error:
+        if _has_wildcards(fs, path) and not is_passing(error):
+            return None  # a pattern need not be a name that the file system takes
+        raise
+
+
+def _matches(fs: AbstractFileSystem, pattern: str) -> list[str]:
+    """Returns the sorted files that a pattern with wildcards matches."""
+    root = _root(fs, pattern)
+    return sorted(set(_matches_below(fs, root, pattern[len(root) :].split("/"))))
+
+
+def _matches_below(fs: AbstractFileSystem, folder: str, components: Sequence[str]) -> Iterator[str]:
+    head, *tail = components
+    if head == "**":
+        yield from _matches_below(fs, folder, tail or ["*"])
+        for path, is_folder in _entries(fs, folder):
+            if is_folder:
+                yield from _matches_below(fs, path, components)
+        return
+    matches = re.compile(glob_translate(head)).match
+    for path, is_folder in _entries(fs, folder):
+        if not matches(posixpath.basename(path)):
+            continue
+        if tail and is_folder:
+            yield from _matches_below(fs, path, tail)
+        elif not tail and not is_folder:
+            yield path
+
+
+def _files_below(fs: AbstractFileSystem, folder: str) -> Iterator[str]:
+    for path, is_folder in _entries(fs, folder):
+        if is_folder:
+            yield from _files_below(fs, path)
+        else:
+            yield path
+
+
+def _entries(fs: AbstractFileSystem, folder: str) -> list[tuple[str, bool]]:
+    """Returns (path, whether it is a folder) of what is in a folder; nothing where there is no such folder."""
+    try:
+        entries = retrying(lambda: fs.ls(folder, detail=True))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    paths = [(entry["name"].rstrip("/"), entry["type"] == "directory") for entry in entries]
+    return [(path, is_folder) for path, is_folder in paths if path != folder.rstrip("/")]
+
+
+def _root(fs: AbstractFileSystem, pattern: str) -> str:
+    """Returns the longest part of a pattern without wildcards, up to a slash."""
+    wildcards = [pattern.find(mark) for mark in _wildcards(fs) if mark in pattern]
+    return pattern[: pattern.rfind("/", 0, min(wildcards)) + 1]
+
+
+def _has_wildcards(fs: AbstractFileSystem, path: str) -> bool:
+    return any(mark in path for mark in _wildcards(fs))
+
+
+def _wildcards(fs: AbstractFileSystem) -> str:
+    return "*[" if _is_http(fs) else "*?["  # a question mark begins a URL's query
+
+
+def _is_http(fs: AbstractFileSystem) -> bool:
+    return "http" in _protocols(fs)
+
+
+def _has_buckets(fs: AbstractFileSystem) -> bool:
+    return not _protocols(fs).isdisjoint(("s3", "gs", "oss", "obs", "cosn", "tos"))
+
+
+def _protocols(fs: AbstractFileSystem) -> set[str]:
+    return {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+
+
+def _to_open(place: str, fs: AbstractFileSystem, path: str) -> str:
+    """Returns the path of a file as fsspec opens it, with all that it was named by."""
+    first, mark, rest = place.partition("::")
+    if not mark:
+        return fs.unstrip_protocol(path) if "://" in place else path
+    scheme, is_url, _ = first.partition("://")
+    if is_url:
+        return f"{scheme}://{path}::{rest}"
+    scheme = rest.partition("://")[0]
+    return f"{first}::{path if path.startswith(scheme) else f'{scheme}://{path}'}"

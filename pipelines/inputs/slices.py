@@ -1,15 +1,63 @@
-"""What workers need to know of the input: its slices, and the columns that a pair is read from."""
+"""The input as workers get it: its files, where the pair is in their rows, and the slices that are read one by one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
+from babelsift.schemas import EXTRA_VALUES, public_url
+
+# Names of the pair's columns where the user names none, the first that a file has. Case, blanks and marks do not count.
 URL_COLUMNS = ("URL", "url", "image_url", "img_url", "Image URL")
-
-
 CAPTION_COLUMNS = ("TEXT", "text", "caption", "CAPTION", "alt", "alt_text", "Caption")
+
+# A column's index in a table; its key in JSON's objects.
+Column = int | str
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file of the input.
+
+    Attributes:
+        path: as fsspec opens it. It may hold credentials, so it is never written or shown.
+        source: its path within the input, without credentials: `source_file` of its rows. The same wherever it lies.
+        format: parquet, csv, tsv, jsonl or json.
+        compression: of the file as a whole: gzip, zstd or None.
+    """
+
+    path: str
+    source: str
+    format: str = ""
+    compression: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The path as messages show it."""
+        return public_url(self.path)
+
+
+@dataclass(frozen=True)
+class FileLayout:
+    """Where a file's rows hold the pair and what is carried beside it.
+
+    Attributes:
+        url: the URL's column.
+        caption: the caption's column.
+        carried: the columns of the plan's carried fields, in their order; None: the file has no such column.
+        width: text tables only: how many fields a row has.
+        has_header: text tables only: whether the first row holds the columns' names.
+        delimiter: text tables only.
+    """
+
+    url: Column
+    caption: Column
+    carried: tuple[Column | None, ...] = ()
+    width: int = 0
+    has_header: bool = True
+    delimiter: str = ","
 
 
 @dataclass(frozen=True)
@@ -17,12 +65,15 @@ class InputSlice:
     """A part of an input file that one worker reads: some row groups of a parquet file, or the whole of a text file.
 
     Attributes:
-        row_groups: parquet only. first_row: row number, in the file, of the slice's first row. rows: parquet only.
+        file: the file.
+        layout: where its rows hold the pair.
+        row_groups: parquet only.
+        first_row: row number, in the file, of the slice's first row.
+        rows: parquet only.
     """
 
-    path: str
-    format: str
-    compression: str | None = None
+    file: InputFile
+    layout: FileLayout
     row_groups: tuple[int, ...] = ()
     first_row: int = 0
     rows: int | None = None
@@ -33,8 +84,12 @@ class InputPlan:
     """Everything that workers need to know of the input.
 
     Attributes:
+        slices: in the order of the files.
+        url_column: its name in the first file, for people.
+        caption_column: its name in the first file, for people.
         carried: the input's other columns under the names they are carried by, the same for every file.
-        sources: carried name -> name in the input. estimated_rows: exact for parquet, a guess for text.
+        sources: carried name -> name in the input.
+        estimated_rows: exact for parquet, a guess for text.
     """
 
     slices: tuple[InputSlice, ...]
@@ -43,3 +98,25 @@ class InputPlan:
     carried: pa.Schema
     sources: dict[str, str] = field(default_factory=dict)
     estimated_rows: int = 0
+
+    @property
+    def files(self) -> tuple[InputFile, ...]:
+        """The files, in their order."""
+        return tuple(dict.fromkeys(part.file for part in self.slices))
+
+    def keeping(self, names: Iterable[str]) -> InputPlan:
+        """Returns the plan with only these of the carried columns."""
+        kept = set(names)
+        indices = [index for index, name in enumerate(self.carried.names) if name in kept]
+        slices = [
+            replace(part, layout=replace(part.layout, carried=tuple(part.layout.carried[index] for index in indices)))
+            for part in self.slices
+        ]
+        carried = pa.schema([self.carried.field(index) for index in indices])
+        sources = {name: source for name, source in self.sources.items() if name in kept}
+        return replace(self, slices=tuple(slices), carried=carried, sources=sources)
+
+    @property
+    def keeps_extra_values(self) -> bool:
+        """Whether a JSON file is too long to be looked through before the run, so that columns may miss values."""
+        return EXTRA_VALUES.name in self.carried.names

@@ -77,7 +77,7 @@ class Curate(Transform):
             pbegin,
             recipe,
             self.plan.estimated_rows,
-            read=ReadPairs(self.plan),
+            read=ReadPairs(self.plan, recipe.read),
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.heads),
             compared=self.compared,

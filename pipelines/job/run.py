@@ -36,7 +36,7 @@ from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, ImportPlan, im
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.pipelines.staging.layout import STAGING
 from babelsift.pipelines.staging.score_cleanup import remove_orphans
-from babelsift.schemas import Decision, Funnel, InputError, Recipe, RecipeError, dump_recipe, score_schema
+from babelsift.schemas import Decision, Funnel, InputError, Recipe, RecipeError, dump_recipe, public_url, score_schema
 from babelsift.schemas.parts import describe_missing
 
 _PROBLEMS_SHOWN = 10
@@ -106,7 +106,7 @@ def _run_alone(
     facts = _facts(recipe, inputs, plan, models)
     if adopted is not None:
         facts |= _staging_facts(folder, adopted)
-    stages = stage_settings(recipe, input_files(one.path for one in plan.slices))
+    stages = stage_settings(recipe, input_files(file.path for file in plan.files))
     if manifest.stages:
         for stage, lines in changes(manifest.stages, stages).items():
             logging.info("run folder: not as in the last run: %s: %s", stage, "; ".join(lines))
@@ -170,7 +170,7 @@ def _facts(recipe: Recipe, inputs: Sequence[str], plan: InputPlan, models: dict[
     facts = {
         "recipe": recipe.name,
         "seed": str(recipe.seed),
-        "input": ", ".join(inputs) or "the staging folder's own pairs",
+        "input": ", ".join(map(public_url, inputs)) or "the staging folder's own pairs",
         "columns": f"url {plan.url_column!r}, caption {plan.caption_column!r}",
         "carried columns": ", ".join(plan.carried.names) or "none",
         "versions": software_versions(),

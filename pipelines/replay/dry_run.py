@@ -101,7 +101,7 @@ def dry_run(
     images, others = _images(folder, recipe, manifest, staging)
     rows = funnel["input_rows"] if plan is None else plan.estimated_rows
     known = plan is None and are_languages_known(manifest, recipe)
-    read = StoredPairs(folder, known) if plan is None else ReadPairs(plan)
+    read = StoredPairs(folder, known) if plan is None else ReadPairs(plan, recipe.read)
     language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
     steps = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
     steps["compared"] = compared_stores(recipe, [model.store for model in scores])

@@ -11,10 +11,11 @@ from typing import Any
 import fsspec
 
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
-from babelsift.schemas import Recipe, Stage
+from babelsift.schemas import Recipe, Stage, public_url
 
 # Which stage each group of a recipe's settings shapes.
 STAGE_OF_GROUP = {
+    "read": Stage.READ,
     "caption_edits": Stage.RULES,
     "captions": Stage.RULES,
     "urls": Stage.RULES,
@@ -34,6 +35,8 @@ STAGE_OF_GROUP = {
     "shards": Stage.SHARD,
 }
 _SAYS_NOTHING = {"name", "description", "requires", "omits"}
+# What stops a run, and shapes no row.
+_NOT_SHAPING = {"read": {"max_unreadable_rate"}}
 # How fast a model runs and where changes no score.
 _NOT_SCORING = {"batch_size", "device", "name"}
 # Their outputs are found again row by row, whatever was changed before them.
@@ -56,7 +59,11 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
             for stage in _drawing_stages(recipe):
                 found[stage.value]["seed"] = value
             continue
-        if group == "download":
+        if group in _NOT_SHAPING:
+            value = {key: setting for key, setting in value.items() if key not in _NOT_SHAPING[group]}
+            if not value:
+                continue
+        elif group == "download":
             value = shaping_settings(recipe.download)
         elif group == "clip":
             value = {one["name"]: {key: one[key] for key in one if key not in _NOT_SCORING} for one in value}
@@ -109,10 +116,13 @@ def input_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str
 
 
 def input_files(paths: Iterable[str]) -> dict[str, Any]:
-    """Returns {path: what tells this version of a file from another: size, and etag or time}; null: it is gone."""
+    """Returns {path: what tells this version of a file from another: size, and etag or time}; null: it is gone.
+
+    The paths are without credentials.
+    """
     paths = sorted(set(paths))
     with ThreadPoolExecutor(16) as pool:
-        return dict(zip(paths, pool.map(_version_of, paths), strict=True))
+        return dict(zip(map(public_url, paths), pool.map(_version_of, paths), strict=True))
 
 
 def _version_of(path: str) -> list[Any] | None:

@@ -118,7 +118,7 @@ def is_passing(error: BaseException) -> bool:
     if any(_code(cause) in _PASSING_CODES for cause in chain):
         return True
     for cause in chain:
-        if (status := _status(cause)) is not None:
+        if (status := http_status(cause)) is not None:
             return status in _PASSING_STATUSES
     return any(_passes_by_class(cause) for cause in chain)
 
@@ -151,8 +151,18 @@ def retrying(
     return operation()
 
 
+def is_absent(error: BaseException) -> bool:
+    """Whether an error says that there is no such file; fsspec's HTTP says so of each request that fails."""
+    cause = error.__cause__
+    answered = cause is None or not is_storage_error(cause) or http_status(cause) in (404, 410)
+    return isinstance(error, FileNotFoundError) and (answered or isinstance(cause, FileNotFoundError))
+
+
 def describe_storage_error(error: BaseException) -> str:
     """Returns one line that says what a file system or a store answered, and the remedy where there is one."""
+    if isinstance(error, FileNotFoundError) and not is_absent(error):
+        assert error.__cause__ is not None
+        error = error.__cause__
     text = one_line(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{text}; free space, then run the same command again: it goes on from there"
@@ -194,7 +204,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def _status(error: BaseException) -> int | None:
+def http_status(error: BaseException) -> int | None:
     """Returns the HTTP status that an error carries; None where it carries none."""
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore's
@@ -228,4 +238,4 @@ def _passes_by_class(error: BaseException) -> bool:
 
 def _is_refusal(error: BaseException) -> bool:
     name = type(error).__name__
-    return _status(error) in _REFUSED or (is_storage_error(error) and any(word in name for word in _NO_CREDENTIALS))
+    return http_status(error) in _REFUSED or (is_storage_error(error) and any(word in name for word in _NO_CREDENTIALS))

@@ -2,45 +2,44 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
-import json
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.inputs.open_files import open_csv, open_json_lines, open_parquet
-from babelsift.pipelines.inputs.parse_pairs import (
-    as_pairs,
-    carried_from_arrow,
-    carried_from_records,
-    text_from_arrow,
-    text_from_values,
-)
+from babelsift.pipelines.inputs.read_slice import BATCH_ROWS, read_slice
 from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
-from babelsift.schemas import InputError, RejectReason, Stage, ledger_rows
+from babelsift.schemas import InputError, RejectReason, Stage
+from babelsift.schemas.recipe import ReadSettings
 
-BATCH_ROWS = 2048
+__all__ = ["BATCH_ROWS", "ROWS_READ", "ReadPairs", "UnreadableRate", "read_slice"]
+
 ROWS_READ = "rows_read"  # the tag of the output that says how many rows each slice had
-
-_Read = tuple[int, list[pa.RecordBatch], list[pa.RecordBatch]]  # rows, pairs, ledger
+# Of fewer rows a file of nothing but unreadable ones proves nothing.
+_ENOUGH_ROWS = 50
+_ENOUGH_ROWS_OF_FILES = 1000
 
 
 @dataclass
 class ReadPairs(Transform):
     """Reads the input's slices as batches of pairs.
 
-    Outputs: main: READ_SCHEMA and the carried columns, at most BATCH_ROWS rows a batch. REJECTED: rows that are no
-        pair. ROWS_READ: int, rows found in a slice, kept or not.
+    Outputs:
+        main: READ_SCHEMA and the carried columns, at most BATCH_ROWS rows a batch.
+        REJECTED: rows that are no pair.
+        ROWS_READ: int, rows of a slice, kept or not.
+
+    Attributes:
+        plan: what to read.
+        settings: how many rows may be unreadable.
     """
 
     plan: InputPlan
+    settings: ReadSettings = field(default_factory=ReadSettings)
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.pvalue.DoOutputsTuple:
         """Spreads the slices over the workers and reads each."""
@@ -48,139 +47,62 @@ class ReadPairs(Transform):
             pbegin
             | "Slices" >> beam.Create(list(self.plan.slices), reshuffle=False)
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> kept_and_rejected(beam.ParDo(_ReadSlice(self.plan)), {ROWS_READ: int})
+            | "Read" >> kept_and_rejected(beam.ParDo(_ReadSlice(self.plan, self.settings)), {ROWS_READ: int})
         )
 
 
 class _ReadSlice(beam.DoFn):
-    def __init__(self, plan: InputPlan) -> None:
-        self._plan = plan
+    def __init__(self, plan: InputPlan, settings: ReadSettings) -> None:
+        self._plan = replace(plan, slices=())
+        self._max_rate = settings.max_unreadable_rate
+
+    def setup(self) -> None:
+        self._all_rate = UnreadableRate(self._max_rate, "the files read so far", enough_rows=_ENOUGH_ROWS_OF_FILES)
 
     def process(self, element: InputSlice) -> Iterator[object]:
         total = 0
+        rate = UnreadableRate(self._max_rate, element.file.shown)
         for rows, kept, rejected in read_slice(element, self._plan):
             total += rows
+            for counted in (rate, self._all_rate):
+                counted.add(rows, rejected)
             yield from emit(Stage.READ, rows, kept, rejected)
-        logging.info("read: %s: %d rows", element.path, total)
+        for counted in (rate, self._all_rate):
+            counted.check()
+        logging.info("read: %s: %d rows", element.file.shown, total)
         yield beam.pvalue.TaggedOutput(ROWS_READ, total)
 
 
-def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[_Read]:
-    """Yields (rows, [pairs], [ledger rows]) for one slice after another batch of at most BATCH_ROWS rows.
+class UnreadableRate:
+    """Stops a run when too large a share of the rows cannot be read: a file is not what it is read as.
 
-    Raises: InputError: a text file breaks off (its remaining rows cannot be counted), or cannot be opened.
+    Args:
+        max_rate: highest share of rows that may be unreadable; None: any.
+        name: of the file, for the message.
+        enough_rows: of fewer no rate says anything.
     """
-    if part.format == "parquet":
-        yield from _read_parquet(part, plan)
-        return
-    parsed = _parse_json_lines(part) if part.format == "jsonl" else _parse_csv(part)
-    numbered = enumerate(parsed)
-    try:
-        while block := list(itertools.islice(numbered, BATCH_ROWS)):
-            yield _from_records(block, part.path, plan)
-    except (OSError, EOFError) as error:
-        raise InputError(f"{part.path}: breaks off: {error}; replace the file, or remove it from --input") from error
 
+    def __init__(self, max_rate: float | None, name: str, *, enough_rows: int = _ENOUGH_ROWS) -> None:
+        self._max_rate = max_rate
+        self._name = name
+        self._enough_rows = enough_rows
+        self._rows = self._unreadable = 0
+        self._problem = ""
 
-def _read_parquet(part: InputSlice, plan: InputPlan) -> Iterator[_Read]:
-    assert part.rows is not None
-    done = 0
-    try:
-        with open_parquet(part) as parquet:
-            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=list(part.row_groups)):
-                rows = part.first_row + done + np.arange(len(batch))
-                pairs, rejected = as_pairs(
-                    text_from_arrow(batch.column(plan.url_column)),
-                    text_from_arrow(batch.column(plan.caption_column)),
-                    carried_from_arrow(batch, plan, part.path),
-                    path=part.path,
-                    rows=rows,
-                )
-                done += len(batch)
-                yield len(batch), [pairs], [rejected]
-    except (OSError, pa.ArrowException) as error:
-        # The footer says how many rows cannot be read, so each of them gets its place in the ledger.
-        logging.warning("read: %s: rows from %d on cannot be read: %s", part.path, part.first_row + done, error)
-        yield _unreadable(part.path, np.arange(part.first_row + done, part.first_row + part.rows), str(error))
+    def add(self, rows: int, rejected: list[pa.RecordBatch]) -> None:
+        """Counts rows that were read. Args: rejected: the ledger rows among them."""
+        self._rows += rows
+        for batch in rejected:
+            reasons = batch.column("reason").to_pylist()
+            if RejectReason.UNREADABLE_ROW.value in reasons:
+                self._unreadable += reasons.count(RejectReason.UNREADABLE_ROW.value)
+                self._problem = self._problem or batch.column("value")[0].as_py()
 
-
-def _from_records(block: list[tuple[int, _Parsed]], path: str, plan: InputPlan) -> _Read:
-    broken = [(row, parsed.error) for row, parsed in block if parsed.error is not None]
-    whole = [(row, parsed.record) for row, parsed in block if parsed.error is None]
-    carried, misfits = carried_from_records([record for _, record in whole], plan)
-    ledger = []
-    if misfits:
-        broken_rows = np.array([whole[index][0] for index in misfits])
-        found = list(misfits.values())
-        ledger.append(_ledger(path, broken_rows, RejectReason.WRONG_TYPE, found))
-        fitting = [index for index in range(len(whole)) if index not in misfits]
-        carried = carried.take(pa.array(fitting, pa.int64()))
-        whole = [whole[index] for index in fitting]
-    if broken:
-        rows = np.array([row for row, _ in broken])
-        ledger.append(_ledger(path, rows, RejectReason.UNREADABLE_ROW, [error for _, error in broken]))
-    pairs, rejected = as_pairs(
-        text_from_values([record.get(plan.url_column) for _, record in whole]),
-        text_from_values([record.get(plan.caption_column) for _, record in whole]),
-        carried,
-        path=path,
-        rows=np.array([row for row, _ in whole], dtype=np.int64),
-    )
-    return len(block), [pairs], [*ledger, rejected]
-
-
-@dataclass
-class _Parsed:
-    """One row of a text file: a record, or why it cannot be parsed."""
-
-    record: dict[str, object] = field(default_factory=dict)
-    error: str | None = None
-
-
-def _parse_csv(part: InputSlice) -> Iterator[_Parsed]:
-    with open_csv(part) as rows:
-        header = next(rows)
-        while True:
-            try:
-                row = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield _Parsed(error=str(error))
-                continue
-            if not row:
-                continue  # a blank line is no row, as in every CSV reader
-            if len(row) != len(header):
-                yield _Parsed(error=f"{len(row)} fields where the header has {len(header)}")
-            else:
-                yield _Parsed(dict(zip(header, row, strict=True)))
-
-
-def _parse_json_lines(part: InputSlice) -> Iterator[_Parsed]:
-    with open_json_lines(part) as lines:
-        for line in lines:
-            if not line.strip():
-                continue
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                yield _Parsed(error=f"not JSON: {error}")
-                continue
-            if isinstance(record, dict):
-                yield _Parsed(record)
-            else:
-                yield _Parsed(error=f"a JSON {type(record).__name__} where an object is expected")
-
-
-def _unreadable(path: str, rows: np.ndarray, error: str) -> _Read:
-    return len(rows), [], [_ledger(path, rows, RejectReason.UNREADABLE_ROW, [" ".join(error.split())] * len(rows))]
-
-
-def _ledger(path: str, rows: np.ndarray, reason: RejectReason, values: Iterable[str | None]) -> pa.RecordBatch:
-    source = pa.RecordBatch.from_arrays(
-        [pa.array([path] * len(rows), pa.string()), pa.array(rows, pa.int64())], names=["source_file", "source_row"]
-    )
-    texts = [None if value is None else value.encode("utf-8", "replace").decode() for value in values]
-    return ledger_rows(
-        source, stage=Stage.READ, reasons=[reason.value] * len(rows), values=texts, thresholds=[None] * len(rows)
-    )
+    def check(self) -> None:
+        """Raises InputError where too many of the rows that were counted are unreadable."""
+        if self._max_rate is None or self._rows < self._enough_rows or self._unreadable <= self._max_rate * self._rows:
+            return
+        raise InputError(
+            f"{self._name}: {self._unreadable / self._rows:.0%} of {self._rows} rows cannot be read (the first: "
+            f"{self._problem}); replace or mend the file, or raise read.max_unreadable_rate ({self._max_rate:g})"
+        )

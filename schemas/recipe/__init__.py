@@ -14,6 +14,7 @@ from babelsift.schemas.recipe.dedup import (
 )
 from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
 from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
+from babelsift.schemas.recipe.read import ReadSettings
 from babelsift.schemas.recipe.selection import (
     DEFAULT,
     BalanceSettings,
@@ -59,6 +60,7 @@ __all__ = [
     "NearCaptions",
     "PairCaps",
     "PartsOfSpeech",
+    "ReadSettings",
     "Recipe",
     "RemovalBand",
     "Route",

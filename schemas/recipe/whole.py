@@ -20,6 +20,7 @@ from babelsift.schemas.recipe.dedup import (
 from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
 from babelsift.schemas.recipe.heads import Head
 from babelsift.schemas.recipe.numbers import DEFAULT, Count
+from babelsift.schemas.recipe.read import ReadSettings
 from babelsift.schemas.recipe.selection import BalanceSettings, SelectSettings, ShardSettings
 from babelsift.schemas.recipe.settings import Settings
 from babelsift.schemas.recipe.text import (
@@ -50,6 +51,7 @@ class Recipe(Settings):
     requires: tuple[PartName, ...] = Field(default=(), description="parts without which the recipe does not run")
     omits: tuple[PartName, ...] = Field(default=(), description="parts of the published recipe that change no fate")
     seed: Count = 0
+    read: ReadSettings = ReadSettings()
     caption_edits: CaptionEdits = CaptionEdits()
     captions: CaptionRules = CaptionRules()
     urls: UrlRules = UrlRules()

@@ -5,7 +5,6 @@ The folder itself is only read. Its tars stay where they are, and the run reads 
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import os
 from collections.abc import Iterator
@@ -14,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.inputs.plan import plan_input
-from babelsift.pipelines.inputs.slices import InputPlan
+from babelsift.pipelines.inputs.columns import ColumnChoice
+from babelsift.pipelines.inputs.plan import plan_files
+from babelsift.pipelines.inputs.slices import InputFile, InputPlan
 from babelsift.pipelines.run_folder.folder import RunFolder, TarFolder
 from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS, TAR
 from babelsift.pipelines.stages.img2dataset_folder.shard import import_shard
@@ -55,14 +54,13 @@ def plan_imported_input(folder: RunFolder, plan: ImportPlan) -> InputPlan:
 
     Raises: InputError: the folder has no captions.
     """
-    names = [folder.path(IMPORTED_FOLDER, f"{shard:05d}{PARQUET}") for shard in plan.shards]
-    found = plan_input([folder.fs.unstrip_protocol(name) for name in names], url_column="url", caption_column="caption")
+    names = [f"{shard:05d}{PARQUET}" for shard in plan.shards]
+    files = [InputFile(folder.fs.unstrip_protocol(folder.path(IMPORTED_FOLDER, name)), name) for name in names]
+    found = plan_files(files, ColumnChoice("url", "caption"))
     if not any(import_summary(folder, shard).get("captions") for shard in plan.shards):
         raise InputError(f"--staging {plan.tars.url}: has no captions; give the table that has them with --input")
     own = frozenset(IMPORTED_SCHEMA.names)
-    sources = {name: source for name, source in found.sources.items() if source not in own}
-    carried = [field for field in found.carried if field.name in sources]
-    return dataclasses.replace(found, carried=pa.schema(carried), sources=sources)
+    return found.keeping(name for name, source in found.sources.items() if source not in own)
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.inputs.parse_pairs import text_from_arrow
+from babelsift.pipelines.inputs.pairs import text_from_arrow
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA

@@ -65,7 +65,7 @@ def test_every_format_and_compression_reads_the_same_pairs(tmp_path, name, compr
         ("http://x/1.jpg", "ein Hund", 0, 1),
         ("http://x/2.jpg", "一只狗", 1, 2),
     ]
-    assert {row["source_file"] for row in kept} == {str(path)}
+    assert {row["source_file"] for row in kept} == {path.name}
     assert fates(rejected) == [(2, "missing_caption"), (3, "missing_url")]
     assert all(row["uid"] is None for row in rejected)
 
@@ -116,12 +116,12 @@ def test_text_rows_that_do_not_parse_are_in_the_ledger(tmp_path):
     assert rejected[0]["value"] == "1 fields where the header has 2"
 
 
-def test_a_quote_that_is_never_closed_does_not_swallow_the_file_silently(tmp_path):
+def test_a_quote_that_is_never_closed_costs_no_row(tmp_path):
     lines = "".join(f"http://x/{row},caption {row}\n" for row in range(100_000))
     (tmp_path / "a.csv").write_text('URL,TEXT\nhttp://x/start,"open\n' + lines)
     kept, rejected = read(plan_input([str(tmp_path / "a.csv")]))
-    assert rejected[0]["reason"] == "unreadable_row"
-    assert len(kept) > 0
+    assert (len(kept), rejected) == (100_001, [])
+    assert kept[0]["caption"] == '"open'
 
 
 def test_a_damaged_row_group_is_in_the_ledger_row_by_row(tmp_path):
@@ -144,14 +144,6 @@ def test_carried_columns_agree_over_files_or_are_null(tmp_path):
     pq.write_table(pa.table({"URL": ["http://y"], "TEXT": ["b"], "width": [2.5], "tag": ["t"]}), tmp_path / "b.parquet")
     kept, _ = read(plan_input([str(tmp_path / "*")]))
     assert [(row["input_width"], row["tag"]) for row in kept] == [(3.0, None), (2.5, "t")]
-
-
-def test_a_json_value_that_does_not_fit_its_column_is_in_the_ledger(tmp_path):
-    lines = ['{"URL": "http://x", "TEXT": "a", "rank": 1}'] * 1000 + ['{"URL": "http://x", "TEXT": "a", "rank": "z"}']
-    (tmp_path / "a.jsonl").write_text("\n".join(lines))
-    kept, rejected = read(plan_input([str(tmp_path / "a.jsonl")]))
-    assert (len(kept), fates(rejected)) == (1000, [(1000, "wrong_type")])
-    assert rejected[0]["value"] == "column rank: 'z'"
 
 
 def test_a_compressed_file_that_breaks_off_stops_the_run_by_name(tmp_path):
@@ -216,4 +208,4 @@ def test_any_fsspec_file_system_will_do():
         file.write("URL,TEXT\nhttp://x,a\n")
     kept, _ = read(plan_input(["memory://pairs/*.csv"]))
     memory.rm("/pairs", recursive=True)
-    assert [row["source_file"] for row in kept] == ["memory:///pairs/a.csv"]
+    assert [row["source_file"] for row in kept] == ["a.csv"]

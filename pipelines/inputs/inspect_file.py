@@ -1,0 +1,259 @@
+"""Looks into a file of the input before the run: what its columns are, how many rows it has, how it is cut into slices.
+
+Only footers and beginnings are read here, in the driver; the rows are read by the workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from babelsift.pipelines.inputs.carried_types import ColumnKind, carried_type
+from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns, choose_text_columns
+from babelsift.pipelines.inputs.slices import FileLayout, InputFile
+from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
+from babelsift.pipelines.inputs.tables.delimited import DelimitedRows
+from babelsift.pipelines.inputs.tables.json_records import NotJsonError
+from babelsift.pipelines.inputs.tables.open_tables import open_json, open_lines, open_parquet, pair_test
+from babelsift.pipelines.inputs.tables.text_lines import Lines
+from babelsift.pipelines.run_folder.storage_errors import retrying, storage_failures
+from babelsift.schemas import InputError, one_line
+
+_SAMPLED_ROWS = 1000
+_ROW_GROUPS_TOGETHER_ROWS = 100_000
+_GUESSED_COMPRESSION = 4
+_EXACT_IN_DOUBLE = 2**53
+_CSV_DELIMITERS = (",", "\t", ";", "|")
+
+
+@dataclass(frozen=True)
+class RowRange:
+    """Some row groups of a parquet file, or all of a text file. Attributes: as `InputSlice` has them."""
+
+    row_groups: tuple[int, ...] = ()
+    first_row: int = 0
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class InspectedFile:
+    """What was found out about a file.
+
+    Attributes:
+        file: the file.
+        names: of its columns, in their order.
+        kinds: of its columns, as they are carried.
+        layout: where the pair is, before anything is carried; None: the file is empty.
+        ranges: the slices that it is read by.
+        rows: how many it has, exact for parquet, a guess for text.
+        is_looked_through: whether `names` and `kinds` are known to hold for every row.
+    """
+
+    file: InputFile
+    names: tuple[str, ...] = ()
+    kinds: tuple[ColumnKind, ...] = ()
+    layout: FileLayout | None = None
+    ranges: tuple[RowRange, ...] = ()
+    rows: int = 0
+    is_looked_through: bool = True
+
+
+def inspect_file(file: InputFile, choice: ColumnChoice, *, scanned_characters: int) -> InspectedFile:
+    """Returns what there is to know about a file before its rows are read.
+
+    Args:
+        file: with its format.
+        choice: the columns that the user names.
+        scanned_characters: of a JSON file so many are looked through for keys and types, at least 1000 rows.
+    Raises:
+        InputError: it cannot be read as what its name says, or its pair's columns cannot be told.
+    """
+    try:
+        if file.format == "parquet":
+            return _inspect_parquet(file, choice)
+        if file.format.startswith("json"):
+            return _inspect_json(file, choice, scanned_characters)
+        return _inspect_delimited(file, choice)
+    except (OSError, ValueError, pa.ArrowException, *BROKEN_CONTENT) as error:
+        reason = one_line(error, limit=None)
+        raise InputError(f"{file.shown}: not readable as {file.format}: {reason}; remove or replace it") from error
+
+
+def _inspect_parquet(file: InputFile, choice: ColumnChoice) -> InspectedFile:
+    with open_parquet(file) as parquet:
+        metadata = parquet.metadata
+        sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        schema = parquet.schema_arrow
+        kinds = tuple(_kinds_of(schema, metadata))
+    pair = choose_columns(choice, schema.names, where=file.shown)
+    ranges = tuple(_parquet_ranges(sizes))
+    return InspectedFile(file, tuple(schema.names), kinds, FileLayout(pair.url, pair.caption), ranges, sum(sizes))
+
+
+def _kinds_of(schema: pa.Schema, metadata: pq.FileMetaData) -> Iterator[ColumnKind]:
+    leaf = 0
+    for column in schema:
+        kind = carried_type(column.type)
+        is_wide = pa.types.is_integer(kind) and kind.bit_width == 64
+        yield ColumnKind(kind, *(_range_of(metadata, leaf) if is_wide else (None, None)))
+        leaf += _leaves(column.type)
+
+
+def _range_of(metadata: pq.FileMetaData, leaf: int) -> tuple[int | None, int | None]:
+    """Returns the least and the greatest value of a column by the file's statistics; None where it has none."""
+    lowest, highest = [], []
+    for group in range(metadata.num_row_groups):
+        column = metadata.row_group(group).column(leaf)
+        statistics = column.statistics
+        if statistics is None or not statistics.has_min_max:
+            if statistics is not None and statistics.has_null_count and statistics.null_count == column.num_values:
+                continue  # nothing but nulls
+            return None, None
+        lowest.append(int(statistics.min))
+        highest.append(int(statistics.max))
+    return min(lowest, default=0), max(highest, default=0)
+
+
+def _leaves(kind: pa.DataType) -> int:
+    """How many of parquet's columns hold a column of a type."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _leaves(kind.storage_type)
+    if pa.types.is_map(kind):
+        return _leaves(kind.key_type) + _leaves(kind.item_type)
+    if pa.types.is_dictionary(kind):
+        return 1
+    if pa.types.is_struct(kind):
+        return sum(_leaves(field.type) for field in kind)
+    return _leaves(kind.value_type) if hasattr(kind, "value_type") else 1
+
+
+def _parquet_ranges(sizes: Sequence[int]) -> Iterator[RowRange]:
+    groups: list[int] = []
+    first_row = rows = 0
+    for group, size in enumerate(sizes):
+        groups.append(group)
+        rows += size
+        if rows >= _ROW_GROUPS_TOGETHER_ROWS or group == len(sizes) - 1:
+            yield RowRange(tuple(groups), first_row, rows)
+            groups, first_row, rows = [], first_row + rows, 0
+
+
+def _inspect_delimited(file: InputFile, choice: ColumnChoice) -> InspectedFile:
+    with open_lines(file) as lines:
+        delimiter = _delimiter(file, lines)
+        first = DelimitedRows(lines, delimiter).first()
+        if first is None:
+            return InspectedFile(file)
+        pair = choose_text_columns(choice, first, where=file.shown)
+        layout = FileLayout(pair.url, pair.caption, (), len(first), pair.has_header, delimiter)
+        rows = _sampled_rows(file, DelimitedRows(lines, delimiter, len(first), is_row=pair_test(layout)), lines)
+    names = tuple(first) if pair.has_header else tuple(f"column_{number}" for number in range(1, len(first) + 1))
+    kinds = tuple(ColumnKind(pa.string()) for _ in names)
+    return InspectedFile(file, names, kinds, layout, (RowRange(),), rows + (not pair.has_header))
+
+
+def _delimiter(file: InputFile, lines: Lines) -> str:
+    """Returns what divides the fields of a file: as its first line shows, where that of its format is not there."""
+    if file.format == "tsv":
+        return "\t"
+    index = 0
+    while (line := lines.peek(index)) is not None and not line.strip():
+        index += 1
+    return next((mark for mark in _CSV_DELIMITERS if mark in (line or "")), ",")
+
+
+def _sampled_rows(file: InputFile, table: DelimitedRows, lines: Lines) -> int:
+    """Returns how many rows follow: all of them where they are few, else by the size of the first."""
+    block = next(table.blocks(_SAMPLED_ROWS), None)
+    if block is None:
+        return 0
+    if lines.peek(0) is None:
+        return block.count
+    return round(_characters(file) / (lines.characters / max(1, block.count)))
+
+
+def _characters(file: InputFile) -> int:
+    """Returns about how many characters a file has."""
+    with storage_failures(InputError, f"{file.shown}: cannot be read"):
+        fs, path = fsspec.core.url_to_fs(file.path)
+        size = retrying(lambda: fs.info(path)).get("size") or 0
+    return size * (_GUESSED_COMPRESSION if file.compression else 1)
+
+
+def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int) -> InspectedFile:
+    kinds: dict[str, _JsonKind] = {}
+    rows, problem = 0, ""
+    is_looked_through = False
+    with open_json(file) as records:
+        iterator = iter(records)
+        try:
+            while rows < _SAMPLED_ROWS or records.characters < scanned_characters:
+                record = next(iterator)
+                rows += 1
+                if isinstance(record, str):
+                    problem = record
+                    continue
+                for name, value in record.items():
+                    kinds.setdefault(name, _JsonKind()).add(value)
+        except StopIteration:
+            is_looked_through = True
+        except (NotJsonError, *BROKEN_CONTENT):
+            if rows < _SAMPLED_ROWS:
+                raise  # else the worker that reads the file says so
+        estimated = rows if is_looked_through else round(_characters(file) / (records.characters / rows))
+    if not rows:
+        return InspectedFile(file)
+    if not kinds and problem:
+        raise InputError(f"{file.shown}: {_no_objects(problem, rows)}")
+    names = tuple(kinds)
+    pair = choose_columns(choice, names, where=file.shown)
+    return InspectedFile(
+        file,
+        names,
+        tuple(kind.column_kind(is_looked_through) for kind in kinds.values()),
+        FileLayout(names[pair.url], names[pair.caption]),
+        (RowRange(),),
+        estimated,
+        is_looked_through,
+    )
+
+
+def _no_objects(problem: str, rows: int) -> str:
+    remedy = "a file has one JSON object a line, or is named .json and is an array of objects"
+    return f"none of its first {rows} rows is a JSON object ({problem}); {remedy}"
+
+
+@dataclass
+class _JsonKind:
+    """What a key's values are. Attributes: lowest, highest: of its integers."""
+
+    types: set[type] = field(default_factory=set)
+    lowest: int | None = None
+    highest: int | None = None
+
+    def add(self, value: Any) -> None:
+        kind = type(value)
+        self.types.add(kind)
+        if kind is int:
+            self.lowest = value if self.lowest is None else min(self.lowest, value)
+            self.highest = value if self.highest is None else max(self.highest, value)
+
+    def column_kind(self, is_looked_through: bool) -> ColumnKind:
+        """Returns the kind that holds the values: text what is nested or mixed, as its JSON."""
+        types = self.types - {type(None)}
+        if types == {bool}:
+            return ColumnKind(pa.bool_())
+        if types == {float} or (types == {int, float} and self._is_within(-_EXACT_IN_DOUBLE, _EXACT_IN_DOUBLE)):
+            return ColumnKind(pa.float64())
+        for kind, lowest, highest in ((pa.int64(), -(2**63), 2**63 - 1), (pa.uint64(), 0, 2**64 - 1)):
+            if types == {int} and self._is_within(lowest, highest):
+                return ColumnKind(kind, self.lowest, self.highest) if is_looked_through else ColumnKind(kind)
+        return ColumnKind(pa.string())
+
+    def _is_within(self, lowest: int, highest: int) -> bool:
+        return self.lowest is None or self.highest is None or lowest <= self.lowest <= self.highest <= highest

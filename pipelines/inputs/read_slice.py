@@ -1,0 +1,162 @@
+"""Reads a slice of the input: its pairs, and a ledger row for each row that is none."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from babelsift.pipelines.inputs.carried_values import as_carried, from_values, json_text
+from babelsift.pipelines.inputs.pairs import as_pairs, text_from_arrow, text_from_values, unreadable_rows
+from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
+from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
+from babelsift.pipelines.inputs.tables.json_records import NotJsonError
+from babelsift.pipelines.inputs.tables.open_tables import open_delimited, open_json, open_parquet
+from babelsift.schemas import EXTRA_VALUES, InputError, one_line
+
+BATCH_ROWS = 2048
+
+SliceRows = tuple[int, list[pa.RecordBatch], list[pa.RecordBatch]]  # rows, pairs, ledger
+
+
+def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
+    """Yields (rows, [pairs], [ledger rows]) for one slice after another batch of at most BATCH_ROWS rows.
+
+    Raises:
+        InputError: the file system does not give the file, also when asked again; or a text file breaks off, so that
+            its remaining rows cannot be counted.
+    """
+    if part.file.format == "parquet":
+        yield from _read_parquet(part, plan)
+        return
+    try:
+        yield from (_read_json if part.file.format.startswith("json") else _read_delimited)(part, plan)
+    except BROKEN_CONTENT as error:
+        raise InputError(
+            f"{part.file.shown}: breaks off: {one_line(error)}; replace the file, or remove it from --input"
+        ) from error
+    except NotJsonError as error:
+        raise InputError(f"{part.file.shown}: {error}; mend the file, or remove it from --input") from error
+
+
+def _read_parquet(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
+    assert part.rows is not None
+    assert isinstance(part.layout.url, int)
+    assert isinstance(part.layout.caption, int)
+    done, problem = 0, "the file has fewer rows than its footer says"
+    try:
+        with open_parquet(part.file) as parquet:
+            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=list(part.row_groups)):
+                pairs, rejected = as_pairs(
+                    text_from_arrow(batch.column(part.layout.url)),
+                    text_from_arrow(batch.column(part.layout.caption)),
+                    _carried_from_arrow(batch, part, plan),
+                    source=part.file.source,
+                    rows=part.first_row + done + np.arange(len(batch)),
+                )
+                done += len(batch)
+                yield len(batch), [pairs], [rejected]
+    except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        # Of the content: what the file system raises comes as InputError.
+        problem = one_line(error)
+    if done < part.rows:
+        # The footer says how many rows cannot be read, so each of them gets its place in the ledger.
+        rows = np.arange(part.first_row + done, part.first_row + part.rows)
+        logging.warning("read: %s: rows from %d on cannot be read: %s", part.file.shown, rows[0], problem)
+        yield len(rows), [], [unreadable_rows(part.file.source, rows, [problem] * len(rows))]
+
+
+def _carried_from_arrow(batch: pa.RecordBatch, part: InputSlice, plan: InputPlan) -> pa.RecordBatch:
+    columns = []
+    for field, index in zip(plan.carried, part.layout.carried, strict=True):
+        try:
+            column = pa.nulls(len(batch), field.type) if index is None else as_carried(batch.column(index), field.type)
+        except (pa.ArrowException, ValueError) as error:  # a value beside the pair never costs the pair
+            logging.warning("read: %s: column %r is left out: %s", part.file.shown, field.name, one_line(error))
+            column = pa.nulls(len(batch), field.type)
+        columns.append(column)
+    return _carried(columns, plan, len(batch))
+
+
+def _read_delimited(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
+    layout, source = part.layout, part.file.source
+    first_row = 0
+    with open_delimited(part.file, layout) as table:
+        for block in table.blocks(BATCH_ROWS):
+            columns: Sequence[Sequence[str]] = list(zip(*block.rows, strict=True)) or [()] * layout.width
+            count = len(block.rows)
+            carried = [
+                pa.nulls(count, field.type) if index is None else from_values(columns[index], field.type)[0]
+                for field, index in zip(plan.carried, layout.carried, strict=True)
+            ]
+            pairs, rejected = as_pairs(
+                text_from_values(columns[layout.url]),
+                text_from_values(columns[layout.caption]),
+                _carried(carried, plan, count),
+                source=source,
+                rows=first_row + np.array(block.numbers, np.int64),
+            )
+            yield block.count, [pairs], [*_unreadable(source, first_row, block.unreadable), rejected]
+            first_row += block.count
+
+
+def _read_json(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
+    source, layout = part.file.source, part.layout
+    first_row = 0
+    with open_json(part.file) as rows:
+        records = iter(rows)
+        while block := list(itertools.islice(records, BATCH_ROWS)):
+            unreadable = {number: row for number, row in enumerate(block) if isinstance(row, str)}
+            objects = [row for row in block if not isinstance(row, str)]
+            numbers = [number for number in range(len(block)) if number not in unreadable]
+            pairs, rejected = as_pairs(
+                text_from_values([row.get(layout.url) for row in objects]),
+                text_from_values([row.get(layout.caption) for row in objects]),
+                _carried_from_objects(objects, part, plan),
+                source=source,
+                rows=first_row + np.array(numbers, np.int64),
+            )
+            yield len(block), [pairs], [*_unreadable(source, first_row, unreadable), rejected]
+            first_row += len(block)
+
+
+def _carried_from_objects(objects: list[dict[str, Any]], part: InputSlice, plan: InputPlan) -> pa.RecordBatch:
+    columns: list[pa.Array] = []
+    extra: dict[int, dict[str, Any]] = {}
+    for field, key in zip(plan.carried, part.layout.carried, strict=True):
+        if field.name == EXTRA_VALUES.name:
+            columns.append(_extra_values(objects, extra, part))
+        elif key is None:
+            columns.append(pa.nulls(len(objects), field.type))
+        else:
+            column, misfits = from_values([row.get(key) for row in objects], field.type)
+            for row in misfits:
+                extra.setdefault(row, {})[str(key)] = objects[row][key]
+            columns.append(column)
+    return _carried(columns, plan, len(objects))
+
+
+def _extra_values(objects: list[dict[str, Any]], extra: dict[int, dict[str, Any]], part: InputSlice) -> pa.Array:
+    """Returns what no column holds, as JSON: of misfits, and of keys that first came after the plan was made."""
+    known = {part.layout.url, part.layout.caption, *part.layout.carried}
+    for row, content in enumerate(objects):
+        if not content.keys() <= known:
+            extra.setdefault(row, {}).update((key, value) for key, value in content.items() if key not in known)
+    texts = [json_text(extra[row]) if row in extra else None for row in range(len(objects))]
+    return pa.array(texts, EXTRA_VALUES.type)
+
+
+def _carried(columns: list[pa.Array], plan: InputPlan, rows: int) -> pa.RecordBatch:
+    if columns:
+        return pa.RecordBatch.from_arrays(columns, schema=plan.carried)
+    return pa.RecordBatch.from_struct_array(pa.array([{}] * rows, pa.struct([])))
+
+
+def _unreadable(source: str, first_row: int, problems: dict[int, str]) -> list[pa.RecordBatch]:
+    if not problems:
+        return []
+    return [unreadable_rows(source, [first_row + number for number in problems], problems.values())]

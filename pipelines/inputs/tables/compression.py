@@ -1,0 +1,72 @@
+"""Files that are compressed as a whole, read in bounded memory; one that is cut, or is something else, is an error."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import zstandard
+
+# What is raised where a content is not what its name says, or breaks off.
+BROKEN_CONTENT = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
+
+_BUFFER_BYTES = 1 << 20
+# A block of 4 bytes can stand for 128 KB: this many compressed bytes hold no more than memory does.
+_COMPRESSED_BYTES = 1 << 13
+
+
+@contextmanager
+def decompressed(source: BinaryIO, compression: str | None) -> Iterator[io.BufferedReader]:
+    """Returns a stream of a file's content.
+
+    Args:
+        source: the file as it is stored.
+        compression: gzip, zstd or None.
+    Raises:
+        BROKEN_CONTENT: here or in a read.
+    """
+    if compression == "gzip":
+        with gzip.GzipFile(fileobj=source, mode="rb") as unzipped:
+            yield io.BufferedReader(unzipped, _BUFFER_BYTES)  # type: ignore[arg-type]
+    elif compression == "zstd":
+        yield io.BufferedReader(_ZstdFile(source), _BUFFER_BYTES)
+    else:
+        yield io.BufferedReader(source, _BUFFER_BYTES)  # type: ignore[arg-type]
+
+
+class _ZstdFile(io.RawIOBase):
+    """Reads zstd frames, as many as follow each other, and says where the last one is unfinished."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        super().__init__()
+        self._source = source
+        self._frame: Any = None
+        self._rest = b""  # compressed bytes after the end of a frame
+        self._content = memoryview(b"")
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Reads at most as many bytes as the buffer takes; 0 after the last frame."""
+        while not self._content:
+            compressed = self._rest or self._source.read(_COMPRESSED_BYTES)
+            self._rest = b""
+            if not compressed:
+                if self._frame is None or not self._frame.eof:
+                    raise EOFError("the last zstd frame is cut" if self._frame else "there is no zstd frame in it")
+                return 0
+            if self._frame is None or self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._content = memoryview(self._frame.decompress(compressed))
+            if self._frame.eof:
+                self._rest = self._frame.unused_data
+        size = min(len(buffer), len(self._content))
+        buffer[:size] = self._content[:size]
+        self._content = self._content[size:]
+        return size
