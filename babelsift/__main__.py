@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-
-from babelsift.pipelines.cli.main import main
+from babelsift.pipelines.cli.entry_point import run_as_process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_as_process()

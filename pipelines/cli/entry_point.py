@@ -1,0 +1,40 @@
+"""The process that is the command: it ends with the command's exit code, whatever threads the libraries have left.
+
+Arrow's threads may still hold a Python file when the command is done. Where they let go of it while Python takes
+itself down, the process ends with SIGABRT ("terminate called without an active exception"), and a finished run looks
+like a failed one. So the process leaves once everything that is registered with `atexit` has run.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+
+
+def run_as_process() -> None:
+    """Runs the command line and ends the process with its exit code."""
+    leave = _LeaveAtExit()
+    atexit.register(leave)  # what is registered first runs last, so before any library is imported
+    try:
+        from babelsift.pipelines.cli.main import main
+
+        leave.status = main()
+    except SystemExit as exit_:  # argparse's help, and its usage errors
+        leave.status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        raise
+    sys.exit(leave.status)
+
+
+class _LeaveAtExit:
+    """Ends the process without taking the interpreter down; an error that nobody caught leaves the status at 1."""
+
+    def __init__(self) -> None:
+        self.status = 1
+
+    def __call__(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):  # whoever read it is gone
+                stream.flush()
+        os._exit(self.status)
