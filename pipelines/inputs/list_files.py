@@ -18,6 +18,7 @@ from fsspec.utils import glob_translate
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.pipelines.run_folder.storage_errors import is_absent, is_passing, retrying, storage_failures
 from babelsift.schemas import InputError, one_line, public_url
+from babelsift.schemas.file_systems import file_system_error
 
 
 def files_in(place: str, *, sought: str) -> list[str]:
@@ -100,7 +101,9 @@ def _reason(fs: AbstractFileSystem, pattern: str) -> str:
 def _file_system(place: str, sought: str) -> tuple[AbstractFileSystem, str]:
     try:
         fs, path = fsspec.core.url_to_fs(place)
-    except (OSError, ValueError, ImportError) as error:
+    except (ImportError, ValueError) as error:
+        raise InputError(f"cannot look for {sought}: {file_system_error(place, error)}") from error
+    except OSError as error:
         raise InputError(f"cannot look for {sought}: {one_line(error)}") from error
     fs.invalidate_cache()
     return fs, path

@@ -24,6 +24,7 @@ from babelsift.pipelines.run_folder.object_store import open_object_store
 from babelsift.pipelines.run_folder.store import Store, is_temporary
 from babelsift.pipelines.run_folder.whole_file import WholeFile
 from babelsift.schemas import RunFolderError
+from babelsift.schemas.file_systems import file_system_error
 
 _Names = list[str]  # within a class that has a method `list`
 
@@ -56,7 +57,7 @@ class RunFolder:
     @cached_property
     def store(self) -> Store:
         """The files of the folder."""
-        fs, root = fsspec.core.url_to_fs(self.url, **dict(self.storage_options))
+        fs, root = self._file_system()
         root = root.rstrip("/") or root
         return LocalStore(root) if isinstance(fs, LocalFileSystem) else open_object_store(fs, root)
 
@@ -69,7 +70,13 @@ class RunFolder:
     @property
     def fs(self) -> AbstractFileSystem:
         """The file system that the folder is on."""
-        return fsspec.core.url_to_fs(self.url, **dict(self.storage_options))[0]
+        return self._file_system()[0]
+
+    def _file_system(self) -> tuple[AbstractFileSystem, str]:
+        try:
+            return fsspec.core.url_to_fs(self.url, **dict(self.storage_options))
+        except (ImportError, ValueError) as error:
+            raise RunFolderError(file_system_error(self.url, error)) from error
 
     @property
     def is_local(self) -> bool:
