@@ -26,22 +26,22 @@ from babelsift.pipelines.replay.compare import format_comparison
 from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import Funnel, RunFolderError, dump_recipe
+from tests.support.answering_web import answering_pairs, patient
 
-PAIRS = 240
+WEB = build_web(seed=5, pairs=240)
+TABLE = answering_pairs(WEB)
+PAIRS = len(TABLE.pairs)
 
 
-def small_recipe(**download):
-    recipe = load_recipe("demo")
-    shaped = recipe.download.model_copy(update={"samples_per_staging_shard": 60, **download})
+def small_recipe():
+    recipe = patient(load_recipe("demo"))
+    shaped = recipe.download.model_copy(update={"samples_per_staging_shard": 60})
     shards = recipe.shards.model_copy(update={"samples_per_shard": 50})
     return recipe.model_copy(update={"download": shaped, "shards": shards})
 
 
 def product(folder):
-    """Everything that must not differ between runs: bytes, and of the ledger each row's fate.
-
-    The web may fail in another way each time (a timeout while connecting, or while waiting), so not the ledger's values.
-    """
+    """Everything that must not differ between runs: bytes, and of the ledger each row's fate."""
     names = [*(f"shards/{name}" for name in folder.list("shards")), "sizes.json", "recipe.yaml", "funnel.json"]
     ledger = rows_of(folder, "rejects", ["uid", "source_row", "stage", "reason"]).sort_by("source_row")
     return {name: folder.open(*name.split("/")).read() for name in names} | {"ledger": ledger.to_pylist()}
@@ -54,18 +54,13 @@ def rows_of(folder, where, columns):
 
 
 @pytest.fixture(scope="module")
-def web():
-    return build_web(seed=5, pairs=PAIRS)
-
-
-@pytest.fixture(scope="module")
-def curated(tmp_path_factory, web):
+def curated(tmp_path_factory):
     """A finished run; while it went on, the web was served, and is no more."""
     home = tmp_path_factory.mktemp("curated")
-    with serving(web) as base_url:
-        write_table(web, home / "pairs.parquet", base_url)
+    with serving(WEB) as base_url:
+        write_table(TABLE, home / "pairs.parquet", base_url)
         funnel = run(small_recipe(), [str(home / "pairs.parquet")], str(home / "out"))
-        write_table(web, home / "again.parquet", base_url)
+        write_table(TABLE, home / "again.parquet", base_url)
         again = run(small_recipe(), [str(home / "pairs.parquet")], str(home / "other"))
     assert again == funnel
     return SimpleNamespace(home=home, funnel=funnel, folder=RunFolder(str(home / "out")))
@@ -79,10 +74,10 @@ def test_every_row_has_exactly_one_fate(curated):
     assert (curated.funnel.kept_rows, curated.funnel.rejected_rows) == (len(kept), len(rejected))
 
 
-def test_good_pairs_are_told_from_bad(curated, web):
+def test_good_pairs_are_told_from_bad(curated):
     kept = rows_of(curated.folder, "shards", ["source_row"])
     rejected = rows_of(curated.folder, "rejects", ["source_row", "reason"])
-    table = compare(truth_table(web), kept, rejected)
+    table = compare(truth_table(TABLE), kept, rejected)
     assert table.precision > 0.9
     assert table.recall > 0.9
 
@@ -96,7 +91,7 @@ def test_the_run_folder_is_as_designed(curated):
     assert sum(sizes.values()) == curated.funnel.kept_rows
     assert Funnel.from_json(folder.read_json("funnel.json")) == curated.funnel
     assert folder.open("recipe.yaml").read().decode() == dump_recipe(small_recipe())
-    assert folder.read_json("manifest.json")["partitions"] == PAIRS // 60
+    assert folder.read_json("manifest.json")["partitions"] == -(-PAIRS // 60)
     assert b"<html" in folder.open("report", "index.html").read()
     assert folder.open("README.md").read().startswith(b"---\n")
 
@@ -230,11 +225,12 @@ def flip_a_bit_of_each_image(folder):
     return tar
 
 
-def test_killed_or_damaged_at_any_moment_the_same_command_gives_the_same_bytes(tmp_path, web):
+@pytest.mark.slow
+def test_killed_or_damaged_at_any_moment_the_same_command_gives_the_same_bytes(tmp_path):
     recipe = tmp_path / "recipe.yaml"
-    recipe.write_text(dump_recipe(small_recipe(timeout_s=1.0)))
-    with serving(web) as base_url:
-        write_table(web, tmp_path / "pairs.parquet", base_url)
+    recipe.write_text(dump_recipe(small_recipe()))
+    with serving(WEB) as base_url:
+        write_table(TABLE, tmp_path / "pairs.parquet", base_url)
         source = ["--recipe", str(recipe), "--input", str(tmp_path / "pairs.parquet")]
         command = [sys.executable, "-m", "babelsift", "curate", *source, "--output", str(tmp_path / "killed")]
         for sign in (b"staging shard", b"score", b"shard: shards/"):
@@ -246,7 +242,7 @@ def test_killed_or_damaged_at_any_moment_the_same_command_gives_the_same_bytes(t
             process.wait()
             assert process.returncode == -signal.SIGKILL
         subprocess.run(command, check=True, capture_output=True)
-        again = partial(run, small_recipe(timeout_s=1.0), [str(tmp_path / "pairs.parquet")], str(tmp_path / "whole"))
+        again = partial(run, small_recipe(), [str(tmp_path / "pairs.parquet")], str(tmp_path / "whole"))
         again()
         killed, whole = RunFolder(str(tmp_path / "killed")), RunFolder(str(tmp_path / "whole"))
         expected = product(whole)
@@ -267,10 +263,10 @@ def test_killed_or_damaged_at_any_moment_the_same_command_gives_the_same_bytes(t
     assert (len(staged), len(scored)) == (len(set(staged)), len(set(scored))), "nothing was paid for twice"
 
 
-def test_more_input_downloads_only_what_is_new(tmp_path, web):
+def test_more_input_downloads_only_what_is_new(tmp_path):
     folder = RunFolder(str(tmp_path / "out"))
-    with serving(web) as base_url:
-        write_table(web, tmp_path / "all.parquet", base_url)
+    with serving(WEB) as base_url:
+        write_table(TABLE, tmp_path / "all.parquet", base_url)
         pairs = pq.read_table(tmp_path / "all.parquet")
         pq.write_table(pairs.slice(0, 120), tmp_path / "part.parquet")
         run(small_recipe(), [str(tmp_path / "part.parquet")], folder.url)

@@ -20,8 +20,11 @@ from babelsift.pipelines.run_folder.fingerprints import (
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.schemas import Recipe, RunFolderError, Stage, dump_recipe, recipe_from
+from tests.support.answering_web import answering_pairs, patient
 
-RECIPE = load_recipe("demo")
+WEB = build_web(seed=3, pairs=100)
+TABLE = answering_pairs(WEB)
+RECIPE = patient(load_recipe("demo"))
 
 
 def changed(**groups):
@@ -33,11 +36,9 @@ def changed(**groups):
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory):
     home = tmp_path_factory.mktemp("status")
-    web = build_web(seed=3, pairs=100)
-    with serving(web) as base_url:
-        write_table(web, home / "pairs.parquet", base_url)
-        hasty = changed(download={"timeout_s": 0.8, "total_timeout_s": 1.0, "retries": 0})  # shapes no image
-        run(hasty, [str(home / "pairs.parquet")], str(home / "out"))
+    with serving(WEB) as base_url:
+        write_table(TABLE, home / "pairs.parquet", base_url)
+        run(RECIPE, [str(home / "pairs.parquet")], str(home / "out"))
     return RunFolder(str(home / "out"))
 
 
@@ -50,7 +51,7 @@ def test_a_complete_run_is_done_to_the_last_stage(curated):
     assert status.complete
     assert {one.state for one in status.stages} == {State.DONE}
     there = {one.stage: one.there for one in status.stages}
-    assert there["read"] == "100 in, 100 kept"
+    assert there["read"] == f"{len(TABLE.pairs)} in, {len(TABLE.pairs)} kept"
     assert there["shard"].endswith("1 shards")
     assert there["download"].startswith("1 shards, ")
     assert there["score"].startswith("babelsift_demo-")

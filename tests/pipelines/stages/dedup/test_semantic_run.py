@@ -9,13 +9,12 @@ from babelsift.pipelines.job.run import run
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.schemas.recipe import DedupSemanticSettings
+from tests.support.answering_web import answering_pairs, patient
 
 
 def recipe(**settings):
-    demo = load_recipe("demo")
-    patient = demo.download.model_copy(update={"timeout_s": 8.0, "total_timeout_s": 8.0, "retries": 0})
     semantic = DedupSemanticSettings(epsilon=0.2, clusters=3, **settings)
-    return demo.model_copy(update={"download": patient, "dedup_semantic": semantic})
+    return patient(load_recipe("demo")).model_copy(update={"dedup_semantic": semantic})
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +22,7 @@ def curated(tmp_path_factory):
     home = tmp_path_factory.mktemp("semantic")
     web = build_web(seed=3, pairs=280)  # of which a hundred of one host must reach semantic dedup
     with serving(web) as base_url:
-        write_table(web, home / "pairs.parquet", base_url)
+        write_table(answering_pairs(web), home / "pairs.parquet", base_url)
         funnel = run(
             recipe(min_removal_rate=0.99, max_removal_rate=None), [str(home / "pairs.parquet")], str(home / "out")
         )
