@@ -1,4 +1,4 @@
-"""Runs benchmarks by name, or all of them: `python -m benchmarks [NAME]`."""
+"""Runs benchmarks by name, or all of them: `python -m benchmarks [NAME]`; `--list` says what there is."""
 
 from __future__ import annotations
 
@@ -7,33 +7,45 @@ import sys
 
 from benchmarks.harness.outcome import Outcome
 
-NAMES = (
-    "overhead",
-    "language",
-    "pair_dedup",
-    "near_captions",
-    "skew",
-    "metadata_matching",
-    "download",
-    "download_memory",
-    "dry_run",
-    "survive",
-    "sharding",
-    "selection",
-    "clip_scoring",
-    "image_dedup_quality",
-    "image_dedup_scale",
-    "semantic_dedup",
-)
+BENCHMARKS = {
+    "overhead": "the demo's pairs through Beam, against a plain loop over the same stages",
+    "language": "language identification and the rules on captions, against fastText alone, datatrove, Data-Juicer",
+    "pair_dedup": "pair dedup at 1 and 10 million rows",
+    "near_captions": "nearly equal captions, against datatrove's MinHash",
+    "skew": "a million copies of one image, against as many different ones",
+    "metadata_matching": "500 000 concept entries: to build the matcher, and to match",
+    "download": "downloading photographs, against img2dataset (PHOTOS=DIR)",
+    "download_memory": "peak memory of downloads of two sizes (PHOTOS=DIR)",
+    "dry_run": "how long a dry run takes",
+    "survive": "a run that is killed at 20 moments, and repeated",
+    "sharding": "memory and time of selecting and sharding 1 and 10 million pairs",
+    "selection": "selection's rules at a million pairs",
+    "clip_scoring": "scoring with ViT-B-32, against bare forward passes, Data-Juicer, clip-retrieval",
+    "image_dedup_quality": "copies of photographs that are found, against imagehash and imagededup (PHOTOS=DIR)",
+    "image_dedup_scale": "near-duplicates among 1 and 10 million hashes, against faiss",
+    "semantic_dedup": "semantic dedup of a million embeddings",
+}
+# Run by themselves, each with arguments of its own.
+BY_THEMSELVES = {
+    "img2dataset_contract": "our staging folder, field by field against img2dataset's",
+    "real_input": "TABLE PHOTOS OUT: a real table of pairs, photographs standing in for its web",
+    "fuzz_images": "mutated images through decoding",
+}
 
 
 def main(names: list[str]) -> int:
     """Runs the benchmarks; each prints a table for people and, last, one JSON line."""
-    unknown = [name for name in names if name not in NAMES]
+    if names == ["--list"]:
+        for name, what in BENCHMARKS.items():
+            print(f"{name:20}  {what}")
+        for name, what in BY_THEMSELVES.items():
+            print(f"{name:20}  {what}; python -m benchmarks.{name}")
+        return 0
+    unknown = [name for name in names if name not in BENCHMARKS]
     if unknown:
-        print(f"no benchmark {unknown[0]!r}; there are {', '.join(NAMES)}", file=sys.stderr)
+        print(f"bench: no benchmark {unknown[0]!r}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
-    for name in names or NAMES:
+    for name in names or BENCHMARKS:
         print(f"bench: {name}", flush=True)
         outcome: Outcome = importlib.import_module(f"benchmarks.{name}").run()
         print(outcome.table())

@@ -32,6 +32,7 @@ from benchmarks.harness.processing_limit import images_a_second
 from benchmarks.peers.environments import PeerError
 from benchmarks.workloads.large_photos import write_large_photos
 from benchmarks.workloads.photo_web import photo_web
+from benchmarks.workloads.photographs import photograph_folder
 
 _PARTS = ("photos", "late", "large", "limit")
 _SIZES = (("IMAGES", "6000"), ("LARGE_IMAGES", "1000"), ("RUNS", "3"))
@@ -65,10 +66,10 @@ def run() -> Outcome:
     parts = [part for part in os.environ.get("PARTS", ",".join(_PARTS)).split(",") if part]
     if unknown := set(parts) - set(_PARTS):
         raise SystemExit(f"PARTS: no part {min(unknown)!r}; there are {', '.join(_PARTS)}")
-    photos = os.environ.get("PHOTOS", "../shared/data/photos")
     images, large, runs = (int(os.environ.get(*pair)) for pair in _SIZES)
     outcome = Outcome("download", f"{images} photographs, {large} large ones; medians of {runs} alternating runs")
     with tempfile.TemporaryDirectory() as home:
+        photos = photograph_folder(home)
         if {"large", "limit"} & set(parts):
             write_large_photos(photos, f"{home}/large")
         webs = {
@@ -199,7 +200,7 @@ def _limit(web: _Web, home: str, runs: int, figures: dict[str, Figure]) -> str:
 
 def _profiled(web: _Web, table: str, home: str) -> dict[str, float]:
     """Where our side's CPU time goes: ms an image by part."""
-    command = [sys.executable, "-m", "benchmarks.download_profile", table]
+    command = [sys.executable, "-m", "benchmarks.harness.download_profile", table]
     with tempfile.TemporaryDirectory(dir=home) as output:
         printed = finished(
             [*command, f"{output}/out", str(_OURS_THREADS[web.pace])], limit_s=120 + web.images * web.image_s

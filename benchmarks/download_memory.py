@@ -18,6 +18,7 @@ from benchmarks.harness.download_sides import download, write_table
 from benchmarks.harness.outcome import Figure, Outcome
 from benchmarks.harness.own_process import in_process, peak_mib, started_here
 from benchmarks.workloads.photo_web import photo_web
+from benchmarks.workloads.photographs import photograph_folder
 
 _GOAL = 1.2
 _THREADS = 64
@@ -26,9 +27,8 @@ _SHARD_ROWS = 500  # whatever the size: a shard under way is in memory, and a ru
 
 def run() -> Outcome:
     """Measures both sizes."""
-    photos = os.environ.get("PHOTOS", "../shared/data/photos")
     sizes = [int(os.environ.get(*pair)) for pair in (("SMALL", "5000"), ("MANY", "50000"))]
-    with tempfile.TemporaryDirectory() as home, photo_web(photos) as base_url:
+    with tempfile.TemporaryDirectory() as home, photo_web(photograph_folder(home)) as base_url:
         peaks = []
         for images in sizes:
             peaks.append(_peak_mib(base_url, images, home))

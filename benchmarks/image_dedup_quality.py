@@ -1,14 +1,14 @@
 """How well near-duplicate images are found: recall of each kind of copy, and how often strangers are merged.
 
-    BABELSIFT_PHOTOS=FOLDER python -m benchmarks image_dedup_quality
+    PHOTOS=FOLDER python -m benchmarks image_dedup_quality
 
 Every photograph is copied by each transform; a copy counts as found where it would be linked to its original, banding
 and all, as in a table of so many photographs and as in one of many millions, whose buckets are split. Strangers are
 all pairs of different photographs, and, as a harder test, of tiles cut from different ones, which are many more and
 show less; how many merges more pairs could have brought at that is said with 95 % confidence. Beside it, imagehash's
 and imagededup's perceptual hashes on the same files, at the largest radius at which they merge no more than one of a
-million pairs of tiles. Photographs are those of ../shared/data/photos, or of the folder that is named, the first
-BABELSIFT_PHOTOS_AT_MOST of them; scenes are drawn where there is neither. Figures are printed as they come.
+million pairs of tiles. Photographs are those of the folder that is named, the first PHOTOS_AT_MOST of them; without
+one, scenes are drawn, which are easier to confuse. Figures are printed as they come.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import math
 import os
 import tempfile
 from pathlib import Path
-from random import Random
 
 import cv2
 import numpy as np
@@ -25,16 +24,15 @@ import numpy as np
 from babelsift.filters.bytes16 import from_halves, halves
 from babelsift.filters.dedup import IMAGE_HASHES, crop_radius, has_varied_rows, near_image_links
 from babelsift.filters.image import CROP_BYTES, CROPS, hash_pixels, low_bits, luminance_of, structure_of
-from babelsift.pipelines.demo.scenes import draw, make_scene
 from benchmarks.harness.outcome import Figure, Outcome
 from benchmarks.peers.environments import PeerError, run_peer
 from benchmarks.workloads.image_copies import COPIES, goal_of
+from benchmarks.workloads.photographs import photograph_files, photograph_folder
 
 RADIUS = 31
 _MIN_STRUCTURE = 0.1
 _TILES = 3  # a side of each photograph
 _FALSE_MERGES = 1e-6
-_PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "data" / "photos"
 
 
 def run() -> Outcome:
@@ -92,14 +90,11 @@ def _at_most(found: int) -> float:
 
 
 def _photographs() -> list[np.ndarray]:
-    folder = Path(os.environ.get("BABELSIFT_PHOTOS", _PHOTOS))
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".jpeg", ".jpg", ".png", ".webp"))
-    files = files[: int(os.environ.get("BABELSIFT_PHOTOS_AT_MOST", len(files)))]
-    photos = [image for image in (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in files) if image is not None]
-    if photos:
-        return photos
-    print("bench: no photographs; drawn scenes stand in, which are easier to confuse", flush=True)
-    return [np.ascontiguousarray(draw(make_scene(Random(seed)))) for seed in range(200)]
+    with tempfile.TemporaryDirectory() as home:
+        files = photograph_files(photograph_folder(home))
+        files = files[: int(os.environ.get("PHOTOS_AT_MOST", len(files)))]
+        images = (cv2.imread(str(path), cv2.IMREAD_COLOR) for path in files)
+        return [image for image in images if image is not None]
 
 
 def _tiles(photos: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:

@@ -1,6 +1,6 @@
 """How well semantic duplicates are found on embeddings with planted ones, and what it costs beside all pairs.
 
-    BABELSIFT_SEMANTIC_ROWS=50000 python -m benchmarks semantic_dedup
+    ROWS=50000 python -m benchmarks semantic_dedup
 
 Embeddings of 512 dimensions lie about some hundred topics, as those of a model do; a tenth is planted beside another,
 at cosines from 0.96 up. A planted pair counts as found where the one is dropped for the other; whatever else is dropped
@@ -27,7 +27,7 @@ from babelsift.filters.dedup import (
 from benchmarks.harness.outcome import Figure, Outcome
 
 _DIMENSION, _TOPICS, _EPSILON = 512, 300, 0.05
-_ROWS = int(os.environ.get("BABELSIFT_SEMANTIC_ROWS", "50000"))
+_ROWS = int(os.environ.get("ROWS", "50000"))
 
 
 def run() -> Outcome:

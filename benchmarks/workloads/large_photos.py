@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from benchmarks.workloads.photographs import photograph_files
+
 _COUNT, _WIDTH, _HEIGHT = 24, 2400, 1800
 _TILES = 3  # a side: tiles of 800x600, from photographs that are mostly 500x375
 _QUALITY = 90
@@ -15,7 +17,7 @@ _QUALITY = 90
 def write_large_photos(photos: str, output: str) -> None:
     """Writes JPEGs of 2400x1800 px, each a mosaic of a folder's photographs enlarged somewhat."""
     Path(output).mkdir()
-    files = sorted(file for file in Path(photos).iterdir() if file.suffix.lower() in (".jpg", ".jpeg"))
+    files = photograph_files(photos)
     size = (_WIDTH // _TILES, _HEIGHT // _TILES)
     for number in range(_COUNT):
         some = [files[(number * _TILES**2 + tile) % len(files)] for tile in range(_TILES**2)]

@@ -15,7 +15,8 @@ import time
 import urllib.request
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
+
+from benchmarks.workloads.photographs import photograph_files
 
 _CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 _CPU_PATH = b"/-/cpu-seconds"
@@ -96,9 +97,7 @@ def _http(content_type: bytes, body: bytes) -> bytes:
 
 async def _serve(photos: str, latency_s: float) -> None:
     answers = [
-        _http(_CONTENT_TYPES[file.suffix.lower()].encode(), file.read_bytes())
-        for file in sorted(Path(photos).iterdir())
-        if file.suffix.lower() in _CONTENT_TYPES
+        _http(_CONTENT_TYPES[file.suffix.lower()].encode(), file.read_bytes()) for file in photograph_files(photos)
     ]
     loop = asyncio.get_running_loop()
 
