@@ -11,6 +11,7 @@ columns; `babelsift.pipelines` the Beam transforms. A name is imported when it i
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ __all__ = [
 ]
 
 _ROOMS = {"filters", "schemas"}
+
+# In a clone the subpackages lie beside this folder, not in it. `python -m`, and Beam's worker processes, look in the
+# working folder first: from a clone they find this folder, even where a wheel is installed.
+if not (Path(__file__).parent / "filters").exists():
+    __path__.append(str(Path(__file__).parents[1]))
 
 
 def __getattr__(name: str) -> Any:
