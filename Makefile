@@ -37,6 +37,9 @@ $(VENV)/.installed-run: setup.py | $(BIN)/uv
 $(VENV)/.installed-test: setup.py | $(BIN)/uv
 	$(call install,clip$(comma)test)
 
+$(VENV)/.installed-bench: setup.py | $(BIN)/uv
+	$(call install,clip$(comma)semantic)
+
 $(VENV)/.installed-flink: setup.py | $(BIN)/uv
 	$(call install,clip$(comma)flink)
 
@@ -53,7 +56,7 @@ $(BIN)/versitygw: | $(BIN)/uv
 
 comma := ,
 
-.PHONY: help demo flink-demo test lint format bench curate demo-model clean
+.PHONY: help demo flink-demo test test-slow lint format bench curate demo-model clean
 
 demo: $(VENV)/.installed-run ## curate a small web drawn for the purpose, offline, and compare with the truth (OUT=DIR)
 	@$(BIN)/babelsift demo --output $(OUT) $(ARGS)
@@ -65,9 +68,13 @@ curate: $(VENV)/.installed-run ## curate your own pairs: INPUT=GLOB OUTPUT=DIR R
 	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "usage: make curate INPUT='pairs/*.parquet' OUTPUT=out/run RECIPE=$(RECIPE) [RUNNER=local] [ARGS='--url-col URL ...']" >&2; exit 2; }
 	@$(BIN)/babelsift curate --recipe '$(RECIPE)' --input '$(INPUT)' --output '$(OUTPUT)' --runner '$(RUNNER)' $(ARGS)
 
-test: $(VENV)/.installed-test $(BIN)/versitygw ## run the tests (ARGS='tests/filters -k language' for some)
-	@echo "test: both cores, a few minutes"
-	@$(BIN)/python -m pytest -n 2 -q $(ARGS)
+test: $(VENV)/.installed-test $(BIN)/versitygw ## run the fast tests (ARGS='tests/filters -k language' for some)
+	@echo "test: both cores, some minutes"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m 'not slow' $(ARGS)
+
+test-slow: $(VENV)/.installed-test $(BIN)/versitygw ## run the tests that take longer (ARGS='-k killed' for some)
+	@echo "test-slow: both cores, a quarter of an hour"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow $(ARGS)
 
 lint: $(VENV)/.installed-lint ## check style, formatting, types, and which room imports which
 	@$(BIN)/ruff check .
@@ -78,11 +85,14 @@ format: $(VENV)/.installed-lint ## format the code
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-run ## time ours beside its peers (ONLY=name for one)
+bench: $(VENV)/.installed-bench ## time ours beside its peers (ONLY=name for one, ONLY=--list; PHOTOS=DIR of photographs)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
 demo-model: $(VENV)/.installed-run ## train the demo's CLIP anew and print its AUC
 	@$(BIN)/babelsift demo-model $(ARGS)
 
-clean: ## remove what the targets made: .venv, out, build
-	rm -rf $(VENV) out build dist *.egg-info
+# What a target makes has a name here. A user's run is never removed, wherever OUT or OUTPUT put it.
+clean: ## remove what the targets made: .venv*, out/demo, out/flink-*, build, dist, caches; never a run of yours
+	rm -rf $(VENV) .venv-peers build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf out/demo out/flink-demo out/flink-job-server
+	@rmdir out 2>/dev/null || true

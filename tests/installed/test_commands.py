@@ -1,0 +1,153 @@
+"""Every command once, as users run it: from the wheel with `[clip]` alone, in a working folder of their own."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import save_file
+
+from tests.support.hostile_web import HostileWeb, answer, encoded, photo
+from tests.support.installation import refused_in_one_line, succeeded
+
+PAIRS = 40
+_TABLE = ["--input", "pairs.parquet"]
+_DRY_RUN = ["curate", "--dry-run", *_TABLE]
+_ANIMALS = ("dog", "cat", "horse", "owl", "fox")
+RECIPE = """
+name: everything
+captions: {min_words: 3}
+metadata: {entries: entries.txt}
+dedup_pairs: {near_captions: {min_jaccard: 0.8}}
+download: {ports: null, allow_addresses: ["127.0.0.1/32"], retries: 2, samples_per_staging_shard: 20}
+dedup_images: {exact: pixels, near_radius_bits: 31}
+clip: {model: babelsift-demo, precision: fp32}
+heads: {name: total, layers: {file: head.safetensors}}
+select:
+  conditions:
+    rating: {min: 2}
+    total: {above: -1000}
+    price: {keep_null: true, min: 0.5}
+  caps: {per_host: 30, prefer: seed}
+balance: {rule: metaclip-1, threshold: 15}
+shards: {samples_per_shard: 8, embeddings: true}
+"""
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A user's folder: a table, a recipe and its files, and folders that happen to have our folders' names."""
+    home = tmp_path_factory.mktemp("workplace")
+    for name in ("schemas", "filters", "pipelines"):
+        (home / name).mkdir()
+        (home / name / "__init__.py").write_text(f"raise ImportError('the user\\'s own {name}')\n")
+    (home / "entries.txt").write_text("\n".join(_ANIMALS))
+    save_file({"weight": np.ones((1, 128), np.float32)}, home / "head.safetensors")
+    (home / "recipe.yaml").write_text(RECIPE)
+    return home
+
+
+@pytest.fixture(scope="module")
+def curated(installation, workplace):
+    """A finished run, on a web that is served while it goes on."""
+    with HostileWeb() as web:
+        urls = [web.on(f"/{row}.jpg", answer(encoded(photo(row, (200, 160))))) for row in range(PAIRS)]
+        captions = [
+            f"photo {row * 7919} of a {_ANIMALS[row % 5]} in the {['garden', 'park', 'forest'][row % 3]}"
+            for row in range(PAIRS)
+        ]
+        captions[1] = captions[0].replace("garden", "gardens")
+        columns = {
+            "URL": urls,
+            "TEXT": captions,
+            "rating": pa.array([row % 10 for row in range(PAIRS)], pa.uint8()),
+            "price": pa.array([None if row % 2 else row for row in range(PAIRS)], pa.float64()),
+        }
+        pq.write_table(pa.table(columns), workplace / "pairs.parquet")
+        command = ["curate", "--recipe", "recipe.yaml", "--input", "pairs.parquet", "--output", "out/run"]
+        done = installation.babelsift(*command, cwd=workplace)
+    succeeded(done)
+    run = workplace / "out" / "run"
+    kept, rejected = (
+        pa.concat_tables([pq.read_table(path) for path in sorted((run / name).glob("*.parquet"))])
+        for name in ("shards", "rejects")
+    )
+    return SimpleNamespace(home=run, kept=kept, rejected=rejected)
+
+
+def test_conditions_heads_near_duplicates_and_balancing_need_no_other_extra(curated):
+    kept, rejected = curated.kept, curated.rejected
+    assert len(kept) + len(rejected) == PAIRS
+    reasons = set(rejected.column("reason").to_pylist())
+    assert reasons >= {"near_duplicate_caption", "condition_not_met", "beyond_host_cap"}
+    assert "total" in kept.column_names
+    assert kept.column("total").null_count == 0
+    assert sorted((curated.home / "shards").glob("*.npy"))
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["--help"], "usage: babelsift"),
+        (["recipes"], "datacomp-basic"),
+        (["recipes", "show", "laion400m"], "name: laion400m"),
+        (["status", "out/run"], "out/run: complete"),
+        (["status", "out/run", "--recipe", "recipe.yaml", "--json"], '"dedup_images"'),
+        (["why", "out/run", "UID"], "kept: shards/0000000"),
+        (["concepts", "out/run"], "concepts"),
+        (["subset", "out/run", "out/subset.npy"], ""),
+        (["hash", "photo.png", "--output", "out/hashes.parquet"], ""),
+        ([*_DRY_RUN, "--recipe", "recipe.yaml", "--output", "out/run"], "dry run: nothing was written"),
+        (["compare", "out/run", *_TABLE, "--recipe", "recipe.yaml", "--recipe", "other.yaml"], "other"),
+    ],
+    ids=lambda value: " ".join(value[:1]) if isinstance(value, list) else "",
+)
+def test_each_command_works_in_a_users_folder(installation, workplace, curated, command, says):
+    uid = curated.kept.column("uid")[0].as_py()
+    (workplace / "other.yaml").write_text(
+        RECIPE.replace("name: everything", "name: other").replace("per_host: 30", "per_host: 10")
+    )
+    photo(1, (64, 64)).save(workplace / "photo.png")
+    arguments = [uid if argument == "UID" else argument for argument in command]
+    assert says in succeeded(installation.babelsift(*arguments, cwd=workplace))
+
+
+def test_python_m_babelsift_is_the_command(installation, workplace):
+    """The working folder comes first on the path then, with its own `schemas`, `filters` and `pipelines`."""
+    listed = succeeded(installation.run_python("-m", "babelsift", "recipes", cwd=workplace))
+    assert listed == succeeded(installation.babelsift("recipes", cwd=workplace))
+
+
+def test_the_demo_finds_every_pair_that_it_should(installation, tmp_path):
+    printed = succeeded(installation.babelsift("demo", "--pairs", "100", "--output", "out/demo", cwd=tmp_path))
+    assert "Open the report: out/demo/report/index.html" in printed
+    assert (tmp_path / "out/demo/report/index.html").stat().st_size > 10_000
+    truth = [line.split() for line in printed.splitlines() if line.startswith(("precision", "recall"))]
+    assert [(name, float(share.rstrip("%")) > 90) for name, share, *_ in truth] == [
+        ("precision", True),
+        ("recall", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "extra"),
+    [
+        ("dedup_semantic: {epsilon: 0.1}", "semantic"),
+        ("heads: {name: nsfw, classifier: opennsfw}", "safety"),
+        ("captions: {parts_of_speech: {needs: [noun]}}", "tagger"),
+    ],
+)
+def test_a_missing_extra_is_one_line_that_names_it(installation, workplace, curated, group, extra):
+    name = f"needs-{extra}.yaml"
+    (workplace / name).write_text(f"name: needs-{extra}\nclip: {{model: babelsift-demo}}\n{group}\n")
+    done = installation.babelsift(
+        "curate", "--recipe", name, "--input", "pairs.parquet", "--output", f"out/{extra}", cwd=workplace
+    )
+    assert f"babelsift[{extra}]" in refused_in_one_line(done)
+    assert not (workplace / f"out/{extra}/staging").exists(), "nothing was downloaded before"
+
+
+def test_s3_without_its_extra_is_one_line_that_names_it(installation, workplace, curated):
+    done = installation.babelsift("status", "s3://bucket/run", cwd=workplace)
+    assert "babelsift[s3]" in refused_in_one_line(done)
