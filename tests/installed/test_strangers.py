@@ -28,9 +28,10 @@ def test_uninstalling_it_takes_nothing_of_ours(beside_phx_filters, tmp_path):
 
 
 def test_a_notebooks_own_folders_shadow_nothing(installation, tmp_path):
-    (tmp_path / "schemas").mkdir()
-    (tmp_path / "schemas" / "__init__.py").write_text("MINE = True\n")
-    code = "import schemas, babelsift; print(schemas.MINE, babelsift.schemas.__name__, babelsift.__version__)"
+    mine = "schemas"
+    (tmp_path / mine).mkdir()
+    (tmp_path / mine / "__init__.py").write_text("MINE = True\n")
+    code = f"import {mine}, babelsift; print({mine}.MINE, babelsift.schemas.__name__, babelsift.__version__)"
     assert succeeded(installation.run_python("-c", code, cwd=tmp_path)).split() == [
         "True",
         "babelsift.schemas",
