@@ -150,7 +150,7 @@ def _inspect_delimited(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         if first is None:
             return InspectedFile(file)
         pair = choose_text_columns(choice, first, where=file.shown)
-        layout = FileLayout(pair.url, pair.caption, (), len(first), pair.has_header, delimiter)
+        layout = FileLayout(pair.url, pair.caption, width=len(first), has_header=pair.has_header, delimiter=delimiter)
         rows = _sampled_rows(file, DelimitedRows(lines, delimiter, len(first), is_row=pair_test(layout)), lines)
     names = tuple(first) if pair.has_header else tuple(f"column_{number}" for number in range(1, len(first) + 1))
     kinds = tuple(ColumnKind(pa.string()) for _ in names)
@@ -216,7 +216,7 @@ def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int
         file,
         names,
         tuple(kind.column_kind(is_looked_through) for kind in kinds.values()),
-        FileLayout(names[pair.url], names[pair.caption]),
+        FileLayout(pair.url, pair.caption, keys=names),
         (RowRange(),),
         estimated,
         is_looked_through,

@@ -14,7 +14,7 @@ from babelsift.pipelines.inputs.carried_types import ColumnKind, unify, unique_n
 from babelsift.pipelines.inputs.columns import ColumnChoice
 from babelsift.pipelines.inputs.inspect_file import InspectedFile, inspect_file
 from babelsift.pipelines.inputs.list_files import input_files
-from babelsift.pipelines.inputs.slices import Column, InputFile, InputPlan, InputSlice
+from babelsift.pipelines.inputs.slices import InputFile, InputPlan, InputSlice
 from babelsift.schemas import EXTRA_VALUES, InputError, carried_name
 
 _FORMATS = {
@@ -83,14 +83,22 @@ def _plan(files: Sequence[InspectedFile]) -> InputPlan:
     if not all(file.is_looked_through for file in files):
         schema = schema.append(pa.field(EXTRA_VALUES.name, EXTRA_VALUES.type))
     slices = [_slices(file, carried, schema) for file, carried in zip(files, names, strict=True)]
-    url, caption = (_shown_column(files[0], part) for part in ("url", "caption"))
-    rows = sum(file.rows for file in files)
-    return InputPlan(tuple(itertools.chain.from_iterable(slices)), url, caption, schema, sources, rows)
+    first = files[0]
+    assert first.layout is not None
+    return InputPlan(
+        slices=tuple(itertools.chain.from_iterable(slices)),
+        url_column=first.names[first.layout.url].strip(),
+        caption_column=first.names[first.layout.caption].strip(),
+        carried=schema,
+        sources=sources,
+        estimated_rows=sum(file.rows for file in files),
+    )
 
 
 def _carried_names(file: InspectedFile) -> dict[str, int]:
     """Returns the names that a file's other columns are carried by -> their indices."""
-    pair = {_index(file, "url"), _index(file, "caption")}
+    assert file.layout is not None
+    pair = {file.layout.url, file.layout.caption}
     indices = [index for index in range(len(file.names)) if index not in pair]
     names = [carried_name(file.names[index].strip() or f"column_{index + 1}") for index in indices]
     unique = unique_names(names)
@@ -105,23 +113,8 @@ def _carried_names(file: InspectedFile) -> dict[str, int]:
 
 def _slices(file: InspectedFile, carried: dict[str, int], schema: pa.Schema) -> list[InputSlice]:
     assert file.layout is not None
-    is_json = file.file.format.startswith("json")
-    columns: list[Column | None] = []
-    for name in schema.names:
-        index = carried.get(name)
-        columns.append(file.names[index] if is_json and index is not None else index)
-    layout = replace(file.layout, carried=tuple(columns))
+    layout = replace(file.layout, carried=tuple(carried.get(name) for name in schema.names))
     return [InputSlice(file.file, layout, part.row_groups, part.first_row, part.rows) for part in file.ranges]
-
-
-def _index(file: InspectedFile, part: str) -> int:
-    """Returns the index of the column that is the pair's URL or caption."""
-    column: Column = getattr(file.layout, part)
-    return column if isinstance(column, int) else file.names.index(column)
-
-
-def _shown_column(file: InspectedFile, part: str) -> str:
-    return file.names[_index(file, part)].strip()
 
 
 def _with_format(file: InputFile) -> InputFile:

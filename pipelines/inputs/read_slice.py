@@ -45,8 +45,6 @@ def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
 
 def _read_parquet(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
     assert part.rows is not None
-    assert isinstance(part.layout.url, int)
-    assert isinstance(part.layout.caption, int)
     done, problem = 0, "the file has fewer rows than its footer says"
     try:
         with open_parquet(part.file) as parquet:
@@ -106,6 +104,7 @@ def _read_delimited(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
 
 def _read_json(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
     source, layout = part.file.source, part.layout
+    url, caption = layout.keys[layout.url], layout.keys[layout.caption]
     first_row = 0
     with open_json(part.file) as rows:
         records = iter(rows)
@@ -114,8 +113,8 @@ def _read_json(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
             objects = [row for row in block if not isinstance(row, str)]
             numbers = [number for number in range(len(block)) if number not in unreadable]
             pairs, rejected = as_pairs(
-                text_from_values([row.get(layout.url) for row in objects]),
-                text_from_values([row.get(layout.caption) for row in objects]),
+                text_from_values([row.get(url) for row in objects]),
+                text_from_values([row.get(caption) for row in objects]),
                 _carried_from_objects(objects, part, plan),
                 source=source,
                 rows=first_row + np.array(numbers, np.int64),
@@ -127,22 +126,23 @@ def _read_json(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
 def _carried_from_objects(objects: list[dict[str, Any]], part: InputSlice, plan: InputPlan) -> pa.RecordBatch:
     columns: list[pa.Array] = []
     extra: dict[int, dict[str, Any]] = {}
-    for field, key in zip(plan.carried, part.layout.carried, strict=True):
+    for field, index in zip(plan.carried, part.layout.carried, strict=True):
         if field.name == EXTRA_VALUES.name:
             columns.append(_extra_values(objects, extra, part))
-        elif key is None:
+        elif index is None:
             columns.append(pa.nulls(len(objects), field.type))
         else:
+            key = part.layout.keys[index]
             column, misfits = from_values([row.get(key) for row in objects], field.type)
             for row in misfits:
-                extra.setdefault(row, {})[str(key)] = objects[row][key]
+                extra.setdefault(row, {})[key] = objects[row][key]
             columns.append(column)
     return _carried(columns, plan, len(objects))
 
 
 def _extra_values(objects: list[dict[str, Any]], extra: dict[int, dict[str, Any]], part: InputSlice) -> pa.Array:
     """Returns what no column holds, as JSON: of misfits, and of keys that first came after the plan was made."""
-    known = {part.layout.url, part.layout.caption, *part.layout.carried}
+    known = frozenset(part.layout.keys)
     for row, content in enumerate(objects):
         if not content.keys() <= known:
             extra.setdefault(row, {}).update((key, value) for key, value in content.items() if key not in known)

@@ -13,9 +13,6 @@ from babelsift.schemas import EXTRA_VALUES, public_url
 URL_COLUMNS = ("URL", "url", "image_url", "img_url", "Image URL")
 CAPTION_COLUMNS = ("TEXT", "text", "caption", "CAPTION", "alt", "alt_text", "Caption")
 
-# A column's index in a table; its key in JSON's objects.
-Column = int | str
-
 
 @dataclass(frozen=True)
 class InputFile:
@@ -44,17 +41,19 @@ class FileLayout:
     """Where a file's rows hold the pair and what is carried beside it.
 
     Attributes:
-        url: the URL's column.
-        caption: the caption's column.
-        carried: the columns of the plan's carried fields, in their order; None: the file has no such column.
+        url: index of the URL's column.
+        caption: index of the caption's column.
+        carried: indices of the plan's carried fields, in their order; None: the file has no such column.
+        keys: JSON only: the columns' keys in its objects.
         width: text tables only: how many fields a row has.
         has_header: text tables only: whether the first row holds the columns' names.
         delimiter: text tables only.
     """
 
-    url: Column
-    caption: Column
-    carried: tuple[Column | None, ...] = ()
+    url: int
+    caption: int
+    carried: tuple[int | None, ...] = ()
+    keys: tuple[str, ...] = ()
     width: int = 0
     has_header: bool = True
     delimiter: str = ","

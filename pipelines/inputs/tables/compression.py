@@ -7,7 +7,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import Any
 
 import zstandard
 
@@ -20,7 +20,7 @@ _COMPRESSED_BYTES = 1 << 13
 
 
 @contextmanager
-def decompressed(source: BinaryIO, compression: str | None) -> Iterator[io.BufferedReader]:
+def decompressed(source: io.RawIOBase, compression: str | None) -> Iterator[io.BufferedReader]:
     """Returns a stream of a file's content.
 
     Args:
@@ -31,17 +31,17 @@ def decompressed(source: BinaryIO, compression: str | None) -> Iterator[io.Buffe
     """
     if compression == "gzip":
         with gzip.GzipFile(fileobj=source, mode="rb") as unzipped:
-            yield io.BufferedReader(unzipped, _BUFFER_BYTES)  # type: ignore[arg-type]
+            yield io.BufferedReader(unzipped, _BUFFER_BYTES)
     elif compression == "zstd":
         yield io.BufferedReader(_ZstdFile(source), _BUFFER_BYTES)
     else:
-        yield io.BufferedReader(source, _BUFFER_BYTES)  # type: ignore[arg-type]
+        yield io.BufferedReader(source, _BUFFER_BYTES)
 
 
 class _ZstdFile(io.RawIOBase):
     """Reads zstd frames, as many as follow each other, and says where the last one is unfinished."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: io.RawIOBase) -> None:
         super().__init__()
         self._source = source
         self._frame: Any = None

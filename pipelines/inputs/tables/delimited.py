@@ -199,8 +199,25 @@ class DelimitedRows:
         fitting = (reading for reading in readings if reading is not None and len(reading) == self._width)
         return next(fitting, literal if record is None else record)
 
-    def _read(self, line: str, *, strict: bool = True, **dialect: object) -> list[str] | None:
+    def _read(
+        self,
+        line: str,
+        *,
+        strict: bool = True,
+        doublequote: bool = True,
+        escapechar: str | None = None,
+        skipinitialspace: bool = False,
+    ) -> list[str] | None:
+        """Returns a line's fields in one of csv's dialects; None where it is not written so."""
+        reader = csv.reader(
+            [line],
+            delimiter=self._delimiter,
+            strict=strict,
+            doublequote=doublequote,
+            escapechar=escapechar,
+            skipinitialspace=skipinitialspace,
+        )
         try:
-            return next(csv.reader([line], delimiter=self._delimiter, strict=strict, **dialect))  # type: ignore
+            return next(reader)
         except (csv.Error, StopIteration):
             return None

@@ -63,7 +63,7 @@ def pair_test(layout: FileLayout) -> Callable[[Sequence[str]], bool]:
     url, width = layout.url, layout.width
 
     def is_pair(fields: Sequence[str]) -> bool:
-        return len(fields) == width and isinstance(url, int) and _URL.match(fields[url].strip('"')) is not None
+        return len(fields) == width and _URL.match(fields[url].strip('"')) is not None
 
     return is_pair
 
