@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from babelsift.pipelines.cli.beam_options import beam_options
+from babelsift.pipelines.cli.columns import add_column_options, chosen_columns
 from babelsift.pipelines.cli.dry_run import add_dry_run_options, run_dry
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE
@@ -27,7 +28,7 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         default=[],
         action="append",
         metavar="GLOB",
-        help="parquet, CSV, TSV or JSON lines, plain or .gz or .zst; local or any fsspec URL; may be repeated",
+        help="parquet, CSV, TSV or JSON, plain or .gz or .zst; local or any fsspec URL; may be repeated",
     )
     curate.add_argument("--output", required=True, metavar="DIR", help="run folder, local or any fsspec URL")
     curate.add_argument(
@@ -42,8 +43,7 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         help="download again what failed in earlier runs, by class, comma between: dns, connection, tls, timeout, "
         "http, 503, 5xx, ..., or all; what succeeded is not touched",
     )
-    curate.add_argument("--url-col", metavar="NAME", help="column of the URLs (default: URL, url, ... as found)")
-    curate.add_argument("--caption-col", metavar="NAME", help="column of the captions (default: TEXT, caption, ...)")
+    add_column_options(curate)
     curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
     add_dry_run_options(curate)
     curate.set_defaults(run=_curate, takes_beam_options=True)
@@ -62,9 +62,8 @@ def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     from babelsift.pipelines.rendering import format_funnel
 
     retry = known.retry_failed.split(",") if known.retry_failed else ()
-    columns = {"url_column": known.url_col, "caption_column": known.caption_col}
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
-    funnel = run(recipe, known.input, known.output, **columns, **reuse, options=options)
+    funnel = run(recipe, known.input, known.output, **chosen_columns(known), **reuse, options=options)
     print(format_funnel(funnel))
     print(f"report: {known.output.rstrip('/')}/{REPORT_PAGE}")
     return 0

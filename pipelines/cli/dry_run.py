@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from babelsift.pipelines.cli.columns import chosen_columns
 from babelsift.schemas import Recipe
 
 
@@ -25,8 +26,7 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
     from babelsift.pipelines.replay.compare import unknown_lines
     from babelsift.pipelines.replay.dry_run import dry_run
 
-    columns = {"url_column": known.url_col, "caption_column": known.caption_col}
-    found = dry_run(recipe, known.output, known.input or (), staging=known.staging, **columns)
+    found = dry_run(recipe, known.output, known.input or (), staging=known.staging, **chosen_columns(known))
     if known.json:
         content = {
             "funnel": found.funnel.to_json(),
