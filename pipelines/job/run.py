@@ -19,6 +19,7 @@ from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.curate import Curate
 from babelsift.pipelines.job.embedding_stores import embedding_stores, store_of
+from babelsift.pipelines.run_folder.claim import claim_folder
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import RunLock
@@ -77,8 +78,9 @@ def run(
     adopted = plan_import(staging) if staging is not None else None
     folder = RunFolder(output, tars=adopted.tars if adopted else None).check_writable()
     check_settings(recipe)
-    with RunLock(folder):
+    with RunLock(folder) as lock:
         check_downloads(folder, recipe.download, force=force)
+        folder = claim_folder(folder, lock.token)
         return _run_alone(recipe, inputs, folder, plan, adopted, retry, options)
 
 

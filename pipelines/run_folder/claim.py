@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import asdict, replace
 
+from babelsift.pipelines.run_folder.fence import Fence
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import FORMAT, read_manifest
 from babelsift.pipelines.run_folder.paths import MANIFEST
@@ -14,15 +15,22 @@ from babelsift.schemas import RunFolderError
 _NAMES = sorted({path.split("/")[0] for path in (*SINGLE_FILES, *PRODUCT_FOLDERS, "staging")})
 
 
-def claim_folder(folder: RunFolder) -> None:
-    """Makes a folder a run folder, if it is none yet; to be called while no other run can work in it.
+def claim_folder(folder: RunFolder, run: str) -> RunFolder:
+    """Makes a folder a run folder, if it is none yet, and begins a run in it: no earlier one can commit any more.
 
+    Args:
+        folder: locked by this run.
+        run: the run's token; see `RunLock.token`.
+    Returns:
+        The folder as this run writes to it, until another begins.
     Raises:
-        RunFolderError: see `check_claimable`.
+        RunFolderError: see `check_claimable`; or it cannot be written.
     """
     check_claimable(folder)
-    if not folder.exists(MANIFEST):
-        folder.write(MANIFEST, (json.dumps({"format": FORMAT, "partitions": None}, indent=1) + "\n").encode())
+    content = folder.read_json(MANIFEST) or {"format": FORMAT, "partitions": None}
+    fence = Fence(content.get("epoch", 0) + 1, run)
+    folder.write_json(MANIFEST, asdict(fence) | content | asdict(fence))
+    return replace(folder, fence=fence)
 
 
 def check_claimable(folder: RunFolder) -> None:

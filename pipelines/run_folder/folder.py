@@ -19,6 +19,7 @@ import fsspec
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from babelsift.pipelines.run_folder.fence import Fence, FencedStore
 from babelsift.pipelines.run_folder.local_store import LocalStore
 from babelsift.pipelines.run_folder.object_store import open_object_store
 from babelsift.pipelines.run_folder.store import Store, is_temporary
@@ -47,22 +48,27 @@ class RunFolder:
 
     Paths given to its methods are relative to the folder, with `/` between parts.
 
-    Attributes: tars: where staged images lie; None: in the folder's own staging shards.
+    Attributes:
+        tars: where staged images lie; None: in the folder's own staging shards.
+        fence: of the run that writes by this folder; None: of one that does so before it has begun, or only reads.
     """
 
     url: str
     storage_options: tuple[tuple[str, Any], ...] = ()
     tars: TarFolder | None = None
+    fence: Fence | None = None
 
     @cached_property
     def store(self) -> Store:
         """The files of the folder."""
         fs, root = self._file_system()
         root = root.rstrip("/") or root
-        return LocalStore(root) if isinstance(fs, LocalFileSystem) else open_object_store(fs, root)
+        store = LocalStore(root) if isinstance(fs, LocalFileSystem) else open_object_store(fs, root)
+        return store if self.fence is None else FencedStore(store, self.fence)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"url": self.url, "storage_options": self.storage_options, "tars": self.tars}
+        names = ("url", "storage_options", "tars", "fence")
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -1,32 +1,34 @@
 """One run at a time in a run folder, on any file system, by a lock that no killed run leaves behind.
 
 On a local file system the operating system holds the lock (flock) and lets go of it when the process dies. Elsewhere,
-and where there is no flock, a lease does: `running.json`, which the run that has it writes anew every few seconds. One
-that stands still belongs to a run that was killed, and is taken over. No two machines' clocks are compared.
+and where there is no flock, a lease does, which the run has to write anew: see `run_folder.lease`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import json
 import logging
 import os
-import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
 
+from babelsift.pipelines.run_folder.fence import checked_by
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.schemas import RunFolderError
+from babelsift.pipelines.run_folder.lease import LEASE, Lease, describe, read_lease, refusal
+from babelsift.schemas import RunFolderError, one_line
 
-LEASE = "running.json"
+__all__ = ["LEASE", "RunLock", "read_lease"]
+
 _LOCK = ".babelsift-lock"
-_REMEDY = "wait for it or stop it, or choose another --output"
+
+
+def _seconds_of_this_machine() -> float:
+    """Seconds on a clock that goes on while the machine sleeps, where there is one."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @dataclass
@@ -34,29 +36,39 @@ class RunLock:
     """Keeps other runs out of a run folder; a context manager.
 
     Attributes:
-        beat_s: seconds from one heartbeat to the next. patience_beats: so many beats without one, and the holder is
-            taken to be dead. wait: sleeps so many seconds.
+        beat_s: seconds from one heartbeat to the next.
+        patience_beats: so many beats without one, and other runs take the holder to be dead. One less, and the holder
+            itself does: a lease that it could not write for so long is lost.
+        wait: sleeps so many seconds.
+        clock: seconds since any moment.
+        token: what this run is known by, in the lease and in the manifest.
     """
 
     folder: RunFolder
     beat_s: float = 10.0
     patience_beats: int = 6
     wait: Callable[[float], object] = time.sleep
-    _since: str = field(default_factory=lambda: _now(), init=False)
-    _token: str = field(default_factory=lambda: uuid.uuid4().hex, init=False)
-    _beats: int = field(default=0, init=False)
-    _lost_to: dict[str, Any] | None = field(default=None, init=False)
+    clock: Callable[[], float] = _seconds_of_this_machine
+    token: str = field(default_factory=lambda: uuid.uuid4().hex, init=False)
+    _has_flock: bool = field(default=False, init=False)
+    _last_beat: float = field(default=0.0, init=False)
+    _why_lost: str | None = field(default=None, init=False)
     _released: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __enter__(self) -> RunLock:
         """Takes the lock.
 
-        Raises: RunFolderError: another run holds it, which the message names.
+        Raises:
+            RunFolderError: another run holds it, which the message names.
         """
+        self._lease = Lease(self.folder, self.token)
         with ExitStack() as stack:
-            if not (self.folder.is_local and self._take_flock(stack)):
-                self._take_lease()
+            self._has_flock = self.folder.is_local and self._take_flock(stack)
+            self._last_beat = self.clock()
+            if not self._has_flock:
+                self._lease.take(beat_s=self.beat_s, patience_beats=self.patience_beats, wait=self.wait)
             self._beat()
+            stack.enter_context(checked_by(self.token, self.check))
             self._beating = threading.Thread(target=self._beat_until_released, name="heartbeat", daemon=True)
             self._beating.start()
             stack.callback(self._let_go)
@@ -66,14 +78,24 @@ class RunLock:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Lets go of the lock.
 
-        Raises: RunFolderError: another run took it meanwhile.
+        Raises:
+            RunFolderError: it was lost meanwhile.
         """
-        self._held.close()
-        if self._lost_to and kind is None:
-            raise RunFolderError(
-                f"{self.folder.url}: {_who(self._lost_to)} took the folder over while this run stood still; "
-                f"run again when it is finished"
-            )
+        with self._held:
+            if kind is None:
+                self.check()
+
+    def check(self) -> None:
+        """Returns where this run still holds the lock.
+
+        Raises:
+            RunFolderError: another run took it, or may have: the last heartbeat is too long ago.
+        """
+        seconds = self.clock() - self._last_beat
+        if self._why_lost is None and not self._has_flock and seconds > self.beat_s * (self.patience_beats - 1):
+            self._lose(f"this run could not show for {seconds:.0f} s that it lives, so another may have begun here")
+        if self._why_lost is not None:
+            raise RunFolderError(f"{self.folder.url}: {self._why_lost}; run again when no other run works here")
 
     def _take_flock(self, stack: ExitStack) -> bool:
         """Whether the file system has locks; holds one then."""
@@ -86,107 +108,42 @@ class RunLock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise self._refusal(read_lease(self.folder)) from error
+            raise refusal(self.folder, read_lease(self.folder)) from error
         except OSError as error:
             logging.info("run folder: no locks on this file system (%s); holding it by heartbeats", error)
             return False
         left = read_lease(self.folder)
         if left is not None:
-            logging.info("run folder: %s was killed; going on where it stopped", _who(left))
+            logging.info("run folder: %s was killed; going on where it stopped", describe(left))
         return True
 
-    def _take_lease(self) -> None:
-        found = read_lease(self.folder)
-        if found is not None:
-            self._watch_until_dead(found)
-            self.folder.write(LEASE, self._lease())
-        elif not self.folder.store.put_if_absent(LEASE, self._lease()):
-            raise self._refusal(read_lease(self.folder))
-        # Of several that saw no holder, or the same dead one, the last to write has the lease.
-        self.wait(self.beat_s / 5)
-        holder = read_lease(self.folder)
-        if holder is None or holder.get("token") != self._token:
-            raise self._refusal(holder)
-
-    def _watch_until_dead(self, found: dict[str, Any]) -> None:
-        """Returns when the holder of a lease is dead, or seems so.
-
-        Raises: RunFolderError: it is alive.
-        """
-        if not _is_dead_here(found):
-            for beat in range(self.patience_beats):
-                if beat == 0:
-                    seconds = self.beat_s * self.patience_beats
-                    logging.info("run folder: %s works here; %.0f s to see whether it lives", _who(found), seconds)
-                self.wait(self.beat_s)
-                now = read_lease(self.folder)
-                if now is not None and now != found:
-                    raise self._refusal(now)
-                if now is None:
-                    break
-        logging.info("run folder: %s was killed; going on where it stopped", _who(found))
-
     def _beat_until_released(self) -> None:
-        while not self._released.wait(self.beat_s):
+        pause_s = self.beat_s
+        while not self._released.wait(pause_s):
             try:
+                self.check()  # a late beat would only deceive a run that is about to take over
                 holder = read_lease(self.folder)
-                if holder is not None and holder.get("token") != self._token:
-                    self._lost_to = holder
-                    logging.error("run folder: %s took it over; this run will fail", _who(holder))
+                if holder is not None and not self._lease.is_own(holder):
+                    self._lose(f"{describe(holder)} took the folder over while this run stood still")
                     return
                 self._beat()
-            except (OSError, RunFolderError) as error:
-                logging.warning("run folder: no heartbeat: %s", error)
+                pause_s = self.beat_s
+            except Exception as error:  # noqa: BLE001 whatever it is, the next beat may succeed
+                if self._why_lost is not None:
+                    return
+                logging.warning("run folder: no heartbeat: %s", one_line(error))
+                pause_s = self.beat_s / 4
 
     def _beat(self) -> None:
-        self.folder.write(LEASE, self._lease())
-        self._beats += 1
+        begun = self.clock()
+        self._lease.beat()
+        self._last_beat = begun
 
-    def _lease(self) -> bytes:
-        holder = {"host": socket.gethostname(), "pid": os.getpid(), "token": self._token, "beats": self._beats}
-        return json.dumps(holder | {"since": self._since, "at": _now()}).encode()
+    def _lose(self, why: str) -> None:
+        self._why_lost = why
+        logging.error("run folder: %s; this run will fail", why)
 
     def _let_go(self) -> None:
         self._released.set()
-        self._beating.join()
-        if self._lost_to is None:
-            with contextlib.suppress(OSError):  # a folder that is gone, or read-only by now, holds no one up
-                self.folder.remove(LEASE)
-
-    def _refusal(self, holder: dict[str, Any] | None) -> RunFolderError:
-        return RunFolderError(f"{self.folder.url}: {_who(holder)} works in this folder; {_REMEDY}")
-
-
-def read_lease(folder: RunFolder) -> dict[str, Any] | None:
-    """Returns who works in a run folder, or was killed there: host, pid, since, at (the last heartbeat); else None."""
-    try:
-        content = folder.read_json(LEASE)
-    except RunFolderError:
-        return {}  # written by no one of us, or by a disk that broke off: someone without a name
-    return content if content is None or isinstance(content, dict) else {}
-
-
-def _who(holder: dict[str, Any] | None) -> str:
-    if not holder or "host" not in holder:
-        return "another run"
-    return f"another run (host {holder['host']}, process {holder.get('pid')}, since {holder.get('since')})"
-
-
-def _is_dead_here(holder: dict[str, Any]) -> bool:
-    """Whether the holder ran on this machine and is certainly gone."""
-    pid = holder.get("pid")
-    if holder.get("host") != socket.gethostname() or not isinstance(pid, int):
-        return False
-    if pid == os.getpid():
-        return False  # another thread of ours, perhaps
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self._beating.join(self.beat_s)  # a store that does not answer holds no one up
+        self._lease.release()

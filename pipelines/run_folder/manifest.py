@@ -34,6 +34,8 @@ class Manifest:
         product: the finished product; None: there is none yet.
         replacement: the replacement of the product that is under way; None: none is.
         beyond: what a newer minor version wrote besides; kept as it is.
+        epoch: how many runs have begun in the folder; see `run_folder.fence`.
+        run: token of the one that began last.
     """
 
     partitions: int
@@ -46,10 +48,14 @@ class Manifest:
     product: Product | None = None
     replacement: Replacement | None = None
     beyond: Mapping[str, Any] = field(default_factory=dict)
+    epoch: int = 0
+    run: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values, keys in the order of the file."""
-        content = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "beyond"}
+        first = ("epoch", "run")  # so that a fence can be read by one small request
+        names = [*first, *(name for name in self.__dataclass_fields__ if name not in (*first, "beyond"))]
+        content = {name: getattr(self, name) for name in names}
         for name in ("product", "replacement"):
             content[name] = content[name] and content[name].to_json()
         said = {name: value for name, value in content.items() if value or name not in _LATER_KEYS}
@@ -105,9 +111,10 @@ def _manifest_of(content: Any) -> Manifest | None:
         )
     known = {name: content[name] for name in Manifest.__dataclass_fields__ if name in content and name != "beyond"}
     beyond = {name: value for name, value in content.items() if name not in {*known, "layout"}}
-    if known.get("partitions") is None and "partitions" in known:
-        return None
+    is_claim = "partitions" in known and known["partitions"] is None
     wrong = [name for name, is_right in _KEYS.items() if name in known and not is_right(known[name])]
+    if is_claim and wrong == ["partitions"]:
+        return None
     if "partitions" not in known or wrong:
         problem = f"{wrong[0]} cannot be {repr(known[wrong[0]])[:60]}" if wrong else "says no partitions"
         raise ValueError(f"is damaged: {problem}; {_REMEDY}")
@@ -137,6 +144,8 @@ _KEYS = {
     "stages": _is_mapping_of(dict),
     "fingerprints": _is_mapping_of(str),
     "decoders": _is_mapping_of(list),
+    "epoch": lambda value: type(value) is int and value >= 0,
+    "run": lambda value: isinstance(value, str),
 }
 
 
@@ -163,5 +172,7 @@ def save_manifest(
 
 
 def write_manifest(folder: RunFolder, manifest: Manifest) -> None:
-    """Writes the manifest as it is."""
+    """Writes the manifest as it is, in the epoch of the run that writes it."""
+    if folder.fence is not None:
+        manifest = replace(manifest, epoch=folder.fence.epoch, run=folder.fence.run)
     folder.write_json(MANIFEST, manifest.to_json())

@@ -42,7 +42,7 @@ def folder(request, tmp_path):
 def test_a_folder_that_holds_a_name_of_ours_is_refused_and_left_as_it_is(folder, taken):
     folder.write(taken, b"somebody's")
     with pytest.raises(RunFolderError, match=rf"--output \S+: holds {taken}, which no run .*choose another folder$"):
-        claim_folder(folder)
+        claim_folder(folder, "run")
     assert {path: folder.read(path) for path in folder.files_under("")} == {taken: b"somebody's"}
 
 
@@ -50,15 +50,15 @@ def test_other_names_and_what_a_killed_first_run_left_do_not_count(folder):
     for path in ("mine.parquet", "00000.tar", "data/shards/x.tar", f"staging/images/{TEMPORARY}", TEMPORARY):
         folder.write(path, b"")
     with RunLock(folder, wait=lambda seconds: None):
-        claim_folder(folder)
+        claim_folder(folder, "run")
         assert read_manifest(folder) is None, "claimed, and nothing more"
         folder.write("shards/00000000.tar", b"")
-        claim_folder(folder)
+        claim_folder(folder, "run")
         check_claimable(folder)
 
 
 def test_a_manifest_that_cannot_be_read_is_not_written_over(folder):
     folder.write("manifest.json", b"{")
     with pytest.raises(RunFolderError, match="is not JSON"):
-        claim_folder(folder)
+        claim_folder(folder, "run")
     assert folder.read("manifest.json") == b"{"

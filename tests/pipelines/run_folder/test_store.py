@@ -54,10 +54,13 @@ def bucket_store(**options):
     return ObjectStore(Bucket(), "/bucket/run", retries=Retries(attempts=3, wait=lambda seconds: None), **options)
 
 
-@pytest.fixture(params=["local", "object", "renaming"])
+@pytest.fixture(params=["local", "object", "s3", "renaming"])
 def store(request, tmp_path):
     if request.param == "local":
         yield LocalStore(str(tmp_path / "run"))
+    elif request.param == "s3":
+        fs, root = fsspec.core.url_to_fs(request.getfixturevalue("s3_bucket").url("run"))
+        yield open_object_store(fs, root)
     elif request.param == "object":
         yield bucket_store()
     else:
@@ -73,6 +76,7 @@ def test_it_holds_what_was_put(store):
     store.put("top", b"")
     assert store.read("shards/a.tar") == b"0123456789"
     assert [store.read_range("shards/a.tar", *some) for some in ((2, 5), (8, 20), (3, 3))] == [b"234", b"89", b""]
+    assert [store.read_range(path, 10, 20) for path in ("shards/a.tar", "top")] == [b"", b""], "past the end"
     assert (store.size("shards/a.tar"), store.size("top")) == (10, 0)
     assert store.list("") == [Entry("shards", True, None), Entry("top", False, 0)]
     assert store.list("nowhere") == []

@@ -1,0 +1,156 @@
+"""Fencing: a run commits nothing any more once another run has begun in its folder, wherever its workers live.
+
+Each run that begins writes its epoch, one more than the last, and a token of its own into the manifest. Whatever is
+written or removed by a folder with a fence is preceded by a look at the manifest: hence also by workers of a cluster
+whose driver died, and of a driver that stood still for so long that its lease was taken over.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from babelsift.pipelines.run_folder.paths import MANIFEST
+from babelsift.pipelines.run_folder.storage_errors import storage_failures
+from babelsift.pipelines.run_folder.store import Entry, Store
+from babelsift.pipelines.run_folder.whole_file import WholeFile
+from babelsift.schemas import RunFolderError
+
+# The manifest begins with both, so that one small request reads them however many input files it names.
+_BEGINNING = re.compile(rb'\{\s*"epoch": (\d+),\s*"run": "(\w*)"')
+_BEGINNING_BYTES = 256
+
+
+@dataclass(frozen=True)
+class Fence:
+    """What tells a run from the others of its folder.
+
+    Attributes:
+        epoch: how many runs have begun in the folder, this one counted; 0: made before there were epochs.
+        run: token of this run alone.
+    """
+
+    epoch: int
+    run: str
+
+
+def read_fence(store: Store) -> Fence | None:
+    """Returns the fence of the run that began last in a folder; None where none has.
+
+    Raises:
+        RunFolderError: the manifest cannot be read, or is damaged.
+    """
+    path = store.path(MANIFEST)
+    with storage_failures(RunFolderError, f"cannot read {path}"):
+        try:
+            beginning = _BEGINNING.match(store.read_range(MANIFEST, 0, _BEGINNING_BYTES))
+            if beginning:
+                return Fence(int(beginning[1]), beginning[2].decode())
+            content = json.loads(store.read(MANIFEST))
+            return Fence(int(content.get("epoch", 0)), str(content.get("run", "")))
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise RunFolderError(f"{path} is damaged ({error}); run again when no other run works here") from error
+
+
+@dataclass(frozen=True)
+class FencedStore(Store):
+    """A store in which one run writes until another begins: reading goes through, each commit is checked before."""
+
+    store: Store
+    fence: Fence
+
+    @property
+    def root(self) -> str:  # type: ignore[override]
+        """See `Store`."""
+        return self.store.root
+
+    @property
+    def is_local(self) -> bool:  # type: ignore[override]
+        """See `Store`."""
+        return self.store.is_local
+
+    def check(self) -> None:
+        """Returns where this run may commit.
+
+        Raises:
+            RunFolderError: another run has begun since, or this one has lost its lock.
+        """
+        if (why_lost := _vigils.get(self.fence.run)) is not None:
+            why_lost()
+        latest = read_fence(self.store)
+        if latest not in (None, self.fence):
+            assert latest is not None
+            raise RunFolderError(
+                f"{self.root}: a later run (epoch {latest.epoch}) works in this folder, so this one (epoch "
+                f"{self.fence.epoch}) has stopped and commits nothing more; wait for the later one, then run again"
+            )
+
+    @contextmanager
+    def writing(self, path: str, *, read_back: bool = False) -> Iterator[WholeFile]:
+        """See `Store.writing`. Raises: RunFolderError: this run may commit no more, too."""
+        with self.store.writing(path, read_back=read_back) as file:
+            yield file
+            self.check()  # as late as can be: the file has its name right after it
+
+    def put_if_absent(self, path: str, content: bytes) -> bool:
+        """See `Store.put_if_absent`."""
+        self.check()
+        return self.store.put_if_absent(path, content)
+
+    def delete(self, path: str) -> None:
+        """See `Store.delete`."""
+        self.check()
+        self.store.delete(path)
+
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """See `Store.read_range`."""
+        return self.store.read_range(path, start, end)
+
+    def read(self, path: str) -> bytes:
+        """See `Store.read`."""
+        return self.store.read(path)
+
+    def open(self, path: str) -> BinaryIO:
+        """See `Store.open`."""
+        return self.store.open(path)
+
+    def size(self, path: str) -> int:
+        """See `Store.size`."""
+        return self.store.size(path)
+
+    def exists(self, path: str) -> bool:
+        """See `Store.exists`."""
+        return self.store.exists(path)
+
+    def list(self, folder: str) -> list[Entry]:
+        """See `Store.list`."""
+        return self.store.list(folder)
+
+    def find(self, folder: str) -> dict[str, int]:
+        """See `Store.find`."""
+        return self.store.find(folder)
+
+
+# Runs whose lock this process holds: token -> raises RunFolderError once the lock is lost.
+_vigils: dict[str, Callable[[], Any]] = {}
+
+
+@contextmanager
+def checked_by(run: str, check_lock: Callable[[], Any]) -> Iterator[None]:
+    """Has every commit of a run in this process ask its lock, too.
+
+    Args:
+        run: the run's token.
+        check_lock: raises RunFolderError where the lock is lost.
+    """
+    _vigils[run] = check_lock
+    try:
+        yield
+    finally:
+        del _vigils[run]
