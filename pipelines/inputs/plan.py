@@ -78,7 +78,7 @@ def _plan(files: Sequence[InspectedFile]) -> InputPlan:
         for name, index in carried.items():
             kind = file.kinds[index]
             kinds[name] = unify(kinds[name], kind) if name in kinds else kind
-            sources.setdefault(name, file.names[index])
+            sources.setdefault(name, _clean(file.names[index]))
     schema = pa.schema([pa.field(name, kind.type) for name, kind in kinds.items()])
     if not all(file.is_looked_through for file in files):
         schema = schema.append(pa.field(EXTRA_VALUES.name, EXTRA_VALUES.type))
@@ -87,8 +87,8 @@ def _plan(files: Sequence[InspectedFile]) -> InputPlan:
     assert first.layout is not None
     return InputPlan(
         slices=tuple(itertools.chain.from_iterable(slices)),
-        url_column=first.names[first.layout.url].strip(),
-        caption_column=first.names[first.layout.caption].strip(),
+        url_column=_clean(first.names[first.layout.url]),
+        caption_column=_clean(first.names[first.layout.caption]),
         carried=schema,
         sources=sources,
         estimated_rows=sum(file.rows for file in files),
@@ -100,7 +100,7 @@ def _carried_names(file: InspectedFile) -> dict[str, int]:
     assert file.layout is not None
     pair = {file.layout.url, file.layout.caption}
     indices = [index for index in range(len(file.names)) if index not in pair]
-    names = [carried_name(file.names[index].strip() or f"column_{index + 1}") for index in indices]
+    names = [carried_name(_clean(file.names[index]) or f"column_{index + 1}") for index in indices]
     unique = unique_names(names)
     for index, name, new in zip(indices, names, unique, strict=True):
         if new != name:
@@ -109,6 +109,11 @@ def _carried_names(file: InspectedFile) -> dict[str, int]:
                 file.file.shown, index + 1, file.names[index], new,
             )  # fmt: skip
     return dict(zip(unique, indices, strict=True))
+
+
+def _clean(name: str) -> str:
+    """Returns a column's name without blanks around it, and as UTF-8 can hold it."""
+    return name.strip().encode("utf-8", "replace").decode()
 
 
 def _slices(file: InspectedFile, carried: dict[str, int], schema: pa.Schema) -> list[InputSlice]:

@@ -86,6 +86,9 @@ class DelimitedRows:
             return None
         if len(records) != len(lines):
             return None
+        misfits = (line for line, record in zip(lines, records, strict=True) if len(record) != self._width)
+        if any('"' in line for line in misfits):
+            return None
         return [record for record in records if record]
 
     def _records(self, lines: int) -> list[list[str]]:

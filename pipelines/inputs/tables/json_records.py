@@ -71,7 +71,7 @@ class _Rest(io.TextIOBase):
 def _line_records(lines: Lines) -> Iterator[dict[str, Any] | str]:
     while batch := lines.take(1024):
         for line in batch:
-            if line.isspace():
+            if not line.strip(_BLANKS + "\v\f"):
                 continue
             try:
                 value = json.loads(line)

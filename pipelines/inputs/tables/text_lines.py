@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 _CHUNK_CHARACTERS = 1 << 20
-_LOOKED_AT_BYTES = 64
+_LOOKED_AT_BYTES = 8  # of a name or a mark, which are ASCII in any alphabet
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
