@@ -1,86 +1,19 @@
 """Every command once, as users run it: from the wheel with `[clip]` alone, in a working folder of their own."""
 
-from types import SimpleNamespace
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from safetensors.numpy import save_file
 
-from tests.support.hostile_web import HostileWeb, answer, encoded, photo
+from tests.support.hostile_web import photo
 from tests.support.installation import refused_in_one_line, succeeded
 
-PAIRS = 40
 _TABLE = ["--input", "pairs.parquet"]
 _DRY_RUN = ["curate", "--dry-run", *_TABLE]
-_ANIMALS = ("dog", "cat", "horse", "owl", "fox")
-RECIPE = """
-name: everything
-captions: {min_words: 3}
-metadata: {entries: entries.txt}
-dedup_pairs: {near_captions: {min_jaccard: 0.8}}
-download: {ports: null, allow_addresses: ["127.0.0.1/32"], retries: 2, samples_per_staging_shard: 20}
-dedup_images: {exact: pixels, near_radius_bits: 31}
-clip: {model: babelsift-demo, precision: fp32}
-heads: {name: total, layers: {file: head.safetensors}}
-select:
-  conditions:
-    rating: {min: 2}
-    total: {above: -1000}
-    price: {keep_null: true, min: 0.5}
-  caps: {per_host: 30, prefer: seed}
-balance: {rule: metaclip-1, threshold: 15}
-shards: {samples_per_shard: 8, embeddings: true}
-"""
-
-
-@pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
-    """A user's folder: a table, a recipe and its files, and folders that happen to have our folders' names."""
-    home = tmp_path_factory.mktemp("workplace")
-    for name in ("schemas", "filters", "pipelines"):
-        (home / name).mkdir()
-        (home / name / "__init__.py").write_text(f"raise ImportError('the user\\'s own {name}')\n")
-    (home / "entries.txt").write_text("\n".join(_ANIMALS))
-    save_file({"weight": np.ones((1, 128), np.float32)}, home / "head.safetensors")
-    (home / "recipe.yaml").write_text(RECIPE)
-    return home
-
-
-@pytest.fixture(scope="module")
-def curated(installation, workplace):
-    """A finished run, on a web that is served while it goes on."""
-    with HostileWeb() as web:
-        urls = [web.on(f"/{row}.jpg", answer(encoded(photo(row, (200, 160))))) for row in range(PAIRS)]
-        captions = [
-            f"photo {row * 7919} of a {_ANIMALS[row % 5]} in the {['garden', 'park', 'forest'][row % 3]}"
-            for row in range(PAIRS)
-        ]
-        captions[1] = captions[0].replace("garden", "gardens")
-        columns = {
-            "URL": urls,
-            "TEXT": captions,
-            "rating": pa.array([row % 10 for row in range(PAIRS)], pa.uint8()),
-            "price": pa.array([None if row % 2 else row for row in range(PAIRS)], pa.float64()),
-        }
-        pq.write_table(pa.table(columns), workplace / "pairs.parquet")
-        command = ["curate", "--recipe", "recipe.yaml", "--input", "pairs.parquet", "--output", "out/run"]
-        done = installation.babelsift(*command, cwd=workplace)
-    succeeded(done)
-    run = workplace / "out" / "run"
-    kept, rejected = (
-        pa.concat_tables([pq.read_table(path) for path in sorted((run / name).glob("*.parquet"))])
-        for name in ("shards", "rejects")
-    )
-    return SimpleNamespace(home=run, kept=kept, rejected=rejected)
 
 
 def test_conditions_heads_near_duplicates_and_balancing_need_no_other_extra(curated):
     kept, rejected = curated.kept, curated.rejected
-    assert len(kept) + len(rejected) == PAIRS
+    assert len(kept) + len(rejected) == curated.pairs
     reasons = set(rejected.column("reason").to_pylist())
-    assert reasons >= {"near_duplicate_caption", "condition_not_met", "beyond_host_cap"}
+    assert reasons >= {"near_duplicate_caption", "near_duplicate_image", "condition_not_met", "beyond_host_cap"}
     assert "total" in kept.column_names
     assert kept.column("total").null_count == 0
     assert sorted((curated.home / "shards").glob("*.npy"))
@@ -105,9 +38,8 @@ def test_conditions_heads_near_duplicates_and_balancing_need_no_other_extra(cura
 )
 def test_each_command_works_in_a_users_folder(installation, workplace, curated, command, says):
     uid = curated.kept.column("uid")[0].as_py()
-    (workplace / "other.yaml").write_text(
-        RECIPE.replace("name: everything", "name: other").replace("per_host: 30", "per_host: 10")
-    )
+    recipe = (workplace / "recipe.yaml").read_text()
+    (workplace / "other.yaml").write_text(recipe.replace("everything", "other").replace("per_host: 30", "per_host: 10"))
     photo(1, (64, 64)).save(workplace / "photo.png")
     arguments = [uid if argument == "UID" else argument for argument in command]
     assert says in succeeded(installation.babelsift(*arguments, cwd=workplace))
