@@ -51,15 +51,19 @@ def test_python_m_babelsift_is_the_command(installation, workplace):
     assert listed == succeeded(installation.babelsift("recipes", cwd=workplace))
 
 
-def test_the_demo_finds_every_pair_that_it_should(installation, tmp_path):
-    printed = succeeded(installation.babelsift("demo", "--pairs", "100", "--output", "out/demo", cwd=tmp_path))
-    assert "Open the report: out/demo/report/index.html" in printed
-    assert (tmp_path / "out/demo/report/index.html").stat().st_size > 10_000
-    truth = [line.split() for line in printed.splitlines() if line.startswith(("precision", "recall"))]
-    assert [(name, float(share.rstrip("%")) > 90) for name, share, *_ in truth] == [
-        ("precision", True),
-        ("recall", True),
-    ]
+def test_the_example_shows_the_demo_find_every_pair_that_it_should(installation, tmp_path):
+    """`babelsift demo` is one of its cells."""
+    printed = succeeded(installation.run_python(installation.sources / "examples" / "first_look.py", cwd=tmp_path))
+    assert "Open the report: out/first_look/report/index.html" in printed
+    assert (tmp_path / "out/first_look/report/index.html").stat().st_size > 10_000
+    shares = dict(line.split()[:2] for line in printed.splitlines() if line.startswith(("precision", "recall")))
+    assert {name: float(share.rstrip("%")) > 90 for name, share in shares.items()} == {
+        "precision": True,
+        "recall": True,
+    }
+    assert "in all\n" in printed
+    assert "['und', 'en', 'fr', 'en', 'und']" in printed
+    assert printed.strip().splitlines()[-2].startswith("left out at ")
 
 
 @pytest.mark.parametrize(
