@@ -44,7 +44,12 @@ from babelsift.pipelines.job.run import run as curate
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import MANIFEST
-from babelsift.pipelines.stages.dedup.image_hashes import content_digests, has_structure, hash_rows, hashed_records
+from babelsift.pipelines.stages.dedup.images.image_hashes import (
+    content_digests,
+    has_structure,
+    hash_rows,
+    hashed_records,
+)
 from babelsift.pipelines.stages.download.partition import PartitionDownload
 from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
 from babelsift.pipelines.stages.image_rules import decide_images

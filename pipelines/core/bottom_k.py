@@ -1,4 +1,13 @@
-"""The lowest different members of each key, merged before they are grouped: `babelsift.filters.counting.bottom_k`."""
+"""The lowest different members of each key in Beam, merged before they are grouped.
+
+1. Pair. Each row becomes a membership: the digest of its key (a caption, say) and the digest of its member (its URL).
+2. Merge in the bundle. Of a key's members only the `most` lowest different ones stay: they are enough to know that the
+   key has at least so many.
+3. Merge a partition. A partition has a range of keys; merging is associative, so that a key that a million rows share
+   needs no more memory than a key of `most` members.
+
+See `babelsift.filters.counting` for the merge itself.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +31,12 @@ class LowestMembers(Transform):
     """Finds, for each key, its `most` lowest different members.
 
     Input: RecordBatches. Output: packed MEMBERSHIP arrays (bytes), sorted by key, then member, one a partition.
+
+    Attributes:
+        key: RecordBatch -> S16[n] or V16[n], what members are counted for.
+        member: RecordBatch -> S16[n] or V16[n], what is counted.
+        most: how many members a key keeps.
+        partitions: ranges of keys; results do not depend on how many.
     """
 
     key: Digest

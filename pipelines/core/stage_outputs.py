@@ -51,3 +51,18 @@ def emit(
             for counted in batch.column("reason").value_counts().to_pylist():
                 Metrics.counter(stage.value, f"rejected_{counted['values']}_rows").inc(counted["counts"])
             yield beam.pvalue.TaggedOutput(REJECTED, batch)
+
+
+class PassAll(beam.DoFn):
+    """Keeps every batch as it is: the step of a stage that the settings switch off.
+
+    Args:
+        stage: whose counters count the rows.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def process(self, element: pa.RecordBatch) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
+        """Emits the batch as kept."""
+        yield from emit(self._stage, len(element), [element], [])

@@ -17,6 +17,7 @@ from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
+from babelsift.pipelines.stages.concept_matching import MatchConcepts
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
 from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
 from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES, WriteDuplicates
@@ -30,7 +31,6 @@ from babelsift.pipelines.stages.frequency import FilterFrequencies
 from babelsift.pipelines.stages.image_rules import FilterImages
 from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStaged
 from babelsift.pipelines.stages.language import IdentifyLanguage
-from babelsift.pipelines.stages.metadata_matching import MatchMetadata
 from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
 from babelsift.pipelines.stages.report.ledger import WriteLedger
 from babelsift.pipelines.stages.report.row_counts import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
@@ -105,11 +105,11 @@ class Curate(Transform):
         } | "Report" >> WriteReport(folder, recipe, self.facts)
 
     def _removal_warnings(self, stages: Mapping[Stage, Any]) -> Iterator[beam.PCollection[list]]:
-        bands = {Stage.DEDUP_IMAGES: self.recipe.dedup_images, Stage.DEDUP_SEMANTIC: self.recipe.dedup_semantic}
-        for stage, band in bands.items():
-            if band is not None:
+        bounds_of = {Stage.DEDUP_IMAGES: self.recipe.dedup_images, Stage.DEDUP_SEMANTIC: self.recipe.dedup_semantic}
+        for stage, bounds in bounds_of.items():
+            if bounds is not None:
                 outputs = {"kept": stages[stage]["kept"], "rejected": stages[stage][REJECTED]}
-                yield outputs | f"RemovalRates_{stage.value}" >> RemovalWarnings(stage, band)
+                yield outputs | f"RemovalRates_{stage.value}" >> RemovalWarnings(stage, bounds)
 
     def _images(self) -> DownloadImages | ReuseStaged:
         folder, settings, partitions = self.folder, self.recipe.download, self.partitions
@@ -148,7 +148,7 @@ def curate_stages(
     rules = pairs.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
     identified = rules.kept | "Language" >> (language or IdentifyLanguage(recipe.language))
     frequency = identified.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
-    metadata = frequency.kept | "Metadata" >> MatchMetadata(recipe.metadata)
+    metadata = frequency.kept | "Metadata" >> MatchConcepts(recipe.metadata)
     distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
     downloaded = distinct.kept | "Download" >> download
     images = downloaded["kept"] | "ImageRules" >> FilterImages(recipe.images)

@@ -1,17 +1,20 @@
-"""Stage balance: frequent concepts thinned out by draws, and what each concept has before and after."""
+"""Stage balance: draws thin out frequent concepts, and each concept's pairs are counted before and after.
+
+1. Count. The pairs that match each concept entry are counted in the bundle, then a list of entries.
+2. Threshold. Each list gets a threshold t; an entry with count n keeps a pair with probability t / max(n, t).
+3. Draw. A pair's draws follow from the seed, its uid and its entries, so that no order changes what is kept.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -27,8 +30,10 @@ from babelsift.filters.concepts import (
     thresholds,
 )
 from babelsift.pipelines.core.combine_packed import MergePacked
-from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
-from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.core.side_inputs import OncePerBundle
+from babelsift.pipelines.core.stage_outputs import REJECTED, PassAll, StageOutputs, emit, kept_and_rejected
+from babelsift.pipelines.core.timers import inc_timer_msec
+from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import CONCEPTS_FOLDER
 from babelsift.schemas import MATCHED_ENTRIES, Decision, Stage
@@ -37,15 +42,20 @@ from babelsift.schemas.recipe import BalanceSettings, ConceptSettings
 
 CONCEPTS = "concepts"  # the tag of the counts before balancing
 _EVERY_LANGUAGE_FILE = "all"
-_MERGED_AT = 64
+_CHUNKS_BEFORE_MERGING = 64
 
 
 @dataclass
 class BalanceConcepts(Transform):
     """Draws pairs by the concepts they match; without settings all pass.
 
-    Input and main output: batches with uid, language and, where there is metadata, matched_entries. REJECTED: pairs not
-    drawn. CONCEPTS: (list, packed ENTRY_COUNT array) of the input, a list once; nothing without metadata.
+    Input and main output: batches with uid, language and, where concepts are matched, matched_entries. REJECTED: pairs
+    not drawn. CONCEPTS: (list, packed ENTRY_COUNT array) of the input, a list once; nothing where none are matched.
+
+    Attributes:
+        settings: None: the stage is off.
+        metadata: where the concept entries are; None: concepts are not matched.
+        seed: of the draws.
     """
 
     settings: BalanceSettings | None
@@ -60,23 +70,29 @@ class BalanceConcepts(Transform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """Counts the concepts, then draws."""
         counts = batches | "Count" >> CountConcepts(self.metadata)
-        sides = [] if self.settings is None else [beam.pvalue.AsDict(counts)]
-        draw = beam.ParDo(_Draw(self.settings, self.metadata, self.seed), *sides)
-        outputs = batches | "Draw" >> kept_and_rejected(draw)
+        if self.settings is None or self.metadata is None:
+            step = beam.ParDo(PassAll(Stage.BALANCE))
+        else:
+            draw = _Draw(self.settings, ListNames(self.metadata.entries), self.seed)
+            step = beam.ParDo(draw, beam.pvalue.AsDict(counts))
+        outputs = batches | "Draw" >> kept_and_rejected(step)
         return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], CONCEPTS: counts})
 
 
 @dataclass
 class CountConcepts(Transform):
-    """Counts the pairs that match each entry: (list, packed ENTRY_COUNT array); nothing without metadata."""
+    """Counts the pairs that match each entry: (list, packed ENTRY_COUNT array); nothing where concepts are not matched.
+
+    Attributes:
+        metadata: where the concept entries are; None: concepts are not matched.
+    """
 
     metadata: ConceptSettings | None
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[str, bytes]]:
         """Adds up in the bundle, then a list."""
         if self.metadata is None:
-            nothing = batches.pipeline | "NoMetadata" >> beam.Create([], reshuffle=False)
-            return nothing | beam.Map(tuple).with_output_types(tuple[str, bytes])
+            return empty_collection(batches, "NoConcepts", tuple[str, bytes])
         count = beam.ParDo(_Count(ListNames(self.metadata.entries)))
         return batches | "OfBundle" >> count.with_output_types(tuple[str, bytes]) | beam.CombinePerKey(_AddCounts())
 
@@ -86,6 +102,10 @@ class WriteConcepts(Transform):
     """Writes `concepts/<list>.parquet`, every entry with the pairs that match it before and after; emits the names.
 
     Input: {"before", "after": (list, packed ENTRY_COUNT array)}.
+
+    Attributes:
+        folder: the run folder.
+        metadata: where the concept entries are.
     """
 
     folder: RunFolder
@@ -96,8 +116,8 @@ class WriteConcepts(Transform):
         pipeline = inputs["before"].pipeline
         lists = [(name, b"") for name in find_lists(self.metadata.entries)]
         named = pipeline | "Lists" >> beam.Create(lists, reshuffle=False).with_output_types(tuple[str, bytes])
-        together = {**inputs, "named": named} | "Together" >> beam.CoGroupByKey()
-        return together | "Write" >> beam.Map(write_concepts, self.folder, self.metadata.entries)
+        grouped = {**inputs, "named": named} | "Together" >> beam.CoGroupByKey()
+        return grouped | "Write" >> beam.Map(write_concepts, self.folder, self.metadata.entries)
 
 
 def write_concepts(counted: tuple[str, Mapping[str, Iterable[bytes]]], folder: RunFolder, path: str) -> str:
@@ -108,8 +128,8 @@ def write_concepts(counted: tuple[str, Mapping[str, Iterable[bytes]]], folder: R
     for side in ("before", "after"):
         rows = np.zeros(len(entries), np.int64)
         for packed in counts[side]:
-            found = np.frombuffer(packed, ENTRY_COUNT)
-            rows[found["entry"]] = found["rows"]
+            matched = np.frombuffer(packed, ENTRY_COUNT)
+            rows[matched["entry"]] = matched["rows"]
         columns[side] = rows
     file_name = f"{name or _EVERY_LANGUAGE_FILE}.parquet"
     with folder.writing(f"{CONCEPTS_FOLDER}/{file_name}") as file:
@@ -119,7 +139,11 @@ def write_concepts(counted: tuple[str, Mapping[str, Iterable[bytes]]], folder: R
 
 @dataclass(frozen=True)
 class ListNames:
-    """Which metadata list each row of a batch was matched with; only names are looked up, no list is loaded."""
+    """Says which list of concept entries each row of a batch was matched with; only names are read, no list.
+
+    Attributes:
+        path: of the lists.
+    """
 
     path: str
 
@@ -137,22 +161,22 @@ class _Count(beam.DoFn):
         self._lists = lists
 
     def start_bundle(self) -> None:
-        self._parts: dict[str, list[np.ndarray]] = {}
+        self._counts: dict[str, list[np.ndarray]] = {}
 
     def process(self, element: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
         names = np.array(self._lists(element), dtype=object)
         for name in sorted(set(names) - {None}):
             matches = element.column(MATCHED_ENTRIES.name).take(pa.array(np.flatnonzero(names == name)))
-            parts = self._parts.setdefault(name, [])
-            parts.append(count_entries(matches))
-            if len(parts) >= _MERGED_AT:
-                self._parts[name] = [add_entry_counts(parts)]
+            counts = self._counts.setdefault(name, [])
+            counts.append(count_entries(matches))
+            if len(counts) >= _CHUNKS_BEFORE_MERGING:
+                self._counts[name] = [add_entry_counts(counts)]
         yield from ()
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         window = GlobalWindow()
-        for name, parts in self._parts.items():
-            merged = add_entry_counts(parts)
+        for name, counts in self._counts.items():
+            merged = add_entry_counts(counts)
             if len(merged):
                 yield WindowedValue((name, merged.tobytes()), window.max_timestamp(), [window])
 
@@ -162,25 +186,23 @@ class _AddCounts(MergePacked):
         return add_entry_counts([np.frombuffer(counts, ENTRY_COUNT) for counts in packed]).tobytes()
 
 
-class _Draw(beam.DoFn):
-    def __init__(self, settings: BalanceSettings | None, metadata: ConceptSettings | None, seed: int) -> None:
-        self._settings = settings
-        self._lists = None if metadata is None else ListNames(metadata.entries)
-        self._seed = seed
-        self._side: object = None
+def entry_probabilities(settings: BalanceSettings, packed: Mapping[str, bytes]) -> dict[str, EntryProbabilities]:
+    """Returns how likely each entry of each list keeps a pair, of packed ENTRY_COUNT arrays by list."""
+    counts = {name: np.frombuffer(content, ENTRY_COUNT) for name, content in packed.items()}
+    threshold_of = thresholds(counts, settings)
+    return {name: EntryProbabilities.of(counts[name], threshold_of[name]) for name in counts}
 
-    def process(self, element: pa.RecordBatch, packed: dict[str, bytes] | None = None) -> Iterator[object]:
-        if self._settings is None or packed is None:
-            yield from emit(Stage.BALANCE, len(element), [element], [])
-            return
-        started = time.monotonic()
-        if self._side is not packed:  # the side input is the same object for a whole bundle
-            counts = {name: np.frombuffer(content, ENTRY_COUNT) for name, content in packed.items()}
-            at = thresholds(counts, self._settings)
-            self._side = packed
-            self._known = {name: EntryProbabilities.of(counts[name], at[name]) for name in counts}
-        decision = Decision.keep_all(len(element))
-        reject_by_balance(element, self._lists(element), self._known, self._settings, self._seed, decision)
-        kept, rejected = decision.split(element, Stage.BALANCE)
-        Metrics.counter(Stage.BALANCE.value, "draw_msec").inc(round(1000 * (time.monotonic() - started)))
+
+class _Draw(beam.DoFn):
+    def __init__(self, settings: BalanceSettings, lists: ListNames, seed: int) -> None:
+        self._settings = settings
+        self._lists = lists
+        self._seed = seed
+        self._probabilities = OncePerBundle(partial(entry_probabilities, settings))
+
+    def process(self, element: pa.RecordBatch, packed: dict[str, bytes]) -> Iterator[object]:
+        with inc_timer_msec(Stage.BALANCE, "draw"):
+            decision, probabilities = Decision.keep_all(len(element)), self._probabilities.of(packed)
+            reject_by_balance(element, self._lists(element), probabilities, self._settings, self._seed, decision)
+            kept, rejected = decision.split(element, Stage.BALANCE)
         yield from emit(Stage.BALANCE, len(element), [kept], [rejected])

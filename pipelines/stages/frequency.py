@@ -1,12 +1,12 @@
 """Stage frequency: captions on too many images and images with too many captions, which only the whole input shows.
 
-An image is its URL here: nothing is downloaded yet. What crosses the shuffle is 32 bytes a row, combined before it is
-grouped; see `babelsift.filters.counting.bottom_k` for why one caption on a million images is no burden.
+An image is its URL here: nothing is downloaded yet. A row is 32 bytes in the shuffle, merged before it is grouped: see
+`babelsift.pipelines.core.bottom_k` for why one caption on a million images is no burden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -18,8 +18,9 @@ from babelsift.filters.dedup import DigestIndex
 from babelsift.pipelines.core.bottom_k import LowestMembers
 from babelsift.pipelines.core.lowest_per_digest import Digest
 from babelsift.pipelines.core.pair_digests import caption_digests, url_digests
+from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
-from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.schemas import Decision, RejectReason, Stage
 from babelsift.schemas.recipe import FrequencyRules
 
@@ -30,7 +31,9 @@ class FilterFrequencies(Transform):
 
     Input and main output: batches with url and caption. REJECTED: the others; both rules count all of the input.
 
-    Attributes: partitions: how many parts the counts are merged in; results do not depend on it.
+    Attributes:
+        settings: the rules; a rule that is None is off.
+        partitions: ranges of digests; results do not depend on how many.
     """
 
     settings: FrequencyRules
@@ -42,19 +45,19 @@ class FilterFrequencies(Transform):
             raise ValueError(f"partitions should be at least 1, found {self.partitions}")
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
-        """Finds what is too frequent by either rule, then drops both at once."""
+        """Finds the captions and images that are too frequent, then drops the rows of both at once."""
         rules = (
             ("Captions", caption_digests, url_digests, self.settings.max_images_per_caption),
             ("Images", url_digests, caption_digests, self.settings.max_captions_per_image),
         )
-        sides = []
+        side_inputs = []
         for label, key, member, maximum in rules:
             if maximum is None:
-                found = batches.pipeline | f"No{label}" >> beam.Create([b""], reshuffle=False)
+                frequent = empty_collection(batches, f"No{label}", bytes)
             else:
-                found = batches | f"Frequent{label}" >> FindFrequent(key, member, maximum, self.partitions)
-            sides.append(beam.pvalue.AsList(found))
-        return batches | "Drop" >> kept_and_rejected(beam.ParDo(_DropFrequent(self.settings), *sides))
+                frequent = batches | f"Frequent{label}" >> FindFrequent(key, member, maximum, self.partitions)
+            side_inputs.append(beam.pvalue.AsList(frequent))
+        return batches | "Drop" >> kept_and_rejected(beam.ParDo(_DropFrequent(self.settings), *side_inputs))
 
 
 @dataclass
@@ -62,6 +65,10 @@ class FindFrequent(Transform):
     """Finds the keys that go with more than `maximum` different members.
 
     Input: RecordBatches. Output: packed V16 arrays (bytes), the keys' digests, one a partition.
+
+    Attributes:
+        key, member, partitions: see `LowestMembers`.
+        maximum: members that a key may have.
     """
 
     key: Digest
@@ -70,9 +77,9 @@ class FindFrequent(Transform):
     partitions: int
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
-        """Merges memberships, then looks which keys have too many."""
+        """Merges memberships to one more than the maximum a key, and keeps the keys that have so many."""
         lowest = LowestMembers(self.key, self.member, self.maximum + 1, self.partitions)
-        return batches | "Lowest" >> lowest | "TooMany" >> beam.Map(too_many, self.maximum)
+        return batches | "Lowest" >> lowest | "TooMany" >> beam.Map(too_many, self.maximum).with_output_types(bytes)
 
 
 def too_many(packed: bytes, maximum: int) -> bytes:
@@ -80,37 +87,26 @@ def too_many(packed: bytes, maximum: int) -> bytes:
     return keys_with_more_than(np.frombuffer(packed, dtype=MEMBERSHIP), maximum).tobytes()
 
 
+def key_index(packed: Iterable[bytes]) -> DigestIndex:
+    """Returns an index of packed V16 arrays of keys."""
+    return DigestIndex(np.unique(np.frombuffer(b"".join(packed), dtype="V16")))
+
+
 class _DropFrequent(beam.DoFn):
     def __init__(self, settings: FrequencyRules) -> None:
-        self._settings = settings
-        self._sides: object = None
+        self._rules = (
+            (caption_digests, RejectReason.CAPTION_ON_TOO_MANY_IMAGES, settings.max_images_per_caption),
+            (url_digests, RejectReason.IMAGE_WITH_TOO_MANY_CAPTIONS, settings.max_captions_per_image),
+        )
+        self._frequent = tuple(OncePerBundle(key_index) for _ in self._rules)
 
     def process(self, element: pa.RecordBatch, captions: list[bytes], images: list[bytes]) -> Iterator[object]:
-        if self._sides is not captions:  # the side inputs are the same objects for a whole bundle: sort them once
-            self._sides = captions
-            self._captions, self._images = (_index(side) for side in (captions, images))
         decision = Decision.keep_all(len(element))
-        for index, digest, reason, maximum in (
-            (
-                self._captions,
-                caption_digests,
-                RejectReason.CAPTION_ON_TOO_MANY_IMAGES,
-                self._settings.max_images_per_caption,
-            ),
-            (
-                self._images,
-                url_digests,
-                RejectReason.IMAGE_WITH_TOO_MANY_CAPTIONS,
-                self._settings.max_captions_per_image,
-            ),
+        for (digest, reason, maximum), keys, frequent in zip(
+            self._rules, (captions, images), self._frequent, strict=True
         ):
-            if index is not None:
-                found = index.position_of(digest(element)) >= 0
-                decision.reject(found, reason, values=f"more than {maximum}", threshold=maximum)
+            if maximum is not None:
+                is_frequent = frequent.of(keys).position_of(digest(element)) >= 0
+                decision.reject(is_frequent, reason, values=f"more than {maximum}", threshold=maximum)
         kept, rejected = decision.split(element, Stage.FREQUENCY)
         yield from emit(Stage.FREQUENCY, len(element), [kept], [rejected])
-
-
-def _index(packed: list[bytes]) -> DigestIndex | None:
-    content = b"".join(packed)
-    return DigestIndex(np.unique(np.frombuffer(content, dtype="V16"))) if content else None

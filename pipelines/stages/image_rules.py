@@ -1,4 +1,4 @@
-"""Stage image rules: bounds on the image as it was served, on metadata alone, so a changed rule downloads nothing."""
+"""Stage image_rules: bounds on the image as it was served, by its metadata alone: a changed rule downloads nothing."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ class FilterImages(Transform):
     """Keeps images within the bounds of the rules that are on.
 
     Input and main output: batches with DOWNLOAD_SCHEMA's columns. REJECTED: the others.
+
+    Attributes:
+        rules: the bounds; a rule that is None is off.
     """
 
     rules: ImageRules
@@ -43,7 +46,7 @@ def decide_images(batch: pa.RecordBatch, rules: ImageRules) -> Decision:
     """Returns the verdict on a batch with the columns original_width, original_height and original_bytes."""
     decision = Decision.keep_all(len(batch))
     width, height, size = (batch.column(f"original_{name}") for name in ("width", "height", "bytes"))
-    sides = [f"{one}x{other} px" for one, other in zip(width.to_pylist(), height.to_pylist(), strict=True)]
+    sides = [f"{w}x{h} px" for w, h in zip(width.to_pylist(), height.to_pylist(), strict=True)]
     if rules.min_bytes is not None:
         small = _not(has_min_bytes(size, minimum=rules.min_bytes))
         decision.reject(small, RejectReason.FILE_TOO_SMALL, values=size, threshold=rules.min_bytes)

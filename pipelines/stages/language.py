@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
 from babelsift.filters.language import LanguageIdentifier
 from babelsift.filters.rules import reject_by_language
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.timers import inc_timer_msec
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import LANGUAGE_SCHEMA, READ_SCHEMA, Decision, Stage, check
 from babelsift.schemas.recipe import LanguageSettings
@@ -24,6 +23,9 @@ class IdentifyLanguage(Transform):
 
     Input: batches with READ_SCHEMA's columns. Main output: LANGUAGE_SCHEMA's columns and the carried ones. REJECTED:
     pairs in other languages, or with a score below the minimum.
+
+    Attributes:
+        settings: which languages are kept, by which model.
     """
 
     settings: LanguageSettings
@@ -42,29 +44,31 @@ class _Identify(beam.DoFn):
         self._identifier = LanguageIdentifier(self._settings.model)
 
     def process(self, element: pa.RecordBatch) -> Iterator[object]:
-        started = time.monotonic()
-        check(element, READ_SCHEMA, where="language")
-        found = self._identifier.identify(element.column("caption"))
-        kept, rejected = split_by_language(element, found, self._settings)
-        Metrics.counter(Stage.LANGUAGE.value, "identify_msec").inc(round(1000 * (time.monotonic() - started)))
+        with inc_timer_msec(Stage.LANGUAGE, "identify"):
+            check(element, READ_SCHEMA, where="language")
+            languages = self._identifier.identify(element.column("caption"))
+            kept, rejected = split_by_language(element, languages, self._settings)
         yield from emit(Stage.LANGUAGE, len(element), [kept], [rejected])
 
 
 def split_by_language(
-    batch: pa.RecordBatch, found: pa.RecordBatch, settings: LanguageSettings
+    batch: pa.RecordBatch, languages: pa.RecordBatch, settings: LanguageSettings
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Returns (the rows that are kept, as LANGUAGE_SCHEMA and carried columns; the others, as ledger rows).
 
-    Args: found: language and language_score of the batch's rows.
+    Args:
+        batch: READ_SCHEMA's columns, n rows.
+        languages: language and language_score, n rows.
+        settings: which languages are kept.
     """
     decision = Decision.keep_all(len(batch))
-    reject_by_language(batch.column("caption"), *found.columns, settings, decision)
-    return decision.split(with_languages(batch, found), Stage.LANGUAGE)
+    reject_by_language(batch.column("caption"), *languages.columns, settings, decision)
+    return decision.split(with_languages(batch, languages), Stage.LANGUAGE)
 
 
-def with_languages(batch: pa.RecordBatch, found: pa.RecordBatch) -> pa.RecordBatch:
+def with_languages(batch: pa.RecordBatch, languages: pa.RecordBatch) -> pa.RecordBatch:
     """Returns the batch with LANGUAGE_SCHEMA's columns first and the carried ones after them."""
     carried = [name for name in batch.schema.names if name not in READ_SCHEMA.names]
-    columns = [(found if name in found.schema.names else batch).column(name) for name in LANGUAGE_SCHEMA.names]
+    columns = [(languages if name in languages.schema.names else batch).column(name) for name in LANGUAGE_SCHEMA.names]
     schema = pa.schema([*LANGUAGE_SCHEMA, *(batch.schema.field(name) for name in carried)])
     return pa.RecordBatch.from_arrays([*columns, *(batch.column(name) for name in carried)], schema=schema)

@@ -1,18 +1,17 @@
-"""Stage rules: what decides a pair's fate by its caption and its URL alone, after the edits that a recipe asks for."""
+"""Stage rules: decides a pair's fate by its caption and its URL alone, after the edits that a recipe asks for."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
 from babelsift.filters.rules import reject_by_captions, reject_by_urls
 from babelsift.filters.text import edit_captions
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.timers import inc_timer_msec
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import CAPTION_CHANGES, READ_SCHEMA, Decision, Stage, check
 from babelsift.schemas.recipe import CaptionEdits, CaptionRules, UrlRules
@@ -23,8 +22,12 @@ class FilterPairs(Transform):
     """Edits captions as asked for, then keeps the pairs whose caption and URL break no rule that is on.
 
     Input and main output: batches with READ_SCHEMA's columns. REJECTED: the others, by the first rule they break. Where
-    edits are on, kept batches have a column `caption_changes` more: what was changed in the caption, null for nothing.
-    The uid stays that of the pair as it was read, so that its image and its fate are found again.
+    edits are on, kept batches have a further column `caption_changes`: what was changed in the caption, null for
+    nothing. The uid stays that of the pair as it was read, so that its image and its fate are found again.
+
+    Attributes:
+        captions, urls: the rules; a rule that is None is off.
+        edits: what is changed in a caption before any rule sees it.
     """
 
     captions: CaptionRules
@@ -44,21 +47,20 @@ class _Filter(beam.DoFn):
         self._edits = edits
 
     def process(self, element: pa.RecordBatch) -> Iterator[object]:
-        started = time.monotonic()
-        check(element, READ_SCHEMA, where="rules")
-        if self._edits:
-            element = with_edited_captions(element, self._edits)
-        decision = Decision.keep_all(len(element))
-        reject_by_urls(element.column("url"), self._urls, decision)
-        reject_by_captions(element.column("caption"), self._captions, decision)
-        kept, rejected = decision.split(element, Stage.RULES)
-        Metrics.counter(Stage.RULES.value, "filter_msec").inc(round(1000 * (time.monotonic() - started)))
+        with inc_timer_msec(Stage.RULES, "filter"):
+            check(element, READ_SCHEMA, where="rules")
+            if self._edits:
+                element = with_edited_captions(element, self._edits)
+            decision = Decision.keep_all(len(element))
+            reject_by_urls(element.column("url"), self._urls, decision)
+            reject_by_captions(element.column("caption"), self._captions, decision)
+            kept, rejected = decision.split(element, Stage.RULES)
         yield from emit(Stage.RULES, len(element), [kept], [rejected])
 
 
 def with_edited_captions(batch: pa.RecordBatch, edits: CaptionEdits) -> pa.RecordBatch:
     """Returns the batch with its captions edited, and the column `caption_changes` after its own."""
-    place = batch.schema.get_field_index("caption")
-    field = batch.schema.field(place)
-    captions, changes = edit_captions(batch.column(place), edits)
-    return batch.set_column(place, field, captions.cast(field.type)).append_column(CAPTION_CHANGES, changes)
+    index = batch.schema.get_field_index("caption")
+    field = batch.schema.field(index)
+    captions, changes = edit_captions(batch.column(index), edits)
+    return batch.set_column(index, field, captions.cast(field.type)).append_column(CAPTION_CHANGES, changes)

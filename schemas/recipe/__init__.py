@@ -10,7 +10,7 @@ from babelsift.schemas.recipe.dedup import (
     DedupPairsSettings,
     DedupSemanticSettings,
     NearCaptions,
-    RemovalBand,
+    RemovalRateBounds,
 )
 from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
 from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
@@ -62,7 +62,7 @@ __all__ = [
     "PartsOfSpeech",
     "ReadSettings",
     "Recipe",
-    "RemovalBand",
+    "RemovalRateBounds",
     "Route",
     "SelectRule",
     "SelectSettings",

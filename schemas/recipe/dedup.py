@@ -70,8 +70,8 @@ class DedupPairsSettings(Settings):
     )
 
 
-class RemovalBand(Settings):
-    """Which share of a host's or a language's pairs a stage is expected to remove; beyond it, it warns."""
+class RemovalRateBounds(Settings):
+    """The share of a host's or a language's pairs that a stage is expected to remove; out of these bounds it warns."""
 
     min_removal_rate: Ratio | None = None
     max_removal_rate: Ratio | None = Field(
@@ -79,7 +79,7 @@ class RemovalBand(Settings):
     )
 
 
-class DedupImagesSettings(RemovalBand):
+class DedupImagesSettings(RemovalRateBounds):
     """Which images are the same: equal bytes or pixels, or perceptual hashes within a Hamming radius."""
 
     exact: Annotated[bool, Field(strict=True)] | Literal["bytes", "pixels"] = Field(
@@ -99,7 +99,7 @@ class DedupImagesSettings(RemovalBand):
     )
 
 
-class DedupSemanticSettings(RemovalBand):
+class DedupSemanticSettings(RemovalRateBounds):
     """Which images mean the same: SemDeDup, by the stored image embeddings of a CLIP model.
 
     Attributes:

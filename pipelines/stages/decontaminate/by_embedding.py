@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.dedup import nearest_match
-from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import PassAll, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import plan_embeddings, read_embeddings_of
+from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import plan_embeddings, read_evaluation_embeddings
 from babelsift.pipelines.stages.dedup.semantic import read_vectors
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, RejectReason, Stage, similarity_column
@@ -30,7 +30,9 @@ class DecontaminateEmbeddings(Transform):
     others; value is `<name of the evaluation image> at <cosine>`, threshold min_cosine. No shuffle: each worker holds
     the evaluation embeddings.
 
-    Attributes: store: where the model's embeddings lie.
+    Attributes:
+        settings: the evaluation sets' embeddings, and the cosine from which on an image is one of theirs.
+        store: where the model's embeddings lie.
     """
 
     settings: DecontaminateSettings
@@ -47,22 +49,24 @@ class DecontaminateEmbeddings(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Compares each batch with all evaluation embeddings."""
-        drop = _DropMatched(self._paths, self.settings.min_cosine, self.store)
-        return batches | "Drop" >> kept_and_rejected(beam.ParDo(drop))
+        if self.settings.min_cosine is None or self.store is None:
+            step = beam.ParDo(PassAll(Stage.DECONTAMINATE_EMBEDDINGS))
+        else:
+            step = beam.ParDo(_DropMatched(self._paths, self.settings.min_cosine, self.store))
+        return batches | "Drop" >> kept_and_rejected(step)
 
 
 class _DropMatched(beam.DoFn):
-    def __init__(self, paths: tuple[str, ...], min_cosine: float | None, store: ScoreStore | None) -> None:
+    def __init__(self, paths: tuple[str, ...], min_cosine: float, store: ScoreStore) -> None:
         self._paths, self._min_cosine, self._store = paths, min_cosine, store
 
     def setup(self) -> None:
-        if self._paths:
-            self._sets = read_embeddings_of(self._paths)
+        """Reads the evaluation embeddings, once a process."""
+        self._evaluation = read_evaluation_embeddings(self._paths)
 
     def process(self, element: pa.RecordBatch) -> Iterator[object]:
         decision = Decision.keep_all(len(element))
-        if self._paths:
-            self._decide(element, decision)
+        self._decide(element, decision)
         kept, rejected = decision.split(element, Stage.DECONTAMINATE_EMBEDDINGS)
         yield from emit(Stage.DECONTAMINATE_EMBEDDINGS, len(element), [kept], [rejected])
 
@@ -71,18 +75,18 @@ class _DropMatched(beam.DoFn):
         if not len(compared):
             return
         vectors = read_vectors(batch.take(pa.array(compared)), self._store)["vector"]
-        known = self._sets.vectors
+        known = self._evaluation.vectors
         if vectors.shape[1] != known.shape[1]:
             raise InputError(
                 f"{self._paths[0]} has embeddings of {known.shape[1]} numbers, the model {self._store.name!r} gives "
                 f"{vectors.shape[1]}; write it with `babelsift hash --model` of that model"
             )
-        places, cosines = nearest_match(vectors, known, self._min_cosine)
-        matched = places >= 0
-        rejected, values = np.zeros(len(batch), bool), np.full(len(batch), None, dtype=object)
-        rejected[compared[matched]] = True
-        values[compared[matched]] = [
-            f"{self._sets.names[place]} at {cosine:.4f}"
-            for place, cosine in zip(places[matched], cosines[matched], strict=True)
+        index, cosines = nearest_match(vectors, known, self._min_cosine)
+        is_match = index >= 0
+        is_rejected, values = np.zeros(len(batch), bool), np.full(len(batch), None, dtype=object)
+        is_rejected[compared[is_match]] = True
+        values[compared[is_match]] = [
+            f"{self._evaluation.names[row]} at {cosine:.4f}"
+            for row, cosine in zip(index[is_match], cosines[is_match], strict=True)
         ]
-        decision.reject(rejected, RejectReason.EVALUATION_IMAGE, values=values, threshold=self._min_cosine)
+        decision.reject(is_rejected, RejectReason.EVALUATION_IMAGE, values=values, threshold=self._min_cosine)

@@ -20,51 +20,64 @@ MODEL_KEY = b"babelsift_model"  # in a table's metadata: the fingerprint of the 
 
 @dataclass(frozen=True)
 class EvaluationEmbeddings:
-    """Attributes: names: of the images. vectors: float16[n, dimension], one a name."""
+    """Embeddings of evaluation images.
+
+    Attributes:
+        names: of the images.
+        vectors: float16[n, dimension], one a name.
+    """
 
     names: list[str]
     vectors: np.ndarray
 
 
-def plan_embeddings(places: Sequence[str], fingerprint: str | None = None) -> tuple[str, ...]:
+def plan_embeddings(sources: Sequence[str], fingerprint: str | None = None) -> tuple[str, ...]:
     """Returns the files that folders, globs and paths name, by full URLs.
 
-    Args: fingerprint: of the model that they should be of; files that do not say whose they are pass.
-    Raises: InputError: a place has no table of embeddings, or one is of another model.
+    Args:
+        sources: folders, globs or paths, any fsspec URLs.
+        fingerprint: of the model whose embeddings are compared; files that do not say whose they are pass.
+
+    Raises:
+        InputError: a source has no table of embeddings, or one is of another model.
     """
-    found: set[str] = set()
-    for place in places:
-        paths = files_in(place, sought=f"embeddings in {place!r}")
-        paths = [path for path in paths if path.lower().endswith((".parquet", ".npy"))]
-        if not paths:
+    paths: set[str] = set()
+    for source in sources:
+        tables = files_in(source, sought=f"embeddings in {source!r}")
+        tables = [path for path in tables if path.lower().endswith((".parquet", ".npy"))]
+        if not tables:
             raise InputError(
-                f"{place!r} has no .parquet or .npy of embeddings; write one with `babelsift hash --model`"
+                f"{source!r} has no .parquet or .npy of embeddings; write one with `babelsift hash --model`"
             )
-        found.update(paths)
-    for path in found:
+        paths.update(tables)
+    for path in sorted(paths):
         if path.lower().endswith(".parquet"):
             _check_table(path, fingerprint)
-    return tuple(sorted(found))
+    return tuple(sorted(paths))
 
 
-def read_embeddings_of(paths: Sequence[str]) -> EvaluationEmbeddings:
+def read_evaluation_embeddings(paths: Sequence[str]) -> EvaluationEmbeddings:
     """Returns all embeddings of some files; images without one are left out.
 
-    Raises: InputError: a file cannot be read, or has vectors of another length than those before it.
+    Args:
+        paths: as `plan_embeddings` returns them.
+
+    Raises:
+        InputError: a file cannot be read, or has vectors of another length than those before it.
     """
     names: list[str] = []
     matrices: list[np.ndarray] = []
     for path in paths:
         try:
             with fsspec.open(path, "rb") as file:
-                own, vectors = (_of_array if path.lower().endswith(".npy") else _of_table)(path, file)
+                names_of_file, vectors = (_of_array if path.lower().endswith(".npy") else _of_table)(path, file)
         except (OSError, ValueError, pa.ArrowException) as error:
             reason = one_line(error, limit=None)
             raise InputError(f"{path} cannot be read: {reason}; write it with `babelsift hash --model`") from error
         if matrices and vectors.shape[1] != matrices[0].shape[1]:
             lengths = f"{vectors.shape[1]} numbers, {paths[0]} of {matrices[0].shape[1]}"
             raise InputError(f"{path} has embeddings of {lengths}; name those of one model")
-        names += own
+        names += names_of_file
         matrices.append(vectors)
     return EvaluationEmbeddings(names, np.concatenate(matrices))
 
@@ -94,11 +107,11 @@ def _check_table(path: str, fingerprint: str | None) -> None:
         reason = one_line(error, limit=None)
         raise InputError(f"{path} cannot be read: {reason}; write it with `babelsift hash --model`") from error
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    found = [schema.field(name).type for name in ("name", EMBEDDING) if name in schema.names]
+    types = [schema.field(name).type for name in ("name", EMBEDDING) if name in schema.names]
     if (
-        len(found) < 2
-        or not any(is_kind(found[1]) for is_kind in kinds)
-        or not pa.types.is_floating(found[1].value_type)
+        len(types) < 2
+        or not any(is_kind(types[1]) for is_kind in kinds)
+        or not pa.types.is_floating(types[1].value_type)
     ):
         raise InputError(f"{path} has no columns `name` and `embedding`; write it with `babelsift hash --model`")
     model = (schema.metadata or {}).get(MODEL_KEY, b"").decode()

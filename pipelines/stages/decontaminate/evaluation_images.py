@@ -1,4 +1,4 @@
-"""Images of evaluation sets, as hashes by name: from folders of images, webdataset shards, or a table of hashes."""
+"""Hashes of evaluation images by name: of folders of images, webdataset shards, or a table of hashes."""
 
 from __future__ import annotations
 
@@ -43,24 +43,32 @@ _MAX_PIXELS = 100_000_000
 
 @dataclass(frozen=True)
 class EvaluationFiles:
-    """One table or shard, or some images: what is read at once, by full URLs."""
+    """One table, one shard, or a chunk of image files: what is read at once.
+
+    Attributes:
+        paths: as fsspec opens them.
+    """
 
     paths: tuple[str, ...]
 
 
-def plan_evaluation(places: Sequence[str]) -> tuple[EvaluationFiles, ...]:
-    """Returns what folders, globs and paths name.
+def plan_evaluation(sources: Sequence[str]) -> tuple[EvaluationFiles, ...]:
+    """Returns the files that folders, globs and paths name.
 
-    Raises: InputError: a place has no image, .tar or .parquet, or cannot be looked into.
+    Args:
+        sources: folders, globs or paths, any fsspec URLs.
+
+    Raises:
+        InputError: a source has no image, .tar or .parquet, or cannot be listed.
     """
     images: list[str] = []
     whole: list[str] = []
-    for place in places:
-        paths = files_in(place, sought=f"evaluation images in {place!r}")
+    for source in sources:
+        paths = files_in(source, sought=f"evaluation images in {source!r}")
         tables = [path for path in paths if path.lower().endswith((".parquet", ".tar"))]
         pictures = [path for path in paths if path.lower().endswith(_IMAGES)]
         if not tables and not pictures:
-            raise InputError(f"{place!r} has no image, .tar or .parquet to decontaminate against; check the path")
+            raise InputError(f"{source!r} has no image, .tar or .parquet to decontaminate against; check the path")
         whole += tables
         images += pictures
     images = sorted(set(images))
@@ -72,10 +80,14 @@ def plan_evaluation(places: Sequence[str]) -> tuple[EvaluationFiles, ...]:
 
 
 def read_evaluation(files: EvaluationFiles, scorer: ClipScorer | None = None) -> Iterator[pa.RecordBatch]:
-    """Yields EVALUATION_SCHEMA; an image that cannot be decoded is logged and passed over.
+    """Yields EVALUATION_SCHEMA; an image that cannot be decoded is logged and left out.
 
-    Args: scorer: whose embeddings to add as a further column; null where it cannot read an image.
-    Raises: InputError: a file cannot be read, or is a table, of which there are no embeddings.
+    Args:
+        files: one element of `plan_evaluation`.
+        scorer: whose embeddings become a further column, null where it cannot read an image; None: no such column.
+
+    Raises:
+        InputError: a file cannot be read, or is a table, of which there are no embeddings.
     """
     if files.paths[0].lower().endswith(".parquet"):
         if scorer is not None:
@@ -90,17 +102,22 @@ def read_evaluation(files: EvaluationFiles, scorer: ClipScorer | None = None) ->
         raise InputError(f"cannot read evaluation images of {files.paths[0]}: {error}; copy it again") from error
 
 
-def write_hashes(places: Sequence[str], output: str, scorer: ClipScorer | None = None) -> int:
-    """Writes the hashes of all images that the places name as a table of EVALUATION_SCHEMA; returns its rows.
+def write_hashes(sources: Sequence[str], output: str, scorer: ClipScorer | None = None) -> int:
+    """Writes the hashes of all images that the sources have as a table of EVALUATION_SCHEMA; returns its rows.
 
-    Args: scorer: whose embeddings to add; its fingerprint goes into the table's metadata.
-    Raises: InputError: there are none, or the table cannot be written.
+    Args:
+        sources: folders, globs or paths, any fsspec URLs.
+        output: the table, any fsspec URL.
+        scorer: whose embeddings become a further column, its fingerprint the table's metadata; None: hashes alone.
+
+    Raises:
+        InputError: there are no images, or the table cannot be written.
     """
     rows = 0
     schema = EVALUATION_SCHEMA if scorer is None else embedding_schema(scorer)
     try:
         with fsspec.open(output, "wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for files in plan_evaluation(places):
+            for files in plan_evaluation(sources):
                 for batch in read_evaluation(files, scorer):
                     writer.write_batch(batch)
                     rows += len(batch)
@@ -112,18 +129,18 @@ def write_hashes(places: Sequence[str], output: str, scorer: ClipScorer | None =
 def _check_table(path: str) -> None:
     try:
         with fsspec.open(path, "rb") as file:
-            found = pq.read_schema(file)
+            schema = pq.read_schema(file)
     except (OSError, pa.ArrowException) as error:
         raise InputError(
             f"{path} cannot be read: {' '.join(str(error).split())}; write it with babelsift hash"
         ) from error
     for field in EVALUATION_SCHEMA:
-        if field.name not in found.names or found.field(field.name).type != field.type:
+        if field.name not in schema.names or schema.field(field.name).type != field.type:
             raise InputError(f"{path} has no column {field.name!r} of {field.type}; write it with `babelsift hash`")
 
 
 def _members(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """(name, file) of each image; the name is the path from its folder's name on, or the shard's and the member's."""
+    """Yields (name, content) of each image; its name is `folder/file`, in a shard `shard/member`."""
     for path in paths:
         with fsspec.open(path, "rb") as file:
             if not path.lower().endswith(".tar"):
@@ -145,11 +162,11 @@ def embedding_schema(scorer: ClipScorer) -> pa.Schema:
 def _hashed(images: Iterable[tuple[str, bytes]], scorer: ClipScorer | None) -> Iterator[pa.RecordBatch]:
     records, bodies = [], []
     for name, body in images:
-        found = measure_image(body, max_source_pixels=_MAX_PIXELS)
-        if isinstance(found, ImageFailure):
-            logging.warning("evaluation image %s is passed over: %s, %s", name, found.reason.value, found.detail)
+        measured = measure_image(body, max_source_pixels=_MAX_PIXELS)
+        if isinstance(measured, ImageFailure):
+            logging.warning("evaluation image %s is left out: %s, %s", name, measured.reason.value, measured.detail)
         else:
-            records.append({"name": name, "sha256": hashlib.sha256(body).hexdigest(), **found.columns()})
+            records.append({"name": name, "sha256": hashlib.sha256(body).hexdigest(), **measured.columns()})
             bodies += [body] if scorer is not None else []
         if len(records) == (_AT_ONCE if scorer is None else _EMBEDDED_AT_ONCE):
             yield _batch(records, bodies, scorer)

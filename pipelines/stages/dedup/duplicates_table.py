@@ -1,9 +1,10 @@
-"""OUT/duplicates.parquet: for each image that repeats another, who survives it and how near it is."""
+"""OUT/duplicates.parquet: for each duplicate image, which image is kept in its place and how near it is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -12,33 +13,34 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from babelsift.filters.uids import order_keys
-from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.core.transform import Transform, single_element
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE
 from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, DrawnCluster
 
-DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one an image that repeats another
+DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one a duplicate image
 CLUSTERS_A_KIND = 3
 MEMBERS_SHOWN = 5
 
 
 @dataclass
 class WriteDuplicates(Transform):
-    """Writes all rows of DUPLICATES_SCHEMA into one file, sorted by survivor; there is one even where there are none.
+    """Writes all rows of DUPLICATES_SCHEMA into one file, sorted by the image that is kept; without rows an empty file.
 
     Input: batches of DUPLICATES_SCHEMA. Output: the clusters that `draw_clusters` draws of them, one list.
 
-    Attributes: seed: of the draw.
+    Attributes:
+        folder: the run folder.
+        seed: of the draw.
     """
 
     folder: RunFolder
     seed: int = 0
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[list]:
-        """Brings all rows, some 90 bytes each, to one place."""
-        one = batches.pipeline | "One" >> beam.Create([None], reshuffle=False)
+        """Brings all rows, some 90 bytes each, to one worker."""
         write = beam.Map(write_duplicates, beam.pvalue.AsIter(batches), self.folder)
-        return one | "Write" >> write | "Draw" >> beam.Map(draw_clusters, self.seed)
+        return single_element(batches, "Once", None) | "Write" >> write | "Draw" >> beam.Map(draw_clusters, self.seed)
 
 
 def write_duplicates(_: None, batches: Iterable[pa.RecordBatch], folder: RunFolder) -> pa.Table:
@@ -53,7 +55,9 @@ def write_duplicates(_: None, batches: Iterable[pa.RecordBatch], folder: RunFold
 def draw_clusters(rows: pa.Table, seed: int) -> list[DrawnCluster]:
     """Draws a few clusters of each kind by the seed, for people to look at, and of each its lowest uids.
 
-    Args: rows: of DUPLICATES_SCHEMA, sorted by survivor and uid.
+    Args:
+        rows: of DUPLICATES_SCHEMA, sorted by survivor and uid.
+        seed: of the draw.
     """
     drawn = []
     for kind in sorted(rows.column("kind").unique().to_pylist()):
@@ -62,13 +66,13 @@ def draw_clusters(rows: pa.Table, seed: int) -> list[DrawnCluster]:
         order = np.argsort(order_keys(survivors, seed), kind="stable")[:CLUSTERS_A_KIND]
         for survivor in survivors.take(pa.array(order)).to_pylist():
             cluster = of_kind.filter(pc.equal(of_kind.column("survivor"), survivor))
-            members = [(row["uid"], _found(row)) for row in cluster.slice(0, MEMBERS_SHOWN).to_pylist()]
+            members = [(row["uid"], _how_near(row)) for row in cluster.slice(0, MEMBERS_SHOWN).to_pylist()]
             earlier, kept = (cluster.column(name)[0].as_py() for name in ("earlier_run", "report_only"))
             drawn.append(DrawnCluster(kind, survivor, earlier, kept, len(cluster), tuple(members)))
     return drawn
 
 
-def _found(row: dict) -> str:
+def _how_near(row: Mapping[str, Any]) -> str:
     if row["cosine"] is not None:
         return f"cosine {row['cosine']:.4f}"
     crop = " of a crop" if row["kind"] == "near_crop" else ""

@@ -1,7 +1,7 @@
-"""How much a stage removed of each host's and each language's pairs, and what to say where that is out of bounds.
+"""Warns where a stage removed a larger or smaller share of a host's or a language's pairs than expected.
 
-A host whose every image falls is serving a placeholder; a language that loses far more than the others has been merged
-by something else than what its images show.
+A host of which every image goes serves a placeholder; a language that loses far more than the others has been merged by
+something else than what its images show.
 """
 
 from __future__ import annotations
@@ -16,30 +16,32 @@ import pyarrow as pa
 from babelsift.filters.urls import url_hosts
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import Stage
-from babelsift.schemas.recipe import RemovalBand
+from babelsift.schemas.recipe import RemovalRateBounds
 
-_NAMED = 10
-_CALLED = {Stage.DEDUP_IMAGES: "Image dedup", Stage.DEDUP_SEMANTIC: "Semantic dedup"}
+_NAMED_GROUPS = 10
+_NAMES = {Stage.DEDUP_IMAGES: "Image dedup", Stage.DEDUP_SEMANTIC: "Semantic dedup"}
 
 Tally = tuple[int, int]  # (rows, removed)
 
 
 @dataclass
 class RemovalWarnings(Transform):
-    """Says which hosts and languages lost more or less than expected.
+    """Names the hosts and languages of which a stage removed more or less than expected.
 
     Input: {"kept", "rejected"}: batches of a stage. Output: one list of sentences, the largest groups first.
 
     Attributes:
-        min_rows: of a host or language; of fewer rows a rate says nothing.
+        stage: which one removed them.
+        bounds: of the rate that is expected.
+        min_rows: of a host or language; a rate of fewer rows says nothing.
     """
 
     stage: Stage
-    band: RemovalBand
+    bounds: RemovalRateBounds
     min_rows: int = 100
 
     def expand(self, inputs: dict[str, beam.PCollection[pa.RecordBatch]]) -> beam.PCollection[list]:
-        """Counts, then looks."""
+        """Counts the rows and the removed rows of each group, and keeps the groups that are out of bounds."""
         counts = [
             batches | f"Count_{name}" >> beam.FlatMap(tallies, name == "rejected") for name, batches in inputs.items()
         ]
@@ -47,9 +49,9 @@ class RemovalWarnings(Transform):
         return (
             tallied
             | "Sum" >> beam.CombinePerKey(add_tallies)
-            | "OutOfBounds" >> beam.Filter(is_out_of_bounds, self.band, self.min_rows)
-            | "Largest" >> beam.combiners.Top.Of(_NAMED, key=_rows_of)
-            | "Say" >> beam.Map(sentences, self.stage, self.band)
+            | "OutOfBounds" >> beam.Filter(is_out_of_bounds, self.bounds, self.min_rows)
+            | "Largest" >> beam.combiners.Top.Of(_NAMED_GROUPS, key=_rows_of)
+            | "Say" >> beam.Map(sentences, self.stage, self.bounds)
         )
 
 
@@ -61,34 +63,34 @@ def tallies(batch: pa.RecordBatch, removed: bool) -> Iterator[tuple[str, Tally]]
                 yield f"{kind} {entry['values']}", (entry["counts"], entry["counts"] if removed else 0)
 
 
-def add_tallies(some: Iterable[Tally]) -> Tally:
+def add_tallies(tallies: Iterable[Tally]) -> Tally:
     """Returns the sum of tallies."""
     rows = removed = 0
-    for more, more_removed in some:
+    for more, more_removed in tallies:
         rows, removed = rows + more, removed + more_removed
     return rows, removed
 
 
-def is_out_of_bounds(group: tuple[str, Tally], band: RemovalBand, min_rows: int) -> bool:
-    """Whether a group that is large enough lost a share outside of the expected band."""
+def is_out_of_bounds(group: tuple[str, Tally], bounds: RemovalRateBounds, min_rows: int) -> bool:
+    """Returns whether a group of at least `min_rows` rows lost a share outside of the bounds."""
     rows, removed = group[1]
-    lowest, highest = band.min_removal_rate, band.max_removal_rate
+    lowest, highest = bounds.min_removal_rate, bounds.max_removal_rate
     too_few = lowest is not None and removed < lowest * rows
     too_many = highest is not None and removed > highest * rows
     return rows >= min_rows and (too_few or too_many)
 
 
-def sentences(groups: list[tuple[str, Tally]], stage: Stage, band: RemovalBand) -> list[str]:
-    """Returns what to say, and logs it."""
-    found = []
+def sentences(groups: list[tuple[str, Tally]], stage: Stage, bounds: RemovalRateBounds) -> list[str]:
+    """Returns one sentence a group, and logs it."""
+    warnings: list[str] = []
     for name, (rows, removed) in sorted(groups, key=lambda group: (-group[1][0], group[0])):
-        expected = f"{band.min_removal_rate or 0:.0%} to {band.max_removal_rate or 1:.0%}"
-        found.append(
-            f"{_CALLED[stage]} removed {removed / rows:.1%} of the {rows} pairs of {name}, where {expected} were "
+        expected = f"{bounds.min_removal_rate or 0:.0%} to {bounds.max_removal_rate or 1:.0%}"
+        warnings.append(
+            f"{_NAMES[stage]} removed {removed / rows:.1%} of the {rows} pairs of {name}, where {expected} were "
             "expected: look at its clusters in duplicates.parquet."
         )
-        logging.warning("%s: %s", stage.value, found[-1])
-    return found
+        logging.warning("%s: %s", stage.value, warnings[-1])
+    return warnings
 
 
 def _rows_of(group: tuple[str, Tally]) -> tuple[int, str]:

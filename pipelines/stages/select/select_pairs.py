@@ -1,4 +1,12 @@
-"""Stage select: which scored pairs are kept, by an expression of rules, minimums a language, and caps."""
+"""Stage select: keeps scored pairs by an expression of rules, minimums a language, and caps.
+
+1. Thresholds. The similarity at which each top fraction begins is found for all batches together.
+2. Backfills. A language of which too few pairs are kept gets its best pairs back that similarity alone left out.
+3. Limits. The last pair that each caption, host and language may keep is found among what is kept then.
+4. Decide. Each batch is decided once, by all three.
+
+Without fractions, minimums and caps a batch is decided on its own, and none waits for the last one.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +28,12 @@ from babelsift.filters.selection import (
     merge_states,
     plan_backfills,
 )
+from babelsift.pipelines.core.radix_select import SelectedKeys
+from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
-from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.stages.select.caps import CapLimits, Limits, candidates_of, reject_beyond_caps
+from babelsift.pipelines.core.transform import Transform, single_element
+from babelsift.pipelines.stages.select.cap_candidates import candidates_of
+from babelsift.pipelines.stages.select.cap_limits import AllLimits, CapLimits, reject_beyond_caps
 from babelsift.pipelines.stages.select.top_fractions import FractionThresholds
 from babelsift.schemas import Decision, RecipeError, Stage
 from babelsift.schemas.recipe import SelectSettings
@@ -42,7 +53,10 @@ class SelectPairs(Transform):
     are unique. REJECTED: the others; value is what was found, threshold what was asked for. A pair without a similarity
     is not kept by a rule on similarity. REPORT: one dict, what selection.json holds.
 
-    Attributes: names: of the CLIP models, in order. seed: of draws among pairs that come equal.
+    Attributes:
+        settings: the recipe's select group.
+        names: of the CLIP models, in order.
+        seed: of draws among pairs that come equal.
     """
 
     settings: SelectSettings
@@ -53,14 +67,12 @@ class SelectPairs(Transform):
         """Finds the thresholds, the backfills of small languages, and the caps' limits; then decides all at once."""
         selector = Selector(self.settings, self.names)
         plan = self._plan(batches, selector)
-        # Without a plan or caps a batch is decided on its own, and nothing waits for the last one.
-        sides = [] if plan is None else [beam.pvalue.AsSingleton(plan)]
+        side_inputs = [] if plan is None else [beam.pvalue.AsSingleton(plan)]
+        if plan is None:
+            plan = single_element(batches, "NoPlan", _NO_PLAN)
         if self.settings.caps:
-            plan = plan or batches.pipeline | "NoPlan" >> beam.Create([_NO_PLAN], reshuffle=False)
-            sides = [beam.pvalue.AsSingleton(plan), *self._limits(batches, selector, plan)]
-        decide = beam.ParDo(_Select(selector, self.seed), *sides)
-        outputs = batches | "Decide" >> kept_and_rejected(decide)
-        plan = plan or batches.pipeline | "NothingCut" >> beam.Create([_NO_PLAN], reshuffle=False)
+            side_inputs = [beam.pvalue.AsSingleton(plan), *self._limits(batches, selector, plan)]
+        outputs = batches | "Decide" >> kept_and_rejected(beam.ParDo(_Select(selector, self.seed), *side_inputs))
         report = plan | "Report" >> beam.Map(report_of)
         return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], REPORT: report})
 
@@ -78,21 +90,25 @@ class SelectPairs(Transform):
             return None
         thresholds = batches | "Thresholds" >> FractionThresholds(selector)
         if self.settings.min_pairs_per_language is None:
-            return thresholds | "NoBackfill" >> beam.Map(lambda found: (found, {}))
+            return thresholds | "NoBackfill" >> beam.Map(_without_backfills)
         known = beam.pvalue.AsSingleton(thresholds)
         return (
             batches
             | "States" >> beam.Map(_states, selector, known).with_output_types(dict)
             | "MergeStates" >> beam.CombineGlobally(merge_states)
-            | "Backfill" >> beam.Map(_backfills, selector, known)
+            | "Backfill" >> beam.Map(_with_backfills, selector, known)
         )
 
 
 def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
-    """Looks whether the columns that conditions name are there and hold numbers.
+    """Checks that the columns which conditions name are there and hold numbers.
 
-    Args: columns: all that rows have when they reach this stage.
-    Raises: RecipeError: one is not; names the closest.
+    Args:
+        settings: the recipe's select group.
+        columns: all that rows have when they reach this stage.
+
+    Raises:
+        RecipeError: one is not, or holds none; names the closest.
     """
     numeric = [field.name for field in columns if holds_numbers(field.type)]
     for rule, _ in settings.walk():
@@ -114,28 +130,28 @@ def decide(batch: pa.RecordBatch, selector: Selector, backfills: Mapping[str, Ba
 
 
 def report_of(plan: _Plan) -> dict[str, Any]:
-    """Returns the account of the thresholds and the backfills."""
+    """Returns the account of the thresholds and the backfills, as selection.json has it."""
     thresholds, backfills = plan
     order = sorted(thresholds.items(), key=lambda item: (item[0].choice.models, item[0].fraction, item[0].language))
     return {
         "top_fractions": [
             {
-                "models": dict(asked.choice.models),
-                "language": None if asked.language == EVERY_LANGUAGE else asked.language,
-                "fraction": asked.fraction,
+                "models": dict(fraction.choice.models),
+                "language": None if fraction.language == EVERY_LANGUAGE else fraction.language,
+                "fraction": fraction.fraction,
                 "lowest_kept": threshold.score,
                 "exact": threshold.bin is None,
             }
-            for asked, threshold in order
+            for fraction, threshold in order
         ],
         "relaxed_languages": {
             language: {
-                "minimum": one.wanted,
-                "kept_before": one.kept,
-                "given_back": one.backfilled,
-                "lowest_given_back": one.threshold.score if one.backfilled else None,
+                "minimum": backfill.wanted,
+                "kept_before": backfill.kept,
+                "given_back": backfill.backfilled,
+                "lowest_given_back": backfill.threshold.score if backfill.backfilled else None,
             }
-            for language, one in sorted(backfills.items())
+            for language, backfill in sorted(backfills.items())
         },
     }
 
@@ -144,8 +160,12 @@ def _states(batch: pa.RecordBatch, selector: Selector, thresholds: Thresholds) -
     return language_states(batch, Selector(selector.settings, selector.names, thresholds))
 
 
-def _backfills(states: dict, selector: Selector, thresholds: Thresholds) -> _Plan:
+def _with_backfills(states: dict, selector: Selector, thresholds: Thresholds) -> _Plan:
     return thresholds, plan_backfills(states, selector)
+
+
+def _without_backfills(thresholds: Thresholds) -> _Plan:
+    return thresholds, {}
 
 
 class _Candidates(beam.DoFn):
@@ -164,7 +184,7 @@ class _Select(beam.DoFn):
     def __init__(self, selector: Selector, seed: int) -> None:
         self._selector = selector
         self._seed = seed
-        self._sides: tuple[object, object] = (None, None)
+        self._limits = OncePerBundle(AllLimits.of)
 
     def process(
         self,
@@ -172,14 +192,12 @@ class _Select(beam.DoFn):
         plan: _Plan = _NO_PLAN,
         captions: list[bytes] | None = None,
         hosts: list[bytes] | None = None,
-        languages: Mapping[str, tuple[int, int, int]] | None = None,
+        languages: SelectedKeys | None = None,
     ) -> Iterator[object]:
         self._selector.thresholds, backfills = plan
         decision = decide(element, self._selector, backfills)
-        if captions is not None and hosts is not None and languages is not None:
-            if self._sides[0] is not captions or self._sides[1] is not hosts:  # sorted once a bundle
-                self._sides, self._captions, self._hosts = (captions, hosts), Limits(captions), Limits(hosts)
-            limits = {"captions": self._captions, "hosts": self._hosts, "languages": languages}
-            reject_beyond_caps(decision, element, self._selector, self._seed, **limits)
+        if captions is not None:
+            limits = self._limits.of(captions, hosts, languages)
+            reject_beyond_caps(decision, element, self._selector, self._seed, limits)
         kept, rejected = decision.split(element, Stage.SELECT)
         yield from emit(Stage.SELECT, len(element), [kept], [rejected])

@@ -1,4 +1,4 @@
-"""The thresholds of top fractions: by mergeable histograms, or at the very value by counting digits of the scores."""
+"""The similarity at which each top fraction begins: to a bin by mergeable histograms, or exactly by radix select."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from babelsift.filters.selection import (
     score_at,
 )
 from babelsift.pipelines.core.radix_select import GroupKeys, RadixSelect, SelectedKeys
-from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.core.transform import Transform, single_element
 
 Histograms = dict[str, Histogram]  # language -> histogram
 
@@ -36,21 +36,24 @@ class FractionThresholds(Transform):
     """Finds the threshold of every top fraction that a selector asks for: one dict of them.
 
     Input: batches with `language` and the similarity columns.
+
+    Attributes:
+        selector: whose settings ask for the fractions.
     """
 
     selector: Selector
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[Thresholds]:
-        """Counts what is asked for, and nothing where no fraction is."""
+        """Counts keys or bins of the groups that fractions are asked of; nothing where none is."""
         if not self.selector.choices():
-            return batches.pipeline | "NoFractions" >> beam.Create([{}], reshuffle=False)
+            return single_element(batches, "NoFractions", {})
         if self.selector.settings.exact_fractions:
             digits = SCORE_BITS // 16
             return (
                 batches
                 | "Keys" >> beam.Map(fraction_keys, self.selector).with_output_types(dict)
                 | "Rank" >> RadixSelect(FractionRank(), digits)
-                | "Exact" >> beam.Map(exact_thresholds, self.selector)
+                | "Exact" >> beam.Map(exact_thresholds)
             )
         return (
             batches
@@ -62,7 +65,11 @@ class FractionThresholds(Transform):
 
 @dataclass
 class SimilarityHistograms(Transform):
-    """Sums up {language: histogram} of one model's similarities; one element."""
+    """Sums up {language: histogram} of one model's similarities; one element.
+
+    Attributes:
+        model: its name.
+    """
 
     model: str
 
@@ -76,27 +83,27 @@ class SimilarityHistograms(Transform):
         )
 
 
-def merge_by_language(parts: Iterable[Histograms]) -> Histograms:
+def merge_by_language(histograms: Iterable[Histograms]) -> Histograms:
     """Returns the sum of {language: histogram}s."""
-    together: dict[str, list[Histogram]] = {}
-    for part in parts:
-        for language, histogram in part.items():
-            together.setdefault(language, []).append(histogram)
-    return {language: merge(histograms) for language, histograms in together.items()}
+    by_language: dict[str, list[Histogram]] = {}
+    for of_batch in histograms:
+        for language, histogram in of_batch.items():
+            by_language.setdefault(language, []).append(histogram)
+    return {language: merge(of_language) for language, of_language in by_language.items()}
 
 
 def fraction_keys(batch: pa.RecordBatch, selector: Selector) -> GroupKeys:
-    """Returns, for each fraction that the batch has a part in, the packed keys of its scored rows."""
+    """Returns, for each fraction that rows of the batch count for, the packed keys of its scored rows."""
     keys: GroupKeys = {}
     languages = np.array(batch.column("language").to_pylist(), dtype=object)
     for choice in selector.choices():
         scores = choice.scores(batch)
         scored = ~np.isnan(scores)
-        own = highest_first(scores).astype(np.uint64) << np.uint64(SCORE_BITS)
+        order = highest_first(scores).astype(np.uint64) << np.uint64(SCORE_BITS)
         for language in [EVERY_LANGUAGE, *sorted(set(languages[scored]))]:
             rows = scored if language == EVERY_LANGUAGE else scored & (languages == language)
-            for asked in selector.fractions(choice, language) if rows.any() else ():
-                keys[_group(asked)] = own[rows].tobytes()
+            for fraction in selector.fractions(choice, language) if rows.any() else ():
+                keys[_group_of(fraction)] = order[rows].tobytes()
     return keys
 
 
@@ -109,16 +116,16 @@ class FractionRank:
         return min(int(rows * json.loads(group)[2]), rows - 1)
 
 
-def exact_thresholds(found: SelectedKeys, selector: Selector) -> Thresholds:
-    """Returns the thresholds at the scores that were found."""
-    return {_fraction(group): Threshold(score_at(key >> SCORE_BITS)) for group, (key, _, _) in found.items()}
+def exact_thresholds(selected: SelectedKeys) -> Thresholds:
+    """Returns the thresholds at the scores of the selected keys."""
+    return {_fraction_of(group): Threshold(score_at(key >> SCORE_BITS)) for group, (key, _, _) in selected.items()}
 
 
-def _group(asked: TopFraction) -> str:
-    return json.dumps([asked.choice.models, asked.language, asked.fraction])
+def _group_of(fraction: TopFraction) -> str:
+    return json.dumps([fraction.choice.models, fraction.language, fraction.fraction])
 
 
-def _fraction(group: str) -> TopFraction:
+def _fraction_of(group: str) -> TopFraction:
     models, language, fraction = json.loads(group)
     return TopFraction(ScoreChoice(tuple(map(tuple, models))), language, fraction)
 
@@ -127,10 +134,12 @@ def _histograms_by_choice(batch: pa.RecordBatch, selector: Selector) -> dict[Sco
     return {choice: histograms_of(batch, choice) for choice in selector.choices()}
 
 
-def _merge_by_choice(parts: Iterable[dict[ScoreChoice, Histograms]]) -> dict[ScoreChoice, Histograms]:
-    parts = list(parts)
-    choices = dict.fromkeys(choice for part in parts for choice in part)
-    return {choice: merge_by_language(part.get(choice, {}) for part in parts) for choice in choices}
+def _merge_by_choice(histograms: Iterable[dict[ScoreChoice, Histograms]]) -> dict[ScoreChoice, Histograms]:
+    by_choice: dict[ScoreChoice, list[Histograms]] = {}
+    for of_batch in histograms:
+        for choice, of_choice in of_batch.items():
+            by_choice.setdefault(choice, []).append(of_choice)
+    return {choice: merge_by_language(of_choice) for choice, of_choice in by_choice.items()}
 
 
 def _binned(histograms: dict[ScoreChoice, Histograms], selector: Selector) -> Thresholds:

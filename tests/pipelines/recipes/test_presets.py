@@ -216,7 +216,7 @@ def thresholds_of(selector, batch):
     for group, keys in fraction_keys(batch, selector).items():
         order = np.sort(np.frombuffer(keys, np.uint64))
         found[group] = (int(order[FractionRank()(group, len(order))]), 0, 1)
-    return exact_thresholds(found, selector)
+    return exact_thresholds(found)
 
 
 def selected(recipe, scores, languages, captions=None, *, near=None):

@@ -11,7 +11,7 @@ from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateE
 from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import (
     MODEL_KEY,
     plan_embeddings,
-    read_embeddings_of,
+    read_evaluation_embeddings,
 )
 from babelsift.pipelines.stages.score.models import load_scorer
 from babelsift.pipelines.staging.score_store import ScoreStore
@@ -102,10 +102,10 @@ def test_what_cannot_be_compared_is_said_before_the_run(store, tmp_path):
         plan_embeddings([str(tmp_path / "hashes.parquet")])
     (tmp_path / "broken.npy").write_bytes(b"no array")
     with pytest.raises(InputError, match=r"broken.npy cannot be read: .*; write it with"):
-        read_embeddings_of([str(tmp_path / "broken.npy")])
+        read_evaluation_embeddings([str(tmp_path / "broken.npy")])
     paths = [table_of(tmp_path / f"{size}.parquet", vectors(2, dimension=size)) for size in (8, 16)]
     with pytest.raises(InputError, match=r"16.parquet has embeddings of 16 numbers, .*8.parquet of 8"):
-        read_embeddings_of(paths)
+        read_evaluation_embeddings(paths)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_hash_writes_embeddings_of_a_model(tmp_path, capsys):
     assert "1 images hashed" in capsys.readouterr().out
     scorer = load_scorer(ClipModel(model="babelsift-demo", precision="fp32"))
     assert plan_embeddings([str(output)], scorer.fingerprint) == (str(output),)
-    found = read_embeddings_of([str(output)])
+    found = read_evaluation_embeddings([str(output)])
     expected = scorer.score([body], ["another caption"], embeddings=True).column("image_embedding")[0].as_py()
     assert found.names == ["eval/one.png"]
     assert found.vectors[0].tolist() == expected

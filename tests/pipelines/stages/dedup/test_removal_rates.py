@@ -17,7 +17,7 @@ def pairs(rows, host, language="en"):
 @pytest.mark.parametrize(
     ("rows", "removed", "out"), [(100, 51, True), (100, 50, False), (99, 99, False), (100, 4, True), (100, 5, False)]
 )
-def test_the_band(rows, removed, out):
+def test_the_bounds(rows, removed, out):
     settings = DedupImagesSettings(min_removal_rate=0.05, max_removal_rate=0.5)
     assert is_out_of_bounds(("host a", (rows, removed)), settings, min_rows=100) == out
     assert not is_out_of_bounds(("host a", (rows, removed)), DedupImagesSettings(max_removal_rate=None), min_rows=100)
@@ -30,22 +30,22 @@ def test_tallies_add_up_and_pass_over_what_has_no_host():
 
 
 @pytest.mark.parametrize(
-    ("stage", "band", "called"),
+    ("stage", "bounds", "name"),
     [
         (Stage.DEDUP_IMAGES, DedupImagesSettings(), "Image dedup"),
         (Stage.DEDUP_SEMANTIC, DedupSemanticSettings(), "Semantic dedup"),
     ],
 )
-def test_hosts_and_languages_that_lost_too_much_are_named(caplog, stage, band, called):
+def test_hosts_and_languages_that_lost_too_much_are_named(caplog, stage, bounds, name):
     kept = [pairs(300, "fine.org", "de"), pairs(20, "bad.org")]
     rejected = [pairs(30, "fine.org", "de"), pairs(90, "bad.org"), pairs(90, "bad.org"), pairs(50, "small.org", "fr")]
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         inputs = {
-            name: pipeline | name >> beam.Create(batches, reshuffle=False).with_output_types(pa.RecordBatch)
-            for name, batches in {"kept": kept, "rejected": rejected}.items()
+            side: pipeline | side >> beam.Create(batches, reshuffle=False).with_output_types(pa.RecordBatch)
+            for side, batches in {"kept": kept, "rejected": rejected}.items()
         }
-        said = inputs | RemovalWarnings(stage, band)
-        start = f"{called} removed 90.0% of the 200 pairs of "
+        said = inputs | RemovalWarnings(stage, bounds)
+        start = f"{name} removed 90.0% of the 200 pairs of "
         end = ", where 0% to 50% were expected: look at its clusters in duplicates.parquet."
         assert_that(said, equal_to([[f"{start}host bad.org{end}", f"{start}language en{end}"]]))
     assert "host bad.org" in caplog.text

@@ -4,8 +4,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.dedup.earlier_images import plan_earlier_images
 from babelsift.pipelines.stages.dedup.images import DedupImages
+from babelsift.pipelines.stages.dedup.images.earlier_images import plan_earlier_images
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS
 from babelsift.pipelines.staging.shards import StagingWriter
 from babelsift.schemas import InputError

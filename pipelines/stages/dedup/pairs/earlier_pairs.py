@@ -1,7 +1,7 @@
-"""Pairs of earlier datasets: whose uids or URLs this input has again, found without holding an earlier dataset.
+"""Pairs of earlier datasets: which uids or URLs of this input they have, found without holding an earlier dataset.
 
-Earlier digests travel as digest records do (see `core.lowest_per_digest`), merged a partition; only those that the
-input shares come out.
+The digests of earlier datasets travel as digest records (see `core.lowest_per_digest`) and are merged with the input's
+a partition; only those that the input shares come out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ _SUBSET_DTYPE = np.dtype("u8,u8")
 class EarlierFile:
     """One file of an earlier dataset.
 
-    Attributes: kind: UID or URL, what its rows are known by. column: parquet only; None: a DataComp subset file.
+    Attributes:
+        path: as fsspec opens it.
+        kind: UID or URL, what its rows are known by.
+        column: of a parquet file; None: a DataComp subset file.
+        rows: how many it has.
     """
 
     path: str
@@ -50,21 +54,25 @@ class EarlierFile:
     rows: int
 
 
-def plan_earlier(places: Sequence[str]) -> tuple[EarlierFile, ...]:
-    """Returns the files that folders, globs or paths name: parquet with `uid`, `url_digest` or a URL column, or .npy.
+def plan_earlier(datasets: Sequence[str]) -> tuple[EarlierFile, ...]:
+    """Returns the files of earlier datasets: parquet with `uid`, `url_digest` or a URL column, or .npy.
 
-    A run folder's own `shards` folder is one such place. A .npy file holds uids as DataComp's subsets do, or digests of
-    URLs in the same form where `url_digest` is in its name.
+    A run folder's own `shards` folder is one such dataset. A .npy file holds uids as DataComp's subsets do, or digests
+    of URLs in the same form where `url_digest` is in its name.
 
-    Raises: InputError: a place has no such file, or a file cannot be read or has neither column.
+    Args:
+        datasets: folders, globs or paths, any fsspec URLs.
+
+    Raises:
+        InputError: one has no such file, or a file cannot be read or has neither column.
     """
     paths: set[str] = set()
-    for place in places:
-        found = files_in(place, sought=f"dedup_pairs.earlier {place!r}")
-        found = [path for path in found if path.endswith((".parquet", ".npy"))]
-        if not found:
-            raise InputError(f"dedup_pairs.earlier {place!r} has no .parquet or .npy file; check the path")
-        paths.update(found)
+    for dataset in datasets:
+        files = files_in(dataset, sought=f"dedup_pairs.earlier {dataset!r}")
+        files = [path for path in files if path.endswith((".parquet", ".npy"))]
+        if not files:
+            raise InputError(f"dedup_pairs.earlier {dataset!r} has no .parquet or .npy file; check the path")
+        paths.update(files)
     return tuple(_inspect(path) for path in sorted(paths))
 
 
@@ -98,13 +106,16 @@ def _read_subset_header(file: object, path: str) -> int:
 
 @dataclass
 class FindEarlier(Transform):
-    """Finds the digests of the input that rows of earlier files have too.
+    """Finds the digests that rows of the input share with rows of earlier files.
 
     Input: RecordBatches with uid, source_file and source_row. Output: packed DIGEST_RECORD arrays (bytes), sorted by
     digest, one a partition.
 
-    Attributes: files: all of one kind. digest: RecordBatch -> S16[n] or V16[n] of the input's rows. url_digests: the
-        same of an Arrow array of URLs. partitions: results do not depend on it.
+    Attributes:
+        files: all of one kind.
+        digest: RecordBatch -> S16[n] or V16[n] of the input's rows.
+        url_digests: the same of an Arrow array of URLs.
+        partitions: ranges of digests; results do not depend on how many.
     """
 
     files: tuple[EarlierFile, ...]
@@ -113,16 +124,16 @@ class FindEarlier(Transform):
     partitions: int
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
-        """Digest records of both sides, merged a partition."""
+        """Makes digest records of both sides, and merges them a partition."""
         earlier = (
             batches.pipeline
             | "Files" >> beam.Create(self.files)
             | "ReadEarlier"
             >> beam.FlatMap(read_earlier, self.url_digests, self.partitions).with_output_types(tuple[int, bytes])
         )
-        own = batches | "MakeRecords" >> MakeDigestRecords(self.digest, self.partitions)
+        ours = batches | "MakeRecords" >> MakeDigestRecords(self.digest, self.partitions)
         return (
-            (own, earlier)
+            (ours, earlier)
             | beam.Flatten()
             | "Merge" >> beam.CombinePerKey(MergeDigestRecords())
             | "DropPartition" >> beam.Values()
@@ -135,16 +146,17 @@ def read_earlier(
 ) -> Iterator[tuple[int, bytes]]:
     """Yields (partition, packed digest records) of a file's rows, chunk by chunk; rows without a value are passed over.
 
-    Raises: InputError: a uid is not 32 hex digits.
+    Raises:
+        InputError: a uid is not 32 hex digits, or the file ends early.
     """
-    for found in _file_digests(file, url_digests):
-        made = digest_records(found, np.zeros(len(found), dtype="V16"), np.zeros(len(found), dtype=np.uint64))
-        made["rows"] = _EARLIER
-        yield from split_digest_records(lowest_per_digest([made]), partitions)
+    for digests in _file_digests(file, url_digests):
+        records = digest_records(digests, np.zeros(len(digests), dtype="V16"), np.zeros(len(digests), dtype=np.uint64))
+        records["rows"] = _EARLIER
+        yield from split_digest_records(lowest_per_digest([records]), partitions)
 
 
 def only_shared(packed: bytes) -> bytes:
-    """Returns those digest records of a packed array that rows of the input and earlier rows made."""
+    """Returns those digest records of a packed array that both rows of the input and earlier rows have."""
     merged = unpack_digest_records(packed)
     return pack_digest_records(merged[(merged["rows"] >= _EARLIER) & (merged["rows"] % _EARLIER > 0)])
 
@@ -152,12 +164,14 @@ def only_shared(packed: bytes) -> bytes:
 def _file_digests(file: EarlierFile, url_digests: Callable[[pa.Array], np.ndarray]) -> Iterator[np.ndarray]:
     with fsspec.open(file.path, "rb") as opened:
         if file.column is None:
-            left = _read_subset_header(opened, file.path)
-            while left > 0:
-                content = opened.read(min(left, _ROWS_AT_ONCE) * _SUBSET_DTYPE.itemsize)
-                if not content:
-                    raise InputError(f"dedup_pairs.earlier: {file.path} ends {left} rows early; copy it again")
-                left -= len(content) // _SUBSET_DTYPE.itemsize
+            unread = _read_subset_header(opened, file.path)
+            while unread > 0:
+                rows = min(unread, _ROWS_AT_ONCE)
+                content = opened.read(rows * _SUBSET_DTYPE.itemsize)
+                if len(content) < rows * _SUBSET_DTYPE.itemsize:
+                    missing = unread - len(content) // _SUBSET_DTYPE.itemsize
+                    raise InputError(f"dedup_pairs.earlier: {file.path} ends {missing} rows early; copy it again")
+                unread -= rows
                 yield np.frombuffer(content, dtype="<u8").astype(">u8").view("V16")
             return
         for batch in pq.ParquetFile(opened).iter_batches(_ROWS_AT_ONCE, columns=[file.column]):

@@ -1,4 +1,4 @@
-"""What image dedup and decontamination compare: slim rows of hashes, and what is made of them."""
+"""Rows of hashes: what image dedup and decontamination compare, and the digests and records that they make of it."""
 
 from __future__ import annotations
 
@@ -11,42 +11,50 @@ from babelsift.filters.image import CROP_BYTES, CROPS, low_bits
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.schemas.recipe import DedupImagesSettings
 
-# rank: who survives, the lower first. 0 is what was there before the run: earlier runs, evaluation images.
-BEFORE = 0
-OWN = 1
+# Of duplicates the row of the lowest rank is kept: images of earlier runs and of evaluation sets before this run's.
+EARLIER_RANK = 0
+THIS_RUN_RANK = 1
 _LARGEST_AREA = 1 << 62
-RANK = pa.field("rank", pa.uint64(), nullable=False)
-_COLUMNS = ("uid", "caption", "sha256", "pixels_digest", "phash", "phash_crops", "phash_quality")
+_RANK = pa.field("rank", pa.uint64(), nullable=False)
+_COMPARED = ("uid", "caption", "sha256", "pixels_digest", "phash", "phash_crops", "phash_quality")
 
 
 def hash_rows(batch: pa.RecordBatch, settings: DedupImagesSettings) -> pa.RecordBatch:
     """Returns the columns that are compared, and each row's rank.
 
-    Args: batch: DOWNLOAD_SCHEMA.
+    Args:
+        batch: DOWNLOAD_SCHEMA.
+        settings: whose `survivor` says which row of several is kept.
     """
     if settings.survivor == "largest_original":
         width, height = (batch.column(f"original_{side}").cast(pa.int64()) for side in ("width", "height"))
         ranks = pc.cast(pc.subtract(_LARGEST_AREA, pc.multiply(width, height)), pa.uint64())
     else:
-        ranks = pa.array(np.full(len(batch), OWN, dtype=np.uint64))
+        ranks = pa.array(np.full(len(batch), THIS_RUN_RANK, dtype=np.uint64))
     return with_ranks(batch, ranks)
 
 
 def with_ranks(batch: pa.RecordBatch, ranks: pa.Array) -> pa.RecordBatch:
-    """Returns the columns that are compared, with these ranks."""
-    schema = pa.schema([*(batch.schema.field(name) for name in _COLUMNS), RANK])
-    return pa.RecordBatch.from_arrays([*(batch.column(name) for name in _COLUMNS), ranks], schema=schema)
+    """Returns the columns that are compared, with these ranks, uint64[n]."""
+    schema = pa.schema([*(batch.schema.field(name) for name in _COMPARED), _RANK])
+    return pa.RecordBatch.from_arrays([*(batch.column(name) for name in _COMPARED), ranks], schema=schema)
 
 
 def ranks_of(rows: pa.RecordBatch) -> np.ndarray:
-    """Returns uint64[n], the ranks of slim rows."""
+    """Returns uint64[n], the ranks of hash rows."""
     return rows.column("rank").to_numpy()
 
 
 def content_digests(rows: pa.RecordBatch, *, pixels: bool, captions: bool) -> np.ndarray:
-    """Returns V16[n] or S16[n]: what rows with equal bytes share, or with equal pixels; and an equal caption.
+    """Returns the digest that rows with equal bytes share.
 
-    Where the pixels' digest is not known, that of the bytes stands for it.
+    Args:
+        rows: hash rows.
+        pixels: rows with equal pixels share it; where their digest is not known, rows with equal bytes.
+        captions: only rows with an equal caption share it.
+
+    Returns:
+        V16[n] or S16[n].
     """
     columns = [rows.column("sha256")]
     if pixels:
@@ -57,7 +65,7 @@ def content_digests(rows: pa.RecordBatch, *, pixels: bool, captions: bool) -> np
 
 
 def phash_digests(rows: pa.RecordBatch, *, captions: bool) -> np.ndarray:
-    """Returns S16[n]: what rows with equal perceptual hashes share; and an equal caption."""
+    """Returns S16[n], the digest that rows with equal perceptual hashes (and captions, where asked for) share."""
     return digests(*[rows.column(name) for name in ("phash", "caption")[: 1 + captions]])
 
 
@@ -67,7 +75,16 @@ def has_structure(rows: pa.RecordBatch, min_quality: float) -> np.ndarray:
 
 
 def hashed_records(rows: pa.RecordBatch, *, captions: bool, crops: bool) -> np.ndarray:
-    """Returns IMAGE_HASHES: one a row, and one for each of its crops where these are known, wanted, and say enough."""
+    """Returns one IMAGE_HASHES record a row, and one a crop where crops are known and varied enough to be compared.
+
+    Args:
+        rows: hash rows.
+        captions: only rows with an equal caption are compared.
+        crops: whether crops are compared at all.
+
+    Returns:
+        IMAGE_HASHES[m], the whole images first.
+    """
     hashes = _fixed_bytes(rows.column("phash"))
     whole = np.zeros(len(rows), dtype=IMAGE_HASHES)
     whole["hash"], whole["low"] = hashes.view("<u8"), low_bits(hashes).view("<u8")
@@ -75,18 +92,19 @@ def hashed_records(rows: pa.RecordBatch, *, captions: bool, crops: bool) -> np.n
     if captions:
         caption_digests = digests(rows.column("caption"))
         whole["group"] = np.ascontiguousarray(caption_digests).view("<u8").reshape(-1, 2)[:, 0]
-    known = np.empty(0, dtype=np.int64)
+    with_crops = np.empty(0, dtype=np.int64)
     if crops:
-        given = rows.column("phash_crops").is_valid().to_numpy(zero_copy_only=False)
-        known = np.flatnonzero(given & has_varied_rows(whole["hash"]))
-    made = np.repeat(whole[known], CROPS)
-    low = _fixed_bytes(rows.column("phash_crops").take(pa.array(known))).reshape(-1, CROP_BYTES)
-    made["hash"], made["low"], made["crop"] = 0, low.view("<u8"), np.tile(np.arange(1, CROPS + 1), len(known))
-    return np.concatenate([whole, made])
+        is_known = rows.column("phash_crops").is_valid().to_numpy(zero_copy_only=False)
+        with_crops = np.flatnonzero(is_known & has_varied_rows(whole["hash"]))
+    cropped = np.repeat(whole[with_crops], CROPS)
+    low = _fixed_bytes(rows.column("phash_crops").take(pa.array(with_crops))).reshape(-1, CROP_BYTES)
+    cropped["hash"], cropped["low"] = 0, low.view("<u8")
+    cropped["crop"] = np.tile(np.arange(1, CROPS + 1), len(with_crops))
+    return np.concatenate([whole, cropped])
 
 
 def _fixed_bytes(column: pa.Array) -> np.ndarray:
-    """Returns uint8[n, width] of fixed-size binary values, none null."""
+    """Returns uint8[n, width] of fixed-size binary values without nulls."""
     width = column.type.byte_width
     flat = np.frombuffer(column.buffers()[1], dtype=np.uint8) if len(column) else np.empty(0, dtype=np.uint8)
     return flat[column.offset * width : (column.offset + len(column)) * width].reshape(-1, width)

@@ -8,7 +8,7 @@ from babelsift.filters.dedup import IMAGE_HASHES, near_image_links, nearest_of_p
 from babelsift.filters.image import low_bits
 from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES
 from babelsift.pipelines.stages.dedup.images import DedupImages
-from babelsift.pipelines.stages.dedup.near_images import parts_of
+from babelsift.pipelines.stages.dedup.images.near_images import partitions_of
 from babelsift.schemas.recipe import DedupImagesSettings
 
 NEAR = DedupImagesSettings(near_radius_bits=20)
@@ -196,7 +196,7 @@ def test_a_part_is_sent_all_that_it_compares_whatever_the_number_of_parts(partit
     made["crop"][120:] = 1
     made["uid"] = np.array([[0, number % 120] for number in range(240)], ">u8").view("V16").ravel()
     whole = nearest_of_pairs(near_image_links(made, radius=31))
-    sent = parts_of(made, partitions)
+    sent = partitions_of(made, partitions)
     found = [
         near_image_links(made[sent[:, part]], radius=31, partition=part, partitions=partitions)
         for part in range(partitions)

@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from babelsift.filters.uids import digests
-from babelsift.pipelines.stages.dedup.earlier_pairs import plan_earlier
 from babelsift.pipelines.stages.dedup.pairs import DedupPairs
+from babelsift.pipelines.stages.dedup.pairs.earlier_pairs import plan_earlier
 from babelsift.schemas import InputError
 from babelsift.schemas.recipe import DedupPairsSettings
 

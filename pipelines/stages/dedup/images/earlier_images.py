@@ -1,4 +1,4 @@
-"""Images of earlier run folders: the hashes that their staging has of the pairs they kept; images are not read."""
+"""Images of earlier run folders: the hashes of the pairs that they kept, from their staging; no image is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.finished_run import look_into, read_kept
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET, STATS
-from babelsift.pipelines.stages.dedup.image_hashes import BEFORE, with_ranks
+from babelsift.pipelines.stages.dedup.images.image_hashes import EARLIER_RANK, with_ranks
 from babelsift.pipelines.staging.layout import SUCCESS, shard_path
 from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_staged_rows
 from babelsift.schemas import InputError
@@ -30,28 +30,32 @@ class EarlierShard:
     number: int
 
 
-def plan_earlier_images(places: Sequence[str]) -> tuple[EarlierShard, ...]:
+def plan_earlier_images(folders: Sequence[str]) -> tuple[EarlierShard, ...]:
     """Returns the staging shards of run folders.
 
-    Raises: InputError: a place is no finished run folder, or its staging is gone.
+    Args:
+        folders: of finished runs, any fsspec URLs.
+
+    Raises:
+        InputError: one is no finished run folder, or its staging is gone.
     """
     shards = []
-    for place in places:
-        folder, staged = look_into(place, lambda folder: StagingListing(folder).numbers, setting=_SETTING)
+    for url in folders:
+        folder, staged = look_into(url, lambda folder: StagingListing(folder).numbers, setting=_SETTING)
         if not staged:
-            raise InputError(f"{_SETTING} {place!r} has no staging: its hashes are gone; keep staging/images")
+            raise InputError(f"{_SETTING} {url!r} has no staging: its hashes are gone; keep staging/images")
         shards += [EarlierShard(folder, number) for number, files in sorted(staged.items()) if STATS in files]
     return tuple(shards)
 
 
 @dataclass
 class ReadEarlierImages(Transform):
-    """Reads the slim rows (see `image_hashes`) of what earlier runs kept; they rank before any row of this run."""
+    """Reads the hash rows (see `image_hashes`) of what earlier runs kept; they rank before any row of this run."""
 
     shards: tuple[EarlierShard, ...]
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[pa.RecordBatch]:
-        """A shard at a time."""
+        """Reads shard by shard."""
         shards = pbegin | "Shards" >> beam.Create(self.shards)
         return shards | "ReadStaged" >> beam.ParDo(_ReadKept()).with_output_types(pa.RecordBatch)
 
@@ -76,13 +80,14 @@ class _ReadKept(beam.DoFn):
         rows = rows.filter(pc.equal(rows.column("status"), SUCCESS))
         rows = rows.filter(pc.is_in(rows.column("uid"), value_set=self._kept[folder.url]))
         if len(rows):
-            yield with_ranks(rows, pa.array(np.full(len(rows), BEFORE, dtype=np.uint64)))
+            yield with_ranks(rows, pa.array(np.full(len(rows), EARLIER_RANK, dtype=np.uint64)))
 
 
 def kept_uids(folder: RunFolder) -> pa.Array:
     """Returns the uids in a run folder's shards.
 
-    Raises: InputError: a shard's table cannot be read.
+    Raises:
+        InputError: a shard's table cannot be read.
     """
     uids = read_kept(folder, ["uid"], setting=_SETTING).column("uid")
     return uids.cast(pa.string()).combine_chunks()

@@ -1,0 +1,128 @@
+"""Near-duplicate images in Beam: each hash is sent once to every partition that owns one of its buckets.
+
+1. Bucket. A hash falls into one bucket a band (see `babelsift.filters.dedup.images`): two hashes within 15 bits
+   share one for certain, and of those a little farther apart nearly all do.
+2. Send. A partition owns some of the bands or, with more partitions than bands, a share of one band's buckets. A hash
+   goes once to each partition that owns one of its buckets, and those buckets are found anew there.
+3. Compare. A partition compares what shares a bucket, and links what lies within the radius.
+4. Merge. Links of one pair that several partitions found are merged, and the greedy independent set says which images
+   are left out.
+
+        hash 1 -- bands a b c d --> partition 0 owns a, b      hash 1 ~ hash 2 in a, in b
+        hash 2 -- bands a b c d --> partition 1 owns c, d      hash 1 ~ hash 2 in c          -> one link 1-2
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+
+from babelsift.filters.dedup import (
+    CROP_BANDS,
+    IMAGE_HASHES,
+    IMAGE_LINK,
+    WHOLE_BANDS,
+    bucket_keys,
+    near_image_links,
+    nearest_kept_images,
+    nearest_of_pairs,
+    owning_partitions,
+    partitions_of_bands,
+)
+from babelsift.pipelines.core.bundle_buffer import BundleBuffer
+from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.transform import Transform
+
+
+@dataclass
+class FindNearHashes(Transform):
+    """Finds the pairs of hashes within a radius.
+
+    Input: packed IMAGE_HASHES arrays (bytes). Output: packed IMAGE_LINK arrays (bytes), one a partition; a pair may be
+    in several.
+
+    Attributes:
+        radius: bits in which two hashes may differ.
+        partitions: results do not depend on how many.
+        ranked_below: see `near_image_links`.
+    """
+
+    radius: int
+    partitions: int
+    ranked_below: int | None = None
+
+    def expand(self, hashed: beam.PCollection[bytes]) -> beam.PCollection[bytes]:
+        """Sends each hash to the partitions that own its buckets and compares there."""
+        send = beam.ParDo(_SendHashes(self.partitions)).with_output_types(tuple[int, bytes])
+        compare = beam.Map(links_of_partition, self.radius, self.partitions, self.ranked_below)
+        return hashed | "Send" >> send | "GroupPartition" >> beam.GroupByKey() | "Compare" >> compare
+
+
+def partitions_of(records: np.ndarray, partitions: int) -> np.ndarray:
+    """Returns which partitions own a bucket of each record.
+
+    Args:
+        records: IMAGE_HASHES[n].
+        partitions: how many there are.
+
+    Returns:
+        bool[n, partitions].
+    """
+    owned = np.zeros((len(records), partitions), dtype=bool)
+    for crops in (False, True):
+        rows = np.arange(len(records)) if crops else np.flatnonzero(records["crop"] == 0)
+        owners_of_band = partitions_of_bands(len(CROP_BANDS if crops else WHOLE_BANDS), partitions)
+        if partitions <= len(owners_of_band):  # a partition owns whole bands, and every record has a bucket in each
+            owned[rows] = True
+            continue
+        hashes = np.ascontiguousarray(records["low" if crops else "hash"][rows])
+        for band, sharing in enumerate(owners_of_band):
+            keys = bucket_keys(hashes, records["group"][rows], band, crops=crops)
+            owned[rows, owning_partitions(keys, sharing)] = True
+    return owned
+
+
+def links_of_partition(
+    partition: tuple[int, Iterable[bytes]], radius: int, partitions: int, ranked_below: int | None
+) -> bytes:
+    """Returns the packed LINKs of one (number, packed records)."""
+    number, packed = partition
+    records = np.frombuffer(b"".join(packed), dtype=IMAGE_HASHES)
+    links = near_image_links(records, radius=radius, partition=number, partitions=partitions, ranked_below=ranked_below)
+    return links.tobytes()
+
+
+class MergeLinks(MergePacked):
+    """Merges packed links, each pair once; at the end the nearest kept image of each image that is left out."""
+
+    def merge(self, packed: list[bytes]) -> bytes:
+        """Returns the pairs, packed and sorted."""
+        return nearest_of_pairs(np.frombuffer(b"".join(packed), dtype=IMAGE_LINK)).tobytes()
+
+    def extract_output(self, accumulator: list[bytes]) -> bytes:
+        """Returns one link of each image that is left out, packed."""
+        return nearest_kept_images(np.frombuffer(b"".join(accumulator), dtype=IMAGE_LINK)).tobytes()
+
+
+class _SendHashes(BundleBuffer):
+    """Sends each hash to the partitions that own one of its buckets; the buffer is full at so many bytes to send."""
+
+    def __init__(self, partitions: int, flush_at_bytes: int = 16 << 20) -> None:
+        super().__init__(flush_at_bytes)
+        self._partitions = partitions
+
+    def chunk_of(self, element: bytes, side_input: Any) -> tuple[np.ndarray, np.ndarray]:
+        records = np.frombuffer(element, dtype=IMAGE_HASHES)
+        return records, partitions_of(records, self._partitions)
+
+    def size_of(self, chunk: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
+        return int(np.count_nonzero(chunk[1])) * IMAGE_HASHES.itemsize
+
+    def by_partition(self, chunks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
+        records, owned = (np.concatenate(column) for column in zip(*chunks, strict=True))
+        for partition in np.flatnonzero(owned.any(axis=0)):
+            yield int(partition), records[owned[:, partition]].tobytes()
