@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
+
+from babelsift.pipelines.core.bundle_end import at_bundle_end
 
 
 class BundleBuffer(beam.DoFn):
@@ -49,9 +50,8 @@ class BundleBuffer(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
         """Emits what is still buffered."""
-        window = GlobalWindow()
         for element in self._flush():
-            yield WindowedValue(element, window.max_timestamp(), [window])
+            yield at_bundle_end(element)
 
     def _flush(self) -> Iterator[tuple[int, Any]]:
         if self._chunks:

@@ -1,4 +1,4 @@
-"""Running a job: on which Beam runner (the in-process one unless the options name another), and what it raises."""
+"""Runs a job on the Beam runner that the options name, by default in this process, and raises what a worker raised."""
 
 from __future__ import annotations
 
@@ -35,12 +35,18 @@ def runner_from(options: PipelineOptions) -> PipelineRunner | str:
 def run_job(job: beam.PTransform, label: str, options: PipelineOptions) -> None:
     """Runs a job from its beginning to its end.
 
-    Raises: BabelsiftError: the one that a worker raised, as itself; anything else as the runner raises it.
+    Args:
+        job: the whole job.
+        label: its name in Beam's graph.
+        options: Beam's, which also name the runner.
+
+    Raises:
+        BabelsiftError: the one that a worker raised, as itself; anything else as the runner raises it.
     """
     runner = runner_from(options)
     if isinstance(runner, FnApiRunner) and options.view_as(DirectOptions).direct_running_mode == _PROCESSES:
         runner, options = _processes_that_end_with_this_one(options)
-    options = options.view_as(_OptionsViewedOnce)
+    options = options.view_as(OptionsViewedOnce)
     try:
         with beam.Pipeline(runner=runner, options=options) as pipeline:
             _ = pipeline | label >> job
@@ -58,7 +64,7 @@ def _processes_that_end_with_this_one(options: PipelineOptions) -> tuple[Pipelin
     return FnApiRunner(default_environment=SubprocessSDKEnvironment.from_command_string(command)), options
 
 
-class _OptionsViewedOnce(PipelineOptions):
+class OptionsViewedOnce(PipelineOptions):
     """Options that make each view of themselves once.
 
     Beam asks for several views a transform, and makes a parser of all their arguments for each: a fifth of the time

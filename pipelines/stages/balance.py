@@ -15,7 +15,6 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from babelsift.filters.concepts import (
@@ -29,6 +28,7 @@ from babelsift.filters.concepts import (
     reject_by_balance,
     thresholds,
 )
+from babelsift.pipelines.core.bundle_end import at_bundle_end
 from babelsift.pipelines.core.combine_packed import MergePacked
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import REJECTED, PassAll, StageOutputs, emit, kept_and_rejected
@@ -174,11 +174,10 @@ class _Count(beam.DoFn):
         yield from ()
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        window = GlobalWindow()
         for name, counts in self._counts.items():
             merged = add_entry_counts(counts)
             if len(merged):
-                yield WindowedValue((name, merged.tobytes()), window.max_timestamp(), [window])
+                yield at_bundle_end((name, merged.tobytes()))
 
 
 class _AddCounts(MergePacked):

@@ -94,7 +94,7 @@ def key_index(packed: Iterable[bytes]) -> DigestIndex:
 
 class _DropFrequent(beam.DoFn):
     def __init__(self, settings: FrequencyRules) -> None:
-        self._rules = (
+        self._rules: tuple[tuple[Digest, RejectReason, int | None], ...] = (
             (caption_digests, RejectReason.CAPTION_ON_TOO_MANY_IMAGES, settings.max_images_per_caption),
             (url_digests, RejectReason.IMAGE_WITH_TOO_MANY_CAPTIONS, settings.max_captions_per_image),
         )

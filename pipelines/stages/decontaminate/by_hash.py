@@ -111,7 +111,7 @@ class _DropMatched(beam.DoFn):
         is_matched = kept_instead.is_duplicate & (kept_instead.ranks == EARLIER_RANK)
         values = np.full(len(element), None, dtype=object)
         for row in np.flatnonzero(is_matched):
-            values[row] = f"{names[kept_instead.uids[row].tobytes().hex()]}{kept_instead.how_near(row)}"
+            values[row] = f"{names[kept_instead.uids[row].tobytes().hex()]}{kept_instead.how_near(int(row))}"
         decision, radius = Decision.keep_all(len(element)), self._settings.near_radius_bits
         decision.reject(is_matched, RejectReason.EVALUATION_IMAGE, values=values, threshold=radius)
         kept, rejected = decision.split(element, Stage.DECONTAMINATE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import IO
 
 import fsspec
 import numpy as np
@@ -82,7 +83,7 @@ def read_evaluation_embeddings(paths: Sequence[str]) -> EvaluationEmbeddings:
     return EvaluationEmbeddings(names, np.concatenate(matrices))
 
 
-def _of_table(path: str, file: object) -> tuple[list[str], np.ndarray]:
+def _of_table(path: str, file: IO[bytes]) -> tuple[list[str], np.ndarray]:
     table = pq.read_table(file, columns=["name", EMBEDDING])
     table = table.filter(table.column(EMBEDDING).is_valid())
     rows = table.column(EMBEDDING).combine_chunks()
@@ -92,7 +93,7 @@ def _of_table(path: str, file: object) -> tuple[list[str], np.ndarray]:
     return table.column("name").to_pylist(), flat.reshape(len(rows), -1).astype(np.float16)
 
 
-def _of_array(path: str, file: object) -> tuple[list[str], np.ndarray]:
+def _of_array(path: str, file: IO[bytes]) -> tuple[list[str], np.ndarray]:
     vectors = np.lib.format.read_array(file, allow_pickle=False)
     if vectors.ndim != 2 or vectors.dtype.kind != "f":
         raise ValueError(f"an array of {vectors.dtype}{vectors.shape} is no rows of embeddings")

@@ -148,8 +148,8 @@ def _members(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
                 continue
             with tarfile.open(fileobj=file, mode="r|") as shard:
                 for member in shard:
-                    if member.isfile() and member.name.lower().endswith(_IMAGES):
-                        yield f"{posixpath.basename(path)}/{member.name}", shard.extractfile(member).read()
+                    if member.name.lower().endswith(_IMAGES) and (content := shard.extractfile(member)) is not None:
+                        yield f"{posixpath.basename(path)}/{member.name}", content.read()
 
 
 def embedding_schema(scorer: ClipScorer) -> pa.Schema:

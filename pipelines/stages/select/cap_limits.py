@@ -10,7 +10,7 @@ No worker holds more than one pair beyond the cap of a caption or a host.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -136,7 +136,7 @@ class AllLimits:
 
     captions: Limits
     hosts: Limits
-    languages: Mapping[str, tuple[int, int, int]]
+    languages: SelectedKeys
 
     @classmethod
     def of(cls, captions: Iterable[bytes], hosts: Iterable[bytes], languages: SelectedKeys) -> AllLimits:

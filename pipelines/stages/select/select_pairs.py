@@ -67,7 +67,7 @@ class SelectPairs(Transform):
         """Finds the thresholds, the backfills of small languages, and the caps' limits; then decides all at once."""
         selector = Selector(self.settings, self.names)
         plan = self._plan(batches, selector)
-        side_inputs = [] if plan is None else [beam.pvalue.AsSingleton(plan)]
+        side_inputs: list[beam.pvalue.AsSideInput] = [] if plan is None else [beam.pvalue.AsSingleton(plan)]
         if plan is None:
             plan = single_element(batches, "NoPlan", _NO_PLAN)
         if self.settings.caps:

@@ -163,7 +163,8 @@ class _DropDuplicates(beam.DoFn):
         self._digest = digest
         self._earlier = OncePerBundle(partial(EarlierRows, settings.canonical_urls))
         self._kept = OncePerBundle(kept_rows)
-        self._near = OncePerBundle(partial(NearVerdicts, settings.near_captions))
+        near = settings.near_captions
+        self._near = None if near is None else OncePerBundle(partial(NearVerdicts, near))
 
     def process(
         self,
@@ -178,7 +179,7 @@ class _DropDuplicates(beam.DoFn):
         for column, is_known in zip((UID, URL), self._earlier.of(by_uid, by_url).are_known(element), strict=True):
             decision.reject(is_known, RejectReason.IN_EARLIER_DATASET, values=element.column(column))
         self._reject_equal(element, equal_pairs, decision)
-        if self._settings.near_captions is not None:
+        if self._near is not None:
             self._near.of(equal_captions, near_captions).reject(element, decision)
         kept, rejected = decision.split(element, Stage.DEDUP_PAIRS)
         yield from emit(Stage.DEDUP_PAIRS, len(element), [kept], [rejected])

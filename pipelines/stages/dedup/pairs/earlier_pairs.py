@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import IO
 
 import apache_beam as beam
 import fsspec
@@ -95,7 +96,7 @@ def _inspect(path: str) -> EarlierFile:
     raise InputError(f"dedup_pairs.earlier: {path} has neither uid nor {', '.join(known)}; it has {names}")
 
 
-def _read_subset_header(file: object, path: str) -> int:
+def _read_subset_header(file: IO[bytes], path: str) -> int:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
