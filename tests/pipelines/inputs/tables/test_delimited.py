@@ -1,6 +1,5 @@
 import csv
 import io
-import re
 
 import pytest
 from hypothesis import given
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 
 from babelsift.pipelines.inputs.tables.delimited import MAX_FIELD_CHARACTERS, DelimitedRows
 from babelsift.pipelines.inputs.tables.text_lines import Lines
+from tests.support.csv_grammar import rfc_4180_rows
 
 URL = "http://x/"
 
@@ -100,21 +100,6 @@ def test_a_field_that_is_too_long_is_no_row():
     fields, unreadable, _ = read(text)
     assert fields == [[f"{URL}2", "ok"]]
     assert unreadable == {0: f"a field of more than {MAX_FIELD_CHARACTERS} characters"}
-
-
-def rfc_4180_rows(text, delimiter):
-    """Lines, less new lines inside proper quotes, less blank lines: by a grammar over the whole text."""
-    field = (
-        rf'(?:"(?:[^"]|"")*"(?=[{delimiter}\r\n]|\Z)|[^"{delimiter}\r\n][^{delimiter}\r\n]*|(?=[{delimiter}\r\n]|\Z))'
-    )
-    record = re.compile(rf"{field}(?:{delimiter}{field})*(?:\r\n|\n|\r|\Z)")
-    line = re.compile(r"[^\r\n]*(?:\r\n|\n|\r|\Z)")
-    place = rows = 0
-    while place < len(text):
-        match = record.match(text, place) or line.match(text, place)
-        rows += match.group() not in ("\n", "\r\n", "\r")
-        place = match.end()
-    return rows
 
 
 ANY_TEXT = st.text(st.sampled_from('",\t\r\na b') | st.characters(exclude_categories=["Cs"]), max_size=60)
