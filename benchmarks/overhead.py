@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.filters.dedup import (
     digest_records,
@@ -40,9 +39,11 @@ from babelsift.pipelines.demo.web import build_web, write_table
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.curate import Curate
+from babelsift.pipelines.job.plan import RunPlan
 from babelsift.pipelines.job.run import run as curate
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.manifest import open_manifest
 from babelsift.pipelines.run_folder.paths import MANIFEST
 from babelsift.pipelines.stages.dedup.images.image_hashes import (
     content_digests,
@@ -84,7 +85,8 @@ def run() -> Outcome:
 
         def through_beam() -> None:
             folder = _staged_copy(home)
-            run_job(Curate(recipe, folder, plan, _partitions(folder)), "Curate", PipelineOptions([]))
+            run = RunPlan(recipe, folder, source=plan)
+            run_job(Curate(run, plan, open_manifest(folder, rows=0, rows_per_partition=1)), "Curate", run.options)
             kept["beam"] = sum(folder.read_json("sizes.json").values())
 
         def plain_loop() -> None:

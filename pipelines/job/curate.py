@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,9 @@ import apache_beam as beam
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.slices import InputPlan
-from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.job.embedding_stores import compared_stores, embedding_stores
+from babelsift.pipelines.job.plan import RunPlan
+from babelsift.pipelines.run_folder.manifest import Manifest
 from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
 from babelsift.pipelines.stages.concept_matching import MatchConcepts
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
@@ -26,7 +28,6 @@ from babelsift.pipelines.stages.dedup.pairs import DedupPairs
 from babelsift.pipelines.stages.dedup.removal_rates import RemovalWarnings
 from babelsift.pipelines.stages.dedup.semantic import DedupSemantic
 from babelsift.pipelines.stages.download.download_images import DownloadImages
-from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
 from babelsift.pipelines.stages.frequency import FilterFrequencies
 from babelsift.pipelines.stages.image_rules import FilterImages
 from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStaged
@@ -40,7 +41,7 @@ from babelsift.pipelines.stages.score.score_pairs import ScorePairs
 from babelsift.pipelines.stages.select.select_pairs import REPORT, SelectPairs
 from babelsift.pipelines.stages.select.top_fractions import SimilarityHistograms
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
-from babelsift.pipelines.staging.imported_rows import ImportPlan, imported_row_count
+from babelsift.pipelines.staging.imported_rows import imported_row_count
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import Recipe, Stage
 
@@ -53,46 +54,39 @@ class Curate(Transform):
     """Every stage from the input's files to the finished run folder; emits the funnel as one dict.
 
     Attributes:
-        plan: what to read. partitions: staging partitions of the run folder. facts: for the report.
-        staging: a folder that was adopted (see `stages.img2dataset_folder`) in the place of downloading.
-        first_partitions, retry: see `DownloadImages`. stores: of the models whose embeddings are written beside the
-            shards. compared: see `curate_stages`.
+        plan: the run's.
+        source: what it reads.
+        manifest: the run folder's, with the facts of this run.
     """
 
-    recipe: Recipe
-    folder: RunFolder
-    plan: InputPlan
-    partitions: int
-    facts: dict[str, str] = field(default_factory=dict)
-    staging: ImportPlan | None = None
-    first_partitions: int | None = None
-    retry: Retry = NO_RETRY
-    stores: tuple[ScoreStore, ...] = ()
-    compared: Mapping[str, ScoreStore] = field(default_factory=dict)
+    plan: RunPlan
+    source: InputPlan
+    manifest: Manifest
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
         """The list of steps."""
-        recipe, folder = self.recipe, self.folder
+        plan, recipe, folder = self.plan, self.plan.recipe, self.plan.folder
         stages = curate_stages(
             pbegin,
             recipe,
-            self.plan.estimated_rows,
-            read=ReadPairs(self.plan, recipe.read),
+            self.source.estimated_rows,
+            read=ReadPairs(self.source, recipe.read),
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.heads),
-            compared=self.compared,
+            compared=compared_stores(folder, recipe, plan.models),
         )
         unique, distinct = stages[Stage.DEDUP_IMAGES], stages[Stage.DEDUP_SEMANTIC]
         select, balance = stages[Stage.SELECT], stages[Stage.BALANCE]
         duplicates = (unique[DUPLICATES], distinct[DUPLICATES]) | "AllDuplicates" >> beam.Flatten()
-        shards = balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, self.stores)
+        embeddings = embedding_stores(folder, recipe, plan.models)
+        write_shards = WriteShards(folder, recipe.shards, recipe.seed, embeddings)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage["kept"] for name, stage in stages.items()}
         return {
             "counts": {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected}
             | "Count" >> CountRows(),
-            "shards": shards,
-            "ledger": rejected | "Ledger" >> WriteLedger(folder, self.partitions),
+            "shards": balance.kept | "Shards" >> write_shards,
+            "ledger": rejected | "Ledger" >> WriteLedger(folder, self.manifest.partitions),
             "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
             "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
             "histograms": {
@@ -102,27 +96,29 @@ class Curate(Transform):
             "concepts": self._concepts(balance),
             "warnings": tuple(self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
             "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed),
-        } | "Report" >> WriteReport(folder, recipe, self.facts)
+        } | "Report" >> WriteReport(folder, recipe, self.manifest.facts)
 
     def _removal_warnings(self, stages: Mapping[Stage, Any]) -> Iterator[beam.PCollection[list]]:
-        bounds_of = {Stage.DEDUP_IMAGES: self.recipe.dedup_images, Stage.DEDUP_SEMANTIC: self.recipe.dedup_semantic}
+        recipe = self.plan.recipe
+        bounds_of = {Stage.DEDUP_IMAGES: recipe.dedup_images, Stage.DEDUP_SEMANTIC: recipe.dedup_semantic}
         for stage, bounds in bounds_of.items():
             if bounds is not None:
                 outputs = {"kept": stages[stage]["kept"], "rejected": stages[stage][REJECTED]}
                 yield outputs | f"RemovalRates_{stage.value}" >> RemovalWarnings(stage, bounds)
 
     def _images(self) -> DownloadImages | ReuseStaged:
-        folder, settings, partitions = self.folder, self.recipe.download, self.partitions
-        if self.staging is None:
-            return DownloadImages(folder, settings, partitions, self.first_partitions, retry=self.retry)
-        partitions = max(partitions, imported_row_count(folder, self.staging) // ROWS_A_MATCH + 1)
-        return ReuseStaged(folder, settings, self.staging, partitions)
+        plan, manifest = self.plan, self.manifest
+        partitions, settings = manifest.partitions, plan.recipe.download
+        if plan.imported is None:
+            return DownloadImages(plan.folder, settings, partitions, manifest.first_partitions, retry=plan.retry)
+        partitions = max(partitions, imported_row_count(plan.folder, plan.imported) // ROWS_A_MATCH + 1)
+        return ReuseStaged(plan.folder, settings, plan.imported, partitions)
 
     def _concepts(self, balance: StageOutputs) -> beam.PCollection[str]:
-        if self.recipe.metadata is None:
+        if self.plan.recipe.metadata is None:
             return balance.kept.pipeline | "NoConcepts" >> beam.Create([], reshuffle=False)
-        after = balance.kept | "CountConcepts" >> CountConcepts(self.recipe.metadata)
-        write = WriteConcepts(self.folder, self.recipe.metadata)
+        after = balance.kept | "CountConcepts" >> CountConcepts(self.plan.recipe.metadata)
+        write = WriteConcepts(self.plan.folder, self.plan.recipe.metadata)
         return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
 
 

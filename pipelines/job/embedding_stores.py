@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.score.models import load_scorer
+from babelsift.pipelines.stages.score.models import CheckedModels
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import Recipe
-from babelsift.schemas.recipe import ClipModel
 
 
-def embedding_stores(folder: RunFolder, recipe: Recipe) -> tuple[ScoreStore, ...]:
-    """Returns the stores of the embeddings that a recipe wants beside its shards; none where it wants none.
-
-    Raises: ModelError: a model cannot be loaded.
-    """
-    models = [model for model in recipe.clip if model.keep_embeddings] if recipe.shards.embeddings else []
-    return tuple(store_of(folder, model) for model in models)
+def embedding_stores(folder: RunFolder, recipe: Recipe, models: CheckedModels) -> tuple[ScoreStore, ...]:
+    """Returns the stores of the embeddings that a recipe wants beside its shards; none where it wants none."""
+    wanted = [str(model.name) for model in recipe.clip if model.keep_embeddings and recipe.shards.embeddings]
+    return tuple(ScoreStore(folder, name, models.fingerprints[name]) for name in wanted)
 
 
-def store_of(folder: RunFolder, model: ClipModel) -> ScoreStore:
-    """Returns where the embeddings of a model lie.
-
-    Raises: ModelError: it cannot be loaded.
-    """
-    return ScoreStore(folder, str(model.name), load_scorer(model).fingerprint)
+def compared_stores(folder: RunFolder, recipe: Recipe, models: CheckedModels) -> dict[str, ScoreStore]:
+    """Returns the stores of the embeddings that groups of a recipe compare, by the group's name."""
+    compared = {group: name or recipe.model_names[0] for group, name in recipe.compared_models.items()}
+    return {group: ScoreStore(folder, name, models.fingerprints[name]) for group, name in compared.items()}

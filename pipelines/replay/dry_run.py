@@ -16,8 +16,8 @@ from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.job.checks import check_conditions, check_head_names, check_parts, check_settings
 from babelsift.pipelines.job.curate import ROWS_A_MATCH, curate_stages
-from babelsift.pipelines.job.run import check_head_names, check_parts, check_settings
 from babelsift.pipelines.replay.stored_languages import StoredLanguages, are_languages_known, are_scores_wanted
 from babelsift.pipelines.replay.stored_pairs import StoredImages, StoredPairs
 from babelsift.pipelines.replay.stored_scores import StoredScores, find_scores
@@ -29,7 +29,7 @@ from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStage
 from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
 from babelsift.pipelines.stages.report.ledger import WriteLedger
 from babelsift.pipelines.stages.report.row_counts import CountRows
-from babelsift.pipelines.stages.select.select_pairs import REPORT, check_columns
+from babelsift.pipelines.stages.select.select_pairs import REPORT
 from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, finished_import, imported_row_count
 from babelsift.pipelines.staging.inventory import staged_downloads
 from babelsift.pipelines.staging.score_store import ScoreStore
@@ -89,13 +89,12 @@ def dry_run(
     if funnel is None:
         raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
-    carried = [] if plan is None else plan.carried
     manifest = open_manifest(folder, rows=0, rows_per_partition=1)
     if plan is None:
         _check_without_input(recipe, folder)
     else:
         check_head_names(recipe, plan)
-    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names, recipe.head_names), *carried]))
+    check_conditions(recipe, pa.schema([]) if plan is None else plan.carried)
     scores = find_scores(folder, recipe.clip, recipe.heads)
     check_settings(recipe)
     images, others = _images(folder, recipe, manifest, staging)

@@ -27,9 +27,9 @@ from babelsift.pipelines.run_folder.paths import (
     SIZES,
 )
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
+from babelsift.pipelines.stages.report.report_inputs import GatherReportInputs, ReportInputs
 from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
 from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
-from babelsift.schemas.duplicates import DrawnCluster
 from babelsift.schemas.recipe import model_for
 
 
@@ -37,12 +37,13 @@ from babelsift.schemas.recipe import model_for
 class WriteReport(Transform):
     """Writes the JSON files, recipe.yaml, README.md and report/index.html; emits the funnel as a dict.
 
-    Input: {"counts": CountRows' dict, "shards": WriteShards' dicts, "ledger": WriteLedger's (name, rows),
-    "kept", "rejected": SampleRows' dicts, "histograms": {model: SimilarityHistograms' dict}, "selection": SelectPairs'
-    account, "concepts": WriteConcepts' names, "warnings": RemovalWarnings' lists, "clusters": WriteDuplicates' list}.
+    Input: the fields of `ReportInputs` as `GatherReportInputs` takes them.
     Raises (when it runs): AccountingError: a pair was lost or doubled.
 
-    Attributes: facts: what the report's table of facts shows beside the recipe.
+    Attributes:
+        folder: the run folder.
+        recipe: the run's settings.
+        facts: shown in the report beside the recipe, name -> text.
     """
 
     folder: RunFolder
@@ -50,76 +51,39 @@ class WriteReport(Transform):
     facts: dict[str, str]
 
     def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
-        """Brings everything that was counted to one place."""
-        one, many = beam.pvalue.AsSingleton, beam.pvalue.AsList
-        pipeline = inputs["counts"].pipeline
-        named = [
-            histogram | f"Name_{name}" >> beam.Map(_named, similarity_column(name))
-            for name, histogram in inputs["histograms"].items()
-        ]
-        histograms = tuple(named) | "AllModels" >> beam.Flatten(pipeline=pipeline) | beam.combiners.ToDict()
-        write = beam.ParDo(
-            _WriteReport(self.folder, self.recipe, self.facts),
-            one(inputs["counts"]),
-            many(inputs["shards"]),
-            many(inputs["ledger"]),
-            one(inputs["kept"]),
-            one(inputs["rejected"]),
-            one(histograms),
-            one(inputs["selection"]),
-            many(inputs["concepts"]),
-            many(inputs["warnings"]),
-            one(inputs["clusters"]),
-        )
-        return pipeline | "Once" >> beam.Create([None], reshuffle=False) | "Write" >> write
+        """Gathers what was counted, and writes once."""
+        write = beam.Map(write_report, self.folder, self.recipe, self.facts)
+        return inputs | "Inputs" >> GatherReportInputs() | "Write" >> write
 
 
-def _named(value: Any, name: str) -> tuple[str, Any]:
-    return name, value
+def write_report(inputs: ReportInputs, folder: RunFolder, recipe: Recipe, facts: Mapping[str, str]) -> dict:
+    """Writes what people, trainers and auditors read first; returns the funnel as a dict.
 
-
-class _WriteReport(beam.DoFn):
-    def __init__(self, folder: RunFolder, recipe: Recipe, facts: dict[str, str]) -> None:
-        self._folder = folder
-        self._recipe = recipe
-        self._facts = facts
-
-    def process(
-        self,
-        _: None,
-        counts: dict,
-        shards: list[dict],
-        ledger: list[tuple[str, int]],
-        kept: dict,
-        rejected: dict,
-        histograms: dict,
-        selection: dict,
-        concepts: list[str],
-        warnings: list[list[str]],
-        clusters: list[DrawnCluster],
-    ) -> Iterator[dict]:
-        shards = sorted(shards, key=lambda shard: (shard["split"], shard["shard"]))
-        funnel = checked_funnel(counts, shards, ledger)
-        remove_stale(self._folder, shards, ledger, concepts)
-        write_sizes(self._folder, shards)
-        self._folder.write(RECIPE, dump_recipe(self._recipe).encode())
-        samples = [*_samples(kept, self._recipe), *_samples(rejected, self._recipe)]
-        data = ReportData(
-            recipe=self._recipe,
-            funnel=funnel,
-            facts=self._facts | relaxed_facts(selection),
-            score_histograms=histograms,
-            bin_width=BIN_WIDTH,
-            samples=with_images(self._folder, samples),
-            warnings=list(chain.from_iterable(sorted(warnings))),
-            clusters=clusters_with_images(self._folder, clusters),
-        )
-        _write_descriptions(self._folder, data, shards)
-        self._folder.write(REPORT_PAGE, render_report(data).encode())
-        self._folder.write_json(SELECTION, selection)
-        self._folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
-        logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
-        yield funnel.to_json()
+    Raises:
+        AccountingError: a pair was lost or doubled.
+    """
+    shards = sorted(inputs.shards, key=lambda shard: (shard["split"], shard["shard"]))
+    funnel = checked_funnel(inputs.counts, shards, inputs.ledger)
+    remove_stale(folder, shards, inputs.ledger, inputs.concepts)
+    write_sizes(folder, shards)
+    folder.write(RECIPE, dump_recipe(recipe).encode())
+    samples = [*_samples(inputs.kept, recipe), *_samples(inputs.rejected, recipe)]
+    data = ReportData(
+        recipe=recipe,
+        funnel=funnel,
+        facts={**facts, **relaxed_facts(inputs.selection)},
+        score_histograms=inputs.histograms,
+        bin_width=BIN_WIDTH,
+        samples=with_images(folder, samples),
+        warnings=list(chain.from_iterable(sorted(inputs.warnings))),
+        clusters=clusters_with_images(folder, inputs.clusters),
+    )
+    _write_descriptions(folder, data, shards)
+    folder.write(REPORT_PAGE, render_report(data).encode())
+    folder.write_json(SELECTION, inputs.selection)
+    folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
+    logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
+    return funnel.to_json()
 
 
 def relaxed_facts(selection: Mapping[str, Any]) -> dict[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Protocol
 
@@ -90,22 +91,48 @@ def load_heads(heads: Iterable[Head], scorer: ClipScorer) -> dict[str, Embedding
     return loaded
 
 
-def check_models(models: Sequence[ClipModel], heads: Sequence[Head] = ()) -> dict[str, str]:
-    """Returns name -> a line that says which model or head it is, after trying each once; meant to run before a job.
+@dataclass(frozen=True)
+class CheckedModels:
+    """Models and heads that were loaded once and score.
 
-    Raises: ModelError, RecipeError: one of them cannot be loaded or gives no numbers.
+    Attributes:
+        descriptions: name of a model or head -> a line that says which it is.
+        fingerprints: name of a CLIP model or classifier -> 64 hex digits over all that its scores depend on.
     """
-    described = {}
+
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+
+
+def check_models(
+    models: Sequence[ClipModel],
+    heads: Sequence[Head] = (),
+    *,
+    load: Callable[[ClipModel], ClipScorer] = load_scorer,
+) -> CheckedModels:
+    """Returns which models and heads they are, after trying each once; meant to run before a job.
+
+    Args:
+        models: a recipe's.
+        heads: a recipe's.
+        load: loads a CLIP model; it is called once a model.
+    Raises:
+        ModelError: a model or head cannot be loaded or gives no numbers.
+        RecipeError: a head's list cannot be read.
+    """
+    descriptions, fingerprints = {}, {}
     for model in models:
-        scorer = load_scorer(model)
-        named = f"{model.model} {model.pretrained}" if model.pretrained else model.model
-        described[str(model.name)] = f"{named}, {_described(scorer)}"
-        for name, head in load_heads(heads_of(model, models, heads), scorer).items():
-            described[name] = f"on the embeddings of {model.name}, fingerprint {head.fingerprint}"
+        scorer, name = load(model), str(model.name)
+        spelled = f"{model.model} {model.pretrained}" if model.pretrained else model.model
+        descriptions[name], fingerprints[name] = f"{spelled}, {_described(scorer)}", scorer.fingerprint
+        for head_name, loaded in load_heads(heads_of(model, models, heads), scorer).items():
+            descriptions[head_name] = f"on the embeddings of {name}, fingerprint {loaded.fingerprint}"
     for head in heads:
         if head.classifier is not None:
-            described[head.name] = f"{head.classifier}, {_described(load_classifier(head))}"
-    return described
+            classifier = load_classifier(head)
+            descriptions[head.name] = f"{head.classifier}, {_described(classifier)}"
+            fingerprints[head.name] = classifier.fingerprint
+    return CheckedModels(descriptions, fingerprints)
 
 
 def _described(scorer: Scorer) -> str:

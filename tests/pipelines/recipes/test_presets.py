@@ -11,7 +11,7 @@ from babelsift.filters.image import has_min_side, is_within_aspect_ratio
 from babelsift.filters.rules import reject_by_captions
 from babelsift.filters.selection import Selector, binned_thresholds, histograms_of
 from babelsift.pipelines.cli.main import main
-from babelsift.pipelines.job.run import check_parts
+from babelsift.pipelines.job.checks import check_parts
 from babelsift.pipelines.recipes.presets import load_recipe, preset_names
 from babelsift.pipelines.stages.select.top_fractions import FractionRank, exact_thresholds, fraction_keys
 from babelsift.schemas import Decision, RecipeError, dump_recipe, parse_recipe

@@ -7,7 +7,7 @@ import pytest
 
 from babelsift.filters.clip import result_schema
 from babelsift.pipelines.inputs.plan import plan_input
-from babelsift.pipelines.job.run import check_head_names
+from babelsift.pipelines.job.checks import check_head_names
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.model_handlers import ClipModelHandler
 from babelsift.pipelines.stages.score.models import check_models, heads_of, load_heads, load_scorer
@@ -186,7 +186,7 @@ def test_real_heads_are_checked_before_a_run_and_described(tmp_path):
         f"{{name: total, layers: {{file: {tmp_path}/sum.safetensors}}}}]",
         source="x",
     )
-    described = check_models([model], recipe.heads)
+    described = check_models([model], recipe.heads).descriptions
     assert list(described) == ["babelsift_demo", "red", "total", "nsfw"]
     assert described["red"].startswith("on the embeddings of babelsift_demo, fingerprint ")
     assert described["nsfw"].startswith("opennsfw, fp32, preprocessing ")

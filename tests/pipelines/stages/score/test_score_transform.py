@@ -195,9 +195,10 @@ def test_a_real_model_over_a_staging_shard(folder, model_folder, tmp_path):
 
 
 def test_models_are_checked_and_described(model_folder):
-    described = check_models([ClipModel(model=str(model_folder), name="tiny")])
+    checked = check_models([ClipModel(model=str(model_folder), name="tiny")])
     scorer = ClipScorer(str(model_folder))
-    assert described == {
+    assert checked.fingerprints == {"tiny": scorer.fingerprint}
+    assert checked.descriptions == {
         "tiny": f"{model_folder}, {scorer.info['precision']}, "
         f"preprocessing {json.dumps(scorer.info['preprocessing'])}, weights sha256 {scorer.info['weights_digest']}, "
         f"fingerprint {scorer.fingerprint}"

@@ -8,7 +8,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from babelsift.filters.clip import result_schema
-from babelsift.pipelines.job.run import check_settings
+from babelsift.pipelines.job.checks import check_settings
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES, WriteDuplicates
 from babelsift.pipelines.stages.dedup.semantic import DedupSemantic

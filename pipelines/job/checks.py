@@ -1,0 +1,125 @@
+"""What can be wrong with a run before it starts: each check raises one line that names the remedy."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+
+from babelsift.filters.concepts import ConceptMatcher
+from babelsift.filters.dedup import load_faiss
+from babelsift.filters.language import LanguageIdentifier, check_languages
+from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
+from babelsift.pipelines.fetch import AddressPolicy
+from babelsift.pipelines.inputs.slices import InputPlan
+from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
+from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
+from babelsift.pipelines.stages.dedup.images import DedupImages
+from babelsift.pipelines.stages.dedup.pairs import DedupPairs
+from babelsift.pipelines.stages.dedup.semantic import DedupSemantic
+from babelsift.pipelines.stages.download.row_options import check_wished_columns
+from babelsift.pipelines.stages.select.select_pairs import check_columns
+from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
+from babelsift.schemas.parts import describe_missing
+
+
+def check_source(inputs: Sequence[str], staging: str | None, retry_failed: Sequence[str]) -> None:
+    """Looks whether a run has something to read, and downloads if it is to retry downloads.
+
+    Raises:
+        InputError: there is neither an input nor an img2dataset folder.
+        RecipeError: failures are to be retried in a run that downloads nothing.
+    """
+    if retry_failed and staging is not None:
+        raise RecipeError("--retry-failed: nothing is downloaded with --staging; leave out one of them")
+    if not inputs and staging is None:
+        raise InputError("nothing to read: give a table of pairs (--input), or an img2dataset folder (--staging)")
+
+
+def check_parts(recipe: Recipe) -> None:
+    """Looks whether the recipe can run at all, and logs which parts of the published one it leaves out.
+
+    Raises: RecipeError: it requires parts that are missing; names them and the remedy.
+    """
+    if recipe.requires:
+        raise RecipeError(f"recipe {recipe.name} cannot run, a part is missing: {describe_missing(recipe.requires)}")
+    if recipe.omits:
+        logging.info("recipe %s: left out, which changes no pair's fate: %s", recipe.name, ", ".join(recipe.omits))
+
+
+def check_settings(recipe: Recipe) -> None:
+    """Tries what a recipe's text alone cannot show to be right: files and lists it names, networks, scripts, faiss.
+
+    Raises: RecipeError, ModelError: the first of them that is not.
+    """
+    if recipe.dedup_semantic is not None:
+        load_faiss()
+    identifier = LanguageIdentifier(recipe.language.model)
+    identifier.load()
+    check_languages(recipe.named_languages, identifier)
+    nothing = identifier.identify(pa.array([], pa.string()))
+    captions, (languages, scores) = pa.array([], pa.string()), nothing.columns
+    reject_by_language(captions, languages, scores, recipe.language, Decision.keep_all(0))
+    reject_by_captions(captions, recipe.captions, Decision.keep_all(0))
+    reject_by_urls(captions, recipe.urls, Decision.keep_all(0))
+    if recipe.metadata is not None:
+        ConceptMatcher(recipe.metadata.entries).load()
+    AddressPolicy(recipe.download.allow_addresses, recipe.download.ports)
+
+
+def check_other_data(recipe: Recipe) -> None:
+    """Looks into the earlier datasets and evaluation sets that a recipe compares pairs and images with.
+
+    Raises:
+        InputError: one is not there, or cannot be read.
+    """
+    DedupPairs(recipe.dedup_pairs)
+    Decontaminate(recipe.decontaminate)
+    DedupImages(recipe.dedup_images)
+
+
+def check_other_embeddings(recipe: Recipe, compared: Mapping[str, ScoreStore]) -> None:
+    """Looks into the embeddings of earlier datasets and evaluation sets that a recipe compares with.
+
+    Args:
+        recipe: the run's settings.
+        compared: group of settings -> where the embeddings lie that it compares.
+    Raises:
+        InputError: one is not there, cannot be read, or is of another model.
+    """
+    DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
+    DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed)
+
+
+def check_input(recipe: Recipe, source: InputPlan) -> None:
+    """Looks whether the input's columns are those that the recipe names, and take no name that the recipe gives.
+
+    Raises:
+        RecipeError: they are not; names the closest column.
+    """
+    check_head_names(recipe, source)
+    check_wished_columns(recipe.download, list(source.sources.values()))
+    check_conditions(recipe, source.carried)
+
+
+def check_conditions(recipe: Recipe, carried: pa.Schema) -> None:
+    """Looks whether the columns that conditions name reach the selection and hold numbers.
+
+    Args:
+        recipe: the recipe whose conditions are looked at.
+        carried: the input's columns beside URL and caption.
+    Raises:
+        RecipeError: one does not; names the closest column.
+    """
+    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names, recipe.head_names), *carried]))
+
+
+def check_head_names(recipe: Recipe, source: InputPlan) -> None:
+    """Looks whether a head would take the name of a column that the input has.
+
+    Raises: RecipeError: one would.
+    """
+    if taken := [head.name for head in recipe.heads if head.name in source.carried.names]:
+        raise RecipeError(f"heads: the input has a column {taken[0]!r}, too; give the head another name")

@@ -1,0 +1,79 @@
+"""Executes a plan, alone in its run folder."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.inputs.slices import InputPlan
+from babelsift.pipelines.job.checks import check_input
+from babelsift.pipelines.job.curate import Curate
+from babelsift.pipelines.job.facts import facts_of
+from babelsift.pipelines.job.plan import RunPlan
+from babelsift.pipelines.run_folder.claim import claim_folder
+from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.lock import RunLock
+from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest, save_manifest
+from babelsift.pipelines.run_folder.paths import FUNNEL, IMPORTED_FOLDER, RECIPE, REJECTS
+from babelsift.pipelines.run_folder.shard_layout import SPLITS
+from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_imported_input
+from babelsift.pipelines.staging.empty_shards import fill_gaps
+from babelsift.pipelines.staging.inventory import check_downloads
+from babelsift.pipelines.staging.layout import STAGING
+from babelsift.pipelines.staging.score_cleanup import remove_orphans
+from babelsift.schemas import Funnel, dump_recipe
+
+
+def execute(plan: RunPlan) -> Funnel:
+    """Curates a plan's input into its run folder and returns the funnel.
+
+    Raises:
+        BabelsiftError: one of its kinds, with one line that names the remedy.
+    """
+    with RunLock(plan.folder) as lock:
+        check_downloads(plan.folder, plan.recipe.download, force=plan.force)  # another run may have worked here since
+        plan = _import_images(replace(plan, folder=claim_folder(plan.folder, lock.token)))
+        assert plan.source is not None
+        manifest = _begin(plan, plan.source)
+        run_job(Curate(plan, plan.source, manifest), "Curate", plan.options)
+        if plan.imported is None:
+            rows, partitions = plan.source.estimated_rows, manifest.partitions
+            fill_gaps(plan.folder, plan.recipe.download, rows=rows, partitions=partitions)
+        return Funnel.from_json(plan.folder.read_json(FUNNEL)).check()
+
+
+def _import_images(plan: RunPlan) -> RunPlan:
+    """Imports the img2dataset folder, if there is one; its own pairs are the input where there is no other."""
+    if plan.imported is None:
+        return plan
+    run_job(ImportShards(plan.folder, plan.recipe.download, plan.imported), "Import", plan.options)
+    if plan.source is not None:
+        return plan
+    source = plan_imported_input(plan.folder, plan.imported)
+    check_input(plan.recipe, source)
+    return replace(plan, source=source)
+
+
+def _begin(plan: RunPlan, source: InputPlan) -> Manifest:
+    """Writes what a run writes first: the manifest and the recipe; takes away what says that the folder is complete."""
+    folder, recipe = plan.folder, plan.recipe
+    rows_per_partition = recipe.download.samples_per_staging_shard
+    manifest = open_manifest(folder, rows=source.estimated_rows, rows_per_partition=rows_per_partition)
+    stages = stage_settings(recipe, input_files(file.path for file in source.files))
+    if manifest.stages:
+        for stage, lines in changes(manifest.stages, stages).items():
+            logging.info("run folder: not as in the last run: %s: %s", stage, "; ".join(lines))
+    facts = facts_of(plan, source)
+    save_manifest(folder, manifest, facts, stages)
+    folder.write(RECIPE, dump_recipe(recipe).encode())
+    folder.remove(FUNNEL)  # its presence says that the folder is complete
+    _remove_leftovers(folder)
+    return replace(manifest, facts=facts)
+
+
+def _remove_leftovers(folder: RunFolder) -> None:
+    products = [path for split in SPLITS.values() for path in (split.folder, split.embeddings)]
+    folder.remove_leftovers("", *products, REJECTS, STAGING, IMPORTED_FOLDER, "report")
+    remove_orphans(folder)

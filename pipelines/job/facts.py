@@ -1,0 +1,45 @@
+"""The facts of a run that the manifest, the report and the card state."""
+
+from __future__ import annotations
+
+from babelsift.pipelines.inputs.slices import InputPlan
+from babelsift.pipelines.job.plan import RunPlan
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.versions import software_versions
+from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, ImportPlan, import_problems
+from babelsift.schemas import public_url
+
+_PROBLEMS_SHOWN = 10
+
+
+def facts_of(plan: RunPlan, source: InputPlan) -> dict[str, str]:
+    """Returns a run's facts, name -> text.
+
+    Args:
+        plan: the run's.
+        source: what it reads.
+    """
+    recipe = plan.recipe
+    facts = {
+        "recipe": recipe.name,
+        "seed": str(recipe.seed),
+        "input": ", ".join(map(public_url, plan.inputs)) or "the staging folder's own pairs",
+        "columns": f"url {source.url_column!r}, caption {source.caption_column!r}",
+        "carried columns": ", ".join(source.carried.names) or "none",
+        "versions": software_versions(),
+    }
+    facts |= {f"model {name}": description for name, description in plan.models.descriptions.items()}
+    if recipe.download.allow_addresses:
+        facts["private addresses allowed"] = ", ".join(recipe.download.allow_addresses)
+    if not recipe.download.verify_tls:
+        facts["TLS"] = "certificates were not verified"
+    return facts if plan.imported is None else facts | _import_facts(plan.folder, plan.imported)
+
+
+def _import_facts(folder: RunFolder, imported: ImportPlan) -> dict[str, str]:
+    facts = {TAKEN_FROM: public_url(imported.tars.url), "shape of images": "as that folder's own settings made them"}
+    if problems := import_problems(folder, imported):
+        facts["wrong with them"] = "; ".join(problems[:_PROBLEMS_SHOWN])
+        if len(problems) > _PROBLEMS_SHOWN:
+            facts["wrong with them"] += f"; and {len(problems) - _PROBLEMS_SHOWN} more"
+    return facts

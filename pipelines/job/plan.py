@@ -1,0 +1,107 @@
+"""The plan of a run: made by checking all that can be wrong, in order, before the first row is read."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.inputs.slices import InputPlan
+from babelsift.pipelines.job.checks import (
+    check_input,
+    check_other_data,
+    check_other_embeddings,
+    check_parts,
+    check_settings,
+    check_source,
+)
+from babelsift.pipelines.job.embedding_stores import compared_stores
+from babelsift.pipelines.run_folder.claim import check_claimable
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry, parse_retry
+from babelsift.pipelines.stages.img2dataset_folder.scan import plan_import
+from babelsift.pipelines.stages.score.models import CheckedModels, check_models
+from babelsift.pipelines.staging.imported_rows import ImportPlan
+from babelsift.pipelines.staging.inventory import check_downloads
+from babelsift.schemas import Recipe
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """A run that can start: all that its execution needs to know, and that was checked.
+
+    Attributes:
+        recipe: the run's settings.
+        folder: the run folder, OUT.
+        inputs: the globs that the user gave; empty where the imported folder's own pairs are the input.
+        source: what is read; None until an img2dataset folder whose own pairs are the input is imported.
+        imported: the img2dataset folder that images are taken from; None: they are downloaded.
+        models: the recipe's models and heads, as they were found when they were loaded once.
+        retry: failures of earlier downloads that are tried again.
+        force: download again what was downloaded with other settings.
+        options: Beam's.
+    """
+
+    recipe: Recipe
+    folder: RunFolder
+    inputs: tuple[str, ...] = ()
+    source: InputPlan | None = None
+    imported: ImportPlan | None = None
+    models: CheckedModels = field(default_factory=CheckedModels)
+    retry: Retry = NO_RETRY
+    force: bool = False
+    options: PipelineOptions = field(default_factory=lambda: PipelineOptions([]))
+
+
+def plan_run(
+    recipe: Recipe,
+    inputs: Sequence[str],
+    output: str,
+    *,
+    url_column: str | None = None,
+    caption_column: str | None = None,
+    staging: str | None = None,
+    retry_failed: Sequence[str] = (),
+    options: PipelineOptions | None = None,
+    force: bool = False,
+) -> RunPlan:
+    """Returns the plan of a run after every check, the cheap ones first: recipe, input, output, downloads, models.
+
+    Args:
+        recipe: the run's settings.
+        inputs: globs of files, any fsspec URL; may be none where `staging` is given, which then is the input.
+        output: the run folder, any fsspec URL; what is in it already is reused.
+        url_column: the URLs' column; None: the first usual name that the input has.
+        caption_column: the captions' column; None: the first usual name that the input has.
+        staging: an img2dataset output folder (webdataset), any fsspec URL, from which images are taken instead of
+            downloading; it is only read.
+        retry_failed: classes of earlier downloads' failures to try again, see `stages.download.retry.parse_retry`.
+        options: Beam's; None: Beam's in-process runner.
+        force: download again what was downloaded with other settings.
+    Raises:
+        BabelsiftError: one of its kinds, with one line that names the remedy.
+    """
+    check_parts(recipe)
+    check_source(inputs, staging, retry_failed)
+    retry = parse_retry(retry_failed, before=time.time()) if retry_failed else NO_RETRY
+    source = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
+    imported = None if staging is None else plan_import(staging)
+    folder = RunFolder(output, tars=imported.tars if imported else None).check_writable()
+    check_claimable(folder)
+    if source is not None:
+        check_input(recipe, source)
+    check_settings(recipe)
+    check_other_data(recipe)
+    check_downloads(folder, recipe.download, force=force)
+    if recipe.clip:
+        logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
+    models = check_models(recipe.clip, recipe.heads)
+    check_other_embeddings(recipe, compared_stores(folder, recipe, models))
+    options = options or PipelineOptions([])
+    return RunPlan(
+        recipe, folder, tuple(inputs), source, imported, models=models, retry=retry, force=force, options=options
+    )
