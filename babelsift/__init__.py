@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ModelError,
         RecipeError,
         RunFolderError,
+        RunnerError,
         SchemaError,
     )
 
@@ -37,6 +38,7 @@ __all__ = [
     "ModelError",
     "RecipeError",
     "RunFolderError",
+    "RunnerError",
     "SchemaError",
     "__version__",
     "filters",

@@ -22,6 +22,7 @@ from babelsift.schemas.errors import (
     ModelError,
     RecipeError,
     RunFolderError,
+    RunnerError,
     SchemaError,
     one_line,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "RecipeError",
     "RejectReason",
     "RunFolderError",
+    "RunnerError",
     "SchemaError",
     "Stage",
     "StageFunnel",

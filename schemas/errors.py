@@ -32,6 +32,10 @@ class DownloadError(BabelsiftError):
     """The web as a whole cannot be reached from here. The run stops, and the same command goes on once it can."""
 
 
+class RunnerError(BabelsiftError):
+    """The Beam runner is not there, cannot be reached, or failed for a reason of its own."""
+
+
 class SchemaError(BabelsiftError):
     """A batch at a stage boundary is not what the stage's schema says. Stops the run."""
 

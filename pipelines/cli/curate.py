@@ -9,7 +9,7 @@ from babelsift.pipelines.cli.columns import add_column_options, chosen_columns
 from babelsift.pipelines.cli.dry_run import add_dry_run_options, run_dry
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE
-from babelsift.schemas import InputError
+from babelsift.schemas import InputError, public_url
 
 
 def add_curate(commands: argparse._SubParsersAction) -> None:
@@ -20,7 +20,6 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         description="Reads tables of (image URL, alt-text), keeps what the recipe asks for, writes webdataset shards.",
         epilog="Any Apache Beam option may follow (--runner FlinkRunner --flink_master HOST:8081 ...); without one the "
         "job runs in this process on all cores. The same command again goes on where an interrupted one stopped.",
-        allow_abbrev=False,
     )
     curate.add_argument("--recipe", required=True, metavar="NAME|FILE", help="a preset's name or a YAML file")
     curate.add_argument(
@@ -46,12 +45,12 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
     add_column_options(curate)
     curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
     add_dry_run_options(curate)
-    curate.set_defaults(run=_curate, takes_beam_options=True)
+    curate.set_defaults(run=_curate, takes_beam_options=True, parser=curate)
 
 
-def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
+def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     recipe = load_recipe(known.recipe)
-    options = beam_options(beam_arguments)
+    options = beam_options(known, beam_words)
     if known.dry_run:
         return run_dry(known, recipe)
     if not known.input and known.staging is None:
@@ -65,5 +64,5 @@ def _curate(known: argparse.Namespace, beam_arguments: list[str]) -> int:
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
     funnel = run(recipe, known.input, known.output, **chosen_columns(known), **reuse, options=options)
     print(format_funnel(funnel))
-    print(f"report: {known.output.rstrip('/')}/{REPORT_PAGE}")
+    print(f"report: {public_url(known.output).rstrip('/')}/{REPORT_PAGE}")
     return 0

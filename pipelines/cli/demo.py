@@ -21,17 +21,16 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
         help="curate a small web drawn for the purpose, offline, and compare with the truth",
         description="Serves a small multilingual web on loopback, with everything that is wrong with the web, curates "
         "it, and prints the funnel beside the truth.",
-        allow_abbrev=False,
     )
     demo.add_argument("--output", default="out/demo", metavar="DIR", help="run folder (default: %(default)s)")
     demo.add_argument("--pairs", type=int, default=3000, help="pairs in the demo web (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0, help="of the demo web (default: %(default)s)")
-    demo.set_defaults(run=_demo, takes_beam_options=True)
+    demo.set_defaults(run=_demo, takes_beam_options=True, parser=demo)
 
 
 def add_demo_web(commands: argparse._SubParsersAction) -> None:
     """Adds the command that serves the demo's web; the help does not list it."""
-    web = commands.add_parser("demo-web", allow_abbrev=False, description="Serves the demo's web until stdin closes.")
+    web = commands.add_parser("demo-web", description="Serves the demo's web until stdin closes.")
     web.add_argument("--seed", type=int, default=0)
     web.add_argument("--pairs", type=int, default=3000)
     web.add_argument("--port", type=int, default=0)
@@ -40,7 +39,7 @@ def add_demo_web(commands: argparse._SubParsersAction) -> None:
 
 def add_demo_model(commands: argparse._SubParsersAction) -> None:
     """Adds the command that trains the demo's CLIP; the help does not list it."""
-    model = commands.add_parser("demo-model", allow_abbrev=False, description="Trains and tests the demo's CLIP.")
+    model = commands.add_parser("demo-model", description="Trains and tests the demo's CLIP.")
     model.add_argument("--output", type=Path, help="folder (default: where the demo's model lies)")
     model.add_argument("--steps", type=int, default=1200)
     model.add_argument("--batch-size", type=int, default=112)
@@ -50,12 +49,12 @@ def add_demo_model(commands: argparse._SubParsersAction) -> None:
     model.set_defaults(run=_demo_model)
 
 
-def _demo(known: argparse.Namespace, beam_arguments: list[str]) -> int:
+def _demo(known: argparse.Namespace, beam_words: list[str]) -> int:
     from babelsift.pipelines.demo.curate_demo import curate_demo
     from babelsift.pipelines.rendering import format_funnel
 
-    started = time.monotonic()
-    result = curate_demo(known.output, pairs=known.pairs, seed=known.seed, options=beam_options(beam_arguments))
+    options, started = beam_options(known, beam_words), time.monotonic()
+    result = curate_demo(known.output, pairs=known.pairs, seed=known.seed, options=options)
     print(f"\nWhat became of the pairs\n\n{format_funnel(result.funnel)}")
     print(f"\nBeside the truth\n\n{result.beside_truth}")
     spent_s = time.monotonic() - started

@@ -1,8 +1,9 @@
-"""The process that is the command: it ends with the command's exit code, whatever threads the libraries have left.
+"""The process that is the command: it ends with the command's exit status, whatever threads the libraries have left.
 
 Arrow's threads may still hold a Python file when the command is done. Where they let go of it while Python takes
 itself down, the process ends with SIGABRT ("terminate called without an active exception"), and a finished run looks
-like a failed one. So the process leaves once everything that is registered with `atexit` has run.
+like a failed one. So the process leaves once everything that is registered with `atexit` has run. Interrupted, it
+leaves at once: Python would wait for threads that wait for the web.
 """
 
 from __future__ import annotations
@@ -12,18 +13,24 @@ import contextlib
 import os
 import sys
 
+from babelsift.pipelines.cli.exit_status import INTERRUPTED, interrupted
+
 
 def run_as_process() -> None:
-    """Runs the command line and ends the process with its exit code."""
+    """Runs the command line and ends the process with its exit status."""
     leave = _LeaveAtExit()
     atexit.register(leave)  # what is registered first runs last, so before any library is imported
     try:
         from babelsift.pipelines.cli.main import main
 
         leave.status = main()
-    except SystemExit as exit_:  # argparse's help, and its usage errors
+    except SystemExit as exit_:  # argparse's help
         leave.status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         raise
+    except KeyboardInterrupt:  # while all that is imported
+        leave.status = interrupted(sys.argv[1:])
+    if leave.status == INTERRUPTED:
+        leave()
     sys.exit(leave.status)
 
 
@@ -35,6 +42,6 @@ class _LeaveAtExit:
 
     def __call__(self) -> None:
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError, ValueError):  # whoever read it is gone
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # whoever read it is gone
                 stream.flush()
         os._exit(self.status)

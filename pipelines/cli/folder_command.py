@@ -14,7 +14,7 @@ def add_folder_command(
     commands: argparse._SubParsersAction, name: str, run: Run, *, help: str, description: str
 ) -> argparse.ArgumentParser:
     """Adds a command that takes a run folder and --json, and returns its parser."""
-    command = commands.add_parser(name, help=help, description=description, allow_abbrev=False)
+    command = commands.add_parser(name, help=help, description=description)
     command.add_argument("output", metavar="OUT", help="run folder")
     command.add_argument("--json", action="store_true", help="for programs")
     command.set_defaults(run=run)

@@ -11,7 +11,6 @@ def add_hash(commands: argparse._SubParsersAction) -> None:
         "hash",
         help="write the hashes of an evaluation set's images, to decontaminate against",
         description="Hashes images so that `decontaminate: {against: [eval.parquet]}` needs them no more.",
-        allow_abbrev=False,
     )
     hashes.add_argument("images", nargs="+", metavar="IMAGES", help="images, folders, globs, webdataset shards (.tar)")
     hashes.add_argument("--output", required=True, metavar="FILE", help="parquet to write, local or any fsspec URL")

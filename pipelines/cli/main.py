@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import logging
-import os
+import contextlib
 import sys
-import warnings
-from collections.abc import Sequence
-from pathlib import Path
+import tempfile
+import traceback
+from collections.abc import Iterator, Sequence
 
-from babelsift import filters, pipelines, schemas
+import babelsift
+from babelsift.pipelines.cli.command_parser import CommandParser, UsageError
 from babelsift.pipelines.cli.compare import add_compare
 from babelsift.pipelines.cli.concepts import add_concepts
 from babelsift.pipelines.cli.curate import add_curate
 from babelsift.pipelines.cli.demo import add_demo, add_demo_model, add_demo_web
+from babelsift.pipelines.cli.exit_status import (
+    RUN_FAILED,
+    USER_ERROR,
+    CheckedOutput,
+    OutputError,
+    interrupted,
+    output_failed,
+    say,
+)
 from babelsift.pipelines.cli.hash import add_hash
+from babelsift.pipelines.cli.log_lines import show_log_lines
 from babelsift.pipelines.cli.ngrams import add_ngrams
 from babelsift.pipelines.cli.recipes import add_recipes
 from babelsift.pipelines.cli.status import add_status
 from babelsift.pipelines.cli.subset import add_subset
 from babelsift.pipelines.cli.why import add_why
-from babelsift.schemas import AccountingError, BabelsiftError, RecipeError, SchemaError, public_text
+from babelsift.pipelines.run_folder.storage_errors import describe_storage_error, is_storage_error
+from babelsift.schemas import AccountingError, BabelsiftError, RunnerError, SchemaError, one_line, public_text
+from babelsift.schemas.suggestions import did_you_mean
 
 # In the order of the help.
 _COMMANDS = (
@@ -38,8 +50,7 @@ _COMMANDS = (
     add_demo_web,
     add_demo_model,
 )
-_USER_ERROR = 2
-_RUN_FAILED = 1
+_FAILED_RUN = (AccountingError, RunnerError, SchemaError)
 
 _EPILOG = """examples:
   babelsift demo                                     see it work: a small web, curated in a few minutes, offline
@@ -48,54 +59,122 @@ _EPILOG = """examples:
   babelsift curate --recipe mine.yaml --input 's3://bucket/pairs/*.parquet' --output s3://bucket/run1
   babelsift status s3://bucket/run1 --recipe mine.yaml
   babelsift why s3://bucket/run1 https://example.org/cat.jpg
+
+exit status:
+  0 done; 1 the run failed; 2 something that you can mend, as the message says;
+  130 interrupted (Ctrl-C): the same command goes on from there; 141 the output was closed, as by `| head`
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit code: 0, 1 for a run that failed, 2 for what the user can mend."""
-    parser = _parser()
-    known, beam_arguments = parser.parse_known_args(arguments)
-    _show_progress(verbose=known.verbose)
+    """Runs the command.
+
+    Args:
+        arguments: the command line's words, without the program's name; None: the process's own.
+    Returns:
+        The exit status: 0, RUN_FAILED, USER_ERROR (for what the user can mend), INTERRUPTED or OUTPUT_CLOSED.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if beam_arguments and not getattr(known, "takes_beam_options", False):
-            raise RecipeError(f"unknown option {beam_arguments[0]!r}; see `babelsift {known.command} --help`")
-        return known.run(known, beam_arguments)
-    except BabelsiftError as error:
-        print(f"babelsift: {_one_line(error)}", file=sys.stderr)
-        return _RUN_FAILED if isinstance(error, (AccountingError, SchemaError)) else _USER_ERROR
+        if sys.stdout is None:
+            return _run(words)
+        with contextlib.redirect_stdout(CheckedOutput(sys.stdout)) as output:
+            status = _run(words)
+            output.flush()
+        return status
     except KeyboardInterrupt:
-        print("babelsift: interrupted; the same command goes on from here", file=sys.stderr)
-        return _RUN_FAILED
+        return interrupted(words)
+    except OutputError as error:
+        return output_failed(error)
+    except BabelsiftError as error:
+        say(f"babelsift: {_message(error)}")
+        return RUN_FAILED if isinstance(error, _FAILED_RUN) else USER_ERROR
+    except Exception as error:  # noqa: BLE001 (what was not foreseen ends the process either way)
+        return _unexpected(error, verbose="--verbose" in words)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _run(words: Sequence[str]) -> int:
+    parser, commands = _parser()
+    command, own = _command_of(words, parser, commands)
+    if command is None:
+        return 0
+    known, left = _parse(command, own)
+    show_log_lines(verbose=getattr(known, "verbose", False))
+    if not getattr(known, "takes_beam_options", False):
+        command.check_words(left)
+    return known.run(known, left)
+
+
+def _parser() -> tuple[CommandParser, dict[str, CommandParser]]:
+    """Returns the parser of the whole, which shows its help, and those of the subcommands."""
+    parser = CommandParser(
         prog="babelsift",
         description="Turns tables of (image URL, alt-text) into webdataset shards; accounts for every pair left out.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    parser.add_argument("--verbose", action="store_true", help="show what the libraries log, too")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"babelsift {babelsift.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for add in _COMMANDS:
         add(commands)
-    return parser
+    commands.add_parser("help", help="show a command's help: babelsift help COMMAND")
+    return parser, commands.choices
 
 
-def _show_progress(*, verbose: bool) -> None:
-    """Our own steps' log lines go to standard error; the libraries' only when asked for."""
-    logging.basicConfig(
-        format="%(asctime)s  %(message)s", datefmt="%H:%M:%S", stream=sys.stderr, level=logging.INFO, force=True
-    )
-    if not verbose:
-        # What a library logs and then raises would be said twice, once with a traceback.
-        ours = tuple(str(Path(package.__file__).parent) + os.sep for package in (schemas, filters, pipelines))
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it has a handler of its own
-        logging.getLogger().handlers[0].addFilter(lambda record: record.pathname.startswith(ours))
-        warnings.filterwarnings("ignore")
+def _command_of(
+    words: Sequence[str], parser: CommandParser, commands: dict[str, CommandParser]
+) -> tuple[CommandParser | None, Sequence[str]]:
+    """Returns the subcommand and its words; None where help or the version was asked for and is printed."""
+    before = next((at for at, word in enumerate(words) if not word.startswith("-")), len(words))
+    _, left = parser.parse_known_args(words[:before])  # --help and --version end here
+    parser.check_words(left)
+    name, own = (words[before], [*words[:before], *words[before + 1 :]]) if before < len(words) else ("help", [])
+    if name != "help":
+        return _named(name, commands), own
+    asked = [word for word in own if not word.startswith("-")]
+    (_named(asked[0], commands) if asked else parser).print_help()
+    return None, own
 
 
-def _one_line(error: BaseException) -> str:
-    """An error's text without what Beam appends to it, and without credentials in URLs."""
+def _parse(command: CommandParser, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    try:
+        return command.parse_known_args(words)
+    except UsageError:
+        command.check_slips(words)  # of an option that is required, for one
+        raise
+
+
+def _named(name: str, commands: dict[str, CommandParser]) -> CommandParser:
+    if name not in commands:
+        raise UsageError(f"no command {name!r}; {did_you_mean(name, commands, otherwise='see `babelsift --help`')}")
+    return commands[name]
+
+
+def _message(error: BaseException) -> str:
+    """Returns an error's text without what Beam appends to it, and without credentials in URLs."""
     return " ".join(public_text(str(error)).split(" [while running ")[0].split())
+
+
+def _unexpected(error: Exception, *, verbose: bool) -> int:
+    """Says in one line what was not foreseen; its traceback is shown where all is, or else goes into a file."""
+    if storage_error := next(filter(is_storage_error, _causes(error)), None):
+        say(f"babelsift: {describe_storage_error(storage_error)}")
+        return USER_ERROR
+    trace = public_text("".join(traceback.format_exception(error)))
+    place = "above"
+    if verbose:
+        say(trace)
+    else:
+        with tempfile.NamedTemporaryFile("w", prefix="babelsift-", suffix=".txt", delete=False) as file:
+            file.write(trace)
+        place = f"in {file.name}"
+    what = f"unexpected {type(error).__name__}: {one_line(error)}"
+    say(f"babelsift: {what}; please report this with its traceback, {place}")
+    return RUN_FAILED
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields an error, the one that was being handled when it was raised, and so on: Beam wraps what steps raise."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -10,7 +10,7 @@ from babelsift.schemas import RecipeError, parse_recipe
 
 def add_recipes(commands: argparse._SubParsersAction) -> None:
     """Adds the command to the parser."""
-    recipes = commands.add_parser("recipes", help="list the preset recipes, or print one", allow_abbrev=False)
+    recipes = commands.add_parser("recipes", help="list the preset recipes, or print one")
     recipes.add_argument("action", nargs="?", choices=["list", "show"], default="list")
     recipes.add_argument("name", nargs="?", help="preset to show")
     recipes.set_defaults(run=_recipes)

@@ -13,7 +13,6 @@ def add_subset(commands: argparse._SubParsersAction) -> None:
         "subset",
         help="write the uids of the shards' pairs as a subset file for DataComp's resharder",
         description="Writes a sorted .npy of 128-bit uids, which DataComp's resharder.py takes as --subset-file.",
-        allow_abbrev=False,
     )
     subset.add_argument("output", metavar="OUT", help="run folder")
     subset.add_argument("file", metavar="FILE", help="the .npy to write, local or any fsspec URL")

@@ -7,9 +7,9 @@ import argparse
 
 def add_why(commands: argparse._SubParsersAction) -> None:
     """Adds the command to the parser."""
-    why = commands.add_parser("why", help="print what became of one pair", allow_abbrev=False)
+    why = commands.add_parser("why", help="print what became of one pair")
     why.add_argument("output", metavar="OUT", help="run folder")
-    why.add_argument("pair", metavar="UID_OR_URL", help="a uid (32 hex digits) or a URL")
+    why.add_argument("pair", metavar="UID_OR_URL", help="a uid, or the first of its digits; or a URL")
     why.set_defaults(run=_why)
 
 

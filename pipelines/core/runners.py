@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 import os
 import re
+import socket
+from collections.abc import Iterator
 from typing import TypeVar
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, PortableOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
 from babelsift.pipelines.processes.beam_worker import beam_worker_command
 from babelsift.schemas import errors
+from babelsift.schemas.suggestions import did_you_mean
 
 _Options = TypeVar("_Options", bound=PipelineOptions)
 
@@ -51,9 +54,73 @@ def run_job(job: beam.PTransform, label: str, options: PipelineOptions) -> None:
         with beam.Pipeline(runner=runner, options=options) as pipeline:
             _ = pipeline | label >> job
     except Exception as error:
+        if _is_interrupt(error):
+            raise KeyboardInterrupt from error
         if (ours := worker_error(error)) is not None:
             raise ours from error
+        if isinstance(runner, str):
+            raise errors.RunnerError(f"{runner}: {_remote_failure(error)}") from error
         raise
+
+
+def check_runner(options: PipelineOptions) -> None:
+    """Looks whether the runner that the options name is there, and has the options that it needs.
+
+    Raises:
+        RecipeError: it is not, or has not.
+    """
+    runner = runner_from(options)
+    if not isinstance(runner, str):
+        return
+    try:
+        beam.Pipeline(runner=runner, options=options)
+    except ImportError as error:
+        raise errors.RecipeError(f"--runner {runner}: {errors.one_line(error)}; install what it needs") from error
+    except (AttributeError, ValueError) as error:
+        if "Unexpected pipeline runner" in str(error):
+            hint = did_you_mean(runner, _RUNNERS, otherwise=f"there are {', '.join(_RUNNERS)}")
+            raise errors.RecipeError(f"no runner {runner!r}; {hint}") from error
+        raise errors.RecipeError(f"--runner {runner}: {errors.one_line(error)}") from error
+    _check_job_server(runner, options.view_as(PortableOptions).job_endpoint)
+
+
+def _check_job_server(runner: str, endpoint: str | None) -> None:
+    """Looks whether a job server answers: Beam waits for it for minutes."""
+    if endpoint in (None, "", "embed"):
+        if runner == "PortableRunner":
+            raise errors.RecipeError(
+                "--runner PortableRunner: no --job_endpoint; name the job server's HOST:PORT, or a runner that starts "
+                "one, such as --runner FlinkRunner"
+            )
+        return
+    host, _, port = str(endpoint).rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+    except (OSError, ValueError) as error:
+        reason = errors.one_line(error)
+        raise errors.RecipeError(
+            f"--job_endpoint {endpoint}: no job server answers there ({reason}); start it, or mend HOST:PORT"
+        ) from error
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Whether Ctrl-C was pressed: Beam's in-process runner wraps it, as any other error of a step."""
+    return any(isinstance(cause, KeyboardInterrupt) for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields an error, the one that was being handled when it was raised, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _remote_failure(error: BaseException) -> str:
+    """Returns what a runner elsewhere says of its failure: of what workers raise, their error; else its first line."""
+    text = str(error)
+    if raised := _REMOTE_ERROR.findall(text):
+        return " ".join(raised[-1].split())
+    return errors.one_line(error)
 
 
 def _processes_that_end_with_this_one(options: PipelineOptions) -> tuple[PipelineRunner, PipelineOptions]:
@@ -79,6 +146,10 @@ class OptionsViewedOnce(PipelineOptions):
         return views[cls]
 
 
+_CONNECT_S = 10.0
+_RUNNERS = ("local", "FlinkRunner", "SparkRunner", "DataflowRunner", "PortableRunner", "PrismRunner")
+# The last line of a worker's traceback, before what Beam appends.
+_REMOTE_ERROR = re.compile(r"^(?:\w+\.)*(\w+(?:Error|Exception|Interrupt): .*?) \[while running", re.MULTILINE)
 # Workers' errors come back as text: the class's name, the message, and what Beam appends.
 _RAISED = re.compile(r"schemas\.errors\.(\w+): (.*?)(?: \[while running|\n|$)")
 

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import TRAIN
-from babelsift.schemas import RunFolderError
+from babelsift.pipelines.run_folder.storage_errors import storage_failures
+from babelsift.schemas import RunFolderError, public_url
 
+_NO_UIDS = pa.array([], pa.string())
 SUBSET_DTYPE = np.dtype("u8,u8")
 
 
@@ -25,11 +27,9 @@ def write_subset(folder: RunFolder, file: str, *, column: str = "uid") -> int:
         raise RunFolderError(f"{folder.url}: has no shards; run `babelsift curate` first")
     uids = np.concatenate([_uids_of(folder, f"{TRAIN.folder}/{name}", column) for name in names])
     uids = uids[np.lexsort((uids["f1"], uids["f0"]))]
-    try:
-        with fsspec.open(file, "wb") as target:
-            np.lib.format.write_array(target, uids, allow_pickle=False)
-    except OSError as error:
-        raise RunFolderError(f"cannot write {file}: {error}; choose another name") from error
+    what = f"cannot write {public_url(file)}"
+    with storage_failures(RunFolderError, what), fsspec.open(file, "wb") as target:
+        np.lib.format.write_array(target, uids, allow_pickle=False)
     return len(uids)
 
 
@@ -39,7 +39,10 @@ def _uids_of(folder: RunFolder, path: str, column: str) -> np.ndarray:
         if column not in parquet.schema_arrow.names:
             found = ", ".join(parquet.schema_arrow.names)
             raise RunFolderError(f"{folder.path(path)}: has no column {column!r}; it has {found}")
-        texts = parquet.read(columns=[column]).column(0).combine_chunks()
+        kind = parquet.schema_arrow.field(column).type
+        if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+            raise RunFolderError(f"{folder.path(path)}: column {column!r} holds {kind}, not uids of 32 hex digits")
+        texts = pa.concat_arrays(parquet.read(columns=[column]).column(0).cast(pa.string()).chunks or [_NO_UIDS])
     try:
         return uid_bytes(texts).view(">u8,>u8").astype(SUBSET_DTYPE)
     except (ValueError, pa.ArrowException) as error:

@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from babelsift.filters.counting import count_ngrams, most_frequent
 from babelsift.filters.uids import digests
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.runners import check_runner, run_job
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan
@@ -93,8 +93,10 @@ def write_frequent_ngrams(
     Raises:
         InputError: the input has no such files or columns.
     """
+    options = options or PipelineOptions([])
+    check_runner(options)
     plan = plan_input(inputs, caption_column=caption_column)
-    run_job(_WriteFrequentNgrams(plan, most, output), "FrequentNgrams", options or PipelineOptions([]))
+    run_job(_WriteFrequentNgrams(plan, most, output), "FrequentNgrams", options)
 
 
 @dataclass

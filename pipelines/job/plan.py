@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from babelsift.pipelines.core.runners import check_runner
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import (
@@ -85,6 +86,8 @@ def plan_run(
     Raises:
         BabelsiftError: one of its kinds, with one line that names the remedy.
     """
+    options = options or PipelineOptions([])
+    check_runner(options)
     check_parts(recipe)
     check_source(inputs, staging, retry_failed)
     retry = parse_retry(retry_failed, before=time.time()) if retry_failed else NO_RETRY

@@ -1,0 +1,79 @@
+"""How the command ends: its exit status, a line on standard error, and output that nobody reads any more.
+
+Importing this module costs nothing, so that Ctrl-C while the rest is imported is one line, too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+RUN_FAILED = 1
+USER_ERROR = 2
+INTERRUPTED = 128 + signal.SIGINT
+OUTPUT_CLOSED = 128 + signal.SIGPIPE
+
+_GOES_ON = ("curate", "demo")
+
+
+def interrupted(words: Sequence[str]) -> int:
+    """Says that the command was interrupted; returns its exit status.
+
+    Args:
+        words: of the command line, without the program's name.
+    """
+    with contextlib.suppress(ValueError):  # in a thread that is not the main one
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    remedy = "; the same command goes on from here" if set(words[:2]) & set(_GOES_ON) else ""
+    say(f"babelsift: interrupted{remedy}")
+    return INTERRUPTED
+
+
+class OutputError(Exception):
+    """Standard output cannot be written, for the reason that is its cause."""
+
+
+class CheckedOutput:
+    """Standard output that raises OutputError, so that its errors are not taken for those of a file or the network."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes a text; returns its length."""
+        try:
+            return self._stream.write(text)
+        except OSError as error:
+            raise OutputError from error
+
+    def flush(self) -> None:
+        """Writes what is buffered."""
+        try:
+            self._stream.flush()
+        except OSError as error:
+            raise OutputError from error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def output_failed(error: OutputError) -> int:
+    """Lets go of output that cannot be written, and says why where that is not wanted; returns the exit status."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # the interpreter would try to write it once more
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    if isinstance(error.__cause__, BrokenPipeError):
+        return OUTPUT_CLOSED  # as of `| head`: whoever reads has what they want
+    say(f"babelsift: cannot write to standard output: {getattr(error.__cause__, 'strerror', error.__cause__)}")
+    return RUN_FAILED
+
+
+def say(line: str) -> None:
+    """Prints a line on standard error, where there is one."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
