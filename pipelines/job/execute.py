@@ -65,12 +65,11 @@ def _begin(plan: RunPlan, source: InputPlan) -> Manifest:
     if manifest.stages:
         for stage, lines in changes(manifest.stages, stages).items():
             logging.info("run folder: not as in the last run: %s: %s", stage, "; ".join(lines))
-    facts = facts_of(plan, source)
-    save_manifest(folder, manifest, facts, stages)
+    manifest = save_manifest(folder, manifest, facts_of(plan, source), stages)
     folder.write(RECIPE, dump_recipe(recipe).encode())
     folder.remove(FUNNEL)  # its presence says that the folder is complete
     _remove_leftovers(folder)
-    return replace(manifest, facts=facts)
+    return manifest
 
 
 def _remove_leftovers(folder: RunFolder) -> None:
