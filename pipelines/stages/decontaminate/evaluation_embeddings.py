@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.inputs.list_files import files_in
-from babelsift.schemas import InputError, one_line
+from babelsift.pipelines.inputs.named_file import open_named_file
+from babelsift.schemas import InputError, public_url
 
 EMBEDDING = "embedding"
+_SETTING = "decontaminate.embeddings"
+_REMEDY = "write it with `babelsift hash --model`"
 MODEL_KEY = b"babelsift_model"  # in a table's metadata: the fingerprint of the model that its embeddings are of
 
 
@@ -44,11 +46,12 @@ def plan_embeddings(sources: Sequence[str], fingerprint: str | None = None) -> t
     """
     paths: set[str] = set()
     for source in sources:
-        tables = files_in(source, sought=f"embeddings in {source!r}")
+        shown = public_url(source)
+        tables = files_in(source, sought=f"embeddings in {shown!r}")
         tables = [path for path in tables if path.lower().endswith((".parquet", ".npy"))]
         if not tables:
             raise InputError(
-                f"{source!r} has no .parquet or .npy of embeddings; write one with `babelsift hash --model`"
+                f"{shown!r} has no .parquet or .npy of embeddings; write one with `babelsift hash --model`"
             )
         paths.update(tables)
     for path in sorted(paths):
@@ -69,15 +72,11 @@ def read_evaluation_embeddings(paths: Sequence[str]) -> EvaluationEmbeddings:
     names: list[str] = []
     matrices: list[np.ndarray] = []
     for path in paths:
-        try:
-            with fsspec.open(path, "rb") as file:
-                names_of_file, vectors = (_of_array if path.lower().endswith(".npy") else _of_table)(path, file)
-        except (OSError, ValueError, pa.ArrowException) as error:
-            reason = one_line(error, limit=None)
-            raise InputError(f"{path} cannot be read: {reason}; write it with `babelsift hash --model`") from error
+        with open_named_file(path, setting=_SETTING, remedy=_REMEDY) as file:
+            names_of_file, vectors = (_of_array if path.lower().endswith(".npy") else _of_table)(path, file)
         if matrices and vectors.shape[1] != matrices[0].shape[1]:
-            lengths = f"{vectors.shape[1]} numbers, {paths[0]} of {matrices[0].shape[1]}"
-            raise InputError(f"{path} has embeddings of {lengths}; name those of one model")
+            lengths = f"{vectors.shape[1]} numbers, {public_url(paths[0])} of {matrices[0].shape[1]}"
+            raise InputError(f"{public_url(path)} has embeddings of {lengths}; name those of one model")
         names += names_of_file
         matrices.append(vectors)
     return EvaluationEmbeddings(names, np.concatenate(matrices))
@@ -88,7 +87,7 @@ def _of_table(path: str, file: IO[bytes]) -> tuple[list[str], np.ndarray]:
     table = table.filter(table.column(EMBEDDING).is_valid())
     rows = table.column(EMBEDDING).combine_chunks()
     if not len(rows):
-        raise ValueError(f"{path} has no embedding")
+        raise ValueError("it has no embedding")
     flat = rows.flatten().to_numpy(zero_copy_only=False)
     return table.column("name").to_pylist(), flat.reshape(len(rows), -1).astype(np.float16)
 
@@ -101,12 +100,9 @@ def _of_array(path: str, file: IO[bytes]) -> tuple[list[str], np.ndarray]:
 
 
 def _check_table(path: str, fingerprint: str | None) -> None:
-    try:
-        with fsspec.open(path, "rb") as file:
-            schema = pq.read_schema(file)
-    except (OSError, pa.ArrowException) as error:
-        reason = one_line(error, limit=None)
-        raise InputError(f"{path} cannot be read: {reason}; write it with `babelsift hash --model`") from error
+    with open_named_file(path, setting=_SETTING, remedy=_REMEDY) as file:
+        schema = pq.read_schema(file)
+    path = public_url(path)
     kinds = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
     types = [schema.field(name).type for name in ("name", EMBEDDING) if name in schema.names]
     if (

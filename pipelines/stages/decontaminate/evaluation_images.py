@@ -10,15 +10,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.filters.image import ImageFailure, measure_image
 from babelsift.pipelines.inputs.list_files import files_in
+from babelsift.pipelines.inputs.named_file import open_named_file
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.storage_errors import storage_failures
 from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import EMBEDDING, MODEL_KEY
 from babelsift.pipelines.staging.score_store import EMBEDDINGS
-from babelsift.schemas import InputError
+from babelsift.schemas import InputError, public_url
 from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ EVALUATION_SCHEMA = pa.schema(
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _AT_ONCE = 1_000
 _EMBEDDED_AT_ONCE = 128
+_SETTING = "decontaminate.against"
+_TABLE_REMEDY = "write it with `babelsift hash`"
 _ANY_CAPTION = "an image"  # a scorer embeds pairs
 _MAX_PIXELS = 100_000_000
 
@@ -64,11 +68,12 @@ def plan_evaluation(sources: Sequence[str]) -> tuple[EvaluationFiles, ...]:
     images: list[str] = []
     whole: list[str] = []
     for source in sources:
-        paths = files_in(source, sought=f"evaluation images in {source!r}")
+        shown = public_url(source)
+        paths = files_in(source, sought=f"evaluation images in {shown!r}")
         tables = [path for path in paths if path.lower().endswith((".parquet", ".tar"))]
         pictures = [path for path in paths if path.lower().endswith(_IMAGES)]
         if not tables and not pictures:
-            raise InputError(f"{source!r} has no image, .tar or .parquet to decontaminate against; check the path")
+            raise InputError(f"{shown!r} has no image, .tar or .parquet to decontaminate against; check the path")
         whole += tables
         images += pictures
     images = sorted(set(images))
@@ -91,15 +96,13 @@ def read_evaluation(files: EvaluationFiles, scorer: ClipScorer | None = None) ->
     """
     if files.paths[0].lower().endswith(".parquet"):
         if scorer is not None:
-            raise InputError(f"{files.paths[0]} holds hashes, of which no model makes embeddings; name the images")
-        with fsspec.open(files.paths[0], "rb") as file:
+            shown = public_url(files.paths[0])
+            raise InputError(f"{shown} holds hashes, of which no model makes embeddings; name the images")
+        with open_named_file(files.paths[0], setting=_SETTING, remedy=_TABLE_REMEDY) as file:
             for batch in pq.ParquetFile(file).iter_batches(_AT_ONCE, columns=EVALUATION_SCHEMA.names):
                 yield batch.select(EVALUATION_SCHEMA.names).cast(EVALUATION_SCHEMA)
         return
-    try:
-        yield from _hashed(_members(files.paths), scorer)
-    except (OSError, tarfile.TarError) as error:
-        raise InputError(f"cannot read evaluation images of {files.paths[0]}: {error}; copy it again") from error
+    yield from _hashed(_members(files.paths), scorer)
 
 
 def write_hashes(sources: Sequence[str], output: str, scorer: ClipScorer | None = None) -> int:
@@ -115,34 +118,34 @@ def write_hashes(sources: Sequence[str], output: str, scorer: ClipScorer | None 
     """
     rows = 0
     schema = EVALUATION_SCHEMA if scorer is None else embedding_schema(scorer)
-    try:
-        with fsspec.open(output, "wb") as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
-            for files in plan_evaluation(sources):
-                for batch in read_evaluation(files, scorer):
-                    writer.write_batch(batch)
-                    rows += len(batch)
-    except OSError as error:
-        raise InputError(f"cannot write {output}: {error}; choose another --output") from error
+    planned = plan_evaluation(sources)
+    folder, _, name = output.rpartition("/")
+    # Whole or not at all: a table of half the images would let the others through.
+    with (
+        storage_failures(InputError, f"cannot write --output {public_url(output)}"),
+        RunFolder(folder or ("/" if output.startswith("/") else ".")).writing(name) as file,
+        pq.ParquetWriter(file, schema, compression="zstd") as writer,
+    ):
+        for files in planned:
+            for batch in read_evaluation(files, scorer):
+                writer.write_batch(batch)
+                rows += len(batch)
     return rows
 
 
 def _check_table(path: str) -> None:
-    try:
-        with fsspec.open(path, "rb") as file:
-            schema = pq.read_schema(file)
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(
-            f"{path} cannot be read: {' '.join(str(error).split())}; write it with babelsift hash"
-        ) from error
+    with open_named_file(path, setting=_SETTING, remedy=_TABLE_REMEDY) as file:
+        schema = pq.read_schema(file)
     for field in EVALUATION_SCHEMA:
         if field.name not in schema.names or schema.field(field.name).type != field.type:
-            raise InputError(f"{path} has no column {field.name!r} of {field.type}; write it with `babelsift hash`")
+            shown = public_url(path)
+            raise InputError(f"{shown} has no column {field.name!r} of {field.type}; {_TABLE_REMEDY}")
 
 
 def _members(paths: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Yields (name, content) of each image; its name is `folder/file`, in a shard `shard/member`."""
     for path in paths:
-        with fsspec.open(path, "rb") as file:
+        with open_named_file(path, setting=_SETTING, remedy="copy it again") as file:
             if not path.lower().endswith(".tar"):
                 yield "/".join(path.split("/")[-2:]), file.read()
                 continue

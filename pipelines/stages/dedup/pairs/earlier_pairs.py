@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import IO
 
 import apache_beam as beam
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -26,8 +25,10 @@ from babelsift.pipelines.core.lowest_per_digest import (
 )
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.list_files import files_in
+from babelsift.pipelines.inputs.named_file import open_named_file
+from babelsift.pipelines.inputs.pairs import text_from_arrow
 from babelsift.pipelines.inputs.slices import URL_COLUMNS
-from babelsift.schemas import InputError
+from babelsift.schemas import InputError, public_url
 
 UID, URL = "uid", "url"
 # A column, or part of a .npy file's name: digests of URLs (`filters.uids.digests`), 32 hex digits or u8 pairs.
@@ -36,6 +37,8 @@ _ROWS_AT_ONCE = 262_144
 # What one earlier row adds to a digest record's rows; the input's own rows are counted below it.
 _EARLIER = 1 << 40
 _SUBSET_DTYPE = np.dtype("u8,u8")
+_SETTING = "dedup_pairs.earlier"
+_REMEDY = "copy it again, or leave it out"
 
 
 @dataclass(frozen=True)
@@ -69,31 +72,38 @@ def plan_earlier(datasets: Sequence[str]) -> tuple[EarlierFile, ...]:
     """
     paths: set[str] = set()
     for dataset in datasets:
-        files = files_in(dataset, sought=f"dedup_pairs.earlier {dataset!r}")
-        files = [path for path in files if path.endswith((".parquet", ".npy"))]
+        shown = f"{_SETTING} {public_url(dataset)!r}"
+        files = [path for path in files_in(dataset, sought=shown) if path.lower().endswith((".parquet", ".npy"))]
         if not files:
-            raise InputError(f"dedup_pairs.earlier {dataset!r} has no .parquet or .npy file; check the path")
+            raise InputError(f"{shown} has no .parquet or .npy file; check the path")
         paths.update(files)
     return tuple(_inspect(path) for path in sorted(paths))
 
 
 def _inspect(path: str) -> EarlierFile:
-    try:
-        with fsspec.open(path, "rb") as file:
-            if path.endswith(".npy"):
-                kind = URL if URL_DIGEST in path.rsplit("/", 1)[-1] else UID
-                return EarlierFile(path, kind, None, _read_subset_header(file, path))
-            metadata = pq.read_metadata(file)
-            names = metadata.schema.to_arrow_schema().names
-    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
-        raise InputError(f"dedup_pairs.earlier: {path} cannot be read: {' '.join(str(error).split())}") from error
-    if UID in names:
-        return EarlierFile(path, UID, UID, metadata.num_rows)
-    known = (URL_DIGEST, *URL_COLUMNS)
-    for name in known:
-        if name in names:
-            return EarlierFile(path, URL, name, metadata.num_rows)
-    raise InputError(f"dedup_pairs.earlier: {path} has neither uid nor {', '.join(known)}; it has {names}")
+    with open_named_file(path, setting=_SETTING, remedy=_REMEDY) as file:
+        if path.lower().endswith(".npy"):
+            kind = URL if URL_DIGEST in path.rsplit("/", 1)[-1] else UID
+            return EarlierFile(path, kind, None, _read_subset_header(file, path))
+        parquet = pq.ParquetFile(file)
+        schema, rows = parquet.schema_arrow, parquet.metadata.num_rows
+    known = (UID, URL_DIGEST, *URL_COLUMNS)
+    name = next((name for name in known if name in schema.names), None)
+    shown = f"{_SETTING}: {public_url(path)}"
+    if name is None:
+        raise InputError(f"{shown} has neither uid nor {', '.join(known[1:])}; it has {schema.names}")
+    if schema.names.count(name) > 1:
+        raise InputError(f"{shown} has several columns {name!r}; leave one of them")
+    if not _is_text(schema.field(name).type):
+        raise InputError(f"{shown}: column {name!r} holds {schema.field(name).type}, not text")
+    return EarlierFile(path, UID if name == UID else URL, name, rows)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    views = (pa.types.is_string_view, pa.types.is_binary_view, pa.types.is_null)
+    return any(is_kind(kind) for is_kind in (*texts, *views))
 
 
 def _read_subset_header(file: IO[bytes], path: str) -> int:
@@ -101,7 +111,8 @@ def _read_subset_header(file: IO[bytes], path: str) -> int:
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read(file)
     if dtype != _SUBSET_DTYPE or len(shape) != 1:
-        raise InputError(f"dedup_pairs.earlier: {path} should hold (u8, u8) pairs as DataComp's subsets, found {dtype}")
+        shown = f"{_SETTING}: {public_url(path)}"
+        raise InputError(f"{shown} should hold (u8, u8) pairs as DataComp's subsets, found {dtype}")
     return shape[0]
 
 
@@ -163,21 +174,28 @@ def only_shared(packed: bytes) -> bytes:
 
 
 def _file_digests(file: EarlierFile, url_digests: Callable[[pa.Array], np.ndarray]) -> Iterator[np.ndarray]:
-    with fsspec.open(file.path, "rb") as opened:
-        if file.column is None:
-            unread = _read_subset_header(opened, file.path)
-            while unread > 0:
-                rows = min(unread, _ROWS_AT_ONCE)
-                content = opened.read(rows * _SUBSET_DTYPE.itemsize)
-                if len(content) < rows * _SUBSET_DTYPE.itemsize:
-                    missing = unread - len(content) // _SUBSET_DTYPE.itemsize
-                    raise InputError(f"dedup_pairs.earlier: {file.path} ends {missing} rows early; copy it again")
-                unread -= rows
-                yield np.frombuffer(content, dtype="<u8").astype(">u8").view("V16")
-            return
-        for batch in pq.ParquetFile(opened).iter_batches(_ROWS_AT_ONCE, columns=[file.column]):
-            values = batch.column(0).drop_null()
-            try:
-                yield uid_bytes(values) if file.column in (UID, URL_DIGEST) else url_digests(values)
-            except ValueError as error:
-                raise InputError(f"dedup_pairs.earlier: {file.path}: {error}") from error
+    with open_named_file(file.path, setting=_SETTING, remedy=_REMEDY) as opened:
+        yield from _subset_uids(opened, file) if file.column is None else _column_digests(opened, file, url_digests)
+
+
+def _subset_uids(opened: IO[bytes], file: EarlierFile) -> Iterator[np.ndarray]:
+    unread = _read_subset_header(opened, file.path)
+    while unread > 0:
+        rows = min(unread, _ROWS_AT_ONCE)
+        content = opened.read(rows * _SUBSET_DTYPE.itemsize)
+        if len(content) < rows * _SUBSET_DTYPE.itemsize:
+            missing = unread - len(content) // _SUBSET_DTYPE.itemsize
+            raise InputError(f"{_SETTING}: {public_url(file.path)} ends {missing} rows early; copy it again")
+        unread -= rows
+        yield np.frombuffer(content, dtype="<u8").astype(">u8").view("V16")
+
+
+def _column_digests(
+    opened: IO[bytes], file: EarlierFile, url_digests: Callable[[pa.Array], np.ndarray]
+) -> Iterator[np.ndarray]:
+    for batch in pq.ParquetFile(opened).iter_batches(_ROWS_AT_ONCE, columns=[file.column]):
+        values = text_from_arrow(batch.column(0)).texts.drop_null()
+        try:
+            yield uid_bytes(values) if file.column in (UID, URL_DIGEST) else url_digests(values)
+        except ValueError as error:
+            raise InputError(f"{_SETTING}: {public_url(file.path)}: {error}") from error

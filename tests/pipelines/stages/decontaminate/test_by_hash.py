@@ -135,7 +135,7 @@ def test_shards_and_tables_of_hashes_are_sets_too(tmp_path, eval_set, capsys):
     assert set(read["tar"]["name"].to_pylist()) == {f"set.tar/{name}" for name in NAMES}
 
 
-def test_a_broken_image_is_told_of_and_passed_over(eval_set, caplog):
+def test_a_broken_image_is_told_of_and_left_out(eval_set, caplog):
     (eval_set / "broken.jpg").write_bytes(encoded(photo(1))[:300])
     (eval_set / "text.png").write_bytes(b"no image at all")
     rows = [
@@ -162,3 +162,14 @@ def test_a_table_that_is_no_table_of_hashes_is_an_error(tmp_path):
     (tmp_path / "eval.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError, match="cannot be read"):
         plan_evaluation([str(tmp_path / "eval.parquet")])
+
+
+def test_a_table_of_hashes_is_written_whole_or_not_at_all(tmp_path, eval_set, capsys):
+    table = tmp_path / "eval.parquet"
+    assert main(["hash", str(eval_set), "--output", str(table)]) == 0
+    before = table.read_bytes()
+    (tmp_path / "cut.tar").write_bytes(b"no shard at all" * 100)
+    assert main(["hash", str(eval_set), str(tmp_path / "cut.tar"), "--output", str(table)]) == 2
+    assert "cut.tar cannot be read" in capsys.readouterr().err
+    assert table.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"eval.parquet", "cut.tar", eval_set.name}
