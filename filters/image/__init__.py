@@ -1,6 +1,7 @@
 """Images: what bytes are, decoding them safely, resizing and encoding, perceptual hashes, and rules on their size."""
 
 from babelsift.filters.image.blur import Box, blur_boxes, parse_boxes
+from babelsift.filters.image.container import ImageFile, ImageHeader, MetadataBlocks, open_image, read_header
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
 from babelsift.filters.image.hashing.luminance import luminance_of
@@ -13,7 +14,6 @@ from babelsift.filters.image.hashing.phash import (
     perceptual_hashes,
 )
 from babelsift.filters.image.hashing.structure import structure_of
-from babelsift.filters.image.header import ImageHeader, read_header
 from babelsift.filters.image.measure import MeasuredImage, measure_image
 from babelsift.filters.image.process import ImageFailure, ProcessedImage, process_image
 from babelsift.filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
@@ -27,9 +27,11 @@ __all__ = [
     "Box",
     "ImageFailure",
     "ImageFailureError",
+    "ImageFile",
     "ImageHashes",
     "ImageHeader",
     "MeasuredImage",
+    "MetadataBlocks",
     "ProcessedImage",
     "blur_boxes",
     "hamming_distances",
@@ -40,6 +42,7 @@ __all__ = [
     "low_bits",
     "luminance_of",
     "measure_image",
+    "open_image",
     "parse_boxes",
     "perceptual_hashes",
     "process_image",

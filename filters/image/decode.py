@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from babelsift.filters.image.container import ImageHeader
 from babelsift.filters.image.failure import ImageFailureError
-from babelsift.filters.image.header import ImageHeader
 from babelsift.schemas import RejectReason
 
 # Images over this many pixels are in memory two at a time in a process, which bounds what a pool of decoders takes.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
+from babelsift.filters.image.complete import decode_complete
+from babelsift.filters.image.container import open_image
 from babelsift.filters.image.decode import decode_image, memory_slot
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
-from babelsift.filters.image.header import read_header
 from babelsift.filters.image.process import ImageFailure
 from babelsift.schemas import RejectReason
 
@@ -21,14 +23,24 @@ class MeasuredImage(ImageHashes):
     height: int
 
 
-def measure_image(body: bytes, *, max_source_pixels: int) -> MeasuredImage | ImageFailure:
-    """Returns what a stored image is, or why it is none; raises for no input."""
+def measure_image(
+    body: bytes, *, max_source_pixels: int, max_missing_rows: float = 0.0625
+) -> MeasuredImage | ImageFailure:
+    """Returns what a stored image is, or why it is none; raises for no input.
+
+    Args:
+        body: the file.
+        max_source_pixels: larger images are not decoded.
+        max_missing_rows: share of the rows of a JPEG; one that lacks as many or more is undecodable.
+    """
     try:
-        header = read_header(body)
+        file = open_image(body)
+        header = file.header
         if header.width * header.height > max_source_pixels:
             raise ImageFailureError(RejectReason.TOO_MANY_PIXELS, f"{header.width}x{header.height} px")
         with memory_slot(header):
-            pixels = decode_image(body, header).pixels
+            decoded = decode_complete(file, partial(decode_image, header=header), max_missing_rows=max_missing_rows)
+            pixels = decoded.pixels
             hashes = hash_pixels(pixels)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)

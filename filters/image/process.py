@@ -6,16 +6,17 @@ The work is done in OpenCV, numpy and hashlib calls that let go of the GIL: call
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from babelsift.filters.image.blur import Box, blur_boxes
+from babelsift.filters.image.complete import decode_complete
+from babelsift.filters.image.container import ImageFile, ImageHeader, MetadataBlocks, open_image
 from babelsift.filters.image.decode import DecodedImage, can_be_decoded_smaller, decode_image, memory_slot
 from babelsift.filters.image.exif import exif_json
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
-from babelsift.filters.image.header import ImageHeader, read_header
 from babelsift.filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
@@ -40,6 +41,7 @@ class ProcessedImage(ImageHashes):
     original_bytes: int
     sha256: str
     exif: str | None
+    metadata: MetadataBlocks
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,38 @@ class ImageFailure:
     detail: str
 
 
-def process_image(body: bytes, settings: DownloadSettings, boxes: Sequence[Box] = ()) -> ProcessedImage | ImageFailure:
+def process_image(
+    body: bytes,
+    settings: DownloadSettings,
+    boxes: Sequence[Box] = (),
+    *,
+    has_complained: Callable[[], bool] | None = None,
+) -> ProcessedImage | ImageFailure:
     """Returns the image to store, or the reason why there is none; raises for no input.
 
-    Args: body: a file as served, its length bounded by the caller. boxes: to be blurred, in fractions of the sides.
+    Args:
+        body: a file as served, its length bounded by the caller.
+        settings: what is to be stored, and which images are not.
+        boxes: to be blurred, in fractions of the sides.
+        has_complained: whether a decoder has written a warning since this was last called; where nobody hears that, a
+            JPEG takes longer, see `decode_complete`.
+
+    Returns:
+        The image, or why there is none.
     """
     try:
-        header = read_header(body)
+        file = open_image(body)
         if not settings.auto_orient:
-            header = replace(header, orientation=1)
-        _check_size(header, settings)
-        with memory_slot(header):
-            return _processed(body, header, decode_for(body, header, settings), settings, boxes)
+            file = replace(file, header=replace(file.header, orientation=1))
+        _check_size(file.header, settings)
+        with memory_slot(file.header):
+            decoded = decode_complete(
+                file,
+                partial(decode_for, header=file.header, settings=settings),
+                max_missing_rows=settings.max_missing_rows,
+                has_complained=has_complained,
+            )
+            return _processed(body, file, decoded, settings, boxes)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
 
@@ -87,8 +109,9 @@ def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:
 
 
 def _processed(
-    body: bytes, header: ImageHeader, decoded: DecodedImage, settings: DownloadSettings, boxes: Sequence[Box]
+    body: bytes, file: ImageFile, decoded: DecodedImage, settings: DownloadSettings, boxes: Sequence[Box]
 ) -> ProcessedImage:
+    header = file.header
     original_width, original_height = decoded.width, decoded.height
     stored = resize_image(decoded, settings, partial(blur_boxes, boxes=boxes) if boxes else None)
     keeps_file = (
@@ -110,5 +133,6 @@ def _processed(
         original_bytes=len(body),
         sha256=hashlib.sha256(body).hexdigest(),
         exif=exif_json(header.exif) if settings.extract_exif else None,
+        metadata=file.metadata,
         **hashes.columns(),
     )

@@ -46,6 +46,10 @@ class DownloadSettings(Settings):
     max_redirects: Count = 5
     max_body_bytes: PositiveInt = 50_000_000
     max_source_pixels: PositiveInt = 100_000_000
+    max_missing_rows: Ratio = Field(
+        default=0.0625,
+        description="share of a JPEG's rows; one that lacks as many or more is undecodable, 0: one that lacks any",
+    )
     ports: tuple[int, ...] | None = Field(default=(80, 443, 8080, 8443), description="null: any port")
     allow_addresses: tuple[str, ...] = Field(
         default=(), description="networks (CIDR) to reach although they are private, for tests and intranets"
