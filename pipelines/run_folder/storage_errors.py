@@ -206,6 +206,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 def http_status(error: BaseException) -> int | None:
     """Returns the HTTP status that an error carries; None where it carries none."""
+    if type(error).__module__.startswith("aiohttp.http_exceptions"):
+        return None  # of an answer that was cut: its `code` is what a server would say of such a request
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore's
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")

@@ -52,6 +52,15 @@ def test_an_outage_can_pass_and_a_refusal_cannot(store, s3_bucket, fault, kind):
     assert remedy in describe_storage_error(error)
 
 
+@pytest.mark.parametrize("fault", [Fault.CUT_ANSWER, Fault.CHANGED_ANSWER])
+def test_an_answer_that_is_never_whole_can_pass(store, s3_bucket, fault):
+    store.pipe_file(f"{s3_bucket.name}/stored", b"content")
+    with s3_bucket.proxy.injecting(fault, kind="get"):
+        error = raised(lambda: store.cat_file(f"{s3_bucket.name}/stored"))
+    assert is_passing(error)
+    assert "run the same command again" in describe_storage_error(error)
+
+
 def test_a_dead_endpoint_can_come_back(store, s3_bucket, monkeypatch):
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))

@@ -1,0 +1,119 @@
+"""Whole runs on an object store: input, staging and output on a real S3 server, whole and with faults."""
+
+import contextlib
+import itertools
+import socket
+from types import SimpleNamespace
+
+import pytest
+import s3fs
+
+from babelsift.pipelines.run_folder.store import is_temporary
+from tests.support.faulty_proxy import Fault
+from tests.support.small_run import babelsift, product, write_pairs, write_recipe
+
+PASSING = (Fault.UNAVAILABLE, Fault.RESET, Fault.LOST_ANSWER, Fault.CUT_ANSWER, Fault.CHANGED_ANSWER)
+
+
+@pytest.fixture
+def small(s3_bucket, hostile_web, tmp_path):
+    """A small run's input on the store; `curate` runs its command."""
+    recipe = write_recipe(tmp_path / "recipe.yaml")
+    write_pairs(hostile_web, tmp_path / "pairs.parquet")
+    s3fs.S3FileSystem().put(str(tmp_path / "pairs.parquet"), s3_bucket.url("in/pairs.parquet"))  # with its checksum
+    source = ["curate", "--recipe", recipe, "--input", s3_bucket.url("in/*.parquet"), "--output"]
+
+    out = s3_bucket.url("out")
+
+    def curate(output=None):
+        return babelsift(*source, output or out)
+
+    return SimpleNamespace(curate=curate, out=out, bucket=s3_bucket, proxy=s3_bucket.proxy)
+
+
+def test_a_run_on_an_object_store_gives_the_bytes_of_one_on_a_disk(small, tmp_path):
+    assert small.curate().code == 0
+    assert small.curate(str(tmp_path / "out")).code == 0
+    assert product(small.out) == product(str(tmp_path / "out"))
+    assert small.proxy.counts["copy"] == 0, "one PUT writes a file"
+    assert not [path for path in small.bucket.folder.rglob("*") if is_temporary(str(path))]
+
+
+def test_requests_that_fail_now_and_then_change_nothing(small):
+    """Every ninth request of each kind meets another fault."""
+    assert small.curate().code == 0
+    expected = product(small.out)
+    numbers = {}
+    with_faults = small.bucket.url("with-faults")
+    with contextlib.ExitStack() as stack:
+        injections = []
+        for turn, fault in enumerate(PASSING):
+
+            def meets(request, turn=turn):
+                count = numbers.setdefault((turn, request.kind), itertools.count())
+                return next(count) % (9 * len(PASSING)) == 9 * turn
+
+            injections.append(stack.enter_context(small.proxy.injecting(fault, when=meets)))
+        said = small.curate(with_faults)
+    assert said.code == 0, said.log
+    assert product(with_faults) == expected
+    assert all(injection.met for injection in injections)
+
+
+def without_funnel(content):
+    """A product while it is not known whether it is complete: its last file says so."""
+    return {path: part for path, part in content.items() if path != "funnel.json"}
+
+
+def test_an_outage_is_one_line_and_takes_nothing_away(small):
+    assert small.curate().code == 0
+    before = product(small.out)
+    for where in ("in/", "out/", ""):
+        with small.proxy.injecting(Fault.UNAVAILABLE, key=f"{small.bucket.name}/{where}"):
+            said = small.curate()
+        assert "run the same command again" in said.error
+        assert without_funnel(product(small.out)) == without_funnel(before)
+    assert small.curate().code == 0
+    assert product(small.out) == before
+
+
+def test_an_input_that_stops_being_read_is_no_lack_of_rows(small):
+    """It could still be read when the run was planned."""
+    assert small.curate().code == 0
+    before = product(small.out)
+    reads = [request for request in small.proxy.seen if request.kind == "get" and request.key.startswith("in/")]
+    for fault in PASSING:
+        with small.proxy.injecting(fault, kind="get", key="in/", after=len(reads) - 1) as injection:
+            said = small.curate()
+        assert injection.met
+        assert "run the same command again" in said.error
+        assert without_funnel(product(small.out)) == without_funnel(before)
+    assert small.curate().code == 0
+    assert product(small.out) == before
+
+
+@pytest.mark.parametrize("role", ["in", "out"])
+def test_a_bucket_that_is_not_there_is_an_error_and_is_not_made(small, role):
+    if role == "out":
+        said = small.curate("s3://no-such-bucket/out")
+    else:
+        arguments = ["curate", "--recipe", "demo", "--input", "s3://no-such-bucket/*.parquet", "--output", small.out]
+        said = babelsift(*arguments)
+    assert "no-such-bucket" in said.error
+    assert not small.bucket.folder.with_name("no-such-bucket").exists()
+
+
+def test_no_credentials_are_one_line(small, monkeypatch, tmp_path):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    s3fs.S3FileSystem.clear_instance_cache()
+    assert "credentials" in small.curate().error
+
+
+def test_a_dead_endpoint_is_one_line(small, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        s3fs.S3FileSystem.clear_instance_cache()
+        assert "run the same command again" in small.curate().error
