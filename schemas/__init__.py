@@ -27,7 +27,7 @@ from babelsift.schemas.errors import (
     one_line,
 )
 from babelsift.schemas.funnel import IN, OUT, Funnel, StageFunnel
-from babelsift.schemas.public_urls import public_text, public_url
+from babelsift.schemas.public_urls import public_text, public_url, public_values
 from babelsift.schemas.reasons import STAGE_ORDER, RejectReason, Stage
 from babelsift.schemas.recipe import Recipe
 from babelsift.schemas.recipe.recipe_file import dump_recipe, parse_recipe, recipe_from
@@ -67,6 +67,7 @@ __all__ = [
     "parse_recipe",
     "public_text",
     "public_url",
+    "public_values",
     "recipe_from",
     "score_schema",
     "similarity_column",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import unquote
 
 # Schemes in which `name@` before the first slash is a part of the address: a container, an organisation and repository.
@@ -19,6 +21,7 @@ _AZURE_SIGNED = frozenset(
     ("sv", "ss", "srt", "sp", "se", "st", "spr", "sr", "sip", "skoid", "sktid", "skt", "ske", "sks", "skv", "sdd")
 )
 _USER_INFO = re.compile(r"^[^/?#]*@")
+_STARTS_AS_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>`|\\]+")
 
 
@@ -47,6 +50,19 @@ def public_text(text: str) -> str:
     "cannot read 'https://example.org/a.csv': 503"
     """
     return _URL_IN_TEXT.sub(lambda match: public_url(match.group()), text) if "://" in text else text
+
+
+def public_values(value: Any) -> Any:
+    """Returns plain values, as JSON has them, in which every URL is as `public_url` has it.
+
+    >>> public_values({"entries": "https://ann:secret@example.org/a.json", "most": 3})
+    {'entries': 'https://example.org/a.json', 'most': 3}
+    """
+    if isinstance(value, str):
+        return public_url(value) if _STARTS_AS_URL.match(value) else public_text(value)
+    if isinstance(value, Mapping):
+        return {key: public_values(inner) for key, inner in value.items()}
+    return [public_values(inner) for inner in value] if isinstance(value, (list, tuple)) else value
 
 
 def _public(link: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from babelsift.pipelines.cli.beam_options import beam_options
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE
+from babelsift.schemas import public_url
 
 _AUC_WANTED = 0.97
 
@@ -59,7 +60,7 @@ def _demo(known: argparse.Namespace, beam_words: list[str]) -> int:
     print(f"\nBeside the truth\n\n{result.beside_truth}")
     spent_s = time.monotonic() - started
     print(f"\n{known.pairs} pairs in {spent_s:.0f} s. The scores are a demo model's, good for the demo only.")
-    print(f"Open the report: {known.output}/{REPORT_PAGE}")
+    print(f"Open the report: {public_url(known.output)}/{REPORT_PAGE}")
     return 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from babelsift.schemas import public_url
+
 
 def add_hash(commands: argparse._SubParsersAction) -> None:
     """Adds the command to the parser."""
@@ -30,5 +32,5 @@ def _hash(known: argparse.Namespace, _: list[str]) -> int:
 
         clip = {name: getattr(known, name) for name in ("model", "pretrained", "precision")}
         scorer = load_scorer(recipe_from({"name": "hash", "clip": clip}, source="babelsift hash").clip[0])
-    print(f"{write_hashes(known.images, known.output, scorer)} images hashed into {known.output}")
+    print(f"{write_hashes(known.images, known.output, scorer)} images hashed into {public_url(known.output)}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.schemas import public_url
 
 
 def add_subset(commands: argparse._SubParsersAction) -> None:
@@ -29,5 +30,5 @@ def add_subset(commands: argparse._SubParsersAction) -> None:
 def _subset(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.inspection.subset import write_subset
 
-    print(f"{write_subset(RunFolder(known.output), known.file, column=known.column)} uids in {known.file}")
+    print(f"{write_subset(RunFolder(known.output), known.file, column=known.column)} uids in {public_url(known.file)}")
     return 0

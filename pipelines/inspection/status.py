@@ -14,7 +14,7 @@ from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
 from babelsift.pipelines.run_folder.paths import FUNNEL
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.staging.inventory import scored_pairs, staged_downloads
-from babelsift.schemas import Funnel, Recipe, RunFolderError, Stage
+from babelsift.schemas import Funnel, Recipe, RunFolderError, Stage, public_url
 
 
 class State(str, Enum):
@@ -61,7 +61,7 @@ def status_of(folder: RunFolder, recipe: Recipe) -> FolderStatus:
     content = folder.read_json(FUNNEL)
     funnel = None if content is None else Funnel.from_json(content)
     stages = tuple(_stages(folder, manifest, recipe, funnel))
-    return FolderStatus(folder.url, funnel is not None, read_lease(folder), stages)
+    return FolderStatus(public_url(folder.url), funnel is not None, read_lease(folder), stages)
 
 
 def _stages(folder: RunFolder, manifest: Manifest, recipe: Recipe, funnel: Funnel | None) -> Iterator[StageStatus]:

@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
-from babelsift.schemas import Recipe, Stage, public_url
+from babelsift.schemas import Recipe, Stage, public_url, public_values
 
 # Which stage each group of a recipe's settings shapes.
 STAGE_OF_GROUP = {
@@ -68,7 +68,7 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
         elif group == "clip":
             value = {one["name"]: {key: one[key] for key in one if key not in _NOT_SCORING} for one in value}
         found[STAGE_OF_GROUP.get(group, Stage.RULES).value] |= dict(_leaves(group, value))
-    return json.loads(json.dumps(found))
+    return public_values(json.loads(json.dumps(found)))
 
 
 def _drawing_stages(recipe: Recipe) -> Iterator[Stage]:

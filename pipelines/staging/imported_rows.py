@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from babelsift.pipelines.run_folder.folder import RunFolder, TarFolder
 from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
-from babelsift.schemas import RunFolderError
+from babelsift.schemas import RunFolderError, public_url
 
 TAKEN_FROM = "images taken from"  # the fact that names the folder in a manifest
 # Columns of the pair are null where the folder does not have them.
@@ -66,7 +66,7 @@ def finished_import(folder: RunFolder, url: str) -> ImportPlan:
     shards = [
         shard
         for shard in imported_shards(folder)
-        if import_summary(folder, shard).get("fingerprint", {}).get("source") == url
+        if import_summary(folder, shard).get("fingerprint", {}).get("source") == public_url(url)
     ]
     if not shards:
         raise RunFolderError(f"{folder.url}: no images were taken from {url}; run `babelsift curate --staging` first")

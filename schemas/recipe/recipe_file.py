@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from babelsift.schemas.errors import RecipeError
+from babelsift.schemas.public_urls import public_values
 from babelsift.schemas.recipe import Recipe
 from babelsift.schemas.recipe.named_recipes import check_fits, spell_out
 from babelsift.schemas.suggestions import did_you_mean
@@ -66,8 +67,11 @@ def recipe_from(content: Mapping[str, Any], *, source: str) -> Recipe:
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """Returns the resolved recipe as YAML, every setting written out; `parse_recipe` reads it back equal."""
-    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+    """Returns the resolved recipe as YAML, every setting written out; `parse_recipe` reads it back equal.
+
+    URLs in it are without credentials and signatures.
+    """
+    return yaml.safe_dump(public_values(recipe.model_dump(mode="json")), sort_keys=False, allow_unicode=True, width=100)
 
 
 def _describe_all(error: ValidationError) -> list[str]:

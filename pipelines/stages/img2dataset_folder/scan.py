@@ -23,7 +23,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder, TarFolder
 from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS, TAR
 from babelsift.pipelines.stages.img2dataset_folder.shard import import_shard
 from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA, ImportPlan, import_summary, imported_path
-from babelsift.schemas import InputError
+from babelsift.schemas import InputError, public_url
 from babelsift.schemas.recipe import DownloadSettings
 
 _VERSION = 2  # of what is found in a shard; raised when the same files would give other rows
@@ -92,7 +92,7 @@ class _ImportShard(beam.DoFn):
         source, name = RunFolder(self._plan.tars.url), self._plan.tars.name(element)
         print_of = {
             "version": _VERSION,
-            "source": self._plan.tars.url,
+            "source": public_url(self._plan.tars.url),
             "limits": [self._settings.max_body_bytes, self._settings.max_source_pixels],
             "files": {suffix: _file_print(source, name + suffix) for suffix in (TAR, PARQUET, STATS)},
         }

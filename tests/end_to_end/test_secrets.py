@@ -1,0 +1,67 @@
+"""Credentials of the command line are in no file of a finished run folder, and in nothing that is printed or logged."""
+
+import base64
+import json
+import subprocess
+import sys
+
+from tests.support.hostile_web import encoded, photo
+
+SECRET, SIGNATURE = "s3cr3tpassw0rd", "f00dsignature"
+PASSWORDS = "Basic " + base64.b64encode(f"ann:{SECRET}".encode()).decode()
+
+
+def guarded(body):
+    """Answers with a body who names the password and the signature, others with 401."""
+
+    async def answer(request):
+        is_known = request.headers.get("authorization") == PASSWORDS and SIGNATURE in request.path
+        head = f"HTTP/1.1 {'200 OK' if is_known else '401 Unauthorized'}\r\nContent-Length: {len(body) if is_known else 0}\r\n"
+        await request.send(f"{head}Connection: close\r\n\r\n".encode() + (body if is_known else b""))
+        request.writer.close()
+
+    return answer
+
+
+def test_no_secret_of_the_command_line_is_written_or_shown(tmp_path, hostile_web):
+    async def image(request):
+        body = encoded(photo(7, (64, 48)))
+        head = (
+            f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        )
+        await request.send(head.encode() + body)
+        request.writer.close()
+
+    hostile_web.on_any(image)
+    captions = [f"a dog on a red sofa number {n}" for n in range(3)]
+    table = "URL,TEXT\n" + "".join(f"{hostile_web.url(f'/{n}.jpg')},{text}\n" for n, text in enumerate(captions))
+    entries = json.dumps(["dog", "sofa"])
+
+    def secret_url(path, body):
+        hostile_web.on(f"{path}?X-Amz-Signature={SIGNATURE}", guarded(body.encode()))
+        return f"http://ann:{SECRET}@127.0.0.1:{hostile_web.port}{path}?X-Amz-Signature={SIGNATURE}"
+
+    url, list_url = secret_url("/pairs.csv", table), secret_url("/entries.json", entries)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        f"name: secret\nmetadata: {{entries: '{list_url}'}}\n"
+        "download: {allow_addresses: [127.0.0.0/8], ports: null, timeout_s: 60, total_timeout_s: 120}\n"
+    )
+    out = tmp_path / "out"
+    words = [sys.executable, "-m", "babelsift", "curate", "--recipe", str(recipe), "--input", url, "--output", str(out)]
+    done = subprocess.run([*words, "--verbose"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((out / "funnel.json").read_text())["kept_rows"] >= 1
+    printed = done.stdout + done.stderr
+    for args in (["status", str(out)], ["status", str(out), "--json"], ["why", str(out), hostile_web.url("/0.jpg")]):
+        printed += subprocess.run([sys.executable, "-m", "babelsift", *args], capture_output=True, text=True).stdout
+    failed = subprocess.run([*words[:-3], url + "x", *words[-2:]], capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    for text in (printed, failed.stdout + failed.stderr):
+        assert SECRET not in text
+        assert SIGNATURE not in text
+    written = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    assert len(written) > 10
+    for path, content in written.items():
+        assert SECRET.encode() not in content, path
+        assert SIGNATURE.encode() not in content, path
