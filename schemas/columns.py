@@ -1,4 +1,4 @@
-"""What a row is, stage by stage: each stage's schema is declared once and extends its predecessor's.
+"""The columns of a row, stage by stage: each stage's schema is declared once and extends its predecessor's.
 
 Units are in the field metadata. Columns of the input that are not the pair itself are carried through unchanged,
 after the columns named here; `carried_name` keeps them from taking a name that a stage owns.
@@ -87,7 +87,7 @@ MATCHED_ENTRIES = _field("matched_entries", pa.list_(pa.int32()), unit="position
 
 _CARRIED = "input_"
 
-# Names that the stages, the ledger and the shards give to columns of their own.
+# Names of columns that stages, the ledger and the shards make.
 _OWNED = frozenset(DOWNLOAD_SCHEMA.names) | frozenset(LEDGER_SCHEMA.names)
 _OWNED |= {EXTRA_VALUES.name, CAPTION_CHANGES.name, MATCHED_ENTRIES.name, "shard", "error_message", "exif", "split"}
 
@@ -110,14 +110,15 @@ def score_schema(model_names: tuple[str, ...], head_names: tuple[str, ...] = ())
 
 
 def is_stage_column(name: str) -> bool:
-    """Whether a stage, the ledger or the shards give that name to a column of their own."""
+    """Returns whether a stage, the ledger or the shards make a column of that name."""
     return name in _OWNED or name.startswith("similarity_")
 
 
 def carried_name(name: str) -> str:
-    """Returns the name an input column is carried under: its own, or `input_<name>` where a stage owns that name.
+    """Returns the name that an input column is carried under: unchanged, or `input_<name>` where a stage makes it.
 
-    So does `input_<name>` itself, which shards of ours have where they are the input: no two names become one.
+    A column `input_<name>`, which shards of ours have where they are the input, gets the prefix again: no two columns
+    get the same name.
 
     >>> carried_name("license"), carried_name("uid"), carried_name("input_uid")
     ('license', 'input_uid', 'input_input_uid')
@@ -134,7 +135,7 @@ def check(batch: pa.RecordBatch, schema: pa.Schema, *, where: str) -> pa.RecordB
     Columns beyond the schema (carried ones) are allowed.
 
     Raises:
-        SchemaError: names the column, what was expected and what was found.
+        SchemaError: a column is missing, of another type or null; names it with both types.
     """
     for field in schema:
         index = batch.schema.get_field_index(field.name)

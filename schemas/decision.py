@@ -1,4 +1,4 @@
-"""What a stage says of each row of a batch: keep it, or leave it out with reason, value and threshold."""
+"""A stage's verdict on each row of a batch: keep it, or leave it out with reason, value and threshold."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Decision:
 
     Attributes:
         reasons: object[n], a RejectReason or None where the row is kept.
-        values: object[n], what was found, as text or None.
-        thresholds: object[n], what was asked for, as text or None.
+        values: object[n], the value that decided, as text or None.
+        thresholds: object[n], what the value was compared with, as text or None.
     """
 
     reasons: np.ndarray
@@ -53,11 +53,11 @@ class Decision:
         self.values[newly] = _texts(values, newly)
         self.thresholds[newly] = _texts(threshold, newly)
 
-    def take_over(self, other: Decision) -> None:
+    def take_over(self, decision: Decision) -> None:
         """Rejects the rows that were still kept and that another decision on the same batch rejects, as it does."""
-        newly = np.flatnonzero(self.kept & ~other.kept)
+        newly = np.flatnonzero(self.kept & ~decision.kept)
         for name in ("reasons", "values", "thresholds"):
-            getattr(self, name)[newly] = getattr(other, name)[newly]
+            getattr(self, name)[newly] = getattr(decision, name)[newly]
 
     def restore(self, rows: np.ndarray) -> None:
         """Keeps rows again, rejected or not.
@@ -78,13 +78,13 @@ class Decision:
         kept = self.kept
         if kept.all():
             return batch, ledger_rows(batch.slice(0, 0), stage=stage, reasons=[], values=[], thresholds=[])
-        gone = np.flatnonzero(~kept)
+        left_out = np.flatnonzero(~kept)
         rejected = ledger_rows(
-            batch.take(pa.array(gone)),
+            batch.take(pa.array(left_out)),
             stage=stage,
-            reasons=[reason.value for reason in self.reasons[gone]],
-            values=self.values[gone],
-            thresholds=self.thresholds[gone],
+            reasons=[reason.value for reason in self.reasons[left_out]],
+            values=self.values[left_out],
+            thresholds=self.thresholds[left_out],
         )
         return batch.take(pa.array(np.flatnonzero(kept))), rejected
 
@@ -93,7 +93,7 @@ def ledger_rows(
     batch: pa.RecordBatch, *, stage: Stage, reasons: object, values: object, thresholds: object
 ) -> pa.RecordBatch:
     """Returns the rows of a batch as LEDGER_SCHEMA; columns that the batch does not have yet are null."""
-    own = {
+    fate = {
         "stage": pa.array([stage.value] * len(batch), pa.string()),
         "reason": pa.array(reasons, pa.string()),
         "value": pa.array(values, pa.string()),
@@ -101,8 +101,8 @@ def ledger_rows(
     }
     columns = []
     for field in LEDGER_SCHEMA:
-        if field.name in own:
-            columns.append(own[field.name])
+        if field.name in fate:
+            columns.append(fate[field.name])
         elif field.name in batch.schema.names:
             columns.append(pc.cast(batch.column(field.name), field.type))
         else:

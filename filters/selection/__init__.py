@@ -33,17 +33,9 @@ from babelsift.filters.selection.order_keys import (
     order_by,
     score_at,
 )
-from babelsift.filters.selection.selector import (
-    EVERY_LANGUAGE,
-    ScoreChoice,
-    Selector,
-    Threshold,
-    Thresholds,
-    TopFraction,
-    binned_thresholds,
-    histograms_of,
-    setting_for,
-)
+from babelsift.filters.selection.score_choice import ScoreChoice, histograms_of, rows_by_language
+from babelsift.filters.selection.selector import Selector, binned_thresholds
+from babelsift.filters.selection.thresholds import EVERY_LANGUAGE, Threshold, Thresholds, TopFraction
 
 __all__ = [
     "BIN_WIDTH",
@@ -78,7 +70,7 @@ __all__ = [
     "numbers_of",
     "order_by",
     "plan_backfills",
+    "rows_by_language",
     "score_at",
-    "setting_for",
     "top_fraction_bin",
 ]

@@ -17,48 +17,70 @@ def bins_of(scores: np.ndarray) -> np.ndarray:
 
     Args:
         scores: float[n] in -1..1, no NaN.
+
+    >>> bins_of(np.array([-1.0, 0.3])).tolist()
+    [0, 6500]
     """
     return np.floor((np.asarray(scores, dtype=np.float64) - LOWEST) / BIN_WIDTH).astype(np.int64)
 
 
 def histogram_of(scores: np.ndarray) -> Histogram:
-    """Returns the histogram of the scores."""
+    """Returns the histogram of scores.
+
+    Args:
+        scores: float[n] in -1..1, no NaN.
+    """
     bins, rows = np.unique(bins_of(scores), return_counts=True)
-    return {int(one): int(count) for one, count in zip(bins, rows, strict=True)}
+    return dict(zip(bins.tolist(), rows.tolist(), strict=True))
 
 
 def merge(histograms: Iterable[Mapping[int, int]]) -> Histogram:
-    """Returns the sum of histograms."""
+    """Returns the sum of histograms.
+
+    >>> merge([{1: 2}, {1: 3, 5: 1}])
+    {1: 5, 5: 1}
+    """
     total: Histogram = {}
     for histogram in histograms:
-        for one, rows in histogram.items():
-            total[one] = total.get(one, 0) + rows
+        for bin_, rows in histogram.items():
+            total[bin_] = total.get(bin_, 0) + rows
     return total
 
 
 def top_fraction_bin(histogram: Mapping[int, int], fraction: float) -> int:
     """Returns the lowest bin that is kept when the top `fraction` of the rows are.
 
-    The rule is DataComp's, at the resolution of a bin: what is kept is `>=` the value at sorted-descending index
-    int(rows * fraction); at a fraction of 1 everything is.
+    The rule is DataComp's, at the resolution of a bin: a row is kept if it is `>=` the value at sorted-descending index
+    int(rows * fraction); at a fraction of 1 every row is.
+
+    Args:
+        histogram: of all rows.
+        fraction: above 0, to 1.
 
     Raises:
         ValueError: the histogram is empty.
 
     Source:
         DataComp (`baselines/utils.py`, `load_metadata` quantile rule).
+
+    >>> top_fraction_bin({10: 1, 9: 1, 8: 2}, 0.5)
+    8
     """
     if not histogram:
         raise ValueError("the top fraction of no rows is undefined")
     index = int(sum(histogram.values()) * fraction)
     above = 0
-    for one in sorted(histogram, reverse=True):
-        above += histogram[one]
+    for bin_ in sorted(histogram, reverse=True):
+        above += histogram[bin_]
         if above > index:
-            return one
+            return bin_
     return min(histogram)
 
 
-def lower_edge(one: int) -> float:
-    """Returns the score at which a bin begins."""
-    return LOWEST + one * BIN_WIDTH
+def lower_edge(bin_: int) -> float:
+    """Returns the score at which a bin begins.
+
+    >>> round(lower_edge(6500), 6)
+    0.3
+    """
+    return LOWEST + bin_ * BIN_WIDTH

@@ -22,7 +22,7 @@ from babelsift.pipelines.stages.download.row_options import check_wished_columns
 from babelsift.pipelines.stages.select.select_pairs import check_columns
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
-from babelsift.schemas.parts import describe_missing
+from babelsift.schemas.unavailable_features import describe_unavailable
 
 
 def check_source(inputs: Sequence[str], staging: str | None, retry_failed: Sequence[str]) -> None:
@@ -44,7 +44,8 @@ def check_parts(recipe: Recipe) -> None:
     Raises: RecipeError: it requires parts that are missing; names them and the remedy.
     """
     if recipe.requires:
-        raise RecipeError(f"recipe {recipe.name} cannot run, a part is missing: {describe_missing(recipe.requires)}")
+        missing = describe_unavailable(recipe.requires)
+        raise RecipeError(f"recipe {recipe.name} cannot run, a part is missing: {missing}")
     if recipe.omits:
         logging.info("recipe %s: left out, which changes no pair's fate: %s", recipe.name, ", ".join(recipe.omits))
 

@@ -14,11 +14,12 @@ from babelsift.schemas.recipe.dedup import (
 )
 from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
 from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
+from babelsift.schemas.recipe.numbers import DEFAULT, setting_for
 from babelsift.schemas.recipe.read import ReadSettings
 from babelsift.schemas.recipe.selection import (
-    DEFAULT,
     BalanceSettings,
     Condition,
+    ModelChoice,
     PairCaps,
     SelectRule,
     SelectSettings,
@@ -57,6 +58,7 @@ __all__ = [
     "HeadPrompts",
     "ImageRules",
     "LanguageSettings",
+    "ModelChoice",
     "NearCaptions",
     "PairCaps",
     "PartsOfSpeech",
@@ -72,4 +74,5 @@ __all__ = [
     "model_for",
     "model_slug",
     "routes",
+    "setting_for",
 ]

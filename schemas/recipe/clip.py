@@ -20,7 +20,11 @@ _Languages = Annotated[
 
 
 def model_slug(model: str, pretrained: str | None = None) -> str:
-    """Returns a model's default column name: its last path part in lower case, other characters as underscores."""
+    """Returns a model's default column name: the last name of its path in lower case, other characters as underscores.
+
+    >>> model_slug("hf-hub:org/CLIP-big")
+    'clip_big'
+    """
     last = model.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1]
     return re.sub(r"[^a-z0-9]+", "_", last.lower()).strip("_") or "model"
 
@@ -31,7 +35,7 @@ class ClipModel(Settings):
     model: Annotated[str, Field(min_length=1)]
     pretrained: str | None = None
     languages: _Languages = Field(
-        default=None, description="of the pairs it scores; `others`: those that no other model names; null: all"
+        default=None, description="of the pairs it scores; `others`: the languages that no other model names; null: all"
     )
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] | None = None
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
@@ -56,23 +60,23 @@ class ClipModel(Settings):
 
 @dataclass(frozen=True)
 class Route:
-    """Which languages' pairs a model scores: those in `only`, where that is not null, and none of `but`."""
+    """The languages of the pairs that a model scores: those in `only`, or all where it is None, but none in `but`."""
 
     only: frozenset[str] | None = None
     but: frozenset[str] = frozenset()
 
     def takes(self, language: str) -> bool:
-        """Whether pairs of the language are scored."""
+        """Returns whether the model scores pairs of a language."""
         return language not in self.but and (self.only is None or language in self.only)
 
 
 def routes(models: Sequence[ClipModel]) -> dict[str, Route]:
     """Returns each model's route by its name, given all models of a recipe."""
     named = frozenset(code for model in models if isinstance(model.languages, tuple) for code in model.languages)
-    found = {}
+    by_name = {}
     for model in models:
         if model.languages == OTHERS:
-            found[str(model.name)] = Route(but=named)
+            by_name[str(model.name)] = Route(but=named)
         else:
-            found[str(model.name)] = Route(only=None if model.languages is None else frozenset(model.languages))
-    return found
+            by_name[str(model.name)] = Route(only=None if model.languages is None else frozenset(model.languages))
+    return by_name

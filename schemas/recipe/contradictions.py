@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from babelsift.schemas.columns import similarity_column
 from babelsift.schemas.languages import normalise_language
-from babelsift.schemas.recipe.numbers import DEFAULT
-from babelsift.schemas.recipe.selection import SelectRule, model_for
+from babelsift.schemas.recipe.numbers import DEFAULT, setting_for
+from babelsift.schemas.recipe.selection import ModelChoice, SelectRule, model_for
 from babelsift.schemas.recipe.settings import EntryList
 from babelsift.schemas.recipe.text import CaptionRules
 
@@ -133,7 +133,7 @@ def _caption_bounds(rules: CaptionRules, where: str) -> Iterator[Bound]:
     yield from _bounds(_CHARACTERS, rules.min_words, f"{where}.min_words", is_lower=True)
 
 
-def _rule_itself(rule: SelectRule, where: str, model: object, names: tuple[str, ...]) -> _Conjunction:
+def _rule_itself(rule: SelectRule, where: str, model: ModelChoice, names: tuple[str, ...]) -> _Conjunction:
     """Returns what a select rule asks by itself, without the rules inside it."""
     bounds = [] if rule.captions is None else [*_caption_bounds(rule.captions, f"{where}.captions")]
     for column, condition in rule.conditions.items():
@@ -153,7 +153,7 @@ def _rule_itself(rule: SelectRule, where: str, model: object, names: tuple[str, 
 
 
 def _walk(
-    rule: SelectRule, where: str, around: object, names: tuple[str, ...], outer: _Conjunction, found: list[str]
+    rule: SelectRule, where: str, around: ModelChoice, names: tuple[str, ...], outer: _Conjunction, found: list[str]
 ) -> _Conjunction:
     """Adds the contradictions inside a rule to `found`; returns the rules that a pair has passed behind it."""
     model = around if rule.model is None else rule.model
@@ -181,20 +181,21 @@ def _conflicts(new: _Conjunction, known: _Conjunction) -> Iterator[str]:
     for mine in new.languages:
         for theirs in known.languages:
             if not mine.codes & theirs.codes:
-                kept = [f"{one.setting} lets {' '.join(sorted(one.codes))} through" for one in (theirs, mine)]
+                kept = [f"{rule.setting} lets {' '.join(sorted(rule.codes))} through" for rule in (theirs, mine)]
                 yield f"{kept[0]}, {kept[1]}: no pair can meet both; change one of them"
 
 
 def _crossed_ranges(recipe: Recipe) -> Iterator[str]:
     """Yields a line for each minimum above its maximum that is no rule on a pair."""
     for group in ("dedup_images", "dedup_semantic"):
-        band = getattr(recipe, group)
-        lowest, highest = (None, None) if band is None else (band.min_removal_rate, band.max_removal_rate)
+        rates = getattr(recipe, group)
+        lowest, highest = (None, None) if rates is None else (rates.min_removal_rate, rates.max_removal_rate)
         if lowest is not None and highest is not None and lowest > highest:
             yield f"{group}: min_removal_rate is {lowest:g}, above max_removal_rate, {highest:g}; change one of them"
     select = recipe.select
     for language in _named(select.min_pairs_per_language, select.caps.per_language):
-        lowest, highest = (_of(one, language) for one in (select.min_pairs_per_language, select.caps.per_language))
+        lowest = setting_for(select.min_pairs_per_language, language)
+        highest = setting_for(select.caps.per_language, language)
         if lowest is not None and highest is not None and lowest > highest:
             yield (
                 f"select: min_pairs_per_language is {lowest}, above caps.per_language, {highest}, "
@@ -213,14 +214,8 @@ def _crossed_ranges(recipe: Recipe) -> Iterator[str]:
 
 
 def _named(*settings: object) -> list[str]:
-    names = dict.fromkeys(name for one in settings if isinstance(one, Mapping) for name in one)
+    names = dict.fromkeys(name for setting in settings if isinstance(setting, Mapping) for name in setting)
     return [*names] if DEFAULT in names else [*names, DEFAULT]
-
-
-def _of(setting: object, language: str) -> int | None:
-    if isinstance(setting, Mapping):
-        return setting.get(language, setting.get(DEFAULT))
-    return setting  # type: ignore[return-value]
 
 
 def _empty_lists(recipe: Recipe) -> Iterator[str]:

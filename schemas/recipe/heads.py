@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field, model_validator
 from babelsift.schemas.recipe.numbers import Count, PositiveInt
 from babelsift.schemas.recipe.settings import Entries, EntryList, Settings
 
-PROMPT_LISTS = ("laion400m-nsfw",)
 _SOURCES = ("layers", "prompts", "clusters", "classifier")
 
 
@@ -27,7 +26,7 @@ class HeadLayers(Settings):
 
 
 class HeadPrompts(Settings):
-    """A zero-shot class: how much nearer an image is to some texts than to others. A recipe may name a shipped list.
+    """A zero-shot class: how much nearer an image is to positive texts than to negative ones; or a shipped list's name.
 
     Attributes:
         shipped: a list in `filters/clip/prompts`, in place of the rest. positive, negative: texts, inline or by file.
@@ -36,7 +35,7 @@ class HeadPrompts(Settings):
             nearest texts, as LAION-400M's tag is of the 2 nearest.
     """
 
-    shipped: Literal[PROMPT_LISTS] | None = None  # type: ignore[valid-type]
+    shipped: Literal["laion400m-nsfw"] | None = None
     positive: Entries = EntryList()
     negative: Entries = EntryList()
     scale: Annotated[float, Field(gt=0)] = 100.0
@@ -49,7 +48,7 @@ class HeadPrompts(Settings):
             if (self.positive, self.negative) != (nothing, nothing):
                 raise ValueError(f"the shipped list {self.shipped} brings its own texts; remove positive and negative")
         elif nothing in (self.positive, self.negative):
-            raise ValueError("give texts that are positive and others that are negative, or the name of a shipped list")
+            raise ValueError("give positive texts and negative texts, or the name of a shipped list")
         return self
 
 
@@ -70,7 +69,7 @@ def _shipped(value: object) -> object:
 
 
 class Head(Settings):
-    """One score a pair, a float32 column of its own name; `select` may decide by it. Exactly one source.
+    """A score of each pair, a float32 column named as the head is; `select` may decide by it. Exactly one source.
 
     Attributes:
         layers: trained layers on embeddings. prompts: zero-shot texts. clusters: whether it is near a reference set's

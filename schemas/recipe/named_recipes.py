@@ -16,7 +16,7 @@ from babelsift.schemas.recipe.selection import SelectRule, SelectSettings
 from babelsift.schemas.recipe.text import CaptionRules
 
 _KEY = "recipe"
-# What a recipe does beside keeping and leaving out, or what the recipe that names it decides for both.
+# Groups that keep and leave out no pair, or that the naming recipe decides for both.
 _NOT_OF_A_RULE = {"name", "description", "requires", "omits", "seed", "download", "clip", "heads", "shards"}
 _SAID_BY_A_RULE = {"captions", "select", "language"}
 
@@ -66,20 +66,22 @@ def check_fits(recipe: Recipe, named: NamedRecipe) -> None:
     Raises:
         RecipeError: a group of it is set, differs, and cannot be said by a rule; or its CLIP model is another.
     """
-    other, plain = named.recipe, Recipe(name="plain")
+    inner, plain = named.recipe, Recipe(name="plain")
     for group in Recipe.model_fields.keys() - _NOT_OF_A_RULE - _SAID_BY_A_RULE:
-        theirs = getattr(other, group)
-        if theirs not in (getattr(plain, group), getattr(recipe, group)):
+        setting = getattr(inner, group)
+        if setting not in (getattr(plain, group), getattr(recipe, group)):
             raise _refused(named, f"sets `{group}`, which a rule cannot say; write the same group into this recipe")
-    languages = [one.language.model_copy(update={"keep": None}) for one in (recipe, other, plain)]
-    if languages[1] not in (languages[0], languages[2]):
+    outer_languages, inner_languages, plain_languages = (
+        each.language.model_copy(update={"keep": None}) for each in (recipe, inner, plain)
+    )
+    if inner_languages not in (outer_languages, plain_languages):
         raise _refused(named, "identifies languages in another way; write its `language` group into this recipe")
-    uses_fractions = any(rule.top_fraction or rule.top_fraction_by_language for rule, _ in other.select.walk())
-    if uses_fractions and other.select.exact_fractions != recipe.select.exact_fractions:
-        raise _refused(named, f"has exact_fractions: {other.select.exact_fractions}".lower() + "; set the same here")
-    for model in other.clip:
-        own = recipe.model_named(model.name)
-        if own is None or (own.model, own.pretrained) != (model.model, model.pretrained):
+    uses_fractions = any(rule.top_fraction or rule.top_fraction_by_language for rule, _ in inner.select.walk())
+    if uses_fractions and inner.select.exact_fractions != recipe.select.exact_fractions:
+        raise _refused(named, f"has exact_fractions: {inner.select.exact_fractions}".lower() + "; set the same here")
+    for model in inner.clip:
+        same = recipe.model_named(model.name)
+        if same is None or (same.model, same.pretrained) != (model.model, model.pretrained):
             weights = f"model: {model.model}, pretrained: {model.pretrained}, name: {model.name}"
             raise _refused(named, f"goes by a model that this recipe does not have; add {{{weights}}} to `clip`")
 
@@ -93,9 +95,9 @@ def _spell_out_rule(
     name = rule[_KEY]
     if not isinstance(name, str):
         raise RecipeError(f"{where}.{_KEY}: a preset's name or a recipe file, found {name!r}")
-    mine = NamedRecipe(where, name, find(name))
-    spelt = _rule_of(mine)
-    return ({"all_of": [spelt, rest]} if rest else spelt), [mine, *named]
+    recipe = NamedRecipe(where, name, find(name))
+    spelt = _rule_of(recipe)
+    return ({"all_of": [spelt, rest]} if rest else spelt), [recipe, *named]
 
 
 def _rule_of(named: NamedRecipe) -> dict[str, Any]:

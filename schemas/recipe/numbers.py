@@ -29,8 +29,19 @@ def _shape(value: Any) -> str:
 
 LanguageOrDefault = Annotated[str, AfterValidator(_check_language_or_default)]
 _Value = TypeVar("_Value")
-# A value for all languages, or one a language with `default` for those that are not named.
+# A value for all languages, or a value for each language, with `default` for those that are not named.
 ByLanguage = Annotated[
     Annotated[_Value, Tag("for-all")] | Annotated[dict[LanguageOrDefault, _Value], Tag("by-language")],
     Discriminator(_shape),
 ]
+
+
+def setting_for(setting: _Value | Mapping[str, _Value] | None, language: str | None) -> _Value | None:
+    """Returns the value that a setting, for all languages or by language, has for a language; None where it has none.
+
+    >>> setting_for({"en": 0.3, "default": 0.26}, "fi"), setting_for(0.3, "fi"), setting_for({"en": 0.3}, "fi")
+    (0.26, 0.3, None)
+    """
+    if isinstance(setting, Mapping):
+        return setting.get(language or DEFAULT, setting.get(DEFAULT))
+    return setting

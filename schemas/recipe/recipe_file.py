@@ -1,4 +1,4 @@
-"""Reading and writing recipes as YAML, with one clear line for everything that is wrong in one."""
+"""Reads and writes recipes as YAML, with one clear line for everything that is wrong."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def parse_recipe(text: str, *, source: str, find: Callable[[str], Recipe] | None
     except yaml.YAMLError as error:
         raise RecipeError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        found = type(content).__name__
-        raise RecipeError(f"{source}: a recipe is a mapping, found {found}; see `babelsift recipes show demo`")
+        kind = type(content).__name__
+        raise RecipeError(f"{source}: a recipe is a mapping, found {kind}; see `babelsift recipes show demo`")
     if find is None or not isinstance(content.get("select"), dict):
         return recipe_from(content, source=source)
     try:
         select, named = spell_out(content["select"], find)
         recipe = recipe_from({**content, "select": select}, source=source)
-        for one in named:
-            check_fits(recipe, one)
+        for inner in named:
+            check_fits(recipe, inner)
     except RecipeError as error:
         raise RecipeError(str(error) if str(error).startswith(source) else f"{source}: {error}") from error
     return recipe
@@ -75,17 +75,17 @@ def dump_recipe(recipe: Recipe) -> str:
 
 
 def _describe_all(error: ValidationError) -> list[str]:
-    """One line a setting: where it may be of several types, pydantic reports each; the first is said."""
+    """Returns one line a setting; where it may be of several types, pydantic reports each, and the first is said."""
     lines: dict[str, str] = {}
-    for one in error.errors():
-        path = tuple(part for part in one["loc"] if isinstance(part, int) or part.replace("_", "").isidentifier())
-        where = ".".join(str(part) for part in path)
-        lines.setdefault(where, _describe({**one, "loc": path}))
+    for details in error.errors():
+        path = tuple(key for key in details["loc"] if isinstance(key, int) or key.replace("_", "").isidentifier())
+        where = ".".join(map(str, path))
+        lines.setdefault(where, _describe({**details, "loc": path}))
     return list(lines.values())
 
 
 def _describe(error: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in error["loc"])
+    where = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         known = _known_keys(error["loc"][:-1])
         hint = did_you_mean(str(error["loc"][-1]), known, otherwise=f"known here: {', '.join(known)}")
@@ -112,10 +112,10 @@ def _share_hint(error: Mapping[str, Any]) -> str:
 
 def _known_keys(path: Sequence[str | int]) -> list[str]:
     model: Any = Recipe
-    for part in path:
-        if isinstance(part, int) or not (isinstance(model, type) and issubclass(model, BaseModel)):
+    for key in path:
+        if isinstance(key, int) or not (isinstance(model, type) and issubclass(model, BaseModel)):
             continue
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        annotation = model.model_fields[key].annotation if key in model.model_fields else None
         model = _settings_in(annotation) or model
     return list(model.model_fields)
 
@@ -124,6 +124,6 @@ def _settings_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in getattr(annotation, "__args__", ()):
-        if found := _settings_in(inner):
-            return found
+        if settings := _settings_in(inner):
+            return settings
     return None

@@ -7,20 +7,29 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from babelsift.schemas.recipe.numbers import DEFAULT, ByLanguage, Cosine, Fraction, LanguageCode, PositiveInt
+from babelsift.schemas.recipe.numbers import ByLanguage, Cosine, Fraction, LanguageCode, PositiveInt, setting_for
 from babelsift.schemas.recipe.settings import Settings
 from babelsift.schemas.recipe.text import CaptionRules
 
+ModelChoice = str | Mapping[str, str] | None  # a model's name, one a language, or the first of the recipe
 
-def model_for(model: object, language: str | None, names: tuple[str, ...]) -> str | None:
-    """Returns the model's name that a rule's `model` means for a language; None where it means none."""
-    if isinstance(model, Mapping):
-        return model.get(language, model.get(DEFAULT))
-    return model or next(iter(names), None)  # type: ignore[return-value]
+
+def model_for(model: ModelChoice, language: str | None, names: tuple[str, ...]) -> str | None:
+    """Returns the name of the model that a rule's `model` chooses for a language; None where it chooses none.
+
+    Args:
+        model: a name, names by language, or None for the first of `names`.
+        language: a pair's; None stands for languages that are not named.
+        names: of the recipe's models.
+
+    >>> model_for({"en": "a", "default": "b"}, "fi", ("a", "b")), model_for(None, "fi", ("a", "b"))
+    ('b', 'a')
+    """
+    return next(iter(names), None) if model is None else setting_for(model, language)
 
 
 class Condition(Settings):
-    """What a numeric column's value must be: `min` >=, `max` <=, `above` >, `below` <; a bound that is null is off.
+    """Bounds on a numeric column: `min` >=, `max` <=, `above` >, `below` <; a bound that is null is off.
 
     A null value meets no condition unless `keep_null` is set.
     """
@@ -46,24 +55,34 @@ class Condition(Settings):
         return self
 
     def text(self) -> str:
-        """Returns the condition as the ledger shows it: `>= 0.2, < 0.5`."""
+        """Returns the condition as the ledger shows it.
+
+        >>> Condition(min=0.2, below=0.5).text()
+        '>= 0.2, < 0.5'
+        """
         signs = (("min", ">="), ("above", ">"), ("max", "<="), ("below", "<"))
         bounds = [f"{sign} {getattr(self, name):g}" for name, sign in signs if getattr(self, name) is not None]
         return ", ".join(bounds)
 
 
 class SelectRule(Settings):
-    """A rule, or several joined: a pair must pass everything that is on, all of `all_of` and one of `any_of`.
+    """A rule, or several joined: a pair must pass every setting that is on, all of `all_of` and one of `any_of`.
 
-    `min_similarity` and fractions may be one a language, with `default` for the others. Fractions are of the pairs that
-    reach this stage and have a similarity, wherever in the expression they stand: of all, or of each language's own.
+    `min_similarity` and fractions may be set by language, with `default` for the others. Fractions are of the pairs
+    that reach this stage and have a similarity, wherever in the expression they stand: of all pairs, or a language's.
 
     Attributes:
-        model: whose similarity is meant: a CLIP model's name, or one a language with `default`; null: that of the rule
-            around this one, and at the top the recipe's first.
+        model: the CLIP model whose similarity counts, by its name or by language with `default`; null: the model of the
+            rule around this one, and at the top the recipe's first.
+        min_similarity: a cosine.
+        top_fraction: of all pairs, the most similar first.
+        top_fraction_by_language: of each language's pairs, the most similar first.
         conditions: column -> its bounds, on any score, size or numeric column of the input.
-        captions, languages: as the recipe's own rules, but counted into this expression: pairs that fail them are
-            scored, and fractions count them.
+        languages: the languages that pass.
+        captions: rules as the recipe's own, but counted into this expression: pairs that fail them are scored, and
+            fractions count them. The same goes for `languages`.
+        all_of: rules that a pair must all pass.
+        any_of: rules of which a pair must pass one.
     """
 
     model: ByLanguage[str] | None = None
@@ -76,19 +95,27 @@ class SelectRule(Settings):
     all_of: tuple[SelectRule, ...] = ()
     any_of: tuple[SelectRule, ...] = ()
 
-    def walk(self, model: str | Mapping[str, str] | None = None) -> Iterator[tuple[SelectRule, object]]:
-        """Yields this rule and all inside it, each with the model that it goes by."""
-        own = model if self.model is None else self.model
-        yield self, own
-        for inner in (*self.all_of, *self.any_of):
-            yield from inner.walk(own)
+    def walk(self, model: ModelChoice = None) -> Iterator[tuple[SelectRule, ModelChoice]]:
+        """Yields this rule and all rules inside it, each with the model that it goes by.
 
-    def required(self, model: str | Mapping[str, str] | None = None) -> Iterator[tuple[SelectRule, object]]:
-        """Yields the rules that every pair must pass, this one first, each with the model that it goes by."""
-        own = model if self.model is None else self.model
-        yield self, own
+        Args:
+            model: of the rule around this one.
+        """
+        model = model if self.model is None else self.model
+        yield self, model
+        for inner in (*self.all_of, *self.any_of):
+            yield from inner.walk(model)
+
+    def required(self, model: ModelChoice = None) -> Iterator[tuple[SelectRule, ModelChoice]]:
+        """Yields the rules that every pair must pass, this one first, each with the model that it goes by.
+
+        Args:
+            model: of the rule around this one.
+        """
+        model = model if self.model is None else self.model
+        yield self, model
         for inner in self.all_of:
-            yield from inner.required(own)
+            yield from inner.required(model)
 
     @property
     def similarity_setting(self) -> str | None:
@@ -98,9 +125,12 @@ class SelectRule(Settings):
 
 
 class PairCaps(Settings):
-    """At most so many pairs of a caption, of a host (its registered domain), of a language; applied in this order.
+    """The most pairs of a caption, of a host and of a language that are kept; applied in this order.
 
     Attributes:
+        per_caption: pairs with the same caption.
+        per_host: pairs with URLs of the same registered domain.
+        per_language: pairs in the same language.
         prefer: which pairs stay: those of the highest `similarity`, ties by the seed, or those that the `seed` draws;
             null: the similarity where the recipe has a model.
     """
@@ -118,10 +148,13 @@ class SelectSettings(SelectRule):
     """Which scored pairs are kept: an expression of rules, then minimums, then caps.
 
     Attributes:
-        exact_fractions: cut at the very value, as DataComp does: `>=` the one at sorted-descending index
-            int(n * fraction); else at the bin of 2e-4 that it is in.
-        min_pairs_per_language: a language of which fewer are kept gets its best pairs back that similarity alone left
-            out, until so many are kept or `lowest_similarity` is reached; what was given back is in selection.json.
+        exact_fractions: take the very value as a fraction's threshold, as DataComp does: the similarity at
+            sorted-descending index int(n * fraction); else the lower edge of the bin of 2e-4 that it is in.
+        min_pairs_per_language: a language of which fewer pairs are kept is backfilled with its best pairs among those
+            that similarity alone left out, until so many are kept or `lowest_similarity` is reached; selection.json
+            says how many.
+        lowest_similarity: the least similarity of backfilled pairs.
+        caps: the most pairs of a kind.
     """
 
     exact_fractions: bool = False
@@ -136,10 +169,10 @@ class SelectSettings(SelectRule):
         return self
 
     def check_models(self, names: tuple[str, ...]) -> None:
-        """Looks whether what needs a similarity can have one.
+        """Looks whether every setting that needs a similarity has a model.
 
         Raises:
-            ValueError: it cannot; says where and why.
+            ValueError: a setting has none; names it and the remedy.
         """
         for rule, model in self.walk():
             setting = rule.similarity_setting
@@ -147,8 +180,8 @@ class SelectSettings(SelectRule):
                 setting = "min_pairs_per_language"
             if setting and not names:
                 raise ValueError(f"select.{setting} needs a similarity, but the recipe has no clip model; add `clip:`")
-            wanted = [] if model is None else model.values() if isinstance(model, Mapping) else [model]
-            for name in wanted:
+            models = [] if model is None else model.values() if isinstance(model, Mapping) else [model]
+            for name in models:
                 if name not in names:
                     raise ValueError(f"select.model {name!r} is not one of the clip models {list(names)}")
         if self.caps.prefer == "similarity" and not names:
@@ -156,14 +189,14 @@ class SelectSettings(SelectRule):
 
 
 class BalanceSettings(Settings):
-    """How pairs are drawn so that no concept outweighs the others; concepts are the recipe's metadata entries.
+    """Draws pairs so that no concept outweighs the others; concepts are the entries of the recipe's `metadata`.
 
     Attributes:
         rule: "metaclip-1" keeps a pair if any entry it matches draws below p = t / max(count, t); "metaclip-2" gives
             each language a t of its own and keeps with 1 - prod(1 - p).
-        threshold: t, in pairs; with metaclip-2 the reference language's, from which the share of tail matches follows
-            that all other languages have, too.
-        reference_language: metaclip-2 only; a language's list by name.
+        threshold: t, in pairs; with metaclip-2 the reference language's: the share of tail matches that it gives there
+            is the share of all other languages, too.
+        reference_language: the name of a language's list; metaclip-2 alone reads it.
     """
 
     rule: Literal["metaclip-1", "metaclip-2"] = "metaclip-1"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from babelsift.schemas.columns import is_stage_column, similarity_column
-from babelsift.schemas.parts import PART_NAMES
 from babelsift.schemas.recipe.clip import OTHERS, ClipModel
 from babelsift.schemas.recipe.contradictions import find_contradictions
 from babelsift.schemas.recipe.dedup import (
@@ -31,11 +30,23 @@ from babelsift.schemas.recipe.text import (
     LanguageSettings,
     UrlRules,
 )
+from babelsift.schemas.suggestions import did_you_mean
+from babelsift.schemas.unavailable_features import UNAVAILABLE_FEATURES
 
-PartName = Literal[PART_NAMES]  # type: ignore[valid-type]
+
+def _check_feature(name: str) -> str:
+    if name not in UNAVAILABLE_FEATURES:
+        known = ", ".join(UNAVAILABLE_FEATURES)
+        raise ValueError(
+            f"no feature {name!r}; {did_you_mean(name, UNAVAILABLE_FEATURES, otherwise=f'there are {known}')}"
+        )
+    return name
 
 
-def _one_or_many(value: object) -> object:
+FeatureName = Annotated[str, AfterValidator(_check_feature)]
+
+
+def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, dict) else value
 
 
@@ -44,12 +55,12 @@ def _languages_in(setting: str, value: object) -> list[tuple[str, str]]:
 
 
 class Recipe(Settings):
-    """Every setting of a run. The order of the groups is the order in which a pair meets them."""
+    """Every setting of a run; its groups stand in the order in which a pair meets them."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
     description: str = ""
-    requires: tuple[PartName, ...] = Field(default=(), description="parts without which the recipe does not run")
-    omits: tuple[PartName, ...] = Field(default=(), description="parts of the published recipe that change no fate")
+    requires: tuple[FeatureName, ...] = Field(default=(), description="features without which the recipe does not run")
+    omits: tuple[FeatureName, ...] = Field(default=(), description="features of the published one that change no fate")
     seed: Count = 0
     read: ReadSettings = ReadSettings()
     caption_edits: CaptionEdits = CaptionEdits()
@@ -63,8 +74,8 @@ class Recipe(Settings):
     images: ImageRules = ImageRules()
     decontaminate: DecontaminateSettings = DecontaminateSettings()
     dedup_images: DedupImagesSettings = DedupImagesSettings()
-    clip: Annotated[tuple[ClipModel, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
-    heads: Annotated[tuple[Head, ...], Field(strict=False), BeforeValidator(_one_or_many)] = ()
+    clip: Annotated[tuple[ClipModel, ...], Field(strict=False), BeforeValidator(_as_tuple)] = ()
+    heads: Annotated[tuple[Head, ...], Field(strict=False), BeforeValidator(_as_tuple)] = ()
     dedup_semantic: DedupSemanticSettings | None = None
     select: SelectSettings = SelectSettings()
     balance: BalanceSettings | None = None
@@ -116,7 +127,7 @@ class Recipe(Settings):
                 raise ValueError(f"heads: {head.name!r} is a column that a stage has; give the head another name")
             if head.classifier:
                 continue
-            model = next((one for one in self.clip if head.model in (None, one.name)), None)
+            model = self.model_named(head.model)
             if model is None:
                 wanted = f"clip model {head.model!r}" if head.model else "a clip model"
                 raise ValueError(f"heads: {head.name!r} needs {wanted}, there are {list(self.model_names)}")
@@ -132,7 +143,7 @@ class Recipe(Settings):
 
     @property
     def named_languages(self) -> list[tuple[str, str]]:
-        """Each language that a setting names, as (setting, code): what a language model must be able to say."""
+        """Each language that a setting names, as (setting, code); the language model must be able to identify it."""
         named = [("language.keep", code) for code in self.language.keep or ()]
         for model in self.clip:
             if isinstance(model.languages, tuple):
@@ -146,18 +157,18 @@ class Recipe(Settings):
         return list(dict.fromkeys(named))
 
     def model_named(self, name: str | None) -> ClipModel | None:
-        """Returns the CLIP model of that name; None: the first one; nothing where there is none."""
-        return next((one for one in self.clip if name in (None, one.name)), None)
+        """Returns the CLIP model with a name, or the first model where `name` is None; None where there is none."""
+        return next((model for model in self.clip if name in (None, model.name)), None)
 
     @property
     def compared_models(self) -> dict[str, str | None]:
-        """The groups that compare embeddings, each with the name of its model; None: the first one."""
-        found = {}
+        """The groups that compare embeddings, each with the name of its model; None stands for the first model."""
+        models = {}
         if self.decontaminate.min_cosine is not None:
-            found["decontaminate"] = self.decontaminate.model
+            models["decontaminate"] = self.decontaminate.model
         if self.dedup_semantic is not None:
-            found["dedup_semantic"] = self.dedup_semantic.model
-        return found
+            models["dedup_semantic"] = self.dedup_semantic.model
+        return models
 
     @property
     def score_columns(self) -> tuple[str, ...]:
@@ -172,4 +183,4 @@ class Recipe(Settings):
     @property
     def model_names(self) -> tuple[str, ...]:
         """The names of the CLIP models, in order; the first decides unless `select.model` names another."""
-        return tuple(model.name for model in self.clip)
+        return tuple(str(model.name) for model in self.clip)

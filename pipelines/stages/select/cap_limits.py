@@ -20,7 +20,7 @@ import pyarrow as pa
 from babelsift.filters.bytes16 import halves
 from babelsift.filters.counting import MEMBERSHIP, members_at_rank
 from babelsift.filters.dedup import DigestIndex
-from babelsift.filters.selection import Selector, setting_for
+from babelsift.filters.selection import Selector
 from babelsift.filters.urls import registered_domains
 from babelsift.pipelines.core.bottom_k import LowestMembers
 from babelsift.pipelines.core.radix_select import RadixSelect, SelectedKeys
@@ -34,7 +34,7 @@ from babelsift.pipelines.stages.select.cap_candidates import (
     order_members,
 )
 from babelsift.schemas import Decision, RejectReason
-from babelsift.schemas.recipe import PairCaps
+from babelsift.schemas.recipe import PairCaps, setting_for
 
 _PARTITIONS = 16
 

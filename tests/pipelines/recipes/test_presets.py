@@ -15,8 +15,8 @@ from babelsift.pipelines.job.checks import check_parts
 from babelsift.pipelines.recipes.presets import load_recipe, preset_names
 from babelsift.pipelines.stages.select.top_fractions import FractionRank, exact_thresholds, fraction_keys
 from babelsift.schemas import Decision, RecipeError, dump_recipe, parse_recipe
-from babelsift.schemas.parts import PARTS
 from babelsift.schemas.recipe import CaptionRules, Condition, SelectRule, routes
+from babelsift.schemas.unavailable_features import UNAVAILABLE_FEATURES
 
 # RECIPES.md as data: the settings that make the preset, and the parts it lacks.
 DATACOMP_DOWNLOAD = {
@@ -135,7 +135,7 @@ def test_a_missing_part_is_one_line_before_anything_runs(name, capsys, tmp_path)
     (error,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("babelsift: "))
     assert code == 2
     assert ("a part is missing" in error) == bool(missing)
-    assert all(f"{part}: {PARTS[part]}" in error for part in missing)
+    assert all(f"{part}: {UNAVAILABLE_FEATURES[part]}" in error for part in missing)
     assert not (tmp_path / "o").exists()
 
 
