@@ -1,6 +1,6 @@
-"""Loops compiled by numba: each is one call without the interpreter's lock, and needs no arrays for what lies between.
+"""Compiles loops by numba: each is one call without the interpreter's lock, and needs no intermediate arrays.
 
-The first call compiles, which takes some seconds; later processes find the code in numba's cache.
+The first call compiles, which takes seconds; later processes find the code in numba's cache.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from numba import njit
 
 
 def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function when it is first called, and keeps the code where there is a folder to keep it in."""
+    """Returns a function that is compiled when it is first called; its code is cached where a folder can be written."""
     return _compiled(function)
 
 
 def jit_of_whole_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compiles a function whose sums are of whole numbers, and stay below 2**53 in whatever order.
+    """Returns a compiled function whose sums are of whole numbers and stay below 2**53 in any order.
 
-    They are added in whichever order is fastest: each gives the same.
+    They are added in the fastest order, as every order gives the same sum.
     """
     return _compiled(function, fastmath={"reassoc", "contract"})
 

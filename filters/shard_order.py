@@ -28,7 +28,7 @@ def sort_keys(uids: pa.StringArray, seed: int) -> np.ndarray:
 def is_held_out(uids: pa.StringArray, fraction: float) -> np.ndarray:
     """Returns bool[n], True for about that fraction of all pairs there are: by the uid alone, whatever else is kept.
 
-    Neither the seed nor other rows have a say, so that no pair moves from validation to training when a recipe changes.
+    Neither the seed nor other rows count, so that no pair moves from validation to training when a recipe changes.
 
     Args:
         uids: string[n], no nulls.
@@ -44,7 +44,7 @@ def bucket_of(keys: np.ndarray, buckets: int) -> np.ndarray:
 
 
 def first_keys_in_bucket(keys: np.ndarray, rank_before: int, samples_per_shard: int) -> np.ndarray:
-    """Returns those keys of a bucket with which a shard begins, the first shard's excepted.
+    """Returns the keys of a bucket with which a shard begins, the first shard's excepted.
 
     Args:
         keys: S24[n], any order.

@@ -1,4 +1,4 @@
-"""Who a pair is: its uid, and the numbers that shuffling, sampling, partitions and deduplication go by.
+"""The uid of a pair, and the numbers that shuffling, sampling, partitions and deduplication go by.
 
 Everything here depends on content and seed alone: not on arrival order, the process or Python's `hash`.
 """
@@ -46,9 +46,9 @@ def digests(*columns: pa.Array) -> np.ndarray:
         raise ValueError("digests needs at least one column")
     if len({len(column) for column in columns}) > 1:
         raise ValueError(f"columns differ in length: {[len(column) for column in columns]}")
-    parts = [_prefixed(column) for column in columns]
+    prefixed = [_prefixed(column) for column in columns]
     blake2b = hashlib.blake2b
-    rows = parts[0] if len(parts) == 1 else map(b"".join, zip(*parts, strict=True))
+    rows = prefixed[0] if len(prefixed) == 1 else map(b"".join, zip(*prefixed, strict=True))
     joined = b"".join([blake2b(row, digest_size=DIGEST_BYTES).digest() for row in rows])
     return np.frombuffer(joined, dtype=f"S{DIGEST_BYTES}")
 
@@ -87,7 +87,7 @@ def uid_bytes(uids: pa.Array) -> np.ndarray:
 def order_keys(uids: pa.Array, seed: int) -> np.ndarray:
     """Returns numbers that put pairs in a random order fixed by the seed, and draw samples from them.
 
-    Both halves of the uid are mixed in, so that uids that share one still part.
+    Both halves of the uid are mixed in, so that uids that share a half get different numbers.
 
     Args:
         uids: string[n] of 32 hex digits, no nulls.

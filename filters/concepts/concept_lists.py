@@ -81,7 +81,7 @@ def read_list(path: str) -> list[str]:
     Raises:
         RecipeError: the file cannot be read, or is no list of entries.
     """
-    content = read_text(path, what=_SETTING)
+    content = read_text(path, setting=_SETTING)
     if content.lstrip()[:1] == "[":
         try:
             entries = json.loads(content)

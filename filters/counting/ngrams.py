@@ -1,4 +1,4 @@
-"""Captions' unigrams and bigrams, counted in parts that add up."""
+"""Counts the unigrams and bigrams of captions; the counts of several batches add up."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def count_ngrams(captions: pa.Array, *, bigrams: bool = True) -> Counter[str]:
     [('a', 2), ('a cat', 1), ('a dog', 1), ('cat', 1), ('dog', 1)]
     """
     tokens, texts = tokenize_with_texts(captions)
-    _, some, counts = np.unique(tokens.hashes, return_index=True, return_counts=True)
-    found = Counter(dict(zip(texts.of(some).to_pylist(), counts.tolist(), strict=True)))
+    _, distinct, counts = np.unique(tokens.hashes, return_index=True, return_counts=True)
+    ngrams = Counter(dict(zip(texts.of(distinct).to_pylist(), counts.tolist(), strict=True)))
     if bigrams:
-        _, some, counts = np.unique(tokens.bigrams().hashes, return_index=True, return_counts=True)
-        first = tokens.firsts()[some]
+        _, distinct, counts = np.unique(tokens.bigrams().hashes, return_index=True, return_counts=True)
+        first = tokens.firsts()[distinct]
         pairs = pc.binary_join_element_wise(texts.of(first), texts.of(first + 1), pa.scalar(" ", pa.large_string()))
-        found.update(dict(zip(pairs.to_pylist(), counts.tolist(), strict=True)))
-    return found
+        ngrams.update(dict(zip(pairs.to_pylist(), counts.tolist(), strict=True)))
+    return ngrams
 
 
 def most_frequent(counts: Counter[str], most: int) -> list[tuple[str, int]]:

@@ -1,6 +1,6 @@
-"""The rules a recipe can switch on, in the order in which a pair meets them, and how a decision comes of them.
+"""The rules that a recipe can switch on, in the order in which a pair meets them, and their decisions.
 
-A new rule is one filter with its measure, one line in a table below, and its setting and reason in `schemas`. Rules run
+A new rule is a filter with its measure, a line in a table below, and its setting and reason in `schemas`. Rules run
 in the tables' order; a pair that breaks several is rejected by the first of them.
 """
 
@@ -26,15 +26,16 @@ from babelsift.schemas.recipe.settings import Settings
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule on one column.
+    """A rule on a column.
 
     Attributes:
-        setting: its field in the recipe's group; None: always on. reason: what the ledger calls it.
-        keeps: the filter. threshold: the filter's keyword for the setting's value; None: it is only on or off.
-        measure: what was found, for the ledger, given the column and what was loaded.
-        load: makes the filter's keywords of the setting's value, for settings that name lists, files or models; it
-            keeps what it loaded.
-        finds: whether the filter keeps just the rows in which the measure finds nothing: one pass then does for both.
+        setting: its field in the recipe's group; None: the rule is always on.
+        reason: of the rows that break it.
+        keeps: the filter.
+        threshold: the filter's keyword for the setting's value; None: the rule is only on or off.
+        measure: returns the values that the ledger shows, given the column and the loaded keywords.
+        load: returns the filter's keywords for settings that name lists, files or models, loaded once a process.
+        finds: whether the filter keeps just the rows in which the measure finds nothing: one pass serves both.
     """
 
     setting: str | None
@@ -56,7 +57,7 @@ class Rule:
         """Returns the filter's keywords for a setting's value.
 
         Raises:
-            RecipeError: what it names cannot be loaded.
+            RecipeError: a list, file or model that it names cannot be loaded.
         """
         if self.load is not None:
             return self.load(threshold)
@@ -138,8 +139,8 @@ def _listed(
     load: Callable[..., Any] = hosts_of,
 ) -> Rule:
     keyword = "blocked_hosts" if setting == "opted_out_domains" else setting
-    found = measure and (lambda column, **_: measure(column))
-    return Rule(setting, reason, keeps, keyword, found, lambda value: {keyword: load(value, setting)})
+    hosts = measure and (lambda column, **_: measure(column))
+    return Rule(setting, reason, keeps, keyword, hosts, lambda value: {keyword: load(value, setting)})
 
 
 # Length comes first, so that no monstrous URL reaches a parser.
@@ -173,7 +174,7 @@ def reject_by_captions(captions: pa.Array, rules: CaptionRules, decision: Decisi
 
 
 def reject_by_urls(urls: pa.Array, rules: UrlRules, decision: Decision) -> None:
-    """Rejects the rows whose URL breaks a rule that is on, or has no host, which nothing could be fetched from.
+    """Rejects the rows whose URL breaks a rule that is on, or that names no host to fetch from.
 
     Args:
         urls: string[n], nullable; a null breaks every rule.
@@ -210,8 +211,8 @@ def reject_by_language(
     ([True, False], 'fi')
     """
     if settings.keep is not None:
-        wanted = _is_wanted(captions, languages, settings.keep)
-        decision.reject(~wanted, _R.LANGUAGE_NOT_KEPT, values=languages, threshold=" ".join(settings.keep))
+        kept = _is_in_kept_language(captions, languages, settings.keep)
+        decision.reject(~kept, _R.LANGUAGE_NOT_KEPT, values=languages, threshold=" ".join(settings.keep))
     if settings.min_score is not None:
         sure = pc.fill_null(pc.greater_equal(scores, pa.scalar(settings.min_score, scores.type)), False)
         decision.reject(
@@ -229,29 +230,31 @@ def _apply(rules: tuple[Rule, ...], column: pa.Array, settings: Settings, decisi
             continue
         keywords = rule.keywords_for(threshold)
         loaded = keywords if rule.load else {}
-        if rule.finds:
-            found = rule.measure(column, **loaded)
-            rejected = pc.or_(found.is_valid(), column.is_null()).to_numpy(zero_copy_only=False) & decision.kept
+        values: pa.Array | np.ndarray | None = None
+        if rule.finds and rule.measure is not None:
+            values = rule.measure(column, **loaded)
+            rejected = pc.or_(values.is_valid(), column.is_null()).to_numpy(zero_copy_only=False) & decision.kept
         else:
             rejected = ~rule.keeps(column, **keywords).to_numpy(zero_copy_only=False) & decision.kept
-            found = _found(rule, column, rejected, loaded) if rejected.any() else None
+            if rejected.any():
+                values = _measure_rejected(rule, column, rejected, loaded)
         if rejected.any():
-            shown = None if rule.threshold is None else _shown(threshold)
-            decision.reject(rejected, rule.reason, values=found, threshold=shown)
+            shown = None if rule.threshold is None else _threshold_as_text(threshold)
+            decision.reject(rejected, rule.reason, values=values, threshold=shown)
 
 
-def _found(rule: Rule, column: pa.Array, rejected: np.ndarray, loaded: dict[str, Any]) -> np.ndarray | None:
+def _measure_rejected(rule: Rule, column: pa.Array, rejected: np.ndarray, loaded: dict[str, Any]) -> np.ndarray | None:
     """Returns object[n], the rule's measure where a row is rejected: measuring those alone is the cheaper way."""
     if rule.measure is None:
         return None
-    found = np.full(len(column), None, dtype=object)
+    values = np.full(len(column), None, dtype=object)
     measured = rule.measure(column.filter(pa.array(rejected)), **loaded).to_pylist()
-    found[rejected] = np.array([*measured, None], dtype=object)[:-1]
-    return found
+    values[rejected] = np.array([*measured, None], dtype=object)[:-1]
+    return values
 
 
-def _shown(threshold: Any) -> Any:
-    """What was asked for, as the ledger has it; a list of a million hosts is named by its file."""
+def _threshold_as_text(threshold: Any) -> Any:
+    """Returns a setting's value as the ledger shows it; a list of a million hosts is named by its file."""
     if isinstance(threshold, Vocabulary):
         return threshold.file
     if isinstance(threshold, PartsOfSpeech):
@@ -263,14 +266,14 @@ _SCRIPTS_TOLD_APART = frozenset(SCRIPTS)
 _WRITING_SYSTEMS = {"Jpan": ("Hani", "Hira", "Kana"), "Kore": ("Hang", "Hani")}
 
 
-def _is_wanted(captions: pa.Array, languages: pa.Array, keep: tuple[str, ...]) -> np.ndarray:
+def _is_in_kept_language(captions: pa.Array, languages: pa.Array, keep: tuple[str, ...]) -> np.ndarray:
     entries = [entry.partition("-") for entry in keep]
     plain = pa.array([normalise_language(code) for code, _, script in entries if not script], languages.type)
-    wanted = pc.is_in(languages, plain).to_numpy(zero_copy_only=False)
+    kept = pc.is_in(languages, plain).to_numpy(zero_copy_only=False)
     scripted = [(normalise_language(code), script) for code, _, script in entries if script]
     if not scripted:
-        return wanted
-    found = dominant_scripts(captions)
+        return kept
+    dominant = dominant_scripts(captions)
     for language, script in scripted:
         scripts = _WRITING_SYSTEMS.get(script, (script,))
         if not _SCRIPTS_TOLD_APART.issuperset(scripts):
@@ -278,6 +281,6 @@ def _is_wanted(captions: pa.Array, languages: pa.Array, keep: tuple[str, ...]) -
                 f"language.keep: script {script!r} of {language}-{script} cannot be told from a caption; "
                 f"keep {language!r}, or one of {', '.join(SCRIPTS[1:8])} ..."
             )
-        same = pc.and_kleene(pc.equal(languages, language), pc.is_in(found, pa.array(scripts)))
-        wanted = wanted | pc.fill_null(same, False).to_numpy(zero_copy_only=False)
-    return wanted
+        same = pc.and_kleene(pc.equal(languages, language), pc.is_in(dominant, pa.array(scripts)))
+        kept = kept | pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+    return kept

@@ -20,7 +20,7 @@ def hosts_of(source: EntryList, setting: str) -> frozenset[str]:
         RecipeError: unreadable, or an entry that is no host name.
     """
     try:
-        return parse_hosts(list(read_entries(source, what=f"urls.{setting}")))
+        return parse_hosts(list(read_entries(source, setting=f"urls.{setting}")))
     except ValueError as error:
         raise RecipeError(f"urls.{setting}: {error}") from error
 
@@ -32,7 +32,7 @@ def urls_of(source: EntryList, setting: str) -> frozenset[str]:
     Raises:
         RecipeError: unreadable.
     """
-    return parse_urls(list(read_entries(source, what=f"urls.{setting}")))
+    return parse_urls(list(read_entries(source, setting=f"urls.{setting}")))
 
 
 @loaded_once
@@ -42,7 +42,7 @@ def words_of(source: EntryList) -> dict[str, Any]:
     Raises:
         RecipeError: unreadable, or no word in it.
     """
-    words = FlaggedWords(list(read_entries(source, what="captions.flagged_words")))
+    words = FlaggedWords(list(read_entries(source, setting="captions.flagged_words")))
     if not words.words:
         raise RecipeError("captions.flagged_words: the list has no word; take the setting out, or name another file")
     return {"words": words}

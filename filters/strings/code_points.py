@@ -23,7 +23,7 @@ _TAGS = (0xE0000, 0xE0080)
 
 @dataclass(frozen=True)
 class CodePoints:
-    """The code points of n strings, one after the other.
+    """The code points of n strings, in the order of the strings.
 
     Attributes:
         values: uint32[m]. starts: int64[n + 1], where each row starts in `values`.
@@ -67,7 +67,7 @@ class CodePoints:
         return np.diff(np.searchsorted(np.flatnonzero(mask), self.starts))
 
     def among(self, characters: str) -> np.ndarray:
-        """Returns bool[m], the code points that are one of the characters."""
+        """Returns bool[m], the code points that are among the characters."""
         table = np.zeros(max(map(ord, characters)) + 2, dtype=bool)
         table[[ord(character) for character in characters]] = True
         return table[np.minimum(self.values, len(table) - 1)]
@@ -77,18 +77,18 @@ class CodePoints:
         return (self.flags & np.uint8(flags)) != 0
 
     def before(self, mask: np.ndarray) -> np.ndarray:
-        """Returns bool[m], the code points after which, in the same row, one comes that the mask bool[m] marks."""
-        found = np.zeros(len(mask), dtype=bool)
-        found[:-1] = mask[1:]
-        found[self.starts[1:][self.lengths > 0] - 1] = False
-        return found
+        """Returns bool[m], the code points whose next neighbour in the same row is marked by the mask bool[m]."""
+        is_before = np.zeros(len(mask), dtype=bool)
+        is_before[:-1] = mask[1:]
+        is_before[self.starts[1:][self.lengths > 0] - 1] = False
+        return is_before
 
     def after(self, mask: np.ndarray) -> np.ndarray:
-        """Returns bool[m], the code points before which, in the same row, one stands that the mask bool[m] marks."""
-        found = np.zeros(len(mask), dtype=bool)
-        found[1:] = mask[:-1]
-        found[self.starts[:-1][self.lengths > 0]] = False
-        return found
+        """Returns bool[m], the code points whose previous neighbour in the same row is marked by the mask bool[m]."""
+        is_after = np.zeros(len(mask), dtype=bool)
+        is_after[1:] = mask[:-1]
+        is_after[self.starts[:-1][self.lengths > 0]] = False
+        return is_after
 
     def select(self, mask: np.ndarray) -> CodePoints:
         """Returns the rows with only the code points that the mask bool[m] marks."""
@@ -98,21 +98,21 @@ class CodePoints:
 
     def take(self, rows: np.ndarray) -> CodePoints:
         """Returns the rows at int64[k], ascending."""
-        wanted = np.zeros(len(self), dtype=bool)
-        wanted[rows] = True
+        taken = np.zeros(len(self), dtype=bool)
+        taken[rows] = True
         starts = np.zeros(len(rows) + 1, dtype=np.int64)
         np.cumsum(self.lengths[rows], out=starts[1:])
-        return CodePoints(self.values[np.repeat(wanted, self.lengths)], starts, self.valid[rows])
+        return CodePoints(self.values[np.repeat(taken, self.lengths)], starts, self.valid[rows])
 
-    def with_rows(self, rows: np.ndarray, other: CodePoints) -> CodePoints:
-        """Returns these rows with those at `rows` int64[k], ascending, replaced by the k rows of another."""
+    def with_rows(self, rows: np.ndarray, replacements: CodePoints) -> CodePoints:
+        """Returns the rows with those at int64[k], ascending, replaced by k other rows."""
         lengths, replaced = self.lengths.copy(), np.zeros(len(self), dtype=bool)
-        lengths[rows], replaced[rows] = other.lengths, True
+        lengths[rows], replaced[rows] = replacements.lengths, True
         starts = np.zeros(len(self) + 1, dtype=np.int64)
         np.cumsum(lengths, out=starts[1:])
         taken = np.repeat(replaced, lengths)
         values = np.empty(starts[-1], dtype=np.uint32)
-        values[~taken], values[taken] = self.values[~replaced[self.rows]], other.values
+        values[~taken], values[taken] = self.values[~replaced[self.rows]], replacements.values
         return CodePoints(values, starts, self.valid)
 
     def to_strings(self) -> pa.LargeStringArray:
@@ -127,7 +127,7 @@ class CodePoints:
         return strings if self.valid.all() else pc.if_else(pa.array(self.valid), strings, None)
 
 
-# The rules that follow each other on one batch share its code points; an entry goes when its array does.
+# The rules on one batch share its code points; an entry is dropped when its array is.
 _CLEANED: dict[int, tuple[weakref.ref, pa.LargeStringArray]] = {}
 _RECENT: dict[int, tuple[weakref.ref, CodePoints]] = {}
 
@@ -214,8 +214,8 @@ def string_bytes(strings: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 def flags_table() -> np.ndarray:
     """Returns uint8[0x110000], the flags of every code point.
 
-    LETTER is L*, MARK M*, DIGIT Nd, SYMBOL P* and S*, SPACE what `str.split` splits at, UPPER Lu and Lt, LOWER Ll,
-    INVISIBLE controls, format characters, variation selectors and tags.
+    LETTER is L*, MARK M*, DIGIT Nd, SYMBOL P* and S*, UPPER Lu and Lt, LOWER Ll; SPACE the characters that `str.split`
+    splits at; INVISIBLE controls, format characters, variation selectors and tags.
     """
     table = np.zeros(_CODE_POINTS, dtype=np.uint8)
     by_category = {category: _category_flags(category) for category in _CATEGORIES}
@@ -231,7 +231,7 @@ def flags_table() -> np.ndarray:
 
 @cache
 def lower_table() -> np.ndarray:
-    """Returns uint32[0x110000], every code point in lower case; Arrow maps each to one, so that tokens agree."""
+    """Returns uint32[0x110000], every code point in lower case as Arrow maps it, so that tokens agree."""
     code_points = np.r_[0:0xD800, 0xE000:_CODE_POINTS].astype(np.uint32)
     everything = CodePoints(code_points, np.array([0, len(code_points)]), np.array([True]))
     table = np.arange(_CODE_POINTS, dtype=np.uint32)
@@ -251,12 +251,12 @@ def _category_flags(category: str) -> int:
 
 
 def keep_mask(condition: np.ndarray, points: CodePoints) -> pa.BooleanArray:
-    """Returns a condition bool[n] as a filter's answer: False where the row is null."""
+    """Returns a condition bool[n] as a filter's mask: False where the row is null."""
     return pa.array(np.asarray(condition, dtype=bool) & points.valid)
 
 
 def measure_array(values: np.ndarray, points: CodePoints) -> pa.Array:
-    """Returns values [n] as a measure's answer: null where the row is null."""
+    """Returns values [n] as a measure's array: null where the row is null."""
     return pa.array(values, mask=None if points.valid.all() else ~points.valid)
 
 
@@ -266,7 +266,7 @@ def _is_string(kind: pa.DataType) -> bool:
 
 def _is_utf8(strings: pa.LargeStringArray) -> bool:
     content, offsets = string_bytes(strings)
-    # A sequence split over two rows reads well when the rows are read as one.
+    # A sequence split over two rows would pass when all rows are read together.
     first_bytes = content[offsets[:-1][np.diff(offsets) > 0]]
     if ((first_bytes & 0xC0) == 0x80).any():
         return False

@@ -1,4 +1,4 @@
-"""Reading the lists that recipes name: words, hosts, URLs, one a line, plain or compressed, on any file system."""
+"""Reads the lists that recipes name: words, hosts or URLs, one a line, plain or compressed, on any file system."""
 
 from __future__ import annotations
 
@@ -15,29 +15,39 @@ _T = TypeVar("_T")
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}
 
 
-def read_text(path: str, *, what: str) -> str:
+def read_text(path: str, *, setting: str) -> str:
     """Returns a text file's content (UTF-8, a byte order mark passed over), decompressed where its name says so.
 
+    Args:
+        path: on any fsspec file system.
+        setting: the setting that names the file, for messages.
+
     Raises:
-        RecipeError: it cannot be read, or is not UTF-8; `what` names the setting.
+        RecipeError: the file cannot be read, or is not UTF-8.
     """
     suffix = "." + path.rsplit(".", 1)[-1].lower()
     try:
         with fsspec.open(path, "rb", compression=_COMPRESSIONS.get(suffix)) as file:
             return file.read().decode("utf-8-sig")
     except (OSError, ValueError, ImportError, EOFError) as error:
-        raise RecipeError(f"{what}: cannot read {path}: {error}; name a UTF-8 text file, one entry a line") from error
+        raise RecipeError(
+            f"{setting}: cannot read {path}: {error}; name a UTF-8 text file, one entry a line"
+        ) from error
 
 
-def read_entries(source: EntryList, *, what: str) -> Iterator[str]:
+def read_entries(source: EntryList, *, setting: str) -> Iterator[str]:
     """Yields the entries of a list: those spelled out, then each file's lines without blank ones and `#` comments.
 
+    Args:
+        source: the list.
+        setting: the setting that holds it, for messages.
+
     Raises:
-        RecipeError: a file cannot be read; `what` names the setting.
+        RecipeError: a file cannot be read.
     """
     yield from (entry.strip() for entry in source.entries if entry.strip())
     for path in source.files:
-        for line in read_text(path, what=what).splitlines():
+        for line in read_text(path, setting=setting).splitlines():
             entry = line.strip()
             if entry and not entry.startswith("#"):
                 yield entry

@@ -1,4 +1,4 @@
-"""Which captions begin with a word of a list, quickly: a few numpy passes that rule most captions out."""
+"""Rules out, in a few numpy passes, captions that begin with no word of a list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMED_END = 0x20000
 
 
 class FirstWords:
-    """The first words (runs of letters) of a list of phrases, as a table of what they look like."""
+    """The first words (runs of letters) of a list of phrases, as a table of their hashed looks."""
 
     def __init__(self, phrases: Iterable[str]) -> None:
         """Takes the first word of each phrase.
@@ -41,14 +41,14 @@ class FirstWords:
 def _looks(points: CodePoints) -> np.ndarray:
     """Returns uint64[n], a hash of the first word's first, middle and last letter and its length; 0 without letters."""
     letter = points.has(LETTER | MARK)
-    places = np.flatnonzero(letter)
+    letters = np.flatnonzero(letter)
     others = np.flatnonzero(~letter)
     answer = np.zeros(len(points), dtype=np.uint64)
-    if not len(places):
+    if not len(letters):
         return answer
-    at = np.searchsorted(places, points.starts[:-1])
-    rows = np.flatnonzero(np.diff(np.searchsorted(places, points.starts)))
-    first = places[at[rows]]
+    at = np.searchsorted(letters, points.starts[:-1])
+    rows = np.flatnonzero(np.diff(np.searchsorted(letters, points.starts)))
+    first = letters[at[rows]]
     end = points.starts[1:][rows]
     if len(others):
         gap = np.searchsorted(others, first)

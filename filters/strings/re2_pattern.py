@@ -15,7 +15,7 @@ import re2
 
 
 class Pattern:
-    """One pattern, for the rows that are worth it: a call takes some microseconds a row."""
+    """A pattern for the few rows that a quick look has left: a call takes some microseconds a row."""
 
     def __init__(self, text: str) -> None:
         """Names the pattern, which is compiled when it is first needed.
@@ -49,15 +49,15 @@ class Pattern:
         return pa.array([replace(replacement, text) for text in strings.to_pylist()], pa.large_string())
 
     def find(self, strings: pa.LargeStringArray) -> np.ndarray:
-        """Returns object[n], what the pattern's group 1 matches first, None for no match.
+        """Returns object[n], the first match of the pattern's group 1, None where there is none.
 
         Args:
-            strings: as above.
+            strings: clean, no nulls.
         """
         search = self._compiled.search
-        found = np.full(len(strings), None, dtype=object)
+        matches = np.full(len(strings), None, dtype=object)
         for row, text in enumerate(strings.to_pylist()):
             match = search(text)
             if match is not None:
-                found[row] = match[1]
-        return found
+                matches[row] = match[1]
+        return matches

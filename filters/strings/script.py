@@ -76,8 +76,8 @@ _RANGES = {
 COMMON = "Zyyy"
 SCRIPTS: tuple[str, ...] = (COMMON, *_RANGES)
 
-# Letters of these say more than one Latin letter does: a Han character is about a word. Web captions mix a brand's
-# Latin name into their own script, so that other scripts count thrice against Latin.
+# A letter of these says more than a Latin letter does: a Han character is about a word. Web captions mix a brand's
+# Latin name into their script, so that scripts other than Latin count thrice.
 _WEIGHTS = {"Zyyy": 0, "Latn": 1, "Hani": 8, "Hira": 5, "Kana": 5, "Bopo": 5, "Hang": 5}
 _OTHER_WEIGHT = 3
 
@@ -94,7 +94,7 @@ def script_table() -> np.ndarray:
 
 
 def letter_scripts(points: CodePoints) -> np.ndarray:
-    """Returns uint8[m], the index in SCRIPTS of each letter; 0 for what is no letter."""
+    """Returns uint8[m], the index in SCRIPTS of each letter; 0 for other code points."""
     return np.where(points.has(LETTER), script_table()[points.values], 0).astype(np.uint8)
 
 
@@ -124,7 +124,7 @@ def dominant_scripts(captions: pa.Array) -> pa.StringArray:
     """Returns the script that each caption is mainly written in, as ISO 15924 codes.
 
     A letter of a script other than Latin counts for 3 letters, of kana or Hangul for 5, a Han character for 8: captions
-    mix Latin brand names into their own script. Of equals the first in SCRIPTS wins.
+    mix Latin brand names into their script. Of equals the first in SCRIPTS is taken.
 
     Args:
         captions: string[n], nullable.

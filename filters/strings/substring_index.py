@@ -1,4 +1,4 @@
-"""Finding any of up to millions of substrings in a batch of strings in one pass (Aho-Corasick)."""
+"""Finds any of up to millions of substrings in a batch of strings in one pass (Aho-Corasick)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SubstringIndex:
         """Builds the automaton.
 
         Args:
-            entries: none empty; equal ones are found each.
+            entries: none empty; of equal entries each is found.
 
         Raises:
             ValueError: an entry is empty.
@@ -52,16 +52,18 @@ class SubstringIndex:
         )
 
     def find(self, strings: pa.LargeStringArray) -> Occurrences:
-        """Returns where the entries occur.
+        """Returns all occurrences of the entries.
 
         Args:
             strings: large_string[n] of valid UTF-8, as `clean_strings` returns them; a null has no occurrence.
         """
         content, offsets = string_bytes(strings)
-        matches = self._automaton.find_matches_as_indexes(content, overlapping=True) if self._automaton else []
+        matches = (
+            self._automaton.find_matches_as_indexes(memoryview(content), overlapping=True) if self._automaton else []
+        )
         table = np.array(matches, dtype=np.int64).reshape(-1, 3)
         entries, starts, ends = table.T
-        # All rows are searched as one text: what runs over a row's end is no occurrence.
+        # All rows are searched as one text: a match that runs over a row's end is no occurrence.
         rows = np.searchsorted(offsets, starts, side="right") - 1
         whole = ends <= offsets[rows + 1] if len(rows) else np.zeros(0, dtype=bool)
         return Occurrences(rows[whole], entries[whole], starts[whole], ends[whole])

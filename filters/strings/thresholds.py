@@ -1,4 +1,4 @@
-"""Comparing a measure with a threshold, the same way for every filter."""
+"""Compares measures with thresholds, the same way for every filter."""
 
 from __future__ import annotations
 
@@ -47,6 +47,10 @@ def check_ratio(name: str, threshold: float) -> float:
     return float(threshold)
 
 
-def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Returns float64[n], part / whole, and 0 where whole is 0."""
-    return part / np.maximum(whole, 1)
+def ratio(counts: np.ndarray, totals: np.ndarray) -> np.ndarray:
+    """Returns float64[n], counts / totals, and 0 where the total is 0.
+
+    >>> ratio(np.array([1, 0]), np.array([2, 0])).tolist()
+    [0.5, 0.0]
+    """
+    return counts / np.maximum(totals, 1)

@@ -1,4 +1,4 @@
-"""Captions as tokens, each a number: what repetition and vocabularies compare."""
+"""Captions as tokens, each a number, for repetition and vocabularies to compare."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Tokens:
     hashes: np.ndarray
 
     def bigrams(self) -> Tokens:
-        """Returns each two neighbouring tokens of a caption as one; the k-th starts with the token `firsts()[k]`."""
+        """Returns the pairs of neighbouring tokens of each caption; pair k begins with the token `firsts()[k]`."""
         first = self.firsts()
         return Tokens(self.rows[first], mix64(self.hashes[first] ^ mix64(self.hashes[first + 1])))
 
     def firsts(self) -> np.ndarray:
-        """Returns int64[k], the tokens that another one of their caption follows."""
+        """Returns int64[k], the indices of the tokens that are followed by another in their caption."""
         return np.flatnonzero(self.rows[1:] == self.rows[:-1])
 
 
@@ -44,8 +44,8 @@ class TokenTexts:
     """The texts of tokens.
 
     Attributes:
-        points: what of the captions tokens are made of.
-        starts, ends: int64[t], where in its values each is.
+        points: the captions without the code points inside words that tokens leave out.
+        starts, ends: int64[t], where in its values each token starts and ends.
     """
 
     points: CodePoints
@@ -56,15 +56,15 @@ class TokenTexts:
         """Returns the texts of the tokens int64[k] as large_string[k]."""
         lengths = self.ends[tokens] - self.starts[tokens]
         bounds = np.concatenate([[0], np.cumsum(lengths)])
-        places = np.repeat(self.starts[tokens] - bounds[:-1], lengths) + np.arange(bounds[-1])
-        return CodePoints(self.points.values[places], bounds, np.ones(len(tokens), dtype=bool)).to_strings()
+        positions = np.repeat(self.starts[tokens] - bounds[:-1], lengths) + np.arange(bounds[-1])
+        return CodePoints(self.points.values[positions], bounds, np.ones(len(tokens), dtype=bool)).to_strings()
 
 
 def tokenize(captions: pa.Array) -> Tokens:
     """Returns the tokens of captions.
 
     Tokens are runs of letters, marks and digits in lower case; in scripts without spaces between words, each pair of
-    neighbouring characters (a single one where it stands alone), as single characters repeat in any sentence.
+    neighbouring characters (or a character that stands alone), as single characters repeat in any sentence.
 
     Args:
         captions: string[n], nullable; a null has no tokens.
@@ -76,14 +76,14 @@ def tokenize(captions: pa.Array) -> Tokens:
 
 
 def tokenize_with_texts(captions: pa.Array) -> tuple[Tokens, TokenTexts]:
-    """Returns what `tokenize` returns, and how to get at the texts of the tokens.
+    """Returns the tokens of captions as `tokenize` does, and their texts.
 
     >>> tokens, texts = tokenize_with_texts(pa.array(["Don't run", "猫犬猫"]))
     >>> texts.of(np.arange(len(tokens.rows))).to_pylist()
     ['dont', 'run', '猫犬', '犬猫']
     """
     points = flatten(pc.utf8_lower(clean_strings(captions)))
-    # Apostrophes and joiners are inside a word ("don't"); what else is no letter or digit parts words.
+    # Apostrophes and joiners are inside a word ("don't"); all else that is no letter or digit separates words.
     points = points.select(~inside_words(points))
     word = points.has(LETTER | MARK | DIGIT)
     values, rows = points.values.astype(np.uint64), points.rows
@@ -113,5 +113,5 @@ def _word_hashes(values: np.ndarray, opens: np.ndarray, closes: np.ndarray) -> n
 
 
 def inside_words(points: CodePoints) -> np.ndarray:
-    """Returns bool[m], the code points that neither part words nor belong to them: apostrophes, joiners, controls."""
+    """Returns bool[m], the code points that are no letters and separate no words: apostrophes, joiners, controls."""
     return points.has(INVISIBLE) | points.among(_APOSTROPHES)

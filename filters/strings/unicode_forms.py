@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 
-def normalise(strings: pa.LargeStringArray, form: str) -> pa.LargeStringArray:
+
+def normalise(strings: pa.LargeStringArray, form: Form) -> pa.LargeStringArray:
     """Returns clean strings in a normalisation form (NFC, NFKC ...); nulls stay null.
 
     Not by `pc.utf8_normalize`: up to Arrow 25 its composed forms come out decomposed ("é" as two code points).

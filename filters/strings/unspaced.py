@@ -34,5 +34,5 @@ TWELFTHS_OF_A_WORD = np.array([_UNSPACED.get(script, 0) for script in SCRIPTS], 
 
 
 def is_unspaced(scripts: np.ndarray) -> np.ndarray:
-    """Returns bool[m], which of these script indices are of scripts that write no spaces between words."""
+    """Returns bool[m], the script indices of scripts that write no spaces between words."""
     return (TWELFTHS_OF_A_WORD > 0)[scripts]

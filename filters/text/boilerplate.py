@@ -1,4 +1,4 @@
-"""Captions that say nothing of the image: what pages put there by default, in many languages."""
+"""Captions that say nothing of the image: placeholders that pages put there by default, in many languages."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _SPACE = 0x20
 
 
 def normalise_caption(captions: pa.Array) -> pa.LargeStringArray:
-    """Returns captions as boilerplate is compared: NFKC, lower case, runs of all but letters and marks as one space.
+    """Returns captions as boilerplate is compared: NFKC, lower case, letters and marks, the rest as single spaces.
 
-    Control, format and zero-width characters vanish; what is left has no space at either end.
+    Control, format and zero-width characters vanish, and spaces at both ends.
 
     Args:
         captions: string[n], nullable.
@@ -41,7 +41,7 @@ def normalise_caption(captions: pa.Array) -> pa.LargeStringArray:
     ['image', 'zum vergrößern klicken']
     """
     points = flatten(pc.utf8_lower(normalise(clean_strings(captions), "NFKC")))
-    # U+0307 is what lower-casing leaves of the Turkish dotted capital I.
+    # Lower-casing leaves U+0307 of the Turkish dotted capital I.
     points = points.select(~points.has(INVISIBLE) & (points.values != 0x307))
     values = np.where(points.has(LETTER | MARK), points.values, _SPACE).astype(np.uint32)
     return pc.utf8_trim(
@@ -52,8 +52,8 @@ def normalise_caption(captions: pa.Array) -> pa.LargeStringArray:
 def is_not_boilerplate(captions: pa.Array) -> pa.BooleanArray:
     """Keeps captions that are more than a placeholder ("image", "Bild 3", "click to enlarge", "图片").
 
-    A caption is boilerplate when, normalised, it is one of PHRASES or has no word that is not one of WORDS. One without
-    any letter is not (letter ratios tell it).
+    A caption is boilerplate when, normalised, it is one of PHRASES, or has no word outside WORDS. A caption without any
+    letter is not boilerplate (letter ratios tell it).
 
     Args:
         captions: string[n], nullable.
@@ -85,9 +85,9 @@ def _is_phrase(normalised: pa.LargeStringArray) -> np.ndarray:
 def _is_all_words(normalised: pa.LargeStringArray) -> np.ndarray:
     lists = pc.split_pattern(pc.fill_null(normalised, ""), " ")
     words = pc.list_flatten(lists)
-    other = pc.invert(pc.is_in(words, _known()[1])).to_numpy(zero_copy_only=False)
+    unlisted = pc.invert(pc.is_in(words, _known()[1])).to_numpy(zero_copy_only=False)
     rows = pc.list_parent_indices(lists).to_numpy(zero_copy_only=False)
-    return np.bincount(rows[other], minlength=len(normalised)) == 0
+    return np.bincount(rows[unlisted], minlength=len(normalised)) == 0
 
 
 @cache

@@ -1,18 +1,22 @@
-"""What a recipe changes in captions before any rule sees them: Unicode form, mojibake, personal data."""
+"""Edits captions before any rule sees them: Unicode form, mojibake, personal data."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.strings import clean_strings, normalise
+from babelsift.filters.strings.unicode_forms import Form
 from babelsift.filters.text.encoding_errors import repair_mojibake
 from babelsift.filters.text.personal import KINDS, mask_personal_data
 from babelsift.schemas.recipe import CaptionEdits
 
 
-def normalise_unicode(captions: pa.Array, *, form: str) -> pa.LargeStringArray:
+def normalise_unicode(captions: pa.Array, *, form: Form) -> pa.LargeStringArray:
     """Returns captions in a Unicode normalisation form.
 
     Args:
@@ -29,13 +33,14 @@ def normalise_unicode(captions: pa.Array, *, form: str) -> pa.LargeStringArray:
 
 
 def edit_captions(captions: pa.Array, edits: CaptionEdits) -> tuple[pa.LargeStringArray, pa.StringArray]:
-    """Returns captions as the settings want them, and what was changed in each.
+    """Returns captions edited by the settings, and the changes of each.
 
     Mojibake is repaired first, then the form is normalised, then personal data are masked. An edit that would leave
     nothing but blanks is made all the same: the rules decide.
 
     Args:
         captions: string[n], nullable.
+        edits: the recipe's.
 
     Returns:
         (large_string[n], string[n]): the second names the changes in their order, comma between them
@@ -47,13 +52,20 @@ def edit_captions(captions: pa.Array, edits: CaptionEdits) -> tuple[pa.LargeStri
     """
     edited = clean_strings(captions)
     changes = np.full(len(edited), "", dtype=object)
-    steps = [("mojibake", repair_mojibake, {})] if edits.repair_mojibake else []
-    if edits.unicode != "none":
-        steps.append((edits.unicode, normalise_unicode, {"form": edits.unicode}))
-    steps += [(kind, mask_personal_data, {"kind": kind}) for kind in KINDS if kind in edits.mask]
-    for name, step, keywords in steps:
-        before, edited = edited, step(edited, **keywords)
+    for name, step in _steps(edits):
+        before, edited = edited, step(edited)
         changed = pc.fill_null(pc.not_equal(before, edited), False).to_numpy(zero_copy_only=False)
         changes[changed] += f",{name}"
     named = [change[1:] or None for change in changes]
     return edited, pa.array(named, pa.string())
+
+
+def _steps(edits: CaptionEdits) -> Iterator[tuple[str, Callable[[pa.Array], pa.LargeStringArray]]]:
+    """Yields the name of each change that the settings ask for, with the function that makes it."""
+    if edits.repair_mojibake:
+        yield "mojibake", repair_mojibake
+    if edits.unicode != "none":
+        yield edits.unicode, partial(normalise_unicode, form=edits.unicode)
+    for kind in KINDS:
+        if kind in edits.mask:
+            yield kind, partial(mask_personal_data, kind=kind)

@@ -72,7 +72,7 @@ def is_free_of_mojibake(captions: pa.Array) -> pa.BooleanArray:
 
 
 def repair_mojibake(captions: pa.Array) -> pa.LargeStringArray:
-    """Returns captions with mojibake decoded anew where ftfy finds how; others as they are.
+    """Returns captions with mojibake decoded again where ftfy finds how; other captions as they are.
 
     Args:
         captions: string[n], nullable.
@@ -99,7 +99,7 @@ def repair_mojibake(captions: pa.Array) -> pa.LargeStringArray:
 
 
 def may_be_mojibake(points: CodePoints) -> np.ndarray:
-    """Returns bool[n], the rows with two neighbouring characters of which one may be a mistaken lead byte."""
+    """Returns bool[n], the rows with two neighbouring characters, the first of which may be a mistaken lead byte."""
     wide = points.values >= _MOJIBAKE_FROM
     if not wide.any():
         return np.zeros(len(points), dtype=bool)

@@ -70,13 +70,13 @@ def find_filename(captions: pa.Array) -> pa.LargeStringArray:
     ['IMG_1234.jpg', None, 'brown_dog_01', None]
     """
     strings, points = clean_strings(captions), flatten(captions)
-    found = np.full(len(points), None, dtype=object)
+    names = np.full(len(points), None, dtype=object)
     rows = _candidates(strings, points)
     if len(rows):
-        some = strings.take(pa.array(rows))
-        named = zip(_FILENAME.find(some), some.to_pylist(), strict=True)
-        found[rows] = [name or _underscored(text) for name, text in named]
-    return pa.array(found, pa.large_string())
+        candidates = strings.take(pa.array(rows))
+        named = zip(_FILENAME.find(candidates), candidates.to_pylist(), strict=True)
+        names[rows] = [name or _underscored(text) for name, text in named]
+    return pa.array(names, pa.large_string())
 
 
 def is_not_filename(captions: pa.Array) -> pa.BooleanArray:
@@ -102,10 +102,10 @@ def _candidates(strings: pa.LargeStringArray, points: CodePoints) -> np.ndarray:
     edges = np.zeros(len(points), dtype=bool)
     filled = points.lengths > 0
     edges[filled] = spaces[points.starts[:-1][filled]] | spaces[points.starts[1:][filled] - 1]
-    wanted = (points.count(spaces) == 0) | edges
+    likely = (points.count(spaces) == 0) | edges
     dotted = np.flatnonzero(points.count((points.values == ord(".")) & points.before(points.has(LETTER))))
-    wanted[dotted[_EXTENSION.matches(strings.take(pa.array(dotted)))]] = True
-    return np.flatnonzero(filled & (wanted | ((points.digits > 0) & _first_words().may_begin(points))))
+    likely[dotted[_EXTENSION.matches(strings.take(pa.array(dotted)))]] = True
+    return np.flatnonzero(filled & (likely | ((points.digits > 0) & _first_words().may_begin(points))))
 
 
 def _underscored(text: str) -> str | None:
@@ -113,7 +113,7 @@ def _underscored(text: str) -> str | None:
     word = text.strip(_BLANKS)
     if _UNDERSCORE not in word or _UNDERSCORE in (word[0], word[-1]):
         return None
-    allowed = all(one in _WORD_SIGNS or unicodedata.category(one)[0] in "LM" for one in word)
+    allowed = all(sign in _WORD_SIGNS or unicodedata.category(sign)[0] in "LM" for sign in word)
     return word if allowed else None
 
 

@@ -1,4 +1,4 @@
-"""Captions with words of a list in them."""
+"""Captions that hold words of a list."""
 
 from __future__ import annotations
 
@@ -49,29 +49,30 @@ class FlaggedWords:
         Returns:
             large_string[n], null where there is none or the caption is null.
         """
-        found = np.full(len(captions), None, dtype=object)
+        first_words = np.full(len(captions), None, dtype=object)
         folded = _fold(clean_strings(captions))
-        places = self._index.find(folded)
-        if len(places.rows):
+        occurrences = self._index.find(folded)
+        if len(occurrences.rows):
             points = flatten(folded)
             word = _is_spaced_word(points.values)
             byte_starts = np.concatenate([[0], np.cumsum(_utf8_sizes(points.values))])
             alone = [
                 _stands_alone(word, points.starts[row], points.starts[row + 1], first, last)
                 for row, first, last in zip(
-                    places.rows,
-                    np.searchsorted(byte_starts, places.starts),
-                    np.searchsorted(byte_starts, places.ends),
+                    occurrences.rows,
+                    np.searchsorted(byte_starts, occurrences.starts),
+                    np.searchsorted(byte_starts, occurrences.ends),
                     strict=True,
                 )
             ]
-            for row, entry in sorted(zip(places.rows[alone], places.entries[alone], strict=True), reverse=True):
-                found[row] = self.words[entry]
-        return pa.array(found, pa.large_string())
+            standing_alone = zip(occurrences.rows[alone], occurrences.entries[alone], strict=True)
+            for row, entry in sorted(standing_alone, reverse=True):
+                first_words[row] = self.words[entry]
+        return pa.array(first_words, pa.large_string())
 
 
 def is_free_of_flagged_words(captions: pa.Array, *, words: Collection[str] | FlaggedWords) -> pa.BooleanArray:
-    """Keeps captions in which no word of the list stands; see `FlaggedWords`.
+    """Keeps captions that hold no word of a list; see `FlaggedWords`.
 
     Args:
         captions: string[n], nullable.
@@ -89,8 +90,8 @@ def is_free_of_flagged_words(captions: pa.Array, *, words: Collection[str] | Fla
 def _fold(strings: pa.LargeStringArray) -> pa.LargeStringArray:
     wide = pc.fill_null(pc.invert(pc.string_is_ascii(strings)), False)
     if pc.any(wide).as_py():
-        some = flatten(normalise(strings.filter(wide), "NFKC"))
-        strings = pc.replace_with_mask(strings, wide, some.select(~some.has(INVISIBLE)).to_strings())
+        points = flatten(normalise(strings.filter(wide), "NFKC"))
+        strings = pc.replace_with_mask(strings, wide, points.select(~points.has(INVISIBLE)).to_strings())
     return pc.utf8_lower(strings)
 
 

@@ -83,7 +83,7 @@ def has_max_characters(captions: pa.Array, *, maximum: int) -> pa.BooleanArray:
 
 
 def count_words(captions: pa.Array) -> pa.Int64Array:
-    """Counts words: what stands between spaces, and within it the words of scripts that are written without spaces.
+    """Counts words: runs of text between spaces, and within them the words of scripts that are written without spaces.
 
     A run of text between spaces (as `str.split` splits) is one word, unless it has letters of Han, kana, Thai, Lao,
     Khmer, Myanmar, Tibetan or another unspaced script. Those letters are divided by the script's average word length

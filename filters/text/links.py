@@ -46,7 +46,7 @@ def url_ratio(captions: pa.Array) -> pa.DoubleArray:
 
 
 def is_not_url(captions: pa.Array) -> pa.BooleanArray:
-    """Keeps captions of which less than half is web addresses; one that only mentions a site is kept.
+    """Keeps captions of which less than half is web addresses; captions that only mention a site are kept.
 
     Args:
         captions: string[n], nullable.
@@ -75,6 +75,6 @@ def _hints(points: CodePoints) -> np.ndarray:
 def ends_www(points: CodePoints) -> np.ndarray:
     """Returns bool[m], the dots that "www." may end in."""
     dots = np.flatnonzero(points.values == ord("."))
-    found = np.zeros(len(points.values), dtype=bool)
-    found[dots] = (points.values[dots - 1] | 0x20) == ord("w")
-    return found
+    ends = np.zeros(len(points.values), dtype=bool)
+    ends[dots] = (points.values[dots - 1] | 0x20) == ord("w")
+    return ends

@@ -38,7 +38,7 @@ _PATTERNS = (
     r"[a-z-]+\s*:\s*[^;{}]{1,40};\s*\}|@media\b|!important\b",
 )
 _MARKUP = Pattern(rf"(?is)({'|'.join(f'(?:{pattern})' for pattern in _PATTERNS)})")
-# Every pattern needs one of these, which most captions lack; beside the last three stands what tells markup from text.
+# Every pattern needs one of these signs, which most captions lack; the last three need a hint beside them.
 _SIGNS = "<>[]{}=\\%@"
 _WEAK_SIGNS = "&(!"
 _WEAK_HINT = Pattern(r"(?i)&(?:amp;)*(?:lt|gt|nbsp|#)|function\s*\(|!important|document\.|window\.|console\.log")
@@ -60,10 +60,10 @@ def find_markup(captions: pa.Array) -> pa.LargeStringArray:
     ['<b>', '[caption id=3]', None, None]
     """
     strings, points = clean_strings(captions), flatten(captions)
-    found = np.full(len(points), None, dtype=object)
+    remains = np.full(len(points), None, dtype=object)
     rows = _candidates(strings, points)
-    found[rows] = _MARKUP.find(strings.take(pa.array(rows)))
-    return pa.array(found, pa.large_string())
+    remains[rows] = _MARKUP.find(strings.take(pa.array(rows)))
+    return pa.array(remains, pa.large_string())
 
 
 def is_free_of_markup(captions: pa.Array) -> pa.BooleanArray:

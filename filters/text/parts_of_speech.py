@@ -11,7 +11,7 @@ import pyarrow as pa
 from babelsift.filters.strings import clean_strings, flatten, keep_mask
 from babelsift.schemas import RecipeError
 
-# Takes captions; returns the universal part-of-speech tags (NOUN, PROPN, DET ...) of each one's tokens.
+# Takes captions; returns the universal part-of-speech tags (NOUN, PROPN, DET ...) of each caption's tokens.
 Tagger = Callable[[list[str]], Sequence[Collection[str]]]
 
 _UNIVERSAL = {"noun": {"NOUN", "PROPN"}, "determiner": {"DET"}}
@@ -23,7 +23,7 @@ def load_tagger(name: str) -> Tagger:
     """Returns a tagger: "textblob" (English; its lexicon comes with the package), or the function `module:function`.
 
     Raises:
-        RecipeError: it is not there; says how to install one.
+        RecipeError: there is no such tagger; says how to install it.
     """
     if name == "textblob":
         return _textblob_tagger()
@@ -67,8 +67,8 @@ def has_parts_of_speech(captions: pa.Array, *, needs: Collection[str], tagger: T
     tags = tagger(texts) if texts else []
     if len(tags) != len(texts):
         raise ValueError(f"the tagger returned tags of {len(tags)} captions, {len(texts)} were given")
-    wanted = [_UNIVERSAL[need] for need in needs]
-    answer[rows] = [all(not one.isdisjoint(found) for one in wanted) for found in map(set, tags)]
+    needed = [_UNIVERSAL[need] for need in needs]
+    answer[rows] = [all(not kinds.isdisjoint(of_caption) for kinds in needed) for of_caption in map(set, tags)]
     return keep_mask(answer, points)
 
 

@@ -85,7 +85,7 @@ def has_max_token_repetition_ratio(captions: pa.Array, *, maximum: float) -> pa.
 
 
 def _most_repeated(points: CodePoints) -> np.ndarray:
-    """Returns float64[n], ratios that no row's own exceeds, at a fifth of the price: few rows need the exact one.
+    """Returns float64[n], upper bounds of the rows' ratios, at a fifth of the price: few rows need the exact ratio.
 
     Words with the same length and the same first, middle and last letter count as equal. Rows with letters from Thai
     on in Unicode, where scripts without spaces are, get 1.
@@ -110,7 +110,7 @@ def _most_repeated(points: CodePoints) -> np.ndarray:
     alike ^= lower[values[(first + last) >> 1]].astype(np.uint64)
     alike = (alike << np.uint64(6)) ^ (last - first).astype(np.uint64)
     rows = np.repeat(np.arange(len(points), dtype=np.uint64), tokens)
-    # As many low bits as there is room for beside the row: what they leave out only makes more words alike.
+    # As many low bits as there is room for beside the row: the bits left out only make more words alike.
     room = np.uint64(64 - max(len(points), 2).bit_length())
     keys = np.sort((rows << room) | ((alike * _SPREAD) >> (np.uint64(64) - room)))
     again = (keys[1:][keys[1:] == keys[:-1]] >> room).astype(np.int64)

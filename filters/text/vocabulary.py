@@ -1,4 +1,4 @@
-"""Captions all tokens of which are among a corpus's most frequent n-grams."""
+"""Captions whose tokens are all among a corpus's most frequent n-grams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 from babelsift.filters.strings import Tokens, flatten, keep_mask, tokenize
 from babelsift.schemas import RecipeError
 
-_LINES_AT_ONCE = 200_000
+_LINES_PER_CHUNK = 200_000
 
 
 class NgramVocabulary:
@@ -33,20 +33,20 @@ class NgramVocabulary:
 
     @classmethod
     def read(cls, path: str) -> NgramVocabulary:
-        """Returns the vocabulary in a text file: one n-gram a line; what follows a tab (a count) is passed over.
+        """Returns the vocabulary in a text file: one n-gram a line; a tab and the count after it are passed over.
 
         Raises:
             RecipeError: it cannot be read or is empty.
         """
-        parts = []
+        chunks = []
         try:
             with fsspec.open(path, "rt", encoding="utf-8", compression="infer") as file:
                 lines = (line.split("\t", 1)[0] for line in file)
-                while chunk := list(islice(lines, _LINES_AT_ONCE)):
-                    parts.append(np.unique(_hashes_of(chunk)))
+                while entries := list(islice(lines, _LINES_PER_CHUNK)):
+                    chunks.append(np.unique(_hashes_of(entries)))
         except (OSError, ValueError, ImportError, EOFError) as error:
             raise RecipeError(f"captions.vocabulary.file: cannot read {path}: {error}; one n-gram a line") from error
-        hashes = np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.uint64)
+        hashes = np.unique(np.concatenate(chunks)) if chunks else np.zeros(0, np.uint64)
         if not len(hashes):
             raise RecipeError(f"captions.vocabulary.file: {path} holds no n-gram; write one a line")
         return cls(hashes)
@@ -58,18 +58,18 @@ class NgramVocabulary:
         """Returns bool[t], the tokens (or bigrams) that are listed."""
         if not len(self._hashes):
             return np.zeros(len(tokens.hashes), dtype=bool)
-        places = np.minimum(np.searchsorted(self._hashes, tokens.hashes), len(self._hashes) - 1)
-        return self._hashes[places] == tokens.hashes
+        nearest = np.minimum(np.searchsorted(self._hashes, tokens.hashes), len(self._hashes) - 1)
+        return self._hashes[nearest] == tokens.hashes
 
 
 def has_frequent_tokens_only(captions: pa.Array, *, vocabulary: NgramVocabulary, bigrams: bool) -> pa.BooleanArray:
-    """Keeps captions every token of which is in the vocabulary and, with `bigrams`, each two neighbours together, too.
+    """Keeps captions whose tokens are all in a vocabulary, and with `bigrams` also their pairs of neighbouring tokens.
 
     Args:
         captions: string[n], nullable.
 
     Returns:
-        bool[n], no nulls; a null caption is not kept, one without tokens is.
+        bool[n], no nulls; a null caption is not kept, a caption without tokens is.
 
     Source:
         ALIGN (100 million most frequent unigrams and bigrams), CC12M (rare words).

@@ -1,4 +1,4 @@
-"""One spelling for the URLs that lead to one image, to compare them by; what is fetched stays as it was written."""
+"""One spelling for the URLs that lead to one image, to compare them by; the URL that is fetched stays as it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from babelsift.filters.strings import clean_strings
 
 _SCHEMES = ("http", "https")
-# As the schemes are one, so are their ports.
+# The schemes count as one, and so do their ports.
 _DEFAULT_PORTS = ("", "80", "443")
 _BLANKS = "".join(map(chr, range(33)))
 # Parameters that tell a site where its visitors come from, and that no site chooses an image by.
@@ -22,15 +22,15 @@ _TRACKING_NAMES = (
 )
 _TRACKING = frozenset(_TRACKING_NAMES.split())
 _TRACKING_PREFIXES = ("utm_", "pk_", "mtm_", "piwik_", "matomo_", "hsa_", "at_campaign", "at_medium")
-# URLs in which nothing can be to change: lower-case https and host, no port, no fragment, no query but a plain path.
+# URLs that need no change: lower-case https and host, no port, no fragment, no query but a plain path.
 _CANONICAL = r"^https://[a-z0-9-]+(?:\.[a-z0-9-]+)+/[!\"$-\[\]-~]*$"
 _PLAIN_PATH = r"[?#]|/\.\.?(?:/|$)"
 
 
 def canonical_urls(urls: pa.Array) -> pa.LargeStringArray:
-    """Returns URLs in one spelling for all that differ in what does not choose the image.
+    """Returns URLs in a spelling that is the same for URLs that lead to the same image.
 
-    http and https are one; scheme and host are in lower case, without a final dot; default ports, the fragment, empty
+    http becomes https; scheme and host are in lower case, without a final dot; default ports, the fragment, empty
     queries and tracking parameters (utm_*, fbclid, gclid ...) go. Path, the order of parameters, `www.` and escapes
     stay: servers tell those apart. A URL that cannot be taken apart stays as it is.
 
@@ -64,18 +64,18 @@ def _canonical(url: str) -> str:
         host = _host_and_port(parts)
     except ValueError:  # urllib's word for brackets, ports and characters that no host has
         return url
-    query = "&".join(part for part in parts.query.split("&") if part and not _is_tracking(part))
+    query = "&".join(name for name in parts.query.split("&") if name and not _is_tracking(name))
     return f"https://{host}{parts.path or '/'}{'?' + query if query else ''}"
 
 
 def _host_and_port(parts: SplitResult) -> str:
-    user, at, place = parts.netloc.rpartition("@")
-    host, colon, port = place.rpartition(":")
+    user, at, address = parts.netloc.rpartition("@")
+    host, colon, port = address.rpartition(":")
     if not colon or not (port.isdecimal() or not port):  # the last colon may be inside [an IPv6 address]
-        host, port = place, ""
+        host, port = address, ""
     port = port.lstrip("0") or ("0" if port else "")
-    shown = "" if port in _DEFAULT_PORTS else f":{port}"
-    return f"{user}{at}{host.lower().rstrip('.')}{shown}"
+    suffix = "" if port in _DEFAULT_PORTS else f":{port}"
+    return f"{user}{at}{host.lower().rstrip('.')}{suffix}"
 
 
 def _is_tracking(parameter: str) -> bool:

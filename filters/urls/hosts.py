@@ -37,7 +37,7 @@ def is_not_on_blocked_host(urls: pa.Array, *, blocked_hosts: Collection[str]) ->
             `parse_hosts` returned it.
 
     Returns:
-        bool[n], no nulls; a null URL and one without a host are not kept.
+        bool[n], no nulls; null URLs and URLs without a host are not kept.
 
     Raises:
         ValueError: a blocked host that is no host name.
@@ -105,7 +105,7 @@ def is_not_on_blocked_suffix(urls: pa.Array, *, blocked_suffixes: Collection[str
         blocked_suffixes: such as com, .uk, рф; as `is_not_on_blocked_host` takes hosts.
 
     Returns:
-        bool[n], no nulls; a null URL and one without a host are not kept; a host without a suffix is.
+        bool[n], no nulls; null URLs and URLs without a host are not kept; a host without a suffix is.
 
     >>> urls = pa.array(["http://example.co.uk/a.jpg", "http://example.com/a.jpg", None])
     >>> is_not_on_blocked_suffix(urls, blocked_suffixes=["uk"]).to_pylist()
@@ -140,13 +140,13 @@ def public_suffix(host: str) -> str | None:
 
 @lru_cache(maxsize=1 << 17)
 def _registered_domain(host: str) -> str:
-    found = _extractor()(host)
-    return f"{found.domain}.{found.suffix}" if found.domain and found.suffix else host
+    name = _extractor()(host)
+    return f"{name.domain}.{name.suffix}" if name.domain and name.suffix else host
 
 
 @cache
 def _extractor() -> tldextract.TLDExtract:
-    # The list that ships with the package: what a pair's fate hangs on must not depend on the network or on a cache.
+    # The list that ships with the package: a pair's fate must not depend on the network or on a cache.
     return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 

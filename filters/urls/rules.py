@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from babelsift.filters.strings import at_most, check_count, clean_strings
 
-# What nearly all URLs look like; the others go through urllib, one by one.
+# Nearly all URLs look like this; the others go through urllib, one by one.
 _LABEL = r"[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?"
 _PLAIN = rf"(?i)^https?://{_LABEL}(?:\.{_LABEL})*(?:/[!-\[\]-~]*)?$"
 _SCHEME = r"^(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):"
@@ -78,7 +78,7 @@ def has_allowed_scheme(urls: pa.Array, *, schemes: Collection[str]) -> pa.Boolea
         schemes: such as ("http", "https").
 
     Returns:
-        bool[n], no nulls; a null URL and one without a scheme are not kept.
+        bool[n], no nulls; null URLs and URLs without a scheme are not kept.
 
     >>> urls = pa.array(["HTTPS://example.com/", "file:///etc/passwd", None])
     >>> has_allowed_scheme(urls, schemes=("http", "https")).to_pylist()
@@ -132,7 +132,7 @@ def has_host(urls: pa.Array) -> pa.BooleanArray:
 
 
 def trim_urls(urls: pa.Array) -> pa.LargeStringArray:
-    """Returns URLs without blanks and control characters around them, null where one is.
+    """Returns URLs without blanks and control characters around them, null where the URL is.
 
     >>> trim_urls(pa.array([" http://example.com/ ", None])).to_pylist()
     ['http://example.com/', None]

@@ -1,4 +1,4 @@
-"""What a URL's path says of the image, and URLs whose owners do not want them used."""
+"""URLs whose shape tells that they lead to no photograph, and URLs whose owners do not want them used."""
 
 from __future__ import annotations
 

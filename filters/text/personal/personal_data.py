@@ -38,7 +38,7 @@ _ISSUERS = re.compile(
 
 @dataclass(frozen=True)
 class _Kind:
-    """How one kind of datum is found: which rows to look at, and where in a text it stands."""
+    """How a kind of datum is found: the rows to look at, and its spans in a text."""
 
     fewest_digits: int
     signs: str
@@ -75,11 +75,11 @@ def _card_spans(text: str) -> Iterator[Span]:
 
 
 def _passes_luhn(digits: str) -> bool:
-    doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits))]
+    doubled = [int(digit) * (1 + index % 2) for index, digit in enumerate(reversed(digits))]
     return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
 
 
-# Cards and addresses before phone numbers: their digits could pass for one.
+# Cards and addresses before phone numbers: their digits could pass for a phone number.
 _KINDS = {
     "emails": _Kind(0, "@", Pattern(r"[\pL\pN_+%'.-]@[\pL\pN]"), _email_spans, "[email]"),
     "payment_cards": _Kind(14, "", Pattern(r"(?:\d[ -]?){13}\d"), _card_spans, "[card]"),
@@ -104,13 +104,13 @@ def find_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
     ['jo@example.com', None, None]
     """
     strings, points = clean_strings(captions), flatten(captions)
-    found = np.full(len(points), None, dtype=object)
+    data = np.full(len(points), None, dtype=object)
     rows = _candidates(strings, points, _KINDS[kind])
     for row, text in zip(rows, strings.take(pa.array(rows, pa.int64())).to_pylist(), strict=True):
         span = next(_KINDS[kind].spans(text), None)
         if span is not None:
-            found[row] = text[slice(*span)]
-    return pa.array(found, pa.large_string())
+            data[row] = text[slice(*span)]
+    return pa.array(data, pa.large_string())
 
 
 def is_free_of_personal_data(captions: pa.Array, *, kind: str) -> pa.BooleanArray:
@@ -127,8 +127,8 @@ def is_free_of_personal_data(captions: pa.Array, *, kind: str) -> pa.BooleanArra
     >>> is_free_of_personal_data(captions, kind="phone_numbers").to_pylist()
     [False, True, False]
     """
-    found = find_personal_data(captions, kind=kind)
-    return keep_mask(found.is_null().to_numpy(zero_copy_only=False), flatten(captions))
+    data = find_personal_data(captions, kind=kind)
+    return keep_mask(data.is_null().to_numpy(zero_copy_only=False), flatten(captions))
 
 
 def mask_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
@@ -157,10 +157,10 @@ def mask_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
 
 def _candidates(strings: pa.LargeStringArray, points: CodePoints, kind: _Kind) -> np.ndarray:
     """Returns int64[k], the few rows that are worth a closer look."""
-    wanted = points.digits >= kind.fewest_digits
+    likely = points.digits >= kind.fewest_digits
     if kind.signs:
-        wanted &= points.count(points.among(kind.signs)) > 0
-    rows = np.flatnonzero(wanted)
+        likely &= points.count(points.among(kind.signs)) > 0
+    rows = np.flatnonzero(likely)
     return rows[kind.likely.matches(strings.take(pa.array(rows, pa.int64())))]
 
 

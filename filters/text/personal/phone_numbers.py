@@ -48,7 +48,7 @@ _PHONE = re.compile(
     rf"|(?P<national>{_NOT_INSIDE}{_NO_DATE}(?:{'|'.join(_NATIONAL)}){_NO_MORE})",
     re.IGNORECASE,
 )
-# What codes are called by; a number after one of these is no phone's.
+# Names of codes; a number after such a name is no phone's.
 _CODE_WORDS = re.compile(
     r"(?:\b(?:isbn|issn|ean|upc|gtin|asin|sku|ref|art|item|model|part|no|nr|n|id|code|oem|cas|mpn|lot|serial|p/?n|s/?n)"
     r"|[#№])(?:\W{0,2}(?:no|nr|number|code|10|13))?[\s.:#-]*\Z",
@@ -57,7 +57,7 @@ _CODE_WORDS = re.compile(
 _LONGEST_CODE_WORDS = 30
 _FEWEST_DIGITS, _FEWEST_ANNOUNCED_DIGITS = 7, 6
 
-# The same forms without what stands around them, in RE2's syntax.
+# The same forms without their surroundings, in RE2's syntax.
 LIKELY = Pattern(
     "(?i)"
     + "|".join(

@@ -103,6 +103,6 @@ def test_compatibility_forms_only_where_asked_for():
 def test_lists_come_from_the_recipe_and_from_files(tmp_path):
     (tmp_path / "words.txt").write_text("\ufeff# bad words\n\n  foo \r\nbar # no comment\n", encoding="utf-8")
     source = EntryList(entries=("baz",), files=(str(tmp_path / "words.txt"),))
-    assert list(read_entries(source, what="x")) == ["baz", "foo", "bar # no comment"]
+    assert list(read_entries(source, setting="x")) == ["baz", "foo", "bar # no comment"]
     with pytest.raises(RecipeError, match=r"captions\.flagged_words: cannot read .*none\.txt"):
-        list(read_entries(EntryList(files=(str(tmp_path / "none.txt"),)), what="captions.flagged_words"))
+        list(read_entries(EntryList(files=(str(tmp_path / "none.txt"),)), setting="captions.flagged_words"))
