@@ -164,7 +164,8 @@ def row_keys(source_files: pa.Array, source_rows: pa.Array) -> np.ndarray:
     encoded = source_files if pa.types.is_dictionary(source_files.type) else pc.dictionary_encode(source_files)
     names = _bytes_of(encoded.dictionary)
     hashes = np.array(
-        [int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little") for name in names], dtype=np.uint64
+        [int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "little") for name in names if name is not None],
+        dtype=np.uint64,
     )
     rows = source_rows.to_numpy(zero_copy_only=False).astype(np.int64).view(np.uint64)
     return mix64(hashes[encoded.indices.to_numpy(zero_copy_only=False)] + rows) if len(rows) else rows

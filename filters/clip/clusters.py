@@ -11,26 +11,32 @@ import numpy as np
 from babelsift.schemas import ModelError, one_line
 from babelsift.schemas.recipe import HeadClusters
 
-_COSINES_AT_ONCE = 16_777_216  # 64 MiB of float32, whatever the number of centroids
-
 
 class ClustersHead:
-    """1 for an image whose nearest centroid is one of the reference's, else 0; see `HeadClusters`.
+    """Scores 1 an image whose nearest centroid is also the nearest of a reference image, else 0; see `HeadClusters`.
 
     Nearest is of the highest inner product with the centroid as it is, the first where several are equal. Source:
     DataComp (Gadre et al. 2023), image-based filtering, baselines/apply_filter.py.
 
     Raises:
-        ModelError: a file is no array of that kind, or they do not fit; names it and what is wrong.
+        ModelError: a file is no array of that kind, or the arrays do not fit; names the file and the fault.
     """
 
-    def __init__(self, settings: HeadClusters) -> None:
+    def __init__(self, settings: HeadClusters, *, cosines_per_block: int = 1 << 24) -> None:
+        """Reads the files.
+
+        Args:
+            settings: name them.
+            cosines_per_block: how many cosines are in memory at once; by default 64 MiB of float32. Scores do not
+                depend on it.
+        """
+        self._cosines_per_block = cosines_per_block
         self._file = settings.centroids
         self._centroids, digest = _vectors_in(settings.centroids)
-        reference, other = _read(settings.reference)
-        self.fingerprint = hashlib.sha256(f"clusters {digest} {other}".encode()).hexdigest()
-        self._wanted = np.zeros(len(self._centroids), bool)
-        self._wanted[self._numbers_in(reference, settings.reference)] = True
+        reference, reference_digest = _read(settings.reference)
+        self.fingerprint = hashlib.sha256(f"clusters {digest} {reference_digest}".encode()).hexdigest()
+        self._is_reference = np.zeros(len(self._centroids), bool)
+        self._is_reference[self._numbers_in(reference, settings.reference)] = True
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """Returns float32[n] of 0 and 1 for float32[n, dimension] of unit length.
@@ -38,7 +44,7 @@ class ClustersHead:
         Raises:
             ModelError: the centroids are of longer or shorter embeddings.
         """
-        return self._wanted[self._nearest(embeddings, "the model's")].astype(np.float32)
+        return self._is_reference[self._nearest(embeddings, "the model's")].astype(np.float32)
 
     def _numbers_in(self, reference: np.ndarray, file: str) -> np.ndarray:
         if reference.ndim == 1 and np.issubdtype(reference.dtype, np.integer):
@@ -58,12 +64,12 @@ class ClustersHead:
                 f"head {self._file}: is of embeddings of {self._centroids.shape[1]}, {whose} are of "
                 f"{embeddings.shape[1]}; name the model that the centroids were made with"
             )
-        found = np.empty(len(embeddings), np.int64)
-        step = max(1, _COSINES_AT_ONCE // len(self._centroids))
+        nearest = np.empty(len(embeddings), np.int64)
+        step = max(1, self._cosines_per_block // len(self._centroids))
         for start in range(0, len(embeddings), step):
-            some = embeddings[start : start + step].astype(np.float32)
-            found[start : start + step] = (some @ self._centroids.T).argmax(axis=1)
-        return found
+            block = embeddings[start : start + step].astype(np.float32)
+            nearest[start : start + step] = (block @ self._centroids.T).argmax(axis=1)
+        return nearest
 
 
 def _vectors_in(file: str) -> tuple[np.ndarray, str]:

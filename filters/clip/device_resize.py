@@ -1,7 +1,7 @@
-"""Resizing on a model's device, where that is a GPU: its processors would otherwise wait for the CPU's.
+"""Resizes images on a model's device where that is a GPU, whose processors would otherwise wait for the CPU's.
 
-Pillow, which open_clip resizes with, works along the rows first and rounds to whole levels in between. Done so here,
-too, two pixels in ten thousand differ by one level, and similarities by 1e-5.
+Pillow, which open_clip resizes with, works along the rows first and rounds to whole levels in between. Done so on
+a device, two pixels in ten thousand differ by one level, and similarities by 1e-5.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ _CONVERSIONS = ("MaybeConvertMode", "_convert_to_rgb")
 
 @dataclass(frozen=True)
 class WholeImages:
-    """Images of any sizes in one piece of memory, so that they are copied to a device at once.
+    """Images of any sizes in one piece of memory, so that they are copied to a device together.
 
     Attributes:
         values: uint8[sum of height * width * 3].
-        sizes: (height, width) of each that lies there.
-        rows: which of these are meant, some of them perhaps several times.
+        sizes: (height, width) of each image in `values`.
+        rows: the images that this object stands for, by their index in `sizes`; an index may come several times.
     """
 
     values: torch.Tensor
@@ -40,28 +40,28 @@ class WholeImages:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, places: torch.Tensor) -> WholeImages:
-        """Returns the images at these places, int64[n], without copying what lies between the first and the last."""
-        chosen = [self.rows[place] for place in places.tolist()]
+    def __getitem__(self, indices: torch.Tensor) -> WholeImages:
+        """Returns the images at int64[n], as a view from the first to the last of them."""
+        chosen = [self.rows[index] for index in indices.tolist()]
         first, last = min(chosen), max(chosen) + 1
         starts = [0, *accumulate(height * width * 3 for height, width in self.sizes)]
         rows = tuple(row - first for row in chosen)
         return WholeImages(self.values[starts[first] : starts[last]], self.sizes[first:last], rows)
 
     def pin_memory(self) -> WholeImages:
-        """Returns the same where a GPU can copy it from by itself."""
+        """Returns the images in pinned memory, from which a GPU copies by itself."""
         return replace(self, values=self.values.pin_memory())
 
     def on(self, device: torch.device) -> Iterator[torch.Tensor]:
-        """Yields what lies there, on a device, float32[1, 3, height, width] each."""
-        parts = self.values.to(device, non_blocking=True).split([height * width * 3 for height, width in self.sizes])
-        for part, (height, width) in zip(parts, self.sizes, strict=True):
-            yield part.view(1, height, width, 3).permute(0, 3, 1, 2).to(torch.float32)
+        """Yields each image in `values` on a device, float32[1, 3, height, width]."""
+        images = self.values.to(device, non_blocking=True).split([height * width * 3 for height, width in self.sizes])
+        for image, (height, width) in zip(images, self.sizes, strict=True):
+            yield image.view(1, height, width, 3).permute(0, 3, 1, 2).to(torch.float32)
 
 
 @dataclass(frozen=True)
 class DeviceResize:
-    """What open_clip's transform does to an image's geometry.
+    """The geometry of open_clip's transform: a resize, and the cut of a middle square.
 
     Attributes:
         side: px of the shorter side, of which the middle square is cut out; or (height, width) to resize to.
@@ -71,19 +71,19 @@ class DeviceResize:
 
     @classmethod
     def of(cls, geometry: Compose) -> DeviceResize | None:
-        """Returns what can stand in for a transform; None where it is none of the usual ones."""
-        first, *others = geometry.transforms
+        """Returns the resize that stands in for a transform; None where the transform is of an unusual kind."""
+        first, *rest = geometry.transforms
         if not isinstance(first, Resize) or first.interpolation != InterpolationMode.BICUBIC or first.max_size:
             return None
         size = first.size if isinstance(first.size, int) or len(first.size) == 2 else first.size[0]
         square = (size, size) if isinstance(size, int) else tuple(size)
-        for step in others:
+        for step in rest:
             if isinstance(step, CenterCrop):
                 if tuple(step.size) != square:
                     return None
             elif not any(name in (type(step).__name__, getattr(step, "__name__", "")) for name in _CONVERSIONS):
                 return None
-        cuts = any(isinstance(step, CenterCrop) for step in others)
+        cuts = any(isinstance(step, CenterCrop) for step in rest)
         return cls(size) if not isinstance(size, int) or cuts else None
 
     def __call__(self, images: WholeImages, device: torch.device) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""From bytes and captions to embeddings: decoding beside the model, then both towers, row errors kept with their rows.
+"""Encodes bytes and captions to embeddings: decodes beside the model, runs both towers, keeps a row's error with it.
 
 Imports torch; `babelsift.filters.clip.scorer` imports this module once a model is loaded.
 """
@@ -23,8 +23,8 @@ from babelsift.filters.clip.residuals import input_dtype
 from babelsift.filters.clip.towers import Towers
 from babelsift.schemas import ModelError, one_line
 
-# No token of open_clip's vocabularies is longer; more text than that per token of context cannot change a score, but
-# byte-pair encoding takes quadratic time over a long run of letters.
+# No token of open_clip's vocabularies is longer. More text per token of context cannot change a score, but byte-pair
+# encoding takes quadratic time over a long run of letters.
 _CHARACTERS_PER_TOKEN = 40
 _MAX_WHOLE_PIXELS = 640 * 640
 
@@ -45,10 +45,11 @@ class PreparedBatch:
 
 
 class PairEncoder:
-    """Prepares pairs on any thread, and embeds what was prepared on one of the model's devices.
+    """Prepares pairs on any thread, and embeds prepared batches on one of the model's devices.
 
     Args:
-        rows: the most pairs in one pass through the model.
+        model: loaded.
+        rows: the most pairs in a pass through the model.
         resizes_on_device: whether the model's device resizes images; null: if it is a GPU. A transform that it cannot
             stand in for is done on the CPU all the same.
     """
@@ -64,7 +65,7 @@ class PairEncoder:
             Towers(module, device, rows=rows, compiled=model.compiled) for module, device in model.replicas()
         ]
         self._mean, self._std = (
-            [torch.as_tensor(values, dtype=torch.float32, device=one.device).view(-1, 1, 1) for one in self._towers]
+            [torch.as_tensor(values, dtype=torch.float32, device=tower.device).view(-1, 1, 1) for tower in self._towers]
             for values in (mean, std)
         )
 
@@ -79,13 +80,15 @@ class PairEncoder:
         images = decoders.map(decode, [image for image, _ in pairs])
         texts = self._tokenize([caption for _, caption in pairs])
         errors: list[str | None] = []
-        pixels, tokens = [], []
+        pixels: list[np.ndarray] = []
+        tokens: list[torch.Tensor] = []
         for image, text in zip(images, texts, strict=True):
-            wrong = image if isinstance(image, str) else text if isinstance(text, str) else None
-            errors.append(wrong)
-            if wrong is None:
-                pixels.append(image)
-                tokens.append(text)
+            if isinstance(image, str) or isinstance(text, str):
+                errors.append(image if isinstance(image, str) else str(text))
+                continue
+            errors.append(None)
+            pixels.append(image)
+            tokens.append(text)
         together = self._together(pixels) if pixels else torch.empty(0, dtype=torch.uint8)
         return PreparedBatch(
             errors=errors,
@@ -97,7 +100,7 @@ class PairEncoder:
         """Returns the image and text embeddings of the good pairs: float32[good, dimension] each, of unit length.
 
         Args:
-            device: its place among `devices`.
+            device: its index in `devices`.
 
         Raises:
             ModelError: the device's memory is too small for a few pairs.
@@ -106,7 +109,7 @@ class PairEncoder:
         if not rows:
             return (np.empty((0, self._model.dimension), np.float32),) * 2
         towers = self._towers[device]
-        image = towers.encode_images(rows, lambda at: self._normalized(_rows_at(batch.pixels, at), device))
+        image = towers.encode_images(rows, lambda at: self._normalized(rows_at(batch.pixels, at), device))
         return image, towers.encode_texts(batch.tokens)
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
@@ -120,40 +123,41 @@ class PairEncoder:
 
     def _normalized(self, pixels: torch.Tensor | WholeImages, device: int) -> torch.Tensor:
         """The end of open_clip's transform, operation for operation, on a batch and on the model's device."""
-        place = self._towers[device].device
-        if self._resize is not None:
-            values = self._resize(pixels, place)
+        target = self._towers[device].device
+        if isinstance(pixels, WholeImages):
+            assert self._resize is not None  # it made them
+            values = self._resize(pixels, target)
         else:
-            values = pixels.to(place, non_blocking=True).permute(0, 3, 1, 2).contiguous().to(torch.float32)
+            values = pixels.to(target, non_blocking=True).permute(0, 3, 1, 2).contiguous().to(torch.float32)
         values = values.div_(255)
         return values.sub_(self._mean[device]).div_(self._std[device]).to(self._input_dtype)
 
     def _tokenize(self, captions: list[str | None]) -> list[torch.Tensor | str]:
         limit = self._model.context_length * _CHARACTERS_PER_TOKEN
         texts = [_shortened(caption, limit) if isinstance(caption, str) else caption for caption in captions]
-        good = [row for row, text in enumerate(texts) if isinstance(text, str) and text.strip()]
+        good = {row: text for row, text in enumerate(texts) if isinstance(text, str) and text.strip()}
         outcome: list[torch.Tensor | str] = [_no_caption(text) for text in texts]
         try:
-            tokens = self._model.tokenize([texts[row] for row in good]) if good else ()
+            tokens = self._model.tokenize(list(good.values())) if good else ()
         except (UnicodeError, ValueError, TypeError):
-            tokens = [self._tokenize_one(texts[row]) for row in good]
-        for row, one in zip(good, tokens, strict=True):
-            outcome[row] = one
+            tokens = [self._tokenize_single(text) for text in good.values()]
+        for row, of_row in zip(good, tokens, strict=True):
+            outcome[row] = of_row
         return outcome
 
-    def _tokenize_one(self, text: str) -> torch.Tensor | str:
+    def _tokenize_single(self, text: str) -> torch.Tensor | str:
         try:
             return self._model.tokenize([text])[0]
         except (UnicodeError, ValueError, TypeError) as error:
             return f"caption: {one_line(error, 120)}"
 
 
-def _rows_at(pixels: torch.Tensor | WholeImages, places: torch.Tensor) -> torch.Tensor | WholeImages:
-    """Returns the images at rising places; neighbours as they lie, since a copy would not lie in pinned memory."""
-    first, end = int(places[0]), int(places[-1]) + 1
-    if isinstance(pixels, torch.Tensor) and end - first == len(places):
+def rows_at(pixels: torch.Tensor | WholeImages, indices: torch.Tensor) -> torch.Tensor | WholeImages:
+    """Returns the images at ascending indices; neighbours as a view, since a copy would not lie in pinned memory."""
+    first, end = int(indices[0]), int(indices[-1]) + 1
+    if isinstance(pixels, torch.Tensor) and end - first == len(indices):
         return pixels[first:end]
-    return pixels[places]
+    return pixels[indices]
 
 
 def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Sequence[float]]:
@@ -165,11 +169,11 @@ def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Seq
 
 
 def _decode(data: bytes | None, geometry: Any, *, is_whole: bool) -> np.ndarray | str:
-    """Returns uint8[height, width, 3] as the model's transform cuts it, or what is wrong with the image.
+    """Returns uint8[height, width, 3] as the model's transform cuts it, or the image's fault as text.
 
     Args:
         is_whole: leave the geometry to the device, but for large images, which would fill memory by the batch, and for
-            those whose colours are not resized one by one.
+            images whose colours are not resized channel by channel.
     """
     size = getattr(geometry.transforms[0], "size", 0)
     side = max(size) if isinstance(size, (tuple, list)) else size

@@ -1,4 +1,4 @@
-"""Heads: scores of images from their CLIP embeddings, by trained layers or by texts that are near; needs no torch."""
+"""Heads: scores of images from their CLIP embeddings, by trained layers, clusters or texts; needs no torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EmbedTexts = Callable[[list[str]], np.ndarray]
 
 
 class EmbeddingHead(Protocol):
-    """What a head is to those who score with it."""
+    """A score of each embedding."""
 
     @property
     def fingerprint(self) -> str:
@@ -37,17 +37,18 @@ def load_head(head: Head, *, embed_texts: EmbedTexts) -> EmbeddingHead:
     """Returns a head of layers, clusters or prompts.
 
     Args:
+        head: its settings.
         embed_texts: of the CLIP model that the head reads: texts to float32[n, dimension] of unit length.
 
     Raises:
         ModelError: its file is missing, damaged or of another shape.
-        RecipeError: its lists of texts are.
+        RecipeError: a list of its texts cannot be read.
     """
-    if (own := load_head_of_files(head)) is not None:
-        return own
+    if (of_files := load_head_of_files(head)) is not None:
+        return of_files
     if head.prompts is None:
         raise ValueError(f"head {head.name!r} takes images, not embeddings")
-    return PromptsHead(head.prompts, embed_texts, what=f"heads.{head.name}.prompts")
+    return PromptsHead(head.prompts, embed_texts, setting=f"heads.{head.name}.prompts")
 
 
 def load_head_of_files(head: Head) -> EmbeddingHead | None:
@@ -65,7 +66,7 @@ class LayersHead:
     """Linear layers over embeddings; see `HeadLayers`. An aesthetic, NSFW or watermark predictor, for example.
 
     Raises:
-        ModelError: the file is not such layers; names it and what is wrong.
+        ModelError: the file holds no such layers; names it and the fault.
     """
 
     def __init__(self, settings: HeadLayers) -> None:
@@ -77,8 +78,8 @@ class LayersHead:
         outputs = len(self._layers[-1][0])
         if settings.output_index >= outputs:
             raise ModelError(f"head {settings.file}: has no output {settings.output_index}, it has {outputs}")
-        parts = {"file": hashlib.sha256(content).hexdigest(), **settings.model_dump(mode="json", exclude={"file"})}
-        self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        identity = {"file": hashlib.sha256(content).hexdigest(), **settings.model_dump(mode="json", exclude={"file"})}
+        self.fingerprint = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """See `EmbeddingHead`.
@@ -111,16 +112,16 @@ class LayersHead:
 
 
 class PromptsHead:
-    """How near embeddings are to some texts, beside others; see `HeadPrompts`."""
+    """Scores how much nearer embeddings are to positive texts than to negative ones; see `HeadPrompts`."""
 
-    def __init__(self, settings: HeadPrompts, embed_texts: EmbedTexts, *, what: str = "prompts") -> None:
-        settings, positive, negative = _texts_of(settings, what)
+    def __init__(self, settings: HeadPrompts, embed_texts: EmbedTexts, *, setting: str = "prompts") -> None:
+        settings, positive, negative = _texts_of(settings, setting)
         self.fingerprint = _digest_of(settings, positive, negative)
         self._settings = settings
         self._positive = len(positive)
         self._texts = embed_texts([*positive, *negative])
         if settings.nearest is not None and settings.nearest > len(self._texts):
-            raise RecipeError(f"{what}: nearest is {settings.nearest}, but there are {len(self._texts)} texts")
+            raise RecipeError(f"{setting}: nearest is {settings.nearest}, but there are {len(self._texts)} texts")
 
     def score(self, embeddings: np.ndarray) -> np.ndarray:
         """See `EmbeddingHead`."""
@@ -131,30 +132,34 @@ class PromptsHead:
         return _softmax(self._settings.scale * cosines)[:, : self._positive].sum(axis=1, dtype=np.float32)
 
 
-def prompts_fingerprint(settings: HeadPrompts, *, what: str = "prompts") -> str:
-    """Returns the fingerprint that a `PromptsHead` has, which its model has no part in.
+def prompts_fingerprint(settings: HeadPrompts, *, setting: str = "prompts") -> str:
+    """Returns the fingerprint of a `PromptsHead`, which does not depend on its model.
 
     Raises:
         RecipeError: a list of texts cannot be read.
     """
-    return _digest_of(*_texts_of(settings, what))
+    return _digest_of(*_texts_of(settings, setting))
 
 
-def _texts_of(settings: HeadPrompts, what: str) -> tuple[HeadPrompts, list[str], list[str]]:
+def _texts_of(settings: HeadPrompts, setting: str) -> tuple[HeadPrompts, list[str], list[str]]:
     if settings.shipped is not None:
         settings = shipped_prompts(settings.shipped)
     lists = (settings.positive, settings.negative)
-    positive, negative = (list(read_entries(entries, what=what)) for entries in lists)
+    positive, negative = (list(read_entries(entries, setting=setting)) for entries in lists)
     return settings, positive, negative
 
 
 def _digest_of(settings: HeadPrompts, positive: list[str], negative: list[str]) -> str:
-    parts = [positive, negative, settings.scale, settings.nearest]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    identity = [positive, negative, settings.scale, settings.nearest]
+    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
 
 
 def shipped_prompts(name: str) -> HeadPrompts:
-    """Returns one of the lists of prompts that ship with this package."""
+    """Returns a list of prompts that ships with this package.
+
+    >>> shipped_prompts("laion400m-nsfw").nearest
+    2
+    """
     text = resources.files("babelsift.filters.clip").joinpath("prompts", f"{name}.yaml").read_text(encoding="utf-8")
     return HeadPrompts(**yaml.safe_load(text))
 
@@ -191,7 +196,7 @@ def _in_order(tensors: dict[str, np.ndarray], file: str) -> list[tuple[np.ndarra
         raise ModelError(
             f"head {file}: holds {sorted(tensors)}; linear layers are <n>.weight and <n>.bias, or weight and bias alone"
         )
-    layers = []
+    layers: list[tuple[np.ndarray, np.ndarray]] = []
     for _, name in sorted(weights.items()):
         weight = np.atleast_2d(tensors[name])
         bias = tensors.get(name.removesuffix("weight") + "bias", np.zeros(len(weight), np.float32)).reshape(-1)
@@ -219,7 +224,7 @@ def _gelu(values: np.ndarray) -> np.ndarray:
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
-    # Of the two forms the one whose exponential cannot overflow.
+    # The form whose exponential cannot overflow, of the two.
     small = np.exp(-np.abs(values))
     return np.where(values >= 0, 1, small) / (1 + small)
 

@@ -1,4 +1,4 @@
-"""Stored images for models: decoded with Pillow, which frees the GIL, and whatever is wrong said in a line."""
+"""Decodes stored images for models with Pillow, which frees the GIL; a fault of an image is a line of text."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ _Made = TypeVar("_Made")
 def read_image(
     data: bytes | None, use: Callable[[Image.Image], _Made], *, shorter_side: int | None = None
 ) -> _Made | str:
-    """Returns what `use` makes of an image, or "image: ..." and what is wrong with it; raises nothing.
+    """Returns the result of `use` on an image, or "image: ..." and its fault; raises nothing.
 
     Args:
+        data: a JPEG, PNG or WebP.
+        use: takes the opened image.
         shorter_side: px to which `use` resizes the image's shorter side; null: it does not keep the aspect.
     """
     if not data:

@@ -1,6 +1,6 @@
-"""Where a CLIP model comes from: every way to name one, resolved to what open_clip is asked for.
+"""Resolves every way to name a CLIP model to the arguments that open_clip takes.
 
-Whatever can be told wrong without loading weights is told here, in one line with its remedy.
+Faults that show without loading weights are told here, in one line with the remedy.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ _FOLDER_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth")
 
 @dataclass(frozen=True)
 class ModelSource:
-    """What open_clip is asked for.
+    """The arguments that open_clip takes.
 
     Attributes:
-        kind: what the weights are known by. name, pretrained: open_clip's arguments of those names.
+        kind: how the weights are named.
+        name, pretrained: open_clip's arguments of those names.
         quick_gelu: whether the weights were trained with QuickGELU whatever the architecture's default says.
     """
 
@@ -65,7 +66,7 @@ def import_open_clip() -> Any:
 
 
 def resolve_source(model: str, pretrained: str | None = None) -> ModelSource:
-    """Returns where a model and its weights come from.
+    """Returns the source of a model and its weights.
 
     Args:
         model: an open_clip architecture, `hf-hub:org/name`, or a local folder with or without `local-dir:`.
@@ -100,10 +101,10 @@ def _forbid_pretrained(model: str, pretrained: str | None) -> None:
 
 def _architecture(open_clip: Any, architecture: str, pretrained: str | None) -> ModelSource:
     tags = open_clip.list_pretrained_tags_by_model(architecture)
-    some = ", ".join(tags[:8]) + (", ..." if len(tags) > 8 else "") if tags else "none known"
+    known = ", ".join(tags[:8]) + (", ..." if len(tags) > 8 else "") if tags else "none known"
     if not pretrained:
         raise ModelError(
-            f"architecture {architecture} has no weights without pretrained; give a checkpoint file or a tag ({some})"
+            f"architecture {architecture} has no weights without pretrained; give a checkpoint file or a tag ({known})"
         )
     settings = open_clip.get_pretrained_cfg(architecture, pretrained)
     if settings:
@@ -118,7 +119,7 @@ def _architecture(open_clip: Any, architecture: str, pretrained: str | None) -> 
     if os.sep in pretrained or path.suffix in _WEIGHT_SUFFIXES:
         raise ModelError(f"no checkpoint file {pretrained!r}; give the path of a file on this machine")
     hint = did_you_mean(pretrained, tags, otherwise="none is like it.")
-    raise ModelError(f"unknown weights {pretrained!r} for {architecture}; {hint} Known: {some}; or a checkpoint file")
+    raise ModelError(f"unknown weights {pretrained!r} for {architecture}; {hint} Known: {known}; or a checkpoint file")
 
 
 def _folder(folder: Path) -> ModelSource:

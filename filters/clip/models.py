@@ -17,7 +17,7 @@ from babelsift.filters.clip.model_source import ModelSource, import_open_clip, r
 from babelsift.schemas import ModelError, one_line
 
 _LOG = logging.getLogger(__name__)
-# Its tokens are part of the fingerprint, so that another vocabulary or cleaning is another model.
+# Its tokens go into the fingerprint, so that another vocabulary or cleaning is another model.
 _PROBE_CAPTION = "A photo of 2 Cats &amp; a dog; Ein Foto, كلب وقطة, 猫と犬, кошка, แมว"
 
 
@@ -34,7 +34,7 @@ class LoadedModel:
         more_devices: the other devices that it runs on, copied there when it is first scored with.
         info: model, pretrained, weights_digest, architecture, preprocessing, tokens_digest, precision,
             and `fp32_residuals`, `compiled` where they apply.
-        fingerprint: 64 hex digits; two models with the same one give the same scores.
+        fingerprint: 64 hex digits; two models with the same fingerprint give the same scores.
     """
 
     name: str
@@ -64,7 +64,7 @@ def load_model(
     precision: str = "auto",
     compiled: bool = False,
 ) -> LoadedModel:
-    """Loads a model and tries it on one pair.
+    """Loads a model and tries it on a pair.
 
     Args:
         model, pretrained: see `resolve_source`.
@@ -79,17 +79,17 @@ def load_model(
     open_clip = import_open_clip()
     from babelsift.filters.clip.residuals import widen_residuals  # needs torch, as open_clip does
 
-    place, *more = devices_for(device)
+    first, *more = devices_for(device)
     with _libraries_silenced():
         _fetch_weights(open_clip, source)
         try:
             architecture = open_clip.get_model_config(source.name)
-            precision = resolve_precision(precision, place, architecture)
+            precision = resolve_precision(precision, first, architecture)
             module, preprocess = open_clip.create_model_from_pretrained(
                 source.name,
                 source.pretrained,
                 precision=precision,
-                device=place,
+                device=first,
                 force_quick_gelu=source.quick_gelu,
             )
         except Exception as error:
@@ -102,17 +102,17 @@ def load_model(
     context_length = tokenizer.context_length
     try:
         tokens = tokenizer([_PROBE_CAPTION])
-        dimension = _probe(module, preprocess, tokens, place, precision)
+        dimension = _probe(module, preprocess, tokens, first, precision)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise ModelError(
             f"CLIP model {source} fails on a first pair: {one_line(error)}; its architecture, tokenizer and weights "
-            f"do not fit together, or {place} does not do {precision}"
+            f"do not fit together, or {first} does not do {precision}"
         ) from error
     info = {
         "model": source.identity[0],
         "pretrained": source.identity[1],
         "weights_digest": model_digest(module),
-        "architecture": _without_places(architecture)
+        "architecture": _without_paths(architecture)
         | {"quick_gelu": source.quick_gelu or architecture.get("quick_gelu", False)},
         "preprocessing": open_clip.get_model_preprocess_cfg(module),
         "tokens_digest": hashlib.sha256(tokens.numpy().tobytes()).hexdigest(),
@@ -127,7 +127,7 @@ def load_model(
         tokenize=tokenizer,
         context_length=context_length,
         dimension=dimension,
-        device=place,
+        device=first,
         precision=precision,
         info=info,
         fingerprint=model_fingerprint(**info),
@@ -137,7 +137,7 @@ def load_model(
 
 
 def check_model(model: str, pretrained: str | None = None, **options: Any) -> dict[str, Any]:
-    """Returns a model's fingerprint and info after loading it and scoring one pair with it; meant to run before a job.
+    """Returns a model's fingerprint and info after loading it and scoring a pair with it; meant to run before a job.
 
     Args:
         options: see `load_model`.
@@ -178,7 +178,7 @@ def model_fingerprint(
     Args:
         more: anything else as JSON values; here the architecture's settings and the digest of probe tokens.
     """
-    parts = {
+    identity = {
         "model": model,
         "pretrained": pretrained,
         "weights_digest": weights_digest,
@@ -186,11 +186,11 @@ def model_fingerprint(
         "precision": precision,
         **more,
     }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _without_places(architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """An architecture's settings where a text tower's folder on this machine is not named: it may be moved."""
+def _without_paths(architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns an architecture's settings without the folder of a text tower on this machine, which may be moved."""
     text = {
         name: "local" if name.startswith("hf_") and isinstance(value, str) and os.path.isdir(value) else value
         for name, value in architecture.get("text_cfg", {}).items()
@@ -207,7 +207,7 @@ _REMEDIES = {
 
 
 def _fetch_weights(open_clip: Any, source: ModelSource) -> None:
-    """Downloads a tag's weights to open_clip's cache where they are not there yet; a step of its own for its errors."""
+    """Downloads a tag's weights to open_clip's cache where they are missing; a step apart, for its own errors."""
     if source.kind != "tag":
         return
     _LOG.info("looking for the weights of %s; where they are not in the cache they are downloaded", source)
@@ -254,7 +254,7 @@ def _probe(module: Any, preprocess: Any, tokens: Any, device: Any, precision: st
 
 @contextlib.contextmanager
 def _libraries_silenced() -> Iterator[None]:
-    """Keeps open_clip from the root logger and the Hub from telling each retry; what matters becomes a ModelError."""
+    """Keeps open_clip from the root logger and the Hub from telling each retry; faults become a ModelError."""
     root, hub = logging.getLogger(), logging.getLogger("huggingface_hub")
     level = hub.level
     root.addFilter(_is_not_open_clip)

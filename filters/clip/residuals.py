@@ -1,4 +1,4 @@
-"""What of a bf16 or fp16 model stays in fp32: a little of its arithmetic, most of its error.
+"""Keeps the sums of a bf16 or fp16 model in fp32: a little of its arithmetic, most of its error.
 
 open_clip rounds the sum that goes through a transformer, its residual stream, to 8 bits in bf16 after each layer, and
 images and projections too. With those in fp32 and all large multiplications still in bf16, the similarities of ViT-B-32
@@ -33,7 +33,7 @@ def widen_residuals(module: Any) -> list[str]:
         widened.append("image")
     known = type(text) in (open_clip.CLIP, TextTransformer) and not getattr(text, "output_tokens", False)
     if known and _widen(text.transformer):
-        # what the tower asks in which type its embeddings shall be
+        # by which the tower chooses the type of its embeddings
         text.transformer.get_cast_dtype = _float32
         _float(text, "text_projection")
         widened.append("text")
@@ -47,12 +47,12 @@ def widen_residuals(module: Any) -> list[str]:
 
 
 class _MixedTextEncoder(HFTextEncoder):
-    """A text encoder whose layers take what comes in the type of their weights, and which adds up in fp32."""
+    """A text encoder whose layers compute in the type of their weights, and whose sums are in fp32."""
 
     narrow: torch.dtype
 
     def forward(self, x: torch.Tensor) -> Any:
-        """Returns what open_clip's does."""
+        """Returns the embeddings as open_clip's encoder does."""
         with torch.autocast(x.device.type, dtype=self.narrow):
             return super().forward(x)
 

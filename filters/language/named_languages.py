@@ -13,7 +13,7 @@ _KEEP = "language.keep"
 
 
 def check_languages(named: Iterable[tuple[str, str]], identifier: LanguageIdentifier) -> None:
-    """Looks whether an identifier can answer every language that settings name, in the spelling that captions get.
+    """Looks whether an identifier can identify every language that settings name, in the spelling that captions get.
 
     Args:
         named: (setting, language's code), as `Recipe.named_languages` lists them.

@@ -1,8 +1,8 @@
-"""Which of a model's answers a short caption bears out: how much of the web each language has, and its alphabet.
+"""Weighs a model's answers for short captions by how much of the web each language has, and by its alphabet.
 
-On a few words a language-identification model spreads its answer over all that it knows, and Wikipedia has editions in
-languages that almost no caption is in. So the probabilities are weighed by how common a language is on the web, in
-three steps only: a finer prior would rule out what is rare. Then come the letters: a caption with ł is not in Czech.
+On a few words a language-identification model spreads its answer over all languages it knows, and Wikipedia has
+editions in languages that almost no caption is in. So the probabilities are weighed by how common a language is on the web, in
+three steps only: a finer prior would rule out rare languages. Then come the letters: a caption with ł is not in Czech.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _COMMON = (
     "en de fr es it pt nl pl ru uk cs sk sl hr sr bg mk el tr az ar fa ur he hi mr ne bn ta te kn ml gu pa th vi id ms "
     "tl ja ko zh sv da no fi et lv lt hu ro sq ca gl eu is be kk ka hy mn my km lo si sw af la am ku uz tg ky"
 )
-# Other languages with a state, a region or some millions of writers of their own.
+# Other languages with a state, a region or millions of writers.
 _LESS_COMMON = (
     "ga cy mt lb fy br eo tt ba cv tk so mg jv su ceb ps ckb sd ug sa or as dv bo yi yue bs hbs nn oc ast sc co gd ht "
     "qu gn rm wa rw ha ig yo zu xh st sn ny mi sm ff wo ln lg om ti ce ab os sah tyv udm mhr kv"
@@ -49,7 +49,7 @@ _ARABIC = {
     "ar": _SHARED_ARABIC + "إةىيك", "arz": _SHARED_ARABIC + "إةىيك", "fa": _SHARED_ARABIC + "ۀةپچژکگیكي",
     "ur": _SHARED_ARABIC + "ٹپچڈڑژکگںھہۂۃیےۓ", "ps": _SHARED_ARABIC + "ټپځڅچډړژږښکګګڼیيېۍئةى",
 }  # fmt: skip
-# Letters of the Devanagari that one language has and its neighbours have not.
+# Letters of the Devanagari by the languages that have them; their neighbours do not.
 _ONLY_IN = {"ळ": {"mr", "sa", "gom"}, "ऱ": {"mr"}}
 _ALPHABETS = {
     "Latn": {language: frozenset("abcdefghijklmnopqrstuvwxyz" + beyond) for language, beyond in _LATIN.items()},
@@ -95,16 +95,16 @@ def most_likely(
     Args:
         answers: (language, probability), most probable first.
         letters: as in `alphabet_weight`.
-        rest: the most that an answer which is not among these can have.
+        rest: the highest probability that any other answer can have.
 
     Returns:
-        None where one of the rest may be more likely than all answers.
+        None where another answer may be more likely than all of these.
     """
-    found, highest = None, 0.0
+    best, highest = None, 0.0
     for language, probability in answers:
         if probability <= highest:
-            return found
+            return best
         likelihood = probability * web_weight(language, script) * alphabet_weight(language, script, letters)
         if likelihood > highest:
-            found, highest = (language, probability), likelihood
-    return found if highest >= rest else None
+            best, highest = (language, probability), likelihood
+    return best if highest >= rest else None

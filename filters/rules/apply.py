@@ -232,8 +232,9 @@ def _apply(rules: tuple[Rule, ...], column: pa.Array, settings: Settings, decisi
         loaded = keywords if rule.load else {}
         values: pa.Array | np.ndarray | None = None
         if rule.finds and rule.measure is not None:
-            values = rule.measure(column, **loaded)
-            rejected = pc.or_(values.is_valid(), column.is_null()).to_numpy(zero_copy_only=False) & decision.kept
+            matches = rule.measure(column, **loaded)
+            rejected = pc.or_(matches.is_valid(), column.is_null()).to_numpy(zero_copy_only=False) & decision.kept
+            values = matches
         else:
             rejected = ~rule.keeps(column, **keywords).to_numpy(zero_copy_only=False) & decision.kept
             if rejected.any():

@@ -58,9 +58,7 @@ class SubstringIndex:
             strings: large_string[n] of valid UTF-8, as `clean_strings` returns them; a null has no occurrence.
         """
         content, offsets = string_bytes(strings)
-        matches = (
-            self._automaton.find_matches_as_indexes(memoryview(content), overlapping=True) if self._automaton else []
-        )
+        matches = self._automaton.find_matches_as_indexes(content.data, overlapping=True) if self._automaton else []
         table = np.array(matches, dtype=np.int64).reshape(-1, 3)
         entries, starts, ends = table.T
         # All rows are searched as one text: a match that runs over a row's end is no occurrence.

@@ -112,7 +112,7 @@ def url_hosts(urls: pa.Array) -> pa.LargeStringArray:
     if not pc.any(rest).as_py():
         return hosts
     return pc.replace_with_mask(
-        hosts, rest, pa.array([_host(url) for url in strings.filter(rest).to_pylist()], pa.large_string())
+        hosts, rest, pa.array([url_host(url) for url in strings.filter(rest).to_pylist()], pa.large_string())
     )
 
 
@@ -146,7 +146,12 @@ def _plain_hosts(urls: pa.LargeStringArray) -> pa.LargeStringArray:
     return pc.if_else(pc.less_equal(pc.binary_length(hosts), _LONGEST_HOST), pc.ascii_lower(hosts), None)
 
 
-def _host(url: str) -> str | None:
+def url_host(url: str) -> str | None:
+    """Returns the host of a URL as `url_hosts` does, by urllib.
+
+    >>> url_host("http://user@Example.com:8080/a.jpg")
+    'example.com'
+    """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

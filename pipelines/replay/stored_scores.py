@@ -144,7 +144,7 @@ def _stored_head(store: ScoreStore, head: Head) -> StoredHead:
         return StoredHead(head.name, f"{head.name}-{own.fingerprint[:8]}", own.score)
     if head.prompts is None:
         raise ValueError(f"head {head.name!r} takes images, not embeddings")
-    name = f"{head.name}-{prompts_fingerprint(head.prompts, what=f'heads.{head.name}.prompts')[:8]}"
+    name = f"{head.name}-{prompts_fingerprint(head.prompts, setting=f'heads.{head.name}.prompts')[:8]}"
     stored = store.folder.folders(f"{store.root}/heads")
     if name not in stored:
         raise RunFolderError(

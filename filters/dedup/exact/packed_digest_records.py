@@ -23,7 +23,8 @@ def pack_digest_records(records: np.ndarray) -> bytes:
         return b""
     left_out, columns = 0, [records["digest"]]
     # As numbers: void scalars are compared one by one.
-    if np.array_equal(*(np.ascontiguousarray(records[name]).view("<u8") for name in ("digest", "uid"))):
+    digests, uids = (np.ascontiguousarray(records[name]).view("<u8") for name in ("digest", "uid"))
+    if np.array_equal(digests, uids):
         left_out |= _UID_IS_DIGEST
     else:
         columns.append(records["uid"])

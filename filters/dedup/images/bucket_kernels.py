@@ -1,8 +1,8 @@
-"""Loops over the buckets of perceptual hashes, compiled by numba: sorted into buckets, and compared there.
+"""Sorts perceptual hashes into buckets and compares those of a bucket, in loops compiled by numba.
 
-Hashes are read once a bucket, into memory that the processor's caches hold, a word of all of them after another, so
-that one word of several is compared at once, and the others where that is near: of a bucket of 150 all pairs cost about
-what it does to read its hashes from where they lie.
+The hashes of a bucket are read once, into memory that the processor's caches hold, word by word: the first word of
+several hashes is compared at once, and their other words where that is near. All pairs of a bucket of 150 cost about as
+much as reading its hashes from memory.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import numpy as np
 
 from babelsift.filters.jit import jit
 
-# An entry is compared with so many leaders of a bucket, or of each part of one that has more, and linked to fewer.
+# An entry is compared with at most so many leaders of a bucket, or of each group of a split one, and linked to fewer.
 BUCKET_CAP = 256
-LINKS_A_BUCKET = 16
+LINKS_PER_BUCKET = 16
 _ROW_BITS = np.uint64(32)
 _ROW_MASK = np.uint64((1 << 32) - 1)
 
@@ -24,21 +24,23 @@ def sort_by_bytes(hashes: np.ndarray, pair: tuple[int, int], packed: np.ndarray,
 
     Args:
         hashes: uint64[n, words].
-        packed, spare: uint64[n].
+        pair: the two bytes, by their index in a hash.
+        packed: uint64[n], written.
+        spare: uint64[n], overwritten.
     """
-    places = np.zeros((2, 257), np.int64)
+    offsets = np.zeros((2, 257), np.int64)
     for row in range(len(hashes)):
         for byte in range(2):
-            places[byte, _byte_of(hashes[row, pair[byte] >> 3], pair[byte]) + np.uint64(1)] += 1
-    first, second = np.cumsum(places[0]), np.cumsum(places[1])
+            offsets[byte, _byte_of(hashes[row, pair[byte] >> 3], pair[byte]) + np.uint64(1)] += 1
+    first, second = np.cumsum(offsets[0]), np.cumsum(offsets[1])
     for row in range(len(hashes)):
-        one, two = _byte_of(hashes[row, pair[0] >> 3], pair[0]), _byte_of(hashes[row, pair[1] >> 3], pair[1])
-        spare[second[two]] = one << np.uint64(40) | two << _ROW_BITS | np.uint64(row)
-        second[two] += 1
+        high, low = _byte_of(hashes[row, pair[0] >> 3], pair[0]), _byte_of(hashes[row, pair[1] >> 3], pair[1])
+        spare[second[low]] = high << np.uint64(40) | low << _ROW_BITS | np.uint64(row)
+        second[low] += 1
     for value in spare:
-        one = value >> np.uint64(40)
-        packed[first[one]] = value
-        first[one] += 1
+        high = value >> np.uint64(40)
+        packed[first[high]] = value
+        first[high] += 1
 
 
 @jit
@@ -46,7 +48,8 @@ def sort_packed(packed: np.ndarray, spare: np.ndarray) -> None:
     """Sorts uint64[n], bucket << 32 | row, by their buckets, rows of a bucket as they came.
 
     Args:
-        spare: uint64[n].
+        packed: uint64[n], sorted in its memory.
+        spare: uint64[n], overwritten.
     """
     for shift in (32, 48):  # there and back
         _sort_digit(packed, spare, np.uint64(shift))
@@ -55,19 +58,19 @@ def sort_packed(packed: np.ndarray, spare: np.ndarray) -> None:
 
 @jit
 def _sort_digit(values: np.ndarray, sorted_values: np.ndarray, shift: np.uint64) -> None:
-    places = np.zeros(257, np.int64)
+    offsets = np.zeros(257, np.int64)
     for value in values:
-        places[((value >> shift) & np.uint64(255)) + np.uint64(1)] += 1
-    places = np.cumsum(places)
+        offsets[((value >> shift) & np.uint64(255)) + np.uint64(1)] += 1
+    offsets = np.cumsum(offsets)
     for value in values:
         digit = (value >> shift) & np.uint64(255)
-        sorted_values[places[digit]] = value
-        places[digit] += 1
+        sorted_values[offsets[digit]] = value
+        offsets[digit] += 1
 
 
 @jit
-def _byte_of(word: np.uint64, place: int) -> np.uint64:
-    return (word >> np.uint64(8 * (place & 7))) & np.uint64(255)
+def _byte_of(word: np.uint64, index: int) -> np.uint64:
+    return (word >> np.uint64(8 * (index & 7))) & np.uint64(255)
 
 
 @jit
@@ -80,23 +83,24 @@ def near_in_buckets(
 ) -> np.ndarray:
     """Returns the pairs of an entry and a leader before it in its bucket that lie within the radius.
 
-    A bucket of few leaders is compared as it is. A larger one is split by each of some bytes in turn, and what agrees
-    in one of them is compared.
+    A bucket of few leaders is compared as it is. A larger bucket is split by each of several bytes in turn, and hashes
+    that agree in that byte are compared.
 
     Args:
-        packed: uint64[n], bucket << 32 | row, sorted. hashes: uint64[rows, 2 or 4].
+        packed: uint64[n], bucket << 32 | row, sorted.
+        hashes: uint64[rows, 2 or 4].
         splits: int64[m], bytes of a hash.
         limits: (the radius in bits; leaders of a bucket that is not split; leaders are rows below this; entries are
             rows from this on, and may be leaders, too).
-        sieve: a word of the hashes, and the bits in which two may differ there at most, or they are not compared.
+        sieve: a word of the hashes, and the bits in which two may differ there at most, or the others are not compared.
 
     Returns:
         uint64[k], entry's row << 32 | leader's row, each pair once a bucket.
     """
-    found, count, start = np.empty(1024, np.uint64), 0, 0
+    links, count, start = np.empty(1024, np.uint64), 0, 0
     words = np.empty((hashes.shape[1], 1024), np.uint64)
     while start < len(packed):
-        end, leaders, bucket = start, 0, packed[start] >> _ROW_BITS
+        end, leaders, bucket = start, np.int64(0), packed[start] >> _ROW_BITS
         while end < len(packed) and packed[end] >> _ROW_BITS == bucket:
             leaders += np.int64(packed[end] & _ROW_MASK) < limits[2]
             end += 1
@@ -106,25 +110,25 @@ def near_in_buckets(
             continue
         if size > words.shape[1]:
             words = np.empty((hashes.shape[1], 2 * size), np.uint64)
-        if count + size * LINKS_A_BUCKET > len(found):
-            grown = np.empty(2 * count + size * LINKS_A_BUCKET, np.uint64)
-            grown[:count] = found[:count]
-            found = grown
-        for place in range(size):
-            row = rows[place] & _ROW_MASK
-            words[0, place], words[1, place] = hashes[row, 0], hashes[row, 1]
+        if count + size * LINKS_PER_BUCKET > len(links):
+            grown = np.empty(2 * count + size * LINKS_PER_BUCKET, np.uint64)
+            grown[:count] = links[:count]
+            links = grown
+        for index in range(size):
+            row = rows[index] & _ROW_MASK
+            words[0, index], words[1, index] = hashes[row, 0], hashes[row, 1]
             if hashes.shape[1] == 4:  # in a loop it takes twice as long
-                words[2, place], words[3, place] = hashes[row, 2], hashes[row, 3]
+                words[2, index], words[3, index] = hashes[row, 2], hashes[row, 3]
         if leaders <= limits[1]:
-            count = _compare_all(rows, words, leaders, limits, sieve, found, count)
+            count = _compare_all(rows, words, leaders, limits, sieve, links, count)
         else:
-            count = _compare_split(rows, words, splits, limits, found, count)
-    return found[:count].copy()
+            count = _compare_split(rows, words, splits, limits, links, count)
+    return links[:count].copy()
 
 
 @jit
 def _bits_set(value: np.uint64) -> np.int64:
-    """How many bits are set; LLVM knows the idiom and makes one instruction of it."""
+    """Returns how many bits are set; LLVM knows the idiom and makes an instruction of it."""
     value = value - ((value >> np.uint64(1)) & np.uint64(0x5555555555555555))
     value = (value & np.uint64(0x3333333333333333)) + ((value >> np.uint64(2)) & np.uint64(0x3333333333333333))
     value = (value + (value >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -132,10 +136,10 @@ def _bits_set(value: np.uint64) -> np.int64:
 
 
 @jit
-def _bits_between(words: np.ndarray, one: int, other: int) -> int:
+def _bits_between(words: np.ndarray, first: int, second: int) -> np.int64:
     bits = np.int64(0)
     for word in range(words.shape[0]):
-        bits += _bits_set(words[word, one] ^ words[word, other])
+        bits += _bits_set(words[word, first] ^ words[word, second])
     return bits
 
 
@@ -146,23 +150,23 @@ def _compare_all(
     leaders: int,
     limits: tuple[int, int, int, int],
     sieve: tuple[int, int],
-    found: np.ndarray,
+    links: np.ndarray,
     count: int,
 ) -> int:
-    """Adds the pairs of a bucket to `found`, and returns how many these are now."""
+    """Adds the pairs of a bucket to `links`; returns how many pairs are there then."""
     first, radius = words[sieve[0]], limits[0]
     for entry in range(len(rows)):
-        row, before, most = rows[entry] & _ROW_MASK, min(entry, leaders), count + LINKS_A_BUCKET
+        row, before, most = rows[entry] & _ROW_MASK, min(entry, leaders), count + LINKS_PER_BUCKET
         if np.int64(row) < limits[3]:
             continue
-        one, near = first[entry], 0
-        for leader in range(before):  # several at once; most entries have none
-            near += _bits_set(first[leader] ^ one) <= sieve[1]
+        word, near = first[entry], 0
+        for leader in range(before):  # several at once; most entries are near no leader
+            near += _bits_set(first[leader] ^ word) <= sieve[1]
         for leader in range(before if near else 0):
-            if count == most or _bits_set(first[leader] ^ one) > sieve[1]:
+            if count == most or _bits_set(first[leader] ^ word) > sieve[1]:
                 continue
             if _bits_between(words, leader, entry) <= radius:
-                found[count] = row << _ROW_BITS | rows[leader] & _ROW_MASK
+                links[count] = row << _ROW_BITS | rows[leader] & _ROW_MASK
                 count += 1
     return count
 
@@ -173,10 +177,10 @@ def _compare_split(
     words: np.ndarray,
     splits: np.ndarray,
     limits: tuple[int, int, int, int],
-    found: np.ndarray,
+    links: np.ndarray,
     count: int,
 ) -> int:
-    """Does the same by each of the bytes, in the order of its values."""
+    """Adds the pairs of a split bucket as `_compare_all` does, byte by byte, in the order of the byte's values."""
     size = len(rows)
     linked, order, values = np.zeros(size, np.uint8), np.empty(size, np.int64), np.empty((len(splits), size), np.uint8)
     for split in range(len(splits)):
@@ -184,16 +188,16 @@ def _compare_split(
             values[split, row] = _byte_of(words[splits[split] >> 3, row], splits[split])
         _sort_by(values[split], order)
         start = 0
-        for place in range(size):
-            entry = order[place]
+        for index in range(size):
+            entry = order[index]
             if values[split, order[start]] != values[split, entry]:
-                start = place
+                start = index
             row = rows[entry] & _ROW_MASK
             if np.int64(row) < limits[3]:
                 continue
-            for leader in order[start : min(place, start + BUCKET_CAP)]:
-                other = rows[leader] & _ROW_MASK
-                if np.int64(other) >= limits[2] or linked[entry] == LINKS_A_BUCKET:
+            for leader in order[start : min(index, start + BUCKET_CAP)]:
+                leader_row = rows[leader] & _ROW_MASK
+                if np.int64(leader_row) >= limits[2] or linked[entry] == LINKS_PER_BUCKET:
                     break
                 if _bits_between(words, leader, entry) > limits[0]:
                     continue
@@ -201,7 +205,7 @@ def _compare_split(
                 for earlier in range(split):
                     known |= values[earlier, leader] == values[earlier, entry]
                 if not known:
-                    found[count] = row << _ROW_BITS | other
+                    links[count] = row << _ROW_BITS | leader_row
                     count += 1
                     linked[entry] += 1
     return count
@@ -209,10 +213,10 @@ def _compare_split(
 
 @jit
 def _sort_by(values: np.ndarray, order: np.ndarray) -> None:
-    places = np.zeros(257, np.int64)
+    offsets = np.zeros(257, np.int64)
     for value in values:
-        places[np.int64(value) + 1] += 1
-    places = np.cumsum(places)
+        offsets[np.int64(value) + 1] += 1
+    offsets = np.cumsum(offsets)
     for row in range(len(values)):
-        order[places[values[row]]] = row
-        places[values[row]] += 1
+        order[offsets[values[row]]] = row
+        offsets[values[row]] += 1

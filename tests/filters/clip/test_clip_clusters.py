@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from babelsift.filters.clip import load_head, load_head_of_files
+from babelsift.filters.clip.clusters import ClustersHead
 from babelsift.schemas import ModelError
 from babelsift.schemas.recipe import Head, HeadClusters
 
@@ -20,8 +21,11 @@ def unit(count, dimension=8, seed=0):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def head_of(centroids, reference):
-    return load_head_of_files(Head(name="near", clusters=HeadClusters(centroids=centroids, reference=reference)))
+def head_of(centroids, reference, **options):
+    settings = HeadClusters(centroids=centroids, reference=reference)
+    if options:
+        return ClustersHead(settings, **options)
+    return load_head_of_files(Head(name="near", clusters=settings))
 
 
 @pytest.mark.parametrize("width", [np.float16, np.float32, np.float64])
@@ -44,11 +48,11 @@ def test_centroids_count_as_they_are_not_as_unit_vectors(saved):
     assert head_of(saved("c", centroids), saved("r", np.array([1]))).score(image).tolist() == [1.0]
 
 
-def test_more_centroids_than_are_compared_at_once_give_the_same(saved, monkeypatch):
+def test_more_centroids_than_are_compared_at_once_give_the_same(saved):
     paths = saved("c", unit(30)), saved("r", np.arange(7))
     whole = head_of(*paths).score(unit(100, seed=1))
-    monkeypatch.setattr("babelsift.filters.clip.clusters._COSINES_AT_ONCE", 64)
-    assert head_of(*paths).score(unit(100, seed=1)).tolist() == whole.tolist()
+    in_blocks = head_of(*paths, cosines_per_block=64)
+    assert in_blocks.score(unit(100, seed=1)).tolist() == whole.tolist()
 
 
 def test_its_fingerprint_is_of_both_files(saved):

@@ -93,19 +93,18 @@ def test_tokenizers_of_other_kinds_are_left_alone():
     assert fast_tokenizer(len) is len
 
 
-def test_the_memory_of_words_is_bounded(monkeypatch):
-    monkeypatch.setattr(module, "_MAX_CACHED_WORDS", 20)
-    ours = fast_tokenizer(open_clip.get_tokenizer("ViT-B-32"))
+def test_the_memory_of_words_is_bounded():
+    ours = ClipTokenizer(open_clip.get_tokenizer("ViT-B-32"), max_cached_words=20)
     captions = [f"unheardof{chr(97 + n)}word cat <end_of_text>" for n in range(26)]
     for start in range(0, 26, 5):
         assert_same(captions[start : start + 5], ours)
-    assert len(ours._known) <= 20
+    assert ours.cached_words <= 20
 
 
-def test_threads_share_it(monkeypatch):
-    monkeypatch.setattr(module, "_MAX_CACHED_WORDS", 200)
+def test_threads_share_it():
+    shared = ClipTokenizer(open_clip.get_tokenizer("ViT-B-32"), max_cached_words=200)
     rng = random.Random(0)
     parts = [["".join(rng.choices("abcdef ", k=40)) for _ in range(20)] for _ in range(40)]
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(fast_tokenizer(open_clip.get_tokenizer("ViT-B-32")), parts))
+        found = list(pool.map(shared, parts))
     assert all(torch.equal(mine, REFERENCE(part)) for mine, part in zip(found, parts, strict=True))

@@ -1,4 +1,5 @@
 import copy
+import importlib
 import json
 import logging
 import threading
@@ -13,10 +14,10 @@ import transformers
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-from babelsift.filters.clip import devices, load_model
+from babelsift.filters.clip import load_model
 from babelsift.filters.clip.devices import devices_for, lanes_of, resolve_precision
-from babelsift.filters.clip.encoder import _rows_at
-from babelsift.filters.clip.towers import Towers, _shortened_tower
+from babelsift.filters.clip.encoder import rows_at
+from babelsift.filters.clip.towers import Towers, shortenable_tower
 from babelsift.schemas import ModelError
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2}
@@ -58,7 +59,7 @@ def test_shortened_captions_have_the_embeddings_of_whole_ones(name, dtype):
         whole = torch.nn.functional.normalize(model.encode_text(tokens).float(), dim=-1).numpy()
     bound = 1e-6 if dtype == torch.float32 else 1e-2
     assert abs(Towers(model, torch.device("cpu"), rows=64).encode_texts(tokens) - whole).max() < bound
-    assert (_shortened_tower(model) is not None) == (name in SHORTENED)
+    assert (shortenable_tower(model) is not None) == (name in SHORTENED)
 
 
 def test_only_as_much_of_a_caption_is_encoded_as_counts(monkeypatch):
@@ -95,7 +96,8 @@ class _Doubling:
 
 
 def test_a_machine_without_a_compiler_is_a_model_error(monkeypatch, tmp_path):
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", (str(tmp_path / "no-such-compiler"),))
+    inductor = importlib.import_module("torch._inductor.config")  # torch has no public name for it
+    monkeypatch.setattr(inductor.cpp, "cxx", (str(tmp_path / "no-such-compiler"),))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
     towers = Towers(_Doubling, torch.device("cpu"), rows=64, compiled=True)
     with pytest.raises(
@@ -225,10 +227,10 @@ def test_each_gpu_has_a_second_batch_on_its_way():
 
 def test_neighbours_are_taken_from_a_batch_where_they_lie():
     pixels = torch.arange(40).reshape(20, 2)
-    neighbours = _rows_at(pixels, torch.arange(3, 12))
+    neighbours = rows_at(pixels, torch.arange(3, 12))
     assert torch.equal(neighbours, pixels[3:12])
     assert neighbours.data_ptr() == pixels[3].data_ptr()  # a copy would not be in pinned memory, as the batch is
-    assert torch.equal(_rows_at(pixels, torch.tensor([17, 18, 19, 19])), pixels[[17, 18, 19, 19]])
+    assert torch.equal(rows_at(pixels, torch.tensor([17, 18, 19, 19])), pixels[[17, 18, 19, 19]])
 
 
 @pytest.mark.parametrize(
@@ -241,15 +243,16 @@ def test_neighbours_are_taken_from_a_batch_where_they_lie():
         ("mps", True, "fp32"),
     ],
 )
-def test_the_precision_that_auto_stands_for(monkeypatch, device, native, expected):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native)
-    monkeypatch.setattr(devices, "_cpu_has_bf16", lambda: native)
+def test_the_precision_that_auto_stands_for(device, native, expected):
+    def resolved(precision, architecture):
+        return resolve_precision(precision, SimpleNamespace(type=device), architecture, has_bf16=lambda _: native)
+
     vit = open_clip.get_model_config("ViT-B-32")
-    assert resolve_precision("auto", SimpleNamespace(type=device), vit) == expected
-    assert resolve_precision("fp32", SimpleNamespace(type=device), vit) == "fp32"
-    assert resolve_precision("auto", SimpleNamespace(type=device), open_clip.get_model_config("RN50")) == "fp32"
-    assert resolve_precision("auto", SimpleNamespace(type=device), {**vit, "embed_dim": 64}) == "fp32"
-    assert resolve_precision("bf16", SimpleNamespace(type=device), {**vit, "embed_dim": 64}) == "bf16"
+    assert resolved("auto", vit) == expected
+    assert resolved("fp32", vit) == "fp32"
+    assert resolved("auto", open_clip.get_model_config("RN50")) == "fp32"
+    assert resolved("auto", {**vit, "embed_dim": 64}) == "fp32"
+    assert resolved("bf16", {**vit, "embed_dim": 64}) == "bf16"
 
 
 TOKENS = ["<s>", "<pad>", "</s>", "<unk>"]

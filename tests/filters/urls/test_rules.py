@@ -4,7 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from babelsift.filters.urls import rules as url
-from babelsift.filters.urls.rules import _host
+from babelsift.filters.urls.rules import url_host
 
 HOSTS = [
     ("http://example.com/a.jpg", "example.com"),
@@ -57,7 +57,7 @@ URL_CHARACTERS = "htps:/.ab-_@%[]?#\\ 1é"
 @settings(deadline=None, max_examples=300)
 def test_the_quick_way_agrees_with_urllib(addresses):
     blanks = "".join(map(chr, range(33)))
-    expected = [_host(address.strip(blanks)) for address in addresses]
+    expected = [url_host(address.strip(blanks)) for address in addresses]
     assert url.url_hosts(pa.array(addresses, pa.string())).to_pylist() == expected
 
 
