@@ -1,8 +1,9 @@
 """Weighs a model's answers for short captions by how much of the web each language has, and by its alphabet.
 
 On a few words a language-identification model spreads its answer over all languages it knows, and Wikipedia has
-editions in languages that almost no caption is in. So the probabilities are weighed by how common a language is on the web, in
-three steps only: a finer prior would rule out rare languages. Then come the letters: a caption with ł is not in Czech.
+editions in languages that almost no caption is in. So the probabilities are weighed by how common a language is on the
+web, in three steps only: a finer prior would rule out rare languages. Then come the letters: a caption with ł is not in
+Czech.
 """
 
 from __future__ import annotations
