@@ -131,7 +131,7 @@ def softmax_tree(counts: Sequence[int]) -> list[tuple[int, int]]:
         counts: in descending order.
 
     >>> softmax_tree([3, 2, 1])
-    [(2, 1), (0, 3)]
+    [(2, 1), (3, 0)]
     """
     leaves = len(counts)
     totals = [*counts, *[10**15] * (leaves - 1)]
