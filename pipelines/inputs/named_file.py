@@ -6,6 +6,7 @@ import contextlib
 import io
 import tarfile
 from collections.abc import Iterator
+from typing import IO
 
 import pyarrow as pa
 
@@ -18,7 +19,7 @@ _UNREADABLE = (EOFError, OSError, ValueError, KeyError, pa.ArrowException, tarfi
 
 
 @contextlib.contextmanager
-def open_named_file(path: str, *, setting: str, remedy: str) -> Iterator[io.BufferedReader]:
+def open_named_file(path: str, *, setting: str, remedy: str) -> Iterator[IO[bytes]]:
     """Opens a file for reading; what goes wrong inside the block, with the store or the content, is one line.
 
     A read that fails for a while is tried again.

@@ -13,7 +13,7 @@ from typing import Any
 import apache_beam as beam
 
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
-from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.embedding_stores import compared_stores, embedding_stores
 from babelsift.pipelines.job.plan import RunPlan
@@ -116,7 +116,7 @@ class Curate(Transform):
 
     def _concepts(self, balance: StageOutputs) -> beam.PCollection[str]:
         if self.plan.recipe.metadata is None:
-            return balance.kept.pipeline | "NoConcepts" >> beam.Create([], reshuffle=False)
+            return empty_collection(balance.kept, "NoConcepts", str)
         after = balance.kept | "CountConcepts" >> CountConcepts(self.plan.recipe.metadata)
         write = WriteConcepts(self.plan.folder, self.plan.recipe.metadata)
         return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
