@@ -75,7 +75,6 @@ def test_endless_interim_answers(hostile_web):
     url = hostile_web.on("/", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100))
     fetched = fetch(url, total_timeout_s=0.5)
     assert fetched.reason in (RejectReason.TIMEOUT, RejectReason.PROTOCOL_ERROR)
-    assert fetched.seconds < 20
 
 
 def test_upgrade_to_another_protocol(hostile_web):

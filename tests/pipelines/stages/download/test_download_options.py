@@ -27,7 +27,7 @@ EXIF = Image.Exif()
 EXIF[0x010F] = "Canon"
 BODY = encoded(photo(1, (160, 120)), quality=95, exif=EXIF)
 SETTINGS = DownloadSettings(
-    image_size=80, timeout_s=2.0, retries=0, ports=None, allow_addresses=("127.0.0.0/8",), resize_mode="keep_ratio"
+    image_size=80, timeout_s=60.0, retries=0, ports=None, allow_addresses=("127.0.0.0/8",), resize_mode="keep_ratio"
 )
 
 

@@ -21,7 +21,8 @@ SMALL = {"status": "failed_to_resize", "reason": "image_too_small", "detail": "1
 DNS = {"status": "failed_to_download", "reason": "dns_failure", "detail": "Temporary failure in name resolution"}
 GONE = {"status": "failed_to_download", "reason": "http_status", "detail": "404"}
 SETTINGS = DownloadSettings(
-    timeout_s=2.0,
+    timeout_s=60.0,
+    total_timeout_s=120.0,
     **LOOPBACK_ONLY,
     samples_per_staging_shard=60,
     failure_window=20,

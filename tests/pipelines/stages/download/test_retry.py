@@ -22,7 +22,7 @@ from babelsift.schemas.recipe import DedupImagesSettings, DownloadSettings
 from tests.support.hostile_web import answer, encoded, photo, raw
 
 SETTINGS = DownloadSettings(
-    image_size=32, timeout_s=2.0, retries=0, ports=None, allow_addresses=("127.0.0.0/8",), samples_per_staging_shard=4
+    image_size=32, timeout_s=60.0, retries=0, ports=None, allow_addresses=("127.0.0.0/8",), samples_per_staging_shard=4
 )
 LATE = 1e12
 

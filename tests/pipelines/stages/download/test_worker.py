@@ -21,8 +21,8 @@ from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo, sil
 
 SETTINGS = DownloadSettings(
     image_size=32,
-    timeout_s=2.0,
-    total_timeout_s=4.0,
+    timeout_s=300.0,
+    total_timeout_s=600.0,
     **LOOPBACK_ONLY,
     samples_per_staging_shard=3,
     thread_count=4,
