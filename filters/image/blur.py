@@ -26,10 +26,11 @@ def parse_boxes(value: object) -> list[Box]:
     Raises: ImageFailureError: BOXES_INVALID, not a list of [x_min, y_min, x_max, y_max] in fractions of the sides.
     """
     if isinstance(value, str):
+        text = value
         try:
-            value = json.loads(value)
+            value = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise ImageFailureError(RejectReason.BOXES_INVALID, f"not JSON: {value[:60]!r}") from error
+            raise ImageFailureError(RejectReason.BOXES_INVALID, f"not JSON: {text[:60]!r}") from error
     boxes = []
     for box in [] if value is None else value if isinstance(value, (list, tuple)) else [value]:
         if not isinstance(box, (list, tuple)) or len(box) != 4 or not all(_is_fraction(side) for side in box):

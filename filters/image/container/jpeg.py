@@ -54,9 +54,10 @@ def _segments(body: bytes) -> Iterator[tuple[int, int, int, int]]:
     for _ in range(MAX_PARTS):
         # libjpeg skips what is no marker; so must whoever wants to see what libjpeg will see
         start = body.find(b"\xff", position)
-        at = _FILL.match(body, max(start, 0)).end()
-        if start < 0 or at >= len(body):
+        fill = _FILL.match(body, max(start, 0))
+        if start < 0 or fill is None or fill.end() >= len(body):
             return
+        at = fill.end()
         marker, position = body[at], at + 1
         if marker in _ALONE:
             continue

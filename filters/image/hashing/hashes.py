@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,7 +34,7 @@ class ImageHashes:
     phash_crops: bytes
     phash_quality: float
 
-    def columns(self) -> dict[str, str | bytes | float]:
+    def columns(self) -> dict[str, Any]:
         """Returns the hashes alone, by the names that they have as columns."""
         return {one.name: getattr(self, one.name) for one in fields(ImageHashes)}
 
@@ -58,5 +59,5 @@ def _pixels_digest(image: np.ndarray, grey: np.ndarray) -> str:
     """64 hex digits that are the same for an image however it was packed: another container, other metadata."""
     sums = " ".join(str(int(total)) for total in cv2.sumElems(image[::_SUMMED_ROWS])[:3])
     digest = blake3(f"{image.shape[1]}x{image.shape[0]} {sums} ".encode())
-    digest.update(grey)
+    digest.update(grey.data)
     return digest.hexdigest()
