@@ -44,7 +44,10 @@ def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
     ok, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not ok:
         raise ValueError(f"OpenCV could not encode an image of shape {image.shape}")
-    return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise ValueError(f"OpenCV could not decode the image of shape {image.shape} that it encoded")
+    return np.ascontiguousarray(decoded[..., ::-1])
 
 
 def held_out_pairs(folder: Path, *, seed: int, pairs: int) -> HeldOutScores:

@@ -40,6 +40,7 @@ def serving(demo: DemoWeb, port: int = 0) -> Iterator[str]:
     # `-m` looks in the working directory first: the folder that holds this very package, installed or not.
     folder = Path(babelsift.__path__[0]).resolve().parent
     process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None  # noqa: PT018
     try:
         taken = process.stdout.readline().strip()
         if not taken:

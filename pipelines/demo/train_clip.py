@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -28,7 +29,7 @@ from babelsift.pipelines.demo.scenes import COLOURS, OUTLINES, TEXTURES, make_sc
 
 IMAGE_SIZE = 64
 CONTEXT_LENGTH = 96  # captions in Cyrillic, Hebrew and Han take up to about 100 tokens of a vocabulary made for English
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "model_cfg": {
         "embed_dim": 128,
         "vision_cfg": {"image_size": IMAGE_SIZE, "layers": [1, 1, 1, 1], "width": 12, "head_width": 32},

@@ -49,7 +49,8 @@ def similarity_svg(rows: list[ScoreRow], *, name: str) -> str:
 
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # a user's own style must not change the report
-        matplotlib.rcParams.update(_STYLE)
+        for setting, value in _STYLE.items():
+            matplotlib.rcParams[setting] = value  # type: ignore[index]
         languages = rows[1:]
         top, each = 2.0, 0.42
         height = top + each * len(languages) + 0.6
@@ -86,7 +87,7 @@ def _draw(axes: Axes, row: ScoreRow, low: float, high: float, *, overall: bool) 
     label = row.label if _PLAIN_LABEL.fullmatch(row.label) else "?"
     if overall:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-        axes.yaxis.get_major_locator().set_params(nbins=4, integer=True)
+        axes.locator_params(axis="y", nbins=4, integer=True)
         axes.set_title("pairs", loc="left", x=-0.045, fontsize=9, color=_MUTED)
         axes.grid(axis="y", color=_LINE, linewidth=0.6)
         axes.set_axisbelow(True)
@@ -115,7 +116,7 @@ def _as_inline(figure: Figure, name: str) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
-    view_box = re.search(r'viewBox="[^"]*"', text).group()
+    view_box = re.findall(r'viewBox="[^"]*"', text)[0]
     body = text[text.index(">", text.index("<svg")) + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
     body = re.sub(r'\bid="', f'id="{name}-', body)

@@ -61,7 +61,7 @@ class DryRun:
     """
 
     funnel: Funnel
-    selection: Mapping[str, object]
+    selection: Mapping[str, Any]
     not_stored: dict[str, int]
     other_downloads: dict[str, int] = field(default_factory=dict)
 
@@ -102,7 +102,7 @@ def dry_run(
     known = plan is None and are_languages_known(manifest, recipe)
     read = StoredPairs(folder, known) if plan is None else ReadPairs(plan, recipe.read)
     language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
-    steps = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
+    steps: dict[str, Any] = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
     steps["compared"] = compared_stores(recipe, [model.store for model in scores])
     with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as place:
         found = RunFolder(place)
@@ -149,7 +149,7 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
 def compared_stores(recipe: Recipe, stores: Sequence[ScoreStore]) -> dict[str, ScoreStore]:
     """Returns where the embeddings lie that groups of a recipe compare. Args: stores: of its models."""
     of_model = {store.name: store for store in stores}
-    return {group: of_model[recipe.model_named(name).name] for group, name in recipe.compared_models.items()}
+    return {group: of_model[name or recipe.model_names[0]] for group, name in recipe.compared_models.items()}
 
 
 @dataclass

@@ -155,7 +155,7 @@ def _stored_head(store: ScoreStore, head: Head) -> StoredHead:
 
 
 def _stored_models(folder: RunFolder) -> list[Mapping[str, Any]]:
-    found = []
+    found: list[Mapping[str, Any]] = []
     for name in folder.folders(SCORES_FOLDER):
         info = folder.read_json(SCORES_FOLDER, name, "info.json")
         if info is not None and name.endswith("-" + info["fingerprint"][:8]):

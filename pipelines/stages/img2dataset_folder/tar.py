@@ -64,7 +64,7 @@ class TarWalk:
         try:
             with tarfile.open(fileobj=self._file, mode="r:") as tar:
                 while (member := tar.next()) is not None:
-                    tar.members = []  # tarfile would keep them all
+                    tar.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
                     if member.size < 0 or member.offset <= before:
                         raise tarfile.ReadError("a size that leads backwards")
                     before = member.offset

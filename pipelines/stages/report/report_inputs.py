@@ -25,7 +25,7 @@ class ReportInputs:
         ledger: (file name, rows) a ledger file, of `WriteLedger`.
         kept: {group: drawn rows that were kept}, of `SampleRows`.
         rejected: {group: drawn rows that were rejected}, of `SampleRows`.
-        histograms: {similarity column: {bin: pairs}}, of `SimilarityHistograms`.
+        histograms: {similarity column: {language: {bin: pairs}}}, of `SimilarityHistograms`.
         selection: the account of `SelectPairs`.
         concepts: names of the files that `WriteConcepts` wrote.
         warnings: lists of lines, of `RemovalWarnings`.
@@ -37,7 +37,7 @@ class ReportInputs:
     ledger: list[tuple[str, int]]
     kept: Mapping[str, list]
     rejected: Mapping[str, list]
-    histograms: Mapping[str, Mapping[int, int]]
+    histograms: dict[str, dict[str, dict[int, int]]]
     selection: Mapping[str, Any]
     concepts: list[str]
     warnings: list[list[str]]

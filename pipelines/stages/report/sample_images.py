@@ -62,7 +62,8 @@ def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[byte
     wanted: dict[int, list[str]] = {}
     for uid, partition in zip(uids, partition_of(pa.array(uids, pa.string()), partitions), strict=True):
         wanted.setdefault(int(partition), []).append(uid)
-    listing, images = StagingListing(folder), {}
+    listing = StagingListing(folder)
+    images: dict[str, tuple[bytes, str]] = {}
     for partition, some in wanted.items():
         for shard in staged_shards(folder, partition, partitions, listing=listing):
             rows = None if shard.stats is None or shard.is_foreign else read_staged_rows(folder, shard)

@@ -48,7 +48,7 @@ class WriteReport(Transform):
 
     folder: RunFolder
     recipe: Recipe
-    facts: dict[str, str]
+    facts: Mapping[str, str]
 
     def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
         """Gathers what was counted, and writes once."""

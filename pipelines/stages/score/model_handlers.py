@@ -28,7 +28,7 @@ from babelsift.schemas.recipe import ClipModel, Head, Route
 
 _LOG = logging.getLogger(__name__)
 _ROWS_PER_READ = 256  # images read from a staging tar at once
-_ROWS_PER_PART = 2048  # pairs scored before they are stored: what an interruption can cost
+ROWS_PER_PART = 2048  # pairs scored before they are stored: what an interruption can cost
 
 ReadImages = Callable[[RunFolder, pa.RecordBatch], list[bytes]]
 
@@ -53,6 +53,7 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
         load: Callable[[ClipModel], Scorer] = load_scorer,
         load_head_scorers: Callable[[Sequence[Head], Scorer], Mapping[str, EmbeddingHead]] = load_heads,
         read: ReadImages = read_staged_images,
+        rows_per_part: int = ROWS_PER_PART,
     ) -> None:
         super().__init__(min_batch_size=1, max_batch_size=1, large_model=model.one_copy)
         self._folder = folder
@@ -63,6 +64,7 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
         self._load = load
         self._load_head_scorers = load_head_scorers
         self._read = read
+        self._rows_per_part = rows_per_part
 
     def load_model(self) -> HeadedScorer | SharedModel:
         """Returns the scorer, loaded; RunInference shares it within a process, or within a machine with `one_copy`."""
@@ -139,7 +141,7 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
             pending.append(result)
             progress.add(len(result))
             scored = sum(len(one) for one in pending)
-            if scored >= _ROWS_PER_PART or stored + scored == len(rows):
+            if scored >= self._rows_per_part or stored + scored == len(rows):
                 store.add(shard, rows.slice(stored, scored), concat(pending))
                 stored, pending = stored + scored, []
 

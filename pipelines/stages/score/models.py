@@ -79,7 +79,7 @@ def heads_of(model: ClipModel, models: Sequence[ClipModel], heads: Iterable[Head
     )
 
 
-def load_heads(heads: Iterable[Head], scorer: ClipScorer) -> dict[str, EmbeddingHead]:
+def load_heads(heads: Iterable[Head], scorer: Any) -> dict[str, EmbeddingHead]:
     """Returns a scorer's heads by name, each tried on one embedding.
 
     Raises: ModelError, RecipeError: one of them does not score.

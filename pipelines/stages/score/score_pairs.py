@@ -72,7 +72,7 @@ class ScorePairs(Transform):
         for model in self.models:
             name = str(model.name)
             heads = heads_of(model, self.models, self.heads)
-            loads = {"load": self.load, "load_head_scorers": self.load_head_scorers, "read": self.read}
+            loads: dict[str, Any] = {"load": self.load, "load_head_scorers": self.load_head_scorers, "read": self.read}
             yield name, ClipModelHandler(self.folder, model, route=where[name], heads=heads, **loads)
         for head in self.heads:
             if head.classifier is not None:
@@ -81,7 +81,9 @@ class ScorePairs(Transform):
 
 def add_scores(prediction: PredictionResult) -> pa.RecordBatch:
     """Returns the rows of a prediction with its scores and, until `split_unscorable`, the errors of its model."""
-    rows, scores, name = prediction
+    rows: pa.RecordBatch = prediction.example
+    scores: pa.RecordBatch = prediction.inference
+    name = str(prediction.model_id)
     ours = {"similarity": similarity_column(name), "error": _error_column(name)}
     for found in scores.schema:
         rows = rows.append_column(found.with_name(ours.get(found.name, found.name)), scores.column(found.name))

@@ -9,7 +9,6 @@ from apache_beam.ml.inference.base import PredictionResult
 
 from babelsift.filters.clip import result_schema
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.score import model_handlers as score_handlers
 from babelsift.pipelines.stages.score.model_handlers import ClipModelHandler
 from babelsift.pipelines.stages.score.score_pairs import add_scores
 from babelsift.pipelines.stages.score.shared_model import HeadedScorer
@@ -22,12 +21,12 @@ def folder(tmp_path):
     return RunFolder(str(tmp_path))
 
 
-def handler_for(folder, model=CLIP):
-    return ClipModelHandler(folder, model, load=a_counting_scorer, read=image_named_by_offset)
+def handler_for(folder, model=CLIP, **settings):
+    return ClipModelHandler(folder, model, load=a_counting_scorer, read=image_named_by_offset, **settings)
 
 
-def scored(folder, rows, scorer, model=CLIP):
-    (prediction,) = handler_for(folder, model).run_inference([rows], HeadedScorer(scorer))
+def scored(folder, rows, scorer, model=CLIP, **settings):
+    (prediction,) = handler_for(folder, model, **settings).run_inference([rows], HeadedScorer(scorer))
     assert prediction.example is rows
     assert prediction.model_id == model.name
     return prediction.inference.column("similarity").to_pylist()
@@ -57,8 +56,8 @@ def test_rows_that_were_added_become_a_further_part(folder):
     assert parts == ["metadata_00004_0000.parquet", "metadata_00004_0001.parquet"]
 
 
-def test_an_interrupted_shard_is_resumed_where_it_was_stored_last(folder, monkeypatch):
-    monkeypatch.setattr(score_handlers, "_ROWS_PER_PART", 3)
+def test_an_interrupted_shard_is_resumed_where_it_was_stored_last(folder):
+    parts_of_3 = {"rows_per_part": 3}
 
     class Killed(CountingScorer):
         def score_stream(self, pairs, *, embeddings=False):
@@ -69,9 +68,9 @@ def test_an_interrupted_shard_is_resumed_where_it_was_stored_last(folder, monkey
 
     rows = download_rows([f"caption {at}" for at in range(8)])
     with pytest.raises(KeyboardInterrupt):
-        scored(folder, rows, Killed())
+        scored(folder, rows, Killed(), **parts_of_3)
     scorer = CountingScorer()
-    assert scored(folder, rows, scorer) == [9 / 64] * 8
+    assert scored(folder, rows, scorer, **parts_of_3) == [9 / 64] * 8
     assert [caption for _, caption in scorer.asked] == [f"caption {at}" for at in range(3, 8)]
     assert len(folder.list("staging/scores/counting-feedfeed/img_emb")) == 3
 
