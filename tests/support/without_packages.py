@@ -10,14 +10,15 @@ from pathlib import Path
 TEST_EXTRA_ALONE = ("pandas", "datasets", "webdataset", "mlcroissant", "embedding_reader", "hypothesis")
 _ROOT = Path(__file__).parents[2]
 _CHILD = """
-import importlib, importlib.abc, sys
+import importlib, importlib.machinery, sys
 
-class Missing(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {packages!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+class Without(importlib.machinery.PathFinder):
+    # Not there, as where they are not installed: whoever asks `find_spec` gets None, an import is an ImportError.
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.partition(".")[0] in {packages!r} else super().find_spec(name, path, target)
 
-sys.meta_path.insert(0, Missing())
+sys.meta_path[:] = [Without if finder is importlib.machinery.PathFinder else finder for finder in sys.meta_path]
 function = importlib.import_module({module!r})
 for name in {names!r}:
     function = getattr(function, name)

@@ -1,4 +1,6 @@
+import importlib
 from decimal import Decimal
+from importlib.util import find_spec
 
 import numpy as np
 import pyarrow as pa
@@ -128,3 +130,13 @@ def test_a_slice_is_compared_as_the_rows_it_has():
     values = pa.array([9, 1, None, 3]).slice(1)
     assert meets_condition(values, Condition(min=2)).tolist() == [False, False, True]
     assert pc.sum(values).as_py() == 4
+
+
+def check_that_pandas_is_not_there():
+    assert find_spec("pandas") is None
+    with pytest.raises(ImportError, match="pandas"):
+        importlib.import_module("pandas")
+
+
+def test_a_process_without_the_test_extra_has_no_pandas():
+    run_without(check_that_pandas_is_not_there)
