@@ -159,7 +159,7 @@ def test_a_shard_that_was_not_finished(tmp_path):
     ("image", "reason", "detail"),
     [
         (b"<html>", "not_an_image", "html"),
-        (IMAGES[0][:900], "image_undecodable", "broken jpg"),
+        (IMAGES[0][:900], "image_undecodable", "jpg with 88% of its rows missing or damaged"),
         (encoded(photo(1), "PNG"), "image_format_not_allowed", "png named .jpg"),
         (encoded(photo(1, (400, 300))), "too_many_pixels", "400x300 px"),
     ],
