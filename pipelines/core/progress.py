@@ -11,9 +11,12 @@ _EVERY_S = 10.0
 
 
 class Progress:
-    """Counts what a process has done of one kind of work, and says so every ten seconds while it goes on.
+    """Counts how much work of one kind a process has done, and logs it every ten seconds while it goes on.
 
-    Args: what: the stage, as the line begins. unit: plural of what is counted. clock: seconds, for tests.
+    Args:
+        what: the stage, as the line begins.
+        unit: plural of what is counted.
+        clock: seconds.
     """
 
     def __init__(self, what: str, unit: str, clock: Callable[[], float] = time.monotonic) -> None:

@@ -11,10 +11,15 @@ class Transform(beam.PTransform):
     """A PTransform whose fields are its settings: subclasses are dataclasses.
 
     A dataclass calls no `__init__` of what it derives from; one that has a `__post_init__` of its own calls this one.
+
+    Raises:
+        ValueError: a field `partitions` is below 1.
     """
 
     def __post_init__(self) -> None:
         super().__init__()
+        if (partitions := getattr(self, "partitions", 1)) < 1:
+            raise ValueError(f"partitions should be at least 1, found {partitions}")
 
 
 def empty_collection(beside: beam.PCollection, label: str, element_type: Any) -> beam.PCollection:

@@ -39,11 +39,6 @@ class FilterFrequencies(Transform):
     settings: FrequencyRules
     partitions: int = 64
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.partitions < 1:
-            raise ValueError(f"partitions should be at least 1, found {self.partitions}")
-
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Finds the captions and images that are too frequent, then drops the rows of both at once."""
         rules = (

@@ -1,6 +1,7 @@
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
+import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to, is_empty
 from apache_beam.typehints import Tuple
@@ -36,3 +37,13 @@ def test_collections_of_nothing_and_of_one():
         assert empty.element_type == Tuple[str, bytes]
         assert_that(empty, is_empty(), label="NoElement")
         assert_that(single_element(numbers, "Single", {"a": 1}), equal_to([{"a": 1}]), label="OneElement")
+
+
+@dataclass
+class Partitioned(Transform):
+    partitions: int
+
+
+def test_less_than_one_partition_is_an_error_where_it_is_said():
+    with pytest.raises(ValueError, match="partitions should be at least 1, found 0"):
+        Partitioned(0)

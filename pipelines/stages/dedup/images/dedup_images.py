@@ -40,8 +40,6 @@ class DedupImages(Transform):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.partitions < 1:
-            raise ValueError(f"partitions should be at least 1, found {self.partitions}")
         self._earlier = plan_earlier_images(self.settings.earlier)
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
