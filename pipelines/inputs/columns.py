@@ -11,6 +11,7 @@ from babelsift.schemas import InputError
 from babelsift.schemas.suggestions import did_you_mean
 
 _SHOWN_NAMES = 30
+_SHOWN_CHARACTERS = 60
 _URL = re.compile(r"\s*(?:https?:)?//\S|\s*(?:ftp|s3|gs|data):\S", re.IGNORECASE)
 _SYNTAX = "it takes url=NAME|N,caption=NAME|N, columns counted from 1"
 
@@ -173,5 +174,6 @@ def _plain(name: str) -> str:
 
 
 def _shown(names: Sequence[str]) -> str:
-    shown = ", ".join(name.strip() or repr(name) for name in names[:_SHOWN_NAMES])
+    cut = (name.strip()[:_SHOWN_CHARACTERS] for name in names[:_SHOWN_NAMES])
+    shown = ", ".join(name if name.isprintable() and name else ascii(name) for name in cut)
     return f"{shown} and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else shown or "none"

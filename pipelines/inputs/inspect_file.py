@@ -149,6 +149,8 @@ def _inspect_delimited(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         first = DelimitedRows(lines, delimiter).first()
         if first is None:
             return InspectedFile(file)
+        if any("\0" in name for name in first):
+            raise ValueError("it begins with bytes that are no text")
         pair = choose_text_columns(choice, first, where=file.shown)
         layout = FileLayout(pair.url, pair.caption, width=len(first), has_header=pair.has_header, delimiter=delimiter)
         rows = _sampled_rows(file, DelimitedRows(lines, delimiter, len(first), is_row=pair_test(layout)), lines)

@@ -11,7 +11,8 @@ from typing import Any
 import fsspec
 
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
-from babelsift.schemas import Recipe, Stage, public_url, public_values
+from babelsift.pipelines.run_folder.storage_errors import retrying, storage_failures
+from babelsift.schemas import InputError, Recipe, Stage, public_url, public_values
 
 # Which stage each group of a recipe's settings shapes.
 STAGE_OF_GROUP = {
@@ -127,10 +128,11 @@ def input_files(paths: Iterable[str]) -> dict[str, Any]:
 
 def _version_of(path: str) -> list[Any] | None:
     fs, inner = fsspec.core.url_to_fs(path)
-    try:
-        info = fs.info(inner)
-    except FileNotFoundError:
-        return None
+    with storage_failures(InputError, f"{public_url(path)}: cannot be looked at"):
+        try:
+            info = retrying(lambda: fs.info(inner))
+        except FileNotFoundError:
+            return None
     marks = (info.get(name) for name in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "created"))
     return [info.get("size"), next((str(mark) for mark in marks if mark), None)]
 
