@@ -20,13 +20,14 @@ from babelsift.filters.uids import compute_uids, partition_of
 from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.pipelines.run_folder.fingerprints import stage_settings
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.manifest import Manifest, save_manifest
+from babelsift.pipelines.run_folder.manifest import Manifest, write_manifest
+from babelsift.pipelines.run_folder.paths import FUNNEL
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.run_folder.versions import software_versions
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS, shard_path
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.pipelines.staging.shards import fingerprint
-from babelsift.schemas import LEDGER_SCHEMA, Recipe, recipe_from
+from babelsift.schemas import LEDGER_SCHEMA, Funnel, Recipe, StageFunnel, recipe_from
 from benchmarks.harness.outcome import Figure, Outcome, median_ratio
 
 ROWS, RUNS = 20_000, 3
@@ -57,8 +58,8 @@ def run() -> Outcome:
         write_folder(folder, recipe, ROWS)
         for _ in range(RUNS):
             for side, versions in {"stored": software_versions(), "identified": "others"}.items():
-                manifest = Manifest(partitions=2, facts={})
-                save_manifest(folder, manifest, {"versions": versions}, stage_settings(recipe, {}))
+                stages = stage_settings(recipe, {})
+                write_manifest(folder, Manifest(partitions=2, facts={"versions": versions}, stages=stages))
                 started = time.process_time()
                 found = dry_run(recipe, home)
                 seconds[side].append(time.process_time() - started)
@@ -82,7 +83,7 @@ def write_folder(folder: RunFolder, recipe: Recipe, rows: int) -> None:
         _write(folder, f"rejects/{number:05d}.parquet", pa.table(columns, schema=LEDGER_SCHEMA))
     _write(folder, "shards/00000000.parquet", pairs.filter(pa.array(stage >= len(_LEFT_OUT))))
     _stage_and_score(folder, recipe, pairs)
-    folder.write_json("funnel.json", {"input_rows": rows})
+    folder.write_json(FUNNEL, Funnel((StageFunnel("read", rows, rows),)).to_json())
 
 
 def _pairs(rows: int) -> pa.Table:

@@ -44,6 +44,11 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
     )
     add_column_options(curate)
     curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
+    curate.add_argument(
+        "--allow-shrink",
+        action="store_true",
+        help="replace what the folder holds by nothing, or by less than half of what the same recipe kept before",
+    )
     add_dry_run_options(curate)
     curate.set_defaults(run=_curate, takes_beam_options=True, parser=curate)
 
@@ -62,6 +67,7 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
 
     retry = known.retry_failed.split(",") if known.retry_failed else ()
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
+    reuse |= {"allow_shrink": known.allow_shrink}
     funnel = run(recipe, known.input, known.output, **chosen_columns(known), **reuse, options=options)
     print(format_funnel(funnel))
     print(f"report: {public_url(known.output).rstrip('/')}/{REPORT_PAGE}")

@@ -8,10 +8,10 @@ from enum import Enum
 from typing import Any
 
 from babelsift.pipelines.run_folder.fingerprints import PAID_ONCE, changes, input_files, stage_settings
+from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import read_lease
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
-from babelsift.pipelines.run_folder.paths import FUNNEL
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.staging.inventory import scored_pairs, staged_downloads
 from babelsift.schemas import Funnel, Recipe, RunFolderError, Stage, public_url
@@ -58,8 +58,7 @@ def status_of(folder: RunFolder, recipe: Recipe) -> FolderStatus:
     manifest = read_manifest(folder)
     if manifest is None:
         raise RunFolderError(f"{folder.url}: no run has begun there; run `babelsift curate` first")
-    content = folder.read_json(FUNNEL)
-    funnel = None if content is None else Funnel.from_json(content)
+    funnel = None if manifest.unfinished else read_funnel(folder)
     stages = tuple(_stages(folder, manifest, recipe, funnel))
     return FolderStatus(public_url(folder.url), funnel is not None, read_lease(folder), stages)
 

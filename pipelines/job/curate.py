@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,9 @@ from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.embedding_stores import compared_stores, embedding_stores
 from babelsift.pipelines.job.plan import RunPlan
 from babelsift.pipelines.run_folder.manifest import Manifest
-from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts
+from babelsift.pipelines.run_folder.product import Product
+from babelsift.pipelines.run_folder.replacement import ShrinkGuard, recipe_digest
+from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts, concept_files
 from babelsift.pipelines.stages.concept_matching import MatchConcepts
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
 from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
@@ -40,6 +42,7 @@ from babelsift.pipelines.stages.rules import FilterPairs
 from babelsift.pipelines.stages.score.score_pairs import ScorePairs
 from babelsift.pipelines.stages.select.select_pairs import REPORT, SelectPairs
 from babelsift.pipelines.stages.select.top_fractions import SimilarityHistograms
+from babelsift.pipelines.stages.shard.replace_product import BeginReplacement, ReplacementPlan
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
 from babelsift.pipelines.staging.imported_rows import imported_row_count
 from babelsift.pipelines.staging.score_store import ScoreStore
@@ -79,24 +82,35 @@ class Curate(Transform):
         select, balance = stages[Stage.SELECT], stages[Stage.BALANCE]
         duplicates = (unique[DUPLICATES], distinct[DUPLICATES]) | "AllDuplicates" >> beam.Flatten()
         embeddings = embedding_stores(folder, recipe, plan.models)
-        write_shards = WriteShards(folder, recipe.shards, recipe.seed, embeddings)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage["kept"] for name, stage in stages.items()}
+        counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
+        begin = BeginReplacement(self._replacement([store.name for store in embeddings]))
+        begun = {"kept": balance.kept, "counts": counts} | "Replace" >> begin
         return {
-            "counts": {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected}
-            | "Count" >> CountRows(),
-            "shards": balance.kept | "Shards" >> write_shards,
-            "ledger": rejected | "Ledger" >> WriteLedger(folder, self.manifest.partitions),
+            "counts": counts,
+            "shards": balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, embeddings, begun),
+            "ledger": rejected | "Ledger" >> WriteLedger(folder, self.manifest.partitions, begun),
             "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
             "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
             "histograms": {
                 name: distinct.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
             },
             "selection": select[REPORT],
-            "concepts": self._concepts(balance),
+            "concepts": self._concepts(balance, begun),
             "warnings": tuple(self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
-            "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed),
+            "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun),
         } | "Report" >> WriteReport(folder, recipe, self.manifest.facts)
+
+    def _replacement(self, models: Sequence[str]) -> ReplacementPlan:
+        recipe, manifest = self.plan.recipe, self.manifest
+        product = Product(
+            models=tuple(models),
+            ledger_files=manifest.partitions,
+            concepts=concept_files(recipe.metadata) if recipe.metadata is not None else (),
+            recipe=recipe_digest(manifest.stages),
+        )
+        return ReplacementPlan(self.plan.folder, recipe.shards, product, ShrinkGuard(is_off=self.plan.allow_shrink))
 
     def _removal_warnings(self, stages: Mapping[Stage, Any]) -> Iterator[beam.PCollection[list]]:
         recipe = self.plan.recipe
@@ -114,11 +128,11 @@ class Curate(Transform):
         partitions = max(partitions, imported_row_count(plan.folder, plan.imported) // ROWS_A_MATCH + 1)
         return ReuseStaged(plan.folder, settings, plan.imported, partitions)
 
-    def _concepts(self, balance: StageOutputs) -> beam.PCollection[str]:
+    def _concepts(self, balance: StageOutputs, begun: beam.PCollection[Product]) -> beam.PCollection[str]:
         if self.plan.recipe.metadata is None:
             return empty_collection(balance.kept, "NoConcepts", str)
         after = balance.kept | "CountConcepts" >> CountConcepts(self.plan.recipe.metadata)
-        write = WriteConcepts(self.plan.folder, self.plan.recipe.metadata)
+        write = WriteConcepts(self.plan.folder, self.plan.recipe.metadata, begun)
         return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
 
 

@@ -12,11 +12,14 @@ from babelsift.pipelines.job.curate import Curate
 from babelsift.pipelines.job.facts import facts_of
 from babelsift.pipelines.job.plan import RunPlan
 from babelsift.pipelines.run_folder.claim import claim_folder
+from babelsift.pipelines.run_folder.decoders import with_own_decoders
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
+from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import RunLock
 from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest, save_manifest
-from babelsift.pipelines.run_folder.paths import FUNNEL, IMPORTED_FOLDER, RECIPE, REJECTS
+from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, RECIPE, REJECTS
+from babelsift.pipelines.run_folder.replacement import with_held_product
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_imported_input
 from babelsift.pipelines.staging.empty_shards import fill_gaps
@@ -41,7 +44,9 @@ def execute(plan: RunPlan) -> Funnel:
         if plan.imported is None:
             rows, partitions = plan.source.estimated_rows, manifest.partitions
             fill_gaps(plan.folder, plan.recipe.download, rows=rows, partitions=partitions)
-        return Funnel.from_json(plan.folder.read_json(FUNNEL)).check()
+        funnel = read_funnel(plan.folder)
+        assert funnel is not None  # the report wrote it
+        return funnel.check()
 
 
 def _import_images(plan: RunPlan) -> RunPlan:
@@ -57,17 +62,18 @@ def _import_images(plan: RunPlan) -> RunPlan:
 
 
 def _begin(plan: RunPlan, source: InputPlan) -> Manifest:
-    """Writes what a run writes first: the manifest and the recipe; takes away what says that the folder is complete."""
+    """Writes what a run writes first: the manifest, and into a folder without a product the recipe."""
     folder, recipe = plan.folder, plan.recipe
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=source.estimated_rows, rows_per_partition=rows_per_partition)
+    manifest = with_own_decoders(with_held_product(folder, manifest))
     stages = stage_settings(recipe, input_files(file.path for file in source.files))
     if manifest.stages:
         for stage, lines in changes(manifest.stages, stages).items():
             logging.info("run folder: not as in the last run: %s: %s", stage, "; ".join(lines))
-    manifest = save_manifest(folder, manifest, facts_of(plan, source), stages)
-    folder.write(RECIPE, dump_recipe(recipe).encode())
-    folder.remove(FUNNEL)  # its presence says that the folder is complete
+    manifest = save_manifest(folder, manifest, facts_of(plan, source, manifest.decoders), stages)
+    if manifest.product is None:
+        folder.write(RECIPE, dump_recipe(recipe).encode())
     _remove_leftovers(folder)
     return manifest
 

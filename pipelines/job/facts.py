@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping, Sequence
+
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.plan import RunPlan
+from babelsift.pipelines.run_folder.decoders import decoder_warning
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.versions import software_versions
 from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, ImportPlan, import_problems
@@ -12,12 +16,13 @@ from babelsift.schemas import public_url
 _PROBLEMS_SHOWN = 10
 
 
-def facts_of(plan: RunPlan, source: InputPlan) -> dict[str, str]:
+def facts_of(plan: RunPlan, source: InputPlan, decoders: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Returns a run's facts, name -> text.
 
     Args:
         plan: the run's.
         source: what it reads.
+        decoders: library -> its versions that decoded images of the run folder.
     """
     recipe = plan.recipe
     facts = {
@@ -29,6 +34,9 @@ def facts_of(plan: RunPlan, source: InputPlan) -> dict[str, str]:
         "versions": software_versions(),
     }
     facts |= {f"model {name}": description for name, description in plan.models.descriptions.items()}
+    if (warning := decoder_warning(decoders)) is not None:
+        logging.warning("run folder: %s", warning)
+        facts["decoders"] = warning
     if recipe.download.allow_addresses:
         facts["private addresses allowed"] = ", ".join(recipe.download.allow_addresses)
     if not recipe.download.verify_tls:

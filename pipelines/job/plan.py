@@ -44,6 +44,7 @@ class RunPlan:
         models: the recipe's models and heads, as they were found when they were loaded once.
         retry: failures of earlier downloads that are tried again.
         force: download again what was downloaded with other settings.
+        allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
         options: Beam's.
     """
 
@@ -55,6 +56,7 @@ class RunPlan:
     models: CheckedModels = field(default_factory=CheckedModels)
     retry: Retry = NO_RETRY
     force: bool = False
+    allow_shrink: bool = False
     options: PipelineOptions = field(default_factory=lambda: PipelineOptions([]))
 
 
@@ -69,6 +71,7 @@ def plan_run(
     retry_failed: Sequence[str] = (),
     options: PipelineOptions | None = None,
     force: bool = False,
+    allow_shrink: bool = False,
 ) -> RunPlan:
     """Returns the plan of a run after every check, the cheap ones first: recipe, input, output, downloads, models.
 
@@ -83,6 +86,7 @@ def plan_run(
         retry_failed: classes of earlier downloads' failures to try again, see `stages.download.retry.parse_retry`.
         options: Beam's; None: Beam's in-process runner.
         force: download again what was downloaded with other settings.
+        allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
     Raises:
         BabelsiftError: one of its kinds, with one line that names the remedy.
     """
@@ -106,5 +110,14 @@ def plan_run(
     check_other_embeddings(recipe, compared_stores(folder, recipe, models))
     options = options or PipelineOptions([])
     return RunPlan(
-        recipe, folder, tuple(inputs), source, imported, models=models, retry=retry, force=force, options=options
+        recipe,
+        folder,
+        tuple(inputs),
+        source,
+        imported,
+        models=models,
+        retry=retry,
+        force=force,
+        allow_shrink=allow_shrink,
+        options=options,
     )

@@ -21,6 +21,7 @@ from babelsift.pipelines.job.curate import ROWS_A_MATCH, curate_stages
 from babelsift.pipelines.replay.stored_languages import StoredLanguages, are_languages_known, are_scores_wanted
 from babelsift.pipelines.replay.stored_pairs import StoredImages, StoredPairs
 from babelsift.pipelines.replay.stored_scores import StoredScores, find_scores
+from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest
 from babelsift.pipelines.run_folder.paths import FUNNEL
@@ -85,11 +86,13 @@ def dry_run(
     """
     check_parts(recipe)
     folder = RunFolder(output)
-    funnel = folder.read_json(FUNNEL)
+    funnel = read_funnel(folder)
     if funnel is None:
         raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
     plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
     manifest = open_manifest(folder, rows=0, rows_per_partition=1)
+    if manifest.unfinished:
+        raise RunFolderError(f"{output}: the run that began last has not ended; finish it by `babelsift curate` first")
     if plan is None:
         _check_without_input(recipe, folder)
     else:
@@ -98,7 +101,7 @@ def dry_run(
     scores = find_scores(folder, recipe.clip, recipe.heads)
     check_settings(recipe)
     images, others = _images(folder, recipe, manifest, staging)
-    rows = funnel["input_rows"] if plan is None else plan.estimated_rows
+    rows = funnel.input_rows if plan is None else plan.estimated_rows
     known = plan is None and are_languages_known(manifest, recipe)
     read = StoredPairs(folder, known) if plan is None else ReadPairs(plan, recipe.read)
     language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None

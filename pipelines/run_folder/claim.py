@@ -9,6 +9,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import FORMAT, read_manifest
 from babelsift.pipelines.run_folder.paths import MANIFEST
 from babelsift.pipelines.run_folder.product import PRODUCT_FOLDERS, SINGLE_FILES
+from babelsift.pipelines.run_folder.storage_errors import storage_failures
 from babelsift.pipelines.run_folder.store import is_temporary
 from babelsift.schemas import RunFolderError
 
@@ -41,13 +42,15 @@ def check_claimable(folder: RunFolder) -> None:
     Raises:
         RunFolderError: it holds such a name; or its manifest is damaged, or a newer version's.
     """
-    if folder.exists(MANIFEST):
-        read_manifest(folder)
-        return
-    is_folder = {entry.name: entry.is_folder for entry in folder.store.list("")}
-    for name in filter(is_folder.__contains__, _NAMES):
-        files = folder.files_under(name) if is_folder[name] else [name]
-        if taken := next((path for path in files if not is_temporary(path)), None):
+    with storage_failures(RunFolderError, f"--output {folder.url}: cannot be read"):
+        if folder.exists(MANIFEST):
+            read_manifest(folder)
+            return
+        is_folder = {entry.name: entry.is_folder for entry in folder.store.list("")}
+        for name in filter(is_folder.__contains__, _NAMES):
+            files = folder.files_under(name) if is_folder[name] else [name]
+            if (taken := next((path for path in files if not is_temporary(path)), None)) is None:
+                continue
             raise RunFolderError(
                 f"--output {folder.url}: holds {taken}, which no run of babelsift wrote there, and a run would write "
                 "such names; choose another folder"

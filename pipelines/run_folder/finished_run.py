@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import PARQUET
+from babelsift.pipelines.run_folder.manifest import read_manifest
+from babelsift.pipelines.run_folder.paths import FUNNEL, PARQUET
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.schemas import InputError, one_line
+from babelsift.schemas import Funnel, InputError, RunFolderError, one_line
 
 _Found = TypeVar("_Found")
 
@@ -24,13 +25,30 @@ def look_into(place: str, look: Callable[[RunFolder], _Found], *, setting: str) 
     """
     folder = RunFolder(place)
     try:
+        manifest = read_manifest(folder)
         is_finished = any(folder.list(split.folder, PARQUET) for split in SPLITS.values())
         found = look(folder)
     except (OSError, ValueError, ImportError) as error:
         raise InputError(f"cannot look into {setting} {place!r}: {error}") from error
     if not is_finished:
         raise InputError(f"{setting} {place!r} has no shards; name a finished run folder")
+    if manifest is not None and manifest.replacement is not None:
+        raise InputError(f"{setting} {place!r} is being replaced by a run that has not ended; finish that run first")
     return folder, found
+
+
+def read_funnel(folder: RunFolder) -> Funnel | None:
+    """Returns the account of the run that made a folder's product; None where no product is complete.
+
+    Raises:
+        RunFolderError: funnel.json is damaged.
+    """
+    content = folder.read_json(FUNNEL, remedy="run `babelsift curate` again")
+    try:
+        return None if content is None else Funnel.from_json(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        problem = one_line(error)
+        raise RunFolderError(f"{folder.path(FUNNEL)} is damaged ({problem}); run `babelsift curate` again") from error
 
 
 def read_kept(folder: RunFolder, columns: list[str], *, setting: str) -> pa.Table:

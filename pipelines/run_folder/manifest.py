@@ -15,7 +15,7 @@ from babelsift.pipelines.run_folder.product import Product, Replacement
 from babelsift.schemas import RunFolderError
 
 FORMAT = 2  # 1: as babelsift 0.1.0 made folders, whose manifest knows no product
-_LATER_KEYS = ("decoders", "product", "replacement")  # written only where they say something
+_LATER_KEYS = ("decoders", "product", "replacement", "unfinished")  # written only where they say something
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Manifest:
         decoders: library -> its versions that decoded images of this folder.
         product: the finished product; None: there is none yet.
         replacement: the replacement of the product that is under way; None: none is.
+        unfinished: whether the run that began last has not ended yet, or never did.
         beyond: what a newer minor version wrote besides; kept as it is.
         epoch: how many runs have begun in the folder; see `run_folder.fence`.
         run: token of the one that began last.
@@ -47,6 +48,7 @@ class Manifest:
     decoders: Mapping[str, list[str]] = field(default_factory=dict)
     product: Product | None = None
     replacement: Replacement | None = None
+    unfinished: bool = False
     beyond: Mapping[str, Any] = field(default_factory=dict)
     epoch: int = 0
     run: str = ""
@@ -146,6 +148,7 @@ _KEYS = {
     "decoders": _is_mapping_of(list),
     "epoch": lambda value: type(value) is int and value >= 0,
     "run": lambda value: isinstance(value, str),
+    "unfinished": lambda value: isinstance(value, bool),
 }
 
 
@@ -166,7 +169,7 @@ def save_manifest(
     """Writes the manifest with new facts and, where a run begins, the settings of its stages; returns it."""
     manifest = replace(manifest, facts=facts, format=max(manifest.format, FORMAT))
     if stages is not None:
-        manifest = replace(manifest, stages=stages, fingerprints=fingerprints(stages))
+        manifest = replace(manifest, stages=stages, fingerprints=fingerprints(stages), unfinished=True)
     write_manifest(folder, manifest)
     return manifest
 

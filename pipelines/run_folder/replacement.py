@@ -112,7 +112,7 @@ def finish_replacement(folder: RunFolder, written: Collection[str]) -> None:
         folder.remove(path)
     if lacking:
         logging.info("run folder: removed %d files that the new version does not have", len(lacking))
-    write_manifest(folder, replace(manifest, product=planned, replacement=None))
+    write_manifest(folder, replace(manifest, product=planned, replacement=None, unfinished=False))
 
 
 def product_files(folder: RunFolder) -> list[str]:

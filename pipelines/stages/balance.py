@@ -34,6 +34,7 @@ from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import REJECTED, PassAll, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.timers import inc_timer_msec
 from babelsift.pipelines.core.transform import Transform, empty_collection
+from babelsift.pipelines.core.wait_for import wait_for
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import CONCEPTS_FOLDER
 from babelsift.schemas import MATCHED_ENTRIES, Decision, Stage
@@ -106,10 +107,12 @@ class WriteConcepts(Transform):
     Attributes:
         folder: the run folder.
         metadata: where the concept entries are.
+        after: nothing is written before it is there.
     """
 
     folder: RunFolder
     metadata: ConceptSettings
+    after: beam.PCollection | None = None
 
     def expand(self, inputs: Mapping[str, beam.PCollection[tuple[str, bytes]]]) -> beam.PCollection[str]:
         """Brings both counts of a list together; a list that nothing matches is written, too."""
@@ -117,10 +120,22 @@ class WriteConcepts(Transform):
         lists = [(name, b"") for name in find_lists(self.metadata.entries)]
         named = pipeline | "Lists" >> beam.Create(lists, reshuffle=False).with_output_types(tuple[str, bytes])
         grouped = {**inputs, "named": named} | "Together" >> beam.CoGroupByKey()
-        return grouped | "Write" >> beam.Map(write_concepts, self.folder, self.metadata.entries)
+        waiting = wait_for(self.after)
+        return grouped | "Write" >> beam.Map(write_concepts, self.folder, self.metadata.entries, *waiting)
 
 
-def write_concepts(counted: tuple[str, Mapping[str, Iterable[bytes]]], folder: RunFolder, path: str) -> str:
+def concept_files(metadata: ConceptSettings) -> tuple[str, ...]:
+    """Returns the names of the files that `WriteConcepts` writes, sorted."""
+    return tuple(sorted(map(_file_of, find_lists(metadata.entries))))
+
+
+def _file_of(list_name: str) -> str:
+    return f"{list_name or _EVERY_LANGUAGE_FILE}.parquet"
+
+
+def write_concepts(
+    counted: tuple[str, Mapping[str, Iterable[bytes]]], folder: RunFolder, path: str, after: object = None
+) -> str:
     """Writes the file of one (list, its counts before and after); returns its name."""
     name, counts = counted
     entries = read_list(find_lists(path)[name])
@@ -131,7 +146,7 @@ def write_concepts(counted: tuple[str, Mapping[str, Iterable[bytes]]], folder: R
             matched = np.frombuffer(packed, ENTRY_COUNT)
             rows[matched["entry"]] = matched["rows"]
         columns[side] = rows
-    file_name = f"{name or _EVERY_LANGUAGE_FILE}.parquet"
+    file_name = _file_of(name)
     with folder.writing(f"{CONCEPTS_FOLDER}/{file_name}") as file:
         pq.write_table(pa.table(columns, schema=CONCEPT_SCHEMA), file, compression="zstd")
     return file_name

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.core.transform import Transform, single_element
+from babelsift.pipelines.core.wait_for import wait_for
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE
 from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, DrawnCluster
@@ -32,18 +33,20 @@ class WriteDuplicates(Transform):
     Attributes:
         folder: the run folder.
         seed: of the draw.
+        after: nothing is written before it is there.
     """
 
     folder: RunFolder
     seed: int = 0
+    after: beam.PCollection | None = None
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[list]:
         """Brings all rows, some 90 bytes each, to one worker."""
-        write = beam.Map(write_duplicates, beam.pvalue.AsIter(batches), self.folder)
+        write = beam.Map(write_duplicates, beam.pvalue.AsIter(batches), self.folder, *wait_for(self.after))
         return single_element(batches, "Once", None) | "Write" >> write | "Draw" >> beam.Map(draw_clusters, self.seed)
 
 
-def write_duplicates(_: None, batches: Iterable[pa.RecordBatch], folder: RunFolder) -> pa.Table:
+def write_duplicates(_: None, batches: Iterable[pa.RecordBatch], folder: RunFolder, after: object = None) -> pa.Table:
     """Writes the file; returns its rows."""
     rows = pa.Table.from_batches(list(batches), schema=DUPLICATES_SCHEMA)
     rows = rows.sort_by([("survivor", "ascending"), ("uid", "ascending")])

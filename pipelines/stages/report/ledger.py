@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from babelsift.pipelines.core.lowest_per_digest import batch_row_keys
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.core.wait_for import wait_for
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import REJECTS
 
@@ -24,11 +25,14 @@ class WriteLedger(Transform):
     Input: batches of LEDGER_SCHEMA. Output: (file name, rows) a file. A row's file follows from where it was read, so
     a bundle that is tried again writes the same file, not another.
 
-    Attributes: partitions: the number of files at most.
+    Attributes:
+        partitions: the number of files at most.
+        after: nothing is written before it is there.
     """
 
     folder: RunFolder
     partitions: int
+    after: beam.PCollection | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,7 +46,7 @@ class WriteLedger(Transform):
             batches
             | "ToFile" >> split.with_output_types(tuple[int, pa.RecordBatch])
             | "GroupFile" >> beam.GroupByKey()
-            | "Write" >> beam.Map(write_ledger_file, self.folder)
+            | "Write" >> beam.Map(write_ledger_file, self.folder, *wait_for(self.after))
         )
 
 
@@ -57,7 +61,9 @@ class LedgerPartition:
         return (batch_row_keys(batch) % np.uint64(self.partitions)).astype(np.int64)
 
 
-def write_ledger_file(partition: tuple[int, Iterable[pa.RecordBatch]], folder: RunFolder) -> tuple[str, int]:
+def write_ledger_file(
+    partition: tuple[int, Iterable[pa.RecordBatch]], folder: RunFolder, after: object = None
+) -> tuple[str, int]:
     """Writes the ledger file of one (number, batches); returns (its name, its rows)."""
     number, batches = partition
     rows = pa.Table.from_batches(list(batches))

@@ -25,7 +25,9 @@ from babelsift.pipelines.run_folder.paths import (
     REPORT_PAGE,
     SELECTION,
     SIZES,
+    STATS,
 )
+from babelsift.pipelines.run_folder.replacement import finish_replacement
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
 from babelsift.pipelines.stages.report.report_inputs import GatherReportInputs, ReportInputs
 from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
@@ -64,7 +66,6 @@ def write_report(inputs: ReportInputs, folder: RunFolder, recipe: Recipe, facts:
     """
     shards = sorted(inputs.shards, key=lambda shard: (shard["split"], shard["shard"]))
     funnel = checked_funnel(inputs.counts, shards, inputs.ledger)
-    remove_stale(folder, shards, inputs.ledger, inputs.concepts)
     write_sizes(folder, shards)
     folder.write(RECIPE, dump_recipe(recipe).encode())
     samples = [*_samples(inputs.kept, recipe), *_samples(inputs.rejected, recipe)]
@@ -81,6 +82,7 @@ def write_report(inputs: ReportInputs, folder: RunFolder, recipe: Recipe, facts:
     _write_descriptions(folder, data, shards)
     folder.write(REPORT_PAGE, render_report(data).encode())
     folder.write_json(SELECTION, inputs.selection)
+    finish_replacement(folder, written_files(shards, inputs.ledger, inputs.concepts))
     folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
     logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
     return funnel.to_json()
@@ -139,21 +141,13 @@ def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
             folder.write_json(SIZES, sizes)
 
 
-def remove_stale(folder: RunFolder, shards: list[dict], ledger: list[tuple[str, int]], concepts: list[str]) -> None:
-    """Removes what an earlier run left that this one did not write: fewer pairs kept, or fewer left out."""
-    written = {path for one in shards for path in one["files"]}
-    written |= {f"{SPLITS[one['split']].folder}/{shard_name(one['shard'])}_stats.json" for one in shards}
-    written |= {f"{REJECTS}/{name}" for name, _ in ledger}
-    written |= {f"{CONCEPTS_FOLDER}/{name}" for name in concepts}
-    written |= {f"{SPLITS[one['split']].folder}/{SIZES}" for one in shards}
-    for where in [
-        REJECTS,
-        CONCEPTS_FOLDER,
-        *(place for split in SPLITS.values() for place in (split.folder, split.embeddings)),
-    ]:
-        for path in folder.files_under(where):
-            if path not in written:
-                folder.remove(path)
+def written_files(shards: list[dict], ledger: list[tuple[str, int]], concepts: list[str]) -> set[str]:
+    """Returns the paths of the product's files whose names differ from one product to the next."""
+    splits = {SPLITS[shard["split"]].folder for shard in shards} | {TRAIN.folder}
+    written = {path for shard in shards for path in shard["files"]}
+    written |= {f"{SPLITS[shard['split']].folder}/{shard_name(shard['shard'])}{STATS}" for shard in shards}
+    written |= {f"{folder}/{SIZES}" for folder in splits}
+    return written | {f"{REJECTS}/{name}" for name, _ in ledger} | {f"{CONCEPTS_FOLDER}/{name}" for name in concepts}
 
 
 def _samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]:

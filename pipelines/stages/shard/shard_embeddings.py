@@ -27,10 +27,10 @@ def write_embeddings(
     files = {}
     for kind, matrix in read_embeddings(store, rows).items():
         path = f"{folder}/{kind}/{kind}_{name}.npy"
-        with store.folder.writing(path) as file:
+        with store.folder.writing(path, read_back=True) as file:
             np.lib.format.write_array(file, matrix, allow_pickle=False)
         files[path] = file.sha256
     path = f"{folder}/metadata/metadata_{name}.parquet"
-    with store.folder.writing(path) as file:
+    with store.folder.writing(path, read_back=True) as file:
         pq.write_table(metadata, file, compression="zstd")
     return files | {path: file.sha256}

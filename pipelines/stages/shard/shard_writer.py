@@ -7,7 +7,7 @@ import json
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.product import EMBEDDING_FILES
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
+from babelsift.pipelines.run_folder.storage_errors import storage_failures
 from babelsift.pipelines.run_folder.tar_members import TarMembers, end_of_tar
 from babelsift.pipelines.run_folder.whole_file import WholeFile
 from babelsift.pipelines.stages.shard.shard_embeddings import write_embeddings
@@ -54,13 +56,15 @@ def write_shard(
     metadata = _public(rows, keys)
     fingerprint = _fingerprint(metadata, [f"{store.name} {store.fingerprint}" for store in stores])
     done = folder.read_commit_mark(f"{stem}_stats.json")
-    if done and done.get("fingerprint") == fingerprint and _changed_file(folder, done) is None:
+    expected = {f"{stem}.tar", f"{stem}.parquet"}
+    expected |= {f"{split.embeddings}/{store.name}/{file.format(name)}" for store in stores for file in EMBEDDING_FILES}
+    if done and done.get("fingerprint") == fingerprint and _is_whole(folder, done, expected):
         logging.info("shard: %s: %d samples, already there", stem, len(rows))
-        return {"shard": shard, "split": split.name, **done}
+        return {**done, "shard": shard, "split": split.name}
     folder.remove(f"{stem}_stats.json")  # the commit mark goes first, and comes back last
-    with folder.writing(f"{stem}.tar") as tar:
+    with folder.writing(f"{stem}.tar", read_back=True) as tar:
         _write_tar(tar, folder, rows, metadata)
-    with folder.writing(f"{stem}.parquet") as parquet:
+    with folder.writing(f"{stem}.parquet", read_back=True) as parquet:
         pq.write_table(metadata, parquet, compression="zstd")
     files = {f"{stem}.tar": tar.sha256, f"{stem}.parquet": parquet.sha256}
     for store in stores:
@@ -74,9 +78,6 @@ def write_shard(
         "files": files,
         "fingerprint": fingerprint,
     }
-    if (changed := _changed_file(folder, stats)) is not None:
-        where = folder.path(changed)
-        raise RunFolderError(f"{where}: does not read back as it was written; check the disk and run again")
     folder.write_json(f"{stem}_stats.json", stats)
     logging.info("shard: %s: %d samples, %.1f MB", stem, len(rows), tar.size / 1e6)
     return {"shard": shard, "split": split.name, **stats}
@@ -92,15 +93,21 @@ def _fingerprint(metadata: pa.Table, stores: Sequence[str]) -> str:
     return hashlib.blake2b("\n".join([str(_VERSION), *rows, *stores]).encode(), digest_size=16).hexdigest()
 
 
-def _changed_file(folder: RunFolder, stats: Mapping[str, Any]) -> str | None:
-    """The first of a shard's files that is not what was written; None where all are."""
-    for path, sha256 in stats["files"].items():
+def _is_whole(folder: RunFolder, stats: Mapping[str, Any], expected: Collection[str]) -> bool:
+    """Whether a commit mark says all that it should, and the files it names are what was written."""
+    counts = [stats.get(name) for name in ("samples", "bytes")]
+    files, languages = stats.get("files"), stats.get("languages")
+    if not all(type(count) is int for count in counts) or not (isinstance(files, dict) and isinstance(languages, dict)):
+        return False
+    return set(files) == set(expected) and all(_is_unchanged(folder, path, sha256) for path, sha256 in files.items())
+
+
+def _is_unchanged(folder: RunFolder, path: str, sha256: str) -> bool:
+    with storage_failures(RunFolderError, f"cannot read {folder.path(path)}"):
         try:
-            if folder.sha256(path)[1] != sha256:
-                return path
+            return folder.sha256(path)[1] == sha256
         except FileNotFoundError:
-            return path
-    return None
+            return False
 
 
 def _write_tar(file: WholeFile, folder: RunFolder, rows: pa.Table, metadata: pa.Table) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow as pa
 from babelsift.filters.shard_order import SORT_KEY, bucket_of, first_keys_in_bucket, is_held_out, shard_of, sort_keys
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.core.wait_for import wait_for
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import TRAIN, VALIDATION, Split
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
@@ -31,13 +33,16 @@ class WriteShards(Transform):
 
     Input: batches with DOWNLOAD_SCHEMA's columns, the similarities and the carried columns; uids are unique.
     Output: one dict a shard: see `shard_writer.write_shard`.
-    Attributes: stores: of the models whose embeddings are written beside the shards.
+    Attributes:
+        stores: of the models whose embeddings are written beside the shards.
+        after: nothing is written before it is there.
     """
 
     folder: RunFolder
     settings: ShardSettings
     seed: int
     stores: tuple[ScoreStore, ...] = ()
+    after: beam.PCollection | None = None
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
         """Parts validation from training, where that is asked for, and writes the shards of each."""
@@ -52,7 +57,7 @@ class WriteShards(Transform):
         ) | "Both" >> beam.Flatten()
 
     def _write(self, split: Split) -> WriteSplit:
-        return WriteSplit(self.folder, self.settings.samples_per_shard, self.seed, split, self.stores)
+        return WriteSplit(self.folder, self.settings.samples_per_shard, self.seed, split, self.stores, self.after)
 
 
 def split_held_out(batch: pa.RecordBatch, fraction: float) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
@@ -73,11 +78,35 @@ class WriteSplit(Transform):
     seed: int
     split: Split
     stores: tuple[ScoreStore, ...] = ()
+    after: beam.PCollection | None = None
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
         """Brings the rows of each shard together and writes the shards."""
         shards = batches | "Group" >> GroupShards(self.samples_per_shard, self.seed)
-        return shards | "Write" >> beam.ParDo(_WriteShard(self))
+        write = ShardOfRows(self.folder, self.samples_per_shard, self.seed, self.split, self.stores)
+        return shards | "Write" >> beam.MapTuple(write, *wait_for(self.after))
+
+
+@dataclass(frozen=True)
+class ShardOfRows:
+    """Writes a shard of the rows that belong to it; its fields are those of `WriteSplit`."""
+
+    folder: RunFolder
+    samples_per_shard: int
+    seed: int
+    split: Split
+    stores: tuple[ScoreStore, ...]
+
+    def __call__(self, shard: int, batches: Iterable[pa.RecordBatch], after: object = None) -> dict[str, Any]:
+        """Returns what `write_shard` does."""
+        return write_shard(
+            self.folder,
+            shard,
+            ordered_rows(batches, self.seed),
+            samples_per_shard=self.samples_per_shard,
+            split=self.split,
+            stores=self.stores,
+        )
 
 
 @dataclass
@@ -158,18 +187,3 @@ class ShardOf:
         """Returns int64[n]."""
         first_keys = np.sort(np.frombuffer(b"".join(packed_first_keys), dtype=SORT_KEY))
         return shard_of(sort_keys(batch.column("uid"), self.seed), first_keys)
-
-
-class _WriteShard(beam.DoFn):
-    def __init__(self, settings: WriteSplit) -> None:
-        self._folder = settings.folder
-        self._seed = settings.seed
-        self._how = {
-            "samples_per_shard": settings.samples_per_shard,
-            "split": settings.split,
-            "stores": settings.stores,
-        }
-
-    def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[dict]:
-        shard, batches = element
-        yield write_shard(self._folder, shard, ordered_rows(batches, self._seed), **self._how)

@@ -72,7 +72,7 @@ def test_two_recipes_of_one_name_are_told_apart():
     ],
 )  # fmt: skip
 def test_what_only_the_input_has_is_asked_for(tmp_path, settings, message):
-    (tmp_path / "funnel.json").write_text("{}")
+    (tmp_path / "funnel.json").write_text('{"stages": []}')
     recipe = recipe_from({"name": "mine", **settings}, source="x")
     with pytest.raises(RecipeError, match=message):
         dry_run(recipe, str(tmp_path))

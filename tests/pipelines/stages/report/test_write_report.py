@@ -1,7 +1,7 @@
 import json
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.report.write_report import remove_stale, write_sizes
+from babelsift.pipelines.stages.report.write_report import write_sizes, written_files
 
 
 def shard(number, split="train", folder="shards", beside=()):
@@ -9,30 +9,15 @@ def shard(number, split="train", folder="shards", beside=()):
     return {"shard": number, "split": split, "samples": 10 + number, "files": dict.fromkeys(files, "digest")}
 
 
-def test_what_an_earlier_run_left_of_validation_and_embeddings_goes_too(tmp_path):
-    folder = RunFolder(str(tmp_path))
+def test_the_files_of_a_product_whose_names_differ_from_one_to_the_next():
     vectors = "embeddings/m/img_emb/img_emb_00000000.npy"
-    now = [shard(0, beside=[vectors])]
-    kept = [
-        *now[0]["files"],
-        "shards/00000000_stats.json",
-        "shards/sizes.json",
-        "rejects/00000.parquet",
-        "report/index.html",
-    ]
-    gone = [
-        "shards/00000001.tar",
-        "shards/00000001_stats.json",
-        "validation/00000000.tar",
-        "validation/sizes.json",
-        "embeddings/m/img_emb/img_emb_00000001.npy",
-        "embeddings-validation/m/img_emb/img_emb_00000000.npy",
-        "rejects/00001.parquet",
-    ]
-    for path in [*kept, *gone]:
-        folder.write(path, b"")
-    remove_stale(folder, now, [("00000.parquet", 3)], [])
-    assert folder.files_under("") == sorted(kept)
+    shards = [shard(0, beside=[vectors]), shard(2, "validation", "validation")]
+    assert written_files(shards, [("00000.parquet", 3)], ["en.parquet"]) == {
+        *("shards/00000000.tar", "shards/00000000.parquet", "shards/00000000_stats.json", "shards/sizes.json", vectors),
+        *("validation/00000002.tar", "validation/00000002.parquet", "validation/00000002_stats.json"),
+        *("validation/sizes.json", "rejects/00000.parquet", "concepts/en.parquet"),
+    }
+    assert written_files([], [], []) == {"shards/sizes.json"}, "of a run that keeps nothing, too"
 
 
 def test_sizes_are_of_the_training_shards_and_of_validation_beside_its_own(tmp_path):

@@ -13,36 +13,9 @@ import webdataset
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from babelsift.filters.clip import result_schema
-from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.shard.shard_writer import windows
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
-from babelsift.pipelines.staging.layout import MEMBERS, shard_path
-from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas.recipe import ShardSettings
-
-
-@pytest.fixture
-def staged(tmp_path, image_rows):
-    """staged(n) -> (run folder, batch of n rows whose images are in its staging)."""
-
-    def make(rows, scatter=0):
-        folder = RunFolder(str(tmp_path / f"run{scatter}"))
-        batch = image_rows(
-            rows, rank=list(range(rows)), similarity_m=pa.array([0.1 + row / 1e4 for row in range(rows)], pa.float32())
-        )
-        keys, offsets, content = batch.column("key").to_pylist(), [], bytearray(scatter * 512)
-        for row in range(rows):
-            image = f"image {row}".encode()
-            content += MEMBERS.header(f"{keys[row]}.jpg", len(image))
-            offsets.append(len(content))
-            content += image.ljust(512, b"\0")
-        folder.write(shard_path(0, ".tar"), bytes(content))
-        batch = batch.set_column(batch.schema.get_field_index("image_offset"), "image_offset", pa.array(offsets))
-        sizes = pa.array([len(f"image {row}") for row in range(rows)], pa.int64())
-        return folder, batch.set_column(batch.schema.get_field_index("image_size"), "image_size", sizes)
-
-    return make
 
 
 def write(folder, batches, samples_per_shard, seed=0, options=(), stores=(), validation_fraction=None, **runner):
@@ -198,30 +171,6 @@ def test_validation_has_shards_of_its_own_by_the_uid_alone(staged):
     assert {uid for uid, _ in uids_and_keys(fewer, "validation")} == held_out
     sample = next(iter(webdataset.WebDataset(folder.path("validation", "00000000.tar"), shardshuffle=False)))
     assert sample["__key__"] == "v0000000000"
-
-
-@pytest.fixture
-def embedded(staged):
-    """embedded(n) -> (folder, batch, store, {uid: (image vector, text vector)}), stored in three parts."""
-
-    def make(rows):
-        folder, batch = staged(rows)
-        store = ScoreStore(folder, "tiny", "0123abcd" * 8)
-        vectors = {}
-        for start in range(0, rows, rows // 3 + 1):
-            some = batch.slice(start, rows // 3 + 1)
-            numbers = range(start, start + len(some))
-            results = {
-                "similarity": [0.5] * len(some),
-                "error": [None] * len(some),
-                "image_embedding": [np.full(4, number, np.float16) for number in numbers],
-                "text_embedding": [np.full(4, number + 0.5, np.float16) for number in numbers],
-            }
-            store.add(0, some, pa.RecordBatch.from_pydict(results, schema=result_schema(4)))
-            vectors |= dict(zip(some.column("uid").to_pylist(), numbers, strict=True))
-        return folder, batch, store, vectors
-
-    return make
 
 
 def test_embeddings_are_aligned_with_the_shards(embedded):
