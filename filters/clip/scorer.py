@@ -4,7 +4,7 @@ In a notebook:
 
     from babelsift.filters.clip import ClipScorer
     scorer = ClipScorer("ViT-B-32", "openai")
-    scorer.score([open("cat.jpg", "rb").read()], ["a cat"]).to_pandas()
+    scorer.score([open("cat.jpg", "rb").read()], ["a cat"]).to_pylist()
 """
 
 from __future__ import annotations

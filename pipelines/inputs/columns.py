@@ -146,6 +146,10 @@ def _index(given: str | None, candidates: Sequence[str], names: Sequence[str], w
     indices = exact or [index for index, name in enumerate(names) if _plain(name) == _plain(given)]
     if indices:
         return _only(indices, names, where, part)
+    if "+" in given:
+        raise InputError(
+            f"{where}: has no column {given!r}; several columns for one {part} cannot be read yet, name one"
+        )
     hint = did_you_mean(given, names, otherwise=f"it has {_shown(names)}")
     raise InputError(f"{where}: has no column {given!r}; {hint} (set --{part}-col)")
 

@@ -90,7 +90,12 @@ class UnreadableRate:
         self._problem = ""
 
     def add(self, rows: int, rejected: list[pa.RecordBatch]) -> None:
-        """Counts rows that were read. Args: rejected: the ledger rows among them."""
+        """Counts rows that were read.
+
+        Args:
+            rows: how many.
+            rejected: the ledger rows among them.
+        """
         self._rows += rows
         for batch in rejected:
             reasons = batch.column("reason").to_pylist()

@@ -1,0 +1,75 @@
+import json
+
+import apache_beam as beam
+import pyarrow as pa
+import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from babelsift.pipelines.core.runners import worker_error
+from babelsift.pipelines.inputs.pairs import unreadable_rows
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.stages.read import ReadPairs, UnreadableRate
+from babelsift.schemas import InputError
+from babelsift.schemas.recipe import ReadSettings
+from tests.support.without_packages import run_without
+
+
+def unreadable(rows):
+    return unreadable_rows("a.csv", list(range(rows)), ["not JSON"] * rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "bad", "is_within"), [(49, 49, True), (50, 5, True), (50, 6, False), (1000, 101, False)]
+)
+def test_more_unreadable_rows_than_the_rate_stop_the_run(rows, bad, is_within):
+    rate = UnreadableRate(0.1, "a.csv")
+    rate.add(rows, [unreadable(bad), unreadable(0)])
+    if is_within:
+        rate.check()
+        return
+    with pytest.raises(
+        InputError,
+        match=rf"a.csv: {bad / rows:.0%} of {rows} rows .*\(the first: not JSON\).*max_unreadable_rate \(0.1\)",
+    ):
+        rate.check()
+
+
+def test_without_a_rate_any_file_is_read():
+    rate = UnreadableRate(None, "a.csv")
+    rate.add(100, [unreadable(100)])
+    rate.check()
+
+
+def test_many_small_files_are_counted_together(tmp_path):
+    for number in range(40):
+        rows = [json.dumps({"url": f"http://x/{row}", "caption": "a"}) for row in range(30)] + ["not JSON"] * 10
+        (tmp_path / f"{number:02d}.jsonl").write_text("\n".join(rows))
+    plan = plan_input([str(tmp_path / "*.jsonl")])
+    with (
+        pytest.raises(Exception, match="rows cannot be read") as raised,
+        beam.Pipeline(runner=FnApiRunner()) as pipeline,
+    ):
+        _ = pipeline | ReadPairs(plan)
+    assert str(worker_error(raised.value)).startswith("the files read so far: 25% of 1000 rows cannot be read")
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        _ = pipeline | ReadPairs(plan, ReadSettings(max_unreadable_rate=0.3))
+
+
+def read_times():
+    """Carries what only pandas makes Python values of; imported where there is no pandas."""
+    import tempfile
+
+    import pyarrow.parquet as pq
+
+    from babelsift.pipelines.inputs.read_slice import read_slice
+
+    with tempfile.TemporaryDirectory() as folder:
+        at = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns"))
+        pq.write_table(pa.table({"url": ["http://x"], "caption": ["a"], "at": at, "by": at}), f"{folder}/a.parquet")
+        plan = plan_input([f"{folder}/a.parquet"])
+        [(_, [pairs], _)] = read_slice(plan.slices[0], plan)
+    print(pairs.column("at").to_pylist())
+
+
+def test_reading_needs_no_pandas():
+    assert run_without(read_times) == "['2023-11-14 22:13:20.123456789']\n"
