@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import shutil
 import socket
 import subprocess
@@ -19,10 +20,18 @@ from pathlib import Path
 
 import pytest
 
+from babelsift.pipelines.processes import start_child
 from tests.support.faulty_proxy import FaultyProxy
 
 ACCESS_KEY, SECRET_KEY = "tester", "testing-secret"
 _START_S = 60.0
+# The signal at a parent's death stays with a process that becomes another program: killed tests leave no server behind.
+_START = """
+import os, sys
+from babelsift.pipelines.processes import end_with_parent
+end_with_parent(int(sys.argv[1]))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,8 @@ def running_s3_server() -> Iterator[S3Server]:
         command += ["--health", "/healthy", "posix", "--sidecar", str(Path(home, "metadata")), str(data)]
         Path(home, "metadata").mkdir()
         with Path(home, "log").open("wb") as log:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+            starter = [sys.executable, "-c", _START, str(os.getpid()), *command]
+            process = start_child(starter, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_until_healthy(process, port, Path(home, "log"))
             yield S3Server(port, data)
