@@ -16,7 +16,7 @@ def test_conditions_heads_near_duplicates_and_balancing_need_no_other_extra(cura
     assert reasons >= {"near_duplicate_caption", "near_duplicate_image", "condition_not_met", "beyond_host_cap"}
     assert "total" in kept.column_names
     assert kept.column("total").null_count == 0
-    assert sorted((curated.home / "shards").glob("*.npy"))
+    assert sorted((curated.home / "embeddings").rglob("*.npy"))
 
 
 @pytest.mark.parametrize(
