@@ -55,10 +55,12 @@ def orientation_in(block: bytes) -> int:
 
 def exif_json(block: bytes) -> str | None:
     """Returns the EXIF fields as a JSON object of texts, or None where there are none."""
-    fields = {}
+    fields: dict[str, str] = {}
     for tag, value in _entries(block):
         if tag in _TAGS:
-            fields[_TAGS[tag]] = _ORIENTATIONS.get(value, str(value)) if tag == _ORIENTATION else str(value)
+            fields[_TAGS[tag]] = str(value)
+            if tag == _ORIENTATION and isinstance(value, int):
+                fields[_TAGS[tag]] = _ORIENTATIONS.get(value, str(value))
     return json.dumps(fields, ensure_ascii=False) if fields else None
 
 

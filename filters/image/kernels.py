@@ -12,7 +12,7 @@ from babelsift.filters.jit import jit
 
 
 @jit
-def _shifted(total: int, bits: int) -> int:
+def _shifted(total: int, bits: int) -> int | np.integer:
     one = np.int32(1)
     return (total + ((one << (bits - one)) - one) + ((total >> bits) & one)) >> bits
 

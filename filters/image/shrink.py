@@ -65,7 +65,7 @@ def frame_step(cells: np.ndarray) -> float:
     hardest = 0.0
     for turned in (cells, cells.transpose(1, 0, 2)):
         for side in (turned[:_FRAME_CELLS], turned[-_FRAME_CELLS:]):
-            steps = np.diff(side[:, ::_FRAME_PLACES].astype(np.int32), axis=0)
+            steps: np.ndarray = np.diff(side[:, ::_FRAME_PLACES].astype(np.int32), axis=0)
             if len(steps):
                 hardest = max(hardest, float((steps**2).mean(axis=(1, 2)).max()))
     return hardest

@@ -71,14 +71,15 @@ class ImageClient:
 
     async def __aenter__(self) -> ImageClient:
         settings = self._settings
-        self._own_lookup = None if self._lookup else SystemLookup(threads=min(64, settings.thread_count))
+        lookup: Lookup = self._lookup or SystemLookup(threads=min(64, settings.thread_count))
+        self._own_lookup = lookup if isinstance(lookup, SystemLookup) and lookup is not self._lookup else None
         self._slots = asyncio.Semaphore(settings.thread_count)
         self._hosts = HostSlots(settings.connections_per_host)
         self._pace = HostPace(settings.requests_per_host_per_s)
         token = settings.user_agent_token or _PRODUCT
         self._robots = RobotsRules(self._get_robots, user_agent_token=token) if settings.robots_txt else None
         self._large = LargeBodies(settings.max_body_bytes)
-        resolver = CheckedResolver(self._policy, self._lookup or self._own_lookup, timeout_s=settings.timeout_s)
+        resolver = CheckedResolver(self._policy, lookup, timeout_s=settings.timeout_s)
         connector = aiohttp.TCPConnector(
             resolver=resolver,
             limit=0,

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -89,5 +90,5 @@ class CheckedResolver(AbstractResolver):
         """Nothing to let go of: whoever made the lookup closes it."""
 
 
-def _getaddrinfo(host: str) -> list[tuple[int, int, int, str, tuple[object, ...]]]:
+def _getaddrinfo(host: str) -> list[tuple[Any, ...]]:
     return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)

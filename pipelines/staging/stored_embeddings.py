@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zlib
 from collections.abc import Iterator, Sequence
@@ -79,14 +80,14 @@ def _parts_of(store: ScoreStore, rows: pa.Table) -> Iterator[_Part]:
 
 def _read_part(store: ScoreStore, part: _Part, kind: str) -> np.ndarray:
     path = store.embeddings_path(kind, part.shard, part.part)
-    try:
+    vectors: np.ndarray | None = None
+    with contextlib.suppress(FileNotFoundError, ValueError):
         offset, shape = _npy_header(store.folder.read_range(path, 0, _HEADER_BYTES))
-        vectors = np.concatenate(list(_read_rows(store.folder, path, offset, shape[1], part.places)))
+        rows = np.concatenate(list(_read_rows(store.folder, path, offset, shape[1], part.places)))
         known = part.checksums.get(kind)
-        is_whole = known is None or [zlib.crc32(row.tobytes()) for row in vectors] == known[part.places].tolist()
-    except (FileNotFoundError, ValueError):
-        is_whole = False
-    if not is_whole:
+        if known is None or [zlib.crc32(row.tobytes()) for row in rows] == known[part.places].tolist():
+            vectors = rows
+    if vectors is None:
         store.discard_part(part.shard, part.part)
         raise RunFolderError(f"{store.folder.path(path)} is damaged; run again: this part alone is scored again")
     return vectors

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from tools.lint.bare_names import bare_names
-from tools.lint.baseline import without_baseline
 from tools.lint.contracts import contract_problems
 from tools.lint.package_links import link_package, package_files
 from tools.lint.private_names import private_names_in_tests
@@ -22,14 +21,12 @@ def main() -> int:
     tracked = tracked_files(ROOT)
     modules = package_files(tracked)
     link_package(ROOT, LINKS)
-    problems = without_baseline(
-        [
-            *bare_names(ROOT, tracked),
-            *private_names_in_tests(ROOT, tracked),
-            *contract_problems(ROOT, LINKS, modules),
-            *type_problems(ROOT, LINKS, modules),
-        ]
-    )
+    problems = [
+        *bare_names(ROOT, tracked),
+        *private_names_in_tests(ROOT, tracked),
+        *contract_problems(ROOT, LINKS, modules),
+        *type_problems(ROOT, LINKS, modules),
+    ]
     for problem in problems:
         print(problem)
     if problems:

@@ -137,7 +137,7 @@ def value_counts(values: np.ndarray, shift: int) -> np.ndarray:
 
 
 @jit
-def step_percents(levels: np.ndarray) -> int:
+def step_percents(levels: np.ndarray) -> int | np.integer:
     """Returns the sum of the steps from each value to the next, down and across, each cut to whole percents of white.
 
     Args: levels: int32[n, n], of at most 17 bits and a sign; white is 255 * 256.
@@ -155,7 +155,7 @@ def step_percents(levels: np.ndarray) -> int:
 
 
 @jit
-def _percent(step: int) -> int:
+def _percent(step: int) -> int | np.integer:
     one, eight = np.int32(1), np.int32(8)
     hundredfold = (abs(step) * np.int32(100)) >> eight
     return (hundredfold + one + (hundredfold >> eight)) >> eight  # divided by 255, exactly below 65 535

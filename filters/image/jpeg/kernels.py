@@ -5,6 +5,8 @@ Source: ITU-T T.81 (1992), annexes F.2.2, G.1.2 and G.2. Of damaged data they re
 
 from __future__ import annotations
 
+from typing import Any, TypeAlias
+
 import numpy as np
 
 from babelsift.filters.image.jpeg.huffman import LOOKUP_BITS
@@ -21,6 +23,8 @@ _NO_CODE = 17 << 8  # where there is no code libjpeg takes 17 bits for symbol 0
 _LONGER = LOOKUP_BITS + 1
 _LOOKUP_SHIFT = np.uint64(64 - LOOKUP_BITS)
 _ONE, _SIX, _LAST_BIT, _WINDOW_BITS = np.uint64(1), np.uint64(6), np.uint64(63), np.uint64(64)
+
+_Whole: TypeAlias = int | np.integer  # numba's ints and NumPy's are one
 
 
 @jit
@@ -105,7 +109,7 @@ def _window(words: np.ndarray, position: np.uint64) -> np.uint64:
 
 
 @jit
-def _long_code(window: np.uint64, table: int, longest: np.ndarray, offsets: np.ndarray, symbols: np.ndarray) -> int:
+def _long_code(window: np.uint64, table: int, longest: np.ndarray, offsets: np.ndarray, symbols: np.ndarray) -> _Whole:
     """Length * 256 + symbol of the code, longer than LOOKUP_BITS, that the bits begin with, or _NO_CODE."""
     for length in range(_LONGER, 17):
         code = np.int64(window >> np.uint64(64 - length))
@@ -121,7 +125,7 @@ def walk_sequential(
     tables: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     layout: np.ndarray,
     units: int,
-) -> tuple[int, int, int]:
+) -> tuple[_Whole, _Whole, _Whole]:
     """Reads an interval of a sequential scan; returns (whole units, the first suspect one, bytes left over).
 
     Suspect is a unit with a coefficient beyond the 64 that there are or with a code that there is not: no encoder
@@ -134,6 +138,8 @@ def walk_sequential(
         layout: int64[blocks a unit, 2], the indices of their DC and AC tables.
         units: how many the interval has.
     """
+    left: _Whole
+    coefficient: _Whole
     short, longest, offsets, symbols = tables
     position, end, suspect = np.uint64(span[0]), np.uint64(span[1]), NOTHING_SUSPECT
     window, left = _window(words, position), 64
@@ -179,7 +185,7 @@ def walk_first_dc(
     tables: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     layout: np.ndarray,
     units: int,
-) -> tuple[int, int, int]:
+) -> tuple[_Whole, _Whole, _Whole]:
     """Reads an interval of a progressive scan of first DC values; as `walk_sequential`."""
     short, longest, offsets, symbols = tables
     position, end, suspect = np.uint64(span[0]), np.uint64(span[1]), NOTHING_SUSPECT
@@ -204,7 +210,7 @@ def walk_first_ac(
     tables: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     band: tuple[int, int],
     non_zero: np.ndarray,
-) -> tuple[int, int, int]:
+) -> tuple[_Whole, _Whole, _Whole]:
     """Reads an interval of a progressive scan of first AC values; as `walk_sequential`.
 
     Args:
@@ -214,6 +220,10 @@ def walk_first_ac(
         band: the first and the last coefficient.
         non_zero: uint64[blocks of the interval]; the bits of coefficients that are not zero are set.
     """
+    coefficients: _Whole
+    coefficient: Any  # of any whole type
+    run_of_blocks: Any
+    block: Any
     short, longest, offsets, symbols = tables
     position, end, suspect = np.uint64(span[0]), np.uint64(span[1]), NOTHING_SUSPECT
     first, last = band
@@ -260,8 +270,10 @@ def walk_more_ac(
     tables: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
     band: tuple[int, int],
     non_zero: np.ndarray,
-) -> tuple[int, int, int]:
+) -> tuple[_Whole, _Whole, _Whole]:
     """Reads an interval of a progressive scan that refines AC values; as `walk_first_ac`."""
+    coefficients: _Whole
+    run_of_blocks: _Whole
     short, longest, offsets, symbols = tables
     position, end, suspect = np.uint64(span[0]), np.uint64(span[1]), NOTHING_SUSPECT
     first, last = band

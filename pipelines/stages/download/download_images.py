@@ -125,10 +125,10 @@ class _DownloadPartition(beam.DoFn):
         while self._under_way:
             for output in self._finish_some():
                 if isinstance(output, beam.pvalue.TaggedOutput):
-                    value = WindowedValue(output.value, window.max_timestamp(), [window])
+                    value = WindowedValue(output.value, window.max_timestamp(), (window,))
                     yield beam.pvalue.TaggedOutput(output.tag, value)
                 else:
-                    yield WindowedValue(output, window.max_timestamp(), [window])
+                    yield WindowedValue(output, window.max_timestamp(), (window,))
 
     def teardown(self) -> None:
         self._stop()

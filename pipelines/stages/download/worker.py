@@ -147,7 +147,9 @@ class DownloadWorker:
         if isinstance(image, ImageFailure):
             return with_image_failure(record, image)
         further = self._settings.compute_hash
-        hashes = {further: hashlib.new(further, body).hexdigest()} if further in ("md5", "sha512") else {}
+        hashes: dict[str, str] = (
+            {further: hashlib.new(further, body).hexdigest()} if further in ("md5", "sha512") else {}
+        )
         return shard.writer.add(with_image(record, image, hashes), image)
 
 
