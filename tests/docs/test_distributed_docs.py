@@ -1,5 +1,6 @@
 """docs/distributed.md names only options that Beam has, and shows commands that babelsift takes."""
 
+import argparse
 import json
 import re
 import shlex
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from babelsift.pipelines.cli.beam_options import beam_options
-from babelsift.schemas import RecipeError
+from babelsift.pipelines.cli.command_parser import CommandParser, UsageError
 
 TEXT = (Path(__file__).parents[2] / "docs" / "distributed.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -16,6 +17,7 @@ COMMANDS = [
     for block in re.findall(r"```sh\n(babelsift curate .*?)```", TEXT, re.DOTALL)
 ]
 OURS = {"--recipe", "--input", "--output"}
+KNOWN = argparse.Namespace(parser=CommandParser(prog="babelsift curate"))
 ROWS = re.findall(r"^\| `(--[a-z_]+)[^`]*` \|", TEXT, re.MULTILINE)
 
 
@@ -42,7 +44,7 @@ def test_every_option_of_a_command_is_taken_with_its_value(command):
     beam = beam_part(command)
     names, values = [word.removeprefix("--") for word in beam[::2]], beam[1::2]
     assert len(names) > 4
-    taken = beam_options(beam).get_all_options()
+    taken = beam_options(KNOWN, beam).get_all_options()
     for name, value in zip(names, values, strict=True):
         assert value in str(taken[name]), name
 
@@ -62,8 +64,8 @@ def _takes(option):
     """Whether Beam knows the option, as a flag or with one value of some kind."""
     for arguments in ([option, "1"], [option, "1.19"], [option]):
         try:
-            beam_options(arguments)
-        except (RecipeError, SystemExit):
+            beam_options(KNOWN, arguments)
+        except (UsageError, SystemExit):
             continue
         return True
     return False
