@@ -22,6 +22,8 @@ ROWS_READ = "rows_read"  # the tag of the output that says how many rows each sl
 # Of fewer rows a file of nothing but unreadable ones proves nothing.
 _ENOUGH_ROWS = 50
 _ENOUGH_ROWS_OF_FILES = 1000
+# Reasons that count, and what the message says after the value: a whole file of them is in another encoding.
+_UNREADABLE = {RejectReason.UNREADABLE_ROW.value: "", RejectReason.INVALID_ENCODING.value: " is not UTF-8"}
 
 
 @dataclass
@@ -98,10 +100,10 @@ class UnreadableRate:
         """
         self._rows += rows
         for batch in rejected:
-            reasons = batch.column("reason").to_pylist()
-            if RejectReason.UNREADABLE_ROW.value in reasons:
-                self._unreadable += reasons.count(RejectReason.UNREADABLE_ROW.value)
-                self._problem = self._problem or batch.column("value")[0].as_py()
+            for reason, value in zip(*(batch.column(name).to_pylist() for name in ("reason", "value")), strict=True):
+                if reason in _UNREADABLE:
+                    self._unreadable += 1
+                    self._problem = self._problem or f"{value}{_UNREADABLE[reason]}"
 
     def check(self) -> None:
         """Raises InputError where too many of the rows that were counted are unreadable."""

@@ -13,5 +13,5 @@ class ReadSettings(Settings):
 
     max_unreadable_rate: Ratio | None = Field(
         default=0.1,
-        description="of a file's rows, or of all that a process has read: a run with more stops; null: none",
+        description="of a file's rows, or of all that a process has read; more stop the run; null: none do",
     )

@@ -3,6 +3,7 @@
 import gzip
 
 import pytest
+import s3fs
 
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_slice import read_slice
@@ -61,3 +62,11 @@ def test_a_bucket_that_is_not_there_is_said(s3_bucket, table):
             plan_input([path])
     with pytest.raises(InputError, match=r"no file matches --input .*check the path"):
         plan_input([s3_bucket.url("none/*.csv")])
+
+
+def test_a_presigned_url_is_read_and_its_signature_is_no_part_of_a_name(s3_bucket, table):
+    signed = s3fs.S3FileSystem(config_kwargs={"signature_version": "s3v4"}).sign(f"{s3_bucket.name}/in/a.csv")
+    assert "Signature" in signed
+    plan = plan_input([signed])
+    assert {row["source_file"] for row in read(plan)} == {"a.csv"}
+    assert [file.shown for file in plan.files] == [signed.partition("?")[0]]

@@ -34,6 +34,19 @@ def test_more_unreadable_rows_than_the_rate_stop_the_run(rows, bad, is_within):
         rate.check()
 
 
+def test_a_file_in_another_encoding_stops_the_run_and_says_so(tmp_path):
+    lines = [f"http://x/{row},{'größe' if row % 3 == 0 else 'size'} {row}" for row in range(90)]
+    (tmp_path / "a.csv").write_bytes("\n".join(["url,caption", *lines]).encode("latin-1"))
+    plan = plan_input([str(tmp_path / "a.csv")])
+    with (
+        pytest.raises(Exception, match="rows cannot be read") as raised,
+        beam.Pipeline(runner=FnApiRunner()) as pipeline,
+    ):
+        _ = pipeline | ReadPairs(plan)
+    line = str(worker_error(raised.value))
+    assert "a.csv: 33% of 90 rows cannot be read (the first: 'gr\\udcf6\\udcdfe 0' is not UTF-8)" in line
+
+
 def test_without_a_rate_any_file_is_read():
     rate = UnreadableRate(None, "a.csv")
     rate.add(100, [unreadable(100)])
