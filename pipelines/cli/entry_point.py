@@ -3,7 +3,7 @@
 Arrow's threads may still hold a Python file when the command is done. Where they let go of it while Python takes
 itself down, the process ends with SIGABRT ("terminate called without an active exception"), and a finished run looks
 like a failed one. So the process leaves once everything that is registered with `atexit` has run. Interrupted, it
-leaves at once: Python would wait for threads that wait for the web.
+leaves within seconds: Beam and Python would wait for threads that wait for the web.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import sys
+import threading
 
 from babelsift.pipelines.cli.exit_status import INTERRUPTED, interrupted
+
+_GRACE_S = 5.0  # for an interrupted run to let go of its lock
 
 
 def run_as_process() -> None:
     """Runs the command line and ends the process with its exit status."""
     leave = _LeaveAtExit()
+    signal.signal(signal.SIGINT, leave.interrupt)
     atexit.register(leave)  # what is registered first runs last, so before any library is imported
     try:
         from babelsift.pipelines.cli.main import main
@@ -39,6 +44,21 @@ class _LeaveAtExit:
 
     def __init__(self) -> None:
         self.status = 1
+        self._is_interrupted = False
+
+    def interrupt(self, *_: object) -> None:
+        """Raises KeyboardInterrupt, and ends the process where that has not ended it soon; again, ends it at once."""
+        if self._is_interrupted:
+            self._give_up()
+        self._is_interrupted = True
+        giving_up = threading.Timer(_GRACE_S, self._give_up)
+        giving_up.daemon = True
+        giving_up.start()
+        raise KeyboardInterrupt
+
+    def _give_up(self) -> None:
+        self.status = interrupted(sys.argv[1:])
+        self()
 
     def __call__(self) -> None:
         for stream in (sys.stdout, sys.stderr):
