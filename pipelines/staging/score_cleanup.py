@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Iterator
+
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.score_store import EMBEDDINGS, SCORES_FOLDER
+
+# A stored file's kind, and the shard and number of its buffer: `img_emb_00012_0000.npy`. Other names are not ours.
+_STORED = re.compile(r"(?:img_emb|text_emb|head|metadata)_([0-9]{5,}_[0-9]{4,})\.(?:npy|parquet)")
 
 
 def remove_orphans(folder: RunFolder) -> None:
@@ -17,13 +23,15 @@ def remove_orphans(folder: RunFolder) -> None:
         folder.remove_leftovers(
             root, *(f"{root}/{name}" for name in ["metadata", "metadata_only", *EMBEDDINGS, *heads])
         )
-        stored = {_part_of(name) for name in folder.list(f"{root}/metadata", ".parquet")}
+        committed = {number for _, number in _stored_files(folder.list(f"{root}/metadata", ".parquet"))}
         for kind in [*EMBEDDINGS, *heads]:
-            for name in folder.list(f"{root}/{kind}", ".npy"):
-                if _part_of(name) not in stored:
+            for name, number in _stored_files(folder.list(f"{root}/{kind}", ".npy")):
+                if number not in committed:
                     folder.remove(f"{root}/{kind}/{name}")
 
 
-def _part_of(file: str) -> str:
-    """The shard and part in a file's name: `00012_0000`."""
-    return "_".join(file.split(".")[0].rsplit("_", 2)[1:])
+def _stored_files(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields (name, shard and number) of the names that are a score store's."""
+    for name in names:
+        if (stored := _STORED.fullmatch(name)) is not None:
+            yield name, stored[1]
