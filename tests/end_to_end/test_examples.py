@@ -26,6 +26,7 @@ def workplace(tmp_path, monkeypatch):
     captions = ["a dog on a red sofa", "a dog on a red sofa", "ein Hund auf einem roten Sofa", "too short"]
     urls = ["http://x/1.jpg", "http://x/1.jpg", "http://x/2.jpg", "http://x/3.jpg"]
     pq.write_table(pa.table({"URL": urls, "TEXT": captions}), "pairs/a.parquet")
+    (tmp_path / "entries.json").write_text('["dog", "Hund"]')
     cv2.imwrite("cat.jpg", np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
 
 
@@ -36,6 +37,8 @@ def test_examples_run(workplace, code, capsys):
     if "Print" in code:
         assert printed.count("'uid'") == 3
         assert "too_few_words" in printed
+    if "Matches" in code:
+        assert printed.splitlines() == ["[0]", "[0]", "[1]"]
 
 
 def test_there_are_examples():
