@@ -24,6 +24,7 @@ from babelsift.schemas import RunFolderError, one_line
 __all__ = ["LEASE", "RunLock", "read_lease"]
 
 _LOCK = ".babelsift-lock"
+_LAST_BEAT_S = 30.0
 
 
 def _seconds_of_this_machine() -> float:
@@ -145,5 +146,6 @@ class RunLock:
 
     def _let_go(self) -> None:
         self._released.set()
-        self._beating.join(self.beat_s)  # a store that does not answer holds no one up
+        # A beat under way would write the lease anew; a store that does not answer holds no one up for ever.
+        self._beating.join(max(self.beat_s, _LAST_BEAT_S))
         self._lease.release()

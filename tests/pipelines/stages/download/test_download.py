@@ -128,7 +128,7 @@ def test_every_pair_is_kept_or_rejected_with_its_reason(web, folder):
         "/404": ("http_status", "404", None),
         "/html": ("not_an_image", "html", None),
         "/svg": ("image_format_not_allowed", "svg", None),
-        "/cut": ("image_undecodable", "broken jpg", None),
+        "/cut": ("image_undecodable", "jpg with 92% of its rows missing or damaged", None),
         "/small": ("image_too_small", "12x9 px", "10"),
         "/silent": ("timeout", "read, 5 s", None),
         "/reset": ("connection_failure", "connection reset", None),
