@@ -209,7 +209,7 @@ CLIP = "clip: [{model: a, languages: [en]}, {model: b}]"
         (f"{CLIP}\nheads: {{name: p, model: z, prompts: laion400m-nsfw}}", "'p' needs clip model 'z', there are ['a', 'b']"),
         ("heads: {name: p, prompts: laion400m-nsfw}", "'p' needs a clip model, there are []"),
         (f"{CLIP}\nheads: {{name: p, prompts: laion5b}}", "input should be 'laion400m-nsfw', found 'laion5b'"),
-        (f"{CLIP}\nheads: {{name: p, prompts: {{positive: [a]}}}}", "give texts that are positive and others that are negative"),
+        (f"{CLIP}\nheads: {{name: p, prompts: {{positive: [a]}}}}", "give positive texts and negative texts, or the name of a shipped list"),
         (f"{CLIP}\nheads: {{name: p, classifier: opennsfw, model: a}}", "a classifier takes the image itself; remove model"),
         ("clip: {model: a, keep_embeddings: false}\nheads: {name: p, prompts: laion400m-nsfw}", "reads the embeddings of 'a'"),
         ("clip: [{model: a, languages: others}, {model: b}]", "languages `others` than which?"),
