@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.pipelines.inputs.carried_types import carried_type, is_list, struct_names
+from babelsift.schemas.json_values import json_value
 
 _UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # Zeros at the end of a time's fraction: the same instant is the same text in every unit.
@@ -181,23 +180,7 @@ def _texts(column: pa.Array) -> pa.Array:
 
 def json_text(value: object) -> str:
     """Returns a value as JSON; bytes as hex digits, what JSON has no word for as its text, NaN as null."""
-    return (
-        json.dumps(_json_value(value), ensure_ascii=False, allow_nan=False, default=str)
-        .encode("utf-8", "replace")
-        .decode()
-    )
-
-
-def _json_value(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, (list, tuple)):
-        return [_json_value(inner) for inner in value]
-    if isinstance(value, dict):
-        return {str(name): _json_value(inner) for name, inner in value.items()}
-    return value
+    return json.dumps(json_value(value), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace").decode()
 
 
 def from_values(values: Sequence[object], kind: pa.DataType) -> tuple[pa.Array, list[int]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import math
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +23,7 @@ from babelsift.pipelines.stages.shard.shard_embeddings import write_embeddings
 from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import RunFolderError
+from babelsift.schemas.json_values import json_value
 
 SHARDS = TRAIN.folder
 
@@ -153,17 +153,4 @@ def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
         for name in floats:
             if row[name] is not None:
                 row[name] = float(f"{row[name]:.7g}")
-        yield {name: _json_value(value) for name, value in row.items()}
-
-
-def _json_value(value: Any) -> Any:
-    """What JSON can say of a value: it has no NaN and no bytes, and carried columns may hold both."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, (list, tuple)):
-        return [_json_value(one) for one in value]
-    if isinstance(value, dict):
-        return {str(name): _json_value(one) for name, one in value.items()}
-    return value if value is None or isinstance(value, (str, int)) else str(value)
+        yield {name: json_value(value) for name, value in row.items()}
