@@ -30,8 +30,8 @@ from babelsift.filters.selection import Selector
 from babelsift.filters.shard_order import sort_keys
 from babelsift.filters.uids import partition_of, uid_bytes
 from babelsift.pipelines.core.batches import concat
-from babelsift.pipelines.core.lowest_per_digest import batch_row_keys
-from babelsift.pipelines.core.pair_digests import uid_digests
+from babelsift.pipelines.core.groups.lowest_per_digest import batch_row_keys
+from babelsift.pipelines.core.groups.pair_digests import uid_digests
 from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.core.split_by_partition import split_rows
 from babelsift.pipelines.demo.server import serving

@@ -11,10 +11,16 @@ from collections.abc import Iterator, Sequence
 
 import babelsift
 from babelsift.pipelines.cli.command_parser import CommandParser, UsageError
-from babelsift.pipelines.cli.compare import add_compare
-from babelsift.pipelines.cli.concepts import add_concepts
-from babelsift.pipelines.cli.curate import add_curate
-from babelsift.pipelines.cli.demo import add_demo, add_demo_model, add_demo_web
+from babelsift.pipelines.cli.commands.compare import add_compare
+from babelsift.pipelines.cli.commands.concepts import add_concepts
+from babelsift.pipelines.cli.commands.curate import add_curate
+from babelsift.pipelines.cli.commands.demo import add_demo, add_demo_model, add_demo_web
+from babelsift.pipelines.cli.commands.hash import add_hash
+from babelsift.pipelines.cli.commands.ngrams import add_ngrams
+from babelsift.pipelines.cli.commands.recipes import add_recipes
+from babelsift.pipelines.cli.commands.status import add_status
+from babelsift.pipelines.cli.commands.subset import add_subset
+from babelsift.pipelines.cli.commands.why import add_why
 from babelsift.pipelines.cli.exit_status import (
     RUN_FAILED,
     USER_ERROR,
@@ -24,14 +30,8 @@ from babelsift.pipelines.cli.exit_status import (
     output_failed,
     say,
 )
-from babelsift.pipelines.cli.hash import add_hash
 from babelsift.pipelines.cli.log_lines import show_log_lines
-from babelsift.pipelines.cli.ngrams import add_ngrams
-from babelsift.pipelines.cli.recipes import add_recipes
-from babelsift.pipelines.cli.status import add_status
-from babelsift.pipelines.cli.subset import add_subset
-from babelsift.pipelines.cli.why import add_why
-from babelsift.pipelines.run_folder.storage_errors import describe_storage_error, is_storage_error
+from babelsift.pipelines.storage.errors import describe_storage_error, is_storage_error
 from babelsift.schemas import AccountingError, BabelsiftError, RunnerError, SchemaError, one_line, public_text
 from babelsift.schemas.suggestions import did_you_mean
 

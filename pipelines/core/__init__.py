@@ -5,11 +5,8 @@ batches             record batches in Beam: their coder
 stage_outputs       what a stage gives back: kept rows, rejected rows, counters
 bundle_buffer       rows buffered within a bundle, one element a partition; `split_by_partition` of whole rows
 bundle_end          what a DoFn emits when its bundle ends
-combine_packed      packed arrays merged a partition before they are grouped
 side_inputs         what is made of side inputs once a bundle
 timers, progress    counters of time, log lines of long work
-lowest_per_digest   exact deduplication; `pair_digests` of what
-bottom_k            the lowest members of each key
-radix_select        the key at a rank of each group
+groups/             what is decided over all rows of a group: duplicates, lowest members, ranks
 runners             runs a job, and raises what a worker raised
 """

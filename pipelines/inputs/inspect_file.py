@@ -21,7 +21,7 @@ from babelsift.pipelines.inputs.tables.delimited import DelimitedRows
 from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_json, open_lines, open_parquet, pair_test
 from babelsift.pipelines.inputs.tables.text_lines import Lines
-from babelsift.pipelines.run_folder.storage_errors import retrying, storage_failures
+from babelsift.pipelines.storage.errors import retrying, storage_failures
 from babelsift.schemas import InputError, one_line
 
 _SAMPLED_ROWS = 1000

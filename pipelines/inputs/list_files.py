@@ -16,7 +16,7 @@ from fsspec import AbstractFileSystem
 from fsspec.utils import glob_translate
 
 from babelsift.pipelines.inputs.slices import InputFile
-from babelsift.pipelines.run_folder.storage_errors import is_absent, is_passing, retrying, storage_failures
+from babelsift.pipelines.storage.errors import is_absent, is_passing, retrying, storage_failures
 from babelsift.schemas import InputError, one_line, public_url
 from babelsift.schemas.file_systems import file_system_error
 

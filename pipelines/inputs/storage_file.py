@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import fsspec
 
 from babelsift.pipelines.inputs.slices import InputFile
-from babelsift.pipelines.run_folder.storage_errors import Retries, retrying, storage_failures
+from babelsift.pipelines.storage.errors import Retries, retrying, storage_failures
 from babelsift.schemas import InputError
 
 _COPIED_BYTES = 1 << 20

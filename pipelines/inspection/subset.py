@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import TRAIN
-from babelsift.pipelines.run_folder.storage_errors import storage_failures
+from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import RunFolderError, public_url
 
 _NO_UIDS = pa.array([], pa.string())

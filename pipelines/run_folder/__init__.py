@@ -1,1 +1,12 @@
-"""The run folder: paths, whole files, lock, manifest, fingerprints, layout of shards. No Beam."""
+"""The run folder: what lies where, who may write, what made it, and how a product is replaced. No Beam.
+
+folder, paths          the folder as everybody opens it; names of its files and folders
+claim, lock, lease     a folder becomes ours; one run at a time; fence: only the newest run commits
+manifest               what was fixed when the folder was made; versions, decoders: the software behind it
+fingerprints           what shaped each stage's output; shaping_settings: which download settings do
+product, replacement   what a finished product is; replacing one so that a kill is mended by the same command
+shard_layout           folders, names and keys of final shards
+finished_run           run folders of earlier runs, which are read and never changed
+
+Every room above may import from these modules.
+"""

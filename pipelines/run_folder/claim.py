@@ -9,8 +9,8 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import FORMAT, read_manifest
 from babelsift.pipelines.run_folder.paths import MANIFEST
 from babelsift.pipelines.run_folder.product import PRODUCT_FOLDERS, SINGLE_FILES
-from babelsift.pipelines.run_folder.storage_errors import storage_failures
-from babelsift.pipelines.run_folder.store import is_temporary
+from babelsift.pipelines.storage.errors import storage_failures
+from babelsift.pipelines.storage.store import is_temporary
 from babelsift.schemas import RunFolderError
 
 _NAMES = sorted({path.split("/")[0] for path in (*SINGLE_FILES, *PRODUCT_FOLDERS, "staging")})

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from babelsift.pipelines.run_folder.paths import MANIFEST
-from babelsift.pipelines.run_folder.storage_errors import storage_failures
-from babelsift.pipelines.run_folder.store import Entry, Store
-from babelsift.pipelines.run_folder.whole_file import WholeFile
+from babelsift.pipelines.storage.errors import storage_failures
+from babelsift.pipelines.storage.store import Entry, Store
+from babelsift.pipelines.storage.whole_file import WholeFile
 from babelsift.schemas import RunFolderError
 
 # The manifest begins with both, so that one small request reads them however many input files it names.

@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
-from babelsift.pipelines.run_folder.storage_errors import retrying, storage_failures
+from babelsift.pipelines.storage.errors import retrying, storage_failures
 from babelsift.schemas import InputError, Recipe, Stage, public_url, public_values
 
 # Which stage each group of a recipe's settings shapes.

@@ -20,10 +20,10 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from babelsift.pipelines.run_folder.fence import Fence, FencedStore
-from babelsift.pipelines.run_folder.local_store import LocalStore
-from babelsift.pipelines.run_folder.object_store import open_object_store
-from babelsift.pipelines.run_folder.store import Store, is_temporary
-from babelsift.pipelines.run_folder.whole_file import WholeFile
+from babelsift.pipelines.storage.local_store import LocalStore
+from babelsift.pipelines.storage.object_store import open_object_store
+from babelsift.pipelines.storage.store import Store, is_temporary
+from babelsift.pipelines.storage.whole_file import WholeFile
 from babelsift.schemas import RunFolderError
 from babelsift.schemas.file_systems import file_system_error
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.storage_errors import storage_failures
+from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import RunFolderError
 
 LEASE = "running.json"

@@ -21,7 +21,7 @@ from babelsift.pipelines.run_folder.manifest import FORMAT, Manifest, read_manif
 from babelsift.pipelines.run_folder.paths import CONCEPTS_FOLDER, FUNNEL, PARQUET, RECIPE, REJECTS, SIZES, STATS, TAR
 from babelsift.pipelines.run_folder.product import PRODUCT_FOLDERS, SINGLE_FILES, Product, Replacement
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.run_folder.store import is_temporary
+from babelsift.pipelines.storage.store import is_temporary
 from babelsift.schemas import RunFolderError, Stage
 
 _LEAST_SHARE = 0.5

@@ -29,7 +29,7 @@ from babelsift.filters.concepts import (
     thresholds,
 )
 from babelsift.pipelines.core.bundle_end import at_bundle_end
-from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.groups.combine_packed import MergePacked
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import REJECTED, PassAll, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.timers import inc_timer_msec

@@ -1,7 +1,7 @@
 """Stage frequency: captions on too many images and images with too many captions, which only the whole input shows.
 
 An image is its URL here: nothing is downloaded yet. A row is 32 bytes in the shuffle, merged before it is grouped: see
-`babelsift.pipelines.core.bottom_k` for why one caption on a million images is no burden.
+`babelsift.pipelines.core.groups.bottom_k` for why one caption on a million images is no burden.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from babelsift.filters.counting import MEMBERSHIP, keys_with_more_than
 from babelsift.filters.dedup import DigestIndex
-from babelsift.pipelines.core.bottom_k import LowestMembers
-from babelsift.pipelines.core.lowest_per_digest import Digest
-from babelsift.pipelines.core.pair_digests import caption_digests, url_digests
+from babelsift.pipelines.core.groups.bottom_k import LowestMembers
+from babelsift.pipelines.core.groups.lowest_per_digest import Digest
+from babelsift.pipelines.core.groups.pair_digests import caption_digests, url_digests
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, empty_collection

@@ -12,7 +12,7 @@ import math
 
 import pyarrow as pa
 
-from babelsift.pipelines.run_folder.tar_members import TarMembers
+from babelsift.pipelines.storage.tar_members import TarMembers
 from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES
 
 STAGING = "staging/images"

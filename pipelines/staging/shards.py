@@ -25,7 +25,6 @@ import pyarrow.parquet as pq
 from babelsift.filters.image import ProcessedImage
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET, STATS, TAR
-from babelsift.pipelines.run_folder.whole_file import WholeFile
 from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.layout import (
     FAILED_TO_DOWNLOAD,
@@ -39,6 +38,7 @@ from babelsift.pipelines.staging.layout import (
     shard_path,
     staging_key,
 )
+from babelsift.pipelines.storage.whole_file import WholeFile
 
 __all__ = [
     "StagedShard",

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import s3fs
 
-from babelsift.pipelines.run_folder.store import is_temporary
+from babelsift.pipelines.storage.store import is_temporary
 from tests.support.faulty_proxy import Fault
 from tests.support.small_run import babelsift, product, write_pairs, write_recipe
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from babelsift.pipelines.run_folder.store import is_temporary
+from babelsift.pipelines.storage.store import is_temporary
 from babelsift.schemas import Recipe
 from babelsift.schemas.recipe import CaptionRules
 from tests.support.faulty_disk import FaultyDisk

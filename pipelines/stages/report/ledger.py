@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.core.lowest_per_digest import batch_row_keys
+from babelsift.pipelines.core.groups.lowest_per_digest import batch_row_keys
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.core.wait_for import wait_for

@@ -9,7 +9,7 @@ from babelsift.filters.bytes16 import from_halves, halves
 from babelsift.filters.selection import Selector, order_by
 from babelsift.filters.uids import digests, draws_for, uid_bytes
 from babelsift.filters.urls import registered_domains
-from babelsift.pipelines.core.radix_select import GroupKeys
+from babelsift.pipelines.core.groups.radix_select import GroupKeys
 
 _DIGEST = pa.binary(16)
 

@@ -22,8 +22,8 @@ from babelsift.filters.counting import MEMBERSHIP, members_at_rank
 from babelsift.filters.dedup import DigestIndex
 from babelsift.filters.selection import Selector
 from babelsift.filters.urls import registered_domains
-from babelsift.pipelines.core.bottom_k import LowestMembers
-from babelsift.pipelines.core.radix_select import RadixSelect, SelectedKeys
+from babelsift.pipelines.core.groups.bottom_k import LowestMembers
+from babelsift.pipelines.core.groups.radix_select import RadixSelect, SelectedKeys
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.transform import Transform, empty_collection, single_element
 from babelsift.pipelines.stages.select.cap_candidates import (

@@ -28,7 +28,7 @@ from babelsift.filters.selection import (
     merge_states,
     plan_backfills,
 )
-from babelsift.pipelines.core.radix_select import SelectedKeys
+from babelsift.pipelines.core.groups.radix_select import SelectedKeys
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, single_element

@@ -25,7 +25,7 @@ from babelsift.filters.selection import (
     merge,
     score_at,
 )
-from babelsift.pipelines.core.radix_select import GroupKeys, RadixSelect, SelectedKeys
+from babelsift.pipelines.core.groups.radix_select import GroupKeys, RadixSelect, SelectedKeys
 from babelsift.pipelines.core.transform import Transform, single_element
 
 Histograms = dict[str, Histogram]  # language -> histogram

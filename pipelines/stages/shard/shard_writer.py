@@ -16,12 +16,12 @@ import pyarrow.parquet as pq
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.product import EMBEDDING_FILES
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
-from babelsift.pipelines.run_folder.storage_errors import storage_failures
-from babelsift.pipelines.run_folder.tar_members import TarMembers, end_of_tar
-from babelsift.pipelines.run_folder.whole_file import WholeFile
 from babelsift.pipelines.stages.shard.shard_embeddings import write_embeddings
 from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.storage.errors import storage_failures
+from babelsift.pipelines.storage.tar_members import TarMembers, end_of_tar
+from babelsift.pipelines.storage.whole_file import WholeFile
 from babelsift.schemas import RunFolderError
 from babelsift.schemas.json_values import json_value
 

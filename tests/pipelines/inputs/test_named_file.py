@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from babelsift.filters.uids import compute_uids
-from babelsift.pipelines.core.pair_digests import digests_of_urls
+from babelsift.pipelines.core.groups.pair_digests import digests_of_urls
 from babelsift.pipelines.inputs.named_file import open_named_file
-from babelsift.pipelines.run_folder.storage_errors import PATIENCE_VARIABLE
 from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import plan_embeddings, read_evaluation_embeddings
 from babelsift.pipelines.stages.decontaminate.evaluation_images import plan_evaluation, read_evaluation
 from babelsift.pipelines.stages.dedup.pairs.earlier_pairs import plan_earlier, read_earlier
+from babelsift.pipelines.storage.errors import PATIENCE_VARIABLE
 from babelsift.schemas import InputError
 from tests.support.faulty_filesystem import fail, faulty_files
 from tests.support.hostile_web import encoded, photo

@@ -5,7 +5,7 @@ import pytest
 
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.pipelines.inputs.storage_file import StorageFile
-from babelsift.pipelines.run_folder.storage_errors import Retries
+from babelsift.pipelines.storage.errors import Retries
 from babelsift.schemas import InputError
 from tests.support.faulty_filesystem import FaultyFileSystem, fail, faulty_files, know_no_ranges
 

@@ -12,7 +12,7 @@ from babelsift.filters.dedup import comparable_captions
 from babelsift.filters.strings import DIGIT, LETTER, MARK, flatten
 from babelsift.filters.uids import digests
 from babelsift.pipelines.core.batches import RecordBatchCoder, concat
-from babelsift.pipelines.core.lowest_per_digest import Digest, batch_row_keys, kept_rows
+from babelsift.pipelines.core.groups.lowest_per_digest import Digest, batch_row_keys, kept_rows
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.schemas.recipe import NearCaptions
 

@@ -51,7 +51,7 @@ from babelsift.filters.dedup import (
 )
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.lowest_per_digest import (
+from babelsift.pipelines.core.groups.lowest_per_digest import (
     LowestPerDigest,
     batch_row_keys,
     kept_rows,

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from babelsift.filters.dedup import CAPTION_LINK, DigestIndex, comparable_captions
 from babelsift.filters.uids import digests, uid_bytes
-from babelsift.pipelines.core.lowest_per_digest import batch_row_keys, kept_rows
+from babelsift.pipelines.core.groups.lowest_per_digest import batch_row_keys, kept_rows
 from babelsift.pipelines.stages.dedup.captions.compared_captions import is_compared
 from babelsift.schemas import Decision, RejectReason
 from babelsift.schemas.recipe import NearCaptions

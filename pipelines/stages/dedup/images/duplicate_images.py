@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from babelsift.filters.dedup import IMAGE_LINK, KeptRows, position_of
 from babelsift.filters.uids import uid_bytes
-from babelsift.pipelines.core.lowest_per_digest import kept_rows
+from babelsift.pipelines.core.groups.lowest_per_digest import kept_rows
 from babelsift.pipelines.stages.dedup.images.image_hashes import (
     EARLIER_RANK,
     content_digests,

@@ -18,7 +18,7 @@ import apache_beam as beam
 import pyarrow as pa
 
 from babelsift.filters.uids import uid_bytes
-from babelsift.pipelines.core.lowest_per_digest import LowestPerDigest, kept_rows, only_duplicated
+from babelsift.pipelines.core.groups.lowest_per_digest import LowestPerDigest, kept_rows, only_duplicated
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.pipelines.stages.dedup.images.image_hashes import (

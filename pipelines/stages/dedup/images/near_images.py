@@ -34,7 +34,7 @@ from babelsift.filters.dedup import (
     partitions_of_bands,
 )
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.groups.combine_packed import MergePacked
 from babelsift.pipelines.core.transform import Transform
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.dedup import DigestIndex
-from babelsift.pipelines.core.lowest_per_digest import (
+from babelsift.pipelines.core.groups.lowest_per_digest import (
     Digest,
     LowestPerDigest,
     batch_row_keys,
@@ -25,7 +25,7 @@ from babelsift.pipelines.core.lowest_per_digest import (
     merge_packed_records,
     only_duplicated,
 )
-from babelsift.pipelines.core.pair_digests import (
+from babelsift.pipelines.core.groups.pair_digests import (
     caption_digests,
     digests_of_urls,
     pair_digests,

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from babelsift.filters.dedup import digest_records, lowest_per_digest, pack_digest_records, unpack_digest_records
 from babelsift.filters.uids import uid_bytes
-from babelsift.pipelines.core.lowest_per_digest import (
+from babelsift.pipelines.core.groups.lowest_per_digest import (
     Digest,
     MakeDigestRecords,
     MergeDigestRecords,

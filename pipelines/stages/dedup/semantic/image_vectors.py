@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from babelsift.filters.dedup import embedding_record, pack_embedding_records
 from babelsift.filters.uids import order_keys, uid_bytes
-from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.groups.combine_packed import MergePacked
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.pipelines.staging.stored_embeddings import read_embeddings
 from babelsift.schemas import similarity_column

@@ -9,12 +9,12 @@ from babelsift.pipelines.run_folder.paths import CARD, FUNNEL, RECIPE
 from babelsift.pipelines.run_folder.product import Product
 from babelsift.pipelines.run_folder.replacement import ShrinkGuard, finish_replacement
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.run_folder.store import is_temporary
 from babelsift.pipelines.stages.report.ledger import write_ledger_file
 from babelsift.pipelines.stages.report.write_report import write_sizes, written_files
 from babelsift.pipelines.stages.shard.replace_product import ReplacementPlan, count_splits, left_out
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
 from babelsift.pipelines.stages.shard.write_shards import ordered_rows, split_held_out
+from babelsift.pipelines.storage.store import is_temporary
 from babelsift.schemas import IN, OUT, AccountingError, RunFolderError, Stage, ledger_rows
 from babelsift.schemas.reasons import STAGE_ORDER
 from babelsift.schemas.recipe import ShardSettings

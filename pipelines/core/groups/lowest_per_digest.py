@@ -33,7 +33,7 @@ from babelsift.filters.dedup import (
 )
 from babelsift.filters.uids import row_keys, uid_bytes
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.combine_packed import MergePacked
+from babelsift.pipelines.core.groups.combine_packed import MergePacked
 from babelsift.pipelines.core.transform import Transform
 
 Digest = Callable[[pa.RecordBatch], np.ndarray]

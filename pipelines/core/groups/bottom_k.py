@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from babelsift.filters.counting import MEMBERSHIP, lowest_members, memberships
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.combine_packed import MergePacked
-from babelsift.pipelines.core.lowest_per_digest import Digest, split_sorted
+from babelsift.pipelines.core.groups.combine_packed import MergePacked
+from babelsift.pipelines.core.groups.lowest_per_digest import Digest, split_sorted
 from babelsift.pipelines.core.transform import Transform
 
 

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO, TypeVar
 
 from fsspec import AbstractFileSystem
 
-from babelsift.pipelines.run_folder.storage_errors import Retries, is_storage_error, retrying
-from babelsift.pipelines.run_folder.store import Entry, Store, temporary_path, whole_or_nothing
-from babelsift.pipelines.run_folder.whole_file import WholeFile, cannot_write
+from babelsift.pipelines.storage.errors import Retries, is_storage_error, retrying
+from babelsift.pipelines.storage.store import Entry, Store, temporary_path, whole_or_nothing
+from babelsift.pipelines.storage.whole_file import WholeFile, cannot_write
 from babelsift.schemas import RunFolderError, one_line
 
 _Result = TypeVar("_Result")

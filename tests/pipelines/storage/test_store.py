@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from babelsift.pipelines.run_folder.local_store import LocalStore
-from babelsift.pipelines.run_folder.object_store import ObjectStore, RenamingStore, StorageError, open_object_store
-from babelsift.pipelines.run_folder.storage_errors import Retries
-from babelsift.pipelines.run_folder.store import Entry
+from babelsift.pipelines.storage.errors import Retries
+from babelsift.pipelines.storage.local_store import LocalStore
+from babelsift.pipelines.storage.object_store import ObjectStore, RenamingStore, StorageError, open_object_store
+from babelsift.pipelines.storage.store import Entry
 from babelsift.schemas import RunFolderError
 
 # As botocore has them: no OSErrors.

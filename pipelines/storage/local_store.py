@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from babelsift.pipelines.run_folder.store import Entry, Store, temporary_path, whole_or_nothing
-from babelsift.pipelines.run_folder.whole_file import WholeFile, cannot_write
+from babelsift.pipelines.storage.store import Entry, Store, temporary_path, whole_or_nothing
+from babelsift.pipelines.storage.whole_file import WholeFile, cannot_write
 from babelsift.schemas import RunFolderError
 
 _BLOCK_BYTES = 2**20

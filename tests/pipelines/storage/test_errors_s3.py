@@ -5,7 +5,7 @@ import socket
 import pytest
 import s3fs
 
-from babelsift.pipelines.run_folder.storage_errors import describe_storage_error, is_passing, is_storage_error, retrying
+from babelsift.pipelines.storage.errors import describe_storage_error, is_passing, is_storage_error, retrying
 from tests.support.faulty_proxy import Fault
 
 PASSING = (Fault.UNAVAILABLE, Fault.RESET, Fault.LOST_ANSWER, Fault.CUT_ANSWER, Fault.CHANGED_ANSWER)

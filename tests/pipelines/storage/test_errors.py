@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from babelsift.pipelines.run_folder.storage_errors import (
+from babelsift.pipelines.storage.errors import (
     PATIENCE_VARIABLE,
     Retries,
     default_retries,

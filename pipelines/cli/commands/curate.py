@@ -6,7 +6,7 @@ import argparse
 
 from babelsift.pipelines.cli.beam_options import beam_options
 from babelsift.pipelines.cli.columns import add_column_options, chosen_columns
-from babelsift.pipelines.cli.dry_run import add_dry_run_options, run_dry
+from babelsift.pipelines.cli.commands.dry_run import add_dry_run_options, run_dry
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE
 from babelsift.schemas import InputError, public_url

@@ -4,7 +4,7 @@ import tarfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelsift.pipelines.run_folder.tar_members import TarMembers, end_of_tar
+from babelsift.pipelines.storage.tar_members import TarMembers, end_of_tar
 
 NAMES = st.text(st.characters(max_codepoint=126, min_codepoint=48), max_size=100)
 

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from babelsift.pipelines.run_folder.whole_file import WholeFile, cannot_write
+from babelsift.pipelines.storage.whole_file import WholeFile, cannot_write
 
 _TEMPORARY = ".writing-"
 _TEMPORARY_NAME = re.compile(re.escape(_TEMPORARY) + "[0-9a-f]{32}-")  # nobody else's name looks like this

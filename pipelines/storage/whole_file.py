@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-from babelsift.pipelines.run_folder.storage_errors import describe_storage_error
+from babelsift.pipelines.storage.errors import describe_storage_error
 from babelsift.schemas import RunFolderError, one_line
 
 
