@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -41,12 +42,18 @@ def lanes_of(devices: Sequence[Any]) -> list[int]:
     return [*range(len(devices)), *second]
 
 
+def usable_cores() -> int:
+    """Returns the cores that this process may use: in a container or under a scheduler fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def computes_bf16(device: Any) -> bool:
     """Returns whether a GPU or CPU computes in bf16 natively: emulated, it is slower than fp16."""
     import torch
 
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.cuda.device(device):  # torch's own question is about the current device
+            return torch.cuda.is_bf16_supported(including_emulation=False)
     # Torch has no public way to ask for x86; on ARM its own check decides which kernels oneDNN takes.
     names = ("_is_amx_tile_supported", "_is_avx512_bf16_supported", "_is_arm_sve_bf16_supported")
     return device.type == "cpu" and any(bool(getattr(torch.cpu, name, bool)()) for name in names)
@@ -57,16 +64,18 @@ def resolve_precision(
     device: Any,
     architecture: Mapping[str, Any],
     *,
+    more_devices: Sequence[Any] = (),
     has_bf16: Callable[[Any], bool] = computes_bf16,
 ) -> str:
-    """Returns fp32, bf16 or fp16: the meaning of `auto` for a model on a device, any other precision as it is.
+    """Returns fp32, bf16 or fp16: the meaning of `auto` for a model on its devices, any other precision as it is.
 
-    `auto` is the fastest precision that keeps similarities within 0.002 of fp32's: bf16 on GPUs and CPUs that compute
-    in it natively, fp16 on other GPUs; fp32 elsewhere, and for the models that need it, see `_needs_fp32`.
+    `auto` is the fastest precision that keeps similarities within 0.002 of fp32's: bf16 on GPUs and CPUs that all
+    compute in it natively, fp16 on other GPUs; fp32 elsewhere, and for the models that need it, see `_needs_fp32`.
 
     Args:
         precision: a precision, or auto.
         device: a torch device.
+        more_devices: the other torch devices of that type that the model runs on.
         architecture: open_clip's settings of the model.
         has_bf16: returns whether a device computes in bf16 natively.
     """
@@ -75,7 +84,7 @@ def resolve_precision(
     if _needs_fp32(architecture):
         return "fp32"
     if device.type == "cuda":
-        return "bf16" if has_bf16(device) else "fp16"
+        return "bf16" if all(has_bf16(each) for each in (device, *more_devices)) else "fp16"
     return "bf16" if device.type == "cpu" and has_bf16(device) else "fp32"
 
 

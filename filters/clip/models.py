@@ -17,6 +17,8 @@ from babelsift.filters.clip.model_source import ModelSource, import_open_clip, r
 from babelsift.schemas import ModelError, one_line
 
 _LOG = logging.getLogger(__name__)
+# Of the resize on devices: 1 came within a level of Pillow's, 2 is Pillow's.
+RESIZE_VERSION = 2
 # Its tokens go into the fingerprint, so that another vocabulary or cleaning is another model.
 _PROBE_CAPTION = "A photo of 2 Cats &amp; a dog; Ein Foto, كلب وقطة, 猫と犬, кошка, แมว"
 
@@ -33,7 +35,7 @@ class LoadedModel:
         precision: fp32, bf16 or fp16. compiled: whether it runs through torch.compile.
         more_devices: the other devices that it runs on, copied there when it is first scored with.
         info: model, pretrained, weights_digest, architecture, preprocessing, tokens_digest, precision,
-            and `fp32_residuals`, `compiled` where they apply.
+            and `fp32_residuals`, `compiled`, `device`, `tf32` where they apply.
         fingerprint: 64 hex digits; two models with the same fingerprint give the same scores.
     """
 
@@ -77,14 +79,15 @@ def load_model(
     """
     source = resolve_source(model, pretrained)
     open_clip = import_open_clip()
-    from babelsift.filters.clip.residuals import widen_residuals  # needs torch, as open_clip does
+    from babelsift.filters.clip.patches import without_tf32  # needs torch, as open_clip does
+    from babelsift.filters.clip.residuals import widen_residuals
 
     first, *more = devices_for(device)
     with _libraries_silenced():
         _fetch_weights(open_clip, source)
         try:
             architecture = open_clip.get_model_config(source.name)
-            precision = resolve_precision(precision, first, architecture)
+            precision = resolve_precision(precision, first, architecture, more_devices=more)
             module, preprocess = open_clip.create_model_from_pretrained(
                 source.name,
                 source.pretrained,
@@ -99,6 +102,8 @@ def load_model(
     # them once a token, which takes text towers in bf16 three times as long.
     module = module.eval()
     widened = widen_residuals(module) if precision != "fp32" else []
+    if first.type == "cuda":
+        module = without_tf32(module)
     context_length = tokenizer.context_length
     try:
         tokens = tokenizer([_PROBE_CAPTION])
@@ -119,6 +124,7 @@ def load_model(
         "precision": precision,
         **({"fp32_residuals": widened} if widened else {}),
         **({"compiled": True} if compiled else {}),
+        **device_info(first),
     }
     return LoadedModel(
         name=str(source),
@@ -134,6 +140,20 @@ def load_model(
         compiled=compiled,
         more_devices=tuple(more),
     )
+
+
+def device_info(device: Any) -> dict[str, Any]:
+    """Returns what of a device scores depend on: nothing for a CPU, whose scores were stored before this was asked.
+
+    Args:
+        device: a torch device.
+    """
+    if device.type == "cpu":
+        return {}
+    from babelsift.filters.clip.patches import multiplies_in_tf32
+
+    of_gpu = {"tf32": True} if device.type == "cuda" and multiplies_in_tf32() else {}
+    return {"device": device.type, "resize": RESIZE_VERSION, **of_gpu}
 
 
 def check_model(model: str, pretrained: str | None = None, **options: Any) -> dict[str, Any]:

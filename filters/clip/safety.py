@@ -5,7 +5,6 @@ It takes images where CLIP's scorer takes pairs, and returns the same columns, s
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -17,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from babelsift.filters.clip.devices import usable_cores
 from babelsift.filters.clip.images import read_image
 from babelsift.filters.clip.models import model_fingerprint
 from babelsift.filters.clip.scorer import result_schema
@@ -59,7 +59,7 @@ class NsfwClassifier:
             "precision": "fp32",
         }
         self.fingerprint = model_fingerprint(**self.info)
-        self._decoders = ThreadPoolExecutor(os.cpu_count(), "nsfw-decode")  # for all streams: see `ClipScorer`
+        self._decoders = ThreadPoolExecutor(usable_cores(), "nsfw-decode")  # for all streams: see `ClipScorer`
 
     def score_stream(
         self, pairs: Iterable[tuple[bytes | None, str | None]], *, embeddings: bool = False

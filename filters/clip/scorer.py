@@ -9,7 +9,6 @@ In a notebook:
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.clip.devices import lanes_of
+from babelsift.filters.clip.devices import lanes_of, usable_cores
+from babelsift.filters.clip.lanes import Lanes
 from babelsift.filters.clip.models import LoadedModel, load_model
 from babelsift.schemas import ModelError
 
@@ -74,9 +74,8 @@ class ClipScorer:
         self._encoder: PairEncoder = PairEncoder(model, rows=batch_size)
         # Threads of the scorer, not of a stream: malloc gives each new thread an arena that earlier threads left, until
         # all arenas keep the most that any thread ever held.
-        self._lanes = lanes_of(self._encoder.devices)
-        self._queues = [ThreadPoolExecutor(1, "clip-embed") for _ in self._lanes]
-        self._decoders = ThreadPoolExecutor(min(_MAX_DECODERS, os.cpu_count() or 1), "clip-decode")
+        self._lanes = Lanes(lanes_of(self._encoder.devices))
+        self._decoders = ThreadPoolExecutor(min(_MAX_DECODERS, usable_cores()), "clip-decode")
 
     @property
     def fingerprint(self) -> str:
@@ -124,9 +123,8 @@ class ClipScorer:
         lanes = self._lanes
         running: deque[tuple[PreparedBatch, Future[tuple[np.ndarray, np.ndarray]]]] = deque()
         try:
-            for number, prepared in enumerate(self._prepared(iter(pairs), len(lanes))):
-                lane = number % len(lanes)
-                running.append((prepared, self._queues[lane].submit(self._encoder.embed, prepared, lanes[lane])))
+            for prepared in self._prepared(iter(pairs), len(lanes)):
+                running.append((prepared, lanes.submit(self._encoder.embed, prepared)))
                 if len(running) > len(lanes):
                     yield self._result(*running.popleft(), embeddings)
             while running:

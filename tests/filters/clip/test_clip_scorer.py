@@ -186,7 +186,7 @@ def test_threads_outlive_a_stream(loaded, monkeypatch):
         return read_image(*args, **options)
 
     monkeypatch.setattr("babelsift.filters.clip.encoder.read_image", read)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
     scorer = ClipScorer.from_loaded(dataclasses.replace(loaded, module=Seen()))
     for _ in range(5):
         scorer.score(IMAGES, CAPTIONS)
