@@ -90,7 +90,7 @@ class ClipTokenizer:
         return torch.from_numpy(tokens)
 
     def _cleaned(self, caption: str) -> str:
-        if self._finish and _PLAIN.fullmatch(caption) and (caption.isascii() or _needs_no_repair(caption)):
+        if self._finish and is_left_alone_by_ftfy(caption):
             return self._finish(caption)
         return self._clean(caption)
 
@@ -114,8 +114,11 @@ class ClipTokenizer:
         return known
 
 
-def _needs_no_repair(caption: str) -> bool:
-    return unicodedata.is_normalized("NFC", caption) and not is_bad(caption)
+def is_left_alone_by_ftfy(caption: str) -> bool:
+    """Returns whether `ftfy.fix_text` surely returns the caption as it is; False says nothing."""
+    if not _PLAIN.fullmatch(caption):
+        return False
+    return caption.isascii() or (unicodedata.is_normalized("NFC", caption) and not is_bad(caption))
 
 
 # The steps of open_clip's cleaning after ftfy and the entities.

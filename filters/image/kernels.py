@@ -12,7 +12,13 @@ from babelsift.filters.jit import jit
 
 
 @jit
-def _shifted(total: int, bits: int) -> int | np.integer:
+def rounded_shift(total: int, bits: int) -> int | np.integer:
+    """Returns total / 2**bits, rounded to the nearest, ties to even, as floats are.
+
+    Args:
+        total: int32.
+        bits: int32, at least 1.
+    """
     one = np.int32(1)
     return (total + ((one << (bits - one)) - one) + ((total >> bits) & one)) >> bits
 
@@ -44,7 +50,7 @@ def shrink(
                 for place in range(values):
                     sums[place] += weight * np.int32(line[place])
         for place in range(values):
-            sums[place] = _shifted(sums[place], bits[0])
+            sums[place] = rounded_shift(sums[place], bits[0])
         along[:] = 0
         for tap in range(column_weights.shape[0]):
             taken = sums[3 * tap :]
@@ -54,7 +60,7 @@ def shrink(
                 along[3 * column + 1] += weight * taken[start + 1]
                 along[3 * column + 2] += weight * taken[start + 2]
         for place in range(targets):
-            shrunk[row, place] = min(max(_shifted(along[place], bits[1]), 0), 255)
+            shrunk[row, place] = min(max(rounded_shift(along[place], bits[1]), 0), 255)
     return shrunk.reshape(row_weights.shape[0], column_weights.shape[1], 3)
 
 

@@ -74,21 +74,26 @@ def frame_step(cells: np.ndarray) -> float:
 @lru_cache(_SIZES_REMEMBERED)
 def _row_taps(targets: int, pixels: int, scale: int) -> _Taps:
     """For target rows: (uint32[targets], the first row of cells; int32[targets, taps], the weights from there on)."""
-    starts, weights = _weights(targets, pixels, scale)
+    starts, weights = area_weights(targets, pixels, scale)
     return starts.astype(np.uint32), weights
 
 
 @lru_cache(_SIZES_REMEMBERED)
 def _column_taps(targets: int, pixels: int, scale: int) -> _Taps:
     """The same for target columns: the first value, of three a cell; weights as int32[taps, targets]."""
-    starts, weights = _weights(targets, pixels, scale)
+    starts, weights = area_weights(targets, pixels, scale)
     return (3 * starts).astype(np.uint32), np.ascontiguousarray(weights.T)
 
 
-def _weights(targets: int, pixels: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
-    """For target pixels along one axis: (int64[targets], their first cells; int32[targets, cells], their weights).
+def area_weights(targets: int, pixels: int, scale: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the weights of cells along one axis: (int64[targets], first cells; int32[targets, cells], weights).
 
     Weights are whole numbers of 2**-12, and those of a target pixel sum up to one.
+
+    Args:
+        targets: target pixels.
+        pixels: of the full image.
+        scale: pixels a cell.
     """
     cells, cells_a_target = -(-pixels // scale), pixels / targets / scale
     firsts = np.arange(targets)

@@ -78,6 +78,11 @@ class _FetchProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def process_id(self) -> int | None:
+        """The process's id, None before it is first started."""
+        return None if self._process is None else self._process.pid
+
     def connect(self) -> socket.socket:
         """Returns a socket whose other end the process has."""
         ours, theirs = socket.socketpair()
@@ -116,3 +121,8 @@ class _FetchProcess:
 
 
 _process = _FetchProcess()
+
+
+def fetch_process_id() -> int | None:
+    """Returns the id of the process that fetches for this one; None before the first session."""
+    return _process.process_id

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import inspect
 import io
 import os
 import re
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -185,7 +185,7 @@ class _Raw(io.FileIO):
 
 def _site() -> str:
     """The innermost line of the repository's own, tests excepted, that the call comes from."""
-    frame = sys._getframe(2)
+    frame = inspect.currentframe()
     while frame is not None:
         name = frame.f_code.co_filename
         if name.startswith(ROOT) and "/tests/" not in name and "/.venv/" not in name:

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
-from babelsift.filters.clip import ClipScorer, load_model
+from babelsift.filters.clip import load_model
 from babelsift.filters.clip.device_resize import DeviceResize, WholeImages
 from babelsift.filters.clip.encoder import PairEncoder
 
@@ -69,10 +69,8 @@ def test_what_it_cannot_stand_in_for_is_left_to_the_cpu(steps):
     assert DeviceResize.of(Compose(steps)) is None
 
 
-def test_similarities_are_the_cpus(model_folder):
+def test_embeddings_are_the_cpus(model_folder):
     model = load_model(str(model_folder), precision="fp32")
-    scorer, on_device = (ClipScorer.from_loaded(model, batch_size=4) for _ in range(2))
-    on_device._encoder = PairEncoder(model, rows=4, resizes_on_device=True)
     images = [encoded(picture(*size)) for size in SIZES]
     images += [
         encoded(picture(60, 50, "L")),
@@ -81,13 +79,19 @@ def test_similarities_are_the_cpus(model_folder):
     ]
     images += [encoded(picture(1400, 900)), b"no image", None, encoded(picture(60, 50), "JPEG")]
     captions = [f"photograph {number} of a cat" for number in range(len(images))]
-    found, expected = (one.score(images, captions, embeddings=True) for one in (on_device, scorer))
-    assert found.column("error").equals(expected.column("error"))
-    difference = np.subtract(
-        *(np.nan_to_num(one.column("similarity").to_numpy(zero_copy_only=False)) for one in (found, expected))
-    )
-    assert np.abs(difference).max() < 1e-4
-    assert found.column("similarity").null_count == 2
+    pairs = list(zip(images, captions, strict=True))
+    errors, similarities = [], []
+    for resizes_on_device in (True, False):
+        encoder = PairEncoder(model, rows=len(pairs), resizes_on_device=resizes_on_device)
+        with ThreadPoolExecutor(1) as decoders:
+            prepared = encoder.prepare(pairs, decoders)
+        assert isinstance(prepared.pixels, WholeImages) is resizes_on_device
+        image, text = encoder.embed(prepared)
+        errors.append(prepared.errors)
+        similarities.append(np.einsum("ij,ij->i", image, text))
+    assert errors[0] == errors[1]
+    assert sum(error is not None for error in errors[0]) == 2
+    assert np.abs(similarities[0] - similarities[1]).max() < 1e-4
 
 
 def test_large_images_are_shrunk_before_they_are_gathered(model_folder):

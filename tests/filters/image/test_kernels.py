@@ -47,11 +47,19 @@ def test_a_luminance_of_more_pixels_than_its_sums_hold(height, width):
 
 @pytest.mark.parametrize("total", [*range(-1100, 1100, 1)][::7])
 def test_sums_are_rounded_as_floats_are(total):
-    assert kernels._shifted(np.int32(total), np.int32(9)) == np.rint(total / 512)
+    assert kernels.rounded_shift(np.int32(total), np.int32(9)) == np.rint(total / 512)
 
 
 def test_ties_go_to_even():
-    assert [kernels._shifted(np.int32(512 * n + 256), np.int32(9)) for n in range(-3, 4)] == [-2, -2, 0, 0, 2, 2, 4]
+    assert [kernels.rounded_shift(np.int32(512 * n + 256), np.int32(9)) for n in range(-3, 4)] == [
+        -2,
+        -2,
+        0,
+        0,
+        2,
+        2,
+        4,
+    ]
 
 
 def test_where_nothing_can_be_written_it_compiles_for_this_process(tmp_path):

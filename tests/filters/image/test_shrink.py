@@ -80,7 +80,7 @@ def test_in_whole_numbers_whatever_way_they_are_added(scale, target):
 
 def dense_weights(targets: int, pixels: int, scale: int) -> np.ndarray:
     """Python integers[targets, cells], in units of 2**-12."""
-    starts, weights = shrink._weights(targets, pixels, scale)
+    starts, weights = shrink.area_weights(targets, pixels, scale)
     dense = np.zeros((targets, -(-pixels // scale)), dtype=object)
     for target, (start, some) in enumerate(zip(starts, weights.astype(object), strict=True)):
         dense[target, start : start + len(some)] = some

@@ -78,11 +78,15 @@ def test_who_cancels_the_task_is_heard():
     assert asyncio.run(run())
 
 
-def test_no_timer_is_left_behind():
+def test_no_timer_is_left_behind(monkeypatch):
+    timers = []
+
     async def run():
         loop = asyncio.get_running_loop()
+        call_later = loop.call_later
+        monkeypatch.setattr(loop, "call_later", lambda *arguments: timers.append(call_later(*arguments)) or timers[-1])
         with Deadline(60):
             await asyncio.sleep(0)
-        return [timer for timer in loop._scheduled if not timer.cancelled()]
 
-    assert asyncio.run(run()) == []
+    asyncio.run(run())
+    assert [timer.cancelled() for timer in timers] == [True]

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from babelsift.pipelines.fetch import FetchSession
-from babelsift.pipelines.fetch import session as session_module
 from babelsift.pipelines.fetch.answers import pack_ask, unpack_asks
+from babelsift.pipelines.fetch.session import fetch_process_id
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo, silence
@@ -33,10 +33,6 @@ def opened():
         session.close()
         while session.receive() is not None:
             pass
-
-
-def pid() -> int:
-    return session_module._process._process.pid
 
 
 def test_bodies_and_failures_come_back_as_they_were_found(opened, hostile_web):
@@ -108,7 +104,7 @@ def test_whoever_waits_is_told_that_the_process_has_ended(opened, hostile_web):
     hostile_web.on("/photo", answer(BODY))
     session = opened()
     session.ask(1, [hostile_web.url("/never")])
-    os.kill(pid(), signal.SIGKILL)
+    os.kill(fetch_process_id(), signal.SIGKILL)
     assert session.receive() is None
     assert session.receive() is None
     session.ask(2, [hostile_web.url("/photo")])  # in vain, without an error: the end was said
@@ -129,12 +125,12 @@ def test_closing_ends_the_waiting(opened, hostile_web):
 def test_sessions_share_a_process_but_not_their_limits(opened, hostile_web):
     hostile_web.on_any(answer(BODY))
     small, whole = opened(max_body_bytes=10), opened()
-    process = pid()
+    process = fetch_process_id()
     for session in (small, whole):
         session.ask(1, [hostile_web.url("/photo")])
     assert small.receive().fetched.reason is RejectReason.BODY_TOO_LARGE
     assert whole.receive().fetched.body == BODY
-    assert pid() == process
+    assert fetch_process_id() == process
 
 
 def test_an_interrupt_from_the_terminal_is_not_for_it(opened, hostile_web):
@@ -142,7 +138,7 @@ def test_an_interrupt_from_the_terminal_is_not_for_it(opened, hostile_web):
     session = opened()
     session.ask(1, [hostile_web.url("/photo")])
     session.receive()
-    os.kill(pid(), signal.SIGINT)
+    os.kill(fetch_process_id(), signal.SIGINT)
     session.ask(2, [hostile_web.url("/photo")])
     assert session.receive().fetched.body == BODY
 

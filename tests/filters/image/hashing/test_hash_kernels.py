@@ -58,7 +58,13 @@ def test_steps_are_cut_to_whole_percents_step_by_step():
 
 def test_every_step_up_to_twice_from_black_to_white_is_cut_right():
     steps = np.arange(2 * 65280 + 1, dtype=np.int32)
-    assert [kernels._percent(step) for step in (*steps, *-steps)] == [*(steps * 100 // 65280)] * 2
+    levels = np.zeros((2, 1), np.int32)
+    for sign in (1, -1):
+        percents = []
+        for step in steps:
+            levels[1, 0] = sign * step
+            percents.append(kernels.step_percents(levels))
+        assert percents == [*(steps * 100 // 65280)]
 
 
 def test_what_is_smooth_is_taken_away_within_a_tenth_of_a_grey_level():

@@ -145,7 +145,7 @@ def test_a_killed_fetch_process_is_said_and_another_one_goes_on(worker, rows, tm
         staging = thread.submit(stager(folder, worker).stage, 0, rows, StagingListing(folder))
         while hostile_web.total_requests < SETTINGS.thread_count:  # of two shards, of three rows each
             assert not staging.done()
-        os.kill(session._process._process.pid, signal.SIGKILL)
+        os.kill(session.fetch_process_id(), signal.SIGKILL)
         with pytest.raises(DownloadError, match="the process that fetches has ended"):
             staging.result()
     assert folder.list(STAGING) == []
