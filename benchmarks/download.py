@@ -46,7 +46,8 @@ _OURS_THREADS = {"quick": 64, "late": 512}
 class _Web:
     """One of the webs: its photographs, its latency, how many images are asked of it, and what is to be reached.
 
-    Attributes: image_s: seconds that a side is granted an image, several times what it takes.
+    Attributes:
+        image_s: seconds that a side is granted an image, several times what it takes.
     """
 
     name: str

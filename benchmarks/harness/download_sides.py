@@ -46,7 +46,8 @@ class SideRun:
 def timed(base_url: str, side: Callable[[str], None], home: str, images: int) -> SideRun:
     """Runs a side, which is given its output folder.
 
-    Raises: AssertionError: it did not store every image.
+    Raises:
+        AssertionError: it did not store every image.
     """
     with tempfile.TemporaryDirectory(dir=home) as output:
         served, used, started = served_cpu_seconds(base_url), _children_cpu_seconds(), time.perf_counter()
@@ -82,8 +83,11 @@ def write_table(base_url: str, images: int, home: str) -> str:
 def run_img2dataset(counts: tuple[int, int], table: str, images: int, output: str, *, image_s: float) -> None:
     """Lets img2dataset download a table with so many processes and threads.
 
-    Args: image_s: seconds granted an image; its pool can wait for a lost worker for ever.
-    Raises: PeerError: it failed, or was ended for taking longer.
+    Args:
+        image_s: seconds granted an image; its pool can wait for a lost worker for ever.
+
+    Raises:
+        PeerError: it failed, or was ended for taking longer.
     """
     processes, threads = counts
     options = {
@@ -115,7 +119,9 @@ def run_ours(table: str, images: int, output: str, *, threads: int, image_s: flo
 def finished(command: list[str], *, limit_s: float) -> str:
     """Returns what a command printed.
 
-    Raises: RuntimeError: it failed. subprocess.TimeoutExpired: it was ended for taking longer.
+    Raises:
+        RuntimeError: it failed.
+        subprocess.TimeoutExpired: it was ended for taking longer.
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=limit_s)
     if done.returncode:

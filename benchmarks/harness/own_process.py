@@ -15,7 +15,8 @@ from typing import Any
 def in_process(module: str, function: str, *arguments: object) -> Any:
     """Calls a function in a new process, arguments as `repr` spells them; returns the JSON that it prints last.
 
-    Raises: RuntimeError: it failed; with the last line of what it said.
+    Raises:
+        RuntimeError: it failed; with the last line of what it said.
     """
     called = f"{function}({', '.join(map(repr, arguments))})"
     command = [sys.executable, "-c", f"from {module} import {function}; {called}"]

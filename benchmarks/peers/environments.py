@@ -33,8 +33,11 @@ class PeerError(Exception):
 def run_peer(name: str, script: str, *arguments: str, limit_s: float | None = None) -> dict:
     """Runs one of this folder's scripts in a peer's environment and returns what it prints last, a line of JSON.
 
-    Args: limit_s: after so long it is ended, with all that it started, and counts as failed.
-    Raises: PeerError: the peer cannot be installed, or fails.
+    Args:
+        limit_s: after so long it is ended, with all that it started, and counts as failed.
+
+    Raises:
+        PeerError: the peer cannot be installed, or fails.
     """
     path = Path(__file__).with_name(script)
     lines = _call([str(_python(name)), str(path), *arguments], limit_s=limit_s).splitlines()

@@ -28,7 +28,8 @@ HOSTS = 64  # addresses that it answers on: a crawl's images lie on many hosts, 
 def photo_web(photos: str, *, latency_s: float = 0.0) -> Iterator[str]:
     """Serves a folder's photographs, from a process of its own, while the context lasts; gives the base URL.
 
-    Args: latency_s: wait before each answer.
+    Args:
+        latency_s: wait before each answer.
     """
     command = [sys.executable, "-m", "benchmarks.workloads.photo_web", photos, str(latency_s)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

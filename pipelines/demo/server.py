@@ -32,8 +32,11 @@ _HTML = b"<!DOCTYPE html><html><head><title>Hotlinking</title></head><body>Pleas
 def serving(demo: DemoWeb, port: int = 0) -> Iterator[str]:
     """Serves the web while the context lasts; gives its base URL, such as http://127.0.0.1:40123.
 
-    Args: port: to serve on where it is free; another one where it is not, or where it is 0.
-    Raises: InputError: the server did not start.
+    Args:
+        port: to serve on where it is free; another one where it is not, or where it is 0.
+
+    Raises:
+        InputError: the server did not start.
     """
     command = [sys.executable, "-m", "babelsift", "demo-web"]
     command += ["--seed", str(demo.seed), "--pairs", str(len(demo.pairs)), "--port", str(port)]

@@ -74,7 +74,9 @@ def compare(truth: pa.Table, kept: pa.Table, rejected: pa.Table) -> TruthTable:
 
     Args:
         truth: `web.truth_table`. kept, rejected: a row a pair with source_row, and `reason` where rejected.
-    Raises: AccountingError: a row of the truth is not in exactly one of the two.
+
+    Raises:
+        AccountingError: a row of the truth is not in exactly one of the two.
     """
     reasons = _fates(truth, kept, rejected)
     rows = [

@@ -144,7 +144,8 @@ class DemoWeb:
 def build_web(seed: int, pairs: int = 3000) -> DemoWeb:
     """Returns the web of a seed; equal arguments give equal webs.
 
-    Raises: ValueError: pairs too few for one of each kind.
+    Raises:
+        ValueError: pairs too few for one of each kind.
     """
     if pairs < 100:
         raise ValueError(f"a demo web needs at least 100 pairs for one of each kind, got {pairs}")

@@ -21,10 +21,16 @@ _TEXT_CHARACTERS = 40
 def concepts_of(output: str, *, fewer_than: int = 10, most: int = 10, language: str | None = None) -> dict[str, Any]:
     """Returns the concepts of a finished run, list by list.
 
-    Args: fewer_than: k of the tail report: concepts with fewer than k pairs after balancing. most: concepts named,
-        of the head and of the tail. language: one list's name alone.
-    Returns: list's name -> {"entries", "matches" before and after, "distribution", "head", "tail", ...}.
-    Raises: RunFolderError: no complete run is there, it counted no concepts, or it has no such list.
+    Args:
+        fewer_than: k of the tail report: concepts with fewer than k pairs after balancing.
+        most: concepts named, of the head and of the tail.
+        language: one list's name alone.
+
+    Returns:
+        list's name -> {"entries", "matches" before and after, "distribution", "head", "tail", ...}.
+
+    Raises:
+        RunFolderError: no complete run is there, it counted no concepts, or it has no such list.
     """
     folder = RunFolder(output)
     if not folder.exists(FUNNEL):

@@ -28,7 +28,12 @@ class State(str, Enum):
 
 @dataclass(frozen=True)
 class StageStatus:
-    """One stage. Attributes: there: what lies in the folder. why: the stage is not done; empty where it is."""
+    """One stage.
+
+    Attributes:
+        there: what lies in the folder.
+        why: the stage is not done; empty where it is.
+    """
 
     stage: str
     state: State
@@ -38,7 +43,12 @@ class StageStatus:
 
 @dataclass(frozen=True)
 class FolderStatus:
-    """A run folder. Attributes: complete: the run that began last ended well. holder: who works here, or died here."""
+    """A run folder.
+
+    Attributes:
+        complete: the run that began last ended well.
+        holder: who works here, or died here.
+    """
 
     folder: str
     complete: bool
@@ -53,7 +63,8 @@ class FolderStatus:
 def status_of(folder: RunFolder, recipe: Recipe) -> FolderStatus:
     """Returns the folder's status for a run with the recipe on the same input.
 
-    Raises: RunFolderError: no run has begun there, or another version made it.
+    Raises:
+        RunFolderError: no run has begun there, or another version made it.
     """
     manifest = read_manifest(folder)
     if manifest is None:

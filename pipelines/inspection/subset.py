@@ -20,7 +20,8 @@ SUBSET_DTYPE = np.dtype("u8,u8")
 def write_subset(folder: RunFolder, file: str, *, column: str = "uid") -> int:
     """Writes the uids of the training shards' pairs, sorted; returns how many. Takes 32 bytes of memory a pair.
 
-    Raises: RunFolderError: there are no shards, or their column is not one of uids, or the file cannot be written.
+    Raises:
+        RunFolderError: there are no shards, or their column is not one of uids, or the file cannot be written.
     """
     names = folder.list(TRAIN.folder, ".parquet")
     if not names:

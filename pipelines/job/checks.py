@@ -41,7 +41,8 @@ def check_source(inputs: Sequence[str], staging: str | None, retry_failed: Seque
 def check_parts(recipe: Recipe) -> None:
     """Looks whether the recipe can run at all, and logs which parts of the published one it leaves out.
 
-    Raises: RecipeError: it requires parts that are missing; names them and the remedy.
+    Raises:
+        RecipeError: it requires parts that are missing; names them and the remedy.
     """
     if recipe.requires:
         missing = describe_unavailable(recipe.requires)
@@ -53,7 +54,8 @@ def check_parts(recipe: Recipe) -> None:
 def check_settings(recipe: Recipe) -> None:
     """Tries what a recipe's text alone cannot show to be right: files and lists it names, networks, scripts, faiss.
 
-    Raises: RecipeError, ModelError: the first of them that is not.
+    Raises:
+        RecipeError, ModelError: the first of them that is not.
     """
     if recipe.dedup_semantic is not None:
         load_faiss()
@@ -120,7 +122,8 @@ def check_conditions(recipe: Recipe, carried: pa.Schema) -> None:
 def check_head_names(recipe: Recipe, source: InputPlan) -> None:
     """Looks whether a head would take the name of a column that the input has.
 
-    Raises: RecipeError: one would.
+    Raises:
+        RecipeError: one would.
     """
     if taken := [head.name for head in recipe.heads if head.name in source.carried.names]:
         raise RecipeError(f"heads: the input has a column {taken[0]!r}, too; give the head another name")

@@ -149,9 +149,12 @@ def curate_stages(
 ) -> dict[Stage, Any]:
     """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
 
-    Args: rows: about how many there are; decides in how many parts they are compared. read, download, score: where
-        pairs, images and similarities come from: the input, the web and models, or a finished run folder. language:
-        in the place of IdentifyLanguage. compared: group of settings -> where the embeddings lie that it compares.
+    Args:
+        rows: about how many there are; decides in how many parts they are compared.
+        read, download, score: where pairs, images and similarities come from: the input, the web and models, or a
+            finished run folder.
+        language: in the place of IdentifyLanguage.
+        compared: group of settings -> where the embeddings lie that it compares.
     """
     parts = max(1, rows // _ROWS_A_DEDUP_PART)
     pairs = pbegin | "Read" >> read

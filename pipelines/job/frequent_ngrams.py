@@ -27,8 +27,10 @@ class FrequentNgrams(Transform):
 
     Input: RecordBatches with caption. Output: one list of (n-gram, count), most frequent first.
 
-    Attributes: most: how many. bigrams: whether they count, too. partitions: how many parts the n-grams are counted in;
-        results do not depend on it.
+    Attributes:
+        most: how many.
+        bigrams: whether they count, too.
+        partitions: how many parts the n-grams are counted in; results do not depend on it.
     """
 
     most: int

@@ -20,7 +20,8 @@ def preset_names() -> list[str]:
 def preset_text(name: str) -> str:
     """Returns a preset as YAML.
 
-    Raises: RecipeError: there is no such preset.
+    Raises:
+        RecipeError: there is no such preset.
     """
     if name not in preset_names():
         hint = did_you_mean(name, preset_names(), otherwise="see `babelsift recipes`")
@@ -31,7 +32,8 @@ def preset_text(name: str) -> str:
 def load_recipe(name_or_file: str) -> Recipe:
     """Returns a preset, or the recipe in a YAML file; recipes that its select rules name are spelt out.
 
-    Raises: RecipeError: neither, or its content is not a recipe.
+    Raises:
+        RecipeError: neither, or its content is not a recipe.
     """
     return _load(name_or_file, ())
 

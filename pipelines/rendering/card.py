@@ -24,7 +24,9 @@ def render_card(
 ) -> str:
     """Returns the card as Markdown.
 
-    Args: samples_per_shard: samples in every shard but the last. shards: shards to train with that were written.
+    Args:
+        samples_per_shard: samples in every shard but the last.
+        shards: shards to train with that were written.
         bytes_total: bytes of all tars.
     """
     kept = data.funnel.kept_rows
@@ -58,7 +60,8 @@ def render_card(
 def card_header(data: ReportData, *, validation: bool = False) -> dict[str, Any]:
     """Returns the card's metadata; languages are those of which something was kept.
 
-    Args: validation: whether there are validation shards.
+    Args:
+        validation: whether there are validation shards.
     """
     languages = _hub_languages(data.funnel)
     header: dict[str, Any] = {"pretty_name": data.recipe.name}

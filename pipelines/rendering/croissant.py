@@ -58,7 +58,9 @@ def croissant(
 ) -> dict[str, Any]:
     """Returns the description as JSON-LD: where the shards lie, and the columns of the parquet files beside the tars.
 
-    Args: splits: (name, folder) of those that have shards. fields: (name, Arrow type, unit or content) of the columns.
+    Args:
+        splits: (name, folder) of those that have shards.
+        fields: (name, Arrow type, unit or content) of the columns.
     """
     languages = [row.language for row in language_rows(data.funnel) if row.kept]
     return {

@@ -41,7 +41,9 @@ _STYLE = {
 def similarity_svg(rows: list[ScoreRow], *, name: str) -> str:
     """Returns an SVG element: the histogram of all pairs, and under it one a language, all on one similarity axis.
 
-    Args: rows: at least one, the first is of all pairs. name: prefix of the element's ids, unique in the page.
+    Args:
+        rows: at least one, the first is of all pairs.
+        name: prefix of the element's ids, unique in the page.
     """
     # Imported here: it takes a second, and a run without a CLIP model draws nothing.
     import matplotlib

@@ -72,7 +72,8 @@ def kept_cards(samples: list[Sample]) -> list[SampleCard]:
 def rejected_groups(samples: list[Sample], funnel: Funnel, *, opened: int = 3) -> list[RejectedGroup]:
     """Returns the rejected samples by stage and reason: stages in pipeline order, frequent reasons first.
 
-    Args: opened: how many of the groups, those of the most rows, are unfolded when the page opens.
+    Args:
+        opened: how many of the groups, those of the most rows, are unfolded when the page opens.
     """
     rows = {(stage.stage, reason): count for stage in funnel.stages for reason, count in reasons_of(stage)}
     cards: dict[tuple[str, str], list[SampleCard]] = {}

@@ -27,11 +27,17 @@ def compare_recipes(
 ) -> dict[str, Any]:
     """Returns how two recipes differ on the pairs of a finished run, or of an input, by what is stored of them.
 
-    Args: inputs: globs; none: the pairs that the run had. samples: pairs shown a side.
-    Returns: {"recipes": names, "kept", "not_stored", "other_downloads": two each, "both", "only": two, "languages":
-    {language: the same}, "reasons": for each recipe those for which it leaves out what the other keeps, "samples": of
-    those pairs}.
-    Raises: BabelsiftError: see `babelsift.pipelines.replay.dry_run.dry_run`.
+    Args:
+        inputs: globs; none: the pairs that the run had.
+        samples: pairs shown a side.
+
+    Returns:
+        {"recipes": names, "kept", "not_stored", "other_downloads": two each, "both", "only": two, "languages":
+        {language: the same}, "reasons": for each recipe those for which it leaves out what the other keeps, "samples":
+        of those pairs}.
+
+    Raises:
+        BabelsiftError: see `babelsift.pipelines.replay.dry_run.dry_run`.
     """
     runs, tables = [], []
     for recipe in recipes:
@@ -88,7 +94,8 @@ def unknown_lines(
 ) -> list[str]:
     """Returns a line for each recipe and stage of which something is not stored, so that a fate is not known.
 
-    Args: not_stored, other_downloads: of each recipe, see `babelsift.pipelines.replay.dry_run.DryRun`.
+    Args:
+        not_stored, other_downloads: of each recipe, see `babelsift.pipelines.replay.dry_run.DryRun`.
     """
     what = {"download": "were never downloaded", "score": "were never scored"}
     lines = [

@@ -56,9 +56,11 @@ _DRY_FUNNEL, _DRY_SELECTION = "funnel.json", "selection.json"
 class DryRun:
     """What a recipe would do.
 
-    Attributes: selection: as selection.json holds it. not_stored: stage -> pairs whose download or score no run has
-        paid for yet, so that their fate is not known. other_downloads: in what the settings differ that stored images
-        were downloaded with -> how many images those are; a run would download them again.
+    Attributes:
+        selection: as selection.json holds it.
+        not_stored: stage -> pairs whose download or score no run has paid for yet, so that their fate is not known.
+        other_downloads: in what the settings differ that stored images were downloaded with -> how many images those
+            are; a run would download them again.
     """
 
     funnel: Funnel
@@ -79,10 +81,14 @@ def dry_run(
 ) -> DryRun:
     """Returns what a recipe would make of the pairs of a finished run folder, or of an input, by what is stored there.
 
-    Args: output: the run folder; nothing in it is written. inputs: globs; none: the pairs that the run had. staging:
-        the folder that a run took its images from; None: where the folder's last run had them from. fates: where each
-        pair's fate is written, as ledger files of all pairs, those kept with the reason KEPT.
-    Raises: BabelsiftError: no complete run is there, a model was never scored, the recipe cannot run.
+    Args:
+        output: the run folder; nothing in it is written.
+        inputs: globs; none: the pairs that the run had.
+        staging: the folder that a run took its images from; None: where the folder's last run had them from.
+        fates: where each pair's fate is written, as ledger files of all pairs, those kept with the reason KEPT.
+
+    Raises:
+        BabelsiftError: no complete run is there, a model was never scored, the recipe cannot run.
     """
     check_parts(recipe)
     folder = RunFolder(output)
@@ -133,7 +139,8 @@ def _images(
 def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
     """Looks whether shards and ledger have all that a recipe needs: no captions before edits, no columns of the input.
 
-    Raises: RecipeError: they have not.
+    Raises:
+        RecipeError: they have not.
     """
     edited = bool(recipe.caption_edits)
     for split in SPLITS.values():
@@ -150,7 +157,11 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
 
 
 def compared_stores(recipe: Recipe, stores: Sequence[ScoreStore]) -> dict[str, ScoreStore]:
-    """Returns where the embeddings lie that groups of a recipe compare. Args: stores: of its models."""
+    """Returns where the embeddings lie that groups of a recipe compare.
+
+    Args:
+        stores: of its models.
+    """
     of_model = {store.name: store for store in stores}
     return {group: of_model[name or recipe.model_names[0]] for group, name in recipe.compared_models.items()}
 

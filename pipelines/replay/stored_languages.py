@@ -55,7 +55,8 @@ def with_stored_languages(pairs: pa.RecordBatch, rows: pa.RecordBatch) -> pa.Rec
 class StoredLanguages(Transform):
     """Does as IdentifyLanguage on the rows of `with_stored_languages`, and identifies only what is not stored.
 
-    Attributes: scores: whether scores count; if not, those that are not stored are NaN.
+    Attributes:
+        scores: whether scores count; if not, those that are not stored are NaN.
     """
 
     settings: LanguageSettings

@@ -42,7 +42,8 @@ class StoredPairs(Transform):
 
     Columns that the run carried through are not here: the ledger has none of them.
 
-    Attributes: languages: add what the run found of their languages, as `StoredLanguages` takes it.
+    Attributes:
+        languages: add what the run found of their languages, as `StoredLanguages` takes it.
     """
 
     folder: RunFolder

@@ -31,7 +31,12 @@ from babelsift.schemas.recipe import ClipModel, Head, Route, routes
 
 @dataclass(frozen=True)
 class StoredHead:
-    """A head's scores beside a model's. Attributes: folder: its name there. score: of embeddings, where it is known."""
+    """A head's scores beside a model's.
+
+    Attributes:
+        folder: its name there.
+        score: of embeddings, where it is known.
+    """
 
     name: str
     folder: str
@@ -42,7 +47,10 @@ class StoredHead:
 class StoredModel:
     """One model's or classifier's scores.
 
-    Attributes: column: that they fill. route: whose pairs it scored. heads: on its embeddings.
+    Attributes:
+        column: that they fill.
+        route: whose pairs it scored.
+        heads: on its embeddings.
     """
 
     store: ScoreStore
@@ -58,7 +66,8 @@ class StoredScores(Transform):
     Pairs that a model should have scored and never did are REJECTED as not_stored. Scores are null where a route leads
     to another model.
 
-    Attributes: models: of the recipe, in their order, then its classifiers.
+    Attributes:
+        models: of the recipe, in their order, then its classifiers.
     """
 
     models: tuple[StoredModel, ...]
@@ -124,8 +133,9 @@ def find_scores(folder: RunFolder, models: Sequence[ClipModel], heads: Sequence[
     Models are found by name, model, weights and precision, heads by name and fingerprint. Layers and clusters that
     were never run there are read from their files, and run on the embeddings that are.
 
-    Raises: RunFolderError: a model or a head of texts was never scored there; names those that were. ModelError,
-        RecipeError: a head's file or list cannot be read.
+    Raises:
+        RunFolderError: a model or a head of texts was never scored there; names those that were.
+        ModelError, RecipeError: a head's file or list cannot be read.
     """
     stored, where = _stored_models(folder), routes(models)
     found = []

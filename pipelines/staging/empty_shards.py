@@ -21,7 +21,9 @@ from babelsift.schemas.recipe import DownloadSettings
 def fill_gaps(folder: RunFolder, settings: DownloadSettings, *, rows: int, partitions: int) -> list[int]:
     """Commits a shard without rows for each number that has no files; returns these numbers.
 
-    Args: rows: of the input. partitions: of the run folder.
+    Args:
+        rows: of the input.
+        partitions: of the run folder.
     """
     size = settings.samples_per_staging_shard
     taken = StagingListing(folder).numbers

@@ -27,10 +27,13 @@ _REQUESTS_AT_ONCE = 16  # times _MERGED_BYTES bounds what lies in memory beside 
 def read_staged_images(folder: RunFolder, rows: pa.RecordBatch) -> list[bytes]:
     """Returns the image files of the rows, in the rows' order.
 
-    Args: rows: with the columns key, staging_shard, image_extension, image_offset, image_size and, where checksums are
-        known, image_crc32 of DOWNLOAD_SCHEMA.
-    Raises: RunFolderError: a shard is gone, or does not hold the images that the rows say; such a shard no longer
-        counts, so that the next run downloads its pairs again, or looks through it again where another program's.
+    Args:
+        rows: with the columns key, staging_shard, image_extension, image_offset, image_size and, where checksums are
+            known, image_crc32 of DOWNLOAD_SCHEMA.
+
+    Raises:
+        RunFolderError: a shard is gone, or does not hold the images that the rows say; such a shard no longer counts,
+            so that the next run downloads its pairs again, or looks through it again where another program's.
     """
     images: list[bytes] = [b""] * len(rows)
     ranges = [one for members in _by_shard(rows) for one in _merge(members)]

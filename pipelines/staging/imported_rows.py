@@ -61,7 +61,8 @@ def imported_shards(folder: RunFolder) -> list[int]:
 def finished_import(folder: RunFolder, url: str) -> ImportPlan:
     """Returns the shards that a finished run took from a folder, as they were looked through; that folder is not read.
 
-    Raises: RunFolderError: there are none.
+    Raises:
+        RunFolderError: there are none.
     """
     shards = [
         shard

@@ -70,7 +70,8 @@ def _all_shards(folder: RunFolder) -> Iterator[StagedShard]:
 def check_downloads(folder: RunFolder, settings: DownloadSettings, *, force: bool) -> None:
     """Refuses to download again, unless it is forced, what is staged by other settings.
 
-    Raises: RunFolderError: says which settings differ and what that would cost.
+    Raises:
+        RunFolderError: says which settings differ and what that would cost.
     """
     stale = staged_downloads(folder, settings).stale
     if stale and not force:

@@ -77,7 +77,8 @@ class ScoreStore:
     def describe(self, info: Mapping[str, Any]) -> None:
         """Writes info.json where it is not there yet.
 
-        Raises: RunFolderError: the folder holds another model whose fingerprint begins alike.
+        Raises:
+            RunFolderError: the folder holds another model whose fingerprint begins alike.
         """
         path = f"{self.root}/info.json"
         found = self.folder.read_json(path)
@@ -92,7 +93,8 @@ class ScoreStore:
     def scores(self, shard: int) -> dict[PairKey, Score]:
         """Returns the stored (similarity, error) of a shard's pairs by (uid, sha256, image_size).
 
-        Raises: RunFolderError: a stored file cannot be read.
+        Raises:
+            RunFolderError: a stored file cannot be read.
         """
         found: dict[PairKey, Score] = {}
         for metadata in self._metadata_folders():
@@ -105,8 +107,13 @@ class ScoreStore:
     def head_scores(self, shard: int, head: str, score: ScoreEmbeddings) -> tuple[dict[PairKey, float | None], int]:
         """Returns a head's scores of a shard's stored pairs, and for how many pairs they had to be computed.
 
-        Args: head: its name and the first of its fingerprint. score: of stored embeddings, float32[n, dimension].
-        Raises: RunFolderError: a stored file cannot be read or written. DamagedPartError: and the part counts no more.
+        Args:
+            head: its name and the first of its fingerprint.
+            score: of stored embeddings, float32[n, dimension].
+
+        Raises:
+            RunFolderError: a stored file cannot be read or written.
+            DamagedPartError: and the part counts no more.
         """
         found: dict[PairKey, float | None] = {}
         computed = 0
@@ -129,8 +136,12 @@ class ScoreStore:
     ) -> dict[PairKey, float | None]:
         """Returns a head's scores of a shard's stored pairs, and writes nothing.
 
-        Args: head: as for `head_scores`. score: for pairs with embeddings and no score yet; None: those are left out.
-        Raises: RunFolderError: a stored file cannot be read.
+        Args:
+            head: as for `head_scores`.
+            score: for pairs with embeddings and no score yet; None: those are left out.
+
+        Raises:
+            RunFolderError: a stored file cannot be read.
         """
         found: dict[PairKey, float | None] = {}
         for part, table in self.parts(shard):
@@ -166,8 +177,13 @@ class ScoreStore:
     def embeddings(self, kind: str, shard: int, part: int, table: pa.Table) -> np.ndarray:
         """Returns a part's vectors, float16[rows, dimension], checked against their checksums; changes nothing.
 
-        Args: kind: one of EMBEDDINGS. table: what `parts` gives of the part.
-        Raises: DamagedPartError: they are gone, or not what was stored. RunFolderError: they cannot be read.
+        Args:
+            kind: one of EMBEDDINGS.
+            table: what `parts` gives of the part.
+
+        Raises:
+            DamagedPartError: they are gone, or not what was stored.
+            RunFolderError: they cannot be read.
         """
         path = self.embeddings_path(kind, shard, part)
         try:
@@ -194,9 +210,12 @@ class ScoreStore:
     def add(self, shard: int, pairs: pa.RecordBatch, results: pa.RecordBatch) -> None:
         """Stores pairs with their results as the shard's next part.
 
-        Args: pairs: has PAIR_COLUMNS. results: as many rows of `filters.clip.result_schema`, with the embeddings
-            where they are kept.
-        Raises: RunFolderError: the folder cannot be written.
+        Args:
+            pairs: has PAIR_COLUMNS.
+            results: as many rows of `filters.clip.result_schema`, with the embeddings where they are kept.
+
+        Raises:
+            RunFolderError: the folder cannot be written.
         """
         metadata = self._metadata_folders()[-1]
         part = 0
@@ -236,7 +255,8 @@ class ScoreStore:
     def parts(self, shard: int, metadata: str = "metadata") -> Iterator[tuple[int, pa.Table]]:
         """Yields (number, METADATA_SCHEMA) of a shard's parts; damaged ones are named and passed over.
 
-        Raises: RunFolderError: a stored file cannot be read.
+        Raises:
+            RunFolderError: a stored file cannot be read.
         """
         part = 0
         while (table := self._read_part(self._path(metadata, shard, part))) is not None:

@@ -216,7 +216,10 @@ class StagingWriter:
     def add(self, record: dict[str, Any], image: ProcessedImage) -> dict[str, Any]:
         """Writes an image, its caption and its json, and returns the record with the place of the image's bytes.
 
-        May be called from any thread. Args: record: the row's STAGED_SCHEMA fields but for that place.
+        May be called from any thread.
+
+        Args:
+            record: the row's STAGED_SCHEMA fields but for that place.
         """
         key = record["key"]
         fields = {name: record[name] for name in self._json_columns}
@@ -236,7 +239,9 @@ class StagingWriter:
     def commit(self, rows: pa.RecordBatch, *, start_time: float, end_time: float) -> None:
         """Gives the shard its files and, last, its commit mark.
 
-        Args: rows: STAGED_SCHEMA, all rows of the shard. start_time, end_time: seconds since the epoch.
+        Args:
+            rows: STAGED_SCHEMA, all rows of the shard.
+            start_time, end_time: seconds since the epoch.
         """
         self._tar.write(_END_OF_TAR)
         self._stack.close()

@@ -44,7 +44,10 @@ class ShardTimes:
 class StagedBatch:
     """Input rows beside their staged rows, all of one staging shard, sorted by uid.
 
-    Attributes: rows: as they came in. staged: STAGED_SCHEMA. times: None where the download was paid for before.
+    Attributes:
+        rows: as they came in.
+        staged: STAGED_SCHEMA.
+        times: None where the download was paid for before.
     """
 
     shard: int
@@ -71,7 +74,9 @@ def staging_partitions(batch: pa.RecordBatch, *, partitions: int) -> np.ndarray:
 def latest_staged(rows: pa.RecordBatch, found: list[FoundShard]) -> Iterator[StagedBatch]:
     """Yields each row with what is staged for it: a success before a failure, then what was found last.
 
-    Args: rows: sorted by uid. found: the shards that may have some of them.
+    Args:
+        rows: sorted by uid.
+        found: the shards that may have some of them.
     """
     if not found:
         return
@@ -116,7 +121,9 @@ def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.Rec
 def with_staged_columns(rows: pa.RecordBatch, staged: pa.RecordBatch, shards: np.ndarray) -> pa.RecordBatch:
     """Returns rows of LANGUAGE_SCHEMA as DOWNLOAD_SCHEMA, what they carry after it.
 
-    Args: staged: STAGED_SCHEMA's columns, as many rows, all with an image. shards: int[n], their staging shards.
+    Args:
+        staged: STAGED_SCHEMA's columns, as many rows, all with an image.
+        shards: int[n], their staging shards.
     """
     carried = [name for name in rows.schema.names if name not in DOWNLOAD_SCHEMA.names]
     columns = []

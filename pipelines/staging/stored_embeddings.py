@@ -31,8 +31,12 @@ def read_embeddings(
 ) -> dict[str, np.ndarray]:
     """Returns {kind: float16[rows, dimension]} of the rows' stored embeddings, in the rows' order.
 
-    Args: rows: with DOWNLOAD_SCHEMA's columns. kinds: of EMBEDDINGS.
-    Raises: RunFolderError: some are not stored, or are damaged; the part they were in is scored again by the next run.
+    Args:
+        rows: with DOWNLOAD_SCHEMA's columns.
+        kinds: of EMBEDDINGS.
+
+    Raises:
+        RunFolderError: some are not stored, or are damaged; the part they were in is scored again by the next run.
     """
     parts = list(_parts_of(store, rows))
     found: dict[str, np.ndarray] = {}
@@ -47,7 +51,12 @@ def read_embeddings(
 
 @dataclass(frozen=True)
 class _Part:
-    """Some rows of one part. Attributes: places: in the part, rising. wanted: the rows' places in what is asked for."""
+    """Some rows of one part.
+
+    Attributes:
+        places: in the part, rising.
+        wanted: the rows' places in what is asked for.
+    """
 
     shard: int
     part: int

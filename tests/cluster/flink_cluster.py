@@ -89,7 +89,8 @@ class FlinkCluster:
 def flink_home() -> Path:
     """Returns the folder that holds Flink's lib/.
 
-    Raises: ClusterError: it is not installed.
+    Raises:
+        ClusterError: it is not installed.
     """
     try:
         return Path(str(metadata.distribution("apache-flink-libraries").locate_file("pyflink")))
@@ -109,8 +110,11 @@ def check_java() -> None:
 def running_cluster(scratch: Path, *, task_managers: int) -> Iterator[FlinkCluster]:
     """Runs a cluster while the context lasts, and leaves no process behind.
 
-    Args: scratch: folder for its configuration, temporary files and logs.
-    Raises: ClusterError: it does not start.
+    Args:
+        scratch: folder for its configuration, temporary files and logs.
+
+    Raises:
+        ClusterError: it does not start.
     """
     check_java()
     configuration, logs, temporary = scratch / "conf", scratch / "logs", scratch / "tmp"

@@ -63,7 +63,8 @@ def main() -> int:
 def build_job_server(target: Path) -> Path:
     """Returns the job server's jar, made by Maven on the first call.
 
-    Raises: ClusterError: Maven is missing, or fails.
+    Raises:
+        ClusterError: Maven is missing, or fails.
     """
     if not (jars := sorted(target.glob("flink-job-server-*.jar"))):
         if shutil.which("mvn") is None:
@@ -131,7 +132,8 @@ def flink_options(cluster: FlinkCluster, jar: Path) -> list[str]:
 def curate(recipe: Path, pairs: Path, output: Path, options: list[str]) -> None:
     """Runs `babelsift curate` as a process of its own.
 
-    Raises: ClusterError: it failed.
+    Raises:
+        ClusterError: it failed.
     """
     command = [sys.executable, "-m", "babelsift", "curate", "--recipe", str(recipe), "--input", str(pairs)]
     started = time.monotonic()

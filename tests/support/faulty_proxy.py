@@ -34,7 +34,9 @@ class Fault(Enum):
 class S3Request:
     """A request as S3 means it.
 
-    Attributes: kind: put, get, head, list, delete, copy, or multipart. bucket, key: "" where there is none.
+    Attributes:
+        kind: put, get, head, list, delete, copy, or multipart.
+        bucket, key: "" where there is none.
         condition: value of If-None-Match or If-Match; "" without one.
     """
 
@@ -49,8 +51,12 @@ class S3Request:
 class Injection:
     """A fault, and the requests that meet it.
 
-    Attributes: remaining: so many more meet it; None: all do. after: so many are let through first. met: those that
-        met it. waiting: set once a request is held. release: lets the held requests go on.
+    Attributes:
+        remaining: so many more meet it; None: all do.
+        after: so many are let through first.
+        met: those that met it.
+        waiting: set once a request is held.
+        release: lets the held requests go on.
     """
 
     fault: Fault
@@ -77,7 +83,9 @@ class Injection:
 class FaultyProxy:
     """Passes requests on to a server on loopback, in a thread of its own; a context manager.
 
-    Attributes: counts: requests by kind. seen: all of them, in the order of their arrival.
+    Attributes:
+        counts: requests by kind.
+        seen: all of them, in the order of their arrival.
     """
 
     def __init__(self, server_port: int) -> None:

@@ -38,7 +38,9 @@ os.execv(sys.argv[2], sys.argv[2:])
 class S3Server:
     """A running server.
 
-    Attributes: port: on loopback. folder: each folder in it is a bucket, each file below an object.
+    Attributes:
+        port: on loopback.
+        folder: each folder in it is a bucket, each file below an object.
     """
 
     port: int
@@ -57,7 +59,11 @@ class S3Server:
 
 @dataclass(frozen=True)
 class S3Bucket:
-    """A bucket, reached through a proxy. Attributes: folder: where its objects lie on this machine, as files."""
+    """A bucket, reached through a proxy.
+
+    Attributes:
+        folder: where its objects lie on this machine, as files.
+    """
 
     name: str
     folder: Path

@@ -35,7 +35,9 @@ class ReuseStaged(Transform):
 
     Input: LANGUAGE_SCHEMA and carried columns. Outputs: kept: DOWNLOAD_SCHEMA and the carried columns, one batch a
         staging shard. REJECTED: pairs without an image there.
-    Attributes: partitions: for matching; as many as keep one's rows in memory.
+
+    Attributes:
+        partitions: for matching; as many as keep one's rows in memory.
     """
 
     folder: RunFolder
@@ -94,7 +96,9 @@ def match(
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Returns (the rows with an image, as DOWNLOAD_SCHEMA and carried columns; the others, as ledger rows).
 
-    Args: rows: LANGUAGE_SCHEMA. staged: `read_imported`'s columns, of any shards, with all rows of the URLs in `rows`.
+    Args:
+        rows: LANGUAGE_SCHEMA.
+        staged: `read_imported`'s columns, of any shards, with all rows of the URLs in `rows`.
     """
     found = _places(rows, staged)
     decision = Decision.keep_all(len(rows))

@@ -32,7 +32,8 @@ _VERSION = 2  # of what is found in a shard; raised when the same files would gi
 def plan_import(url: str) -> ImportPlan:
     """Returns what there is in a folder that img2dataset wrote with `output_format=webdataset`.
 
-    Raises: InputError: there is no such shard; says what the folder looks like.
+    Raises:
+        InputError: there is no such shard; says what the folder looks like.
     """
     try:
         names = RunFolder(url).list("")
@@ -52,7 +53,8 @@ def plan_import(url: str) -> ImportPlan:
 def plan_imported_input(folder: RunFolder, plan: ImportPlan) -> InputPlan:
     """Returns the plan for reading the folder's own pairs, with the columns that are not img2dataset's carried.
 
-    Raises: InputError: the folder has no captions.
+    Raises:
+        InputError: the folder has no captions.
     """
     names = [f"{shard:05d}{PARQUET}" for shard in plan.shards]
     files = [InputFile(folder.fs.unstrip_protocol(folder.path(IMPORTED_FOLDER, name)), name) for name in names]

@@ -37,7 +37,9 @@ _EXTENSIONS = {"jpeg": "jpg"}
 class ImportedShard:
     """What was found of a shard.
 
-    Attributes: rows: IMPORTED_SCHEMA, and the columns that the folder has beyond it. problems: one line each.
+    Attributes:
+        rows: IMPORTED_SCHEMA, and the columns that the folder has beyond it.
+        problems: one line each.
     """
 
     rows: pa.Table

@@ -22,7 +22,9 @@ _OWN = frozenset(STAGED_SCHEMA.names)
 class Img2datasetTable:
     """A shard's table.
 
-    Attributes: keys: row by key; of rows of one key the last. rows: how many there are.
+    Attributes:
+        keys: row by key; of rows of one key the last.
+        rows: how many there are.
     """
 
     def __init__(self, table: pa.Table) -> None:

@@ -38,7 +38,9 @@ class TarSample:
 class TarWalk:
     """Walks a tar once; `torn` afterwards says what is wrong with its end, None where it is whole.
 
-    Args: file: seekable. max_image_bytes: larger images count as lost.
+    Args:
+        file: seekable.
+        max_image_bytes: larger images count as lost.
     """
 
     def __init__(self, file: BinaryIO, *, max_image_bytes: int) -> None:

@@ -67,7 +67,9 @@ SAMPLES_KEPT = 24
 class SampleRows(Transform):
     """Draws a few rows a (stage, reason) by the seed: {group: [row as a dict]}; what is drawn depends on no order.
 
-    Attributes: seed: of the draw. most: rows a group.
+    Attributes:
+        seed: of the draw.
+        most: rows a group.
     """
 
     seed: int

@@ -100,7 +100,8 @@ def relaxed_facts(selection: Mapping[str, Any]) -> dict[str, str]:
 def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, int]]) -> Funnel:
     """Returns the funnel, if what was counted on the way is what lies in the shards and in the ledger.
 
-    Raises: AccountingError: it is not.
+    Raises:
+        AccountingError: it is not.
     """
     counts = dict(counts)
     for shard in shards:
