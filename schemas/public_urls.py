@@ -32,6 +32,7 @@ def public_url(url: str) -> str:
 
     Args:
         url: a path or any fsspec URL, chained ones (`zip://a.csv::https://...`) too.
+
     Returns:
         The URL to write and to show.
 

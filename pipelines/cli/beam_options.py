@@ -18,6 +18,7 @@ def beam_options(known: argparse.Namespace, words: Sequence[str]) -> PipelineOpt
     Args:
         known: the command's own options; `parser` is its parser, of whose options an unknown one may be a slip.
         words: the command line's, without those of the command.
+
     Raises:
         UsageError: an option is unknown, or its value is not one that it takes.
     """

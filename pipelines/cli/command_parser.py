@@ -39,6 +39,7 @@ class CommandParser(argparse.ArgumentParser):
             unknown: the words that were left over.
             others: options that are known beside the parser's own, which come first in what is suggested.
             about: of what an unknown option is not one, for the message.
+
         Raises:
             UsageError: there are such words; names the first and the nearest option.
         """

@@ -71,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Args:
         arguments: the command line's words, without the program's name; None: the process's own.
+
     Returns:
         The exit status: 0, RUN_FAILED, USER_ERROR (for what the user can mend), INTERRUPTED or OUTPUT_CLOSED.
     """

@@ -65,10 +65,10 @@ def held_out_pairs(folder: Path, *, seed: int, pairs: int) -> HeldOutScores:
     image_features, text_features = [], []
     with torch.inference_mode():
         for start in range(0, pairs, 128):
-            part = slice(start, start + 128)
-            images = [preprocess(Image.fromarray(stored_image(scene, rng))) for scene in scenes[part]]
+            chunk = slice(start, start + 128)
+            images = [preprocess(Image.fromarray(stored_image(scene, rng))) for scene in scenes[chunk]]
             image_features.append(model.encode_image(torch.stack(images), normalize=True))
-            text_features.append(model.encode_text(tokenizer(texts[part]), normalize=True))
+            text_features.append(model.encode_text(tokenizer(texts[chunk]), normalize=True))
     image, text = torch.cat(image_features).numpy(), torch.cat(text_features).numpy()
     others = [(index + rng.randrange(1, pairs)) % pairs for index in range(pairs)]
     return HeldOutScores(

@@ -47,6 +47,7 @@ def curate_demo(output: str, *, pairs: int, seed: int, options: PipelineOptions 
         pairs: in the demo's web, >= 1.
         seed: of the demo's web.
         options: Beam's; None: Beam's in-process runner.
+
     Raises:
         BabelsiftError: the run failed.
     """

@@ -83,10 +83,10 @@ def make_scene(rng: Random) -> Scene:
     width, height = rng.randint(320, 500), rng.randint(320, 500)
     count = rng.choices((1, 2, 3), weights=(30, 45, 25))[0]
     kinds, colours = rng.sample(list(OUTLINES), count), rng.sample(list(COLOURS), count)
-    places = _places(rng, count, width, height)
+    discs = _places(rng, count, width, height)
     shapes = tuple(
-        Shape(kind, colour, _jitter(COLOURS[colour], rng, 12), *place, rng.uniform(-_MAX_TILT, _MAX_TILT))
-        for kind, colour, place in zip(kinds, colours, places, strict=True)
+        Shape(kind, colour, _jitter(COLOURS[colour], rng, 12), *disc, rng.uniform(-_MAX_TILT, _MAX_TILT))
+        for kind, colour, disc in zip(kinds, colours, discs, strict=True)
     )
     return Scene(width, height, shapes, _make_background(rng))
 
@@ -106,36 +106,36 @@ def _draw_shape(image: np.ndarray, shape: Shape) -> None:
     # Only the square around the shape is blended, with room for the corners that tilting turns outwards.
     left, top = (max(0, int(edge)) for edge in centre - 1.1 * radius - 1)
     right, bottom = (int(edge) for edge in centre + 1.1 * radius + 2)
-    part = image[top:bottom, left:right]
+    region = image[top:bottom, left:right]
     cos, sin = math.cos(shape.tilt_radians), math.sin(shape.tilt_radians)
-    place = centre - (left, top)
+    position = centre - (left, top)
     outlines = [
-        np.round((outline @ np.array([[cos, sin], [-sin, cos]]) * radius + place) * (1 << _SUBPIXEL_BITS)).astype(
+        np.round((outline @ np.array([[cos, sin], [-sin, cos]]) * radius + position) * (1 << _SUBPIXEL_BITS)).astype(
             np.int32
         )
         for outline in OUTLINES[shape.kind]
     ]
-    mask = np.zeros(part.shape[:2], np.uint8)
+    mask = np.zeros(region.shape[:2], np.uint8)
     # One call for all outlines: fillPoly fills by parity, which leaves the ring's hole open.
     cv2.fillPoly(mask, outlines, 255, lineType=cv2.LINE_AA, shift=_SUBPIXEL_BITS)
     weight = (mask.astype(np.float32) / 255)[..., None]
-    part[...] = np.round(part + weight * (np.array(shape.rgb, np.float32) - part))
+    region[...] = np.round(region + weight * (np.array(shape.rgb, np.float32) - region))
 
 
 def _places(rng: Random, count: int, width: int, height: int) -> list[tuple[float, float, float]]:
     shorter = min(width, height)
     while True:
-        places: list[tuple[float, float, float]] = []
+        discs: list[tuple[float, float, float]] = []
         for _ in range(count):
             diameter = rng.uniform(*_DIAMETERS[count])
             margin_x, margin_y = diameter * shorter / 2 / width + 0.01, diameter * shorter / 2 / height + 0.01
-            places.append((rng.uniform(margin_x, 1 - margin_x), rng.uniform(margin_y, 1 - margin_y), diameter))
+            discs.append((rng.uniform(margin_x, 1 - margin_x), rng.uniform(margin_y, 1 - margin_y), diameter))
         if all(
             math.hypot((a[0] - b[0]) * width, (a[1] - b[1]) * height) > (a[2] + b[2]) / 2 * shorter
-            for index, a in enumerate(places)
-            for b in places[:index]
+            for index, a in enumerate(discs)
+            for b in discs[:index]
         ):
-            return places
+            return discs
 
 
 def _jitter(rgb: tuple[int, int, int], rng: Random, by: int) -> tuple[int, int, int]:

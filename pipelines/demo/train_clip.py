@@ -185,11 +185,11 @@ def encode_by_length(model: open_clip.CLIP, tokens: torch.Tensor, *, end: int) -
     lengths = (tokens == end).int().argmax(dim=1) + 1
     order = lengths.argsort()
     features = []
-    for part in order.chunk(6):
-        longest = int(lengths[part].max())
-        hidden = model.token_embedding(tokens[part][:, :longest]) + model.positional_embedding[:longest]
+    for rows in order.chunk(6):
+        longest = int(lengths[rows].max())
+        hidden = model.token_embedding(tokens[rows][:, :longest]) + model.positional_embedding[:longest]
         hidden = model.transformer(hidden, attn_mask=model.attn_mask[:longest, :longest])
-        at_end = model.ln_final(hidden[torch.arange(len(part)), lengths[part] - 1])
+        at_end = model.ln_final(hidden[torch.arange(len(rows)), lengths[rows] - 1])
         features.append(at_end @ model.text_projection)
     return torch.cat(features)[order.argsort()]
 

@@ -100,9 +100,9 @@ def compare(truth: pa.Table, kept: pa.Table, rejected: pa.Table) -> TruthTable:
 def _fates(truth: pa.Table, kept: pa.Table, rejected: pa.Table) -> dict[int, str | None]:
     """Returns source row -> reason, None where kept."""
     kept_rows, rejected_rows = kept["source_row"].to_pylist(), rejected["source_row"].to_pylist()
-    wanted, found = Counter(truth["source_row"].to_pylist()), Counter(kept_rows + rejected_rows)
-    if wanted != found:
-        missing, extra = sorted((wanted - found).elements()), sorted((found - wanted).elements())
+    expected, counted = Counter(truth["source_row"].to_pylist()), Counter(kept_rows + rejected_rows)
+    if expected != counted:
+        missing, extra = sorted((expected - counted).elements()), sorted((counted - expected).elements())
         raise AccountingError(
             f"of {len(truth)} input rows, {len(missing)} have no fate (source rows {missing[:5]}) and {len(extra)} "
             f"fates are not wanted (source rows {extra[:5]}); was the run made from this truth's table?"

@@ -81,6 +81,7 @@ def choose_columns(choice: ColumnChoice, names: Sequence[str], *, where: str) ->
         choice: what the user names.
         names: of the file's columns, in their order.
         where: the file, for messages.
+
     Raises:
         InputError: a column is missing, or several could be meant.
     """
@@ -101,6 +102,7 @@ def choose_text_columns(choice: ColumnChoice, first_row: Sequence[str], *, where
         choice: what the user names.
         first_row: its fields.
         where: the file, for messages.
+
     Raises:
         InputError: a column is missing, or several could be meant.
     """

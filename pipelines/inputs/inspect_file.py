@@ -70,6 +70,7 @@ def inspect_file(file: InputFile, choice: ColumnChoice, *, scanned_characters: i
         file: with its format.
         choice: the columns that the user names.
         scanned_characters: of a JSON file so many are looked through for keys and types, at least 1000 rows.
+
     Raises:
         InputError: it cannot be read as what its name says, or its pair's columns cannot be told.
     """

@@ -27,6 +27,7 @@ def files_in(place: str, *, sought: str) -> list[str]:
     Args:
         place: a path or any fsspec URL.
         sought: what is looked for and where, as the error says it.
+
     Raises:
         InputError: the place cannot be looked into.
     """
@@ -50,6 +51,7 @@ def input_files(globs: Sequence[str]) -> list[InputFile]:
 
     Args:
         globs: paths or fsspec URLs, with or without wildcards.
+
     Raises:
         InputError: a glob matches nothing, or cannot be looked for.
     """

@@ -47,6 +47,7 @@ def plan_input(
         caption_column: name of the captions' column; None: the first of CAPTION_COLUMNS that a file has.
         columns: both, in the place of `url_column` and `caption_column`.
         scanned_characters: of all JSON files together so many are looked through for keys and types.
+
     Raises:
         InputError: a glob matches nothing, a file's format is unknown or unreadable, or a column is missing.
     """

@@ -28,6 +28,7 @@ class StorageFile(io.RawIOBase):
     Args:
         file: the file.
         retries: of each read; None: `default_retries()`.
+
     Raises:
         InputError: here and in every read: the file system does not give what is asked for, also when asked again.
     """

@@ -40,27 +40,30 @@ def concepts_of(output: str, *, fewer_than: int = 10, most: int = 10, language: 
         raise RunFolderError(f"{output}: the run counted no concepts; give its recipe `metadata: {{entries: FILE}}`")
     if language is not None and language not in names:
         raise RunFolderError(f"{output}: no concepts of {language!r}; there are lists for {', '.join(names)}")
-    wanted = names if language is None else [language]
-    return {name: _of_list(_read(folder, name), fewer_than, most) for name in wanted}
+    lists = names if language is None else [language]
+    return {name: _of_list(_read(folder, name), fewer_than, most) for name in lists}
 
 
-def format_concepts(found: dict[str, Any], *, shown_lists: int = 20) -> str:
+def format_concepts(concepts_by_list: dict[str, Any], *, shown_lists: int = 20) -> str:
     """Returns the concepts as text: a table a list, the most used concepts, and those of the tail."""
     lines: list[str] = []
-    ranked = sorted(found.items(), key=lambda item: (-item[1]["matches"][0], item[0]))
-    for name, one in ranked[:shown_lists]:
-        before, after = map(count_text, one["matches"])
-        lines += [f"{name}: {count_text(one['entries'])} concepts, {before} matches before, {after} after", ""]
+    ranked = sorted(concepts_by_list.items(), key=lambda item: (-item[1]["matches"][0], item[0]))
+    for name, concepts in ranked[:shown_lists]:
+        before, after = map(count_text, concepts["matches"])
+        lines += [f"{name}: {count_text(concepts['entries'])} concepts, {before} matches before, {after} after", ""]
         lines.append(_columns("pairs a concept", "before", "after"))
         lines += [
             _columns(_range_text(step["from"], step["below"]), count_text(step["before"]), count_text(step["after"]))
-            for step in one["distribution"]
+            for step in concepts["distribution"]
         ]
-        before, after = map(count_text, one["half"])
+        before, after = map(count_text, concepts["half"])
         lines += ["", f"  half of all matches are of {before} concepts before, {after} after"]
-        lines += _named("most pairs before:", one["head"])
-        few = f"{count_text(one['tail_size'])} concepts have fewer than {one['fewer_than']} pairs after"
-        lines += [*_named(f"{few}, {count_text(one['unmatched'])} more have none; the fewest:", one["tail"]), ""]
+        lines += _named("most pairs before:", concepts["head"])
+        few = f"{count_text(concepts['tail_size'])} concepts have fewer than {concepts['fewer_than']} pairs after"
+        lines += [
+            *_named(f"{few}, {count_text(concepts['unmatched'])} more have none; the fewest:", concepts["tail"]),
+            "",
+        ]
     if len(ranked) > shown_lists:
         lines.append(f"and {len(ranked) - shown_lists} more lists; name one with --language")
     return "\n".join(lines).rstrip() + "\n"
@@ -80,9 +83,11 @@ def _range_text(low: int, below: int | None) -> str:
 
 def _named(title: str, concepts: list[dict[str, Any]]) -> list[str]:
     lines = [f"  {title}"]
-    for one in concepts:
-        text = clipped(one["text"], _TEXT_CHARACTERS)
-        lines.append(f"    {text:{_TEXT_CHARACTERS}}  {count_text(one['before']):>12}  {count_text(one['after']):>12}")
+    for concept in concepts:
+        text = clipped(concept["text"], _TEXT_CHARACTERS)
+        lines.append(
+            f"    {text:{_TEXT_CHARACTERS}}  {count_text(concept['before']):>12}  {count_text(concept['after']):>12}"
+        )
     return lines
 
 
@@ -116,17 +121,17 @@ def _of_list(table: pa.Table, fewer_than: int, most: int) -> dict[str, Any]:
 
 
 def _distribution(before: np.ndarray, after: np.ndarray) -> list[dict[str, Any]]:
-    """Concepts by their pairs; steps that neither side reaches are left out."""
-    found = []
+    """Returns how many concepts have how many pairs, before and after; steps without a concept are left out."""
+    steps = []
     for low, high in zip(_STEPS, (*_STEPS[1:], None), strict=True):
         counts = [int(((side >= low) & ((side < high) if high else True)).sum()) for side in (before, after)]
         if any(counts):
-            found.append({"from": low, "below": high, "before": counts[0], "after": counts[1]})
-    return found
+            steps.append({"from": low, "below": high, "before": counts[0], "after": counts[1]})
+    return steps
 
 
 def _half(counts: np.ndarray) -> int:
-    """How many concepts, the most frequent first, have half of all matches."""
+    """Returns how many concepts, the most frequent first, have half of all matches."""
     running = np.cumsum(np.sort(counts)[::-1])
     return int(np.searchsorted(running, running[-1] / 2) + 1) if len(running) and running[-1] else 0
 

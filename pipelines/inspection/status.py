@@ -32,7 +32,7 @@ class StageStatus:
 
     Attributes:
         there: what lies in the folder.
-        why: the stage is not done; empty where it is.
+        why: why the stage is not done; empty where it is done.
     """
 
     stage: str
@@ -46,8 +46,8 @@ class FolderStatus:
     """A run folder.
 
     Attributes:
-        complete: the run that began last ended well.
-        holder: who works here, or died here.
+        complete: whether the last run ended well.
+        holder: the lease of a run that works here, or was killed here; None: there is no lease.
     """
 
     folder: str
@@ -77,15 +77,17 @@ def status_of(folder: RunFolder, recipe: Recipe) -> FolderStatus:
 def _stages(folder: RunFolder, manifest: Manifest, recipe: Recipe, funnel: Funnel | None) -> Iterator[StageStatus]:
     known_input = manifest.stages.get(Stage.READ.value, {}).get("input", {})
     changed = changes(manifest.stages, stage_settings(recipe, input_files(known_input)))
-    counted = {} if funnel is None else {one.stage: f"{one.in_rows} in, {one.out_rows} kept" for one in funnel.stages}
+    counted = (
+        {} if funnel is None else {count.stage: f"{count.in_rows} in, {count.out_rows} kept" for count in funnel.stages}
+    )
     paid = {Stage.DOWNLOAD: _downloads(folder, recipe), Stage.SCORE: _scores(folder, recipe, changed)}
     cause = ""
     for stage in Stage:
-        own = "; ".join(changed.get(stage.value, []))
+        changes_here = "; ".join(changed.get(stage.value, []))
         there = ", ".join(filter(None, [counted.get(stage.value), *_files(folder, stage)]))
         state, why = State.DONE, ""
-        if own or cause:
-            state, why = State.STALE, own or f"follows {cause}"
+        if changes_here or cause:
+            state, why = State.STALE, changes_here or f"follows {cause}"
         elif funnel is None:
             state, why = State.UNFINISHED, "the last run did not end"
         if stage in PAID_ONCE:
@@ -95,23 +97,23 @@ def _stages(folder: RunFolder, manifest: Manifest, recipe: Recipe, funnel: Funne
             elif state is not State.DONE:
                 state, why = State.KEPT, f"only what is not there yet is paid for ({why})"
         yield StageStatus(stage.value, state, there, why)
-        cause = cause or (stage.value if own else "")
+        cause = cause or (stage.value if changes_here else "")
 
 
 def _downloads(folder: RunFolder, recipe: Recipe) -> tuple[str, str]:
-    """(what is staged, why some of it is of no use)."""
-    found = staged_downloads(folder, recipe.download)
-    there = [f"{found.shards} shards, {found.rows} rows, {found.images} images, {found.bytes / 1e6:.1f} MB"]
-    if found.unfinished:
-        there.append(f"{found.unfinished} unfinished shards")
-    if found.foreign:
-        there.append(f"{found.foreign} shards of something else")
-    stale = [f"{images} images in {shards} shards: {why}" for why, (shards, images, _) in found.stale.items()]
+    """Returns (what is staged, why this recipe cannot use all of it)."""
+    staged = staged_downloads(folder, recipe.download)
+    there = [f"{staged.shards} shards, {staged.rows} rows, {staged.images} images, {staged.bytes / 1e6:.1f} MB"]
+    if staged.unfinished:
+        there.append(f"{staged.unfinished} unfinished shards")
+    if staged.foreign:
+        there.append(f"{staged.foreign} shards of something else")
+    stale = [f"{images} images in {shards} shards: {why}" for why, (shards, images, _) in staged.stale.items()]
     return ", ".join(there), "; ".join([*stale, "needs --force"]) if stale else ""
 
 
 def _scores(folder: RunFolder, recipe: Recipe, changed: Mapping[str, list[str]]) -> tuple[str, str]:
-    """(what is scored, what a model that is another or new has to score)."""
+    """Returns (what is scored, which models have to score pairs again and why)."""
     pairs = scored_pairs(folder)
     there = ", ".join(f"{name}: {count} pairs" for name, count in pairs.items()) or "no scores"
     return there, "; ".join(changed.get(Stage.SCORE.value, []))
@@ -125,7 +127,7 @@ def _files(folder: RunFolder, stage: Stage) -> Iterator[str]:
 def format_status(status: FolderStatus) -> str:
     """Returns the status as text for a terminal."""
     rows = [("stage", "state", "there", "why")]
-    rows += [(one.stage, one.state.value, one.there, one.why) for one in status.stages]
+    rows += [(stage.stage, stage.state.value, stage.there, stage.why) for stage in status.stages]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()

@@ -20,6 +20,11 @@ SUBSET_DTYPE = np.dtype("u8,u8")
 def write_subset(folder: RunFolder, file: str, *, column: str = "uid") -> int:
     """Writes the uids of the training shards' pairs, sorted; returns how many. Takes 32 bytes of memory a pair.
 
+    Args:
+        folder: the run folder.
+        file: the .npy file to write, any fsspec URL: (uint64, uint64)[pairs].
+        column: the shards' column of uids.
+
     Raises:
         RunFolderError: there are no shards, or their column is not one of uids, or the file cannot be written.
     """
@@ -38,8 +43,8 @@ def _uids_of(folder: RunFolder, path: str, column: str) -> np.ndarray:
     with folder.open(path) as file:
         parquet = pq.ParquetFile(file)
         if column not in parquet.schema_arrow.names:
-            found = ", ".join(parquet.schema_arrow.names)
-            raise RunFolderError(f"{folder.path(path)}: has no column {column!r}; it has {found}")
+            columns = ", ".join(parquet.schema_arrow.names)
+            raise RunFolderError(f"{folder.path(path)}: has no column {column!r}; it has {columns}")
         kind = parquet.schema_arrow.field(column).type
         if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
             raise RunFolderError(f"{folder.path(path)}: column {column!r} holds {kind}, not uids of 32 hex digits")

@@ -19,18 +19,21 @@ _UIDS_NAMED = 3
 
 
 def fates_of(output: str, uid_or_url: str) -> list[str]:
-    """Returns a text for each row of the input that was the pair: a URL may have had several captions.
+    """Returns a text for each input row with that uid or URL: a URL may have several captions.
 
     Args:
         output: the run folder.
-        uid_or_url: a uid, or so many of its first digits that no other pair's begins with them; or a URL.
+        uid_or_url: a uid, or its first digits where no other pair's uid begins with them; or a URL.
+
     Raises:
         RunFolderError: the folder is no complete run, the pair was not in its input, or several pairs' uids begin so.
     """
     folder = RunFolder(output)
     if not folder.exists(FUNNEL):
-        place = public_url(output)
-        raise RunFolderError(f"{place}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
+        shown_folder = public_url(output)
+        raise RunFolderError(
+            f"{shown_folder}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first"
+        )
     column, condition = "url", pc.field("url") == uid_or_url
     if _UID.fullmatch(uid_or_url):
         column, condition = "uid", pc.starts_with(pc.field("uid"), uid_or_url.lower())
@@ -55,8 +58,8 @@ def fates_of(output: str, uid_or_url: str) -> list[str]:
 
 def _kept_text(path: str, row: dict) -> str:
     scores = [f"{key} {row[key]:.4f}" for key in row if key.startswith("similarity_") and row[key] is not None]
-    place = f"{path.removesuffix('.parquet')}.tar, key {row['key']}"
-    return f"kept: {place} ({', '.join([row['language'], *scores])})\n  {_pair(row)}"
+    location = f"{path.removesuffix('.parquet')}.tar, key {row['key']}"
+    return f"kept: {location} ({', '.join([row['language'], *scores])})\n  {_pair(row)}"
 
 
 def _rejected_text(row: dict) -> str:

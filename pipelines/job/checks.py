@@ -26,7 +26,7 @@ from babelsift.schemas.unavailable_features import describe_unavailable
 
 
 def check_source(inputs: Sequence[str], staging: str | None, retry_failed: Sequence[str]) -> None:
-    """Looks whether a run has something to read, and downloads if it is to retry downloads.
+    """Checks that a run has an input, and that it downloads where failed downloads are to be retried.
 
     Raises:
         InputError: there is neither an input nor an img2dataset folder.
@@ -39,10 +39,10 @@ def check_source(inputs: Sequence[str], staging: str | None, retry_failed: Seque
 
 
 def check_parts(recipe: Recipe) -> None:
-    """Looks whether the recipe can run at all, and logs which parts of the published one it leaves out.
+    """Checks that every feature that the recipe requires is there, and logs what it omits of the published recipe.
 
     Raises:
-        RecipeError: it requires parts that are missing; names them and the remedy.
+        RecipeError: a required feature is missing; names it and the remedy.
     """
     if recipe.requires:
         missing = describe_unavailable(recipe.requires)
@@ -52,10 +52,10 @@ def check_parts(recipe: Recipe) -> None:
 
 
 def check_settings(recipe: Recipe) -> None:
-    """Tries what a recipe's text alone cannot show to be right: files and lists it names, networks, scripts, faiss.
+    """Checks what a recipe's text alone cannot show: the files and lists it names, networks, scripts, faiss.
 
     Raises:
-        RecipeError, ModelError: the first of them that is not.
+        RecipeError, ModelError: the first that is missing or wrong.
     """
     if recipe.dedup_semantic is not None:
         load_faiss()
@@ -73,10 +73,10 @@ def check_settings(recipe: Recipe) -> None:
 
 
 def check_other_data(recipe: Recipe) -> None:
-    """Looks into the earlier datasets and evaluation sets that a recipe compares pairs and images with.
+    """Checks that the earlier datasets and evaluation sets that a recipe compares with can be read.
 
     Raises:
-        InputError: one is not there, or cannot be read.
+        InputError: a dataset is missing, or cannot be read.
     """
     DedupPairs(recipe.dedup_pairs)
     Decontaminate(recipe.decontaminate)
@@ -84,23 +84,24 @@ def check_other_data(recipe: Recipe) -> None:
 
 
 def check_other_embeddings(recipe: Recipe, compared: Mapping[str, ScoreStore]) -> None:
-    """Looks into the embeddings of earlier datasets and evaluation sets that a recipe compares with.
+    """Checks the embeddings of the earlier datasets and evaluation sets that a recipe compares with.
 
     Args:
         recipe: the run's settings.
         compared: group of settings -> where the embeddings lie that it compares.
+
     Raises:
-        InputError: one is not there, cannot be read, or is of another model.
+        InputError: embeddings are missing, cannot be read, or are of another model.
     """
     DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
     DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed)
 
 
 def check_input(recipe: Recipe, source: InputPlan) -> None:
-    """Looks whether the input's columns are those that the recipe names, and take no name that the recipe gives.
+    """Checks that the input has the columns that the recipe names, and none with a name that the recipe gives.
 
     Raises:
-        RecipeError: they are not; names the closest column.
+        RecipeError: a column is missing or has a name that is taken; names the closest column.
     """
     check_head_names(recipe, source)
     check_wished_columns(recipe.download, list(source.sources.values()))
@@ -108,22 +109,23 @@ def check_input(recipe: Recipe, source: InputPlan) -> None:
 
 
 def check_conditions(recipe: Recipe, carried: pa.Schema) -> None:
-    """Looks whether the columns that conditions name reach the selection and hold numbers.
+    """Checks that the columns that conditions name reach the selection and hold numbers.
 
     Args:
-        recipe: the recipe whose conditions are looked at.
+        recipe: the run's settings.
         carried: the input's columns beside URL and caption.
+
     Raises:
-        RecipeError: one does not; names the closest column.
+        RecipeError: a column does not; names the closest column.
     """
     check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names, recipe.head_names), *carried]))
 
 
 def check_head_names(recipe: Recipe, source: InputPlan) -> None:
-    """Looks whether a head would take the name of a column that the input has.
+    """Checks that no head takes the name of a column that the input has.
 
     Raises:
-        RecipeError: one would.
+        RecipeError: a head does.
     """
     if taken := [head.name for head in recipe.heads if head.name in source.carried.names]:
         raise RecipeError(f"heads: the input has a column {taken[0]!r}, too; give the head another name")

@@ -150,23 +150,23 @@ def curate_stages(
     """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
 
     Args:
-        rows: about how many there are; decides in how many parts they are compared.
+        rows: about how many there are; decides in how many partitions they are compared.
         read, download, score: where pairs, images and similarities come from: the input, the web and models, or a
             finished run folder.
-        language: in the place of IdentifyLanguage.
-        compared: group of settings -> where the embeddings lie that it compares.
+        language: replaces IdentifyLanguage.
+        compared: group of settings -> the stores of the embeddings that it compares.
     """
-    parts = max(1, rows // _ROWS_A_DEDUP_PART)
+    partitions = max(1, rows // _ROWS_A_DEDUP_PART)
     pairs = pbegin | "Read" >> read
     rules = pairs.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
     identified = rules.kept | "Language" >> (language or IdentifyLanguage(recipe.language))
-    frequency = identified.kept | "Frequency" >> FilterFrequencies(recipe.frequency, parts)
+    frequency = identified.kept | "Frequency" >> FilterFrequencies(recipe.frequency, partitions)
     metadata = frequency.kept | "Metadata" >> MatchConcepts(recipe.metadata)
-    distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, parts)
+    distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, partitions)
     downloaded = distinct.kept | "Download" >> download
     images = downloaded["kept"] | "ImageRules" >> FilterImages(recipe.images)
-    clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, parts)
-    unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, parts)
+    clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, partitions)
+    unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, partitions)
     scored = unique.kept | "Score" >> score
     decontaminate = DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
     unseen = scored.kept | "DecontaminateEmbeddings" >> decontaminate

@@ -9,9 +9,9 @@ from babelsift.schemas import Recipe
 
 
 def embedding_stores(folder: RunFolder, recipe: Recipe, models: CheckedModels) -> tuple[ScoreStore, ...]:
-    """Returns the stores of the embeddings that a recipe wants beside its shards; none where it wants none."""
-    wanted = [str(model.name) for model in recipe.clip if model.keep_embeddings and recipe.shards.embeddings]
-    return tuple(ScoreStore(folder, name, models.fingerprints[name]) for name in wanted)
+    """Returns the stores of the embeddings that a recipe writes beside its shards."""
+    names = [str(model.name) for model in recipe.clip if model.keep_embeddings and recipe.shards.embeddings]
+    return tuple(ScoreStore(folder, name, models.fingerprints[name]) for name in names)
 
 
 def compared_stores(folder: RunFolder, recipe: Recipe, models: CheckedModels) -> dict[str, ScoreStore]:

@@ -28,9 +28,9 @@ class FrequentNgrams(Transform):
     Input: RecordBatches with caption. Output: one list of (n-gram, count), most frequent first.
 
     Attributes:
-        most: how many.
-        bigrams: whether they count, too.
-        partitions: how many parts the n-grams are counted in; results do not depend on it.
+        most: how many n-grams are returned at most.
+        bigrams: whether bigrams are counted, too.
+        partitions: into how many partitions the n-grams are split; results do not depend on it.
     """
 
     most: int
@@ -56,17 +56,17 @@ class FrequentNgrams(Transform):
         )
 
 
-def add_counts(parts: Iterable[dict]) -> dict:
+def add_counts(counters: Iterable[dict]) -> dict:
     """Returns the sums of several counts."""
     total: Counter[str] = Counter()
-    for part in parts:
-        total.update(part)
+    for counter in counters:
+        total.update(counter)
     return dict(total)
 
 
-def merge_most_frequent(parts: Iterable[list], most: int) -> list:
-    """Returns the `most` most frequent n-grams of parts that share none."""
-    return most_frequent(Counter(dict(entry for part in parts for entry in part)), most)
+def merge_most_frequent(partitions: Iterable[list], most: int) -> list:
+    """Returns the `most` most frequent n-grams of partitions that share none."""
+    return most_frequent(Counter(dict(entry for partition in partitions for entry in partition)), most)
 
 
 def write_vocabulary(ngrams: list[tuple[str, int]], path: str) -> str:
@@ -92,6 +92,7 @@ def write_frequent_ngrams(
         most: how many n-grams are written at most, >= 1.
         caption_column: the captions' column; None: the first usual name that the input has.
         options: Beam's; None: Beam's in-process runner.
+
     Raises:
         InputError: the input has no such files or columns.
     """
@@ -113,7 +114,7 @@ class _WriteFrequentNgrams(Transform):
 
 
 class _Count(BundleBuffer):
-    """Its rows are n-grams: captions may have any number of them."""
+    """Counts n-grams within a bundle; its size is the number of n-grams, as captions may have any number of them."""
 
     def __init__(self, bigrams: bool, partitions: int) -> None:
         super().__init__(flush_at=500_000)
@@ -128,8 +129,8 @@ class _Count(BundleBuffer):
 
     def by_partition(self, chunks: Sequence[dict[str, int]]) -> Iterator[tuple[int, dict[str, int]]]:
         counts = add_counts(chunks)
-        found: dict[int, dict[str, int]] = {}
+        of_partition: dict[int, dict[str, int]] = {}
         drawn = digests(pa.array(list(counts), pa.string())).view("V16").view("<u4").reshape(-1, 4)[:, 0]
         for partition, (ngram, count) in zip(drawn % self._partitions, counts.items(), strict=True):
-            found.setdefault(int(partition), {})[ngram] = count
-        yield from found.items()
+            of_partition.setdefault(int(partition), {})[ngram] = count
+        yield from of_partition.items()

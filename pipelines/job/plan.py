@@ -33,7 +33,7 @@ from babelsift.schemas import Recipe
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A run that can start: all that its execution needs to know, and that was checked.
+    """A run that can start: its settings, checked, and what the checks found.
 
     Attributes:
         recipe: the run's settings.
@@ -41,7 +41,7 @@ class RunPlan:
         inputs: the globs that the user gave; empty where the imported folder's own pairs are the input.
         source: what is read; None until an img2dataset folder whose own pairs are the input is imported.
         imported: the img2dataset folder that images are taken from; None: they are downloaded.
-        models: the recipe's models and heads, as they were found when they were loaded once.
+        models: the facts of the recipe's models and heads, from loading each once.
         retry: failures of earlier downloads that are tried again.
         force: download again what was downloaded with other settings.
         allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
@@ -87,6 +87,7 @@ def plan_run(
         options: Beam's; None: Beam's in-process runner.
         force: download again what was downloaded with other settings.
         allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
+
     Raises:
         BabelsiftError: one of its kinds, with one line that names the remedy.
     """

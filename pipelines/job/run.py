@@ -18,6 +18,7 @@ def run(recipe: Recipe, inputs: Sequence[str], output: str, **settings: Any) -> 
         inputs: globs of files, any fsspec URL.
         output: the run folder, any fsspec URL.
         settings: as `plan_run` takes them.
+
     Raises:
         BabelsiftError: one of its kinds, with one line that names the remedy.
     """

@@ -41,6 +41,7 @@ def start_child(command: Sequence[str], **options: Any) -> subprocess.Popen[byte
     Args:
         command: program and arguments.
         options: keyword arguments of `subprocess.Popen`.
+
     Returns:
         The running process.
     Raises:

@@ -25,8 +25,9 @@ def render_card(
     """Returns the card as Markdown.
 
     Args:
+        data: the run.
         samples_per_shard: samples in every shard but the last.
-        shards: shards to train with that were written.
+        shards: training shards that were written.
         bytes_total: bytes of all tars.
     """
     kept = data.funnel.kept_rows
@@ -58,9 +59,10 @@ def render_card(
 
 
 def card_header(data: ReportData, *, validation: bool = False) -> dict[str, Any]:
-    """Returns the card's metadata; languages are those of which something was kept.
+    """Returns the card's metadata; languages are those with kept pairs.
 
     Args:
+        data: the run.
         validation: whether there are validation shards.
     """
     languages = _hub_languages(data.funnel)
@@ -91,13 +93,13 @@ def size_category(rows: int) -> str:
 
 
 def _hub_languages(funnel: Funnel) -> list[str]:
-    """ISO 639 codes, sorted: the hub knows no scripts and has no word for captions of unknown language."""
+    """Returns ISO 639 codes, sorted: the hub knows no scripts and has no word for an unknown language."""
     codes = {row.language.split("-")[0] for row in language_rows(funnel) if row.kept}
     return sorted(code for code in codes - {UNDETERMINED} if code.isascii() and code.isalpha() and len(code) in (2, 3))
 
 
 def sample_fields(recipe: Recipe) -> list[tuple[str, str, str]]:
-    """Returns (name, type, unit) of what every sample's json holds, and the parquet beside its shard."""
+    """Returns (name, type, unit) of the columns that the json of a sample and the parquet beside its shard hold."""
     fields = [("key", "string", "name of the sample's members")]
     for column in DOWNLOAD_SCHEMA:
         if column.name not in _NOT_IN_JSON:

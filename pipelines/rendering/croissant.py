@@ -59,7 +59,8 @@ def croissant(
     """Returns the description as JSON-LD: where the shards lie, and the columns of the parquet files beside the tars.
 
     Args:
-        splits: (name, folder) of those that have shards.
+        data: the run.
+        splits: (name, folder) of the splits that have shards.
         fields: (name, Arrow type, unit or content) of the columns.
     """
     languages = [row.language for row in language_rows(data.funnel) if row.kept]

@@ -1,4 +1,4 @@
-"""Everything that a report is rendered from; nothing here reads a file or asks the clock, so equal data, equal page."""
+"""The data that a report is rendered from. Nothing here reads a file or the clock: equal data give equal pages."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class ReportData:
     """A run, as its report shows it.
 
     Attributes:
-        facts: what else to know of the run, name -> text, in the order to show them.
+        facts: name -> text, in the order to show them.
         score_histograms: similarity column -> language -> bin -> rows, of the pairs that reached the select stage.
         bin_width: cosine; bin b covers [-1 + b * bin_width, -1 + (b + 1) * bin_width).
         samples: up to some hundreds, in the order to show them.
-        warnings: sentences that stages have to say, shown before all else.
+        warnings: sentences of the stages, shown first.
         clusters: a few of each kind.
     """
 

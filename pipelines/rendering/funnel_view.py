@@ -1,4 +1,4 @@
-"""The funnel and the languages, as rows of numbers and widths that a template only has to lay out."""
+"""The funnel and the languages as rows of numbers and widths, which a template lays out."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class RemovalRow:
 
 
 def near_caption_rows(funnel: Funnel) -> list[RemovalRow]:
-    """Returns what near-duplicate captions cost each language, the most costly first; empty where none was left out."""
+    """Returns how many near-duplicate captions each language lost, the most first; empty where none was left out."""
     rows = []
     for stage in funnel.stages:
         for language, removed in stage.rejected_by_language.get(RejectReason.NEAR_DUPLICATE_CAPTION.value, {}).items():
@@ -137,17 +137,17 @@ def language_rows(funnel: Funnel) -> list[LanguageRow]:
 
 
 def kept_languages(rows: list[LanguageRow]) -> int:
-    """Returns the number of languages of which something was kept; captions of unknown language are not one."""
+    """Returns the number of languages with kept pairs; captions of unknown language do not count."""
     return sum(1 for row in rows if row.kept and row.language != UNDETERMINED)
 
 
 def with_rest(rows: list[LanguageRow], limit: int = SHOWN_LANGUAGES) -> tuple[list[LanguageRow], LanguageRow | None]:
     """Returns the first rows, and the sum of the others as one row where there are any."""
-    top, others = rows[:limit], rows[limit:]
-    if not others:
+    top, rest = rows[:limit], rows[limit:]
+    if not rest:
         return top, None
-    label = f"{len(others)} other language{'s' if len(others) > 1 else ''}"
-    sums = (sum(getattr(row, name) for row in others) for name in ("identified", "passed", "kept"))
+    label = f"{len(rest)} other language{'s' if len(rest) > 1 else ''}"
+    sums = (sum(getattr(row, name) for row in rest) for name in ("identified", "passed", "kept"))
     return top, LanguageRow(label, *sums)
 
 

@@ -31,8 +31,8 @@ class Histogram:
     def of(cls, counts: Iterable[Mapping[int, int]], bin_width: float) -> Histogram:
         """Returns the sum of several histograms; bins without rows are left out."""
         total: dict[int, int] = {}
-        for one in counts:
-            for number, rows in one.items():
+        for histogram in counts:
+            for number, rows in histogram.items():
                 if rows:
                     total[int(number)] = total.get(int(number), 0) + rows
         bins = np.array(sorted(total), dtype=np.int64)
@@ -72,8 +72,8 @@ class Histogram:
         step = max(-(-(last - first) // pieces), 1)
         edges = np.arange(first, last + step, step)
         inside = (self.bins >= edges[0]) & (self.bins < edges[-1])
-        places = (self.bins[inside] - first) // step
-        rows = np.bincount(places, weights=self.rows[inside], minlength=len(edges) - 1)
+        pieces_of_bins = (self.bins[inside] - first) // step
+        rows = np.bincount(pieces_of_bins, weights=self.rows[inside], minlength=len(edges) - 1)
         return rows, -1 + edges * self.bin_width
 
 
@@ -110,24 +110,26 @@ def score_rows(
 def _cut(
     recipe: Recipe, column: str, language: str | None, histogram: Histogram, overall: Histogram
 ) -> tuple[float, str] | tuple[None]:
-    """The highest of the cuts on a column that every pair must pass. Rules a language say nothing of all pairs."""
+    """Returns the highest threshold on a column that every pair must pass; rules a language do not hold for all."""
     cuts = []
     for rule, model in recipe.select.required():
         name = model_for(model, language, recipe.model_names)
         if name is None or column != similarity_column(name):
             continue
-        minimum, own = (_said(setting, language) for setting in (rule.min_similarity, rule.top_fraction_by_language))
+        minimum, fractions = (
+            _said(setting, language) for setting in (rule.min_similarity, rule.top_fraction_by_language)
+        )
         if minimum is not None:
             cuts.append((float(minimum), "min_similarity"))
         if rule.top_fraction is not None:
             cuts.append((overall.top_fraction_cut(rule.top_fraction), "top_fraction"))
-        if own is not None and language:
-            cuts.append((histogram.top_fraction_cut(own), "top_fraction_by_language"))
+        if fractions is not None and language:
+            cuts.append((histogram.top_fraction_cut(fractions), "top_fraction_by_language"))
     return max(cuts, default=(None,))
 
 
 def _said(setting: float | Mapping[str, float] | None, language: str | None) -> float | None:
-    """What a setting says of a language; of all languages only what it says of each."""
+    """Returns a setting's value for a language; for all languages only a value that holds for each."""
     if isinstance(setting, Mapping):
         return setting.get(language, setting.get(DEFAULT)) if language else None
     return setting

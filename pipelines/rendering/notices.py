@@ -1,4 +1,4 @@
-"""What a reader of the report should not overlook, derived from the recipe, the facts and the funnel."""
+"""Notices that a reader of the report should not overlook, derived from the recipe, the facts and the funnel."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def uses_demo_model(recipe: Recipe) -> bool:
 
 
 def notices(data: ReportData) -> list[str]:
-    """Returns one sentence for each thing to know before the data is used."""
+    """Returns the notices, a sentence each."""
     return [*(shown(warning) for warning in data.warnings), *_of_funnel(data), *_of_languages(data), *_of_recipe(data)]
 
 
@@ -42,34 +42,34 @@ def _of_languages(data: ReportData) -> list[str]:
     if not data.funnel.kept_rows:
         return []
     rows = language_rows(data.funnel)
-    found = []
+    sentences = []
     empty = [row.language for row in rows if row.passed >= _MIN_PAIRS and not row.kept]
     if empty:
-        found.append(f"Nothing was kept of {_named(empty)}, although pairs passed the language stage.")
+        sentences.append(f"Nothing was kept of {_named(empty)}, although pairs passed the language stage.")
     seen = {row.language for row in rows if row.passed}
     unseen = [language for language in data.recipe.language.keep or () if language not in seen]
     if unseen:
-        found.append(f"The recipe keeps {_named(unseen)}, but no such pair passed the language stage.")
-    return found
+        sentences.append(f"The recipe keeps {_named(unseen)}, but no such pair passed the language stage.")
+    return sentences
 
 
 def _of_recipe(data: ReportData) -> list[str]:
-    recipe, found = data.recipe, []
+    recipe, sentences = data.recipe, []
     if uses_demo_model(recipe):
-        found.append(DEMO_NOTICE)
+        sentences.append(DEMO_NOTICE)
     networks = recipe.download.allow_addresses
     fact = data.facts.get(PRIVATE_ADDRESSES_FACT, "").strip()
     if networks or fact.lower() not in _NO:
         named = ", ".join(networks) or fact
-        found.append(f"Private addresses could be reached by URLs of the input ({clipped(named, 200)}).")
+        sentences.append(f"Private addresses could be reached by URLs of the input ({clipped(named, 200)}).")
     if not recipe.download.verify_tls:
-        found.append("TLS certificates were not verified, so images may come from someone else than their host.")
+        sentences.append("TLS certificates were not verified, so images may come from someone else than their host.")
     if not recipe.download.disallowed_header_directives:
-        found.append("Opt-outs were not honoured: X-Robots-Tag headers were ignored.")
-    return found
+        sentences.append("Opt-outs were not honoured: X-Robots-Tag headers were ignored.")
+    return sentences
 
 
 def _named(languages: list[str]) -> str:
     named = ", ".join(languages[:_NAMED])
-    others = len(languages) - _NAMED
-    return f"{named} and {others} more" if others > 0 else named
+    unnamed = len(languages) - _NAMED
+    return f"{named} and {unnamed} more" if unnamed > 0 else named

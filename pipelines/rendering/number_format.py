@@ -17,7 +17,7 @@ def count_text(rows: int) -> str:
 
 
 def share_text(part: int, whole: int) -> str:
-    """Returns a share in percent; never "0 %" for something or "100 %" for less than all."""
+    """Returns a share in percent; "0 %" is none at all, and "100 %" is all."""
     if whole <= 0:
         return "–"
     percent = 100 * part / whole

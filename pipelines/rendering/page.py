@@ -58,7 +58,7 @@ def render_report(data: ReportData) -> str:
 
 
 def _headline(funnel: Funnel) -> str:
-    """One sentence: what became of the input, and where most of it was lost."""
+    """Returns a sentence: how much of the input was kept, and which stage rejected most of it."""
     if not funnel.input_rows:
         return "The input held no rows, so there is nothing to show."
     sentence = f"{count_text(funnel.kept_rows)} of {count_text(funnel.input_rows)} pairs were kept"

@@ -70,7 +70,7 @@ def similarity_svg(rows: list[ScoreRow], *, name: str) -> str:
 
 
 def _span(rows: list[ScoreRow]) -> tuple[float, float]:
-    """The axis: the central 99.8 percent of all pairs, so that one outlier does not squeeze the rest, and every cut."""
+    """Returns the axis' ends: every threshold and 99.8 percent of all pairs, so that an outlier squeezes nothing."""
     overall = rows[0].histogram
     ends = [overall.quantile(0.001), overall.quantile(0.999), *(row.cut for row in rows if row.cut is not None)]
     margin = max((max(ends) - min(ends)) * 0.03, 0.01)
@@ -113,7 +113,7 @@ def _draw(axes: Axes, row: ScoreRow, low: float, high: float, *, overall: bool) 
 
 
 def _as_inline(figure: Figure, name: str) -> str:
-    """The figure as one SVG element without prologue, metadata, style sheet or fixed size, its ids its own."""
+    """Returns the figure as an SVG element without prologue, metadata, style sheet or fixed size; its ids are unique."""
     figure.patch.set_visible(False)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -1,4 +1,4 @@
-"""Samples as the page shows them. Everything in a sample comes from the web and is taken for hostile."""
+"""Samples as the page shows them. Everything in a sample comes from the web and is treated as hostile."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def rejected_groups(samples: list[Sample], funnel: Funnel, *, opened: int = 3) -
     """Returns the rejected samples by stage and reason: stages in pipeline order, frequent reasons first.
 
     Args:
-        opened: how many of the groups, those of the most rows, are unfolded when the page opens.
+        samples: kept and rejected.
+        funnel: the counts of each reason.
+        opened: how many groups, the largest first, are unfolded when the page opens.
     """
     rows = {(stage.stage, reason): count for stage in funnel.stages for reason, count in reasons_of(stage)}
     cards: dict[tuple[str, str], list[SampleCard]] = {}
@@ -111,9 +113,13 @@ def cluster_rows(clusters: list[ImageCluster]) -> list[ClusterRow]:
     """Returns the clusters as they can be shown."""
     return [
         ClusterRow(
-            one.kind, sample_card(one.survivor), [sample_card(other) for other in one.others], one.size, one.note
+            cluster.kind,
+            sample_card(cluster.survivor),
+            [sample_card(other) for other in cluster.others],
+            cluster.size,
+            cluster.note,
         )
-        for one in clusters
+        for cluster in clusters
     ]
 
 
@@ -142,7 +148,7 @@ def _is_right_to_left(tag: str) -> bool:
 
 
 def _link(url: str) -> str | None:
-    """The URL where it starts like a web address: no other scheme, however disguised, becomes a link."""
+    """Returns the URL if it starts like a web address: no other scheme, however disguised, becomes a link."""
     if len(url) > _LINK_LIMIT or not _WEB_URL.match(url) or shown(url) != url:
         return None
     return url

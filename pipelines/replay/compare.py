@@ -25,24 +25,26 @@ _CAPTION_CHARACTERS = 90
 def compare_recipes(
     output: str, recipes: Sequence[Recipe], inputs: Sequence[str] = (), *, samples: int = 5
 ) -> dict[str, Any]:
-    """Returns how two recipes differ on the pairs of a finished run, or of an input, by what is stored of them.
+    """Returns how two recipes differ on the pairs of a finished run, or of an input, by what the run has stored.
 
     Args:
-        inputs: globs; none: the pairs that the run had.
-        samples: pairs shown a side.
+        output: the run folder; nothing in it is written.
+        recipes: two.
+        inputs: globs; none: the run's own pairs.
+        samples: how many pairs are shown of those that only one recipe keeps, at most.
 
     Returns:
-        {"recipes": names, "kept", "not_stored", "other_downloads": two each, "both", "only": two, "languages":
-        {language: the same}, "reasons": for each recipe those for which it leaves out what the other keeps, "samples":
-        of those pairs}.
+        {"recipes": names, "kept", "not_stored", "other_downloads": a value a recipe, "both", "only": a value a recipe,
+        "languages": {language: the same counts}, "reasons": for each recipe, {reason: pairs that it leaves out and the
+        other keeps}, "samples": for each recipe, such pairs}.
 
     Raises:
         BabelsiftError: see `babelsift.pipelines.replay.dry_run.dry_run`.
     """
     runs, tables = [], []
     for recipe in recipes:
-        with tempfile.TemporaryDirectory(prefix="babelsift-compare-") as place:
-            fates = RunFolder(place)
+        with tempfile.TemporaryDirectory(prefix="babelsift-compare-") as scratch:
+            fates = RunFolder(scratch)
             runs.append(dry_run(recipe, output, inputs, fates=fates))
             tables.append(_fates(fates))
     first, second = _side_by_side(*tables)
@@ -63,43 +65,46 @@ def compare_recipes(
     }
 
 
-def format_comparison(found: dict[str, Any], *, shown_languages: int = 30) -> str:
+def format_comparison(comparison: dict[str, Any], *, shown_languages: int = 30) -> str:
     """Returns a comparison as text."""
-    names = _distinct(found["recipes"])
+    names = _distinct(comparison["recipes"])
     heads = ("language", f"kept by {names[0]}", f"by {names[1]}", "both", f"only {names[0]}", f"only {names[1]}")
-    rows = [("all", *_cells(found))]
-    rows += [(language, *_cells(counts)) for language, counts in list(found["languages"].items())[:shown_languages]]
-    widths = [max(len(row[place]) for row in (heads, *rows)) for place in range(len(heads))]
+    rows = [("all", *_cells(comparison))]
+    rows += [
+        (language, *_cells(counts)) for language, counts in list(comparison["languages"].items())[:shown_languages]
+    ]
+    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
     lines = ["  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)]
-    if (more := len(found["languages"]) - shown_languages) > 0:
+    if (more := len(comparison["languages"]) - shown_languages) > 0:
         lines.append(f"and {more} more languages")
-    for own, other in ((0, 1), (1, 0)):
-        total = found["only"][other]
+    for side, other in ((0, 1), (1, 0)):
+        total = comparison["only"][other]
         if not total:
             continue
-        lines += ["", f"{names[own]} leaves out {count_text(total)} pairs that {names[other]} keeps:"]
-        for reason, pairs in found["reasons"][own].items():
+        lines += ["", f"{names[side]} leaves out {count_text(total)} pairs that {names[other]} keeps:"]
+        for reason, pairs in comparison["reasons"][side].items():
             lines.append(f"  {reason}  {count_text(pairs)}  {share_text(pairs, total)}")
-        for sample in found["samples"][own]:
+        for sample in comparison["samples"][side]:
             asked = f", asked for {sample['threshold']}" if sample["threshold"] is not None else ""
             value = f", found {sample['value']}" if sample["value"] is not None else ""
             caption = clipped(sample["caption"] or "", _CAPTION_CHARACTERS)
             lines.append(f"    {sample['language']}  {caption!r}  {sample['reason']}{clipped(value, 60)}{asked}")
-    lines += unknown_lines(names, found["not_stored"], found["other_downloads"])
+    lines += unknown_lines(names, comparison["not_stored"], comparison["other_downloads"])
     return "\n".join(lines) + "\n"
 
 
 def unknown_lines(
     names: Sequence[str], not_stored: Sequence[dict[str, int]], other_downloads: Sequence[dict[str, int]]
 ) -> list[str]:
-    """Returns a line for each recipe and stage of which something is not stored, so that a fate is not known.
+    """Returns a line for each recipe and stage with pairs whose fate is unknown, as their results are not stored.
 
     Args:
+        names: the recipes'.
         not_stored, other_downloads: of each recipe, see `babelsift.pipelines.replay.dry_run.DryRun`.
     """
-    what = {"download": "were never downloaded", "score": "were never scored"}
+    unpaid = {"download": "were never downloaded", "score": "were never scored"}
     lines = [
-        f"not known: by {name}, {count_text(pairs)} pairs {what[stage]}; `babelsift curate` pays for them"
+        f"not known: by {name}, {count_text(pairs)} pairs {unpaid[stage]}; `babelsift curate` pays for them"
         for name, stages in zip(names, not_stored, strict=True)
         for stage, pairs in stages.items()
     ]
@@ -120,7 +125,7 @@ def _fates(folder: RunFolder) -> pa.Table:
 
 
 def _side_by_side(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Both tables in the order of the rows in the input: every row has one fate in each."""
+    """Returns both tables in the order of the rows in the input: every row has one fate in each."""
     order = [(name, "ascending") for name in _ROW]
     first, second = (table.sort_by(order).combine_chunks() for table in (first, second))
     if not first.select(_ROW).equals(second.select(_ROW)):
@@ -129,16 +134,16 @@ def _side_by_side(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table
 
 
 def _counts(keeps: list[np.ndarray], rows: np.ndarray) -> dict[str, Any]:
-    one, other = keeps[0][rows], keeps[1][rows]
+    first, second = keeps[0][rows], keeps[1][rows]
     return {
-        "kept": [int(one.sum()), int(other.sum())],
-        "both": int((one & other).sum()),
-        "only": [int((one & ~other).sum()), int((other & ~one).sum())],
+        "kept": [int(first.sum()), int(second.sum())],
+        "both": int((first & second).sum()),
+        "only": [int((first & ~second).sum()), int((second & ~first).sum())],
     }
 
 
 def _by_language(keeps: list[np.ndarray], languages: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Languages of which either keeps something, those with the most differences first."""
+    """Returns the counts of each language of which a recipe keeps a pair, the most differences first."""
     either = keeps[0] | keeps[1]
     counts = {language: _counts(keeps, languages == language) for language in set(languages[either].tolist())}
     return dict(sorted(counts.items(), key=lambda item: (-sum(item[1]["only"]), -sum(item[1]["kept"]), item[0])))
@@ -146,11 +151,14 @@ def _by_language(keeps: list[np.ndarray], languages: np.ndarray) -> dict[str, di
 
 def _reasons(fates: pa.Table, rows: np.ndarray) -> dict[str, int]:
     counts = pc.value_counts(fates.filter(pa.array(rows)).column("reason").combine_chunks()).to_pylist()
-    return {one["values"]: one["counts"] for one in sorted(counts, key=lambda one: (-one["counts"], one["values"]))}
+    return {
+        count["values"]: count["counts"]
+        for count in sorted(counts, key=lambda count: (-count["counts"], count["values"]))
+    }
 
 
 def _samples(fates: pa.Table, languages: pa.ChunkedArray, rows: np.ndarray, most: int) -> list[dict[str, Any]]:
-    """Pairs drawn by their uids, so that the same ones are shown each time."""
+    """Returns pairs drawn by their uids, so that the same pairs are shown each time."""
     table = fates.set_column(fates.schema.get_field_index("language"), "language", languages).filter(pa.array(rows))
     if not len(table) or not most:
         return []
@@ -163,7 +171,7 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return (
         list(names)
         if len(set(names)) == len(names)
-        else [f"{name} ({place})" for name, place in zip(names, "AB", strict=True)]
+        else [f"{name} ({letter})" for name, letter in zip(names, "AB", strict=True)]
     )
 
 

@@ -57,10 +57,11 @@ class DryRun:
     """What a recipe would do.
 
     Attributes:
+        funnel: the counts of each stage.
         selection: as selection.json holds it.
         not_stored: stage -> pairs whose download or score no run has paid for yet, so that their fate is not known.
-        other_downloads: in what the settings differ that stored images were downloaded with -> how many images those
-            are; a run would download them again.
+        other_downloads: a difference in download settings -> stored images that were downloaded with those other
+            settings; a run would download them again.
     """
 
     funnel: Funnel
@@ -79,12 +80,14 @@ def dry_run(
     staging: str | None = None,
     fates: RunFolder | None = None,
 ) -> DryRun:
-    """Returns what a recipe would make of the pairs of a finished run folder, or of an input, by what is stored there.
+    """Returns what a recipe would make of the pairs of a finished run, or of an input, by what the run has stored.
 
     Args:
+        recipe: the settings to try.
         output: the run folder; nothing in it is written.
-        inputs: globs; none: the pairs that the run had.
-        staging: the folder that a run took its images from; None: where the folder's last run had them from.
+        inputs: globs; none: the run's own pairs.
+        url_column, caption_column: of `inputs`; None: the first usual name that they have.
+        staging: the img2dataset folder that images are taken from; None: the one that the last run used.
         fates: where each pair's fate is written, as ledger files of all pairs, those kept with the reason KEPT.
 
     Raises:
@@ -106,26 +109,26 @@ def dry_run(
     check_conditions(recipe, pa.schema([]) if plan is None else plan.carried)
     scores = find_scores(folder, recipe.clip, recipe.heads)
     check_settings(recipe)
-    images, others = _images(folder, recipe, manifest, staging)
+    images, other_downloads = _images(folder, recipe, manifest, staging)
     rows = funnel.input_rows if plan is None else plan.estimated_rows
     known = plan is None and are_languages_known(manifest, recipe)
     read = StoredPairs(folder, known) if plan is None else ReadPairs(plan, recipe.read)
     language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
     steps: dict[str, Any] = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
     steps["compared"] = compared_stores(recipe, [model.store for model in scores])
-    with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as place:
-        found = RunFolder(place)
-        run_job(_Stages(recipe, rows, steps, found, fates, manifest.partitions), "DryRun", PipelineOptions([]))
-        dry = Funnel.from_json(found.read_json(_DRY_FUNNEL)).check()
-        selection = found.read_json(_DRY_SELECTION)
+    with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as scratch:
+        outcome = RunFolder(scratch)
+        run_job(_Stages(recipe, rows, steps, outcome, fates, manifest.partitions), "DryRun", PipelineOptions([]))
+        dry = Funnel.from_json(outcome.read_json(_DRY_FUNNEL)).check()
+        selection = outcome.read_json(_DRY_SELECTION)
     counted = {stage.stage: stage.rejected.get(RejectReason.NOT_STORED.value, 0) for stage in dry.stages}
-    return DryRun(dry, selection, {stage: pairs for stage, pairs in counted.items() if pairs}, others)
+    return DryRun(dry, selection, {stage: pairs for stage, pairs in counted.items() if pairs}, other_downloads)
 
 
 def _images(
     folder: RunFolder, recipe: Recipe, manifest: Manifest, staging: str | None
 ) -> tuple[beam.PTransform, dict[str, int]]:
-    """Where stored images come from, and which of them other download settings made."""
+    """Returns the source of stored images, and {difference: images that other download settings made}."""
     staging = staging or manifest.facts.get(TAKEN_FROM)
     if staging is not None:
         plan = finished_import(folder, staging)
@@ -137,10 +140,10 @@ def _images(
 
 
 def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
-    """Looks whether shards and ledger have all that a recipe needs: no captions before edits, no columns of the input.
+    """Checks that a recipe needs neither captions before edits nor columns of the input: the run has not stored them.
 
     Raises:
-        RecipeError: they have not.
+        RecipeError: the recipe needs them.
     """
     edited = bool(recipe.caption_edits)
     for split in SPLITS.values():
@@ -157,10 +160,11 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
 
 
 def compared_stores(recipe: Recipe, stores: Sequence[ScoreStore]) -> dict[str, ScoreStore]:
-    """Returns where the embeddings lie that groups of a recipe compare.
+    """Returns the stores of the embeddings that groups of a recipe compare, by the group's name.
 
     Args:
-        stores: of its models.
+        recipe: the settings to try.
+        stores: the score stores of the recipe's models.
     """
     of_model = {store.name: store for store in stores}
     return {group: of_model[name or recipe.model_names[0]] for group, name in recipe.compared_models.items()}
@@ -168,7 +172,7 @@ def compared_stores(recipe: Recipe, stores: Sequence[ScoreStore]) -> dict[str, S
 
 @dataclass
 class _Stages(Transform):
-    """The stages over what is stored; writes the funnel, the selection's account and, where asked, each pair's fate."""
+    """Every stage over stored results; writes the funnel, the selection's account and, if asked, each pair's fate."""
 
     recipe: Recipe
     rows: int

@@ -26,7 +26,7 @@ _SHAPING = ("language.model", "caption_edits")
 
 
 def are_languages_known(manifest: Manifest, recipe: Recipe) -> bool:
-    """Whether a recipe would find the languages that the folder's last run found: by the same model and software."""
+    """Returns whether a recipe would find the languages that the last run found: by the same model and software."""
     if manifest.facts.get("versions") != software_versions():
         return False
     before, now = (
@@ -37,13 +37,13 @@ def are_languages_known(manifest: Manifest, recipe: Recipe) -> bool:
 
 
 def are_scores_wanted(recipe: Recipe) -> bool:
-    """Whether a pair's fate may hang on its language's score, which the ledger has not."""
+    """Returns whether a pair's fate may depend on its language's score, which the ledger does not have."""
     named = {name for rule, _ in recipe.select.walk() for name in rule.conditions}
     return recipe.language.min_score is not None or "language_score" in named
 
 
 def with_stored_languages(pairs: pa.RecordBatch, rows: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns READ_SCHEMA rows with what shards or ledger have of their languages, null where that is nothing."""
+    """Returns READ_SCHEMA rows with the languages and scores that shards or ledger have of them, or null."""
     for name, column in _STORED.items():
         kind = LANGUAGE_SCHEMA.field(name).type
         values = rows.column(name).cast(kind) if name in rows.schema.names else pa.nulls(len(rows), kind)
@@ -53,10 +53,11 @@ def with_stored_languages(pairs: pa.RecordBatch, rows: pa.RecordBatch) -> pa.Rec
 
 @dataclass
 class StoredLanguages(Transform):
-    """Does as IdentifyLanguage on the rows of `with_stored_languages`, and identifies only what is not stored.
+    """Replaces IdentifyLanguage on the rows of `with_stored_languages`; identifies only languages that are not stored.
 
     Attributes:
-        scores: whether scores count; if not, those that are not stored are NaN.
+        settings: the recipe's, of the stage.
+        scores: whether scores are needed; if not, scores that are not stored are NaN.
     """
 
     settings: LanguageSettings
@@ -75,16 +76,18 @@ class _LookUpLanguages(beam.DoFn):
 
     def process(self, element: pa.RecordBatch) -> Iterator[object]:
         check(element, READ_SCHEMA, where="language")
-        found = pa.RecordBatch.from_arrays([element.column(column) for column in _STORED.values()], names=list(_STORED))
-        known = found.column("language").is_valid()
+        stored = pa.RecordBatch.from_arrays(
+            [element.column(column) for column in _STORED.values()], names=list(_STORED)
+        )
+        known = stored.column("language").is_valid()
         if self._scores:
-            known = pc.and_(known, found.column("language_score").is_valid())
+            known = pc.and_(known, stored.column("language_score").is_valid())
         unknown = np.flatnonzero(~known.to_numpy(zero_copy_only=False))
         new = self._identifier.identify(element.column("caption").take(pa.array(unknown)))
-        both = pa.concat_batches([found, new.cast(found.schema)])
-        places = np.arange(len(element))
-        places[unknown] = len(element) + np.arange(len(unknown))
-        language, score = both.take(pa.array(places)).columns
+        both = pa.concat_batches([stored, new.cast(stored.schema)])
+        rows = np.arange(len(element))
+        rows[unknown] = len(element) + np.arange(len(unknown))
+        language, score = both.take(pa.array(rows)).columns
         languages = pa.RecordBatch.from_arrays([language, pc.fill_null(score, np.nan)], names=list(_STORED))
         kept, rejected = split_by_language(element.drop_columns(list(_STORED.values())), languages, self._settings)
         yield from emit(Stage.LANGUAGE, len(element), [kept], [rejected])

@@ -40,17 +40,18 @@ _BATCH_ROWS = 10_000
 class StoredPairs(Transform):
     """The pairs of a finished run, from its shards and its ledger: READ_SCHEMA, with the outputs of ReadPairs.
 
-    Columns that the run carried through are not here: the ledger has none of them.
+    Carried columns are not read: the ledger does not have them.
 
     Attributes:
-        languages: add what the run found of their languages, as `StoredLanguages` takes it.
+        folder: the run folder.
+        languages: adds the languages that the run found, for `StoredLanguages`.
     """
 
     folder: RunFolder
     languages: bool = False
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> StageOutputs:
-        """Reads a file after the other."""
+        """Reads one file after another."""
         shards = [
             f"{split.folder}/{name}" for split in SPLITS.values() for name in self.folder.list(split.folder, ".parquet")
         ]
@@ -92,7 +93,7 @@ def _batches(folder: RunFolder, path: str) -> Iterator[pa.RecordBatch]:
 
 @dataclass
 class StoredImages(Transform):
-    """What became of each pair's download, as staging has it; with the outputs of DownloadImages and no download.
+    """Replaces DownloadImages: looks each pair's download up in staging, and downloads nothing.
 
     Pairs that were never downloaded are REJECTED as not_stored.
     """
@@ -129,11 +130,11 @@ class _LookUpImages(beam.DoFn):
             staged = None if shard.stats is None or shard.is_foreign else read_staged_rows(self._folder, shard)
             if staged is not None:
                 shards.append(FoundShard(shard.number, shard.end_time, staged))
-        found = list(latest_staged(rows, shards))
-        for batch in found:
+        staged_batches = list(latest_staged(rows, shards))
+        for batch in staged_batches:
             kept, rejected = split_staged(batch, self._settings)
             yield from emit(Stage.DOWNLOAD, len(batch.rows), [kept], [rejected])
-        known = pa.array([uid for batch in found for uid in batch.rows.column("uid").to_pylist()], pa.string())
+        known = pa.array([uid for batch in staged_batches for uid in batch.rows.column("uid").to_pylist()], pa.string())
         missing = rows.filter(pc.invert(pc.is_in(rows.column("uid"), value_set=known)))
         reasons, nothing = [RejectReason.NOT_STORED.value] * len(missing), [None] * len(missing)
         gone = ledger_rows(missing, stage=Stage.DOWNLOAD, reasons=reasons, values=nothing, thresholds=nothing)

@@ -31,11 +31,12 @@ from babelsift.schemas.recipe import ClipModel, Head, Route, routes
 
 @dataclass(frozen=True)
 class StoredHead:
-    """A head's scores beside a model's.
+    """The scores of a head on a model's embeddings.
 
     Attributes:
-        folder: its name there.
-        score: of embeddings, where it is known.
+        name: the head's, which is its column's.
+        folder: the name of the head's folder in the model's score store.
+        score: scores stored embeddings; None: only stored scores are used.
     """
 
     name: str
@@ -45,12 +46,13 @@ class StoredHead:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """One model's or classifier's scores.
+    """The scores of a model or a classifier.
 
     Attributes:
-        column: that they fill.
-        route: whose pairs it scored.
-        heads: on its embeddings.
+        store: where they lie.
+        column: the column that they fill.
+        route: the languages whose pairs the model scores.
+        heads: the heads on its embeddings.
     """
 
     store: ScoreStore
@@ -61,13 +63,13 @@ class StoredModel:
 
 @dataclass
 class StoredScores(Transform):
-    """Adds the similarities and heads' scores that a run folder has; with the outputs of ScorePairs, no model loaded.
+    """Replaces ScorePairs: adds the similarities and heads' scores that a run folder has, and loads no model.
 
     Pairs that a model should have scored and never did are REJECTED as not_stored. Scores are null where a route leads
     to another model.
 
     Attributes:
-        models: of the recipe, in their order, then its classifiers.
+        models: the recipe's models in its order, then its classifiers.
     """
 
     models: tuple[StoredModel, ...]
@@ -106,7 +108,7 @@ class _LookUpScores(beam.DoFn):
 def _similarities(
     store: ScoreStore, shards: Sequence[int], keys: Sequence[PairKey], taken: np.ndarray, decision: Decision
 ) -> list[float | None]:
-    """A model's column; what it never scored or could not score is rejected."""
+    """Returns a model's column; rejects pairs that it never scored or could not score."""
     known: dict[PairKey, Score] = {}
     for shard in shards:
         known |= store.scores(shard)
@@ -130,28 +132,33 @@ def _values(known: Mapping[PairKey, Any], keys: Sequence[PairKey], taken: np.nda
 def find_scores(folder: RunFolder, models: Sequence[ClipModel], heads: Sequence[Head] = ()) -> tuple[StoredModel, ...]:
     """Returns where the scores of a recipe's models and heads lie in a run folder.
 
-    Models are found by name, model, weights and precision, heads by name and fingerprint. Layers and clusters that
-    were never run there are read from their files, and run on the embeddings that are.
+    Models are found by name, model, weights and precision, heads by name and fingerprint. Layers and clusters without
+    stored scores are read from their files, and run on stored embeddings.
+
+    Args:
+        folder: the run folder.
+        models: the recipe's.
+        heads: the recipe's.
 
     Raises:
         RunFolderError: a model or a head of texts was never scored there; names those that were.
         ModelError, RecipeError: a head's file or list cannot be read.
     """
     stored, where = _stored_models(folder), routes(models)
-    found = []
+    scores = []
     for model in models:
         store = _store_of(folder, model, stored)
         on_it = tuple(_stored_head(store, head) for head in heads_of(model, models, heads))
-        found.append(StoredModel(store, similarity_column(str(model.name)), where[str(model.name)], on_it))
+        scores.append(StoredModel(store, similarity_column(str(model.name)), where[str(model.name)], on_it))
     for head in heads:
         if head.classifier is not None:
-            found.append(StoredModel(_store_of(folder, classifier_model(head), stored), head.name))
-    return tuple(found)
+            scores.append(StoredModel(_store_of(folder, classifier_model(head), stored), head.name))
+    return tuple(scores)
 
 
 def _stored_head(store: ScoreStore, head: Head) -> StoredHead:
-    if (own := load_head_of_files(head)) is not None:
-        return StoredHead(head.name, f"{head.name}-{own.fingerprint[:8]}", own.score)
+    if (head_of_files := load_head_of_files(head)) is not None:
+        return StoredHead(head.name, f"{head.name}-{head_of_files.fingerprint[:8]}", head_of_files.score)
     if head.prompts is None:
         raise ValueError(f"head {head.name!r} takes images, not embeddings")
     name = f"{head.name}-{prompts_fingerprint(head.prompts, setting=f'heads.{head.name}.prompts')[:8]}"
@@ -165,25 +172,25 @@ def _stored_head(store: ScoreStore, head: Head) -> StoredHead:
 
 
 def _stored_models(folder: RunFolder) -> list[Mapping[str, Any]]:
-    found: list[Mapping[str, Any]] = []
+    infos: list[Mapping[str, Any]] = []
     for name in folder.folders(SCORES_FOLDER):
         info = folder.read_json(SCORES_FOLDER, name, "info.json")
         if info is not None and name.endswith("-" + info["fingerprint"][:8]):
-            found.append({"name": name[: -len("-" + info["fingerprint"][:8])], **info})
-    return found
+            infos.append({"name": name[: -len("-" + info["fingerprint"][:8])], **info})
+    return infos
 
 
 def _store_of(folder: RunFolder, model: ClipModel, stored: list[Mapping[str, Any]]) -> ScoreStore:
-    own = [one for one in stored if one["name"] == model.name and _is_of(one, model)]
-    if len(own) == 1:
-        return ScoreStore(folder, str(model.name), own[0]["fingerprint"], keep_embeddings=False)
-    if own:
-        kinds = ", ".join(sorted({str(one.get("precision")) for one in own}))
+    matches = [info for info in stored if info["name"] == model.name and _is_of(info, model)]
+    if len(matches) == 1:
+        return ScoreStore(folder, str(model.name), matches[0]["fingerprint"], keep_embeddings=False)
+    if matches:
+        kinds = ", ".join(sorted({str(info.get("precision")) for info in matches}))
         raise RunFolderError(
-            f"{folder.path(SCORES_FOLDER)}: {len(own)} sets of scores are of {model.name!r} ({kinds}); "
+            f"{folder.path(SCORES_FOLDER)}: {len(matches)} sets of scores are of {model.name!r} ({kinds}); "
             "name the precision, or remove those that are out of date"
         )
-    names = ", ".join(f"{one['name']} ({one.get('model')}, {one.get('precision')})" for one in stored)
+    names = ", ".join(f"{info['name']} ({info.get('model')}, {info.get('precision')})" for info in stored)
     raise RunFolderError(
         f"{folder.url}: the model {model.name!r} ({model.model}, {model.precision}) was never scored there; "
         f"stored: {names or 'no scores'}; name one of those, or run `babelsift curate`"
@@ -191,7 +198,7 @@ def _store_of(folder: RunFolder, model: ClipModel, stored: list[Mapping[str, Any
 
 
 def _is_of(info: Mapping[str, Any], model: ClipModel) -> bool:
-    """Whether stored scores are a model's, as far as names tell; what local files held is in no recipe."""
+    """Returns whether stored scores are a model's, by its names: no recipe says what local files held."""
     if model.precision not in ("auto", info.get("precision")):  # what auto came to is the scoring machine's matter
         return False
     weights = info.get("pretrained")

@@ -22,6 +22,7 @@ def claim_folder(folder: RunFolder, run: str) -> RunFolder:
     Args:
         folder: locked by this run.
         run: the run's token; see `RunLock.token`.
+
     Returns:
         The folder as this run writes to it, until another begins.
     Raises:

@@ -46,6 +46,7 @@ class Lease:
             beat_s: seconds from one beat of the holder to the next.
             patience_beats: so many beats without a change, and the holder counts as dead.
             wait: sleeps so many seconds.
+
         Raises:
             RunFolderError: a living run holds it, which the message names.
         """

@@ -70,6 +70,7 @@ def open_manifest(folder: RunFolder, *, rows: int, rows_per_partition: int) -> M
     Args:
         rows: about how many rows the input has. A new folder gets partitions for them; in an old one they double, and
             double again, until none has to hold more than twice `rows_per_partition`.
+
     Raises:
         RunFolderError: the folder was made by a newer version, or the manifest is damaged.
     """

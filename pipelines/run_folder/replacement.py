@@ -53,6 +53,7 @@ class ShrinkGuard:
 
         Args:
             left_out: what most of the pairs were left out by, for the message.
+
         Raises:
             RunFolderError: it would hold nothing, or less than half as many samples by the same recipe.
         """

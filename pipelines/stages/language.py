@@ -62,8 +62,8 @@ def split_by_language(
         settings: which languages are kept.
     """
     decision = Decision.keep_all(len(batch))
-    found, scores = languages.columns
-    reject_by_language(batch.column("caption"), found, scores, settings, decision)
+    codes, scores = languages.columns
+    reject_by_language(batch.column("caption"), codes, scores, settings, decision)
     return decision.split(with_languages(batch, languages), Stage.LANGUAGE)
 
 

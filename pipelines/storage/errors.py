@@ -135,6 +135,7 @@ def retrying(
         operation: may be called more than once.
         retries: how often; None: `default_retries()`.
         can_pass: whether it is worth while to try again after an error.
+
     Raises:
         Exception: the operation's own error, the last one where it was tried several times.
     """

@@ -71,9 +71,9 @@ class _Conjunction:
 def find_contradictions(recipe: Recipe) -> list[str]:
     """Returns a line for each two settings of a recipe that no pair can meet together."""
     every_pair = _recipe_rules(recipe)
-    found = [*_conflicts(every_pair, _Conjunction()), *_empty_lists(recipe), *_crossed_ranges(recipe)]
-    _walk(recipe.select, "select", None, recipe.model_names, every_pair, found)
-    return list(dict.fromkeys(found))
+    contradictions = [*_conflicts(every_pair, _Conjunction()), *_empty_lists(recipe), *_crossed_ranges(recipe)]
+    _walk(recipe.select, "select", None, recipe.model_names, every_pair, contradictions)
+    return list(dict.fromkeys(contradictions))
 
 
 def _recipe_rules(recipe: Recipe) -> _Conjunction:
@@ -153,17 +153,22 @@ def _rule_itself(rule: SelectRule, where: str, model: ModelChoice, names: tuple[
 
 
 def _walk(
-    rule: SelectRule, where: str, around: ModelChoice, names: tuple[str, ...], outer: _Conjunction, found: list[str]
+    rule: SelectRule,
+    where: str,
+    around: ModelChoice,
+    names: tuple[str, ...],
+    outer: _Conjunction,
+    contradictions: list[str],
 ) -> _Conjunction:
     """Adds the contradictions inside a rule to `found`; returns the rules that a pair has passed behind it."""
     model = around if rule.model is None else rule.model
     itself = _rule_itself(rule, where, model, names)
-    found += _conflicts(itself, outer)
+    contradictions += _conflicts(itself, outer)
     passed = outer + itself
     for index, inner in enumerate(rule.all_of):
-        passed = _walk(inner, f"{where}.all_of.{index}", model, names, passed, found)
+        passed = _walk(inner, f"{where}.all_of.{index}", model, names, passed, contradictions)
     for index, inner in enumerate(rule.any_of):
-        _walk(inner, f"{where}.any_of.{index}", model, names, passed, found)
+        _walk(inner, f"{where}.any_of.{index}", model, names, passed, contradictions)
     return passed
 
 

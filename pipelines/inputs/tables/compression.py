@@ -26,6 +26,7 @@ def decompressed(source: io.RawIOBase, compression: str | None) -> Iterator[io.B
     Args:
         source: the file as it is stored.
         compression: gzip, zstd or None.
+
     Raises:
         BROKEN_CONTENT: here or in a read.
     """

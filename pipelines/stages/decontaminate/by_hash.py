@@ -61,7 +61,7 @@ class Decontaminate(Transform):
         theirs = sets | "EvaluationHashes" >> beam.Map(evaluation_rows).with_output_types(pa.RecordBatch)
         hashes = (ours, theirs) | "All" >> beam.Flatten()
         find = FindDuplicateImages(self._comparison, self.partitions, only_earlier=True)
-        side_inputs = [beam.pvalue.AsList(found) for found in hashes | "FindDuplicates" >> find]
+        side_inputs = [beam.pvalue.AsList(duplicates) for duplicates in hashes | "FindDuplicates" >> find]
         names = sets | "Names" >> beam.ParDo(_NamesOfMatched(self._comparison), *side_inputs)
         drop = beam.ParDo(_DropMatched(self._comparison), *side_inputs, beam.pvalue.AsDict(names))
         return batches | "Drop" >> kept_and_rejected(drop)

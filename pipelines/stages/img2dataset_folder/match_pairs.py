@@ -100,13 +100,13 @@ def match(
         rows: LANGUAGE_SCHEMA.
         staged: `read_imported`'s columns, of any shards, with all rows of the URLs in `rows`.
     """
-    found = _places(rows, staged)
+    staged_indices = _places(rows, staged)
     decision = Decision.keep_all(len(rows))
-    decision.reject(found.is_null(), RejectReason.NOT_IN_STAGING)
-    of_rows = staged.take(found)
+    decision.reject(staged_indices.is_null(), RejectReason.NOT_IN_STAGING)
+    of_rows = staged.take(staged_indices)
     reasons = of_rows.column("reason").to_pylist()
     for reason in sorted({reason for reason in reasons if reason is not None}):
-        is_it = np.asarray([one == reason for one in reasons], dtype=bool)
+        is_it = np.asarray([row_reason == reason for row_reason in reasons], dtype=bool)
         decision.reject(is_it, RejectReason(reason), values=of_rows.column("detail"))
     _reject_by_size(of_rows, settings, decision)
     kept, rejected = decision.split(rows, Stage.DOWNLOAD)
@@ -119,16 +119,16 @@ def _places(rows: pa.RecordBatch, staged: pa.RecordBatch) -> pa.Array:
     """int64[n], for each row the place of its staged row, null where there is none."""
     successes = [status == SUCCESS for status in staged.column("status").to_pylist()]
     shards, keys = staged.column(_SHARD).to_pylist(), staged.column("key").to_pylist()
-    order = sorted(range(len(staged)), key=lambda place: (not successes[place], shards[place], keys[place] or ""))
+    order = sorted(range(len(staged)), key=lambda row: (not successes[row], shards[row], keys[row] or ""))
     by_pair: dict[str, int] = {}
     by_url: dict[str, int] = {}
     uids, urls = staged.column("uid").to_pylist(), staged.column("url").to_pylist()
     captions = staged.column("caption").is_valid().to_pylist()
-    for place in order:
-        if captions[place]:
-            by_pair.setdefault(uids[place], place)
+    for row in order:
+        if captions[row]:
+            by_pair.setdefault(uids[row], row)
         else:
-            by_url.setdefault(urls[place], place)
+            by_url.setdefault(urls[row], row)
     pairs = zip(rows.column("uid").to_pylist(), rows.column("url").to_pylist(), strict=True)
     return pa.array([by_pair.get(uid, by_url.get(url)) for uid, url in pairs], pa.int64())
 

@@ -42,8 +42,8 @@ def plan_import(url: str) -> ImportPlan:
     stems = {name.removesuffix(suffix) for name in names for suffix in (TAR, PARQUET) if name.endswith(suffix)}
     shards = {stem for stem in stems if stem.isascii() and stem.isdecimal()}
     if not any(stem + TAR in names for stem in shards):
-        found = f"it holds {', '.join(names[:3])} ..." if names else "it is empty or not there"
-        raise InputError(f"--staging {url}: no 00000.tar; {found}; it takes img2dataset's output_format=webdataset")
+        content = f"it holds {', '.join(names[:3])} ..." if names else "it is empty or not there"
+        raise InputError(f"--staging {url}: no 00000.tar; {content}; it takes img2dataset's output_format=webdataset")
     digits = {len(stem) for stem in shards}
     if len(digits) > 1:
         raise InputError(f"--staging {url}: shards of {sorted(digits)} digits; give one img2dataset output folder")
@@ -58,11 +58,11 @@ def plan_imported_input(folder: RunFolder, plan: ImportPlan) -> InputPlan:
     """
     names = [f"{shard:05d}{PARQUET}" for shard in plan.shards]
     files = [InputFile(folder.fs.unstrip_protocol(folder.path(IMPORTED_FOLDER, name)), name) for name in names]
-    found = plan_files(files, ColumnChoice("url", "caption"))
+    files_plan = plan_files(files, ColumnChoice("url", "caption"))
     if not any(import_summary(folder, shard).get("captions") for shard in plan.shards):
         raise InputError(f"--staging {plan.tars.url}: has no captions; give the table that has them with --input")
-    own = frozenset(IMPORTED_SCHEMA.names)
-    return found.keeping(name for name, source in found.sources.items() if source not in own)
+    own_columns = frozenset(IMPORTED_SCHEMA.names)
+    return files_plan.keeping(name for name, source in files_plan.sources.items() if source not in own_columns)
 
 
 @dataclass
@@ -104,22 +104,22 @@ class _ImportShard(beam.DoFn):
             return
         self._folder.remove(imported_path(element, STATS))
         try:
-            found = import_shard(source, name, self._settings, self._pool)
+            imported = import_shard(source, name, self._settings, self._pool)
         except OSError as error:
             where = source.path(name)
             raise InputError(f"--staging: cannot read {where}: {error}; mend that and run the same command") from error
-        for problem in found.problems:
+        for problem in imported.problems:
             logging.warning("staging: %s: %s", self._plan.tars.url, problem)
         with self._folder.writing(imported_path(element, PARQUET)) as file:
-            pq.write_table(found.rows, file, compression="zstd")
+            pq.write_table(imported.rows, file, compression="zstd")
         summary = {
-            "rows": len(found.rows),
-            "captions": len(found.rows) - found.rows.column("caption").null_count,
-            "problems": list(found.problems),
+            "rows": len(imported.rows),
+            "captions": len(imported.rows) - imported.rows.column("caption").null_count,
+            "problems": list(imported.problems),
             "fingerprint": print_of,
         }
         self._folder.write_json(imported_path(element, STATS), summary)
-        logging.info("staging: shard %s: %d rows", name, len(found.rows))
+        logging.info("staging: shard %s: %d rows", name, len(imported.rows))
         yield summary
 
     def teardown(self) -> None:

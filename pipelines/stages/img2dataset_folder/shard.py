@@ -56,22 +56,22 @@ def import_shard(source: RunFolder, name: str, settings: DownloadSettings, pool:
     table = read_img2dataset_table(source, name, problems)
     missing = dict(table.keys) if table else {}
     records: list[dict[str, Any]] = []
-    places: list[int | None] = []
+    table_rows: list[int | None] = []
     documents: list[Mapping[str, Any]] = []
     for sample, measured in _walk(source, name, settings, pool, problems):
-        place = missing.pop(sample.key, None)
-        if table is not None and place is None:
+        table_row = missing.pop(sample.key, None)
+        if table is not None and table_row is None:
             problems.append(f"{name}.parquet has no row for {sample.key}; its json member serves")
-        row = _described(sample) if place is None or table is None else table.row(place)
+        row = _described(sample) if table_row is None or table is None else table.row(table_row)
         records.append(_with_image(row, sample, measured))
-        places.append(place)
+        table_rows.append(table_row)
         documents.append(sample.document)
     torn = next((problem for problem in problems if problem.startswith(name + TAR)), None)
-    for place in missing.values():
+    for table_row in missing.values():
         assert table is not None
-        records.append(_without_image(table.row(place), torn or f"{name}{TAR} has no such image"))
-        places.append(place)
-    carried = table.carried(places) if table else _carried_of(documents)
+        records.append(_without_image(table.row(table_row), torn or f"{name}{TAR} has no such image"))
+        table_rows.append(table_row)
+    carried = table.carried(table_rows) if table else _carried_of(documents)
     _compare_stats(source, name, len(records), problems)
     return ImportedShard(_as_table(records, carried), tuple(problems[:_MAX_PROBLEMS]))
 
@@ -91,8 +91,8 @@ def _walk(
         return
     with source.open(name + TAR) as file:
         walk = TarWalk(file, max_image_bytes=settings.max_body_bytes)
-        for some in _batched(walk.samples()):
-            yield from zip(some, pool.map(measure, some), strict=True)
+        for samples in _batched(walk.samples()):
+            yield from zip(samples, pool.map(measure, samples), strict=True)
     if walk.torn:
         remedy = "what is whole is used; for the rest remove the shard's files and run img2dataset again"
         problems.append(f"{name}{TAR} {walk.torn}; {remedy}")
@@ -113,16 +113,16 @@ def _batched(samples: Iterable[TarSample]) -> Iterator[list[TarSample]]:
 
 def _described(sample: TarSample) -> dict[str, Any]:
     """What a tar says of a sample itself."""
-    found: dict[str, Any] = {"status": SUCCESS}
+    record: dict[str, Any] = {"status": SUCCESS}
     for name in ("url", "caption", "exif", "sha256", "reason", "detail", "error_message", "md5", "sha512"):
         value = sample.document.get(name)
-        found[name] = value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+        record[name] = value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
     for name in ("original_width", "original_height"):
         value = sample.document.get(name)
-        found[name] = value if type(value) is int and 0 < value < 2**31 else None
-    if found["caption"] is None:
-        found["caption"] = sample.text
-    return found
+        record[name] = value if type(value) is int and 0 < value < 2**31 else None
+    if record["caption"] is None:
+        record["caption"] = sample.text
+    return record
 
 
 def _with_image(

@@ -100,9 +100,9 @@ def draw_rows(batch: pa.RecordBatch, seed: int, most: int) -> Iterator[tuple[str
         yield group, [(int(draws[row]), record) for row, record in zip(rows, records, strict=True)]
 
 
-def lowest_drawn(parts: Iterable[list], most: int) -> list:
+def lowest_drawn(samples: Iterable[list], most: int) -> list:
     """Returns the `most` lowest draws of several lists, in order."""
-    drawn = [entry for part in parts for entry in part]
+    drawn = [entry for sample in samples for entry in sample]
     return sorted(drawn, key=lambda entry: (entry[0], entry[1]["source_file"], entry[1]["source_row"]))[:most]
 
 

@@ -35,16 +35,22 @@ def with_images(folder: RunFolder, samples: Iterable[Sample]) -> list[Sample]:
 def clusters_with_images(folder: RunFolder, clusters: Iterable[DrawnCluster]) -> list[ImageCluster]:
     """Returns drawn clusters with the images that are staged of them; an earlier run's are not looked for."""
     clusters = list(clusters)
-    uids = {uid for one in clusters for uid in (one.survivor, *(member for member, _ in one.members))}
+    uids = {uid for cluster in clusters for uid in (cluster.survivor, *(member for member, _ in cluster.members))}
     images = staged_images_of(folder, sorted(uids))
 
-    def shown(uid: str, found: str | None = None) -> Sample:
+    def shown(uid: str, value: str | None = None) -> Sample:
         image, extension = images.get(uid, (None, None))
-        return Sample(Stage.DEDUP_IMAGES.value, uid=uid, value=found, image=image, image_extension=extension)
+        return Sample(Stage.DEDUP_IMAGES.value, uid=uid, value=value, image=image, image_extension=extension)
 
     return [
-        ImageCluster(one.kind, shown(one.survivor), [shown(*member) for member in one.members], one.size, _note(one))
-        for one in clusters
+        ImageCluster(
+            cluster.kind,
+            shown(cluster.survivor),
+            [shown(*member) for member in cluster.members],
+            cluster.size,
+            _note(cluster),
+        )
+        for cluster in clusters
     ]
 
 
@@ -59,16 +65,16 @@ def staged_images_of(folder: RunFolder, uids: list[str]) -> dict[str, tuple[byte
         return _imported_images_of(folder, set(uids))
     manifest = folder.read_json(MANIFEST)
     partitions = manifest.get("first_partitions") or manifest["partitions"]
-    wanted: dict[int, list[str]] = {}
+    uids_by_partition: dict[int, list[str]] = {}
     for uid, partition in zip(uids, partition_of(pa.array(uids, pa.string()), partitions), strict=True):
-        wanted.setdefault(int(partition), []).append(uid)
+        uids_by_partition.setdefault(int(partition), []).append(uid)
     listing = StagingListing(folder)
     images: dict[str, tuple[bytes, str]] = {}
-    for partition, some in wanted.items():
+    for partition, uids_here in uids_by_partition.items():
         for shard in staged_shards(folder, partition, partitions, listing=listing):
             rows = None if shard.stats is None or shard.is_foreign else read_staged_rows(folder, shard)
             if rows is not None:
-                images |= _images_in(folder, shard.number, rows, set(some))
+                images |= _images_in(folder, shard.number, rows, set(uids_here))
     return images
 
 
@@ -81,12 +87,12 @@ def _imported_images_of(folder: RunFolder, uids: set[str]) -> dict[str, tuple[by
 
 def _images_in(folder: RunFolder, number: int, rows: pa.RecordBatch, uids: set[str]) -> dict[str, tuple[bytes, str]]:
     pairs = zip(rows.column("uid").to_pylist(), rows.column("status").to_pylist(), strict=True)
-    found = [row for row, (uid, status) in enumerate(pairs) if uid in uids and status == SUCCESS]
-    if not found:
+    stored = [row for row, (uid, status) in enumerate(pairs) if uid in uids and status == SUCCESS]
+    if not stored:
         return {}
-    some = rows.take(pa.array(found))
-    if "staging_shard" not in some.schema.names:
-        some = some.append_column("staging_shard", pa.array(np.full(len(some), number), pa.int32()))
-    extensions = some.column("image_extension").to_pylist()
-    found_images = zip(read_staged_images(folder, some), extensions, strict=True)
-    return dict(zip(some.column("uid").to_pylist(), found_images, strict=True))
+    images = rows.take(pa.array(stored))
+    if "staging_shard" not in images.schema.names:
+        images = images.append_column("staging_shard", pa.array(np.full(len(images), number), pa.int32()))
+    extensions = images.column("image_extension").to_pylist()
+    found_images = zip(read_staged_images(folder, images), extensions, strict=True)
+    return dict(zip(images.column("uid").to_pylist(), found_images, strict=True))

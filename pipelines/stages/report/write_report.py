@@ -119,13 +119,13 @@ def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, 
 
 def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict]) -> None:
     """Writes the dataset card for the Hugging Face hub, and Croissant for other tools."""
-    count = Counter(one["split"] for one in shards)
+    count = Counter(shard["split"] for shard in shards)
     card = render_card(
         data,
         samples_per_shard=data.recipe.shards.samples_per_shard,
         shards=count[TRAIN.name],
         validation_shards=count[VALIDATION.name],
-        bytes_total=sum(one["bytes"] for one in shards),
+        bytes_total=sum(shard["bytes"] for shard in shards),
     )
     folder.write(CARD, card.encode())
     splits = [(split.name, split.folder) for split in SPLITS.values() if count[split.name]]
@@ -135,7 +135,9 @@ def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict])
 def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
     """Writes how many samples are in which shard, where open_clip looks: beside the shards; and at the folder's top."""
     for split in SPLITS.values():
-        sizes = {f"{shard_name(one['shard'])}.tar": one["samples"] for one in shards if one["split"] == split.name}
+        sizes = {
+            f"{shard_name(shard['shard'])}.tar": shard["samples"] for shard in shards if shard["split"] == split.name
+        }
         if sizes or split is TRAIN:
             folder.write_json(f"{split.folder}/{SIZES}", sizes)
         if split is TRAIN:

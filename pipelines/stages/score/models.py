@@ -116,6 +116,7 @@ def check_models(
         models: a recipe's.
         heads: a recipe's.
         load: loads a CLIP model; it is called once a model.
+
     Raises:
         ModelError: a model or head cannot be loaded or gives no numbers.
         RecipeError: a head's list cannot be read.

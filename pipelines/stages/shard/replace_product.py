@@ -44,6 +44,7 @@ class ReplacementPlan:
         Args:
             samples: split -> its samples.
             counts: rows by (stage, outcome, language), for all stages before sharding.
+
         Raises:
             AccountingError: a pair was lost or doubled on the way.
             RunFolderError: the guard stops the run; or a file that no run wrote is in its way.

@@ -33,6 +33,7 @@ class WriteShards(Transform):
 
     Input: batches with DOWNLOAD_SCHEMA's columns, the similarities and the carried columns; uids are unique.
     Output: one dict a shard: see `shard_writer.write_shard`.
+
     Attributes:
         stores: of the models whose embeddings are written beside the shards.
         after: nothing is written before it is there.

@@ -49,7 +49,7 @@ class DedupImages(Transform):
             earlier = batches.pipeline | "Earlier" >> ReadEarlierImages(self._earlier)
             hashes = (hashes, earlier) | "WithEarlier" >> beam.Flatten()
         duplicates = hashes | "FindDuplicates" >> FindDuplicateImages(self.settings, self.partitions)
-        side_inputs = [beam.pvalue.AsList(found) for found in duplicates]
+        side_inputs = [beam.pvalue.AsList(of_kind) for of_kind in duplicates]
         drop = beam.ParDo(_DropDuplicates(self.settings), *side_inputs)
         return batches | "Drop" >> kept_and_rejected(drop, {DUPLICATES: pa.RecordBatch})
 

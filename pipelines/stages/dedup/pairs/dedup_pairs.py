@@ -81,8 +81,8 @@ class DedupPairs(Transform):
             | "FindEqual" >> LowestPerDigest(digest, self.partitions)
             | "Duplicated" >> beam.Map(only_duplicated).with_output_types(bytes)
         )
-        found = (equal_pairs, *self._find_near(fresh, equal_pairs))
-        drop = beam.ParDo(_DropDuplicates(self.settings, digest), by_uid, by_url, *map(beam.pvalue.AsList, found))
+        duplicates = (equal_pairs, *self._find_near(fresh, equal_pairs))
+        drop = beam.ParDo(_DropDuplicates(self.settings, digest), by_uid, by_url, *map(beam.pvalue.AsList, duplicates))
         return batches | "Drop" >> kept_and_rejected(drop)
 
     def _find_near(
