@@ -54,6 +54,9 @@ def load_head(head: Head, *, embed_texts: EmbedTexts) -> EmbeddingHead:
 def load_head_of_files(head: Head) -> EmbeddingHead | None:
     """Returns a head that needs nothing but its files and embeddings; None where it is of another kind.
 
+    Args:
+        head: the recipe's settings of it.
+
     Raises:
         ModelError: see `load_head`.
     """
@@ -135,6 +138,10 @@ class PromptsHead:
 def prompts_fingerprint(settings: HeadPrompts, *, setting: str = "prompts") -> str:
     """Returns the fingerprint of a `PromptsHead`, which does not depend on its model.
 
+    Args:
+        settings: the head's texts.
+        setting: the name of the setting, for errors.
+
     Raises:
         RecipeError: a list of texts cannot be read.
     """
@@ -156,6 +163,9 @@ def _digest_of(settings: HeadPrompts, positive: list[str], negative: list[str]) 
 
 def shipped_prompts(name: str) -> HeadPrompts:
     """Returns a list of prompts that ships with this package.
+
+    Args:
+        name: of a file in `filters/clip/prompts`.
 
     >>> shipped_prompts("laion400m-nsfw").nearest
     2

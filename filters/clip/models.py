@@ -74,6 +74,9 @@ def load_model(
         precision: fp32, bf16, fp16, or auto: see `resolve_precision`.
         compiled: run it through torch.compile.
 
+    Returns:
+        the model in evaluation mode, with the facts that its fingerprint is made of.
+
     Raises:
         ModelError: anything that keeps the model from scoring, in one line with its remedy.
     """
@@ -160,6 +163,7 @@ def check_model(model: str, pretrained: str | None = None, **options: Any) -> di
     """Returns a model's fingerprint and info after loading it and scoring a pair with it; meant to run before a job.
 
     Args:
+        model, pretrained: see `resolve_source`.
         options: see `load_model`.
 
     Raises:
@@ -196,6 +200,10 @@ def model_fingerprint(
     """Returns the sha256 over all that a score depends on.
 
     Args:
+        model, pretrained: the names of the architecture and of the weights.
+        weights_digest: see `model_digest`.
+        preprocessing: JSON values.
+        precision: fp32, bf16 or fp16.
         more: anything else as JSON values; here the architecture's settings and the digest of probe tokens.
     """
     identity = {

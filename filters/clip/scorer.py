@@ -178,6 +178,9 @@ def result_schema(dimension: int | None = None) -> pa.Schema:
 
     `similarity`: cosine, null where the pair could not be scored. `error`: why not, "image: ..." or "caption: ...";
     null where it could. With a dimension, `image_embedding` and `text_embedding`: float16 vectors of unit length.
+
+    Args:
+        dimension: of the embeddings; None: results have none.
     """
     fields = [
         pa.field("similarity", pa.float32(), metadata={"unit": "cosine, -1 to 1"}),

@@ -51,6 +51,9 @@ def read_lists(path: str) -> dict[str, list[str]]:
 def find_lists(path: str) -> dict[str, str]:
     """Returns the file of each list by its name; see `read_lists`.
 
+    Args:
+        path: a file or folder, any fsspec URL.
+
     Raises:
         RecipeError: nothing readable is there, or no list.
     """

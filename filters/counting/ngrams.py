@@ -19,6 +19,7 @@ def count_ngrams(captions: pa.Array, *, bigrams: bool = True) -> Counter[str]:
 
     Args:
         captions: string[n], nullable; a null has none.
+        bigrams: whether bigrams are counted, too.
 
     Returns:
         n-gram -> how often.
@@ -39,6 +40,10 @@ def count_ngrams(captions: pa.Array, *, bigrams: bool = True) -> Counter[str]:
 
 def most_frequent(counts: Counter[str], most: int) -> list[tuple[str, int]]:
     """Returns the `most` most frequent n-grams, most frequent first, equals in the order of their code points.
+
+    Args:
+        counts: n-gram -> how often.
+        most: how many at most.
 
     >>> most_frequent(count_ngrams(pa.array(["A dog", "a cat"])), 2)
     [('a', 2), ('a cat', 1)]

@@ -163,6 +163,7 @@ def reject_by_captions(captions: pa.Array, rules: CaptionRules, decision: Decisi
 
     Args:
         captions: string[n], nullable; a null breaks every rule.
+        rules: thresholds; null switches a rule off.
         decision: of the same n rows; changed.
 
     >>> decision = Decision.keep_all(2)
@@ -178,6 +179,7 @@ def reject_by_urls(urls: pa.Array, rules: UrlRules, decision: Decision) -> None:
 
     Args:
         urls: string[n], nullable; a null breaks every rule.
+        rules: thresholds; null switches a rule off.
         decision: of the same n rows; changed.
 
     >>> decision = Decision.keep_all(2)
@@ -199,6 +201,7 @@ def reject_by_language(
         captions: string[n], nullable.
         languages: string[n].
         scores: float[n].
+        settings: the recipe's, of the stage.
         decision: of the same n rows; changed.
 
     Raises:

@@ -72,7 +72,11 @@ def language_states(batch: pa.RecordBatch, selector: Selector) -> States:
 
 
 def merge_states(states: Iterable[States]) -> States:
-    """Returns the sum of the states of several batches."""
+    """Returns the sum of the states of several batches.
+
+    Args:
+        states: of batches.
+    """
     together: dict[str, list[LanguageState]] = {}
     for of_batch in states:
         for language, state in of_batch.items():

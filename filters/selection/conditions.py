@@ -18,6 +18,9 @@ _ROUND = {"min": math.ceil, "above": math.floor, "max": math.floor, "below": mat
 def holds_numbers(kind: pa.DataType) -> bool:
     """Returns whether a condition can compare the values of a type; a column of nulls alone counts.
 
+    Args:
+        kind: a column's.
+
     >>> holds_numbers(pa.decimal128(10, 2)), holds_numbers(pa.timestamp("ns"))
     (True, False)
     """

@@ -37,6 +37,9 @@ def histogram_of(scores: np.ndarray) -> Histogram:
 def merge(histograms: Iterable[Mapping[int, int]]) -> Histogram:
     """Returns the sum of histograms.
 
+    Args:
+        histograms: bin -> rows.
+
     >>> merge([{1: 2}, {1: 3, 5: 1}])
     {1: 5, 5: 1}
     """
@@ -79,6 +82,9 @@ def top_fraction_bin(histogram: Mapping[int, int], fraction: float) -> int:
 
 def lower_edge(bin_: int) -> float:
     """Returns the score at which a bin begins.
+
+    Args:
+        bin_: its number.
 
     >>> round(lower_edge(6500), 6)
     0.3

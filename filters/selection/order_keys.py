@@ -36,6 +36,9 @@ def highest_first(scores: np.ndarray) -> np.ndarray:
 def score_at(key: int) -> float:
     """Returns the score that `highest_first` made a number of.
 
+    Args:
+        key: from `highest_first`.
+
     >>> score_at(int(highest_first(np.array([0.25], np.float32))[0]))
     0.25
     """
@@ -79,7 +82,11 @@ def count_digits(keys: np.ndarray, prefix: int, digit_index: int) -> DigitCounts
 
 
 def add_counts(counts: Iterable[DigitCounts]) -> DigitCounts:
-    """Returns the sum of counts."""
+    """Returns the sum of counts.
+
+    Args:
+        counts: of batches.
+    """
     total: DigitCounts = {}
     for chunk in counts:
         for digit, rows in chunk.items():

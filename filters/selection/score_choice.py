@@ -61,6 +61,9 @@ def rows_by_language(batch: pa.RecordBatch) -> Iterator[tuple[str, np.ndarray]]:
 
     Args:
         batch: has `language`, no nulls.
+
+    Returns:
+        (language, int64[k]) in turn.
     """
     encoded = batch.column("language").dictionary_encode()
     codes = encoded.indices.to_numpy(zero_copy_only=False)

@@ -135,6 +135,9 @@ _RECENT: dict[int, tuple[weakref.ref, CodePoints]] = {}
 def clean_strings(array: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
     """Returns the strings as large_string[n] with valid UTF-8 throughout; broken sequences become U+FFFD.
 
+    Args:
+        array: string[n] or large_string[n], nullable.
+
     Raises:
         TypeError: the array does not hold strings.
 
@@ -168,6 +171,9 @@ def _clean(array: pa.Array | pa.ChunkedArray) -> pa.LargeStringArray:
 def flatten(array: pa.Array | pa.ChunkedArray) -> CodePoints:
     """Returns the code points of an Arrow array of strings (string or large_string, nullable).
 
+    Args:
+        array: string[n] or large_string[n], nullable.
+
     >>> points = flatten(pa.array(["né", None, "x1"]))
     >>> points.lengths.tolist(), points.digits.tolist()
     ([2, 0, 2], [0, 0, 1])
@@ -197,6 +203,9 @@ def _flatten(strings: pa.LargeStringArray) -> CodePoints:
 
 def string_bytes(strings: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Returns (uint8[m] bytes, int64[n + 1] offsets) of a large_string or large_binary array without copying them.
+
+    Args:
+        strings: large_string[n] or large_binary[n].
 
     >>> content, offsets = string_bytes(pa.array(["né", "x"], pa.large_string()))
     >>> content.tobytes().decode(), offsets.tolist()
@@ -251,12 +260,22 @@ def _category_flags(category: str) -> int:
 
 
 def keep_mask(condition: np.ndarray, points: CodePoints) -> pa.BooleanArray:
-    """Returns a condition bool[n] as a filter's mask: False where the row is null."""
+    """Returns a condition bool[n] as a filter's mask: False where the row is null.
+
+    Args:
+        condition: bool[n].
+        points: of the n rows.
+    """
     return pa.array(np.asarray(condition, dtype=bool) & points.valid)
 
 
 def measure_array(values: np.ndarray, points: CodePoints) -> pa.Array:
-    """Returns values [n] as a measure's array: null where the row is null."""
+    """Returns values [n] as a measure's array: null where the row is null.
+
+    Args:
+        values: of numbers [n].
+        points: of the n rows.
+    """
     return pa.array(values, mask=None if points.valid.all() else ~points.valid)
 
 

@@ -94,7 +94,11 @@ def script_table() -> np.ndarray:
 
 
 def letter_scripts(points: CodePoints) -> np.ndarray:
-    """Returns uint8[m], the index in SCRIPTS of each letter; 0 for other code points."""
+    """Returns uint8[m], the index in SCRIPTS of each letter; 0 for other code points.
+
+    Args:
+        points: m code points.
+    """
     return np.where(points.has(LETTER), script_table()[points.values], 0).astype(np.uint8)
 
 
@@ -107,6 +111,7 @@ def count_by_script(points: CodePoints, scripts: np.ndarray) -> np.ndarray:
     """Returns int64[n, len(SCRIPTS)], how often each row has each script; column 0 is always 0.
 
     Args:
+        points: m code points in n rows.
         scripts: uint8[m], as `letter_scripts` returns them.
     """
     cells = points.rows * len(SCRIPTS) + scripts
@@ -116,7 +121,11 @@ def count_by_script(points: CodePoints, scripts: np.ndarray) -> np.ndarray:
 
 
 def weigh(counts: np.ndarray) -> np.ndarray:
-    """Returns int64[n, len(SCRIPTS)], letter counts weighed by how much a letter of the script says of the language."""
+    """Returns int64[n, len(SCRIPTS)], letter counts weighed by how much a letter of the script says of the language.
+
+    Args:
+        counts: int64[n, len(SCRIPTS)], from `count_by_script`.
+    """
     return counts * np.array([_WEIGHTS.get(script, _OTHER_WEIGHT) for script in SCRIPTS])
 
 
@@ -145,6 +154,7 @@ def is_mainly_in_script(captions: pa.Array, *, scripts: tuple[str, ...]) -> pa.B
 
     Args:
         captions: string[n], nullable.
+        scripts: ISO 15924 codes.
 
     Returns:
         bool[n], no nulls; a null caption is not kept.

@@ -78,6 +78,9 @@ def tokenize(captions: pa.Array) -> Tokens:
 def tokenize_with_texts(captions: pa.Array) -> tuple[Tokens, TokenTexts]:
     """Returns the tokens of captions as `tokenize` does, and their texts.
 
+    Args:
+        captions: string[n], nullable.
+
     >>> tokens, texts = tokenize_with_texts(pa.array(["Don't run", "猫犬猫"]))
     >>> texts.of(np.arange(len(tokens.rows))).to_pylist()
     ['dont', 'run', '猫犬', '犬猫']
@@ -113,5 +116,9 @@ def _word_hashes(values: np.ndarray, opens: np.ndarray, closes: np.ndarray) -> n
 
 
 def inside_words(points: CodePoints) -> np.ndarray:
-    """Returns bool[m], the code points that are no letters and separate no words: apostrophes, joiners, controls."""
+    """Returns bool[m], the code points that are no letters and separate no words: apostrophes, joiners, controls.
+
+    Args:
+        points: m code points.
+    """
     return points.has(INVISIBLE) | points.among(_APOSTROPHES)

@@ -16,6 +16,10 @@ def normalise(strings: pa.LargeStringArray, form: Form) -> pa.LargeStringArray:
 
     Not by `pc.utf8_normalize`: up to Arrow 25 its composed forms come out decomposed ("é" as two code points).
 
+    Args:
+        strings: large_string[n], nullable.
+        form: NFC, NFD, NFKC or NFKD.
+
     >>> normalise(pa.array(["ﬁsh", None], pa.large_string()), "NFKC").to_pylist()
     ['fish', None]
     """

@@ -34,5 +34,9 @@ TWELFTHS_OF_A_WORD = np.array([_UNSPACED.get(script, 0) for script in SCRIPTS], 
 
 
 def is_unspaced(scripts: np.ndarray) -> np.ndarray:
-    """Returns bool[m], the script indices of scripts that write no spaces between words."""
+    """Returns bool[m], the script indices of scripts that write no spaces between words.
+
+    Args:
+        scripts: uint8[m], as `letter_scripts` returns them.
+    """
     return (TWELFTHS_OF_A_WORD > 0)[scripts]

@@ -38,6 +38,9 @@ def is_free_of_control_characters(captions: pa.Array) -> pa.BooleanArray:
 def count_control_characters(captions: pa.Array) -> pa.Array:
     """Counts control characters; see `is_free_of_control_characters`.
 
+    Args:
+        captions: string[n], nullable.
+
     Returns:
         int64[n], null where null.
 

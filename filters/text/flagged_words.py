@@ -76,6 +76,7 @@ def is_free_of_flagged_words(captions: pa.Array, *, words: Collection[str] | Fla
 
     Args:
         captions: string[n], nullable.
+        words: in any case; a `FlaggedWords` is compiled once for many batches.
 
     Returns:
         bool[n], no nulls; a null caption is not kept.

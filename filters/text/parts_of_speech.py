@@ -22,6 +22,9 @@ _PLUG_IN = "or name a function `module:function` of yours (list of captions -> a
 def load_tagger(name: str) -> Tagger:
     """Returns a tagger: "textblob" (English; its lexicon comes with the package), or the function `module:function`.
 
+    Args:
+        name: "textblob" or `module:function`.
+
     Raises:
         RecipeError: there is no such tagger; says how to install it.
     """
@@ -45,6 +48,7 @@ def has_parts_of_speech(captions: pa.Array, *, needs: Collection[str], tagger: T
     Args:
         captions: string[n], nullable.
         needs: of "noun" (proper ones, too) and "determiner".
+        tagger: from `load_tagger`.
 
     Returns:
         bool[n], no nulls; a null caption is not kept.

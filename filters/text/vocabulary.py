@@ -67,6 +67,8 @@ def has_frequent_tokens_only(captions: pa.Array, *, vocabulary: NgramVocabulary,
 
     Args:
         captions: string[n], nullable.
+        vocabulary: the n-grams that are frequent.
+        bigrams: whether bigrams are looked up, too.
 
     Returns:
         bool[n], no nulls; a null caption is not kept, a caption without tokens is.

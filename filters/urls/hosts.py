@@ -18,6 +18,9 @@ _PLAIN_NAME = r"^[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z
 def parse_hosts(entries: Collection[str]) -> frozenset[str]:
     """Returns host names as they are looked up: lower case, IDNA-encoded, without `*.` before or a dot after them.
 
+    Args:
+        entries: as users write them.
+
     Raises:
         ValueError: an entry that is no host name.
     """
@@ -52,6 +55,13 @@ def is_not_on_blocked_host(urls: pa.Array, *, blocked_hosts: Collection[str]) ->
 
 def is_on_allowed_host(urls: pa.Array, *, allowed_hosts: Collection[str]) -> pa.BooleanArray:
     """Keeps URLs whose host is one of `allowed_hosts` or below one; see `is_not_on_blocked_host`.
+
+    Args:
+        urls: string[n], nullable.
+        allowed_hosts: host names; a `*.` before them changes nothing.
+
+    Returns:
+        bool[n], no nulls; a null URL is not kept.
 
     >>> urls = pa.array(["http://www.example.com/a.jpg", "http://example.org/a.jpg", None])
     >>> is_on_allowed_host(urls, allowed_hosts=["example.com"]).to_pylist()
@@ -134,7 +144,11 @@ def is_on_allowed_suffix(urls: pa.Array, *, allowed_suffixes: Collection[str]) -
 
 
 def public_suffix(host: str) -> str | None:
-    """Returns the public suffix of a host name as `url_hosts` gives it; None where it has none."""
+    """Returns the public suffix of a host name as `url_hosts` gives it; None where it has none.
+
+    Args:
+        host: lower case, IDNA-encoded.
+    """
     return _extractor()(host).suffix or None
 
 

@@ -134,6 +134,9 @@ def has_host(urls: pa.Array) -> pa.BooleanArray:
 def trim_urls(urls: pa.Array) -> pa.LargeStringArray:
     """Returns URLs without blanks and control characters around them, null where the URL is.
 
+    Args:
+        urls: string[n], nullable.
+
     >>> trim_urls(pa.array([" http://example.com/ ", None])).to_pylist()
     ['http://example.com/', None]
     """
@@ -166,7 +169,11 @@ def url_host(url: str) -> str | None:
 
 
 def host_name(host: str) -> str | None:
-    """Returns a host name as it is looked up: lower case, IDNA-encoded, no final dot; None where it cannot be."""
+    """Returns a host name as it is looked up: lower case, IDNA-encoded, no final dot; None where it cannot be.
+
+    Args:
+        host: as a URL has it.
+    """
     host = host.strip("[]") if ":" in host else host
     if not host.isascii():
         try:

@@ -101,5 +101,9 @@ def is_not_opted_out(urls: pa.Array, *, opted_out_urls: Collection[str]) -> pa.B
 
 
 def parse_urls(entries: Collection[str]) -> frozenset[str]:
-    """Returns the URLs of an opt-out list as `comparable_urls` has them."""
+    """Returns the URLs of an opt-out list as `comparable_urls` has them.
+
+    Args:
+        entries: as users write them.
+    """
     return frozenset(comparable_urls(pa.array(list(entries), pa.large_string())).to_pylist())

@@ -113,7 +113,7 @@ def _draw(axes: Axes, row: ScoreRow, low: float, high: float, *, overall: bool) 
 
 
 def _as_inline(figure: Figure, name: str) -> str:
-    """Returns the figure as an SVG element without prologue, metadata, style sheet or fixed size; its ids are unique."""
+    """Returns the figure as an SVG element without prologue, metadata, style sheet or size; its ids are unique."""
     figure.patch.set_visible(False)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -22,6 +22,10 @@ _Languages = Annotated[
 def model_slug(model: str, pretrained: str | None = None) -> str:
     """Returns a model's default column name: the last name of its path in lower case, other characters as underscores.
 
+    Args:
+        model: an architecture, a hub name or a folder.
+        pretrained: its weights; they are no part of the name.
+
     >>> model_slug("hf-hub:org/CLIP-big")
     'clip_big'
     """
@@ -71,7 +75,11 @@ class Route:
 
 
 def routes(models: Sequence[ClipModel]) -> dict[str, Route]:
-    """Returns each model's route by its name, given all models of a recipe."""
+    """Returns each model's route by its name.
+
+    Args:
+        models: all models of a recipe.
+    """
     named = frozenset(code for model in models if isinstance(model.languages, tuple) for code in model.languages)
     by_name = {}
     for model in models:

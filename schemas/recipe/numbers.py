@@ -39,6 +39,10 @@ ByLanguage = Annotated[
 def setting_for(setting: _Value | Mapping[str, _Value] | None, language: str | None) -> _Value | None:
     """Returns the value that a setting, for all languages or by language, has for a language; None where it has none.
 
+    Args:
+        setting: a value for all languages, or language -> value, perhaps with "default".
+        language: a code; None: of unknown language.
+
     >>> setting_for({"en": 0.3, "default": 0.26}, "fi"), setting_for(0.3, "fi"), setting_for({"en": 0.3}, "fi")
     (0.26, 0.3, None)
     """

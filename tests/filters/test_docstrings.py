@@ -59,3 +59,26 @@ def test_a_room_says_what_is_in_it_and_names_what_it_gives(room):
 def test_sections_of_docstrings_stand_on_lines_of_their_own(name):
     text = inspect.getsource(importlib.import_module(name))
     assert re.findall(r"^ +.*\b(?:Args|Attributes|Returns|Raises): \S.*", text, re.MULTILINE) == []
+
+
+PUBLIC_FUNCTIONS = sorted(
+    {
+        (function.__module__, function.__name__)
+        for room in ROOMS
+        for name in importlib.import_module(room).__all__
+        if inspect.isfunction(function := getattr(importlib.import_module(room), name))
+        and not function.__module__.startswith("babelsift.filters.image")
+    }
+)
+
+
+@pytest.mark.parametrize(("module", "name"), PUBLIC_FUNCTIONS)
+def test_a_public_function_says_what_it_takes_and_returns(module, name):
+    function = getattr(importlib.import_module(module), name)
+    text = inspect.getdoc(function)
+    entries = re.search(r"^Args:\n((?: {4}.*\n?)+)", text, re.MULTILINE)
+    names = re.findall(r"^ {4}([\w*, ]+):", entries[1], re.MULTILINE) if entries else []
+    described = [part.strip(" *") for line in names for part in line.split(",")]
+    assert sorted(described) == sorted(inspect.signature(function).parameters)
+    returned = inspect.signature(function).return_annotation
+    assert returned in (None, "None") or text.startswith("Returns ") or "\nReturns:\n    " in text

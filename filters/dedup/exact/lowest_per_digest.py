@@ -159,10 +159,21 @@ class KeptRows:
 
 
 def duplicate_of(records: np.ndarray, digests: np.ndarray, row_keys: np.ndarray) -> np.ndarray:
-    """Returns for each row of one batch the record of the kept row that it duplicates; see `KeptRows`."""
+    """Returns for each row of one batch the record of the kept row that it duplicates; see `KeptRows`.
+
+    Args:
+        records: DIGEST_RECORD[m], the kept rows.
+        digests: of the batch's rows, V16[n].
+        row_keys: uint64[n], see `KeptRows`.
+    """
     return KeptRows(records).duplicate_of(digests, row_keys)
 
 
 def position_of(known: np.ndarray, digests: np.ndarray) -> np.ndarray:
-    """Returns the index of each digest of one batch in a sorted array; see `DigestIndex`."""
+    """Returns the index of each digest of one batch in a sorted array; see `DigestIndex`.
+
+    Args:
+        known: V16[m], sorted, distinct.
+        digests: V16[n].
+    """
     return DigestIndex(known).position_of(digests)

@@ -39,6 +39,9 @@ def pack_digest_records(records: np.ndarray) -> bytes:
 def unpack_digest_records(packed: bytes) -> np.ndarray:
     """Returns the DIGEST_RECORD[n] that `pack_digest_records` packed.
 
+    Args:
+        packed: from `pack_digest_records`.
+
     Raises:
         ValueError: the bytes are no packed records.
     """

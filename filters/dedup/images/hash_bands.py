@@ -60,6 +60,10 @@ def partitions_of_bands(bands: int, partitions: int) -> list[list[int]]:
     A partition has whole bands, or, where there are more partitions than bands, a share of one band. It looks at no
     others, so that the work of all partitions together does not grow with their number.
 
+    Args:
+        bands: how many bands there are.
+        partitions: how many partitions there are.
+
     >>> partitions_of_bands(2, 3), partitions_of_bands(3, 2)
     ([[0, 2], [1]], [[0], [1], [0]])
     """
@@ -83,6 +87,7 @@ def bucket_keys(hashes: np.ndarray, groups: np.ndarray, number: int, *, crops: b
         hashes: uint64[n, 4], or for crops' bands uint64[n, 2], low bits.
         groups: uint64[n].
         number: the band's.
+        crops: whether the band is of crops' hashes.
     """
     high, low = (CROP_BANDS if crops else WHOLE_BANDS)[number].pair
     content = hashes.view(np.uint8).reshape(len(hashes), -1)
