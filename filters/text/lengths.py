@@ -22,6 +22,7 @@ from babelsift.filters.strings import (
     measure_array,
 )
 
+_FASTTEXT_BLANKS = np.array([ord(blank) for blank in " \t\n\v\f\r\0"])
 # U+0E00, where Thai begins: no code point before it is of an unspaced script.
 _FIRST_UNSPACED = 0x0E00
 
@@ -155,9 +156,90 @@ def has_max_words(captions: pa.Array, *, maximum: int) -> pa.BooleanArray:
     return at_most(count_words(captions), check_count("maximum", maximum))
 
 
+def count_spaced_words(captions: pa.Array) -> pa.Int64Array:
+    """Counts runs of text between spaces, as `len(caption.split())` does, whatever the script.
+
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        int64[n], null where the caption is.
+
+    >>> count_spaced_words(pa.array(["a dog on a sofa", "雪山の風景", None])).to_pylist()
+    [5, 1, None]
+    """
+    points = flatten(captions)
+    return measure_array(points.count(_opens_word(points)), points)
+
+
+def has_min_spaced_words(captions: pa.Array, *, minimum: int) -> pa.BooleanArray:
+    """Keeps captions with at least `minimum` runs of text between spaces.
+
+    Args:
+        captions: string[n], nullable.
+        minimum: runs, >= 0.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Raises:
+        ValueError: minimum < 0.
+
+    Source:
+        DataComp's basic filter (> 2 words).
+
+    >>> has_min_spaced_words(pa.array(["a dog asleep", "雪山の風景", None]), minimum=3).to_pylist()
+    [True, False, False]
+    """
+    return at_least(count_spaced_words(captions), check_count("minimum", minimum))
+
+
+def count_fasttext_tokens(captions: pa.Array) -> pa.Int64Array:
+    """Counts what `fasttext.tokenize` returns: runs of text between ASCII's blanks, and each new line once more.
+
+    Args:
+        captions: string[n], nullable.
+
+    Returns:
+        int64[n], null where the caption is.
+
+    >>> count_fasttext_tokens(pa.array(["a dog", "a\u00a0dog", "a dog\n", None])).to_pylist()
+    [2, 1, 3, None]
+    """
+    points = flatten(captions)
+    opens = _opens_run(points, ~np.isin(points.values, _FASTTEXT_BLANKS))
+    return measure_array(points.count(opens) + points.count(points.values == ord("\n")), points)
+
+
+def has_min_fasttext_tokens(captions: pa.Array, *, minimum: int) -> pa.BooleanArray:
+    """Keeps captions with at least `minimum` tokens, as `fasttext.tokenize` has them.
+
+    Args:
+        captions: string[n], nullable.
+        minimum: tokens, >= 0.
+
+    Returns:
+        bool[n], no nulls; a null caption is not kept.
+
+    Raises:
+        ValueError: minimum < 0.
+
+    Source:
+        DataComp's image-based filter (> 1 token).
+
+    >>> has_min_fasttext_tokens(pa.array(["a dog", "dog", None]), minimum=2).to_pylist()
+    [True, False, False]
+    """
+    return at_least(count_fasttext_tokens(captions), check_count("minimum", minimum))
+
+
 def _opens_word(points: CodePoints) -> np.ndarray:
     """Returns bool[m], the code points that a run of text between spaces starts with."""
-    visible = ~points.has(SPACE)
+    return _opens_run(points, ~points.has(SPACE))
+
+
+def _opens_run(points: CodePoints, visible: np.ndarray) -> np.ndarray:
+    """Returns bool[m], the code points that a run of visible ones starts with; no run crosses rows."""
     opens = visible.copy()
     if len(opens):
         opens[1:] &= ~visible[:-1]

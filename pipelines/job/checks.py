@@ -59,7 +59,7 @@ def check_settings(recipe: Recipe) -> None:
     """
     if recipe.dedup_semantic is not None:
         load_faiss()
-    identifier = LanguageIdentifier(recipe.language.model)
+    identifier = LanguageIdentifier(recipe.language.model, raw=recipe.language.raw)
     identifier.load()
     check_languages(recipe.named_languages, identifier)
     nothing = identifier.identify(pa.array([], pa.string()))

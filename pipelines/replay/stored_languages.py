@@ -22,7 +22,7 @@ from babelsift.schemas.recipe import LanguageSettings
 
 # Carried from reading to here; an input has no column of such a name, as its own are not read beside them.
 _STORED = {"language": "stored_language", "language_score": "stored_language_score"}
-_SHAPING = ("language.model", "caption_edits")
+_SHAPING = ("language.model", "language.raw", "caption_edits")
 
 
 def are_languages_known(manifest: Manifest, recipe: Recipe) -> bool:
@@ -72,7 +72,7 @@ class StoredLanguages(Transform):
 class _LookUpLanguages(beam.DoFn):
     def __init__(self, settings: LanguageSettings, scores: bool) -> None:
         self._settings, self._scores = settings, scores
-        self._identifier = LanguageIdentifier(settings.model)
+        self._identifier = LanguageIdentifier(settings.model, raw=settings.raw)
 
     def process(self, element: pa.RecordBatch) -> Iterator[object]:
         check(element, READ_SCHEMA, where="language")

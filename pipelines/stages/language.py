@@ -41,7 +41,7 @@ class _Identify(beam.DoFn):
 
     def setup(self) -> None:
         """Loads the model, once a process."""
-        self._identifier = LanguageIdentifier(self._settings.model)
+        self._identifier = LanguageIdentifier(self._settings.model, raw=self._settings.raw)
 
     def process(self, element: pa.RecordBatch) -> Iterator[object]:
         with inc_timer_msec(Stage.LANGUAGE, "identify"):

@@ -130,7 +130,8 @@ def _caption_bounds(rules: CaptionRules, where: str) -> Iterator[Bound]:
             value = getattr(rules, f"{side}_{unit}")
             yield from _bounds(quantity, value, f"{where}.{side}_{unit}", is_lower=side == "min")
     # However words are counted, each has a character of its own.
-    yield from _bounds(_CHARACTERS, rules.min_words, f"{where}.min_words", is_lower=True)
+    for name in ("min_words", "min_spaced_words", "min_fasttext_tokens"):
+        yield from _bounds(_CHARACTERS, getattr(rules, name), f"{where}.{name}", is_lower=True)
 
 
 def _rule_itself(rule: SelectRule, where: str, model: ModelChoice, names: tuple[str, ...]) -> _Conjunction:

@@ -53,6 +53,8 @@ class CaptionRules(Settings):
     max_characters: Count | None = None
     min_words: Count | None = None
     max_words: Count | None = None
+    min_spaced_words: Count | None = Field(default=None, description="runs of text between spaces, as `str.split` has")
+    min_fasttext_tokens: Count | None = Field(default=None, description="tokens, as `fasttext.tokenize` has them")
     min_letter_ratio: Ratio | None = None
     max_digit_ratio: Ratio | None = None
     max_punctuation_ratio: Ratio | None = None
@@ -88,9 +90,14 @@ class UrlRules(Settings):
 
 
 class LanguageSettings(Settings):
-    """Which languages are kept, and the fastText model that tells them apart (null: the lid.176 that ships)."""
+    """Which languages are kept, and the fastText model that tells them apart (null: the lid.176 that ships).
+
+    Attributes:
+        raw: a caption's language is the model's own first label, as DataComp's baselines take it.
+    """
 
     model: str | None = None
+    raw: bool = False
     keep: tuple[LanguageCode, ...] | None = None
     min_score: Ratio | None = None
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from babelsift.filters.language.fasttext_batch import BatchModel
 from babelsift.filters.language.fasttext_file import read_quantised, softmax_tree
-from babelsift.filters.language.identifier import LanguageIdentifier, shipped_model
+from babelsift.filters.language.identifier import LanguageIdentifier
+from babelsift.filters.language.model_file import shipped_model
 from babelsift.filters.strings import flatten
 
 LETTERS = "abcdeghinorstz éßñłžčő іїабвгд的一是中文のカナ한국어 ไทยกข अआकখগ \u0301\u0940\u0130’' 𠀀𝒳𐍈"

@@ -157,7 +157,7 @@ def test_a_file_that_is_no_model_is_one_clear_line(tmp_path, content):
 
 
 def test_a_truncated_model_is_one_clear_line(tmp_path):
-    from babelsift.filters.language.identifier import shipped_model
+    from babelsift.filters.language.model_file import shipped_model
 
     path = tmp_path / "model.ftz"
     with open(shipped_model(), "rb") as shipped:

@@ -9,7 +9,7 @@ from babelsift.schemas import Decision, RecipeError
 from babelsift.schemas.recipe import CaptionEdits, CaptionRules, LanguageSettings, PartsOfSpeech, UrlRules, Vocabulary
 
 EVERY_RULE = CaptionRules(
-    min_characters=3, max_characters=60, min_words=1, max_words=12, min_letter_ratio=0.3, max_digit_ratio=0.5,
+    min_characters=3, max_characters=60, min_words=1, max_words=12, min_spaced_words=1, min_fasttext_tokens=1, min_letter_ratio=0.3, max_digit_ratio=0.5,
     max_punctuation_ratio=0.4, max_uppercase_ratio=0.9, max_token_repetition_ratio=0.5, reject_boilerplate=True,
     reject_filenames=True, reject_urls=True, reject_markup=True, reject_control_characters=True, reject_mojibake=True,
     reject_emails=True, reject_phone_numbers=True, reject_ip_addresses=True, reject_payment_cards=True,

@@ -58,7 +58,8 @@ PUBLISHED = {
         "requires": ("n-gram vocabulary", "image formats", "person name replacement"), **NSFW_AT_MOST_HALF,
     },
     "datacomp-basic": {
-        "language.keep": ("en",), "captions.min_words": 3, "captions.min_characters": 6, "images.min_side_px": 200,
+        "language.keep": ("en",), "language.raw": True, "captions.min_spaced_words": 3, "captions.min_characters": 6,
+        "images.min_side_px": 200,
         "images.max_aspect_ratio": 3.0, **DATACOMP_DOWNLOAD,
     },
     "datacomp-clip-l14-30": {
@@ -67,10 +68,10 @@ PUBLISHED = {
         "language.keep": ("en",), "clip": "ViT-B-32", "select.min_similarity": 0.28, **DATACOMP_DOWNLOAD,
     },
     "datacomp-1b": {
-        "clip": "ViT-L-14", "select.exact_fractions": True, "select.all_of": (
+        "clip": "ViT-L-14", "language.raw": True, "select.exact_fractions": True, "select.all_of": (
             SelectRule(top_fraction=0.3),
             SelectRule(
-                languages=("en",), captions=CaptionRules(min_words=2, min_characters=6),
+                languages=("en",), captions=CaptionRules(min_fasttext_tokens=2, min_characters=6),
                 conditions={"imagenet_cluster": Condition(min=1)},
             ),
         ), "heads": ("imagenet_cluster",), "requires": ("image clusters",), **DATACOMP_DOWNLOAD,
