@@ -143,7 +143,7 @@ def _curate_in_a_loop(recipe: Recipe, folder: RunFolder, plan: InputPlan) -> int
 def _read_and_identify(recipe: Recipe, plan: InputPlan, ledger: _Batches) -> Iterator[pa.RecordBatch]:
     identifier = LanguageIdentifier(recipe.language.model)
     for part in plan.slices:
-        for _, pairs, rejected in read_slice(part, plan):
+        for _, pairs, rejected, _ in read_slice(part, plan):
             ledger += rejected
             for batch in pairs:
                 decision = Decision.keep_all(len(batch))

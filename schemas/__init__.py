@@ -8,6 +8,8 @@ from babelsift.schemas.columns import (
     LEDGER_SCHEMA,
     MATCHED_ENTRIES,
     READ_SCHEMA,
+    TEXT_LANGUAGE,
+    TEXT_SOURCE,
     carried_name,
     check,
     score_schema,
@@ -26,7 +28,7 @@ from babelsift.schemas.errors import (
     SchemaError,
     one_line,
 )
-from babelsift.schemas.funnel import IN, OUT, Funnel, StageFunnel
+from babelsift.schemas.funnel import IN, OUT, SOURCE_ROWS, Funnel, StageFunnel
 from babelsift.schemas.public_urls import public_text, public_url, public_values
 from babelsift.schemas.reasons import STAGE_ORDER, RejectReason, Stage
 from babelsift.schemas.recipe import Recipe
@@ -42,7 +44,10 @@ __all__ = [
     "MATCHED_ENTRIES",
     "OUT",
     "READ_SCHEMA",
+    "SOURCE_ROWS",
     "STAGE_ORDER",
+    "TEXT_LANGUAGE",
+    "TEXT_SOURCE",
     "AccountingError",
     "BabelsiftError",
     "Decision",

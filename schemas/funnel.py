@@ -10,6 +10,7 @@ from babelsift.schemas.errors import AccountingError
 from babelsift.schemas.reasons import STAGE_ORDER, Stage
 
 IN, OUT = "in", "out"
+SOURCE_ROWS = "source_rows"  # of the first stage: rows of the input, each of which may have several texts
 # (stage, IN or OUT or a reason, language or "" where it is not known yet) -> rows
 Counts = Mapping[tuple[str, str, str], int]
 
@@ -38,18 +39,27 @@ class StageFunnel:
 
 @dataclass(frozen=True)
 class Funnel:
-    """The account of a run, stage by stage in order."""
+    """The account of a run, stage by stage in order, in pairs.
+
+    Attributes:
+        stages: in the order in which a pair meets them.
+        source_rows: rows of the input, which may have several texts each; None: not known.
+    """
 
     stages: tuple[StageFunnel, ...]
+    source_rows: int | None = None
 
     @classmethod
     def from_counts(cls, counts: Counts) -> Funnel:
         """Builds the funnel of all stages in pipeline order; a stage that the counts do not name saw no row."""
-        return cls(tuple(_stage_funnel(stage, counts) for stage in STAGE_ORDER))
+        source_rows = [rows for (_, outcome, _), rows in counts.items() if outcome == SOURCE_ROWS]
+        counts = {key: rows for key, rows in counts.items() if key[1] != SOURCE_ROWS}
+        stages = tuple(_stage_funnel(stage, counts) for stage in STAGE_ORDER)
+        return cls(stages, sum(source_rows) if source_rows else None)
 
     @property
     def input_rows(self) -> int:
-        """Rows that entered the first stage."""
+        """Pairs that entered the first stage: texts of the input's rows, and rows without one."""
         return self.stages[0].in_rows if self.stages else 0
 
     @property
@@ -84,6 +94,7 @@ class Funnel:
     def to_json(self) -> dict[str, Any]:
         """Returns the funnel as funnel.json holds it."""
         return {
+            "source_rows": self.source_rows,
             "input_rows": self.input_rows,
             "kept_rows": self.kept_rows,
             "rejected_rows": self.rejected_rows,
@@ -103,7 +114,7 @@ class Funnel:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Funnel:
         """Reads what `to_json` wrote."""
-        return cls(tuple(StageFunnel(**stage) for stage in content["stages"]))
+        return cls(tuple(StageFunnel(**stage) for stage in content["stages"]), content.get("source_rows"))
 
 
 def _stage_funnel(stage: Stage, counts: Counts) -> StageFunnel:

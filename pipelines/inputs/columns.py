@@ -1,19 +1,33 @@
-"""Which columns of a file are the pair: as the user says, by their names, or by what a file without a header holds."""
+"""Which columns of a file are the pair: as the user says, by their names, or by what a file without a header holds.
+
+    url=NAME|N                  a column by its name, or by its number from 1 on
+    caption=NAME                one text column
+    caption=A+B                 both: each text is a pair of its own with the row's URL
+    caption=A/B                 a fall-back order: the first of them that is not empty
+    caption=A/B+C               the first of A and B, and C
+    language=NAME               the column that says the texts' language, carried as `text_language`
+
+A column that is named just so is taken before `+` and `/` mean anything. Any text column may hold lists of texts.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS, URL_COLUMNS
+from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS, URL_COLUMNS, TextColumns
 from babelsift.schemas import InputError
 from babelsift.schemas.suggestions import did_you_mean
 
 _SHOWN_NAMES = 30
 _SHOWN_CHARACTERS = 60
 _URL = re.compile(r"\s*(?:https?:)?//\S|\s*(?:ftp|s3|gs|data):\S", re.IGNORECASE)
-_SYNTAX = "it takes url=NAME|N,caption=NAME|N, columns counted from 1"
+_SYNTAX = (
+    "it takes url=NAME|N,caption=NAME|N[+NAME...][,language=NAME|N], columns counted from 1; A/B: the first not empty"
+)
+_KEYS = ("url", "caption", "language")
+_ALL, _ELSE = "+", "/"
 
 
 @dataclass(frozen=True)
@@ -22,11 +36,13 @@ class ColumnChoice:
 
     Attributes:
         url: a name, or a number from 1 on as text.
-        caption: a name, or a number from 1 on as text.
+        caption: likewise, or several joined by `+` and `/`.
+        language: likewise, of the column that says the texts' language; None: none does.
     """
 
     url: str | None = None
     caption: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True)
@@ -35,43 +51,57 @@ class PairColumns:
 
     Attributes:
         url: index of the URL's column.
-        caption: index of the caption's column.
+        captions: of each text of a row, the indices of its columns in their fall-back order.
         has_header: whether the first row holds names.
+        language: index of the column that says the texts' language, if one does.
     """
 
     url: int
-    caption: int
+    captions: TextColumns
     has_header: bool = True
+    language: int | None = None
 
 
-def parse_columns(text: str) -> ColumnChoice:
-    """Returns the columns that `--columns` names: `url=NAME|N,caption=NAME|N`, in any order, either alone.
+def parse_columns(text: str, *, setting: str = "--columns") -> ColumnChoice:
+    """Returns the columns that `--columns` names: `url=NAME|N,caption=NAME|N`, in any order, each alone; see above.
 
     A comma that no key follows belongs to the name before it.
 
+    Args:
+        text: the option's value.
+        setting: what has the value, for messages.
     Raises:
         InputError: there is another key, one twice, or none; shows the syntax.
 
     >>> parse_columns("url=1,caption=Alt text")
-    ColumnChoice(url='1', caption='Alt text')
+    ColumnChoice(url='1', caption='Alt text', language=None)
     """
     chosen: dict[str, str] = {}
     last = ""
     for part in text.split(","):
         key, mark, name = part.partition("=")
         key = key.strip()
-        if mark and key in ("url", "caption"):
+        if mark and key in _KEYS:
             if key in chosen:
-                raise InputError(f"--columns {text!r}: {key} is there twice; {_SYNTAX}")
+                raise InputError(f"{setting} {text!r}: {key} is there twice; {_SYNTAX}")
             chosen[key], last = name, key
         elif last and not (mark and key.isidentifier()):
             chosen[last] += "," + part
         else:
-            hint = did_you_mean(key, ("url", "caption"), otherwise=_SYNTAX) if mark else _SYNTAX
-            raise InputError(f"--columns {text!r}: unknown key {key!r}; {hint}")
+            hint = did_you_mean(key, _KEYS, otherwise=_SYNTAX) if mark else _SYNTAX
+            raise InputError(f"{setting} {text!r}: unknown key {key!r}; {hint}")
     if empty := [key for key, name in chosen.items() if not name.strip()]:
-        raise InputError(f"--columns {text!r}: {empty[0]} names no column; {_SYNTAX}")
+        raise InputError(f"{setting} {text!r}: {empty[0]} names no column; {_SYNTAX}")
     return ColumnChoice(**chosen)
+
+
+def recipe_columns(text: str | None) -> ColumnChoice | None:
+    """Returns the columns that a recipe's `read.columns` names; None where it names none.
+
+    Raises:
+        InputError: as of `parse_columns`.
+    """
+    return None if text is None else parse_columns(text, setting="read.columns:")
 
 
 def choose_columns(choice: ColumnChoice, names: Sequence[str], *, where: str) -> PairColumns:
@@ -86,10 +116,13 @@ def choose_columns(choice: ColumnChoice, names: Sequence[str], *, where: str) ->
         InputError: a column is missing, or several could be meant.
     """
     url = _index(choice.url, URL_COLUMNS, names, where, "url")
-    caption = _index(choice.caption, CAPTION_COLUMNS, names, where, "caption")
-    if url == caption:
+    captions = _captions(choice.caption, names, where)
+    if any(url in chain for chain in captions):
         raise InputError(f"{where}: column {names[url]!r} is both the URL and the caption; set --columns url=,caption=")
-    return PairColumns(url, caption)
+    language = None if choice.language is None else _index(choice.language, (), names, where, "language")
+    if language is not None and (language == url or any(language in chain for chain in captions)):
+        raise InputError(f"{where}: column {names[language]!r} is both the language and the pair; name another")
+    return PairColumns(url, captions, language=language)
 
 
 def choose_text_columns(choice: ColumnChoice, first_row: Sequence[str], *, where: str) -> PairColumns:
@@ -110,23 +143,58 @@ def choose_text_columns(choice: ColumnChoice, first_row: Sequence[str], *, where
     try:
         columns = choose_columns(choice, first_row, where=where)
     except InputError:
-        given = [number for number in (choice.url, choice.caption) if number is not None]
+        given = [number for number in (choice.url, *_parts(choice.caption), choice.language) if number is not None]
         if not urls or any(_number(number, len(first_row)) is None for number in given):
             raise
     else:
-        return PairColumns(columns.url, columns.caption, has_header=columns.url not in urls)
+        return replace(columns, has_header=columns.url not in urls)
     url = _number(choice.url, len(first_row))
-    caption = _number(choice.caption, len(first_row))
+    captions = None if choice.caption is None else _captions(choice.caption, first_row, where)
     if url is None and len(urls) == 1:
         url = urls[0]
-    if caption is None and len(first_row) == 2 and url is not None:
-        caption = 1 - url
-    if url is None or caption is None:
+    if captions is None and len(first_row) == 2 and url is not None:
+        captions = ((1 - url,),)
+    if url is None or captions is None:
         raise InputError(
             f"{where}: its first row has a URL in it, so there is no header, and {len(first_row)} columns; say which "
             f"are the pair by number, from 1: --columns url={'N' if url is None else url + 1},caption=N"
         )
-    return PairColumns(url, caption, has_header=False)
+    return PairColumns(url, captions, has_header=False, language=_number(choice.language, len(first_row)))
+
+
+def _captions(given: str | None, names: Sequence[str], where: str) -> TextColumns:
+    """Returns the columns of each text; a part that several marks are in is the longest that a column is named as."""
+    if given is None:
+        return ((_index(None, CAPTION_COLUMNS, names, where, "caption"),),)
+    parts = _parts(given)
+    marks = re.findall(r"[+/]", given)
+    chains: list[tuple[int, ...]] = []
+    start, mark = 0, _ALL
+    while start < len(parts):
+        end = next((end for end in range(len(parts), start + 1, -1) if _is_column(given, start, end, names)), start + 1)
+        index = _index(_joined(given, start, end), CAPTION_COLUMNS, names, where, "caption")
+        chains = [*chains, (index,)] if mark == _ALL else [*chains[:-1], (*chains[-1], index)]
+        mark = marks[end - 1] if end < len(parts) else mark
+        start = end
+    chosen = [index for chain in chains for index in chain]
+    if twice := [index for index in chosen if chosen.count(index) > 1]:
+        raise InputError(f"{where}: column {names[twice[0]]!r} is there twice in caption={given}; name it once")
+    return tuple(chains)
+
+
+def _parts(given: str | None) -> list[str]:
+    """Returns the names between the marks of a choice of captions."""
+    return [] if given is None else re.split(r"[+/]", given)
+
+
+def _joined(given: str, start: int, end: int) -> str:
+    """Returns the parts of a choice from one to before another, with the marks between them."""
+    pieces = re.split(r"([+/])", given)
+    return "".join(pieces[2 * start : 2 * end - 1])
+
+
+def _is_column(given: str, start: int, end: int, names: Sequence[str]) -> bool:
+    return _joined(given, start, end) in names
 
 
 def _index(given: str | None, candidates: Sequence[str], names: Sequence[str], where: str, part: str) -> int:
@@ -148,12 +216,11 @@ def _index(given: str | None, candidates: Sequence[str], names: Sequence[str], w
     indices = exact or [index for index, name in enumerate(names) if _plain(name) == _plain(given)]
     if indices:
         return _only(indices, names, where, part)
-    if "+" in given:
-        raise InputError(
-            f"{where}: has no column {given!r}; several columns for one {part} cannot be read yet, name one"
-        )
+    if not given.strip():
+        raise InputError(f"{where}: {part} names no column beside a + or a /; {_SYNTAX}")
     hint = did_you_mean(given, names, otherwise=f"it has {_shown(names)}")
-    raise InputError(f"{where}: has no column {given!r}; {hint} (set --{part}-col)")
+    option = f"--columns {part}=NAME|N" if part == "language" else f"--{part}-col"
+    raise InputError(f"{where}: has no column {given!r}; {hint} (set {option})")
 
 
 def _only(indices: Sequence[int], names: Sequence[str], where: str, part: str) -> int:

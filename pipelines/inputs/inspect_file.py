@@ -13,7 +13,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.inputs.carried_types import ColumnKind, carried_type
+from babelsift.pipelines.inputs.carried_types import ColumnKind, carried_type, is_list
 from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns, choose_text_columns
 from babelsift.pipelines.inputs.slices import FileLayout, InputFile
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
@@ -52,6 +52,7 @@ class InspectedFile:
         ranges: the slices that it is read by.
         rows: how many it has, exact for parquet, a guess for text.
         is_looked_through: whether `names` and `kinds` are known to hold for every row.
+        lists: indices of the columns that hold lists, and nothing else.
     """
 
     file: InputFile
@@ -61,6 +62,14 @@ class InspectedFile:
     ranges: tuple[RowRange, ...] = ()
     rows: int = 0
     is_looked_through: bool = True
+    lists: frozenset[int] = frozenset()
+
+    @property
+    def has_several_texts(self) -> bool:
+        """Whether a row may have several texts, or its text several sources."""
+        captions = () if self.layout is None else self.layout.captions
+        indices = [index for chain in captions for index in chain]
+        return len(indices) > 1 or not self.lists.isdisjoint(indices)
 
 
 def inspect_file(file: InputFile, choice: ColumnChoice, *, scanned_characters: int) -> InspectedFile:
@@ -93,7 +102,9 @@ def _inspect_parquet(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         kinds = tuple(_kinds_of(schema, metadata))
     pair = choose_columns(choice, schema.names, where=file.shown)
     ranges = tuple(_parquet_ranges(sizes))
-    return InspectedFile(file, tuple(schema.names), kinds, FileLayout(pair.url, pair.caption), ranges, sum(sizes))
+    layout = FileLayout(pair.url, pair.captions, language=pair.language)
+    lists = frozenset(index for index, column in enumerate(schema) if is_list(carried_type(column.type)))
+    return InspectedFile(file, tuple(schema.names), kinds, layout, ranges, sum(sizes), lists=lists)
 
 
 def _kinds_of(schema: pa.Schema, metadata: pq.FileMetaData) -> Iterator[ColumnKind]:
@@ -153,7 +164,14 @@ def _inspect_delimited(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         if any("\0" in name for name in first):
             raise ValueError("it begins with bytes that are no text")
         pair = choose_text_columns(choice, first, where=file.shown)
-        layout = FileLayout(pair.url, pair.caption, width=len(first), has_header=pair.has_header, delimiter=delimiter)
+        layout = FileLayout(
+            pair.url,
+            pair.captions,
+            width=len(first),
+            has_header=pair.has_header,
+            delimiter=delimiter,
+            language=pair.language,
+        )
         rows = _sampled_rows(file, DelimitedRows(lines, delimiter, len(first), is_row=pair_test(layout)), lines)
     names = tuple(first) if pair.has_header else tuple(f"column_{number}" for number in range(1, len(first) + 1))
     kinds = tuple(ColumnKind(pa.string()) for _ in names)
@@ -219,10 +237,11 @@ def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int
         file,
         names,
         tuple(kind.column_kind(is_looked_through) for kind in kinds.values()),
-        FileLayout(pair.url, pair.caption, keys=names),
+        FileLayout(pair.url, pair.captions, keys=names, language=pair.language),
         (RowRange(),),
         estimated,
         is_looked_through,
+        frozenset(index for index, kind in enumerate(kinds.values()) if kind.types - {type(None)} == {list}),
     )
 
 

@@ -32,6 +32,20 @@ class TextColumn:
     undecodable: np.ndarray
     shown: np.ndarray
 
+    def take(self, rows: np.ndarray) -> TextColumn:
+        """Returns the texts of rows; rows: int64[m], indices of them."""
+        texts = self.texts.take(pa.array(rows, pa.int64()))
+        return TextColumn(texts, self.wrong_type[rows], self.undecodable[rows], self.shown[rows])
+
+    @classmethod
+    def concat(cls, columns: Sequence[TextColumn]) -> TextColumn:
+        """Returns the texts of one or more columns, one after the other."""
+        others = (
+            np.concatenate([getattr(column, name) for column in columns])
+            for name in ("wrong_type", "undecodable", "shown")
+        )
+        return cls(pa.concat_arrays([column.texts for column in columns]), *others)
+
 
 def as_pairs(
     urls: TextColumn, captions: TextColumn, carried: pa.RecordBatch, *, source: str, rows: np.ndarray
@@ -63,7 +77,7 @@ def as_pairs(
 
 def text_from_arrow(column: pa.Array) -> TextColumn:
     """Returns an Arrow column as text: strings and UTF-8 binaries are, any other type is not."""
-    column = _decoded(column)
+    column = decoded(column)
     count = len(column)
     none = np.zeros(count, dtype=bool)
     if pa.types.is_null(column.type):
@@ -83,14 +97,14 @@ def text_from_arrow(column: pa.Array) -> TextColumn:
     return TextColumn(pa.nulls(count, pa.string()), wrong_type, none, shown)
 
 
-def _decoded(column: pa.Array) -> pa.Array:
-    """A column as its values' own type: dictionaries, run ends, views and extensions are only ways to store them."""
+def decoded(column: pa.Array) -> pa.Array:
+    """Returns a column as its values' own type: dictionaries, run ends, views, extensions only store them."""
     if isinstance(column.type, pa.BaseExtensionType):
-        return _decoded(column.storage)
+        return decoded(column.storage)
     if pa.types.is_dictionary(column.type):
-        return _decoded(column.dictionary_decode())
+        return decoded(column.dictionary_decode())
     if pa.types.is_run_end_encoded(column.type):
-        return _decoded(pc.run_end_decode(column))
+        return decoded(pc.run_end_decode(column))
     if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
         return column.cast(carried_type(column.type))
     return column.cast(pa.binary()) if pa.types.is_fixed_size_binary(column.type) else column

@@ -15,6 +15,7 @@ from babelsift.pipelines.inputs.columns import ColumnChoice
 from babelsift.pipelines.inputs.inspect_file import InspectedFile, inspect_file
 from babelsift.pipelines.inputs.list_files import input_files
 from babelsift.pipelines.inputs.slices import InputFile, InputPlan, InputSlice
+from babelsift.pipelines.inputs.texts import text_sources
 from babelsift.schemas import EXTRA_VALUES, InputError, carried_name
 
 _FORMATS = {
@@ -45,7 +46,7 @@ def plan_input(
         globs: paths or fsspec URLs, with or without wildcards.
         url_column: name of the URLs' column; None: the first of URL_COLUMNS that a file has.
         caption_column: name of the captions' column; None: the first of CAPTION_COLUMNS that a file has.
-        columns: both, in the place of `url_column` and `caption_column`.
+        columns: both and more, in the place of `url_column` and `caption_column`.
         scanned_characters: of all JSON files together so many are looked through for keys and types.
 
     Raises:
@@ -89,18 +90,24 @@ def _plan(files: Sequence[InspectedFile]) -> InputPlan:
     return InputPlan(
         slices=tuple(itertools.chain.from_iterable(slices)),
         url_column=_clean(first.names[first.layout.url]),
-        caption_column=_clean(first.names[first.layout.caption]),
+        caption_column=_shown_captions(first),
         carried=schema,
         sources=sources,
         estimated_rows=sum(file.rows for file in files),
+        has_several_texts=any(file.has_several_texts for file in files),
+        has_text_languages=any(file.layout is not None and file.layout.language is not None for file in files),
     )
+
+
+def _shown_captions(file: InspectedFile) -> str:
+    assert file.layout is not None
+    return "+".join("/".join(_clean(file.names[index]) for index in chain) for chain in file.layout.captions)
 
 
 def _carried_names(file: InspectedFile) -> dict[str, int]:
     """Returns the names that a file's other columns are carried by -> their indices."""
     assert file.layout is not None
-    pair = {file.layout.url, file.layout.caption}
-    indices = [index for index in range(len(file.names)) if index not in pair]
+    indices = [index for index in range(len(file.names)) if index not in file.layout.pair]
     names = [carried_name(_clean(file.names[index]) or f"column_{index + 1}") for index in indices]
     unique = unique_names(names)
     for index, name, new in zip(indices, names, unique, strict=True):
@@ -119,7 +126,12 @@ def _clean(name: str) -> str:
 
 def _slices(file: InspectedFile, carried: dict[str, int], schema: pa.Schema) -> list[InputSlice]:
     assert file.layout is not None
-    layout = replace(file.layout, carried=tuple(carried.get(name) for name in schema.names))
+    texts = [index for chain in file.layout.captions for index in chain]
+    layout = replace(
+        file.layout,
+        carried=tuple(carried.get(name) for name in schema.names),
+        text_sources=text_sources(file.names, texts, _clean),
+    )
     return [InputSlice(file.file, layout, part.row_groups, part.first_row, part.rows) for part in file.ranges]
 
 

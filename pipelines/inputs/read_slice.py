@@ -4,27 +4,42 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from babelsift.pipelines.inputs.carried_values import as_carried, from_values, json_text
-from babelsift.pipelines.inputs.pairs import as_pairs, text_from_arrow, text_from_values, unreadable_rows
+from babelsift.pipelines.inputs.pairs import as_pairs, unreadable_rows
 from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
 from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_delimited, open_json, open_parquet
+from babelsift.pipelines.inputs.texts import Values, one_text_a_row, several_pairs
 from babelsift.schemas import EXTRA_VALUES, InputError, one_line
 
 BATCH_ROWS = 2048
 
-SliceRows = tuple[int, list[pa.RecordBatch], list[pa.RecordBatch]]  # rows, pairs, ledger
+
+class SliceRows(NamedTuple):
+    """What became of some rows of a slice.
+
+    Attributes:
+        rows: how many there are.
+        pairs: READ_SCHEMA and what is carried.
+        ledger: what is no pair, LEDGER_SCHEMA.
+        texts: how many texts the rows have; a row without one counts as one.
+    """
+
+    rows: int
+    pairs: list[pa.RecordBatch]
+    ledger: list[pa.RecordBatch]
+    texts: int
 
 
 def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
-    """Yields (rows, [pairs], [ledger rows]) for one slice after another batch of at most BATCH_ROWS rows.
+    """Yields the pairs and the ledger rows of a slice, batch by batch of at most BATCH_ROWS rows.
 
     Raises:
         InputError: the file system does not give the file, also when asked again; or a text file breaks off, so that
@@ -49,15 +64,15 @@ def _read_parquet(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
     try:
         with open_parquet(part.file) as parquet:
             for batch in parquet.iter_batches(BATCH_ROWS, row_groups=list(part.row_groups)):
-                pairs, rejected = as_pairs(
-                    text_from_arrow(batch.column(part.layout.url)),
-                    text_from_arrow(batch.column(part.layout.caption)),
+                pairs, rejected, texts = _pairs_of(
+                    part,
+                    plan,
+                    batch.column,
                     _carried_from_arrow(batch, part, plan),
-                    source=part.file.source,
-                    rows=part.first_row + done + np.arange(len(batch)),
+                    part.first_row + done + np.arange(len(batch)),
                 )
                 done += len(batch)
-                yield len(batch), [pairs], [rejected]
+                yield SliceRows(len(batch), [pairs], [rejected], texts)
     except (OSError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         # Of the content: what the file system raises comes as InputError.
         problem = one_line(error)
@@ -65,7 +80,25 @@ def _read_parquet(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
         # The footer says how many rows cannot be read, so each of them gets its place in the ledger.
         rows = np.arange(part.first_row + done, part.first_row + part.rows)
         logging.warning("read: %s: rows from %d on cannot be read: %s", part.file.shown, rows[0], problem)
-        yield len(rows), [], [unreadable_rows(part.file.source, rows, [problem] * len(rows))]
+        ledger = unreadable_rows(part.file.source, rows, [problem] * len(rows))
+        yield SliceRows(len(rows), [], [ledger], len(rows))
+
+
+def _pairs_of(
+    part: InputSlice,
+    plan: InputPlan,
+    values_of: Callable[[int], Values],
+    carried: pa.RecordBatch,
+    rows: np.ndarray,
+) -> tuple[pa.RecordBatch, pa.RecordBatch, int]:
+    """Returns (pairs, ledger rows, texts) of rows; see `several_pairs`, the way of rows that have more than a text."""
+    layout, source = part.layout, part.file.source
+    if plan.text_schema.names:
+        return several_pairs(layout, plan, values_of, carried, source=source, rows=rows)
+    [[caption]] = layout.captions
+    urls, captions = (one_text_a_row(values_of(index)) for index in (layout.url, caption))
+    pairs, rejected = as_pairs(urls, captions, carried, source=source, rows=rows)
+    return pairs, rejected, len(rows)
 
 
 def _carried_from_arrow(batch: pa.RecordBatch, part: InputSlice, plan: InputPlan) -> pa.RecordBatch:
@@ -91,20 +124,21 @@ def _read_delimited(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
                 pa.nulls(count, field.type) if index is None else from_values(columns[index], field.type)[0]
                 for field, index in zip(plan.carried, layout.carried, strict=True)
             ]
-            pairs, rejected = as_pairs(
-                text_from_values(columns[layout.url]),
-                text_from_values(columns[layout.caption]),
+            pairs, rejected, texts = _pairs_of(
+                part,
+                plan,
+                columns.__getitem__,
                 _carried(carried, plan, count),
-                source=source,
-                rows=first_row + np.array(block.numbers, np.int64),
+                first_row + np.array(block.numbers, np.int64),
             )
-            yield block.count, [pairs], [*_unreadable(source, first_row, block.unreadable), rejected]
+            ledger = [*_unreadable(source, first_row, block.unreadable), rejected]
+            yield SliceRows(block.count, [pairs], ledger, texts + block.count - count)
             first_row += block.count
 
 
 def _read_json(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
     source, layout = part.file.source, part.layout
-    url, caption = layout.keys[layout.url], layout.keys[layout.caption]
+    keys = layout.keys
     first_row = 0
     with open_json(part.file) as rows:
         records = iter(rows)
@@ -112,14 +146,15 @@ def _read_json(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
             unreadable = {number: row for number, row in enumerate(block) if isinstance(row, str)}
             objects = [row for row in block if not isinstance(row, str)]
             numbers = [number for number in range(len(block)) if number not in unreadable]
-            pairs, rejected = as_pairs(
-                text_from_values([row.get(url) for row in objects]),
-                text_from_values([row.get(caption) for row in objects]),
+            pairs, rejected, texts = _pairs_of(
+                part,
+                plan,
+                lambda index, objects=objects: [row.get(keys[index]) for row in objects],
                 _carried_from_objects(objects, part, plan),
-                source=source,
-                rows=first_row + np.array(numbers, np.int64),
+                first_row + np.array(numbers, np.int64),
             )
-            yield len(block), [pairs], [*_unreadable(source, first_row, unreadable), rejected]
+            ledger = [*_unreadable(source, first_row, unreadable), rejected]
+            yield SliceRows(len(block), [pairs], ledger, texts + len(unreadable))
             first_row += len(block)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from babelsift.schemas import EXTRA_VALUES, public_url
+from babelsift.schemas import EXTRA_VALUES, TEXT_LANGUAGE, TEXT_SOURCE, public_url
 
 # Names of the pair's columns where the user names none, the first that a file has. Case, blanks and marks do not count.
 URL_COLUMNS = ("URL", "url", "image_url", "img_url", "Image URL")
 CAPTION_COLUMNS = ("TEXT", "text", "caption", "CAPTION", "alt", "alt_text", "Caption")
+
+# Of each text of a row, the indices of its columns in their fall-back order.
+TextColumns = tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -42,21 +46,31 @@ class FileLayout:
 
     Attributes:
         url: index of the URL's column.
-        caption: index of the caption's column.
+        captions: of each text of a row, the indices of its columns in their fall-back order.
         carried: indices of the plan's carried fields, in their order; None: the file has no such column.
         keys: JSON only: the columns' keys in its objects.
         width: text tables only: how many fields a row has.
         has_header: text tables only: whether the first row holds the columns' names.
         delimiter: text tables only.
+        language: index of the column that says the texts' language, if one does.
+        text_sources: name of each text column by its index, as `text_source` has it.
     """
 
     url: int
-    caption: int
+    captions: TextColumns
     carried: tuple[int | None, ...] = ()
     keys: tuple[str, ...] = ()
     width: int = 0
     has_header: bool = True
     delimiter: str = ","
+    language: int | None = None
+    text_sources: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def pair(self) -> frozenset[int]:
+        """The indices of all columns that pairs are made of, which are not carried."""
+        language = () if self.language is None else (self.language,)
+        return frozenset((self.url, *language, *itertools.chain.from_iterable(self.captions)))
 
 
 @dataclass(frozen=True)
@@ -85,10 +99,12 @@ class InputPlan:
     Attributes:
         slices: in the order of the files.
         url_column: its name in the first file, for people.
-        caption_column: its name in the first file, for people.
+        caption_column: its name in the first file, for people; of several, their names joined as --columns takes them.
         carried: the input's other columns under the names they are carried by, the same for every file.
         sources: carried name -> name in the input.
         estimated_rows: exact for parquet, a guess for text.
+        has_several_texts: whether a row may have several texts, each with its `text_source`.
+        has_text_languages: whether a column says the texts' language, which is carried as `text_language`.
     """
 
     slices: tuple[InputSlice, ...]
@@ -97,6 +113,14 @@ class InputPlan:
     carried: pa.Schema
     sources: dict[str, str] = field(default_factory=dict)
     estimated_rows: int = 0
+    has_several_texts: bool = False
+    has_text_languages: bool = False
+
+    @property
+    def text_schema(self) -> pa.Schema:
+        """What is carried of the texts themselves, before the columns of `carried`."""
+        source, language = ([TEXT_SOURCE], [TEXT_LANGUAGE])
+        return pa.schema((source if self.has_several_texts else []) + (language if self.has_text_languages else []))
 
     @property
     def files(self) -> tuple[InputFile, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.pipelines.core.runners import check_runner
+from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import (
@@ -65,8 +66,7 @@ def plan_run(
     inputs: Sequence[str],
     output: str,
     *,
-    url_column: str | None = None,
-    caption_column: str | None = None,
+    columns: ColumnChoice | None = None,
     staging: str | None = None,
     retry_failed: Sequence[str] = (),
     options: PipelineOptions | None = None,
@@ -79,8 +79,7 @@ def plan_run(
         recipe: the run's settings.
         inputs: globs of files, any fsspec URL; may be none where `staging` is given, which then is the input.
         output: the run folder, any fsspec URL; what is in it already is reused.
-        url_column: the URLs' column; None: the first usual name that the input has.
-        caption_column: the captions' column; None: the first usual name that the input has.
+        columns: the columns of the pair; None: as the recipe says, else the first usual names that the input has.
         staging: an img2dataset output folder (webdataset), any fsspec URL, from which images are taken instead of
             downloading; it is only read.
         retry_failed: classes of earlier downloads' failures to try again, see `stages.download.retry.parse_retry`.
@@ -96,7 +95,7 @@ def plan_run(
     check_parts(recipe)
     check_source(inputs, staging, retry_failed)
     retry = parse_retry(retry_failed, before=time.time()) if retry_failed else NO_RETRY
-    source = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
+    source = plan_input(inputs, columns=columns or recipe_columns(recipe.read.columns)) if inputs else None
     imported = None if staging is None else plan_import(staging)
     folder = RunFolder(output, tars=imported.tars if imported else None).check_writable()
     check_claimable(folder)

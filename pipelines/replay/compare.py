@@ -16,9 +16,9 @@ from babelsift.pipelines.rendering.number_format import clipped, count_text, sha
 from babelsift.pipelines.replay.dry_run import KEPT, dry_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import REJECTS
-from babelsift.schemas import LEDGER_SCHEMA, Recipe
+from babelsift.schemas import LEDGER_SCHEMA, Recipe, RecipeError
 
-_ROW = ["source_file", "source_row"]
+_ROW = ["source_file", "source_row", "uid"]
 _CAPTION_CHARACTERS = 90
 
 
@@ -41,6 +41,9 @@ def compare_recipes(
     Raises:
         BabelsiftError: see `babelsift.pipelines.replay.dry_run.dry_run`.
     """
+    columns = [recipe.read.columns for recipe in recipes]
+    if inputs and columns[0] != columns[1]:
+        raise RecipeError("compare: the recipes' read.columns differ, so they read different pairs; set both alike")
     runs, tables = [], []
     for recipe in recipes:
         with tempfile.TemporaryDirectory(prefix="babelsift-compare-") as scratch:

@@ -15,6 +15,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.job.checks import check_conditions, check_head_names, check_parts, check_settings
 from babelsift.pipelines.job.curate import ROWS_A_MATCH, curate_stages
@@ -75,8 +76,7 @@ def dry_run(
     output: str,
     inputs: Sequence[str] = (),
     *,
-    url_column: str | None = None,
-    caption_column: str | None = None,
+    columns: ColumnChoice | None = None,
     staging: str | None = None,
     fates: RunFolder | None = None,
 ) -> DryRun:
@@ -98,7 +98,7 @@ def dry_run(
     funnel = read_funnel(folder)
     if funnel is None:
         raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
-    plan = plan_input(inputs, url_column=url_column, caption_column=caption_column) if inputs else None
+    plan = plan_input(inputs, columns=columns or recipe_columns(recipe.read.columns)) if inputs else None
     manifest = open_manifest(folder, rows=0, rows_per_partition=1)
     if manifest.unfinished:
         raise RunFolderError(f"{output}: the run that began last has not ended; finish it by `babelsift curate` first")

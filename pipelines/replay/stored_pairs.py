@@ -58,7 +58,7 @@ class StoredPairs(Transform):
         rejects = [f"{REJECTS}/{name}" for name in self.folder.list(REJECTS, ".parquet")]
         stored = beam.ParDo(_ReadStored(self.folder, self.languages))
         files = pbegin | "Files" >> beam.Create([*shards, *rejects], reshuffle=False)
-        read = files | "Read" >> kept_and_rejected(stored, {ROWS_READ: int})
+        read = files | "Read" >> kept_and_rejected(stored, {ROWS_READ: tuple[int, int]})
         return StageOutputs({"kept": read.kept, REJECTED: read[REJECTED], ROWS_READ: read[ROWS_READ]})
 
 
@@ -68,7 +68,7 @@ class _ReadStored(beam.DoFn):
 
     def process(self, path: str) -> Iterator[object]:
         for batch in _batches(self._folder, path):
-            yield beam.pvalue.TaggedOutput(ROWS_READ, len(batch))
+            yield beam.pvalue.TaggedOutput(ROWS_READ, (len(batch), len(batch)))
             unread = np.zeros(len(batch), bool)
             if "stage" in batch.schema.names:
                 unread = np.asarray(batch.column("stage").to_pylist(), dtype=object) == Stage.READ.value

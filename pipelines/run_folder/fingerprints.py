@@ -61,7 +61,8 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
                 found[stage.value]["seed"] = value
             continue
         if group in _NOT_SHAPING:
-            value = {key: setting for key, setting in value.items() if key not in _NOT_SHAPING[group]}
+            shaping = value.keys() - _NOT_SHAPING[group]
+            value = {key: setting for key, setting in value.items() if key in shaping and setting is not None}
             if not value:
                 continue
         elif group == "download":

@@ -18,7 +18,7 @@ from babelsift.schemas.recipe import ReadSettings
 
 __all__ = ["BATCH_ROWS", "ROWS_READ", "ReadPairs", "UnreadableRate", "read_slice"]
 
-ROWS_READ = "rows_read"  # the tag of the output that says how many rows each slice had
+ROWS_READ = "rows_read"  # the tag of the output that says how many rows and how many texts each slice had
 # Of fewer rows a file of nothing but unreadable ones proves nothing.
 _ENOUGH_ROWS = 50
 _ENOUGH_ROWS_OF_FILES = 1000
@@ -33,7 +33,7 @@ class ReadPairs(Transform):
     Outputs:
         main: READ_SCHEMA and the carried columns, at most BATCH_ROWS rows a batch.
         REJECTED: rows that are no pair.
-        ROWS_READ: int, rows of a slice, kept or not.
+        ROWS_READ: (rows of a slice, their texts), kept or not; a row without a text counts as one.
 
     Attributes:
         plan: what to read.
@@ -45,11 +45,12 @@ class ReadPairs(Transform):
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.pvalue.DoOutputsTuple:
         """Spreads the slices over the workers and reads each."""
+        read = beam.ParDo(_ReadSlice(self.plan, self.settings))
         return (
             pbegin
             | "Slices" >> beam.Create(list(self.plan.slices), reshuffle=False)
             | "Spread" >> beam.Reshuffle()
-            | "Read" >> kept_and_rejected(beam.ParDo(_ReadSlice(self.plan, self.settings)), {ROWS_READ: int})
+            | "Read" >> kept_and_rejected(read, {ROWS_READ: tuple[int, int]})
         )
 
 
@@ -62,17 +63,18 @@ class _ReadSlice(beam.DoFn):
         self._all_rate = UnreadableRate(self._max_rate, "the files read so far", enough_rows=_ENOUGH_ROWS_OF_FILES)
 
     def process(self, element: InputSlice) -> Iterator[object]:
-        total = 0
+        total = all_texts = 0
         rate = UnreadableRate(self._max_rate, element.file.shown)
-        for rows, kept, rejected in read_slice(element, self._plan):
+        for rows, kept, rejected, texts in read_slice(element, self._plan):
             total += rows
+            all_texts += texts
             for counted in (rate, self._all_rate):
-                counted.add(rows, rejected)
-            yield from emit(Stage.READ, rows, kept, rejected)
+                counted.add(texts, rejected)
+            yield from emit(Stage.READ, texts, kept, rejected)
         for counted in (rate, self._all_rate):
             counted.check()
         logging.info("read: %s: %d rows", element.file.shown, total)
-        yield beam.pvalue.TaggedOutput(ROWS_READ, total)
+        yield beam.pvalue.TaggedOutput(ROWS_READ, (total, all_texts))
 
 
 class UnreadableRate:

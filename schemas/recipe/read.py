@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from babelsift.schemas.recipe.numbers import Ratio
@@ -9,9 +11,14 @@ from babelsift.schemas.recipe.settings import Settings
 
 
 class ReadSettings(Settings):
-    """How many rows of the input may be unreadable before it is not what it is read as."""
+    """Which columns of the input are the pair, and how many rows may be unreadable before it is not what it is read as.
 
-    max_unreadable_rate: Ratio | None = Field(
-        default=0.1,
-        description="of a file's rows, or of all that a process has read; more stop the run; null: none do",
-    )
+    Attributes:
+        columns: as `--columns` takes them, which comes before it: `url=NAME|N,caption=A+B` (a pair of each text),
+            `caption=A/B` (the first that is not empty), `language=NAME`; null: by the usual names.
+        max_unreadable_rate: of a file's rows, or of all that a process has read; more stop the run; null: none do.
+    """
+
+    columns: Annotated[str, Field(min_length=1)] | None = None
+
+    max_unreadable_rate: Ratio | None = 0.1

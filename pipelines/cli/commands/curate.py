@@ -68,7 +68,7 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     retry = known.retry_failed.split(",") if known.retry_failed else ()
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
     reuse |= {"allow_shrink": known.allow_shrink}
-    funnel = run(recipe, known.input, known.output, **chosen_columns(known), **reuse, options=options)
+    funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
     print(format_funnel(funnel))
     print(f"report: {public_url(known.output).rstrip('/')}/{REPORT_PAGE}")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import Any
 
 from babelsift.pipelines.cli.columns import chosen_columns
 from babelsift.schemas import Recipe
@@ -27,8 +26,8 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
     from babelsift.pipelines.replay.compare import unknown_lines
     from babelsift.pipelines.replay.dry_run import dry_run
 
-    columns: dict[str, Any] = {**chosen_columns(known)}
-    found = dry_run(recipe, known.output, known.input or (), staging=known.staging, **columns)
+    columns = chosen_columns(known)
+    found = dry_run(recipe, known.output, known.input or (), staging=known.staging, columns=columns)
     if known.json:
         content = {
             "funnel": found.funnel.to_json(),

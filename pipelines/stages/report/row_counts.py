@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.core.transform import Transform
-from babelsift.schemas import IN, OUT, Stage
+from babelsift.schemas import IN, OUT, SOURCE_ROWS, Stage
 
 Count = tuple[tuple[str, str, str], int]  # ((stage, IN or OUT or a reason, language), rows)
 
@@ -21,13 +21,13 @@ Count = tuple[tuple[str, str, str], int]  # ((stage, IN or OUT or a reason, lang
 class CountRows(Transform):
     """Counts rows by stage, outcome and language into one {(stage, outcome, language): rows}.
 
-    Input: {"read": ROWS_READ's ints, "kept": {stage: its kept batches}, "rejected": all ledger batches}. What goes into
-    a stage is what its predecessor let out, so that a stage which loses a row cannot hide it.
+    Input: {"read": ROWS_READ's numbers, "kept": {stage: its kept batches}, "rejected": all ledger batches}. What goes
+    into a stage is what its predecessor let out, so that a stage which loses a row cannot hide it.
     """
 
     def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
         """Counts each collection, then sums."""
-        counts = [inputs["read"] | "Read" >> beam.Map(lambda rows: ((Stage.READ.value, IN, ""), rows))]
+        counts = [inputs["read"] | "Read" >> beam.FlatMapTuple(count_read)]
         stages = list(inputs["kept"])
         for stage, following in zip(stages, [*stages[1:], Stage.SHARD], strict=True):
             label = f"Kept{stage.value.title().replace('_', '')}"
@@ -40,6 +40,12 @@ class CountRows(Transform):
             | "Sum" >> beam.CombinePerKey(sum)
             | "Gather" >> beam.combiners.ToDict()
         )
+
+
+def count_read(rows: int, texts: int) -> Iterator[Count]:
+    """Yields the rows of a slice, and their texts as into the first stage."""
+    yield (Stage.READ.value, SOURCE_ROWS, ""), rows
+    yield (Stage.READ.value, IN, ""), texts
 
 
 def count_kept(batch: pa.RecordBatch, stage: Stage, following: Stage) -> Iterator[Count]:
@@ -103,7 +109,14 @@ def draw_rows(batch: pa.RecordBatch, seed: int, most: int) -> Iterator[tuple[str
 def lowest_drawn(samples: Iterable[list], most: int) -> list:
     """Returns the `most` lowest draws of several lists, in order."""
     drawn = [entry for sample in samples for entry in sample]
-    return sorted(drawn, key=lambda entry: (entry[0], entry[1]["source_file"], entry[1]["source_row"]))[:most]
+    return sorted(drawn, key=_draw_order)[:most]
+
+
+def _draw_order(entry: tuple[int, Mapping[str, Any]]) -> tuple:
+    """Returns what sorts drawn rows; several texts of a row that are no pair differ by what the ledger says of them."""
+    draw, row = entry
+    texts = (row.get(name) or "" for name in ("uid", "caption", "value"))
+    return draw, row["source_file"], row["source_row"], *texts
 
 
 def _draws(batch: pa.RecordBatch, seed: int) -> np.ndarray:

@@ -18,7 +18,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.product import Product
 from babelsift.pipelines.run_folder.replacement import ShrinkGuard, begin_replacement
 from babelsift.pipelines.run_folder.shard_layout import TRAIN, VALIDATION
-from babelsift.schemas import IN, OUT, Funnel, Stage
+from babelsift.schemas import IN, OUT, SOURCE_ROWS, Funnel, Stage
 from babelsift.schemas.recipe import ShardSettings
 
 _REASONS_SHOWN = 3
@@ -90,7 +90,7 @@ def left_out(counts: Mapping[tuple[str, str, str], int]) -> str:
     """Returns the reasons that most rows were left out for, as the end of a sentence."""
     reasons: Counter[str] = Counter()
     for (stage, outcome, _), rows in counts.items():
-        if outcome not in (IN, OUT):
+        if outcome not in (IN, OUT, SOURCE_ROWS):
             reasons[f"{stage} {outcome}"] += rows
     shown = ", ".join(f"{reason} {rows}" for reason, rows in reasons.most_common(_REASONS_SHOWN))
     return f" (left out: {shown})" if shown else ""

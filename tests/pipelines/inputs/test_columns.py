@@ -19,6 +19,7 @@ NONE = ColumnChoice()
         ("caption=alt", ColumnChoice(None, "alt")),
         ("url=1", ColumnChoice("1", None)),
         ("caption=a, b,url=x=y", ColumnChoice("x=y", "a, b")),
+        ("caption=a+b/c,language=d", ColumnChoice(None, "a+b/c", "d")),
     ],
 )
 def test_columns_are_named_in_one_option(text, choice):
@@ -28,7 +29,7 @@ def test_columns_are_named_in_one_option(text, choice):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "unknown key ''; it takes url=NAME|N,caption=NAME|N"),
+        ("", "unknown key ''; it takes url=NAME|N,caption=NAME|N[+NAME...]"),
         ("link", "unknown key 'link'"),
         ("captoin=alt", "unknown key 'captoin'; did you mean 'caption'?"),
         ("url=a,lang=b", "unknown key 'lang'"),
@@ -58,7 +59,7 @@ def test_another_syntax_is_one_line_that_shows_it(text, message):
     ],
 )
 def test_names_are_matched_without_case_and_blanks_where_one_is_meant(choice, names, pair):
-    assert choose_columns(choice, names, where="a.parquet") == PairColumns(*pair)
+    assert choose_columns(choice, names, where="a.parquet") == PairColumns(pair[0], ((pair[1],),))
 
 
 @pytest.mark.parametrize(
@@ -82,14 +83,14 @@ def test_what_cannot_be_told_is_one_line_with_the_remedy(choice, names, message)
 @pytest.mark.parametrize(
     ("choice", "first_row", "columns"),
     [
-        (NONE, ["a small dog", "http://x/1.jpg"], PairColumns(1, 0, has_header=False)),
-        (NONE, ["https://x/1.jpg", "a small dog"], PairColumns(0, 1, has_header=False)),
-        (NONE, ["url", "caption"], PairColumns(0, 1)),
-        (NONE, ["caption", "url", "http://schema.example/name"], PairColumns(1, 0)),
-        (ColumnChoice("2", "3"), ["7", "http://x/1.jpg", "a dog"], PairColumns(1, 2, has_header=False)),
-        (ColumnChoice(None, "3"), ["7", "http://x/1.jpg", "a dog"], PairColumns(1, 2, has_header=False)),
-        (ColumnChoice("2", "3"), ["id", "link", "alt"], PairColumns(1, 2)),
-        (ColumnChoice("1", "2"), ["http://x/1.jpg", "http://x/"], PairColumns(0, 1, has_header=False)),
+        (NONE, ["a small dog", "http://x/1.jpg"], PairColumns(1, ((0,),), has_header=False)),
+        (NONE, ["https://x/1.jpg", "a small dog"], PairColumns(0, ((1,),), has_header=False)),
+        (NONE, ["url", "caption"], PairColumns(0, ((1,),))),
+        (NONE, ["caption", "url", "http://schema.example/name"], PairColumns(1, ((0,),))),
+        (ColumnChoice("2", "3"), ["7", "http://x/1.jpg", "a dog"], PairColumns(1, ((2,),), has_header=False)),
+        (ColumnChoice(None, "3"), ["7", "http://x/1.jpg", "a dog"], PairColumns(1, ((2,),), has_header=False)),
+        (ColumnChoice("2", "3"), ["id", "link", "alt"], PairColumns(1, ((2,),))),
+        (ColumnChoice("1", "2"), ["http://x/1.jpg", "http://x/"], PairColumns(0, ((1,),), has_header=False)),
     ],
 )
 def test_a_first_row_with_a_url_is_no_header(choice, first_row, columns):

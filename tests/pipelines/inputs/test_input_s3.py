@@ -24,7 +24,7 @@ def table(s3_bucket):
 
 def read(plan):
     return [
-        row for part in plan.slices for _, pairs, _ in read_slice(part, plan) for b in pairs for row in b.to_pylist()
+        row for part in plan.slices for _, pairs, _, _ in read_slice(part, plan) for b in pairs for row in b.to_pylist()
     ]
 
 

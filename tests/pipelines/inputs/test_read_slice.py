@@ -48,7 +48,7 @@ def write(path, rows):
 def read(plan):
     rows, kept, rejected = 0, [], []
     for part in plan.slices:
-        for count, pairs, ledger in read_slice(part, plan):
+        for count, pairs, ledger, _ in read_slice(part, plan):
             rows += count
             kept += [row for batch in pairs for row in batch.to_pylist()]
             rejected += [row for batch in ledger for row in batch.to_pylist()]

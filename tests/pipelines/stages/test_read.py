@@ -80,7 +80,7 @@ def read_times():
         at = pa.array([1_700_000_000_123_456_789], pa.timestamp("ns"))
         pq.write_table(pa.table({"url": ["http://x"], "caption": ["a"], "at": at, "by": at}), f"{folder}/a.parquet")
         plan = plan_input([f"{folder}/a.parquet"])
-        [(_, [pairs], _)] = read_slice(plan.slices[0], plan)
+        [(_, [pairs], _, _)] = read_slice(plan.slices[0], plan)
     print(pairs.column("at").to_pylist())
 
 

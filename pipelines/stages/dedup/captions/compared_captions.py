@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from babelsift.filters.dedup import comparable_captions
 from babelsift.filters.strings import DIGIT, LETTER, MARK, flatten
-from babelsift.filters.uids import digests
+from babelsift.filters.uids import digests, uid_bytes
 from babelsift.pipelines.core.batches import RecordBatchCoder, concat
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest, batch_row_keys, kept_rows
 from babelsift.pipelines.core.side_inputs import OncePerBundle
@@ -39,7 +39,8 @@ class SelectCompared(beam.DoFn):
 
     def process(self, element: pa.RecordBatch, duplicated: list[bytes]) -> Iterator[pa.RecordBatch]:
         """Yields a batch where any row is left."""
-        is_kept = self._kept.of(duplicated).duplicate_of(self._digest(element), batch_row_keys(element)) < 0
+        kept, uids = self._kept.of(duplicated), uid_bytes(element.column("uid"))
+        is_kept = kept.duplicate_of(self._digest(element), batch_row_keys(element), uids) < 0
         compared = comparable_captions(element.column("caption"))
         rows = np.flatnonzero(is_kept & is_compared(compared, self._settings))
         if len(rows):

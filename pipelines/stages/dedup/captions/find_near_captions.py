@@ -180,7 +180,8 @@ class _Bucket(BundleBuffer):
         self._kept = OncePerBundle(kept_rows)
 
     def chunk_of(self, element: pa.RecordBatch, side_input: list[bytes]) -> np.ndarray:
-        is_kept = self._kept.of(side_input).duplicate_of(compared_digests(element), batch_row_keys(element)) < 0
+        kept, uids = self._kept.of(side_input), uid_bytes(element.column("uid"))
+        is_kept = kept.duplicate_of(compared_digests(element), batch_row_keys(element), uids) < 0
         distinct = element.take(pa.array(np.flatnonzero(is_kept)))
         sets = shingle_sets(distinct.column(COMPARED), ngram=self._settings.ngram)
         buckets, sketches = minhash(sets, bands=self._bands, rows=self._rows_a_band)

@@ -32,7 +32,7 @@ class NearVerdicts:
     def reject(self, batch: pa.RecordBatch, decision: Decision) -> None:
         """Rejects the near-duplicates of a batch with uid, caption, source_file and source_row."""
         compared = comparable_captions(batch.column("caption"))
-        equal = self._equal.duplicate_of(digests(compared), batch_row_keys(batch))
+        equal = self._equal.duplicate_of(digests(compared), batch_row_keys(batch), uid_bytes(batch.column("uid")))
         uids = uid_bytes(batch.column("uid"))
         # A row with another row's caption shares that row's fate: it duplicates that row, or what that row is near to.
         if len(self._equal.records):

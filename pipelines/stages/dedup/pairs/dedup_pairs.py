@@ -184,7 +184,8 @@ class _DropDuplicates(beam.DoFn):
 
     def _reject_equal(self, batch: pa.RecordBatch, equal_pairs: list[bytes], decision: Decision) -> None:
         kept = self._kept.of(equal_pairs)
-        index = kept.duplicate_of(self._digest(batch), batch_row_keys(batch))
+        # Several pairs of one row share its key, and differ by their uids.
+        index = kept.duplicate_of(self._digest(batch), batch_row_keys(batch), uid_digests(batch))
         rows = np.flatnonzero(index >= 0)
         uids = kept.records["uid"][index[rows]]
         kept_uids, is_same_pair = np.full(len(batch), None, dtype=object), np.zeros(len(batch), dtype=bool)

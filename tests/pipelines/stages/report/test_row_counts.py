@@ -24,7 +24,7 @@ def create(pipeline, label, batches):
 def test_rows_are_counted_by_stage_outcome_and_language(read_rows, language_rows):
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         counts = {
-            "read": pipeline | beam.Create([4, 5], reshuffle=False),
+            "read": pipeline | beam.Create([(3, 4), (5, 5)], reshuffle=False),
             "kept": {
                 Stage.READ: create(pipeline, "read", [read_rows(4), read_rows(5)]),
                 Stage.LANGUAGE: create(pipeline, "language", [language_rows(7, language=["en"] * 4 + ["de"] * 3)]),
@@ -32,6 +32,7 @@ def test_rows_are_counted_by_stage_outcome_and_language(read_rows, language_rows
             "rejected": create(pipeline, "rejected", [rejected(language_rows(2, language=["fi", "fi"]))]),
         } | CountRows()
         expected = {
+            ("read", "source_rows", ""): 8,
             ("read", "in", ""): 9,
             ("read", "out", ""): 9,
             ("language", "in", ""): 9,
