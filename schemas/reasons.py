@@ -45,6 +45,8 @@ class RejectReason(str, Enum):
     TOO_MANY_CHARACTERS = "too_many_characters"
     TOO_FEW_WORDS = "too_few_words"
     TOO_MANY_WORDS = "too_many_words"
+    TOO_FEW_SPACED_WORDS = "too_few_spaced_words"
+    TOO_FEW_FASTTEXT_TOKENS = "too_few_fasttext_tokens"
     LETTER_RATIO_TOO_LOW = "letter_ratio_too_low"
     DIGIT_RATIO_TOO_HIGH = "digit_ratio_too_high"
     PUNCTUATION_RATIO_TOO_HIGH = "punctuation_ratio_too_high"

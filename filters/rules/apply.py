@@ -77,8 +77,14 @@ CAPTION_RULES: tuple[Rule, ...] = (
     Rule("max_characters", _R.TOO_MANY_CHARACTERS, text.has_max_characters, "maximum", text.count_characters),
     Rule("min_words", _R.TOO_FEW_WORDS, text.has_min_words, "minimum", text.count_words),
     Rule("max_words", _R.TOO_MANY_WORDS, text.has_max_words, "maximum", text.count_words),
-    Rule("min_spaced_words", _R.TOO_FEW_WORDS, text.has_min_spaced_words, "minimum", text.count_spaced_words),
-    Rule("min_fasttext_tokens", _R.TOO_FEW_WORDS, text.has_min_fasttext_tokens, "minimum", text.count_fasttext_tokens),
+    Rule("min_spaced_words", _R.TOO_FEW_SPACED_WORDS, text.has_min_spaced_words, "minimum", text.count_spaced_words),
+    Rule(
+        "min_fasttext_tokens",
+        _R.TOO_FEW_FASTTEXT_TOKENS,
+        text.has_min_fasttext_tokens,
+        "minimum",
+        text.count_fasttext_tokens,
+    ),
     Rule("min_letter_ratio", _R.LETTER_RATIO_TOO_LOW, text.has_min_letter_ratio, "minimum", text.letter_ratio),
     Rule("max_digit_ratio", _R.DIGIT_RATIO_TOO_HIGH, text.has_max_digit_ratio, "maximum", text.digit_ratio),
     Rule(
