@@ -40,6 +40,7 @@ class RejectReason(str, Enum):
     MISSING_CAPTION = "missing_caption"
     WRONG_TYPE = "wrong_type"
     INVALID_ENCODING = "invalid_encoding"
+    PAGE_OPTED_OUT = "page_opted_out"
     # rules: captions
     TOO_FEW_CHARACTERS = "too_few_characters"
     TOO_MANY_CHARACTERS = "too_many_characters"

@@ -1,0 +1,196 @@
+"""Rows of pages' images, gathered page by page: one row an image, with the columns of its page beside its own."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from babelsift.pipelines.inputs.crawl.links import WEB, other_scheme, shortened
+from babelsift.schemas import RejectReason
+
+_CRAWL = re.compile(r"CC-MAIN-\d{4}-\d{2}(?=/)")
+_KEY = re.compile(r"crawl-data/.*")
+_PAGE_FIELDS = (
+    ("page_url", pa.string()),
+    ("page_language", pa.string()),
+    ("page_title", pa.string()),
+    ("page_license", pa.string()),
+    ("crawl", pa.string()),
+    ("warc_filename", pa.string()),
+    ("warc_record_offset", pa.int64()),
+)
+
+
+@dataclass(frozen=True)
+class PageOrigin:
+    """Where a page was found, and what it says of itself.
+
+    Attributes:
+        page_url: its own URL.
+        page_language: as it says it: `lang` of `html`, or a Content-Language; None: it does not.
+        page_title: its `title`.
+        page_license: the target of its first link with `rel=license`; None: it has none.
+        warc_filename: of the WARC file that holds it, as Common Crawl's index names it.
+        warc_record_offset: bytes from the beginning of that file.
+    """
+
+    page_url: str
+    page_language: str | None = None
+    page_title: str | None = None
+    page_license: str | None = None
+    warc_filename: str | None = None
+    warc_record_offset: int | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Why an image of a page is no pair, and what the ledger says of it."""
+
+    reason: RejectReason
+    value: str
+    url: str
+    caption: str | None
+
+
+@dataclass(frozen=True)
+class ImageRows:
+    """Rows of a file that follow each other.
+
+    Attributes:
+        count: how many there are.
+        batch: the n rows that may be pairs, as `image_schema` has them.
+        numbers: int64[n], which row each of them is, from the first of these.
+        unreadable: likewise -> what is wrong with a record that cannot be read.
+        left_out: likewise -> why a row is left out.
+    """
+
+    count: int
+    batch: pa.RecordBatch
+    numbers: np.ndarray
+    unreadable: dict[int, str]
+    left_out: dict[int, LeftOut]
+
+
+def image_schema(columns: tuple[str, ...]) -> pa.Schema:
+    """Returns the schema of rows: the images' own columns, which are text, and those of their pages."""
+    own = [pa.field(name, pa.string()) for name in columns]
+    return pa.schema([*own, *(pa.field(name, kind) for name, kind in _PAGE_FIELDS)])
+
+
+@dataclass
+class RowGatherer:
+    """Gathers the rows of pages.
+
+    Attributes:
+        columns: the images' own, the first of which is the URL and the second the text that the ledger shows.
+        path: of the file, which says what crawl it is of.
+    """
+
+    columns: tuple[str, ...]
+    path: str
+    count: int = 0
+    _images: list[tuple[str | None, ...]] = field(default_factory=list)
+    _numbers: list[int] = field(default_factory=list)
+    _pages: list[PageOrigin] = field(default_factory=list)
+    _page_of: list[int] = field(default_factory=list)
+    _unreadable: dict[int, str] = field(default_factory=dict)
+    _left_out: dict[int, LeftOut] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        crawl = _CRAWL.search(self.path)
+        self._crawl = crawl.group() if crawl else None
+
+    def add_page(self, page: PageOrigin, images: list[tuple[str | None, ...]], opt_out: str | None = None) -> None:
+        """Adds the images of a page.
+
+        Args:
+            page: the page.
+            images: the values of `columns`, of each.
+            opt_out: the word by which the page wants to be left out; None: it does not.
+        """
+        first = len(self._images)
+        if opt_out is None and all(image[0] and image[0].startswith(WEB) for image in images):
+            self._images += images
+            self._numbers += range(self.count, self.count + len(images))
+            self.count += len(images)
+        else:
+            for image in images:
+                self._add_or_leave_out(image, opt_out)
+        if added := len(self._images) - first:
+            self._page_of += [len(self._pages)] * added
+            self._pages.append(page)
+
+    def _add_or_leave_out(self, image: tuple[str | None, ...], opt_out: str | None) -> None:
+        url = image[0] or ""
+        scheme = other_scheme(url)
+        if opt_out is not None:
+            self._leave_out(RejectReason.PAGE_OPTED_OUT, opt_out, image)
+        elif scheme is not None and url.strip():
+            self._leave_out(RejectReason.URL_SCHEME, scheme, image)
+        else:
+            self._images.append(image)
+            self._numbers.append(self.count)
+        self.count += 1
+
+    def add_unreadable(self, problem: str) -> None:
+        """Adds a record that cannot be read, which is a row."""
+        self._unreadable[self.count] = problem
+        self.count += 1
+
+    def take(self) -> ImageRows:
+        """Returns the rows that were gathered, and begins anew."""
+        own = list(zip(*self._images, strict=True)) or [()] * len(self.columns)
+        pages = pa.RecordBatch.from_arrays([self._page_column(name, kind) for name, kind in _PAGE_FIELDS], names=_NAMES)
+        beside = pages.take(pa.array(self._page_of, pa.int32()))
+        batch = pa.RecordBatch.from_arrays(
+            [*(_texts(values) for values in own), *beside.columns], schema=image_schema(self.columns)
+        )
+        rows = ImageRows(self.count, batch, np.array(self._numbers, np.int64), self._unreadable, self._left_out)
+        self.count = 0
+        self._images, self._numbers, self._pages, self._page_of = [], [], [], []
+        self._unreadable, self._left_out = {}, {}
+        return rows
+
+    def _page_column(self, name: str, kind: pa.DataType) -> pa.Array:
+        if name == "crawl":
+            return pa.array([self._crawl] * len(self._pages), kind)
+        values = [getattr(page, name) for page in self._pages]
+        return _texts(values) if kind == pa.string() else pa.array(values, kind)
+
+    def _leave_out(self, reason: RejectReason, value: str, image: tuple[str | None, ...]) -> None:
+        url = shortened(image[0] or "")
+        self._left_out[self.count] = LeftOut(reason, value, _encodable(url), _encodable(image[1]))
+
+
+_NAMES = [name for name, _ in _PAGE_FIELDS]
+
+
+def warc_path(path: str, name: str | None) -> str | None:
+    """Returns a WARC file's name as Common Crawl's index has it, by the path of it or of the WAT file made of it.
+
+    Args:
+        path: of the file that is read.
+        name: of the WARC file, as a WAT record says it; None: it is the file that is read.
+    """
+    key = _KEY.search(path.partition("?")[0])
+    if name is None:
+        return key.group() if key else posixpath.basename(path.partition("?")[0])
+    folder, is_wat, _ = key.group().rpartition("/wat/") if key else ("", "", "")
+    return f"{folder}/warc/{name}" if is_wat else name
+
+
+def _texts(values: Any) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:
+        return pa.array([_encodable(value) for value in values], pa.string())
+
+
+def _encodable(text: Any) -> Any:
+    """Returns a text with its lone surrogates replaced."""
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text

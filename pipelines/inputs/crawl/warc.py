@@ -1,0 +1,105 @@
+"""WARC files: the images of the pages themselves, each with every text that stands for it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from babelsift.pipelines.inputs.crawl.archive import MAX_RECORD_BYTES, DamagedRecord, Record, read_records
+from babelsift.pipelines.inputs.crawl.charset import page_text
+from babelsift.pipelines.inputs.crawl.html import PAGE_COLUMNS, read_page
+from babelsift.pipelines.inputs.crawl.image_rows import ImageRows, PageOrigin, RowGatherer, warc_path
+from babelsift.pipelines.inputs.crawl.opt_out import page_opt_out
+
+if TYPE_CHECKING:
+    from fastwarc.warc import WarcRecord
+
+_RESPONSE = 4  # fastwarc's WarcRecordType.response
+_HTML = ("text/html", "application/xhtml+xml")
+_LOOKED_AT_BYTES = 512
+
+
+def read_warc(file: BinaryIO, path: str, *, rows: int) -> Iterator[ImageRows]:
+    """Yields the images of a WARC file's pages, about so many rows at a time.
+
+    A record that cannot be read is a row. Records of anything but a page that was found, and pages without images, are
+    none.
+
+    Args:
+        file: seekable.
+        path: of the file, which says what crawl it is of.
+        rows: at a time.
+    Raises:
+        InputError: a package that reads WARC or HTML is missing.
+    """
+    gathered = RowGatherer(PAGE_COLUMNS, path)
+    for record in read_records(file, wanted=_is_page):
+        if isinstance(record, DamagedRecord):
+            gathered.add_unreadable(f"at byte {record.offset}: {record.problem}")
+        else:
+            _add_page(gathered, record, path)
+        if gathered.count >= rows:
+            yield gathered.take()
+    yield gathered.take()
+
+
+def _is_page(record: WarcRecord) -> bool:
+    if record.record_type != _RESPONSE or not record.is_http:
+        return False
+    try:
+        record.parse_http()
+    except (OSError, ValueError):
+        return False
+    status = record.http_headers.status_code if record.http_headers else None
+    content_type = (record.http_content_type or "").lower()
+    return status in (None, 200, 203, 206) and (content_type in _HTML or not content_type)
+
+
+def _add_page(gathered: RowGatherer, record: Record, path: str) -> None:
+    header = record.header
+    content = _decoded(header, record.content)
+    if not header.http_content_type and b"<html" not in content[:_LOOKED_AT_BYTES].lower():
+        return
+    url = header.headers.get("WARC-Target-URI", "").strip("<>")
+    page = read_page(page_text(content, header.http_charset), url)
+    said = [value for name, value in header.http_headers.items() if name.lower() == "x-robots-tag"]
+    languages = [value for name, value in header.http_headers.items() if name.lower() == "content-language"]
+    languages = [
+        page.language or "",
+        *(content for name, content in page.metas if name == "content-language"),
+        *languages,
+    ]
+    origin = PageOrigin(
+        url,
+        next((language for language in languages if language), None),
+        page.title,
+        page.license,
+        warc_path(path, None),
+        record.offset,
+    )
+    gathered.add_page(origin, page.images, page_opt_out(page.metas, said))
+
+
+def _decoded(header: WarcRecord, content: bytes) -> bytes:
+    """Returns a body without the encodings that it was sent in, at most so much of it as a record may have.
+
+    Common Crawl stores bodies decoded, and other crawlers as they came; which of them did is seen in the bytes alone.
+    """
+    from fastwarc.stream_io import BrotliReader, ChunkedReader, GzipReader
+
+    headers = {name.lower(): value.lower() for name, value in header.http_headers.items()}
+    readers = []
+    if "chunked" in headers.get("transfer-encoding", ""):
+        readers.append(ChunkedReader)
+    encoding = headers.get("content-encoding", "")
+    if "gzip" in encoding:
+        readers.append(GzipReader)
+    elif encoding == "br":
+        readers.append(BrotliReader)
+    for reader in readers:
+        try:
+            content = reader(io.BytesIO(content)).read(MAX_RECORD_BYTES) or content
+        except (OSError, ValueError):
+            pass  # it is decoded already
+    return content
