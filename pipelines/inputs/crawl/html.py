@@ -1,4 +1,4 @@
-"""The images of an HTML page, and every text that stands for one: its own, its figure's, its page's, its neighbours'."""
+"""The images of an HTML page, and every text that stands for one: its own, its figure's, its page's, those near it."""
 
 from __future__ import annotations
 
@@ -35,37 +35,10 @@ _SRCSETS = ("srcset", "data-srcset", "data-lazy-srcset")
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _SILENT = frozenset(("script", "style", "template", "title", "textarea", "noscript", "iframe", "option"))
 _INLINE = frozenset(
-    [
-        "a",
-        "abbr",
-        "acronym",
-        "b",
-        "bdi",
-        "bdo",
-        "big",
-        "cite",
-        "code",
-        "data",
-        "dfn",
-        "em",
-        "font",
-        "i",
-        "kbd",
-        "label",
-        "mark",
-        "q",
-        "s",
-        "samp",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "sup",
-        "time",
-        "tt",
-        "u",
-        "var",
-    ]
+    (
+        *("a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "dfn", "em", "font", "i", "kbd"),
+        *("label", "mark", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "tt", "u", "var"),
+    )
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?।؟])\s+|(?<=[。！？])|\n+")
 

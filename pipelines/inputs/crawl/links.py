@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from urllib.parse import urljoin
 
@@ -26,10 +27,8 @@ class Base:
     def __init__(self, page_url: str, base: str | None = None) -> None:
         self.url = page_url
         if base:
-            try:
+            with contextlib.suppress(ValueError):
                 self.url = urljoin(page_url, base)
-            except ValueError:
-                pass
         origin = _ORIGIN.match(self.url)
         self._origin = origin.group() if origin else None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from babelsift.pipelines.inputs.crawl.archive import MAX_RECORD_BYTES, DamagedRecord, Record, read_records
 from babelsift.pipelines.inputs.crawl.charset import page_text
@@ -61,15 +62,10 @@ def _add_page(gathered: RowGatherer, record: Record, path: str) -> None:
     content = _decoded(header, record.content)
     if not header.http_content_type and b"<html" not in content[:_LOOKED_AT_BYTES].lower():
         return
-    url = header.headers.get("WARC-Target-URI", "").strip("<>")
+    url = (header.headers.get("WARC-Target-URI") or "").strip("<>")
     page = read_page(page_text(content, header.http_charset), url)
-    said = [value for name, value in header.http_headers.items() if name.lower() == "x-robots-tag"]
-    languages = [value for name, value in header.http_headers.items() if name.lower() == "content-language"]
-    languages = [
-        page.language or "",
-        *(content for name, content in page.metas if name == "content-language"),
-        *languages,
-    ]
+    headers = [(name.lower(), value) for name, value in header.http_headers.items()]
+    languages = [page.language, *(value for name, value in [*page.metas, *headers] if name == "content-language")]
     origin = PageOrigin(
         url,
         next((language for language in languages if language), None),
@@ -78,6 +74,7 @@ def _add_page(gathered: RowGatherer, record: Record, path: str) -> None:
         warc_path(path, None),
         record.offset,
     )
+    said = [value for name, value in headers if name == "x-robots-tag"]
     gathered.add_page(origin, page.images, page_opt_out(page.metas, said))
 
 
@@ -89,7 +86,7 @@ def _decoded(header: WarcRecord, content: bytes) -> bytes:
     from fastwarc.stream_io import BrotliReader, ChunkedReader, GzipReader
 
     headers = {name.lower(): value.lower() for name, value in header.http_headers.items()}
-    readers = []
+    readers: list[Any] = []
     if "chunked" in headers.get("transfer-encoding", ""):
         readers.append(ChunkedReader)
     encoding = headers.get("content-encoding", "")
@@ -98,8 +95,6 @@ def _decoded(header: WarcRecord, content: bytes) -> bytes:
     elif encoding == "br":
         readers.append(BrotliReader)
     for reader in readers:
-        try:
+        with contextlib.suppress(OSError, ValueError):  # it is decoded already
             content = reader(io.BytesIO(content)).read(MAX_RECORD_BYTES) or content
-        except (OSError, ValueError):
-            pass  # it is decoded already
     return content

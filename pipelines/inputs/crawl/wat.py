@@ -72,7 +72,7 @@ def add_record(gathered: RowGatherer, content: bytes, path: str) -> None:
     if not images:
         return
     absolute = Base(record.page_url, html.base).absolute
-    rows = [
+    rows: list[tuple[str | None, ...]] = [
         (absolute(link.url) if link.path == _SRC else _absolute(link, absolute), link.alt, link.title, link.path)
         for link in images
     ]
