@@ -15,16 +15,13 @@ from babelsift.pipelines.run_folder.claim import claim_folder
 from babelsift.pipelines.run_folder.decoders import with_own_decoders
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.finished_run import read_funnel
-from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import RunLock
 from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest, save_manifest
-from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, RECIPE, REJECTS
+from babelsift.pipelines.run_folder.paths import RECIPE
 from babelsift.pipelines.run_folder.replacement import with_held_product
-from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_imported_input
 from babelsift.pipelines.staging.empty_shards import fill_gaps
 from babelsift.pipelines.staging.inventory import check_downloads
-from babelsift.pipelines.staging.layout import STAGING
 from babelsift.pipelines.staging.score_cleanup import remove_orphans
 from babelsift.schemas import Funnel, dump_recipe
 
@@ -74,11 +71,5 @@ def _begin(plan: RunPlan, source: InputPlan) -> Manifest:
     manifest = save_manifest(folder, manifest, facts_of(plan, source, manifest.decoders), stages)
     if manifest.product is None:
         folder.write(RECIPE, dump_recipe(recipe).encode())
-    _remove_leftovers(folder)
-    return manifest
-
-
-def _remove_leftovers(folder: RunFolder) -> None:
-    products = [path for split in SPLITS.values() for path in (split.folder, split.embeddings)]
-    folder.remove_leftovers("", *products, REJECTS, STAGING, IMPORTED_FOLDER, "report")
     remove_orphans(folder)
+    return manifest

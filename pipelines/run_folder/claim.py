@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from babelsift.pipelines.run_folder.fence import Fence
+from babelsift.pipelines.run_folder.fence import Fence, read_fence
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import FORMAT, read_manifest
 from babelsift.pipelines.run_folder.paths import MANIFEST
@@ -13,7 +13,9 @@ from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.pipelines.storage.store import is_temporary
 from babelsift.schemas import RunFolderError
 
-_NAMES = sorted({path.split("/")[0] for path in (*SINGLE_FILES, *PRODUCT_FOLDERS, "staging")})
+_ATTEMPTS = 3
+_FOLDERS = {*PRODUCT_FOLDERS, "staging", *(path.split("/")[0] for path in SINGLE_FILES if "/" in path)}
+_NAMES = sorted({*_FOLDERS, *(path for path in SINGLE_FILES if "/" not in path)})
 
 
 def claim_folder(folder: RunFolder, run: str) -> RunFolder:
@@ -24,15 +26,20 @@ def claim_folder(folder: RunFolder, run: str) -> RunFolder:
         run: the run's token; see `RunLock.token`.
 
     Returns:
-        The folder as this run writes to it, until another begins.
+        The folder as this run writes to it, until another begins. What killed writers left in it is gone.
     Raises:
         RunFolderError: see `check_claimable`; or it cannot be written.
     """
     check_claimable(folder)
-    content = folder.read_json(MANIFEST) or {"format": FORMAT, "partitions": None}
-    fence = Fence(content.get("epoch", 0) + 1, run)
-    folder.write_json(MANIFEST, asdict(fence) | content | asdict(fence))
-    return replace(folder, fence=fence)
+    for _ in range(_ATTEMPTS):
+        content = folder.read_json(MANIFEST) or {"format": FORMAT, "partitions": None}
+        fence = Fence(content.get("epoch", 0) + 1, run)
+        folder.write_json(MANIFEST, asdict(fence) | content | asdict(fence))
+        with storage_failures(RunFolderError, f"--output {folder.url}: what a killed run left cannot be removed"):
+            folder.store.sweep(sorted(_FOLDERS))
+        if read_fence(folder.store) == fence:  # and not of a writer that was about to commit its own manifest
+            return replace(folder, fence=fence)
+    raise RunFolderError(f"{folder.url}: another run begins here at the same time; wait for it, then run again")
 
 
 def check_claimable(folder: RunFolder) -> None:

@@ -3,20 +3,40 @@
 Each run that begins writes its epoch, one more than the last, and a token of its own into the manifest. Whatever is
 written or removed by a folder with a fence is preceded by a look at the manifest: hence also by workers of a cluster
 whose driver died, and of a driver that stood still for so long that its lease was taken over.
+
+The look and the commit are two steps, and a writer may stand still between them until a later run has begun. What that
+can do depends on the store:
+
+- On a disk (and where files are renamed: sftp, hdfs), nothing. A commit is one rename from or into a temporary name,
+  which is there before the look (`local_store`). A run that begins writes its epoch first and then takes every
+  temporary name away (`claim.claim_folder`). A writer whose look came before that epoch had its temporary name by then,
+  so the sweep found it, and the rename fails. A writer that made its temporary name after the sweep looks after the
+  epoch was written, and is refused. A rename between epoch and sweep is as one before both, for a run reads and writes
+  nothing else until it has swept. (Removing a file there is a look and a removal: only disks move it first.)
+- On S3 a file is one PUT, on condition that what the store has under the name is what was there before the look
+  (`s3_store`). The condition does not hold once a later run has put anything else there. Where it has put nothing
+  there yet, or the very bytes that were there before the look, the file does come late: the writer looks again after a
+  PUT that took long, and takes the file back, or, where there was one before, ends with an error that says so. The
+  later run's own PUT goes over it in any case: a condition that does not hold makes a writer look at the epoch again,
+  and try again while it may.
+- On other object stores the file may come late; its writer notices, as on S3, and ends with an error.
+
+Commit marks name the digests of their files, and a reader of ours takes none of a file that has another: a shard
+whose files are of two runs is made again, never used.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from babelsift.pipelines.run_folder.paths import MANIFEST
 from babelsift.pipelines.storage.errors import storage_failures
-from babelsift.pipelines.storage.store import Entry, Store
+from babelsift.pipelines.storage.store import Check, Entry, Store
 from babelsift.pipelines.storage.whole_file import WholeFile
 from babelsift.schemas import RunFolderError
 
@@ -91,22 +111,23 @@ class FencedStore(Store):
                 f"{self.fence.epoch}) has stopped and commits nothing more; wait for the later one, then run again"
             )
 
-    @contextmanager
-    def writing(self, path: str, *, read_back: bool = False) -> Iterator[WholeFile]:
+    def writing(
+        self, path: str, *, read_back: bool = False, check: Check | None = None
+    ) -> AbstractContextManager[WholeFile]:
         """See `Store.writing`. Raises: RunFolderError: this run may commit no more, too."""
-        with self.store.writing(path, read_back=read_back) as file:
-            yield file
-            self.check()  # as late as can be: the file has its name right after it
+        return self.store.writing(path, read_back=read_back, check=check or self.check)
 
-    def put_if_absent(self, path: str, content: bytes) -> bool:
+    def put_if_absent(self, path: str, content: bytes, *, check: Check | None = None) -> bool:
         """See `Store.put_if_absent`."""
-        self.check()
-        return self.store.put_if_absent(path, content)
+        return self.store.put_if_absent(path, content, check=check or self.check)
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, *, check: Check | None = None) -> None:
         """See `Store.delete`."""
-        self.check()
-        self.store.delete(path)
+        self.store.delete(path, check=check or self.check)
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """See `Store.sweep`."""
+        self.store.sweep(folders)
 
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """See `Store.read_range`."""

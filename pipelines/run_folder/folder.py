@@ -17,11 +17,9 @@ from typing import Any, BinaryIO
 
 import fsspec
 from fsspec import AbstractFileSystem
-from fsspec.implementations.local import LocalFileSystem
 
 from babelsift.pipelines.run_folder.fence import Fence, FencedStore
-from babelsift.pipelines.storage.local_store import LocalStore
-from babelsift.pipelines.storage.object_store import open_object_store
+from babelsift.pipelines.storage.open_store import open_store
 from babelsift.pipelines.storage.store import Store, is_temporary
 from babelsift.pipelines.storage.whole_file import WholeFile
 from babelsift.schemas import RunFolderError
@@ -62,8 +60,7 @@ class RunFolder:
     def store(self) -> Store:
         """The files of the folder."""
         fs, root = self._file_system()
-        root = root.rstrip("/") or root
-        store = LocalStore(root) if isinstance(fs, LocalFileSystem) else open_object_store(fs, root)
+        store = open_store(fs, root.rstrip("/") or root)
         return store if self.fence is None else FencedStore(store, self.fence)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -184,16 +181,6 @@ class RunFolder:
         except (OSError, ImportError, ValueError) as error:
             raise RunFolderError(f"--output {self.url}: cannot be written: {error}; choose another folder") from error
         return self
-
-    def remove_leftovers(self, *folders: str) -> None:
-        """Removes what writers that were killed left under temporary names; not while another run writes here.
-
-        Args: folders: each with all that is in it; "" is the run folder itself without what is below.
-        """
-        for folder in folders:
-            names = self.files_under(folder) if folder else [entry.name for entry in self.store.list("")]
-            for path in filter(is_temporary, names):
-                self.remove(path)
 
     def remove(self, path: str) -> None:
         """Removes a file; one that is not there is fine."""

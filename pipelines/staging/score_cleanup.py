@@ -13,16 +13,13 @@ _STORED = re.compile(r"(?:img_emb|text_emb|head|metadata)_([0-9]{5,}_[0-9]{4,})\
 
 
 def remove_orphans(folder: RunFolder) -> None:
-    """Removes embeddings that a killed run left without their metadata, and files under temporary names.
+    """Removes embeddings that a killed run left without their metadata.
 
     Readers of clip-retrieval's layout pair the files of the folders in their order. Not while another run writes here.
     """
     for model in folder.folders(SCORES_FOLDER):
         root = f"{SCORES_FOLDER}/{model}"
         heads = [f"heads/{head}" for head in folder.folders(f"{root}/heads")]
-        folder.remove_leftovers(
-            root, *(f"{root}/{name}" for name in ["metadata", "metadata_only", *EMBEDDINGS, *heads])
-        )
         committed = {number for _, number in _stored_files(folder.list(f"{root}/metadata", ".parquet"))}
         for kind in [*EMBEDDINGS, *heads]:
             for name, number in _stored_files(folder.list(f"{root}/{kind}", ".npy")):

@@ -49,7 +49,7 @@ _PASSING_STATUSES = frozenset((408, 425, 429, 500, 502, 503, 504, 507, 509, 520,
 # S3's error codes that come with a status which does not say that they can pass.
 _PASSING_CODES = _words(
     """
-    BadDigest IncompleteBody InternalError OperationAborted RequestTimeout SlowDown
+    BadDigest ConditionalRequestConflict IncompleteBody InternalError OperationAborted RequestTimeout SlowDown
     """
 )
 # Classes that no status and no errno tells.
@@ -114,8 +114,8 @@ def is_passing(error: BaseException) -> bool:
 
     A file that is not there, a refusal, a full disk are lasting.
     """
-    chain = list(_causes(error))
-    if any(_code(cause) in _PASSING_CODES for cause in chain):
+    chain = list(causes(error))
+    if any(s3_code(cause) in _PASSING_CODES for cause in chain):
         return True
     for cause in chain:
         if (status := http_status(cause)) is not None:
@@ -167,12 +167,12 @@ def describe_storage_error(error: BaseException) -> str:
     text = one_line(error)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{text}; free space, then run the same command again: it goes on from there"
-    chain = list(_causes(error))
+    chain = list(causes(error))
     if is_passing(error):
         return f"{text}; run the same command again once it answers: it goes on from there"
     if isinstance(error, PermissionError) or any(_is_refusal(cause) for cause in chain):
         return f"{text}; check the permissions, or the credentials in the environment or a profile of its own"
-    if any(_code(cause) == "NoSuchBucket" for cause in chain):
+    if any(s3_code(cause) == "NoSuchBucket" for cause in chain):
         return f"{text}; check the bucket's name, or make it"
     return text
 
@@ -195,7 +195,7 @@ def storage_failures(kind: type[BabelsiftError], what: str) -> Iterator[None]:
         raise kind(f"{what}: {describe_storage_error(error)}") from error
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """Yields an error, what caused it, what caused that ..."""
     seen: set[int] = set()
     cause: BaseException | None = error
@@ -221,7 +221,7 @@ def http_status(error: BaseException) -> int | None:
     return int(status) if isinstance(status, int) and 400 <= status < 600 else None
 
 
-def _code(error: BaseException) -> str | None:
+def s3_code(error: BaseException) -> str | None:
     """Returns the error code that a store which speaks S3 answered."""
     response = getattr(error, "response", None)
     details = response.get("Error") if isinstance(response, dict) else None

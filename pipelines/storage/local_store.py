@@ -1,4 +1,8 @@
-"""A store on a disk: a file is written under a temporary name, flushed to the disk, read back and renamed."""
+"""A store on a disk: a file is written under a temporary name, flushed to the disk, read back and renamed.
+
+A file that is removed is renamed, too, into a folder of a temporary name. So every commit is one rename from or into a
+temporary name that was there before the writer asked whether it may commit, and fails where a sweep took it away.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,12 @@ import errno
 import hashlib
 import os
 import posixpath
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from babelsift.pipelines.storage.store import Entry, Store, temporary_path, whole_or_nothing
+from babelsift.pipelines.storage.store import Check, Entry, Store, is_temporary, temporary_path, whole_or_nothing
 from babelsift.pipelines.storage.whole_file import WholeFile, cannot_write
 from babelsift.schemas import RunFolderError
 
@@ -26,7 +31,9 @@ class LocalStore(Store):
     root: str
     is_local = True
 
-    def writing(self, path: str, *, read_back: bool = False) -> AbstractContextManager[WholeFile]:
+    def writing(
+        self, path: str, *, read_back: bool = False, check: Check | None = None
+    ) -> AbstractContextManager[WholeFile]:
         """See `Store.writing`."""
         final = self.path(path)
         temporary = temporary_path(final)
@@ -38,7 +45,7 @@ class LocalStore(Store):
             file.close()
             if read_back and _sha256(temporary) != whole.sha256:
                 raise RunFolderError(f"{final}: does not read back as it was written; check the disk and run again")
-            os.replace(temporary, final)
+            _commit(lambda: os.replace(temporary, final), check)
 
         def abandon() -> None:
             try:
@@ -48,7 +55,7 @@ class LocalStore(Store):
 
         return whole_or_nothing(whole, finish=finish, abandon=abandon)
 
-    def put_if_absent(self, path: str, content: bytes) -> bool:
+    def put_if_absent(self, path: str, content: bytes, *, check: Check | None = None) -> bool:
         """See `Store.put_if_absent`."""
         final = self.path(path)
         temporary = temporary_path(final)
@@ -57,7 +64,7 @@ class LocalStore(Store):
                 file.write(content)
                 _flush(file)
             try:
-                os.link(temporary, final)
+                _commit(lambda: os.link(temporary, final), check)
             except FileExistsError:
                 return self.read(path) == content
             except OSError as error:
@@ -121,10 +128,87 @@ class LocalStore(Store):
             sizes |= self.find(path) if entry.is_folder else {path: entry.size or 0}
         return dict(sorted(sizes.items()))
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, *, check: Check | None = None) -> None:
         """See `Store.delete`."""
+        final = self.path(path)
+        removed = temporary_path(final)
+        if check is not None and os.path.isfile(final) and _has_made(removed):
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    _commit(lambda: os.replace(final, _within(removed)), check)
+            finally:
+                _take_away(removed)
+            return
+        if check is not None:
+            check()
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path(path))
+            os.unlink(final)
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """See `Store.sweep`."""
+        self._sweep("", self.list(""))
+        for folder in folders:
+            self._sweep_below(folder)
+
+    def _sweep_below(self, folder: str) -> None:
+        entries = self.list(folder)
+        self._sweep(folder, entries)
+        for entry in entries:
+            if entry.is_folder and not is_temporary(entry.name):
+                self._sweep_below(posixpath.join(folder, entry.name))
+
+    def _sweep(self, folder: str, entries: list[Entry]) -> None:
+        for entry in entries:
+            if is_temporary(entry.name):
+                _take_away(self.path(folder, entry.name))
+
+
+def _commit(rename: Callable[[], object], check: Check | None) -> None:
+    """Asks whether this writer may commit, then does.
+
+    Raises:
+        RunFolderError: it may not.
+    """
+    if check is not None:
+        check()
+    try:
+        rename()
+    except FileNotFoundError:
+        if check is not None:
+            check()  # swept away by a run that began after the first look
+        raise
+
+
+def _within(folder: str) -> str:
+    return posixpath.join(folder, posixpath.basename(folder))
+
+
+def _has_made(folder: str) -> bool:
+    """Makes a folder for a file that is removed; where it cannot be made, as on a full disk, the file goes without."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        return False
+    return True
+
+
+def _take_away(path: str) -> None:
+    """Removes a file under a temporary name, or a folder with a file that was being removed."""
+    if not os.path.isdir(path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return
+    for attempt in range(2):  # its writer may move the file into it between the two steps
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_within(path))
+        try:
+            os.rmdir(path)
+            return
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if attempt or error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
 
 
 def _create(temporary: str, final: str) -> BinaryIO:

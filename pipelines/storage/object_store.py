@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
@@ -15,24 +16,14 @@ from typing import Any, BinaryIO, TypeVar
 from fsspec import AbstractFileSystem
 
 from babelsift.pipelines.storage.errors import Retries, is_storage_error, retrying
-from babelsift.pipelines.storage.store import Entry, Store, temporary_path, whole_or_nothing
+from babelsift.pipelines.storage.store import Check, Entry, Store, is_temporary, temporary_path, whole_or_nothing
 from babelsift.pipelines.storage.whole_file import WholeFile, cannot_write
 from babelsift.schemas import RunFolderError, one_line
 
 _Result = TypeVar("_Result")
 
-# What they are sent is there whole or not at all.
-_WHOLE_PUTS = frozenset(("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hf", "oss", "cos", "tos", "oci", "memory"))
 _PUT_BYTES = 48 * 2**20  # larger files are sent in parts, for they would fill the memory
 _READ_AHEAD_BYTES = 4 * 2**20
-
-
-def open_object_store(fs: AbstractFileSystem, root: str) -> Store:
-    """Returns the store below a root of a file system that is no local disk."""
-    protocols = (fs.protocol,) if isinstance(fs.protocol, str) else fs.protocol
-    if _WHOLE_PUTS.isdisjoint(protocols):
-        return RenamingStore(fs, root)
-    return ObjectStore(fs, root, put_bytes=None if "memory" in protocols else _PUT_BYTES)
 
 
 class StorageError(OSError):
@@ -58,18 +49,21 @@ def as_os_errors(operation: Callable[[], _Result]) -> _Result:
 class RemoteStore(Store):
     """What stores on any fsspec file system share: everything but how a file is written.
 
-    Attributes: retries: of what fails for a reason that can pass; None: `default_retries()`.
+    Attributes:
+        retries: of what fails for a reason that can pass; None: `default_retries()`.
+        late_s: a commit that took so many seconds since it was asked whether it may is asked for again.
     """
 
     fs: AbstractFileSystem
     root: str
     retries: Retries | None = field(default=None, kw_only=True)
+    late_s: float = field(default=1.0, kw_only=True)
     is_local = False
 
-    def put_if_absent(self, path: str, content: bytes) -> bool:
+    def put_if_absent(self, path: str, content: bytes, *, check: Check | None = None) -> bool:
         """See `Store.put_if_absent`."""
         try:
-            self.retried(lambda: self.fs.pipe_file(self.path(path), content, mode="create"))
+            self.commit(lambda: self.fs.pipe_file(self.path(path), content, mode="create"), check)
         except OSError as error:
             # Servers say in several ways that there is such a file; it may be ours, of an attempt that failed half way.
             try:
@@ -77,6 +71,23 @@ class RemoteStore(Store):
             except OSError:
                 raise cannot_write(self.path(path), error) from error
         return True
+
+    def commit(self, operation: Callable[[], _Result], check: Check | None, *, can_repeat: bool = True) -> _Result:
+        """Returns what an operation does that makes something visible, asked for before, and after one that took long.
+
+        Args:
+            can_repeat: whether the operation may be tried again where its error can pass.
+        Raises:
+            OSError: it failed.
+            RunFolderError: this writer may commit no more.
+        """
+        begun = time.monotonic()
+        if check is not None:
+            check()
+        result = self.retried(operation) if can_repeat else as_os_errors(operation)
+        if check is not None and time.monotonic() - begun >= self.late_s:
+            check()
+        return result
 
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """See `Store.read_range`."""
@@ -139,10 +150,19 @@ class RemoteStore(Store):
             if name.startswith(prefix) and name != prefix
         }
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, *, check: Check | None = None) -> None:
         """See `Store.delete`."""
         with contextlib.suppress(FileNotFoundError):
-            self.retried(lambda: self.fs.rm_file(self.path(path)))
+            self.commit(lambda: self.fs.rm_file(self.path(path)), check)
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """See `Store.sweep`."""
+        for folder in folders:
+            for path in filter(is_temporary, self.find(folder)):
+                self.delete(path)
+        for entry in self.list(""):
+            if is_temporary(entry.name):
+                self.delete(entry.name)
 
     def _fresh(self) -> AbstractFileSystem:
         self.fs.invalidate_cache()
@@ -165,23 +185,34 @@ class ObjectStore(RemoteStore):
 
     put_bytes: int | None = field(default=_PUT_BYTES, kw_only=True)
 
-    def writing(self, path: str, *, read_back: bool = False) -> AbstractContextManager[WholeFile]:
+    def writing(
+        self, path: str, *, read_back: bool = False, check: Check | None = None
+    ) -> AbstractContextManager[WholeFile]:
         """See `Store.writing`."""
-        upload = _Upload(self, path)
+        upload = self.upload(path, check)
         file = WholeFile(upload.write, self.path(path))
         return whole_or_nothing(file, finish=upload.finish, abandon=upload.discard)
 
+    def upload(self, path: str, check: Check | None) -> Upload:
+        """Returns what takes the bytes of a file and commits them."""
+        return Upload(self, path, check)
 
-class _Upload:
+    def sweep(self, folders: Iterable[str]) -> None:
+        """See `Store.sweep`: nothing has another name here before it is committed."""
+
+
+class Upload:
     """Bytes on their way into an object: held until it is known whether one PUT can send them."""
 
-    def __init__(self, store: ObjectStore, path: str) -> None:
+    def __init__(self, store: ObjectStore, path: str, check: Check | None) -> None:
         self._store = store
         self._path = store.path(path)
+        self._check = check
         self._held = bytearray()
         self._parts: Any = None
 
     def write(self, view: memoryview) -> None:
+        """Takes more of the file."""
         if self._parts is not None:
             as_os_errors(lambda: self._parts.write(view))
             return
@@ -192,11 +223,12 @@ class _Upload:
             as_os_errors(lambda: self._parts.write(held))
 
     def finish(self) -> None:
+        """Gives the object what was taken."""
         if self._parts is not None:
-            as_os_errors(self._parts.close)
+            self._store.commit(self._parts.close, self._check, can_repeat=False)
         else:
             content = bytes(self._held)
-            self._store.retried(lambda: self._store.fs.pipe_file(self._path, content))
+            self._store.commit(lambda: self._store.fs.pipe_file(self._path, content), self._check)
 
     def discard(self) -> None:
         """Parts that were sent are no file; closing them, as their destructor does, would make one of them."""
@@ -210,7 +242,9 @@ class _Upload:
 class RenamingStore(RemoteStore):
     """A store whose file system shows a file as it is being written: each is written under another name and moved."""
 
-    def writing(self, path: str, *, read_back: bool = False) -> AbstractContextManager[WholeFile]:
+    def writing(
+        self, path: str, *, read_back: bool = False, check: Check | None = None
+    ) -> AbstractContextManager[WholeFile]:
         """See `Store.writing`."""
         final = self.path(path)
         temporary = temporary_path(path)
@@ -223,7 +257,7 @@ class RenamingStore(RemoteStore):
 
         def finish() -> None:
             as_os_errors(file.close)
-            as_os_errors(lambda: self.fs.mv(hidden, final))
+            self.commit(lambda: self.fs.mv(hidden, final), check, can_repeat=False)
 
         def abandon() -> None:
             try:

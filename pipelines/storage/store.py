@@ -10,12 +10,14 @@ import contextlib
 import posixpath
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from babelsift.pipelines.storage.whole_file import WholeFile, cannot_write
+
+Check = Callable[[], object]
 
 _TEMPORARY = ".writing-"
 _TEMPORARY_NAME = re.compile(re.escape(_TEMPORARY) + "[0-9a-f]{32}-")  # nobody else's name looks like this
@@ -36,8 +38,12 @@ class Store(abc.ABC):
     A file is seen whole or not at all, and a name that is put again never lacks a file. Faults of reading, listing and
     removing are OSErrors, whatever library they come from; those of writing are RunFolderErrors that name the file.
 
-    Attributes: root: full path of the root, as its file system names it. is_local: whether the operating system mounts
-        it.
+    Each commit takes a `check`, which raises where the writer may commit no more. It is called when all is ready, right
+    before the one step that makes the commit visible; `run_folder.fence` says what a stall between the two can do.
+
+    Attributes:
+        root: full path of the root, as its file system names it.
+        is_local: whether the operating system mounts it.
     """
 
     root: str
@@ -48,11 +54,16 @@ class Store(abc.ABC):
         return posixpath.join(self.root, *parts)
 
     @abc.abstractmethod
-    def writing(self, path: str, *, read_back: bool = False) -> AbstractContextManager[WholeFile]:
+    def writing(
+        self, path: str, *, read_back: bool = False, check: Check | None = None
+    ) -> AbstractContextManager[WholeFile]:
         """Returns a context manager that opens a file for writing and puts it under its name only on success.
 
-        Args: read_back: read what the disk has of it before it gets its name. An object store checks what it is sent.
-        Raises: RunFolderError: it cannot be written, or does not read back as it was written.
+        Args:
+            read_back: read what the disk has of it before it gets its name. An object store checks what it is sent.
+            check: see the class; None: this writer always may.
+        Raises:
+            RunFolderError: it cannot be written, or does not read back as it was written.
         """
 
     def put(self, path: str, content: bytes, *, read_back: bool = False) -> None:
@@ -61,12 +72,13 @@ class Store(abc.ABC):
             file.write(content)
 
     @abc.abstractmethod
-    def put_if_absent(self, path: str, content: bytes) -> bool:
+    def put_if_absent(self, path: str, content: bytes, *, check: Check | None = None) -> bool:
         """Writes a file whole where there is none; returns whether the file that is there then has this content.
 
         So an answer that was lost does no harm, as long as no two writers want the same content.
 
-        Raises: RunFolderError: it cannot be written.
+        Raises:
+            RunFolderError: it cannot be written.
         """
 
     @abc.abstractmethod
@@ -101,8 +113,16 @@ class Store(abc.ABC):
         """Returns {path: bytes} of all files in a folder and below, sorted; none where there is no folder."""
 
     @abc.abstractmethod
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, *, check: Check | None = None) -> None:
         """Removes a file; one that is not there is fine."""
+
+    @abc.abstractmethod
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Takes away what other writers have begun and not committed, so that they cannot commit it any more.
+
+        Args:
+            folders: where writers write, each with all that is below it; the root itself is swept without that.
+        """
 
 
 def temporary_path(path: str) -> str:

@@ -23,6 +23,7 @@ class Fault(Enum):
 
     UNAVAILABLE = "answered with 503"
     FORBIDDEN = "answered with 403"
+    NOT_IMPLEMENTED = "answered with 501"
     RESET = "the connection is reset before an answer"
     LOST_ANSWER = "carried out, and the connection reset in place of its answer"
     CUT_ANSWER = "carried out, and its answer ends half way"
@@ -175,7 +176,7 @@ class FaultyProxy:
             if injection is not None and fault is Fault.HELD:
                 injection.waiting.set()
                 await asyncio.to_thread(injection.release.wait)
-            if fault in (Fault.UNAVAILABLE, Fault.FORBIDDEN):
+            if fault in _REFUSALS:
                 answer = _refusal(fault, request)
             else:
                 answer = await self._answer_of_server(head, body)
@@ -241,8 +242,15 @@ def _closing(head: bytes) -> bytes:
     return b"\r\n".join([*lines, b"Connection: close", b"", b""])
 
 
+_REFUSALS = {
+    Fault.UNAVAILABLE: (503, "ServiceUnavailable"),
+    Fault.FORBIDDEN: (403, "AccessDenied"),
+    Fault.NOT_IMPLEMENTED: (501, "NotImplemented"),
+}
+
+
 def _refusal(fault: Fault, request: S3Request) -> bytes:
-    status, code = (503, "ServiceUnavailable") if fault is Fault.UNAVAILABLE else (403, "AccessDenied")
+    status, code = _REFUSALS[fault]
     body = f"<Error><Code>{code}</Code><Message>injected</Message></Error>".encode()
     head = f"HTTP/1.1 {status} {code}\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n"
     return f"{head}Connection: close\r\n\r\n".encode() + (b"" if request.method == "HEAD" else body)

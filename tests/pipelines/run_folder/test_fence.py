@@ -1,14 +1,19 @@
 """Writers of an earlier run: whatever they still write, remove or rename is refused once a later run has begun."""
 
+import os
 import pickle
+import re
+import threading
+from types import SimpleNamespace
 
 import pytest
 
 from babelsift.pipelines.run_folder.claim import claim_folder
-from babelsift.pipelines.run_folder.fence import Fence, read_fence
+from babelsift.pipelines.run_folder.fence import Fence, FencedStore, read_fence
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import RunLock
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest, write_manifest
+from babelsift.pipelines.storage.s3_store import S3Store
 from babelsift.schemas import RunFolderError
 from tests.support.faulty_proxy import Fault
 
@@ -108,6 +113,187 @@ def test_a_damaged_manifest_lets_nobody_commit(folder, content):
     folder.write("manifest.json", content)
     with pytest.raises(RunFolderError, match=r"manifest\.json is damaged"):
         claimed.write("a", b"")
+
+
+class Stall:
+    """Holds the first call of a function of `os` about a path: between a writer's look at the epoch and its commit."""
+
+    def __init__(self, monkeypatch, name, path):
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        function = getattr(os, name)
+
+        def call(*arguments, **options):
+            if not self.reached.is_set() and any(str(one).endswith(path) for one in arguments):
+                self.reached.set()
+                assert self.go_on.wait(60)
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(os, name, call)
+
+
+def late(commit, stall, meanwhile):
+    """Has a commit stand still, something happen meanwhile, and the commit go on; returns what it raised."""
+    raised = []
+
+    def work():
+        try:
+            commit()
+        except RunFolderError as error:
+            raised.append(str(error))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert stall.reached.wait(60)
+    meanwhile()
+    stall.go_on.set()
+    thread.join()
+    [error] = raised
+    return error
+
+
+@pytest.mark.parametrize("has_written", [False, True])
+@pytest.mark.parametrize(
+    ("commit", "call"),
+    [("write", "replace"), ("put_if_absent", "link"), ("remove", "replace")],
+)
+def test_a_writer_that_stood_still_between_look_and_commit_commits_nothing_on_a_disk(
+    tmp_path, monkeypatch, commit, call, has_written
+):
+    folder = RunFolder(str(tmp_path / "run"))
+    path = {"put_if_absent": "b"}.get(commit, "shards/a")
+    name = path.rpartition("/")[2]
+    earlier = claim_folder(folder, "earlier")
+    earlier.write("shards/a", b"in time")
+    commits = {
+        "write": lambda: earlier.write(path, b"late"),
+        "put_if_absent": lambda: earlier.store.put_if_absent(path, b"late"),
+        "remove": lambda: earlier.remove(path),
+    }
+    stall = Stall(monkeypatch, call, name)
+    expected = {}
+
+    def begin_later():
+        later = claim_folder(folder, "later")
+        if has_written:
+            later.write(path, b"later")
+        expected.update({path: folder.read(path) for path in folder.files_under("")})
+
+    assert re.search(LATER, late(commits[commit], stall, begin_later))
+    assert {path: folder.read(path) for path in folder.files_under("")} == expected
+    assert sorted(entry.name for entry in folder.store.list("shards")) == ["a"]
+
+
+@pytest.mark.parametrize("bytes_before", [None, b"before"])
+def test_a_put_that_was_under_way_goes_over_nothing_of_a_later_run(s3_bucket, bytes_before):
+    folder = RunFolder(s3_bucket.url("run"))
+    earlier = claim_folder(folder, "earlier")
+    if bytes_before is not None:
+        earlier.write("a", bytes_before)
+    after = 0 if bytes_before is None else 1  # the first finds that there is a file, and is the condition's
+    with s3_bucket.proxy.injecting(Fault.HELD, kind="put", key="run/a", times=1, after=after) as injection:
+        stall = SimpleNamespace(reached=injection.waiting, go_on=injection.release)
+        error = late(
+            lambda: earlier.write("a", b"late"), stall, lambda: claim_folder(folder, "later").write("a", b"later")
+        )
+    assert re.search(LATER, error)
+    assert folder.read("a") == b"later"
+
+
+def test_a_delete_that_was_under_way_takes_nothing_of_a_later_run(s3_bucket):
+    folder = RunFolder(s3_bucket.url("run"))
+    earlier = claim_folder(folder, "earlier")
+    earlier.write("a", b"before")
+    with s3_bucket.proxy.injecting(Fault.HELD, kind="delete", key="run/a", times=1) as injection:
+        stall = SimpleNamespace(reached=injection.waiting, go_on=injection.release)
+        error = late(lambda: earlier.remove("a"), stall, lambda: claim_folder(folder, "later").write("a", b"later"))
+    assert re.search(LATER, error)
+    assert folder.read("a") == b"later"
+
+
+def test_what_came_late_where_nothing_was_is_taken_back(s3_bucket):
+    folder = RunFolder(s3_bucket.url("run"))
+    fence = claim_folder(folder, "earlier").fence
+    store = FencedStore(S3Store(folder.fs, folder.store.root, late_s=0), fence)
+    with s3_bucket.proxy.injecting(Fault.HELD, kind="put", key="run/a", times=1) as injection:
+        stall = SimpleNamespace(reached=injection.waiting, go_on=injection.release)
+        error = late(lambda: store.put("a", b"late"), stall, lambda: claim_folder(folder, "later"))
+    assert re.search(LATER, error)
+    assert folder.files_under("") == ["manifest.json"]
+
+
+def test_what_came_late_over_a_file_is_said(s3_bucket):
+    folder = RunFolder(s3_bucket.url("run"))
+    earlier = claim_folder(folder, "earlier")
+    earlier.write("a", b"before")
+    store = FencedStore(S3Store(folder.fs, folder.store.root, late_s=0), earlier.fence)
+    with s3_bucket.proxy.injecting(Fault.HELD, kind="put", key="run/a", times=1, after=1) as injection:
+        stall = SimpleNamespace(reached=injection.waiting, go_on=injection.release)
+        error = late(lambda: store.put("a", b"late"), stall, lambda: claim_folder(folder, "later"))
+    assert "has to be run again: it mends that file" in error
+
+
+def test_a_later_run_goes_over_what_came_late(s3_bucket):
+    folder = RunFolder(s3_bucket.url("run"))
+    later = claim_folder(folder, "later")
+    folder.write("a", b"of an earlier writer")
+    later.write("a", b"later")
+    assert folder.read("a") == b"later"
+
+
+def test_a_large_file_is_committed_on_a_condition_too(s3_bucket):
+    folder = RunFolder(s3_bucket.url("run"))
+    earlier = claim_folder(folder, "earlier")
+    store = FencedStore(S3Store(folder.fs, folder.store.root, put_bytes=100), earlier.fence)
+    store.put("a", b"x" * 300)
+    assert folder.read("a") == b"x" * 300
+    with s3_bucket.proxy.injecting(Fault.LOST_ANSWER, kind="multipart", key="run/a", times=1, when=completes):
+        store.put("a", b"y" * 300)
+    assert folder.read("a") == b"y" * 300
+    with s3_bucket.proxy.injecting(Fault.HELD, kind="multipart", key="run/a", when=completes, times=1) as injection:
+        stall = SimpleNamespace(reached=injection.waiting, go_on=injection.release)
+        error = late(lambda: store.put("a", b"z" * 300), stall, lambda: claim_folder(folder, "later").write("a", b"l"))
+    assert re.search(LATER, error)
+    assert folder.read("a") == b"l"
+
+
+def test_uploads_that_nobody_ended_are_ended_as_a_run_begins(s3_bucket):
+    folder = RunFolder(s3_bucket.url("run"))
+    for key in ("run/shards/a.tar", "runner/a.tar"):
+        folder.fs.call_s3("create_multipart_upload", Bucket=s3_bucket.name, Key=key)
+    claim_folder(folder, "later")
+    left = folder.fs.call_s3("list_multipart_uploads", Bucket=s3_bucket.name).get("Uploads", [])
+    assert [upload["Key"] for upload in left] == ["runner/a.tar"]
+
+
+def test_a_store_that_knows_no_conditions_is_written_to_all_the_same(s3_bucket):
+    folder = RunFolder(s3_bucket.url("run"))
+    claimed = claim_folder(folder, "run")
+    with s3_bucket.proxy.injecting(Fault.NOT_IMPLEMENTED, when=lambda request: bool(request.condition)) as injection:
+        claimed.write("a", b"content")
+        claimed.write("a", b"more")
+        assert folder.read("a") == b"more"
+        claimed.remove("a")
+    assert len(injection.met) == 3
+    assert not folder.exists("a")
+
+
+def completes(request):
+    return request.method == "POST" and request.condition != ""
+
+
+def test_a_killed_worker_s_leftovers_are_gone_once_a_run_has_begun(tmp_path):
+    folder = RunFolder(str(tmp_path / "run"))
+    claim_folder(folder, "earlier")
+    temporary = ".writing-0123456789abcdef0123456789abcdef-a"
+    for path in ("", "shards", "staging/scores/m/img_emb", "report", "notes/of/mine"):
+        (tmp_path / "run" / path).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / path / temporary).write_bytes(b"half")
+    removed = tmp_path / "run/validation" / temporary
+    removed.mkdir(parents=True)
+    (removed / temporary).write_bytes(b"being removed")
+    claim_folder(folder, "later")
+    assert folder.files_under("") == ["manifest.json", f"notes/of/mine/{temporary}"]
+    assert not removed.exists()
 
 
 def test_a_commit_costs_one_small_request_more(s3_bucket):

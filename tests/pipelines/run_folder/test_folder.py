@@ -44,12 +44,10 @@ def test_a_file_that_fails_half_way_never_has_its_name_nor_replaces_the_old_one(
     assert folder.files_under("shards") == ["shards/a.tar"]
 
 
-def test_leftovers_of_the_killed_are_not_listed_and_can_be_removed(folder):
+def test_leftovers_of_the_killed_are_not_listed(folder):
     folder.write("shards/a.tar", b"a")
     folder.write("shards/.writing-0123456789abcdef0123456789abcdef-b.tar", b"half")
     assert folder.list("shards") == ["a.tar"]
-    folder.remove_leftovers("shards", "nowhere")
-    assert folder.files_under("shards") == ["shards/a.tar"]
 
 
 def test_it_pickles_without_its_file_system(folder):

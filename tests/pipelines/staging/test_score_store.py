@@ -134,9 +134,6 @@ def test_orphans_of_a_killed_run_are_removed(folder, store, tmp_path):
     store.add(4, pairs("b"), results(0.5))
     store.head_scores(4, "head-1", lambda embeddings: embeddings[:, 0])
     (tmp_path / ROOT / "metadata/metadata_00004_0000.parquet").unlink()
-    (tmp_path / ROOT / "text_emb/.writing-0123456789abcdef0123456789abcdef-text_emb_00003_0001.npy").write_bytes(
-        b"half"
-    )
     remove_orphans(folder)
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         "img_emb_00003_0000.npy",

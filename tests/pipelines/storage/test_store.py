@@ -11,7 +11,8 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from babelsift.pipelines.storage.errors import Retries
 from babelsift.pipelines.storage.local_store import LocalStore
-from babelsift.pipelines.storage.object_store import ObjectStore, RenamingStore, StorageError, open_object_store
+from babelsift.pipelines.storage.object_store import ObjectStore, RenamingStore, StorageError
+from babelsift.pipelines.storage.open_store import open_store
 from babelsift.pipelines.storage.store import Entry
 from babelsift.schemas import RunFolderError
 
@@ -60,7 +61,7 @@ def store(request, tmp_path):
         yield LocalStore(str(tmp_path / "run"))
     elif request.param == "s3":
         fs, root = fsspec.core.url_to_fs(request.getfixturevalue("s3_bucket").url("run"))
-        yield open_object_store(fs, root)
+        yield open_store(fs, root)
     elif request.param == "object":
         yield bucket_store()
     else:
@@ -208,5 +209,5 @@ def test_a_put_whose_answer_was_lost_was_put():
 def test_which_file_systems_show_a_file_only_whole(protocol, kind):
     fs = fsspec.filesystem("memory")
     other = type("Other", (MemoryFileSystem,), {"protocol": protocol, "cachable": False})()
-    assert type(open_object_store(other, "/run")) is kind
-    assert type(open_object_store(fs, "/run")) is ObjectStore
+    assert type(open_store(other, "/run")) is kind
+    assert type(open_store(fs, "/run")) is ObjectStore
