@@ -6,7 +6,7 @@ Only footers and beginnings are read here, in the driver; the rows are read by t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import fsspec
@@ -15,6 +15,8 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.inputs.carried_types import ColumnKind, carried_type, is_list
 from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns, choose_text_columns
+from babelsift.pipelines.inputs.crawl.slices import DEFAULT_CAPTIONS, crawl_schema, estimated_rows
+from babelsift.pipelines.inputs.formats import CRAWL_FORMATS
 from babelsift.pipelines.inputs.slices import FileLayout, InputFile
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
 from babelsift.pipelines.inputs.tables.delimited import DelimitedRows
@@ -86,6 +88,8 @@ def inspect_file(file: InputFile, choice: ColumnChoice, *, scanned_characters: i
     try:
         if file.format == "parquet":
             return _inspect_parquet(file, choice)
+        if file.format in CRAWL_FORMATS:
+            return _inspect_crawl(file, choice)
         if file.format.startswith("json"):
             return _inspect_json(file, choice, scanned_characters)
         return _inspect_delimited(file, choice)
@@ -200,10 +204,23 @@ def _sampled_rows(file: InputFile, table: DelimitedRows, lines: Lines) -> int:
 
 def _characters(file: InputFile) -> int:
     """Returns about how many characters a file has."""
+    return _size(file) * (_GUESSED_COMPRESSION if file.compression else 1)
+
+
+def _size(file: InputFile) -> int:
+    """Returns a file's bytes, 0 where they are not known."""
     with storage_failures(InputError, f"{file.shown}: cannot be read"):
         fs, path = fsspec.core.url_to_fs(file.path)
-        size = retrying(lambda: fs.info(path)).get("size") or 0
-    return size * (_GUESSED_COMPRESSION if file.compression else 1)
+        return retrying(lambda: fs.info(path)).get("size") or 0
+
+
+def _inspect_crawl(file: InputFile, choice: ColumnChoice) -> InspectedFile:
+    schema = crawl_schema(file)
+    choice = replace(choice, caption=choice.caption or DEFAULT_CAPTIONS[file.format])
+    pair = choose_columns(choice, schema.names, where=file.shown)
+    layout = FileLayout(pair.url, pair.captions, language=pair.language)
+    kinds = tuple(ColumnKind(column.type) for column in schema)
+    return InspectedFile(file, tuple(schema.names), kinds, layout, (RowRange(),), estimated_rows(file, _size(file)))
 
 
 def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int) -> InspectedFile:

@@ -5,6 +5,8 @@ Listing is our own: fsspec's leaves out a folder that cannot be listed, so that 
 
 from __future__ import annotations
 
+import itertools
+import logging
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -15,6 +17,8 @@ import fsspec
 from fsspec import AbstractFileSystem
 from fsspec.utils import glob_translate
 
+from babelsift.pipelines.inputs.crawl.paths_file import is_paths_file, listed_files
+from babelsift.pipelines.inputs.formats import format_of
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.pipelines.storage.errors import is_absent, is_passing, retrying, storage_failures
 from babelsift.schemas import InputError, one_line, public_url
@@ -78,18 +82,47 @@ def _named_files(glob: str) -> list[tuple[str, str]]:
         # A path that is there is itself, whatever it looks like; not every file system (http) can list, either.
         entry = _info(fs, pattern)
         if entry is not None and entry["type"] == "directory":
-            example = public_url(glob).rstrip("/") + "/*.parquet"
-            raise InputError(f"{sought} is a folder; name the files in it, such as {example}")
-        has_wildcards = _has_wildcards(fs, pattern)
-        if entry is None and not (paths := _matches(fs, pattern) if has_wildcards else []):
+            root = pattern.rstrip("/") + "/"
+            paths = _tables_below(fs, root)
+            if not paths:
+                example = public_url(glob).rstrip("/") + "/*"
+                raise InputError(
+                    f"{sought} is a folder without a file of a known format; name files, such as {example}"
+                )
+        elif entry is not None:
+            paths = [pattern]
+            path = pattern.partition("?")[0] if _is_http(fs) else pattern
+            root = path[: path.rfind("/") + 1]
+        else:
+            matches = _matches(fs, pattern) if _has_wildcards(fs, pattern) else []
+            paths = [path for path in matches if not _is_mark(path)]
+            root = _root(fs, pattern) if paths else ""
+        if not paths:
             raise InputError(f"no file matches {sought}; {_reason(fs, pattern)}")
-    if entry is not None:
-        paths = [pattern]
-        path = pattern.partition("?")[0] if _is_http(fs) else pattern
-        root = path[: path.rfind("/") + 1]
-    else:
-        root = _root(fs, pattern)
-    return [(_to_open(glob, fs, path), public_url(path).removeprefix(public_url(root))) for path in paths]
+    files = [(_to_open(glob, fs, path), public_url(path).removeprefix(public_url(root))) for path in paths]
+    return list(itertools.chain.from_iterable(listed_files(f[0]) if is_paths_file(f[0]) else [f] for f in files))
+
+
+def _tables_below(fs: AbstractFileSystem, root: str) -> list[str]:
+    """Returns the files of a folder, with all below it, that are input; says which are not.
+
+    What begins with a dot or an underscore, there or in a folder's name, is what programs leave beside their output.
+    """
+    paths = [path for path in sorted(_files_below(fs, root)) if not _is_hidden(path, root)]
+    tables = [path for path in paths if format_of(path) is not None]
+    if others := [path for path in paths if format_of(path) is None]:
+        logging.warning("read: %s: %d files of no known format are left out: %s", root, len(others), others[0])
+    return tables
+
+
+def _is_hidden(path: str, root: str) -> bool:
+    return _is_mark(path) or any(part.startswith((".", "_")) for part in path.removeprefix(root).split("/"))
+
+
+def _is_mark(path: str) -> bool:
+    """Whether a file is what Spark and Hadoop leave beside tables."""
+    name = posixpath.basename(path)
+    return name in ("_SUCCESS", "_metadata", "_common_metadata") or (name.startswith(".") and name.endswith(".crc"))
 
 
 def _reason(fs: AbstractFileSystem, pattern: str) -> str:

@@ -12,22 +12,13 @@ import pyarrow as pa
 
 from babelsift.pipelines.inputs.carried_types import ColumnKind, unify, unique_names
 from babelsift.pipelines.inputs.columns import ColumnChoice
+from babelsift.pipelines.inputs.formats import with_format
 from babelsift.pipelines.inputs.inspect_file import InspectedFile, inspect_file
 from babelsift.pipelines.inputs.list_files import input_files
 from babelsift.pipelines.inputs.slices import InputFile, InputPlan, InputSlice
 from babelsift.pipelines.inputs.texts import text_sources
 from babelsift.schemas import EXTRA_VALUES, InputError, carried_name
 
-_FORMATS = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-}
-_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 # Of all JSON files together so much is looked through for their keys and types, before the first row is read.
 _SCANNED_CHARACTERS = 1 << 26
 
@@ -60,7 +51,7 @@ def plan_files(
     files: Sequence[InputFile], choice: ColumnChoice, *, scanned_characters: int = _SCANNED_CHARACTERS
 ) -> InputPlan:
     """Returns the plan for reading files in their order; see `plan_input`."""
-    files = [_with_format(file) for file in files]
+    files = [with_format(file) for file in files]
     each = scanned_characters // max(1, sum(file.format.startswith("json") for file in files))
     with ThreadPoolExecutor(16) as pool:
         inspected = list(pool.map(lambda file: inspect_file(file, choice, scanned_characters=each), files))
@@ -133,20 +124,6 @@ def _slices(file: InspectedFile, carried: dict[str, int], schema: pa.Schema) -> 
         text_sources=text_sources(file.names, texts, _clean),
     )
     return [InputSlice(file.file, layout, part.row_groups, part.first_row, part.rows) for part in file.ranges]
-
-
-def _with_format(file: InputFile) -> InputFile:
-    path = file.shown.partition("?")[0] if file.path.startswith(("http://", "https://")) else file.shown
-    stem, compression = path.lower(), None
-    for suffix, name in _COMPRESSIONS.items():
-        if stem.endswith(suffix):
-            stem, compression = stem[: -len(suffix)], name
-            break
-    for suffix, kind in _FORMATS.items():
-        if stem.endswith(suffix):
-            return replace(file, format=kind, compression=compression)
-    known = ", ".join(_FORMATS)
-    raise InputError(f"{file.shown}: unknown format; names end in {known}, plain or with .gz or .zst after it")
 
 
 def _beginning(file: InputFile) -> str:

@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.pipelines.inputs.carried_values import as_carried, from_values, json_text
+from babelsift.pipelines.inputs.crawl.slices import read_images
+from babelsift.pipelines.inputs.formats import CRAWL_FORMATS
 from babelsift.pipelines.inputs.pairs import as_pairs, unreadable_rows
 from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
@@ -47,6 +49,9 @@ def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
     """
     if part.file.format == "parquet":
         yield from _read_parquet(part, plan)
+        return
+    if part.file.format in CRAWL_FORMATS:
+        yield from _read_crawl(part, plan)
         return
     try:
         yield from (_read_json if part.file.format.startswith("json") else _read_delimited)(part, plan)
@@ -156,6 +161,18 @@ def _read_json(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
             ledger = [*_unreadable(source, first_row, unreadable), rejected]
             yield SliceRows(len(block), [pairs], ledger, texts + len(unreadable))
             first_row += len(block)
+
+
+def _read_crawl(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
+    source, first_row = part.file.source, 0
+    for block in read_images(part.file, rows=BATCH_ROWS):
+        rows = block.batch
+        carried = _carried_from_arrow(rows, part, plan)
+        pairs, rejected, texts = _pairs_of(part, plan, rows.column, carried, first_row + block.numbers)
+        ledger = [*_unreadable(source, first_row, block.unreadable), *block.left_out_rows(source, first_row), rejected]
+        batches = [pairs.slice(start, BATCH_ROWS) for start in range(0, len(pairs), BATCH_ROWS)]
+        yield SliceRows(block.count, batches, ledger, texts + block.count - len(rows))
+        first_row += block.count
 
 
 def _carried_from_objects(objects: list[dict[str, Any]], part: InputSlice, plan: InputPlan) -> pa.RecordBatch:

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.inputs.crawl.links import WEB, other_scheme, shortened
-from babelsift.schemas import RejectReason
+from babelsift.schemas import RejectReason, Stage, ledger_rows
 
 _CRAWL = re.compile(r"CC-MAIN-\d{4}-\d{2}(?=/)")
 _KEY = re.compile(r"crawl-data/.*")
@@ -74,6 +76,27 @@ class ImageRows:
     numbers: np.ndarray
     unreadable: dict[int, str]
     left_out: dict[int, LeftOut]
+
+    def left_out_rows(self, source: str, first_row: int) -> list[pa.RecordBatch]:
+        """Returns the ledger rows of the rows that are left out, in one batch or none.
+
+        Args:
+            source: the file's path within the input.
+            first_row: number, in the file, of the first of these rows.
+        """
+        if not self.left_out:
+            return []
+        left_out = self.left_out.values()
+        urls = pa.array([row.url for row in left_out], pa.string())
+        captions = pa.array([row.caption for row in left_out], pa.string())
+        uids = pc.if_else(captions.is_valid(), compute_uids(urls, captions), pa.scalar(None, pa.string()))
+        rows = pa.array([first_row + number for number in self.left_out], pa.int64())
+        origin = pa.RecordBatch.from_arrays(
+            [uids, urls, captions, pa.repeat(pa.scalar(source, pa.string()), len(rows)), rows],
+            names=["uid", "url", "caption", "source_file", "source_row"],
+        )
+        reasons, values = [row.reason.value for row in left_out], [row.value for row in left_out]
+        return [ledger_rows(origin, stage=Stage.READ, reasons=reasons, values=values, thresholds=[None] * len(rows))]
 
 
 def image_schema(columns: tuple[str, ...]) -> pa.Schema:

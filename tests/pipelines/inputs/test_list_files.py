@@ -24,11 +24,40 @@ def tree(tmp_path):
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
+    (tmp_path / "empty").mkdir()
     return tmp_path
 
 
 def sources(*globs):
     return [file.source for file in input_files(globs)]
+
+
+SPARK = (
+    "year=2024/part-00000.parquet",
+    "year=2024/.part-00000.parquet.crc",
+    "part-00001.csv.gz",
+    "_SUCCESS",
+    "._SUCCESS.crc",
+    "_temporary/0/part-00002.parquet",
+    "readme.md",
+)
+
+
+@pytest.fixture
+def spark_folder(tmp_path):
+    for name in SPARK:
+        (tmp_path / "spark" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "spark" / name).write_text("")
+    return tmp_path / "spark"
+
+
+@pytest.mark.parametrize("end", ["", "/"])
+def test_a_folder_is_its_tables_without_what_spark_leaves_beside_them(spark_folder, end):
+    assert sources(str(spark_folder) + end) == ["part-00001.csv.gz", "year=2024/part-00000.parquet"]
+
+
+def test_a_glob_matches_no_marks_of_spark(spark_folder):
+    assert sources(str(spark_folder / "*")) == ["part-00001.csv.gz", "readme.md"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +109,7 @@ def test_files_inside_an_archive_can_be_opened_by_their_paths(tmp_path):
     [
         ("nothing/*.csv", "no file matches --input .*check the path"),
         ("a/none.csv", "no file matches --input"),
-        ("a", r"is a folder; name the files in it, such as .*/a/\*\.parquet"),
+        ("empty", r"is a folder without a file of a known format; name files, such as .*/empty/\*"),
         ("a/x**y", "cannot look for --input"),
         ("a/1.csv/2.csv", "no file matches --input"),
         ("nosuch://bucket/*.csv", "cannot look for --input 'nosuch://bucket.*nosuch"),
