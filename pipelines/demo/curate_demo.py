@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from babelsift.pipelines.demo.crawl import write_warc, write_wat
 from babelsift.pipelines.demo.server import serving
 from babelsift.pipelines.demo.truth import compare, format_table
-from babelsift.pipelines.demo.web import build_web, truth_table, write_table, write_truth
+from babelsift.pipelines.demo.web import DemoWeb, build_web, truth_table, write_table, write_truth
 from babelsift.pipelines.job.run import run
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -24,6 +26,13 @@ from babelsift.schemas import Funnel
 
 # A pair's uid is of its URL: with the same port, a second run finds the downloads of the first, and the same bytes.
 _PORT = 48627
+
+# The same pairs as a table, or as a crawler stores the pages that show them: name of the file, and what writes it.
+SOURCES: dict[str, tuple[str, Callable[[DemoWeb, Path, str], None]]] = {
+    "table": ("pairs.parquet", write_table),
+    "warc": ("pages.warc.gz", write_warc),
+    "wat": ("pages.warc.wat.gz", write_wat),
+}
 
 
 @dataclass(frozen=True)
@@ -39,13 +48,16 @@ class DemoResult:
     beside_truth: str
 
 
-def curate_demo(output: str, *, pairs: int, seed: int, options: PipelineOptions | None = None) -> DemoResult:
+def curate_demo(
+    output: str, *, pairs: int, seed: int, source: str = "table", options: PipelineOptions | None = None
+) -> DemoResult:
     """Serves the demo's web, curates it into a run folder, and compares the pairs' fates with the truth.
 
     Args:
         output: the run folder; the demo's tables lie in its folder `demo`.
         pairs: in the demo's web, >= 1.
         seed: of the demo's web.
+        source: what is curated, one of SOURCES.
         options: Beam's; None: Beam's in-process runner.
 
     Raises:
@@ -60,9 +72,10 @@ def curate_demo(output: str, *, pairs: int, seed: int, options: PipelineOptions 
         with RunLock(folder):  # another demo may be reading its tables
             shutil.rmtree(tables, ignore_errors=True)
             tables.mkdir(parents=True)
-            write_table(web, tables / "pairs.parquet", base_url)
+            name, write = SOURCES[source]
+            write(web, tables / name, base_url)
             write_truth(web, tables / "truth.parquet")
-        funnel = run(load_recipe("demo"), [str(tables / "pairs.parquet")], output, options=options)
+        funnel = run(load_recipe("demo"), [str(tables / name)], output, options=options)
     return DemoResult(funnel, format_table(compare(truth_table(web), *_fates(folder))))
 
 

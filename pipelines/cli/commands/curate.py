@@ -27,8 +27,8 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         default=[],
         action="append",
         metavar="GLOB",
-        help="parquet, CSV, TSV, JSON, WAT or WARC, plain or .gz or .zst, or a folder of them; local or any fsspec URL; "
-        "may be repeated",
+        help="parquet, CSV, TSV, JSON, WAT or WARC, plain, .gz or .zst, or a folder of them; local or any fsspec "
+        "URL; may be repeated",
     )
     curate.add_argument("--output", required=True, metavar="DIR", help="run folder, local or any fsspec URL")
     curate.add_argument(

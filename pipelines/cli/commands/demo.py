@@ -26,6 +26,13 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
     demo.add_argument("--output", default="out/demo", metavar="DIR", help="run folder (default: %(default)s)")
     demo.add_argument("--pairs", type=int, default=3000, help="pairs in the demo web (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0, help="of the demo web (default: %(default)s)")
+    demo.add_argument(
+        "--source",
+        choices=("table", "warc", "wat"),
+        default="table",
+        help="what is curated: a table of the pairs, the pages that show them as a crawler stores them, or the links "
+        "of these; warc and wat need the extra crawl (default: %(default)s)",
+    )
     demo.set_defaults(run=_demo, takes_beam_options=True, parser=demo)
 
 
@@ -55,7 +62,7 @@ def _demo(known: argparse.Namespace, beam_words: list[str]) -> int:
     from babelsift.pipelines.rendering import format_funnel
 
     options, started = beam_options(known, beam_words), time.monotonic()
-    result = curate_demo(known.output, pairs=known.pairs, seed=known.seed, options=options)
+    result = curate_demo(known.output, pairs=known.pairs, seed=known.seed, source=known.source, options=options)
     print(f"\nWhat became of the pairs\n\n{format_funnel(result.funnel)}")
     print(f"\nBeside the truth\n\n{result.beside_truth}")
     spent_s = time.monotonic() - started
