@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -24,6 +23,7 @@ from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_json, open_lines, open_parquet, pair_test
 from babelsift.pipelines.inputs.tables.text_lines import Lines
 from babelsift.pipelines.storage.errors import retrying, storage_failures
+from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.schemas import InputError, one_line
 
 _SAMPLED_ROWS = 1000
@@ -210,7 +210,7 @@ def _characters(file: InputFile) -> int:
 def _size(file: InputFile) -> int:
     """Returns a file's bytes, 0 where they are not known."""
     with storage_failures(InputError, f"{file.shown}: cannot be read"):
-        fs, path = fsspec.core.url_to_fs(file.path)
+        fs, path = open_file_system(file.path)
         return retrying(lambda: fs.info(path)).get("size") or 0
 
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import fsspec
 from fsspec import AbstractFileSystem
 from fsspec.utils import glob_translate
 
@@ -21,6 +20,7 @@ from babelsift.pipelines.inputs.crawl.paths_file import is_paths_file, listed_fi
 from babelsift.pipelines.inputs.formats import format_of
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.pipelines.storage.errors import is_absent, is_passing, retrying, storage_failures
+from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.schemas import InputError, one_line, public_url
 from babelsift.schemas.file_systems import file_system_error
 
@@ -135,7 +135,7 @@ def _reason(fs: AbstractFileSystem, pattern: str) -> str:
 
 def _file_system(place: str, sought: str) -> tuple[AbstractFileSystem, str]:
     try:
-        fs, path = fsspec.core.url_to_fs(place)
+        fs, path = open_file_system(place)
     except (ImportError, ValueError) as error:
         raise InputError(f"cannot look for {sought}: {file_system_error(place, error)}") from error
     except OSError as error:

@@ -13,10 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-import fsspec
-
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.pipelines.storage.errors import Retries, retrying, storage_failures
+from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.schemas import InputError
 
 _COPIED_BYTES = 1 << 20
@@ -42,7 +41,7 @@ class StorageFile(io.RawIOBase):
         self._copy: BinaryIO | None = None
         self.failure: InputError | None = None
         with self._one_line():
-            self._fs, self._path = fsspec.core.url_to_fs(file.path)
+            self._fs, self._path = open_file_system(file.path)
             self._size: int | None = retrying(lambda: self._fs.info(self._path), retries=retries).get("size")
             if self._size is None:
                 self._copy_whole()

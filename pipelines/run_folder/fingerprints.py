@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import fsspec
-
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.storage.errors import retrying, storage_failures
+from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.schemas import InputError, Recipe, Stage, public_url, public_values
 
 # Which stage each group of a recipe's settings shapes.
@@ -128,7 +127,7 @@ def input_files(paths: Iterable[str]) -> dict[str, Any]:
 
 
 def _version_of(path: str) -> list[Any] | None:
-    fs, inner = fsspec.core.url_to_fs(path)
+    fs, inner = open_file_system(path)
     with storage_failures(InputError, f"{public_url(path)}: cannot be looked at"):
         try:
             info = retrying(lambda: fs.info(inner))

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, BinaryIO
 
-import fsspec
 from fsspec import AbstractFileSystem
 
 from babelsift.pipelines.run_folder.fence import Fence, FencedStore
+from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.pipelines.storage.open_store import open_store
 from babelsift.pipelines.storage.store import Store, is_temporary
 from babelsift.pipelines.storage.whole_file import WholeFile
@@ -77,7 +77,7 @@ class RunFolder:
 
     def _file_system(self) -> tuple[AbstractFileSystem, str]:
         try:
-            return fsspec.core.url_to_fs(self.url, **dict(self.storage_options))
+            return open_file_system(self.url, **dict(self.storage_options))
         except (ImportError, ValueError) as error:
             raise RunFolderError(file_system_error(self.url, error)) from error
 

@@ -5,6 +5,7 @@ local_store    the store on a disk: a temporary name, flushed, read back, rename
 object_store   the store on any fsspec file system: one PUT on object stores, a rename elsewhere
 s3_store       the store on S3: one PUT, on a condition
 open_store     which of them a file system gets
+file_systems   opening file systems so that only we try again what fails
 whole_file     a file being written, which has its name only once it is whole
 tar_members    members of tars as bytes, with constant headers
 errors         errors of file systems and object stores: which can pass, trying again, one line with the remedy

@@ -65,6 +65,8 @@ _LASTING_CLASSES = _words(
     ClientConnectorCertificateError ClientSSLError CertificateError InvalidURL SSLError UnsupportedProtocol
     """
 )
+_LEAST_ATTEMPTS = 3
+_LEAST_PATIENCE_S = 5.0
 _REFUSED = frozenset((401, 403))
 _NO_CREDENTIALS = ("Credential", "Token", "Refresh", "Auth", "Profile")
 
@@ -77,11 +79,13 @@ class Retries:
         attempts: how often it is tried in all, at least 1.
         first_wait_s: seconds before the second attempt; twice as many before each one after that.
         wait: sleeps for so many seconds.
+        clock: seconds since any moment.
     """
 
     attempts: int = 6
     first_wait_s: float = 0.5
     wait: Callable[[float], object] = time.sleep
+    clock: Callable[[], float] = time.monotonic
 
     @property
     def patience_s(self) -> float:
@@ -131,6 +135,9 @@ def retrying(
 ) -> _Result:
     """Returns what an operation returns, tried again while it fails for a reason that can pass.
 
+    Where each attempt takes long to fail, as at an address that does not answer at all, there are fewer of them, but
+    three: all of them together last about as long as one's patience.
+
     Args:
         operation: may be called more than once.
         retries: how often; None: `default_retries()`.
@@ -141,11 +148,14 @@ def retrying(
     """
     retries = retries or default_retries()
     wait_s = retries.first_wait_s
-    for _ in range(retries.attempts - 1):
+    begun = retries.clock()
+    for attempt in range(1, retries.attempts):
         try:
             return operation()
         except Exception as error:
             if not can_pass(error):
+                raise
+            if attempt >= _LEAST_ATTEMPTS and retries.clock() - begun >= max(retries.patience_s, _LEAST_PATIENCE_S):
                 raise
         retries.wait(wait_s)
         wait_s *= 2

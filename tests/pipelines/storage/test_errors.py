@@ -148,3 +148,27 @@ def test_a_failure_is_one_line_with_the_remedy(error, remedy):
 def test_other_errors_are_not_touched():
     with pytest.raises(ZeroDivisionError), storage_failures(InputError, "cannot read"):
         _ = 1 / 0
+
+
+def slow_failures(seconds_each):
+    """Returns how often an operation is tried that fails after so many seconds, and how long that takes."""
+    now, calls = [0.0], []
+
+    def wait(seconds):
+        now[0] += seconds
+
+    def operation():
+        calls.append(now[0])
+        wait(seconds_each)
+        raise ConnectionResetError(errno.ECONNRESET, "reset")
+
+    with pytest.raises(ConnectionResetError):
+        retrying(operation, retries=Retries(wait=wait, clock=lambda: now[0]))
+    return len(calls), now[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds_each", "attempts", "seconds"), [(0, 6, 15.5), (1, 6, 21.5), (5, 3, 16.5), (60, 3, 181.5)]
+)
+def test_what_takes_long_to_fail_is_tried_less_often(seconds_each, attempts, seconds):
+    assert slow_failures(seconds_each) == (attempts, seconds)
