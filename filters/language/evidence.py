@@ -40,6 +40,11 @@ _NOISE = Pattern(
 # Every match of the pattern has one of these signs.
 _NOISE_SIGNS = "<[@"
 _COMBINING_FIRST, _COMBINING_LAST = 0x300, 0x36F
+_WIDE_OFFSET = 0xFEE0
+_WIDEST = 0xFFFF
+_WIDE = np.zeros(_WIDEST + 1, dtype=bool)
+for _first_wide, _last_wide in (("０", "９"), ("Ａ", "Ｚ"), ("ａ", "ｚ")):
+    _WIDE[ord(_first_wide) : ord(_last_wide) + 1] = True
 # Latin letters glued to these or to digits are a product number or a handle.
 _GLUE = "@#\\"
 _APOSTROPHES = "'\u2019"
@@ -79,7 +84,7 @@ def gather_evidence(captions: pa.Array) -> Evidence:
     Args:
         captions: string[n], nullable; null is as empty.
     """
-    points = _composed(_without_noise(_first(flatten(captions), _MOST_READ)))
+    points = _composed(_without_noise(_narrowed(_first(flatten(captions), _MOST_READ))))
     seen = ~points.has(INVISIBLE)
     points = _first(points if seen.all() else points.select(seen), _MOST_CODE_POINTS)
     scripts = letter_scripts(points)
@@ -103,6 +108,14 @@ def _has_latin_names_only(points: CodePoints, scripts: np.ndarray, letters: np.n
     mixed, latin = points.take(rows), scripts[np.repeat(is_mixed, points.lengths)] == _LATIN
     lower = latin & mixed.has(LOWER)
     return rows[mixed.count(lower & ~mixed.after(latin) & mixed.before(lower)) == 0]
+
+
+def _narrowed(points: CodePoints) -> CodePoints:
+    """Returns full-width letters and digits as the plain ones, the only ones that models have learned."""
+    wide = _WIDE[np.minimum(points.values, _WIDEST)]
+    if not wide.any():
+        return points
+    return CodePoints(np.where(wide, points.values - _WIDE_OFFSET, points.values), points.starts, points.valid)
 
 
 def _composed(points: CodePoints) -> CodePoints:

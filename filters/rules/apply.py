@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from babelsift.filters import text, urls
 from babelsift.filters.rules.lists import frequent_tokens, hosts_of, needed_parts, urls_of, words_of
-from babelsift.filters.strings import SCRIPTS, dominant_scripts
+from babelsift.filters.strings import HAN_FORMS, SCRIPTS, dominant_scripts, han_forms
 from babelsift.schemas import Decision, RecipeError, RejectReason
 from babelsift.schemas.languages import normalise_language
 from babelsift.schemas.recipe import CaptionRules, LanguageSettings, PartsOfSpeech, UrlRules, Vocabulary
@@ -204,6 +204,7 @@ def reject_by_language(
     """Rejects the rows whose language is not kept, then those whose language is not sure enough.
 
     An entry of `keep` may add a script ("sr-Latn"): it keeps the language where the caption is mainly in that script.
+    "zh-Hans" and "zh-Hant" keep Chinese but where its characters tell the other orthography.
 
     Args:
         captions: string[n], nullable.
@@ -213,7 +214,7 @@ def reject_by_language(
         decision: of the same n rows; changed.
 
     Raises:
-        RecipeError: an entry of `keep` names a script that cannot be told (Hans, Hant).
+        RecipeError: an entry of `keep` names a script that cannot be told.
 
     >>> decision = Decision.keep_all(2)
     >>> captions, languages, scores = pa.array(["a dog", "koira"]), pa.array(["en", "fi"]), pa.array([0.9, 0.8])
@@ -287,6 +288,9 @@ def _is_in_kept_language(captions: pa.Array, languages: pa.Array, keep: tuple[st
         return kept
     dominant = dominant_scripts(captions)
     for language, script in scripted:
+        if script in HAN_FORMS:
+            kept = kept | _is_in_orthography(captions, languages, dominant, (language, script))
+            continue
         scripts = _WRITING_SYSTEMS.get(script, (script,))
         if not _SCRIPTS_TOLD_APART.issuperset(scripts):
             raise RecipeError(
@@ -295,4 +299,17 @@ def _is_in_kept_language(captions: pa.Array, languages: pa.Array, keep: tuple[st
             )
         same = pc.and_kleene(pc.equal(languages, language), pc.is_in(dominant, pa.array(scripts)))
         kept = kept | pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+    return kept
+
+
+def _is_in_orthography(
+    captions: pa.Array, languages: pa.Array, dominant: pa.Array, entry: tuple[str, str]
+) -> np.ndarray:
+    """Returns bool[n], captions in a language and Han characters, none or most of which tell the other orthography."""
+    language, orthography = entry
+    asked = pc.fill_null(pc.and_kleene(pc.equal(languages, language), pc.equal(dominant, "Hani")), False)
+    rows = np.flatnonzero(asked.to_numpy(zero_copy_only=False))
+    found = han_forms(captions.take(pa.array(rows)))
+    kept = np.zeros(len(captions), dtype=bool)
+    kept[rows] = pc.fill_null(pc.equal(found, orthography), True).to_numpy(zero_copy_only=False)
     return kept

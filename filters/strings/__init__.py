@@ -5,6 +5,7 @@ every rule on the same array uses them again. Lists that recipes name are read b
 its own name: it needs recipes and file systems, and the rest of the room neither.
 """
 
+from babelsift.filters.strings.chinese_forms import HAN_FORMS, han_forms
 from babelsift.filters.strings.code_points import (
     DIGIT,
     INVISIBLE,
@@ -42,6 +43,7 @@ from babelsift.filters.strings.unspaced import TWELFTHS_OF_A_WORD, WORD_TWELFTHS
 
 __all__ = [
     "DIGIT",
+    "HAN_FORMS",
     "INVISIBLE",
     "LETTER",
     "LOWER",
@@ -68,6 +70,7 @@ __all__ = [
     "dominant_scripts",
     "flags_table",
     "flatten",
+    "han_forms",
     "inside_words",
     "is_mainly_in_script",
     "is_unspaced",

@@ -197,3 +197,15 @@ def test_labels_of_every_family_of_models_mean_the_same_codes(label, meaning):
 )
 def test_codes(code, normal):
     assert normalise_language(code) == normal
+
+
+@pytest.mark.parametrize("caption", ["ＭＹ　ＦＲＩＥＮＤ　ＩＳ　Ａ　ＢＩＲＤ", "ｍｙ ｆｒｉｅｎｄ ｉｓ ａ ｂｉｒｄ"])
+def test_full_width_letters_are_read_as_the_plain_ones(caption):
+    wide, plain = LanguageIdentifier().identify(pa.array([caption, "my friend is a bird"])).to_pylist()
+    assert wide == plain
+    assert plain["language"] == "en"
+
+
+def test_full_width_signs_in_chinese_are_no_address():
+    found = LanguageIdentifier().identify(pa.array(["型号：ＡＢ１２．３，全新", "ＵＳＢ　充电器"]))
+    assert found["language"].to_pylist() == ["zh", "zh"]

@@ -203,8 +203,19 @@ def test_a_language_can_be_kept_in_one_script():
     captions = ["црни пас", "crni pas", "чёрный пёс", "雪の犬"]
     found = by_language(LanguageSettings(keep=("sr-Latn", "ja-Jpan")), captions, ["sr", "sr", "ru", "ja"], [1.0] * 4)
     assert [entry is None for entry in found] == [False, True, False, True]
-    with pytest.raises(RecipeError, match="'Hant'"):
-        by_language(LanguageSettings(keep=("zh-Hant",)), ["雪"], ["zh"], [1.0])
+    with pytest.raises(RecipeError, match="'Blah'"):
+        by_language(LanguageSettings(keep=("zh-Blah",)), ["雪"], ["zh"], [1.0])
+
+
+@pytest.mark.parametrize(
+    ("keep", "kept"),
+    [(("zh-Hans",), [0, 2]), (("zh-Hant",), [1, 2]), (("zh-Hans", "zh-Hant"), [0, 1, 2]), (("zh-Hani",), [0, 1, 2])],
+)
+def test_chinese_can_be_kept_in_one_orthography_where_its_characters_tell(keep, kept):
+    captions = ["小米手机壳 透明 iPhone", "小米手機殼 透明 iPhone", "白山雪", "機械の犬", "a dog", None]
+    languages = ["zh", "zh", "zh", "ja", "zh", "und"]
+    found = by_language(LanguageSettings(keep=keep), captions, languages, [1.0] * 6)
+    assert [row for row, entry in enumerate(found) if entry is None] == kept
 
 
 def test_two_rows_are_no_pair_of_characters():

@@ -39,7 +39,7 @@ def test_recipes_are_listed_and_shown(capsys):
     [
         ("name: mine\ncaptions: {min_wrods: 3}", "unknown setting 'captions.min_wrods'; did you mean 'min_words'?"),
         ("name: mine\nlanguage: {model: /no/such.bin}", "/no/such.bin"),
-        ("name: mine\nlanguage: {keep: [zh-Hans]}", "cannot be told from a caption"),
+        ("name: mine\nlanguage: {keep: [zh-Blah]}", "cannot be told from a caption"),
         ("name: mine\nclip: {model: ViT-B-23, pretrained: openai}", "ViT-B-32"),
         ("name: mine\ndownload: {allow_addresses: [localhost]}", "localhost"),
     ],
