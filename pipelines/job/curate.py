@@ -36,6 +36,7 @@ from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStage
 from babelsift.pipelines.stages.language import IdentifyLanguage
 from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
 from babelsift.pipelines.stages.report.ledger import WriteLedger
+from babelsift.pipelines.stages.report.misread_languages import MisreadLanguageWarnings
 from babelsift.pipelines.stages.report.row_counts import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
 from babelsift.pipelines.stages.report.write_report import WriteReport
 from babelsift.pipelines.stages.rules import FilterPairs
@@ -85,6 +86,7 @@ class Curate(Transform):
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage["kept"] for name, stage in stages.items()}
         counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
+        misread = {"rejected": rejected, "counts": counts} | "MisreadLanguages" >> MisreadLanguageWarnings()
         begin = BeginReplacement(self._replacement([store.name for store in embeddings]))
         begun = {"kept": balance.kept, "counts": counts} | "Replace" >> begin
         return {
@@ -98,7 +100,7 @@ class Curate(Transform):
             },
             "selection": select[REPORT],
             "concepts": self._concepts(balance, begun),
-            "warnings": tuple(self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
+            "warnings": (misread, *self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
             "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun),
         } | "Report" >> WriteReport(folder, recipe, self.manifest.facts)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import language_rows
 from babelsift.pipelines.rendering.number_format import clipped, count_text, shown
+from babelsift.pipelines.rendering.surprises import surprises
 from babelsift.schemas import Recipe
 
 _NAMED = 12  # languages named in one sentence; a long tail of misread captions is no news
@@ -25,7 +26,13 @@ def uses_demo_model(recipe: Recipe) -> bool:
 
 def notices(data: ReportData) -> list[str]:
     """Returns the notices, a sentence each."""
-    return [*(shown(warning) for warning in data.warnings), *_of_funnel(data), *_of_languages(data), *_of_recipe(data)]
+    return [
+        *(shown(warning) for warning in data.warnings),
+        *_of_funnel(data),
+        *surprises(data.funnel, data.recipe),
+        *_of_languages(data),
+        *_of_recipe(data),
+    ]
 
 
 def _of_funnel(data: ReportData) -> list[str]:

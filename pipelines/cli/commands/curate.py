@@ -64,12 +64,14 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
             "nothing to read: --input is missing (only --staging and --dry-run on a finished run go without)"
         )
     from babelsift.pipelines.job.run import run
-    from babelsift.pipelines.rendering import format_funnel
+    from babelsift.pipelines.rendering import format_funnel, surprises
 
     retry = known.retry_failed.split(",") if known.retry_failed else ()
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
     reuse |= {"allow_shrink": known.allow_shrink}
     funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
     print(format_funnel(funnel))
+    for sentence in surprises(funnel, recipe):
+        print(f"note: {sentence}")
     print(f"report: {public_url(known.output).rstrip('/')}/{REPORT_PAGE}")
     return 0

@@ -1,0 +1,51 @@
+import pytest
+
+from babelsift.pipelines.rendering import surprises
+from babelsift.schemas import STAGE_ORDER, Funnel, recipe_from
+
+
+def funnel(rows, rejected):
+    """`rows` go in; `rejected` is stage -> reason -> rows."""
+    counts, left = {}, rows
+    for stage in (stage.value for stage in STAGE_ORDER):
+        counts[stage, "in", ""] = left
+        for reason, number in rejected.get(stage, {}).items():
+            counts[stage, reason, ""] = number
+            left -= number
+        counts[stage, "out", ""] = left
+    return Funnel.from_counts(counts).check()
+
+
+def recipe(**settings):
+    return recipe_from({"name": "mine", **settings}, source="test")
+
+
+@pytest.mark.parametrize(
+    ("rows", "rejected", "said"),
+    [
+        (1000, {"rules": {"too_few_words": 501}}, ["rules left out 50.1 % of the 1,000 rows for too_few_words."]),
+        (1000, {"rules": {"too_few_words": 500}}, []),
+        (90, {"rules": {"too_few_words": 80}}, []),
+        (1000, {"rules": {"too_few_words": 1000}}, []),
+        (1000, {"select": {"below_threshold": 900}}, []),
+        (
+            1000,
+            {"rules": {"too_few_words": 600}, "language": {"language_not_kept": 300}},
+            [
+                "rules left out 60.0 % of the 1,000 rows for too_few_words.",
+                "language left out 75.0 % of the 400 rows for language_not_kept.",
+            ],
+        ),
+    ],
+)
+def test_a_rule_that_leaves_out_more_than_half_is_said(rows, rejected, said):
+    found = surprises(funnel(rows, rejected), recipe(captions={"min_words": 3}))
+    assert [sentence for sentence in found if "no one" not in sentence] == said
+
+
+def test_rules_of_the_recipe_that_met_nothing_are_named_and_defaults_are_not():
+    asked = recipe(captions={"min_words": 3, "reject_boilerplate": True}, urls={"reject_non_photos": True})
+    found = surprises(funnel(2000, {"rules": {"too_few_words": 20}}), asked)
+    assert found == ["Of 2,000 rows no one was left out by captions.reject_boilerplate, urls.reject_non_photos."]
+    assert surprises(funnel(2000, {"rules": {"too_few_words": 20}}), recipe(captions={"min_words": 3})) == []
+    assert surprises(funnel(900, {}), asked) == []
