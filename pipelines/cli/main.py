@@ -36,7 +36,7 @@ from babelsift.schemas import AccountingError, BabelsiftError, RunnerError, Sche
 from babelsift.schemas.suggestions import did_you_mean
 
 # In the order of the help.
-_COMMANDS = (
+COMMANDS = (
     add_curate,
     add_demo,
     add_recipes,
@@ -116,7 +116,7 @@ def _parser() -> tuple[CommandParser, dict[str, CommandParser]]:
     )
     parser.add_argument("--version", action="version", version=f"babelsift {babelsift.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for add in _COMMANDS:
+    for add in COMMANDS:
         add(commands)
     commands.add_parser("help", help="show a command's help: babelsift help COMMAND")
     return parser, commands.choices

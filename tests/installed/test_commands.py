@@ -1,7 +1,11 @@
 """Every command once, as users run it: from the wheel with `[clip]` alone, in a working folder of their own."""
 
+import urllib.error
+import urllib.request
+
 import pytest
 
+from babelsift.pipelines.cli.main import COMMANDS
 from tests.support.hostile_web import photo
 from tests.support.installation import refused_in_one_line, succeeded
 
@@ -19,21 +23,24 @@ def test_conditions_heads_near_duplicates_and_balancing_need_no_other_extra(cura
     assert sorted((curated.home / "embeddings").rglob("*.npy"))
 
 
+_EACH_COMMAND = [
+    (["--help"], "usage: babelsift"),
+    (["recipes"], "datacomp-basic"),
+    (["recipes", "show", "laion400m"], "name: laion400m"),
+    (["status", "out/run"], "out/run: complete"),
+    (["status", "out/run", "--recipe", "recipe.yaml", "--json"], '"dedup_images"'),
+    (["why", "out/run", "UID"], "kept: shards/0000000"),
+    (["concepts", "out/run"], "concepts"),
+    (["subset", "out/run", "out/subset.npy"], ""),
+    (["hash", "photo.png", "--output", "out/hashes.parquet"], ""),
+    ([*_DRY_RUN, "--recipe", "recipe.yaml", "--output", "out/run"], "dry run: nothing was written"),
+    (["compare", "out/run", *_TABLE, "--recipe", "recipe.yaml", "--recipe", "other.yaml"], "other"),
+]
+
+
 @pytest.mark.parametrize(
     ("command", "says"),
-    [
-        (["--help"], "usage: babelsift"),
-        (["recipes"], "datacomp-basic"),
-        (["recipes", "show", "laion400m"], "name: laion400m"),
-        (["status", "out/run"], "out/run: complete"),
-        (["status", "out/run", "--recipe", "recipe.yaml", "--json"], '"dedup_images"'),
-        (["why", "out/run", "UID"], "kept: shards/0000000"),
-        (["concepts", "out/run"], "concepts"),
-        (["subset", "out/run", "out/subset.npy"], ""),
-        (["hash", "photo.png", "--output", "out/hashes.parquet"], ""),
-        ([*_DRY_RUN, "--recipe", "recipe.yaml", "--output", "out/run"], "dry run: nothing was written"),
-        (["compare", "out/run", *_TABLE, "--recipe", "recipe.yaml", "--recipe", "other.yaml"], "other"),
-    ],
+    _EACH_COMMAND,
     ids=lambda value: " ".join(value[:1]) if isinstance(value, list) else "",
 )
 def test_each_command_works_in_a_users_folder(installation, workplace, curated, command, says):
@@ -43,6 +50,35 @@ def test_each_command_works_in_a_users_folder(installation, workplace, curated, 
     photo(1, (64, 64)).save(workplace / "photo.png")
     arguments = [uid if argument == "UID" else argument for argument in command]
     assert says in succeeded(installation.babelsift(*arguments, cwd=workplace))
+
+
+def test_every_command_is_tried_here():
+    """Those of the list above, and some that have tests of their own."""
+    tried = {command[0] for command, _ in _EACH_COMMAND} - {"--help"} | {"ngrams", "demo", "demo-web", "demo-model"}
+    assert tried == {add.__name__.removeprefix("add_").replace("_", "-") for add in COMMANDS}
+
+
+def test_the_n_grams_are_a_vocabulary(installation, workplace, curated):
+    output = workplace / "out" / "ngrams.txt"
+    succeeded(installation.babelsift("ngrams", *_TABLE, "--output", output, "--most", "20", cwd=workplace))
+    ngrams = dict(line.split("\t") for line in output.read_text().splitlines())
+    assert len(ngrams) == 20
+    assert ngrams["of a"] == "40"
+
+
+def test_the_demos_web_is_served_until_its_input_ends(installation, tmp_path):
+    with installation.serving("demo-web", "--pairs", "120", cwd=tmp_path) as process:
+        port = int(process.stdout.readline())
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/no such page".replace(" ", "-"))
+
+
+def test_the_demos_model_is_trained_and_one_of_two_steps_is_not_good_enough(installation, tmp_path):
+    few = ["--steps", "2", "--batch-size", "12", "--scenes", "12", "--held-out", "34"]
+    done = installation.babelsift("demo-model", "--output", "model", *few, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("AUC, 34 held-out pairs: 0.")
+    assert (tmp_path / "model" / "open_clip_model.safetensors").exists()
 
 
 def test_python_m_babelsift_is_the_command(installation, workplace):

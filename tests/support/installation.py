@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,20 @@ class Installation:
     def babelsift(self, *arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs the installed command in a working folder."""
         return self._run(self.home / "bin" / "babelsift", *arguments, cwd=cwd, environment=environment)
+
+    @contextlib.contextmanager
+    def serving(self, *arguments: str | Path, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+        """Runs the installed command until its standard input is closed, which ends it; it has to end with 0."""
+        command = [str(self.home / "bin" / "babelsift"), *map(str, arguments)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with subprocess.Popen(command, cwd=cwd, env=user_environment(), **pipes) as process:
+            try:
+                yield process
+                assert process.stdin is not None
+                process.stdin.close()
+                assert process.wait() == 0
+            finally:
+                process.kill()
 
     def run_python(self, *arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
         """Runs the environment's interpreter in a working folder."""

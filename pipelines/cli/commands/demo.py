@@ -53,6 +53,7 @@ def add_demo_model(commands: argparse._SubParsersAction) -> None:
     model.add_argument("--batch-size", type=int, default=112)
     model.add_argument("--learning-rate", type=float, default=2e-3)
     model.add_argument("--scenes", type=int, default=12_000)
+    model.add_argument("--held-out", type=int, default=1700, help="pairs to test it on")
     model.add_argument("--seed", type=int, default=0)
     model.set_defaults(run=_demo_model)
 
@@ -93,6 +94,6 @@ def _demo_model(known: argparse.Namespace, _: list[str]) -> int:
     scenes = make_training_set(known.seed, known.scenes, captions_per_scene=8)
     rates = {"batch_size": known.batch_size, "learning_rate": known.learning_rate}
     save(train(scenes, steps=known.steps, seed=known.seed, **rates), folder)
-    scores = held_out_pairs(folder, seed=known.seed + 1, pairs=1700)
+    scores = held_out_pairs(folder, seed=known.seed + 1, pairs=known.held_out)
     print(format_auc(scores))
     return 0 if auc(scores.matched, scores.mismatched) >= _AUC_WANTED else 1
