@@ -10,7 +10,7 @@ import pytest
 import zstandard
 
 from babelsift.pipelines.cli.main import main
-from tests.support.faulty_filesystem import fail, faulty_files
+from tests.support.faulty_filesystem import fail, faulty_files, recover
 from tests.support.hostile_web import answer, encoded, photo
 
 RECIPE = """
@@ -185,9 +185,8 @@ def test_the_same_table_gives_the_same_bytes_wherever_it_lies(curator):
     assert curator.funnel("one") == (18, 8)
 
 
-@pytest.mark.parametrize("operation", ["info", "open", "read", "ls"])
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
-def test_an_outage_of_the_input_stops_the_run_and_touches_nothing(curator, monkeypatch, operation, suffix):
+def test_an_outage_of_the_input_stops_the_run_and_touches_nothing(curator, monkeypatch, suffix):
     table = pa.table({"url": curator.urls(4), "caption": captions(4)})
     sink = pa.BufferOutputStream()
     (pa.csv.write_csv if suffix == "csv" else pq.write_table)(table, sink)
@@ -195,16 +194,15 @@ def test_an_outage_of_the_input_stops_the_run_and_touches_nothing(curator, monke
     with faulty_files({f"/in/a.{suffix}": sink.getvalue().to_pybytes()}):
         assert curator.run(f"faulty://in/*.{suffix}")[0] == 0
         before = curator.product()
-        # Once the plan is made: the workers meet it.
-        fail(
-            operation,
-            lambda: OSError(5, "Input/output error"),
-            after={"read": 1, "open": 1, "info": 3, "ls": 0}[operation],
-        )
-        code, line = curator.run(f"faulty://in/*.{suffix}")
-    assert code == 2
-    assert "Input/output error; run the same command again" in line
-    assert curator.product() == before
+        # But for listing, once the plan is made: the workers meet it.
+        for operation, after in {"read": 1, "open": 1, "info": 3, "ls": 0}.items():
+            met = fail(operation, lambda: OSError(5, "Input/output error"), after=after)
+            code, line = curator.run(f"faulty://in/*.{suffix}")
+            recover()
+            assert met, operation
+            assert code == 2, operation
+            assert "Input/output error; run the same command again" in line
+            assert curator.product() == before
 
 
 def test_an_outage_that_passes_changes_nothing(curator, monkeypatch):

@@ -101,6 +101,11 @@ def fail(operation: str, error: Callable[[], BaseException], *, times: int = 10*
     return met
 
 
+def recover() -> None:
+    """Ends all faults."""
+    _faults.clear()
+
+
 def know_no_ranges() -> None:
     """Has files be streams, as of a server that knows no ranges."""
     _streams.append(True)

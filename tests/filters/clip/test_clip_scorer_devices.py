@@ -96,7 +96,7 @@ def test_several_devices_take_batches_in_turn(loaded, scorer):
             self._name = name
 
         def encode_image(self, pixels):
-            ready.wait(60)  # only both at the same time get past it
+            ready.wait()  # only both at the same time get past it
             seen.append(self._name)
             return loaded.module.encode_image(pixels)
 

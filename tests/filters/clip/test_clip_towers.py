@@ -167,7 +167,7 @@ class _Shared(logging.Handler):
         try:
             if is_full:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            assert not is_first or self._given_up.wait(60)
+            assert not is_first or self._given_up.wait()
             return pixels
         finally:
             with self._guard:
@@ -190,7 +190,7 @@ def test_batches_that_fit_one_by_one_take_turns(caplog, monkeypatch):
 
 
 def test_two_threads_that_run_out_of_memory_at_once_both_go_on():
-    both, tried = threading.Barrier(2, timeout=60), threading.local()
+    both, tried = threading.Barrier(2), threading.local()
 
     class Crowded:
         """Its first two batches fail together, and what comes after is too large for it once more."""

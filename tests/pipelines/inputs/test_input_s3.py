@@ -7,6 +7,7 @@ import s3fs
 
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_slice import read_slice
+from babelsift.pipelines.storage.errors import PATIENCE_VARIABLE
 from babelsift.schemas import InputError
 from tests.support.faulty_proxy import Fault
 
@@ -39,7 +40,8 @@ def test_an_outage_that_passes_changes_nothing(s3_bucket, table, fault, kind):
 
 @pytest.mark.parametrize("fault", [*PASSING, Fault.FORBIDDEN])
 @pytest.mark.parametrize("kind", ["get", "list"])
-def test_one_that_lasts_is_one_line(s3_bucket, table, fault, kind):
+def test_one_that_lasts_is_one_line(s3_bucket, table, fault, kind, monkeypatch):
+    monkeypatch.setenv(PATIENCE_VARIABLE, "1")
     with s3_bucket.proxy.injecting(fault, kind=kind), pytest.raises(InputError) as raised:
         plan_input([table])
     assert "\n" not in str(raised.value)

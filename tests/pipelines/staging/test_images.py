@@ -25,7 +25,7 @@ class Counted(MemoryFileSystem):
         self.threads.append(threading.current_thread())
         self.ranges.append((path.rsplit("/", 1)[-1], start, end))
         if self.together > 1:
-            self.barrier.wait(timeout=10)
+            self.barrier.wait()
         content = super().cat_file(path, start=start, end=end, **kwargs)
         return self.answers.pop(start, lambda right: right)(content)
 
@@ -110,7 +110,7 @@ def test_a_forked_process_reads_too(staged):
     assert read_staged_images(folder, rows) == expected(rows)
     with multiprocessing.get_context("fork").Pool(1) as forked:
         reading = forked.apply_async(read_staged_images, (folder, rows))
-        assert reading.get(timeout=30) == expected(rows)
+        assert reading.get() == expected(rows)
 
 
 @pytest.mark.parametrize("damage", ["bit", "short", "other"])

@@ -67,7 +67,7 @@ def test_a_failed_shard_is_over_when_nothing_of_it_is_in_hand(shard):
     assert thread.is_alive()  # another thread may still write into the shard's files
     assert not rows.take_in_hand()
     rows.fail_in_hand(ValueError("second"))
-    thread.join(10)
+    thread.join()
     assert [str(error) for error in found] == ["first"]
 
 
@@ -75,5 +75,5 @@ def test_a_shard_fails_from_outside(shard):
     rows = shard(1)
     thread, found = waiting(rows)
     rows.fail(ValueError("gone"))
-    thread.join(10)
+    thread.join()
     assert [str(error) for error in found] == ["gone"]
