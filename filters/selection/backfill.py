@@ -24,13 +24,13 @@ class Backfill:
 
     Attributes:
         kept: pairs kept before.
-        wanted: its minimum, in pairs.
+        minimum: the pairs that it should keep at least.
         threshold: the least similarity of backfilled pairs.
         backfilled: pairs that reach it.
     """
 
     kept: int
-    wanted: int
+    minimum: int
     threshold: Threshold
     backfilled: int
 

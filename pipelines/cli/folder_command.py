@@ -21,7 +21,7 @@ def add_folder_command(
     return command
 
 
-def print_found(known: argparse.Namespace, found: Any, text: str) -> int:
+def print_found(known: argparse.Namespace, result: Any, text: str) -> int:
     """Prints what was found, as JSON where that was asked for, else the text, and returns the exit code."""
-    print(json.dumps(found, ensure_ascii=False) if known.json else text.removesuffix("\n"))
+    print(json.dumps(result, ensure_ascii=False) if known.json else text.removesuffix("\n"))
     return 0

@@ -96,10 +96,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     parser, commands = _parser()
-    command, own = _command_of(words, parser, commands)
+    command, own_words = _command_of(words, parser, commands)
     if command is None:
         return 0
-    known, left = _parse(command, own)
+    known, left = _parse(command, own_words)
     show_log_lines(verbose=getattr(known, "verbose", False))
     if not getattr(known, "takes_beam_options", False):
         command.check_words(left)
@@ -129,12 +129,12 @@ def _command_of(
     before = next((at for at, word in enumerate(words) if not word.startswith("-")), len(words))
     _, left = parser.parse_known_args(words[:before])  # --help and --version end here
     parser.check_words(left)
-    name, own = (words[before], [*words[:before], *words[before + 1 :]]) if before < len(words) else ("help", [])
+    name, own_words = (words[before], [*words[:before], *words[before + 1 :]]) if before < len(words) else ("help", [])
     if name != "help":
-        return _named(name, commands), own
-    asked = [word for word in own if not word.startswith("-")]
+        return _named(name, commands), own_words
+    asked = [word for word in own_words if not word.startswith("-")]
     (_named(asked[0], commands) if asked else parser).print_help()
-    return None, own
+    return None, own_words
 
 
 def _parse(command: CommandParser, words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

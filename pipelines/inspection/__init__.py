@@ -1,1 +1,9 @@
-"""Looks at a finished run: status, why, concepts, subset. No Beam."""
+"""Looks at a finished run, without Beam: a module a question.
+
+status     what is done in a run folder, and what a recipe would do again; `status_of`
+why        what became of a pair; `fates_of`
+concepts   what balancing did to concepts; `concepts_of`
+subset     the uids of the kept pairs as DataComp's tools take them; `write_subset`
+
+The commands may import from here.
+"""

@@ -1,1 +1,11 @@
-"""The whole run: every check in order, the plan, and its execution."""
+"""The whole run: checks, plan, execution.
+
+run, plan, execute   `run` is `execute(plan_run(...))`; `RunPlan` is what `plan_run` makes
+checks               what can be wrong before a run starts, a check each
+curate               every stage in order, as one transform
+embedding_stores     where embeddings lie that a recipe writes or compares
+facts                what the manifest, the report and the card state of a run
+frequent_ngrams      the job behind `babelsift ngrams`
+
+Replay, demo and the commands may import from here.
+"""

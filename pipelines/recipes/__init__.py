@@ -1,1 +1,3 @@
-"""The presets, one YAML file each, and how a recipe is found by name or by path."""
+"""The presets, a YAML file each. From `presets` import `load_recipe`, which finds a recipe by name or path, and
+`preset_names`.
+"""

@@ -1,4 +1,13 @@
-"""What people look at after a run: the report page, the dataset card and the funnel on the terminal."""
+"""What people look at after a run, made from data alone: nothing here reads a file or the clock.
+
+data              what a report is made from
+page              the report page, of plots, histograms, funnel_view, sample_view and notices
+card, croissant   the dataset card, and its description for tools
+terminal          the funnel on the terminal
+number_format     numbers and clipped texts; templating: escaped templates
+
+The report stage, inspection, replay and the commands may import the names below, and `number_format`.
+"""
 
 from babelsift.pipelines.rendering.card import render_card, sample_fields
 from babelsift.pipelines.rendering.croissant import croissant

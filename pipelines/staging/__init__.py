@@ -1,1 +1,16 @@
-"""Work paid for once: images, scores and embeddings of staging shards."""
+"""What is paid for once: staging shards with their images, scores and embeddings.
+
+layout, shards          a staging shard: its files, writing it, reading its rows
+staged_rows             rows of a run beside their staged rows
+images                  image bytes of staged rows, read by byte range
+gather_shards           which staging shards rows lie in
+inventory               what is staged and scored, and what other settings made
+empty_shards            shards that fill gaps in the numbering
+img2dataset_status      statuses of img2dataset and our reasons
+imported_rows           rows of an imported img2dataset folder
+score_store             scores and embeddings of a model, a chunk at a time; `embedding_checksums`, `pair_keys`
+stored_embeddings       embeddings of some rows, read by byte range
+score_cleanup           removes embeddings that no chunk names
+
+Stages, job, replay and inspection may import these modules; nothing here imports a stage.
+"""

@@ -28,8 +28,8 @@ def fill_gaps(folder: RunFolder, settings: DownloadSettings, *, rows: int, parti
     size = settings.samples_per_staging_shard
     taken = StagingListing(folder).numbers
     # Partitions double before the input has twice as many shards as they are; more would be a guess gone wrong.
-    wanted = min(max(partitions, math.ceil(rows / size)), 2 * partitions)
-    missing = [number for number in range(wanted) if number not in taken]
+    shards = min(max(partitions, math.ceil(rows / size)), 2 * partitions)
+    missing = [number for number in range(shards) if number not in taken]
     nothing, now = pa.RecordBatch.from_pylist([], schema=STAGED_SCHEMA), time.time()
     for number in missing:
         with StagingWriter(folder, number, size, shaping_settings(settings)) as writer:

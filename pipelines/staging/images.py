@@ -36,7 +36,7 @@ def read_staged_images(folder: RunFolder, rows: pa.RecordBatch) -> list[bytes]:
             so that the next run downloads its pairs again, or looks through it again where another program's.
     """
     images: list[bytes] = [b""] * len(rows)
-    ranges = [one for members in _by_shard(rows) for one in _merge(members)]
+    ranges = [byte_range for members in _by_shard(rows) for byte_range in _merge(members)]
     if not ranges:
         return images
     for found in _readers().map(partial(_read_range, folder), ranges):

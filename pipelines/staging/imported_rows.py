@@ -39,8 +39,8 @@ def imported_path(shard: int, suffix: str) -> str:
 
 def import_summary(folder: RunFolder, shard: int) -> dict[str, Any]:
     """Returns the commit mark of an imported shard; empty where the shard was not imported."""
-    found = folder.read_json(IMPORTED_FOLDER, f"{shard:05d}{STATS}")
-    return found if isinstance(found, dict) else {}
+    summary = folder.read_json(IMPORTED_FOLDER, f"{shard:05d}{STATS}")
+    return summary if isinstance(summary, dict) else {}
 
 
 def import_problems(folder: RunFolder, plan: ImportPlan) -> list[str]:

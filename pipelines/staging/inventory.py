@@ -40,24 +40,24 @@ class StagedDownloads:
 
 def staged_downloads(folder: RunFolder, settings: DownloadSettings) -> StagedDownloads:
     """Returns what is staged, as a run with these download settings would find it."""
-    found, shaping = StagedDownloads(), shaping_settings(settings)
+    staged, shaping = StagedDownloads(), shaping_settings(settings)
     for shard in _all_shards(folder):
         stats = shard.stats or {}
         why = why_not_reused(shard, shaping)
         if shard.stats is None:
-            found.unfinished += 1
+            staged.unfinished += 1
         elif shard.is_foreign:
-            found.foreign += 1
+            staged.foreign += 1
         elif why is None:
-            found.shards += 1
-            found.rows += stats.get("count", 0)
-            found.images += stats.get("successes", 0)
-            found.bytes += stats.get("tar_bytes", 0)
+            staged.shards += 1
+            staged.rows += stats.get("count", 0)
+            staged.images += stats.get("successes", 0)
+            staged.bytes += stats.get("tar_bytes", 0)
         else:
-            stale = found.stale.setdefault(why, [0, 0, 0])
-            one = (1, stats.get("successes", 0), stats.get("tar_bytes", 0))
-            found.stale[why] = [before + more for before, more in zip(stale, one, strict=True)]
-    return found
+            stale = staged.stale.setdefault(why, [0, 0, 0])
+            counts = (1, stats.get("successes", 0), stats.get("tar_bytes", 0))
+            staged.stale[why] = [before + more for before, more in zip(stale, counts, strict=True)]
+    return staged
 
 
 def _all_shards(folder: RunFolder) -> Iterator[StagedShard]:

@@ -16,7 +16,7 @@ def with_uids_as_scored(rows: pa.RecordBatch) -> pa.RecordBatch:
     """
     if CAPTION_CHANGES.name not in rows.schema.names:
         return rows
-    place = rows.schema.get_field_index("uid")
+    position = rows.schema.get_field_index("uid")
     now = compute_uids(rows.column("url"), rows.column("caption"))
-    uids = pc.if_else(rows.column(CAPTION_CHANGES.name).is_valid(), now, rows.column(place))
-    return rows.set_column(place, rows.schema.field(place), uids)
+    uids = pc.if_else(rows.column(CAPTION_CHANGES.name).is_valid(), now, rows.column(position))
+    return rows.set_column(position, rows.schema.field(position), uids)

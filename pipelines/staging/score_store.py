@@ -1,4 +1,4 @@
-"""Where scores and embeddings lie, a part of a staging shard at a time, in the layout of clip-retrieval and autofaiss.
+"""Where scores and embeddings lie, a chunk of a staging shard at a time, in the layout of clip-retrieval and autofaiss.
 
     staging/scores/<name>-<first 8 of the model's fingerprint>/
         info.json                                 the model, for people
@@ -8,18 +8,16 @@
         metadata_only/metadata_00012_0000.parquet where embeddings were not to be kept
         heads/<head>-<first 8 of its fingerprint>/head_00012_0000.npy    float32[rows], NaN where there is no score
 
-A part's metadata is written last and is its commit mark; files without it are written again, and so is a part that is
+A chunk's metadata is written last and is its commit mark; files without it are written again, and so is a chunk that is
 damaged: its metadata has checksums of its pages and of the embeddings' rows. A model, by its fingerprint, has a folder
-of its own, so that nothing here is ever out of date with the model. A shard's parts are written by one worker at a
-time; a bundle that is tried again writes the same parts.
+of its own, so that nothing here is ever out of date with the model. A shard's chunks are written by one worker at a
+time; a bundle that is tried again writes the same chunks.
 """
 
 from __future__ import annotations
 
-import base64
 import logging
 import posixpath
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +27,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.embedding_checksums import (
+    EMBEDDINGS,
+    checksum_metadata,
+    row_checksums,
+    stored_checksums,
+)
 from babelsift.schemas import RunFolderError, one_line
 
 SCORES_FOLDER = "staging/scores"
@@ -43,7 +47,6 @@ METADATA_SCHEMA = pa.schema(
         pa.field("image_size", pa.int64(), nullable=False, metadata={"unit": "bytes in the staging tar"}),
     ]
 )
-EMBEDDINGS = {"img_emb": "image_embedding", "text_emb": "text_embedding"}  # kind of file: the results' column
 PAIR_COLUMNS = ("uid", "sha256", "image_size")
 
 PairKey = tuple[str, str, int]
@@ -51,8 +54,8 @@ Score = tuple[float | None, str | None]
 ScoreEmbeddings = Callable[[np.ndarray], np.ndarray]
 
 
-class DamagedPartError(RunFolderError):
-    """A part's embeddings are gone, or not those that were stored."""
+class DamagedChunkError(RunFolderError):
+    """A chunk's embeddings are gone, or not those that were stored."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,10 @@ class ScoreStore:
             RunFolderError: the folder holds another model whose fingerprint begins alike.
         """
         path = f"{self.root}/info.json"
-        found = self.folder.read_json(path)
-        if found is None:
+        stored = self.folder.read_json(path)
+        if stored is None:
             self.folder.write_json(path, {"fingerprint": self.fingerprint, **info})
-        elif not isinstance(found, dict) or found.get("fingerprint") != self.fingerprint:
+        elif not isinstance(stored, dict) or stored.get("fingerprint") != self.fingerprint:
             raise RunFolderError(
                 f"{self.folder.path(path)} describes another model than {self.fingerprint}; "
                 f"give the model another name or move that folder away"
@@ -96,13 +99,13 @@ class ScoreStore:
         Raises:
             RunFolderError: a stored file cannot be read.
         """
-        found: dict[PairKey, Score] = {}
+        scores: dict[PairKey, Score] = {}
         for metadata in self._metadata_folders():
-            for _, table in self.parts(shard, metadata):
+            for _, table in self.chunks(shard, metadata):
                 keys = zip(*(table.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True)
                 values = zip(table.column("similarity").to_pylist(), table.column("error").to_pylist(), strict=True)
-                found.update(zip(keys, values, strict=True))
-        return found
+                scores.update(zip(keys, values, strict=True))
+        return scores
 
     def head_scores(self, shard: int, head: str, score: ScoreEmbeddings) -> tuple[dict[PairKey, float | None], int]:
         """Returns a head's scores of a shard's stored pairs, and for how many pairs they had to be computed.
@@ -113,23 +116,23 @@ class ScoreStore:
 
         Raises:
             RunFolderError: a stored file cannot be read or written.
-            DamagedPartError: and the part counts no more.
+            DamagedChunkError: and the chunk counts no more.
         """
-        found: dict[PairKey, float | None] = {}
+        scores: dict[PairKey, float | None] = {}
         computed = 0
-        for part, table in self.parts(shard):
-            values = self._stored_head_scores(shard, part, head, len(table))
+        for chunk, table in self.chunks(shard):
+            values = self._stored_head_scores(shard, chunk, head, len(table))
             if values is None:
                 try:
-                    values = self._computed(shard, part, table, score)
-                except DamagedPartError:
-                    self.discard_part(shard, part)
+                    values = self._computed(shard, chunk, table, score)
+                except DamagedChunkError:
+                    self.discard_chunk(shard, chunk)
                     raise
                 computed += len(table)
-                with self.folder.writing(self._head_path(shard, part, head)) as file:
+                with self.folder.writing(self._head_path(shard, chunk, head)) as file:
                     np.lib.format.write_array(file, values, allow_pickle=False)
-            found.update(_by_pair(table, values))
-        return found, computed
+            scores.update(_by_pair(table, values))
+        return scores, computed
 
     def known_head_scores(
         self, shard: int, head: str, score: ScoreEmbeddings | None = None
@@ -143,20 +146,20 @@ class ScoreStore:
         Raises:
             RunFolderError: a stored file cannot be read.
         """
-        found: dict[PairKey, float | None] = {}
-        for part, table in self.parts(shard):
-            values = self._stored_head_scores(shard, part, head, len(table))
+        scores: dict[PairKey, float | None] = {}
+        for chunk, table in self.chunks(shard):
+            values = self._stored_head_scores(shard, chunk, head, len(table))
             if values is None and score is not None:
-                values = self._computed(shard, part, table, score)
+                values = self._computed(shard, chunk, table, score)
             if values is not None:
-                found.update(_by_pair(table, values))
-        return found
+                scores.update(_by_pair(table, values))
+        return scores
 
-    def _head_path(self, shard: int, part: int, head: str) -> str:
-        return f"{self.root}/heads/{head}/head_{_suffix(shard, part)}.npy"
+    def _head_path(self, shard: int, chunk: int, head: str) -> str:
+        return f"{self.root}/heads/{head}/head_{_suffix(shard, chunk)}.npy"
 
-    def _stored_head_scores(self, shard: int, part: int, head: str, rows: int) -> np.ndarray | None:
-        path = self._head_path(shard, part, head)
+    def _stored_head_scores(self, shard: int, chunk: int, head: str, rows: int) -> np.ndarray | None:
+        path = self._head_path(shard, chunk, head)
         try:
             values = self._read_array(path)
         except FileNotFoundError:
@@ -166,26 +169,26 @@ class ScoreStore:
             raise RunFolderError(f"cannot read {self.folder.path(path)}: {reason}; remove it and run again") from error
         return values if values.shape == (rows,) else None
 
-    def _computed(self, shard: int, part: int, table: pa.Table, score: ScoreEmbeddings) -> np.ndarray:
-        embeddings = self.embeddings("img_emb", shard, part, table)
+    def _computed(self, shard: int, chunk: int, table: pa.Table, score: ScoreEmbeddings) -> np.ndarray:
+        embeddings = self.embeddings("img_emb", shard, chunk, table)
         good = table.column("error").is_null().to_numpy()
         values = np.full(len(table), np.nan, np.float32)
         if good.any():
             values[good] = score(embeddings[good].astype(np.float32))
         return values
 
-    def embeddings(self, kind: str, shard: int, part: int, table: pa.Table) -> np.ndarray:
-        """Returns a part's vectors, float16[rows, dimension], checked against their checksums; changes nothing.
+    def embeddings(self, kind: str, shard: int, chunk: int, table: pa.Table) -> np.ndarray:
+        """Returns a chunk's vectors, float16[rows, dimension], checked against their checksums; changes nothing.
 
         Args:
             kind: one of EMBEDDINGS.
-            table: what `parts` gives of the part.
+            table: what `chunks` gives of the chunk.
 
         Raises:
-            DamagedPartError: they are gone, or not what was stored.
+            DamagedChunkError: they are gone, or not what was stored.
             RunFolderError: they cannot be read.
         """
-        path = self.embeddings_path(kind, shard, part)
+        path = self.embeddings_path(kind, shard, chunk)
         try:
             vectors = self._read_array(path)
         except (FileNotFoundError, ValueError) as error:
@@ -197,10 +200,10 @@ class ScoreStore:
             if vectors.shape[:-1] == (len(table),) and (known is None or (row_checksums(vectors) == known).all()):
                 return vectors
             reason = f"it does not hold the {len(table)} vectors that were stored"
-        raise DamagedPartError(
+        raise DamagedChunkError(
             f"{self.folder.path(path)} is damaged: {reason}; "
-            f"empty {self.folder.path(self._path('metadata', shard, part))}, if it is not empty already, and run "
-            f"{self.folder.url} again: this part alone is scored again"
+            f"empty {self.folder.path(self._path('metadata', shard, chunk))}, if it is not empty already, and run "
+            f"{self.folder.url} again: this chunk alone is scored again"
         )
 
     def _read_array(self, path: str) -> np.ndarray:
@@ -208,7 +211,7 @@ class ScoreStore:
             return np.lib.format.read_array(file, allow_pickle=False)
 
     def add(self, shard: int, pairs: pa.RecordBatch, results: pa.RecordBatch) -> None:
-        """Stores pairs with their results as the shard's next part.
+        """Stores pairs with their results as the shard's next chunk.
 
         Args:
             pairs: has PAIR_COLUMNS.
@@ -218,56 +221,56 @@ class ScoreStore:
             RunFolderError: the folder cannot be written.
         """
         metadata = self._metadata_folders()[-1]
-        part = 0
-        while isinstance(self._read_part(self._path(metadata, shard, part)), pa.Table):
-            part += 1
+        chunk = 0
+        while isinstance(self._read_chunk(self._path(metadata, shard, chunk)), pa.Table):
+            chunk += 1
         checksums = {}
         if self.keep_embeddings:
             for kind, column in EMBEDDINGS.items():
                 matrix = _matrix(results.column(column))
-                with self.folder.writing(self.embeddings_path(kind, shard, part)) as file:
+                with self.folder.writing(self.embeddings_path(kind, shard, chunk)) as file:
                     np.lib.format.write_array(file, matrix, allow_pickle=False)
-                checksums[f"{kind}_crc32"] = base64.b64encode(row_checksums(matrix).tobytes())
-        for head in self.folder.folders(f"{self.root}/heads"):  # of a damaged part that this one takes the place of
-            self.folder.remove(self._head_path(shard, part, head))
+                checksums |= checksum_metadata(kind, matrix)
+        for head in self.folder.folders(f"{self.root}/heads"):  # of a damaged chunk that this one takes the place of
+            self.folder.remove(self._head_path(shard, chunk, head))
         columns = {name: pairs.column(name) for name in PAIR_COLUMNS}
         columns |= {name: results.column(name) for name in ("similarity", "error")}
         schema = METADATA_SCHEMA.with_metadata(checksums)
         table = pa.table([columns[name] for name in schema.names], schema=schema)
-        with self.folder.writing(self._path(metadata, shard, part)) as file:
+        with self.folder.writing(self._path(metadata, shard, chunk)) as file:
             pq.write_table(table, file, compression="zstd", write_page_checksum=True)
 
-    def discard_part(self, shard: int, part: int) -> None:
-        """Empties the commit mark of a part whose embeddings are damaged, so that it is scored again."""
-        self.folder.write(self._path("metadata", shard, part), b"")
+    def discard_chunk(self, shard: int, chunk: int) -> None:
+        """Empties the commit mark of a chunk whose embeddings are damaged, so that it is scored again."""
+        self.folder.write(self._path("metadata", shard, chunk), b"")
 
-    def embeddings_path(self, kind: str, shard: int, part: int) -> str:
-        """Returns the path, within the run folder, of a part's embeddings; kind: one of EMBEDDINGS."""
-        return f"{self.root}/{kind}/{kind}_{_suffix(shard, part)}.npy"
+    def embeddings_path(self, kind: str, shard: int, chunk: int) -> str:
+        """Returns the path, within the run folder, of a chunk's embeddings; kind: one of EMBEDDINGS."""
+        return f"{self.root}/{kind}/{kind}_{_suffix(shard, chunk)}.npy"
 
     def _metadata_folders(self) -> tuple[str, ...]:
         """The folders whose scores serve; the last is the one that is written to."""
         return ("metadata",) if self.keep_embeddings else ("metadata", "metadata_only")
 
-    def _path(self, metadata: str, shard: int, part: int) -> str:
-        return f"{self.root}/{metadata}/metadata_{_suffix(shard, part)}.parquet"
+    def _path(self, metadata: str, shard: int, chunk: int) -> str:
+        return f"{self.root}/{metadata}/metadata_{_suffix(shard, chunk)}.parquet"
 
-    def parts(self, shard: int, metadata: str = "metadata") -> Iterator[tuple[int, pa.Table]]:
-        """Yields (number, METADATA_SCHEMA) of a shard's parts; damaged ones are named and passed over.
+    def chunks(self, shard: int, metadata: str = "metadata") -> Iterator[tuple[int, pa.Table]]:
+        """Yields (number, METADATA_SCHEMA) of a shard's chunks; damaged ones are named and passed over.
 
         Raises:
             RunFolderError: a stored file cannot be read.
         """
-        part = 0
-        while (table := self._read_part(self._path(metadata, shard, part))) is not None:
+        chunk = 0
+        while (table := self._read_chunk(self._path(metadata, shard, chunk))) is not None:
             if isinstance(table, pa.Table):
-                yield part, table
+                yield chunk, table
             else:
                 logging.warning("score %s: %s; its pairs are scored again", self.name, table)
-            part += 1
+            chunk += 1
 
-    def _read_part(self, path: str) -> pa.Table | str | None:
-        """A part's metadata; what is wrong where it is damaged; None where there is none."""
+    def _read_chunk(self, path: str) -> pa.Table | str | None:
+        """A chunk's metadata; what is wrong where it is damaged; None where there is none."""
         try:
             with self.folder.open(path) as file:
                 content = file.read()
@@ -288,27 +291,13 @@ class ScoreStore:
 
 
 def _by_pair(table: pa.Table, values: np.ndarray) -> Iterator[tuple[PairKey, float | None]]:
-    """A part's values by pair; NaN is null."""
+    """A chunk's values by pair; NaN is null."""
     keys = zip(*(table.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True)
     return zip(keys, pa.array(values, from_pandas=True).to_pylist(), strict=True)
 
 
-def row_checksums(matrix: np.ndarray) -> np.ndarray:
-    """Returns uint32[rows], the CRC-32 of each row's bytes."""
-    return np.array([zlib.crc32(row.tobytes()) for row in matrix], dtype="<u4")
-
-
-def stored_checksums(table: pa.Table) -> dict[str, np.ndarray]:
-    """Returns {kind: uint32[rows]} of a part's embeddings; a part stored before there were checksums has none."""
-    found = table.schema.metadata or {}
-    keys = {kind: f"{kind}_crc32".encode() for kind in EMBEDDINGS}
-    return {
-        kind: np.frombuffer(base64.b64decode(found[key]), dtype="<u4") for kind, key in keys.items() if key in found
-    }
-
-
-def _suffix(shard: int, part: int) -> str:
-    return f"{shard:05d}_{part:04d}"
+def _suffix(shard: int, chunk: int) -> str:
+    return f"{shard:05d}_{chunk:04d}"
 
 
 def _matrix(vectors: pa.FixedSizeListArray) -> np.ndarray:

@@ -103,13 +103,13 @@ class StagingListing:
     @cached_property
     def numbers(self) -> dict[int, set[str]]:
         """Shard number -> the suffixes of its files."""
-        found: dict[int, set[str]] = {}
+        suffixes_by_number: dict[int, set[str]] = {}
         for name in self.folder.list(STAGING):
             suffix = next((suffix for suffix in (TAR, PARQUET, STATS) if name.endswith(suffix)), None)
             stem = name.removesuffix(suffix or "")
             if suffix and stem.isdecimal() and stem.isascii():
-                found.setdefault(int(stem), set()).add(suffix)
-        return found
+                suffixes_by_number.setdefault(int(stem), set()).add(suffix)
+        return suffixes_by_number
 
 
 def staged_shards(
@@ -233,8 +233,8 @@ class StagingWriter:
         with self._lock:
             offset = self._tar.size + _BLOCK
             self._tar.write(content)
-        place = {"image_offset": offset, "image_size": len(image.data), "image_crc32": zlib.crc32(image.data)}
-        return {**record, **place}
+        location = {"image_offset": offset, "image_size": len(image.data), "image_crc32": zlib.crc32(image.data)}
+        return {**record, **location}
 
     def commit(self, rows: pa.RecordBatch, *, start_time: float, end_time: float) -> None:
         """Gives the shard its files and, last, its commit mark.

@@ -13,16 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.embedding_checksums import EMBEDDINGS, stored_checksums
 from babelsift.pipelines.staging.pair_keys import with_uids_as_scored
-from babelsift.pipelines.staging.score_store import EMBEDDINGS, PAIR_COLUMNS, ScoreStore, stored_checksums
+from babelsift.pipelines.staging.score_store import PAIR_COLUMNS, ScoreStore
 from babelsift.schemas import RunFolderError
 
 _HEADER_BYTES = 1024  # a .npy file's header is much shorter
-
-
 _REQUESTS_AT_ONCE = 16
-
-
 _MERGED_GAP_ROWS = 64
 
 
@@ -36,69 +33,71 @@ def read_embeddings(
         kinds: of EMBEDDINGS.
 
     Raises:
-        RunFolderError: some are not stored, or are damaged; the part they were in is scored again by the next run.
+        RunFolderError: some are not stored, or are damaged; the chunk they were in is scored again by the next run.
     """
-    parts = list(_parts_of(store, rows))
-    found: dict[str, np.ndarray] = {}
+    chunks = list(_chunks_of(store, rows))
+    embeddings: dict[str, np.ndarray] = {}
     with ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="embeddings") as pool:
         for kind in kinds:
-            read = pool.map(lambda part, kind=kind: _read_part(store, part, kind), parts)
-            for part, vectors in zip(parts, read, strict=True):
-                matrix = found.setdefault(kind, np.zeros((len(rows), vectors.shape[1]), np.float16))
-                matrix[part.wanted] = vectors
-    return found
+            read = pool.map(lambda chunk, kind=kind: _read_chunk(store, chunk, kind), chunks)
+            for chunk, vectors in zip(chunks, read, strict=True):
+                matrix = embeddings.setdefault(kind, np.zeros((len(rows), vectors.shape[1]), np.float16))
+                matrix[chunk.targets] = vectors
+    return embeddings
 
 
 @dataclass(frozen=True)
-class _Part:
-    """Some rows of one part.
+class _Chunk:
+    """The rows of a stored chunk that are asked for.
 
     Attributes:
-        places: in the part, rising.
-        wanted: the rows' places in what is asked for.
+        shard: the staging shard's number.
+        chunk: the chunk's number.
+        indices: int64[k], the rows' indices in the chunk, rising.
+        targets: int64[k], the indices in the result.
+        checksums: see `stored_checksums`.
     """
 
     shard: int
-    part: int
-    places: np.ndarray
-    wanted: np.ndarray
+    chunk: int
+    indices: np.ndarray
+    targets: np.ndarray
     checksums: dict[str, np.ndarray]
 
 
-def _parts_of(store: ScoreStore, rows: pa.Table) -> Iterator[_Part]:
-
+def _chunks_of(store: ScoreStore, rows: pa.Table) -> Iterator[_Chunk]:
     scored = with_uids_as_scored(rows.combine_chunks().to_batches()[0])
     keys = list(zip(*(scored.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True))
     by_shard: dict[int, dict[tuple, int]] = {}
     for row, (shard, key) in enumerate(zip(scored.column("staging_shard").to_pylist(), keys, strict=True)):
         by_shard.setdefault(shard, {})[key] = row
-    for shard, wanted in sorted(by_shard.items()):
-        for number, table in store.parts(shard):
+    for shard, row_of_key in sorted(by_shard.items()):
+        for number, table in store.chunks(shard):
             stored = zip(*(table.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True)
-            matches = [(place, wanted.pop(key)) for place, key in enumerate(stored) if key in wanted]
+            matches = [(index, row_of_key.pop(key)) for index, key in enumerate(stored) if key in row_of_key]
             if matches:
-                places, at = np.array(matches).T
-                yield _Part(shard, number, places, at, stored_checksums(table))
-        if wanted:
-            uid = next(iter(wanted))[0]
+                indices, targets = np.array(matches).T
+                yield _Chunk(shard, number, indices, targets, stored_checksums(table))
+        if row_of_key:
+            uid = next(iter(row_of_key))[0]
             raise RunFolderError(
-                f"{store.folder.path(store.root)} has no embeddings of uid {uid} and {len(wanted) - 1} others of "
+                f"{store.folder.path(store.root)} has no embeddings of uid {uid} and {len(row_of_key) - 1} others of "
                 f"staging shard {shard}; run again and they are made"
             )
 
 
-def _read_part(store: ScoreStore, part: _Part, kind: str) -> np.ndarray:
-    path = store.embeddings_path(kind, part.shard, part.part)
+def _read_chunk(store: ScoreStore, chunk: _Chunk, kind: str) -> np.ndarray:
+    path = store.embeddings_path(kind, chunk.shard, chunk.chunk)
     vectors: np.ndarray | None = None
     with contextlib.suppress(FileNotFoundError, ValueError):
         offset, shape = _npy_header(store.folder.read_range(path, 0, _HEADER_BYTES))
-        rows = np.concatenate(list(_read_rows(store.folder, path, offset, shape[1], part.places)))
-        known = part.checksums.get(kind)
-        if known is None or [zlib.crc32(row.tobytes()) for row in rows] == known[part.places].tolist():
+        rows = np.concatenate(list(_read_rows(store.folder, path, offset, shape[1], chunk.indices)))
+        known = chunk.checksums.get(kind)
+        if known is None or [zlib.crc32(row.tobytes()) for row in rows] == known[chunk.indices].tolist():
             vectors = rows
     if vectors is None:
-        store.discard_part(part.shard, part.part)
-        raise RunFolderError(f"{store.folder.path(path)} is damaged; run again: this part alone is scored again")
+        store.discard_chunk(chunk.shard, chunk.chunk)
+        raise RunFolderError(f"{store.folder.path(path)} is damaged; run again: this chunk alone is scored again")
     return vectors
 
 
@@ -113,10 +112,10 @@ def _npy_header(content: bytes) -> tuple[int, tuple[int, ...]]:
     return file.tell(), shape
 
 
-def _read_rows(folder: RunFolder, path: str, offset: int, dimension: int, places: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields the rows at rising places; those that lie near each other by one request."""
+def _read_rows(folder: RunFolder, path: str, offset: int, dimension: int, indices: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the rows at rising indices; rows that lie near each other by one request."""
     width = dimension * np.dtype(np.float16).itemsize
-    for group in np.split(places, np.flatnonzero(np.diff(places) > _MERGED_GAP_ROWS) + 1):
+    for group in np.split(indices, np.flatnonzero(np.diff(indices) > _MERGED_GAP_ROWS) + 1):
         first, last = int(group[0]), int(group[-1])
         content = folder.read_range(path, offset + first * width, offset + (last + 1) * width)
         yield np.frombuffer(content, np.float16).reshape(last + 1 - first, dimension)[group - first]

@@ -109,11 +109,11 @@ class _Search:
         images, varied = _image_numbers(ranks, uids), has_varied_rows(_column(records, "hash", whole))
         limits, before = (len(whole), len(whole)), ranks < (self.ranked_below or 0)
         for first, second in self._near(hashes, groups, limits, crops=True):
-            wanted = varied[second] & (images[first] != images[second])
+            compared = varied[second] & (images[first] != images[second])
             if self.ranked_below is not None:
-                wanted &= before[first] != before[second]
-            found = (first[wanted] - np.uint64(len(whole))) << _ROW_BITS | second[wanted]
-            pairs = _merged(pairs, found, _distinct)
+                compared &= before[first] != before[second]
+            crop_links = (first[compared] - np.uint64(len(whole))) << _ROW_BITS | second[compared]
+            pairs = _merged(pairs, crop_links, _distinct)
         return _distinct(np.concatenate(pairs))
 
     def _near(

@@ -30,5 +30,5 @@ def _compare(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.replay.compare import compare_recipes, format_comparison
 
     recipes = [load_recipe(name) for name in known.recipe]
-    found = compare_recipes(known.output, recipes, known.input or (), samples=max(known.samples, 0))
-    return print_found(known, found, format_comparison(found))
+    comparison = compare_recipes(known.output, recipes, known.input or (), samples=max(known.samples, 0))
+    return print_found(known, comparison, format_comparison(comparison))

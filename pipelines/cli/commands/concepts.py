@@ -27,5 +27,5 @@ def add_concepts(commands: argparse._SubParsersAction) -> None:
 def _concepts(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.inspection.concepts import concepts_of, format_concepts
 
-    found = concepts_of(known.output, fewer_than=known.fewer_than, most=max(known.most, 0), language=known.language)
-    return print_found(known, found, format_concepts(found))
+    lists = concepts_of(known.output, fewer_than=known.fewer_than, most=max(known.most, 0), language=known.language)
+    return print_found(known, lists, format_concepts(lists))

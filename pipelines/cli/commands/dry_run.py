@@ -27,20 +27,20 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
     from babelsift.pipelines.replay.dry_run import dry_run
 
     columns = chosen_columns(known)
-    found = dry_run(recipe, known.output, known.input or (), staging=known.staging, columns=columns)
+    outcome = dry_run(recipe, known.output, known.input or (), staging=known.staging, columns=columns)
     if known.json:
         content = {
-            "funnel": found.funnel.to_json(),
-            "selection": found.selection,
-            "not_stored": found.not_stored,
-            "other_downloads": found.other_downloads,
+            "funnel": outcome.funnel.to_json(),
+            "selection": outcome.selection,
+            "not_stored": outcome.not_stored,
+            "other_downloads": outcome.other_downloads,
         }
         print(json.dumps(content, ensure_ascii=False))
         return 0
-    print(format_funnel(found.funnel), end="")
-    for language, one in found.selection["relaxed_languages"].items():
-        kept = f"the cut kept {one['kept_before']}, given back {one['given_back']}"
-        print(f"minimum of {language}: {one['minimum']}, {kept}")
-    unknown = unknown_lines([recipe.name], [found.not_stored], [found.other_downloads])
+    print(format_funnel(outcome.funnel), end="")
+    for language, backfill in outcome.selection["relaxed_languages"].items():
+        kept = f"kept {backfill['kept_before']}, backfilled {backfill['given_back']}"
+        print(f"minimum of {language}: {backfill['minimum']}, {kept}")
+    unknown = unknown_lines([recipe.name], [outcome.not_stored], [outcome.other_downloads])
     print("\n".join(unknown) or "dry run: nothing was written")
     return 0

@@ -1,1 +1,8 @@
-"""Takes images from a folder that img2dataset wrote, in the place of downloading."""
+"""Replaces downloading: takes images from a folder that img2dataset wrote.
+
+scan                looks through the folder and imports its rows, those of new shards alone: `plan_import`, `ImportShards`
+shard, tar, table   one shard of the folder, its tar and its table
+match_pairs         matches the input's pairs to the imported rows: `ReuseStaged`
+
+The job and replay may import from `scan` and `match_pairs`.
+"""

@@ -28,7 +28,7 @@ _SHARD = "staging_shard"
 
 @dataclass
 class ReuseStaged(Transform):
-    """Gives each pair the image that an adopted folder has for it.
+    """Gives each pair the image that an imported folder has for it.
 
     A pair is matched by URL and caption; where the folder has no captions, by URL. Of several rows the first success
     counts, by shard and key. `min_image_size`, `max_image_area` and `max_aspect_ratio` are asked of the size as served.
@@ -37,7 +37,7 @@ class ReuseStaged(Transform):
         staging shard. REJECTED: pairs without an image there.
 
     Attributes:
-        partitions: for matching; as many as keep one's rows in memory.
+        partitions: for matching; so many that the rows of a partition fit into memory.
     """
 
     folder: RunFolder
@@ -53,8 +53,8 @@ class ReuseStaged(Transform):
         staged = (
             batches.pipeline
             | "Shards" >> beam.Create(list(self.plan.shards), reshuffle=False)
-            | "SpreadAdopted" >> beam.Reshuffle()
-            | "ReadAdopted" >> beam.Map(read_imported, self.folder).with_output_types(pa.RecordBatch)
+            | "SpreadImported" >> beam.Reshuffle()
+            | "ReadImported" >> beam.Map(read_imported, self.folder).with_output_types(pa.RecordBatch)
             | "SplitStaged" >> beam.ParDo(SplitByPartition(by_url)).with_output_types(keyed)
         )
         matched = (
@@ -68,7 +68,7 @@ class ReuseStaged(Transform):
 
 @dataclass(frozen=True)
 class _ByUrl:
-    """The partition of each row by its URL; rows without one are nobody's."""
+    """Says each row's partition by its URL; rows without a URL have none."""
 
     partitions: int
 
@@ -100,7 +100,7 @@ def match(
         rows: LANGUAGE_SCHEMA.
         staged: `read_imported`'s columns, of any shards, with all rows of the URLs in `rows`.
     """
-    staged_indices = _places(rows, staged)
+    staged_indices = _staged_indices(rows, staged)
     decision = Decision.keep_all(len(rows))
     decision.reject(staged_indices.is_null(), RejectReason.NOT_IN_STAGING)
     of_rows = staged.take(staged_indices)
@@ -115,8 +115,8 @@ def match(
     return with_staged_columns(kept, images.select(STAGED_SCHEMA.names), shards), rejected
 
 
-def _places(rows: pa.RecordBatch, staged: pa.RecordBatch) -> pa.Array:
-    """int64[n], for each row the place of its staged row, null where there is none."""
+def _staged_indices(rows: pa.RecordBatch, staged: pa.RecordBatch) -> pa.Array:
+    """Returns int64[n], the index of each row's staged row, null where there is none."""
     successes = [status == SUCCESS for status in staged.column("status").to_pylist()]
     shards, keys = staged.column(_SHARD).to_pylist(), staged.column("key").to_pylist()
     order = sorted(range(len(staged)), key=lambda row: (not successes[row], shards[row], keys[row] or ""))

@@ -72,7 +72,7 @@ def write_report(inputs: ReportInputs, folder: RunFolder, recipe: Recipe, facts:
     data = ReportData(
         recipe=recipe,
         funnel=funnel,
-        facts={**facts, **relaxed_facts(inputs.selection)},
+        facts={**facts, **backfill_facts(inputs.selection)},
         score_histograms=inputs.histograms,
         bin_width=BIN_WIDTH,
         samples=with_images(folder, samples),
@@ -88,13 +88,14 @@ def write_report(inputs: ReportInputs, folder: RunFolder, recipe: Recipe, facts:
     return funnel.to_json()
 
 
-def relaxed_facts(selection: Mapping[str, Any]) -> dict[str, str]:
-    """Returns a fact a language that the cut left short of its minimum: what it was given back."""
-    return {
-        f"minimum of {language}": f"{one['minimum']}: the cut kept {one['kept_before']}, given back {one['given_back']}"
-        + (f" down to {one['lowest_given_back']:.4f}" if one["given_back"] else "")
-        for language, one in selection["relaxed_languages"].items()
-    }
+def backfill_facts(selection: Mapping[str, Any]) -> dict[str, str]:
+    """Returns a fact for each language that was backfilled: its minimum, and how many pairs were added."""
+    facts = {}
+    for language, backfill in selection["relaxed_languages"].items():
+        lowest = f" down to {backfill['lowest_given_back']:.4f}" if backfill["given_back"] else ""
+        counts = f"kept {backfill['kept_before']}, backfilled {backfill['given_back']}{lowest}"
+        facts[f"minimum of {language}"] = f"{backfill['minimum']}: {counts}"
+    return facts
 
 
 def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, int]]) -> Funnel:

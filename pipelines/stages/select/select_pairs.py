@@ -146,7 +146,7 @@ def report_of(plan: _Plan) -> dict[str, Any]:
         ],
         "relaxed_languages": {
             language: {
-                "minimum": backfill.wanted,
+                "minimum": backfill.minimum,
                 "kept_before": backfill.kept,
                 "given_back": backfill.backfilled,
                 "lowest_given_back": backfill.threshold.score if backfill.backfilled else None,

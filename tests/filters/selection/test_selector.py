@@ -189,7 +189,7 @@ def test_a_small_language_is_given_its_best_pairs_back_and_no_more_than_it_needs
     found = relax(text, [batch.slice(0, 3), batch.slice(3)])
     # 0.25 is left out by another rule and stays out: 0.29 and 0.2 come back.
     assert set(found) == {"sw"}
-    assert (found["sw"].kept, found["sw"].backfilled, found["sw"].wanted) == (1, 2, 3)
+    assert (found["sw"].kept, found["sw"].backfilled, found["sw"].minimum) == (1, 2, 3)
     assert found["sw"].threshold.score == pytest.approx(0.2, abs=2e-4)
 
 

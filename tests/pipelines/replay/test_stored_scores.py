@@ -136,7 +136,7 @@ def test_a_part_that_is_written_anew_has_none_of_the_earlier_ones_head_scores(im
     rows = image_rows(4)
     store = stored_embeddings(folder, rows.slice(0, 2))
     store.head_scores(0, "x-12345678", lambda embeddings: embeddings[:, 0])
-    store.discard_part(0, 0)
+    store.discard_chunk(0, 0)
     stored_embeddings(folder, rows.slice(2))
     found, computed = store.head_scores(0, "x-12345678", lambda embeddings: embeddings[:, 0])
     assert (sorted(found.values()), computed) == ([2, 3], 2)

@@ -7,7 +7,7 @@ from embedding_reader import EmbeddingReader
 from babelsift.filters.clip import result_schema
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.score_cleanup import remove_orphans
-from babelsift.pipelines.staging.score_store import METADATA_SCHEMA, DamagedPartError, ScoreStore
+from babelsift.pipelines.staging.score_store import METADATA_SCHEMA, DamagedChunkError, ScoreStore
 from babelsift.schemas import RunFolderError
 
 ROOT = "staging/scores/tiny-0123abcd"
@@ -179,12 +179,12 @@ def test_damaged_embeddings_are_scored_again(store, tmp_path, damage, reason):
     store.add(3, pairs("c"), results(0.75))
     damage(tmp_path / ROOT / "img_emb/img_emb_00003_0000.npy")
     with pytest.raises(
-        DamagedPartError,
+        DamagedChunkError,
         match=f"img_emb_00003_0000.npy is damaged: .*{reason}.*; empty .*/metadata_00003_0000.parquet, .* and run .* again",
     ):
         store.known_head_scores(3, "head-1", lambda embeddings: embeddings[:, 0])
     assert len(store.scores(3)) == 3
-    with pytest.raises(DamagedPartError):
+    with pytest.raises(DamagedChunkError):
         store.head_scores(3, "head-1", lambda embeddings: embeddings[:, 0])
     assert store.scores(3) == {("c", "aa", 100): (0.75, None)}
     store.add(3, pairs("a", "b"), results(0.25, 0.5))

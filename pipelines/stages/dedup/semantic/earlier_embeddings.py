@@ -90,7 +90,7 @@ class _ReadKept(beam.DoFn):
         if store.folder.url not in self._kept:
             self._kept[store.folder.url] = kept_images(store.folder)
         kept = self._kept[store.folder.url]
-        for number, table in store.parts(element.shard):
+        for number, table in store.chunks(element.shard):
             index = pc.index_in(table.column("sha256"), value_set=kept.column("sha256")).combine_chunks()
             rows = np.flatnonzero(pc.and_(index.is_valid(), table.column("error").is_null().combine_chunks()))
             _, first = np.unique(index.take(pa.array(rows)).to_numpy(), return_index=True)

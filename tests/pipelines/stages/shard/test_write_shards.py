@@ -199,14 +199,14 @@ def test_a_damaged_embedding_is_named_and_its_part_alone_is_scored_again(embedde
     content = bytearray(folder.open(path).read())
     content[-1] ^= 1
     folder.write(path, bytes(content))
-    with pytest.raises(Exception, match=r"text_emb_00000_0001\.npy is damaged; run again: this part alone"):
+    with pytest.raises(Exception, match=r"text_emb_00000_0001\.npy is damaged; run again: this chunk alone"):
         write(folder, [batch], samples_per_shard=8, stores=[store])
     assert len(store.scores(0)) == 20 - 7
 
 
 def test_embeddings_that_are_not_stored_are_named(embedded):
     folder, batch, store, _ = embedded(20)
-    store.discard_part(0, 1)
+    store.discard_chunk(0, 1)
     with pytest.raises(
         Exception, match=r"tiny-0123abcd has no embeddings of uid [0-9a-f]{32} and 6 others of staging shard 0"
     ):
