@@ -1,6 +1,6 @@
 """Replaces downloading: takes images from a folder that img2dataset wrote.
 
-scan                looks through the folder and imports its rows, those of new shards alone: `plan_import`, `ImportShards`
+scan                imports the rows of shards that are new or changed: `plan_import`, `ImportShards`
 shard, tar, table   one shard of the folder, its tar and its table
 match_pairs         matches the input's pairs to the imported rows: `ReuseStaged`
 
