@@ -71,38 +71,34 @@ def staging_partitions(batch: pa.RecordBatch, *, partitions: int) -> np.ndarray:
     return partition_of(batch.column("uid"), partitions)
 
 
-def latest_staged(rows: pa.RecordBatch, candidates: list[FoundShard]) -> Iterator[StagedBatch]:
-    """Yields rows with their staged row: of several a success before a failure, then the latest.
+def latest_staged(rows: pa.RecordBatch, found: list[FoundShard]) -> Iterator[StagedBatch]:
+    """Yields each row with what is staged for it: a success before a failure, then what was found last.
 
     Args:
         rows: sorted by uid.
-        candidates: the shards that may have some of them.
+        found: the shards that may have some of them.
     """
-    if not candidates:
+    if not found:
         return
-    tables = [shard.staged for shard in candidates]
-    uids = np.concatenate([np.asarray(table.column("uid").to_pylist(), dtype=object) for table in tables])
+    uids = np.concatenate([np.asarray(one.staged.column("uid").to_pylist(), dtype=object) for one in found])
     is_failure = np.concatenate(
-        [
-            np.asarray([status != SUCCESS for status in shard.staged.column("status").to_pylist()], bool)
-            for shard in candidates
-        ]
+        [np.asarray([status != SUCCESS for status in one.staged.column("status").to_pylist()], bool) for one in found]
     )
-    lengths = [len(table) for table in tables]
-    ends = np.repeat([shard.end_time for shard in candidates], lengths)
-    shards = np.repeat([shard.shard for shard in candidates], lengths)
+    lengths = [len(one.staged) for one in found]
+    ends = np.repeat([one.end_time for one in found], lengths)
+    shards = np.repeat([one.shard for one in found], lengths)
     order = np.lexsort((-shards, -ends, is_failure))
     _, firsts = np.unique(uids[order].astype(str), return_index=True)
     is_latest = np.zeros(len(uids), bool)
     is_latest[order[firsts]] = True
     start = 0
-    for shard, length in zip(candidates, lengths, strict=True):
-        staged = shard.staged.filter(pa.array(is_latest[start : start + length]))
+    for one, length in zip(found, lengths, strict=True):
+        staged = one.staged.filter(pa.array(is_latest[start : start + length]))
         start += length
-        indices = pc.index_in(rows.column("uid"), value_set=staged.column("uid"))
-        known = np.flatnonzero(np.asarray(indices.is_valid()))
-        if len(known):
-            yield StagedBatch(shard.shard, rows.take(pa.array(known)), staged.take(indices.drop_null()), None)
+        places = pc.index_in(rows.column("uid"), value_set=staged.column("uid"))
+        wanted = np.flatnonzero(np.asarray(places.is_valid()))
+        if len(wanted):
+            yield StagedBatch(one.shard, rows.take(pa.array(wanted)), staged.take(places.drop_null()), None)
 
 
 def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.RecordBatch, pa.RecordBatch]:
