@@ -65,12 +65,12 @@ def means_of(values: np.ndarray, targets: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("scale", "target"), [(1, (341, 256)), (1, (60, 45)), (2, (100, 75)), (4, (51, 38)), (8, (25, 19))]
+    ("scale", "target"), [(1, (171, 128)), (1, (30, 23)), (2, (50, 38)), (4, (26, 19)), (8, (13, 10))]
 )
 def test_in_whole_numbers_whatever_way_they_are_added(scale, target):
-    image = cells_of(np.random.default_rng(scale).integers(0, 2, (480, 640, 3)) * np.uint8(255), scale)
-    found = shrink_by_area(image, target, full_size=(640, 480), scale=scale)
-    rows, columns = (dense_weights(*axis, scale) for axis in ((target[1], 480), (target[0], 640)))
+    image = cells_of(np.random.default_rng(scale).integers(0, 2, (240, 320, 3)) * np.uint8(255), scale)
+    found = shrink_by_area(image, target, full_size=(320, 240), scale=scale)
+    rows, columns = (dense_weights(*axis, scale) for axis in ((target[1], 240), (target[0], 320)))
     between = np.tensordot(rows, image.astype(object), (1, 0)) * 8 / 4096
     between = np.rint(between.astype(float)).astype(int).astype(object)
     sums = np.tensordot(columns, between, (1, 1)).transpose(1, 0, 2)
