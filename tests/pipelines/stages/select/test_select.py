@@ -193,7 +193,7 @@ def test_a_minimum_gives_back_what_the_cut_left_out_before_caps_apply(run_stage,
 def test_the_account_of_a_selection_says_what_was_cut_and_given_back():
     asked = TopFraction(ScoreChoice.of(None, ("m",)), "", 0.5)
     backfills = {
-        "sw": Backfill(kept=2, wanted=9, threshold=Threshold(0.2, 6000), backfilled=7),
+        "sw": Backfill(kept=2, minimum=9, threshold=Threshold(0.2, 6000), backfilled=7),
         "ht": Backfill(1, 9, Threshold(np.inf), 0),
     }
     assert report_of(({asked: Threshold(0.25, 6250)}, backfills)) == {
