@@ -91,8 +91,14 @@ bench: $(VENV)/.installed-bench ## time ours beside its peers (ONLY=name for one
 demo-model: $(VENV)/.installed-run ## train the demo's CLIP anew and print its AUC
 	@$(BIN)/babelsift demo-model $(ARGS)
 
-# What a target makes has a name here. A user's run is never removed, wherever OUT or OUTPUT put it.
-clean: ## remove what the targets made: .venv*, out/demo, out/flink-*, build, dist, caches; never a run of yours
-	rm -rf $(VENV) .venv-peers build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf out/demo out/flink-demo out/flink-job-server
+# What a target makes has a name here. A user's run is never removed, wherever OUT or OUTPUT put it: the demo's own has
+# the tables of its web in a folder `demo`.
+SOURCES := $(wildcard babelsift filters pipelines schemas tests benchmarks tools examples)
+
+clean: ## remove what the targets made: .venv, .venv-peers, out/demo, out/flink-*, build, dist, caches; never a run of yours
+	rm -rf $(VENV) .venv-peers build dist *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf out/flink-demo out/flink-job-server
+	@if [ -d out/demo/demo ]; then echo "rm -rf out/demo"; rm -rf out/demo; fi
+	@find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
 	@rmdir out 2>/dev/null || true
