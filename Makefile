@@ -56,6 +56,9 @@ $(BIN)/versitygw: | $(BIN)/uv
 
 comma := ,
 
+# Where bytecode may not be written, every process compiles all that it imports anew: seconds each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo flink-demo test test-slow lint format bench curate demo-model clean
 
 demo: $(VENV)/.installed-run ## curate a small web drawn for the purpose, offline, and compare with the truth (OUT=DIR)

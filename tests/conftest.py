@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Iterator
 
@@ -14,6 +15,10 @@ from tests.support.s3_server import S3Bucket, S3Server, running_s3_server, s3_en
 # The repository's root is on the path, for `tests` and `benchmarks`; the folders in it have one name, in `babelsift`.
 for folder in ("filters", "pipelines", "schemas"):
     sys.modules[folder] = None
+
+# Tests start many processes, and each would compile some three thousand modules (torch, Beam, numba) anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A property is true or false however busy the machine is; a hang is pytest-timeout's affair.
 settings.register_profile("babelsift", deadline=None)
