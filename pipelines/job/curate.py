@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -45,6 +46,7 @@ from babelsift.pipelines.stages.select.select_pairs import REPORT, SelectPairs
 from babelsift.pipelines.stages.select.top_fractions import SimilarityHistograms
 from babelsift.pipelines.stages.shard.replace_product import BeginReplacement, ReplacementPlan
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
+from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_row_count
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import Recipe, Stage
@@ -70,13 +72,15 @@ class Curate(Transform):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
         """The list of steps."""
         plan, recipe, folder = self.plan, self.plan.recipe, self.plan.folder
+        tars = None if plan.imported is None else plan.imported.tars
+        read_images = partial(read_staged_images, tars=tars)
         stages = curate_stages(
             pbegin,
             recipe,
             self.source.estimated_rows,
             read=ReadPairs(self.source, recipe.read),
             download=self._images(),
-            score=ScorePairs(folder, recipe.clip, recipe.heads),
+            score=ScorePairs(folder, recipe.clip, recipe.heads, read=read_images),
             compared=compared_stores(folder, recipe, plan.models),
         )
         unique, distinct = stages[Stage.DEDUP_IMAGES], stages[Stage.DEDUP_SEMANTIC]
@@ -91,7 +95,8 @@ class Curate(Transform):
         begun = {"kept": balance.kept, "counts": counts} | "Replace" >> begin
         return {
             "counts": counts,
-            "shards": balance.kept | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, embeddings, begun),
+            "shards": balance.kept
+            | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, embeddings, begun, read=read_images),
             "ledger": rejected | "Ledger" >> WriteLedger(folder, self.manifest.partitions, begun),
             "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
             "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
@@ -102,7 +107,7 @@ class Curate(Transform):
             "concepts": self._concepts(balance, begun),
             "warnings": (misread, *self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
             "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun),
-        } | "Report" >> WriteReport(folder, recipe, self.manifest.facts)
+        } | "Report" >> WriteReport(folder, recipe, self.manifest.facts, tars)
 
     def _replacement(self, models: Sequence[str]) -> ReplacementPlan:
         recipe, manifest = self.plan.recipe, self.manifest

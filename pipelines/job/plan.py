@@ -97,7 +97,7 @@ def plan_run(
     retry = parse_retry(retry_failed, before=time.time()) if retry_failed else NO_RETRY
     source = plan_input(inputs, columns=columns or recipe_columns(recipe.read.columns)) if inputs else None
     imported = None if staging is None else plan_import(staging)
-    folder = RunFolder(output, tars=imported.tars if imported else None).check_writable()
+    folder = RunFolder(output).check_writable()
     check_claimable(folder)
     if source is not None:
         check_input(recipe, source)

@@ -29,31 +29,17 @@ _Names = list[str]  # within a class that has a method `list`
 
 
 @dataclass(frozen=True)
-class TarFolder:
-    """A folder of staging tars that another program wrote; its shard numbers are written with so many digits."""
-
-    url: str
-    digits: int
-
-    def name(self, shard: int) -> str:
-        """Returns a shard's name there, without suffix."""
-        return f"{shard:0{self.digits}d}"
-
-
-@dataclass(frozen=True)
 class RunFolder:
     """A run folder by its URL; picklable, and cheap to make where it is needed.
 
     Paths given to its methods are relative to the folder, with `/` between parts.
 
     Attributes:
-        tars: where staged images lie; None: in the folder's own staging shards.
         fence: of the run that writes by this folder; None: of one that does so before it has begun, or only reads.
     """
 
     url: str
     storage_options: tuple[tuple[str, Any], ...] = ()
-    tars: TarFolder | None = None
     fence: Fence | None = None
 
     @cached_property
@@ -64,7 +50,7 @@ class RunFolder:
         return store if self.fence is None else FencedStore(store, self.fence)
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("url", "storage_options", "tars", "fence")
+        names = ("url", "storage_options", "fence")
         return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

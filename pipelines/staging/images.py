@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -24,12 +24,26 @@ _MERGED_BYTES = 8 * 2**20
 _REQUESTS_AT_ONCE = 16  # times _MERGED_BYTES bounds what lies in memory beside the images that are returned
 
 
-def read_staged_images(folder: RunFolder, rows: pa.RecordBatch) -> list[bytes]:
+@dataclass(frozen=True)
+class TarFolder:
+    """A folder of staging tars that another program wrote; its shard numbers are written with so many digits."""
+
+    url: str
+    digits: int
+
+    def name(self, shard: int) -> str:
+        """Returns a shard's name there, without suffix."""
+        return f"{shard:0{self.digits}d}"
+
+
+def read_staged_images(folder: RunFolder, rows: pa.RecordBatch, *, tars: TarFolder | None = None) -> list[bytes]:
     """Returns the image files of the rows, in the rows' order.
 
     Args:
+        folder: the run folder.
         rows: with the columns key, staging_shard, image_extension, image_offset, image_size and, where checksums are
             known, image_crc32 of DOWNLOAD_SCHEMA.
+        tars: where the images lie; None: in the folder's own staging shards.
 
     Raises:
         RunFolderError: a shard is gone, or does not hold the images that the rows say; such a shard no longer counts,
@@ -39,10 +53,14 @@ def read_staged_images(folder: RunFolder, rows: pa.RecordBatch) -> list[bytes]:
     ranges = [byte_range for members in _by_shard(rows) for byte_range in _merge(members)]
     if not ranges:
         return images
-    for found in _readers().map(partial(_read_range, folder), ranges):
+    for found in _readers().map(partial(_read_range, folder, tars), ranges):
         for row, image in found:
             images[row] = image
     return images
+
+
+# Returns the image files of rows, given the run folder; importable.
+ReadImages = Callable[[RunFolder, pa.RecordBatch], list[bytes]]
 
 
 @cache
@@ -111,12 +129,12 @@ def _merge(members: list[_Member]) -> Iterator[list[_Member]]:
         yield group
 
 
-def _read_range(folder: RunFolder, members: Sequence[_Member]) -> list[tuple[int, bytes]]:
+def _read_range(folder: RunFolder, tars: TarFolder | None, members: Sequence[_Member]) -> list[tuple[int, bytes]]:
     """Returns (row, image) of members that lie together."""
     shard = members[0].shard
     source, path = folder, shard_path(shard, TAR)
-    if folder.tars is not None:
-        source, path = RunFolder(folder.tars.url), folder.tars.name(shard) + TAR
+    if tars is not None:
+        source, path = RunFolder(tars.url), tars.name(shard) + TAR
     wrong: _Member | None = None
     for _ in range(2):  # what a network mangled once reads well the second time; what the disk holds does not
         try:
@@ -129,7 +147,7 @@ def _read_range(folder: RunFolder, members: Sequence[_Member]) -> list[tuple[int
         if wrong is None:
             return [(row, image) for row, image in images.items() if image is not None]
     what = f"is damaged: it does not hold {wrong.name} as it was stored" if wrong else "is gone"
-    if folder.tars is not None:
+    if tars is not None:
         raise RunFolderError(f"{source.path(path)} {what}: it changed after it was looked at; run again")
     folder.remove(shard_path(shard, STATS))
     raise RunFolderError(f"{source.path(path)} {what}; run again: the pairs of this shard alone are downloaded again")

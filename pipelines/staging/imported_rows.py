@@ -13,8 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.run_folder.folder import RunFolder, TarFolder
+from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS
+from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.schemas import RunFolderError, public_url
 

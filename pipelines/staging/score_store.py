@@ -224,7 +224,7 @@ class ScoreStore:
         chunk = 0
         while isinstance(self._read_chunk(self._path(metadata, shard, chunk)), pa.Table):
             chunk += 1
-        checksums = {}
+        checksums: dict[str, bytes] = {}
         if self.keep_embeddings:
             for kind, column in EMBEDDINGS.items():
                 matrix = _matrix(results.column(column))

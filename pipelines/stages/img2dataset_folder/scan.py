@@ -19,9 +19,10 @@ from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.columns import ColumnChoice
 from babelsift.pipelines.inputs.plan import plan_files
 from babelsift.pipelines.inputs.slices import InputFile, InputPlan
-from babelsift.pipelines.run_folder.folder import RunFolder, TarFolder
+from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS, TAR
 from babelsift.pipelines.stages.img2dataset_folder.shard import import_shard
+from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA, ImportPlan, import_summary, imported_path
 from babelsift.schemas import InputError, public_url
 from babelsift.schemas.recipe import DownloadSettings

@@ -31,6 +31,7 @@ from babelsift.pipelines.run_folder.replacement import finish_replacement
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
 from babelsift.pipelines.stages.report.report_inputs import GatherReportInputs, ReportInputs
 from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
+from babelsift.pipelines.staging.images import TarFolder
 from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
 from babelsift.schemas.recipe import model_for
 
@@ -46,20 +47,32 @@ class WriteReport(Transform):
         folder: the run folder.
         recipe: the run's settings.
         facts: shown in the report beside the recipe, name -> text.
+        tars: the imported folder that images lie in; None: the run folder's own staging shards.
     """
 
     folder: RunFolder
     recipe: Recipe
     facts: Mapping[str, str]
+    tars: TarFolder | None = None
 
     def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
         """Gathers what was counted, and writes once."""
-        write = beam.Map(write_report, self.folder, self.recipe, self.facts)
+        write = beam.Map(write_report, self.folder, self.recipe, self.facts, self.tars)
         return inputs | "Inputs" >> GatherReportInputs() | "Write" >> write
 
 
-def write_report(inputs: ReportInputs, folder: RunFolder, recipe: Recipe, facts: Mapping[str, str]) -> dict:
+def write_report(
+    inputs: ReportInputs,
+    folder: RunFolder,
+    recipe: Recipe,
+    facts: Mapping[str, str],
+    tars: TarFolder | None = None,
+) -> dict:
     """Writes what people, trainers and auditors read first; returns the funnel as a dict.
+
+    Args:
+        inputs: what the other steps counted and drew.
+        folder, recipe, facts, tars: see `WriteReport`.
 
     Raises:
         AccountingError: a pair was lost or doubled.
@@ -75,9 +88,9 @@ def write_report(inputs: ReportInputs, folder: RunFolder, recipe: Recipe, facts:
         facts={**facts, **backfill_facts(inputs.selection)},
         score_histograms=inputs.histograms,
         bin_width=BIN_WIDTH,
-        samples=with_images(folder, samples),
+        samples=with_images(folder, samples, tars),
         warnings=list(chain.from_iterable(sorted(inputs.warnings))),
-        clusters=clusters_with_images(folder, inputs.clusters),
+        clusters=clusters_with_images(folder, inputs.clusters, tars),
     )
     _write_descriptions(folder, data, shards)
     folder.write(REPORT_PAGE, render_report(data).encode())

@@ -6,8 +6,9 @@ import hashlib
 import json
 import logging
 from collections import Counter, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +18,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.product import EMBEDDING_FILES
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
 from babelsift.pipelines.stages.shard.shard_embeddings import write_embeddings
-from babelsift.pipelines.staging.images import read_staged_images
+from babelsift.pipelines.staging.images import ReadImages, read_staged_images
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.pipelines.storage.tar_members import TarMembers, end_of_tar
@@ -42,11 +43,12 @@ def write_shard(
     samples_per_shard: int,
     split: Split = TRAIN,
     stores: Sequence[ScoreStore] = (),
+    read: ReadImages = read_staged_images,
 ) -> dict[str, Any]:
     """Writes one shard, or leaves it where it is there already with the same rows.
 
     Args: rows: the shard's rows in their order, with DOWNLOAD_SCHEMA's columns. stores: of whose embeddings the rows'
-        are written, too.
+        are written, too. read: reads staged images.
     Returns: {"shard": its number, "split": its split's name, "samples", "bytes", "sha256" of the tar, "languages":
         {language: samples}, "files": {path of each file: its sha256}, ...}.
     Raises: RunFolderError: a file cannot be written, does not read back as written, or its images are not in staging.
@@ -63,7 +65,7 @@ def write_shard(
         return {**done, "shard": shard, "split": split.name}
     folder.remove(f"{stem}_stats.json")  # the commit mark goes first, and comes back last
     with folder.writing(f"{stem}.tar", read_back=True) as tar:
-        _write_tar(tar, folder, rows, metadata)
+        _write_tar(tar, partial(read, folder), rows, metadata)
     with folder.writing(f"{stem}.parquet", read_back=True) as parquet:
         pq.write_table(metadata, parquet, compression="zstd")
     files = {f"{stem}.tar": tar.sha256, f"{stem}.parquet": parquet.sha256}
@@ -110,12 +112,14 @@ def _is_unchanged(folder: RunFolder, path: str, sha256: str) -> bool:
             return False
 
 
-def _write_tar(file: WholeFile, folder: RunFolder, rows: pa.Table, metadata: pa.Table) -> None:
+def _write_tar(
+    file: WholeFile, read: Callable[[pa.RecordBatch], list[bytes]], rows: pa.Table, metadata: pa.Table
+) -> None:
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as ahead:
         reading: deque[tuple[pa.Table, Future[list[bytes]]]] = deque()
         for start, end in windows(rows.column("image_size").to_pylist()):
             some = rows.slice(start, end - start).combine_chunks().to_batches()[0]
-            reading.append((metadata.slice(start, end - start), ahead.submit(read_staged_images, folder, some)))
+            reading.append((metadata.slice(start, end - start), ahead.submit(read, some)))
             if len(reading) > 1:
                 _add_samples(file, *reading.popleft())
         while reading:

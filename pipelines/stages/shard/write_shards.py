@@ -21,6 +21,7 @@ from babelsift.pipelines.core.wait_for import wait_for
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import TRAIN, VALIDATION, Split
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
+from babelsift.pipelines.staging.images import ReadImages, read_staged_images
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas.recipe import ShardSettings
 
@@ -37,6 +38,7 @@ class WriteShards(Transform):
     Attributes:
         stores: of the models whose embeddings are written beside the shards.
         after: nothing is written before it is there.
+        read: reads staged images; importable.
     """
 
     folder: RunFolder
@@ -44,6 +46,7 @@ class WriteShards(Transform):
     seed: int
     stores: tuple[ScoreStore, ...] = ()
     after: beam.PCollection | None = None
+    read: ReadImages = read_staged_images
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
         """Parts validation from training, where that is asked for, and writes the shards of each."""
@@ -58,7 +61,8 @@ class WriteShards(Transform):
         ) | "Both" >> beam.Flatten()
 
     def _write(self, split: Split) -> WriteSplit:
-        return WriteSplit(self.folder, self.settings.samples_per_shard, self.seed, split, self.stores, self.after)
+        size = self.settings.samples_per_shard
+        return WriteSplit(self.folder, size, self.seed, split, self.stores, self.after, read=self.read)
 
 
 def split_held_out(batch: pa.RecordBatch, fraction: float) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
@@ -80,11 +84,12 @@ class WriteSplit(Transform):
     split: Split
     stores: tuple[ScoreStore, ...] = ()
     after: beam.PCollection | None = None
+    read: ReadImages = read_staged_images
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
         """Brings the rows of each shard together and writes the shards."""
         shards = batches | "Group" >> GroupShards(self.samples_per_shard, self.seed)
-        write = ShardOfRows(self.folder, self.samples_per_shard, self.seed, self.split, self.stores)
+        write = ShardOfRows(self.folder, self.samples_per_shard, self.seed, self.split, self.stores, self.read)
         return shards | "Write" >> beam.MapTuple(write, *wait_for(self.after))
 
 
@@ -97,6 +102,7 @@ class ShardOfRows:
     seed: int
     split: Split
     stores: tuple[ScoreStore, ...]
+    read: ReadImages
 
     def __call__(self, shard: int, batches: Iterable[pa.RecordBatch], after: object = None) -> dict[str, Any]:
         """Returns what `write_shard` does."""
@@ -107,6 +113,7 @@ class ShardOfRows:
             samples_per_shard=self.samples_per_shard,
             split=self.split,
             stores=self.stores,
+            read=self.read,
         )
 
 
