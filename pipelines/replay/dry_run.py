@@ -86,7 +86,7 @@ def dry_run(
         recipe: the settings to try.
         output: the run folder; nothing in it is written.
         inputs: globs; none: the run's own pairs.
-        url_column, caption_column: of `inputs`; None: the first usual name that they have.
+        columns: of `inputs`; None: as the recipe says, else the first usual names that they have.
         staging: the img2dataset folder that images are taken from; None: the one that the last run used.
         fates: where each pair's fate is written, as ledger files of all pairs, those kept with the reason KEPT.
 
