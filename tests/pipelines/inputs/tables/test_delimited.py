@@ -111,11 +111,21 @@ def test_every_line_is_a_row_but_new_lines_inside_proper_quotes(text, delimiter,
     assert count == rfc_4180_rows(text, delimiter)
 
 
-@given(st.lists(st.lists(st.text(max_size=8), min_size=2, max_size=2), max_size=20), st.sampled_from([",", "\t"]))
+# Before Python 3.11 `csv` writes no NUL.
+WRITABLE = st.text(st.characters(exclude_characters="\0"), max_size=8)
+
+
+@given(st.lists(st.lists(WRITABLE, min_size=2, max_size=2), max_size=20), st.sampled_from([",", "\t"]))
 def test_what_csv_writes_is_read_back(table, delimiter):
     sink = io.StringIO()
     csv.writer(sink, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows(table)
     assert read(sink.getvalue(), delimiter)[0] == table
+
+
+@pytest.mark.parametrize("field", ["a\0b", '"a\0b"', '"a\0\nb"'])
+def test_a_nul_is_a_character_like_any_other(field):
+    caption = field.strip('"')
+    assert read(f"{URL}1,{field}\n{URL}2,c\n") == ([[f"{URL}1", caption], [f"{URL}2", "c"]], {}, 2)
 
 
 @given(ANY_TEXT, st.integers(1, 9))
