@@ -20,8 +20,11 @@ _Found = TypeVar("_Found")
 def look_into(place: str, look: Callable[[RunFolder], _Found], *, setting: str) -> tuple[RunFolder, _Found]:
     """Returns the run folder at a place, and what `look` finds in it.
 
-    Args: setting: the recipe's that names the place, for messages.
-    Raises: InputError: it is no finished run folder, or cannot be read.
+    Args:
+        setting: the recipe's that names the place, for messages.
+
+    Raises:
+        InputError: it is no finished run folder, or cannot be read.
     """
     folder = RunFolder(place)
     try:
@@ -54,8 +57,11 @@ def read_funnel(folder: RunFolder) -> Funnel | None:
 def read_kept(folder: RunFolder, columns: list[str], *, setting: str) -> pa.Table:
     """Returns columns of what a run folder's shards hold, to train and to validate with.
 
-    Args: setting: the recipe's that named the folder, for messages.
-    Raises: InputError: a shard's table cannot be read.
+    Args:
+        setting: the recipe's that named the folder, for messages.
+
+    Raises:
+        InputError: a shard's table cannot be read.
     """
     tables = []
     for split in SPLITS.values():

@@ -121,8 +121,11 @@ class RunFolder:
     def read_json(self, *parts: str, remedy: str = "remove it and run again") -> Any:
         """Returns a JSON file's content, or None where there is no such file.
 
-        Args: remedy: what to do about a file that is no JSON.
-        Raises: RunFolderError: it is none.
+        Args:
+            remedy: what to do about a file that is no JSON.
+
+        Raises:
+            RunFolderError: it is none.
         """
         try:
             return json.loads(self.store.read(posixpath.join(*parts)))
@@ -151,14 +154,16 @@ class RunFolder:
     def writing(self, path: str, *, read_back: bool = False) -> AbstractContextManager[WholeFile]:
         """Returns a context manager that opens a file for writing and gives it its name only on success.
 
-        Args: read_back: see `Store.writing`.
+        Args:
+            read_back: see `Store.writing`.
         """
         return self.store.writing(path, read_back=read_back)
 
     def check_writable(self) -> RunFolder:
         """Returns the folder if a file can be written, named and removed in it.
 
-        Raises: RunFolderError: it cannot.
+        Raises:
+            RunFolderError: it cannot.
         """
         probe = ".babelsift-probe"
         try:

@@ -33,7 +33,8 @@ class StorageError(OSError):
 def as_os_errors(operation: Callable[[], _Result]) -> _Result:
     """Returns what an operation of a file system returns.
 
-    Raises: OSError: it failed.
+    Raises:
+        OSError: it failed.
     """
     try:
         return operation()
@@ -171,7 +172,8 @@ class RemoteStore(Store):
     def retried(self, operation: Callable[[], _Result]) -> _Result:
         """Returns what an operation of the file system returns, tried again where its error can pass.
 
-        Raises: OSError: it failed.
+        Raises:
+            OSError: it failed.
         """
         return as_os_errors(lambda: retrying(operation, retries=self.retries))
 
@@ -180,7 +182,8 @@ class RemoteStore(Store):
 class ObjectStore(RemoteStore):
     """A store whose file system shows a file whole or not at all.
 
-    Attributes: put_bytes: larger files are sent in parts as they are written; None: none are.
+    Attributes:
+        put_bytes: larger files are sent in parts as they are written; None: none are.
     """
 
     put_bytes: int | None = field(default=_PUT_BYTES, kw_only=True)

@@ -25,7 +25,11 @@ _TEMPORARY_NAME = re.compile(re.escape(_TEMPORARY) + "[0-9a-f]{32}-")  # nobody 
 
 @dataclass(frozen=True)
 class Entry:
-    """A name directly in a folder. Attributes: size: bytes of a file; None of a folder."""
+    """A name directly in a folder.
+
+    Attributes:
+        size: bytes of a file; None of a folder.
+    """
 
     name: str
     is_folder: bool
@@ -85,20 +89,33 @@ class Store(abc.ABC):
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """Returns the bytes [start, end) of a file by one request; fewer where the file ends before.
 
-        Raises: FileNotFoundError: there is no such file.
+        Raises:
+            FileNotFoundError: there is no such file.
         """
 
     @abc.abstractmethod
     def read(self, path: str) -> bytes:
-        """Returns all of a file. Raises: FileNotFoundError: there is no such file."""
+        """Returns all of a file.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
 
     @abc.abstractmethod
     def open(self, path: str) -> BinaryIO:
-        """Opens a file for reading from anywhere in it. Raises: FileNotFoundError: there is no such file."""
+        """Opens a file for reading from anywhere in it.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
 
     @abc.abstractmethod
     def size(self, path: str) -> int:
-        """Returns how many bytes a file has. Raises: FileNotFoundError: there is no such file."""
+        """Returns how many bytes a file has.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
 
     @abc.abstractmethod
     def exists(self, path: str) -> bool:
@@ -142,9 +159,13 @@ def whole_or_nothing(
 ) -> Iterator[WholeFile]:
     """Yields a file to write to; finishes it on success, abandons it when anything fails.
 
-    Args: finish: gives the file its name. abandon: removes what was written; its own OSErrors do not matter: what it
-        cannot remove is a leftover for the next run.
-    Raises: RunFolderError: it could not be finished.
+    Args:
+        finish: gives the file its name.
+        abandon: removes what was written; its own OSErrors do not matter: what it cannot remove is a leftover for the
+            next run.
+
+    Raises:
+        RunFolderError: it could not be finished.
     """
     try:
         yield file

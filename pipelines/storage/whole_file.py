@@ -14,7 +14,9 @@ from babelsift.schemas import RunFolderError, one_line
 class WholeFile(io.RawIOBase):
     """Counts and digests what is written to it; gives no file its name.
 
-    Attributes: path: the name that it will have, in full. size: bytes written so far.
+    Attributes:
+        path: the name that it will have, in full.
+        size: bytes written so far.
     """
 
     def __init__(self, write: Callable[[memoryview], object], path: str) -> None:
@@ -31,7 +33,8 @@ class WholeFile(io.RawIOBase):
     def write(self, content: Any) -> int:
         """Writes all of some bytes.
 
-        Raises: RunFolderError: the disk is full, or gone, or may not be written.
+        Raises:
+            RunFolderError: the disk is full, or gone, or may not be written.
         """
         with memoryview(content).cast("B") as view:
             try:

@@ -40,7 +40,8 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
     Bad pairs are rows of it with an error, never exceptions, which would cost RunInference the whole batch. Rows whose
     language the route does not take have neither score nor error.
 
-    Args: load, load_head_scorers, read: how the model, its heads and the images come about, importable functions.
+    Args:
+        load, load_head_scorers, read: how the model, its heads and the images come about, importable functions.
     """
 
     def __init__(
@@ -166,7 +167,8 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
 class ClassifierHandler(ClipModelHandler):
     """Scores rows with an image classifier as `ClipModelHandler` does with a model; it has no embeddings.
 
-    Args: load, read: as there.
+    Args:
+        load, read: as there.
     """
 
     def __init__(

@@ -43,7 +43,8 @@ def resolve_model(name: str) -> str:
 def load_scorer(model: ClipModel) -> ClipScorer:
     """Returns the scorer that a recipe's CLIP model describes.
 
-    Raises: ModelError: it cannot be loaded.
+    Raises:
+        ModelError: it cannot be loaded.
     """
     return ClipScorer(
         resolve_model(model.model),
@@ -58,7 +59,8 @@ def load_scorer(model: ClipModel) -> ClipScorer:
 def load_classifier(head: Head) -> Scorer:
     """Returns the image classifier that a head names.
 
-    Raises: ModelError: it cannot be loaded.
+    Raises:
+        ModelError: it cannot be loaded.
     """
     if head.classifier != "opennsfw":
         raise ValueError(f"head {head.name!r} is no classifier")
@@ -82,7 +84,8 @@ def heads_of(model: ClipModel, models: Sequence[ClipModel], heads: Iterable[Head
 def load_heads(heads: Iterable[Head], scorer: Any) -> dict[str, EmbeddingHead]:
     """Returns a scorer's heads by name, each tried on one embedding.
 
-    Raises: ModelError, RecipeError: one of them does not score.
+    Raises:
+        ModelError, RecipeError: one of them does not score.
     """
     loaded = {}
     for head in heads:

@@ -20,9 +20,14 @@ def write_embeddings(
 ) -> dict[str, str]:
     """Writes one shard's embeddings by one model; returns {path of each file: its sha256}.
 
-    Args: rows: the shard's, with DOWNLOAD_SCHEMA's columns. metadata: as they are in the shard's parquet. folder: the
-        model's. name: the shard's.
-    Raises: RunFolderError: a file cannot be written, or a row's embeddings are not stored.
+    Args:
+        rows: the shard's, with DOWNLOAD_SCHEMA's columns.
+        metadata: as they are in the shard's parquet.
+        folder: the model's.
+        name: the shard's.
+
+    Raises:
+        RunFolderError: a file cannot be written, or a row's embeddings are not stored.
     """
     files = {}
     for kind, matrix in read_embeddings(store, rows).items():

@@ -47,11 +47,17 @@ def write_shard(
 ) -> dict[str, Any]:
     """Writes one shard, or leaves it where it is there already with the same rows.
 
-    Args: rows: the shard's rows in their order, with DOWNLOAD_SCHEMA's columns. stores: of whose embeddings the rows'
-        are written, too. read: reads staged images.
-    Returns: {"shard": its number, "split": its split's name, "samples", "bytes", "sha256" of the tar, "languages":
+    Args:
+        rows: the shard's rows in their order, with DOWNLOAD_SCHEMA's columns.
+        stores: of whose embeddings the rows' are written, too.
+        read: reads staged images.
+
+    Returns:
+        {"shard": its number, "split": its split's name, "samples", "bytes", "sha256" of the tar, "languages":
         {language: samples}, "files": {path of each file: its sha256}, ...}.
-    Raises: RunFolderError: a file cannot be written, does not read back as written, or its images are not in staging.
+
+    Raises:
+        RunFolderError: a file cannot be written, does not read back as written, or its images are not in staging.
     """
     name, stem = shard_name(shard), f"{split.folder}/{shard_name(shard)}"
     keys = [sample_key(shard, index, samples_per_shard, split=split) for index in range(len(rows))]
