@@ -121,8 +121,8 @@ def is_stage_column(name: str) -> bool:
 def carried_name(name: str) -> str:
     """Returns the name that an input column is carried under: unchanged, or `input_<name>` where a stage makes it.
 
-    A column `input_<name>`, which shards of ours have where they are the input, gets the prefix again: no two columns
-    get the same name.
+    A column `input_<name>` gets the prefix again: no two columns get the same name. Where our own shards are the input,
+    the plan of an input keeps it as it is (`inputs.plan`).
 
     >>> carried_name("license"), carried_name("uid"), carried_name("input_uid")
     ('license', 'input_uid', 'input_input_uid')

@@ -184,6 +184,8 @@ def _inspect_delimited(file: InputFile, choice: ColumnChoice) -> InspectedFile:
 
 def _delimiter(file: InputFile, lines: Lines) -> str:
     """Returns what divides the fields of a file: as its first line shows, where that of its format is not there."""
+    if lines.delimiter is not None:
+        return lines.delimiter
     if file.format == "tsv":
         return "\t"
     index = 0

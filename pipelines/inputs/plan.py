@@ -17,7 +17,8 @@ from babelsift.pipelines.inputs.inspect_file import InspectedFile, inspect_file
 from babelsift.pipelines.inputs.list_files import input_files
 from babelsift.pipelines.inputs.slices import InputFile, InputPlan, InputSlice
 from babelsift.pipelines.inputs.texts import text_sources
-from babelsift.schemas import EXTRA_VALUES, InputError, carried_name
+from babelsift.schemas import EXTRA_VALUES, READ_SCHEMA, InputError, carried_name
+from babelsift.schemas.columns import is_stage_column
 
 # Of all JSON files together so much is looked through for their keys and types, before the first row is read.
 _SCANNED_CHARACTERS = 1 << 26
@@ -98,8 +99,15 @@ def _shown_captions(file: InspectedFile) -> str:
 def _carried_names(file: InspectedFile) -> dict[str, int]:
     """Returns the names that a file's other columns are carried by -> their indices."""
     assert file.layout is not None
-    indices = [index for index in range(len(file.names)) if index not in file.layout.pair]
-    names = [carried_name(_clean(file.names[index]) or f"column_{index + 1}") for index in indices]
+    cleaned = [_clean(name) for name in file.names]
+    in_ours = _names_in_ours(cleaned)
+    indices = [
+        index
+        for index, name in enumerate(cleaned)
+        if index not in file.layout.pair and in_ours.get(name, name) is not None
+    ]
+    named = [cleaned[index] or f"column_{index + 1}" for index in indices]
+    names = [in_ours.get(name) or carried_name(name) for name in named]
     unique = unique_names(names)
     for index, name, new in zip(indices, names, unique, strict=True):
         if new != name:
@@ -108,6 +116,18 @@ def _carried_names(file: InspectedFile) -> dict[str, int]:
                 file.file.shown, index + 1, file.names[index], new,
             )  # fmt: skip
     return dict(zip(unique, indices, strict=True))
+
+
+def _names_in_ours(names: Sequence[str]) -> dict[str, str | None]:
+    """Returns how columns of our own shards are carried that would get a name anew each time they are the input.
+
+    There `input_license` is what the first input had, and stays that. What a run made and this one makes again is left
+    out (None) where the first input's is there.
+    """
+    if not set(READ_SCHEMA.names) <= set(names):
+        return {}
+    firsts = {name: name for name in names if carried_name(name) != name and not is_stage_column(name)}
+    return {**firsts, **{name: None for name in names if is_stage_column(name) and carried_name(name) in firsts}}
 
 
 def _clean(name: str) -> str:

@@ -128,7 +128,8 @@ def test_shards_of_ours_are_input_again_and_again(curator):
         assert curator.run(source, out=f"out{number}")[0] == 0
         assert curator.funnel(f"out{number}") == (3, 3)
         source = f"out{number}/shards/*.parquet"
-    assert {row["input_input_input_uid"] for row in curator.samples("out2")} == {"7" * 32}
+    assert {row["input_uid"] for row in curator.samples("out2")} == {"7" * 32}
+    assert set(curator.samples("out2")[0]) == set(curator.samples("out1")[0])
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,10 @@ from babelsift.pipelines.inputs.storage_file import StorageFile
 from babelsift.pipelines.inputs.tables.compression import decompressed
 from babelsift.pipelines.inputs.tables.delimited import DelimitedRows
 from babelsift.pipelines.inputs.tables.json_records import JsonRecords
-from babelsift.pipelines.inputs.tables.text_lines import Lines, open_text
+from babelsift.pipelines.inputs.tables.text_lines import Lines, open_text, without_end
 
 _PARQUET_BUFFER_BYTES = 1 << 16
+_SEPARATOR = re.compile(r'"?sep=([^\w"])"?[,;\t]*', re.IGNORECASE)
 _URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//\S")
 
 
@@ -40,9 +41,14 @@ def open_parquet(file: InputFile) -> Iterator[pq.ParquetFile]:
 
 @contextlib.contextmanager
 def open_lines(file: InputFile) -> Iterator[Lines]:
-    """Opens a CSV or TSV file as lines."""
+    """Opens a CSV or TSV file as lines; Excel's `sep=;` before them says their delimiter, and is none of them."""
     with _open_text(file) as text:
-        yield Lines(text)
+        lines = Lines(text)
+        first = lines.peek(0)
+        if first is not None and (separator := _SEPARATOR.fullmatch(without_end(first))):
+            lines.delimiter = separator[1]
+            lines.skip(1)
+        yield lines
 
 
 @contextlib.contextmanager

@@ -62,6 +62,7 @@ class Lines:
     Attributes:
         position: number of the next line, from 0.
         characters: of the lines that were taken.
+        delimiter: of fields, where a line before these says it.
     """
 
     def __init__(self, text: io.TextIOBase, *, only_newlines: bool = False, max_characters: int = 1 << 24) -> None:
@@ -70,6 +71,7 @@ class Lines:
         self._start = 0
         self.position = 0
         self.characters = 0
+        self.delimiter: str | None = None
 
     def peek(self, index: int) -> str | None:
         """Returns the line `index` lines after the next one; None where there is none."""

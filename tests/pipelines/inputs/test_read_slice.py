@@ -329,13 +329,33 @@ def test_types_that_differ_over_files_change_no_value(tmp_path, one, other, read
 def test_our_own_shards_are_input_as_often_as_one_likes(tmp_path):
     table = pa.table({"uid": ["0" * 32], "url": ["http://x"], "text": ["a dog"], "similarity_m": [0.5]})
     pq.write_table(table, tmp_path / "0.parquet")
+    names = []
     for number in range(4):
         kept, rejected = read(plan_input([str(tmp_path / f"{number}.parquet")]))
         assert rejected == []
+        names.append(set(kept[0]))
         pq.write_table(pa.Table.from_pylist(kept), tmp_path / f"{number + 1}.parquet")
-    assert kept[0]["input_input_input_input_uid"] == "0" * 32
-    assert kept[0]["input_uid"] == kept[0]["uid"]
-    assert kept[0]["input_source_file"] == "2.parquet"
+    assert names[1] == names[2] == names[3], "no pass adds a column"
+    assert (kept[0]["input_uid"], kept[0]["input_similarity_m"]) == ("0" * 32, 0.5), "as they were at first"
+    assert (kept[0]["source_file"], kept[0]["input_source_file"]) == ("3.parquet", "0.parquet")
+
+
+def test_columns_of_others_that_only_look_like_ours_are_all_carried(tmp_path):
+    pq.write_table(
+        pa.table({"url": ["http://x"], "text": ["a dog"], "uid": ["1"], "input_uid": ["2"]}), tmp_path / "a.parquet"
+    )
+    [row], _ = read(plan_input([str(tmp_path / "a.parquet")]))
+    assert (row["input_uid"], row["input_input_uid"]) == ("1", "2")
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "sep=;;"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_excel_s_line_that_says_the_delimiter_is_no_row(tmp_path, first, encoding, name):
+    text = f"{first}\r\nurl;caption\r\nhttp://x;a, b and c\r\nhttp://y;d\r\n"
+    (tmp_path / name).write_bytes(text.encode(encoding))
+    kept, rejected = read(plan_input([str(tmp_path / name)]))
+    assert ([(row["caption"], row["source_row"]) for row in kept], rejected) == ([("a, b and c", 0), ("d", 1)], [])
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
