@@ -113,8 +113,30 @@ class Funnel:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Funnel:
-        """Reads what `to_json` wrote."""
-        return cls(tuple(StageFunnel(**stage) for stage in content["stages"]), content.get("source_rows"))
+        """Reads what `to_json` wrote; what a newer version says besides is passed over.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is something else.
+        """
+        stages = tuple(StageFunnel(**_known(stage)) for stage in content["stages"])
+        source_rows = content.get(SOURCE_ROWS)
+        counts = [count for stage in stages for count in _counts_of(stage)]
+        if not all(type(count) is int and count >= 0 for count in (*counts, source_rows or 0)):
+            raise ValueError("its counts are no whole numbers")
+        return cls(stages, source_rows)
+
+
+def _known(stage: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: stage[name] for name in StageFunnel.__dataclass_fields__ if name in stage}
+
+
+def _counts_of(stage: StageFunnel) -> list[Any]:
+    """All counts of a stage's account, wherever they are in it."""
+    if not isinstance(stage.stage, str):
+        raise TypeError("a stage has no name")
+    by_language = [count for counts in stage.by_language.values() for count in counts.values()]
+    by_reason = [count for counts in stage.rejected_by_language.values() for count in counts.values()]
+    return [stage.in_rows, stage.out_rows, *stage.rejected.values(), *by_language, *by_reason]
 
 
 def _stage_funnel(stage: Stage, counts: Counts) -> StageFunnel:

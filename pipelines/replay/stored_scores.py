@@ -24,6 +24,7 @@ from babelsift.pipelines.staging.score_store import (
     Score,
     ScoreEmbeddings,
     ScoreStore,
+    read_model_info,
 )
 from babelsift.schemas import Decision, RejectReason, RunFolderError, Stage, similarity_column
 from babelsift.schemas.recipe import ClipModel, Head, Route, routes
@@ -174,7 +175,7 @@ def _stored_head(store: ScoreStore, head: Head) -> StoredHead:
 def _stored_models(folder: RunFolder) -> list[Mapping[str, Any]]:
     infos: list[Mapping[str, Any]] = []
     for name in folder.folders(SCORES_FOLDER):
-        info = folder.read_json(SCORES_FOLDER, name, "info.json")
+        info = read_model_info(folder, name)
         if info is not None and name.endswith("-" + info["fingerprint"][:8]):
             infos.append({"name": name[: -len("-" + info["fingerprint"][:8])], **info})
     return infos

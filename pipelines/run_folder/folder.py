@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from fsspec import AbstractFileSystem
 
+from babelsift.pipelines.run_folder.commit_marks import Kinds, wrong_key
 from babelsift.pipelines.run_folder.fence import Fence, FencedStore
 from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.pipelines.storage.open_store import open_store
@@ -25,6 +26,7 @@ from babelsift.pipelines.storage.whole_file import WholeFile
 from babelsift.schemas import RunFolderError
 from babelsift.schemas.file_systems import file_system_error
 
+_SHOWN_CHARACTERS = 60
 _Names = list[str]  # within a class that has a method `list`
 
 
@@ -134,14 +136,28 @@ class RunFolder:
         except (ValueError, RecursionError) as error:
             raise RunFolderError(f"{self.path(*parts)} is not JSON ({error}); {remedy}") from error
 
-    def read_commit_mark(self, path: str) -> dict[str, Any] | None:
-        """Returns a commit mark's content, or None where there is none, or it is damaged: what it marks is redone."""
+    def read_commit_mark(self, path: str, kinds: Kinds | None = None) -> dict[str, Any] | None:
+        """Returns a commit mark's content, or None where there is none, or it is damaged: what it marks is redone.
+
+        Args:
+            path: of the mark.
+            kinds: key -> whether a value is right for it; for marks with a fingerprint, others are not of ours.
+        """
         try:
-            content = self.read_json(path)
+            content = self.read_json(path, remedy="what it marks does not count")
         except RunFolderError as error:
-            logging.warning("run folder: %s; what it marks does not count", error)
+            logging.warning("run folder: %s", error)
             return None
-        return content if isinstance(content, dict) else None
+        if content is None:
+            return None
+        if not isinstance(content, dict):
+            problem = f"holds {json.dumps(content)[:_SHOWN_CHARACTERS]}"
+        elif "fingerprint" in content and (wrong := wrong_key(content, kinds or {})) is not None:
+            problem = f"{wrong} cannot be {json.dumps(content[wrong])[:_SHOWN_CHARACTERS]}"
+        else:
+            return content
+        logging.warning("run folder: %s is damaged: %s; what it marks does not count", self.path(path), problem)
+        return None
 
     def write(self, path: str, content: bytes) -> None:
         """Writes a file whole, in the place of an older one."""

@@ -13,12 +13,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from babelsift.pipelines.run_folder.commit_marks import is_count, is_list_of_texts, is_object
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS
 from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.schemas import RunFolderError, public_url
 
+_MARK = {
+    **dict.fromkeys(("rows", "captions"), is_count),
+    "problems": is_list_of_texts,
+    "fingerprint": is_object,
+}
 TAKEN_FROM = "images taken from"  # the fact that names the folder in a manifest
 # Columns of the pair are null where the folder does not have them.
 IMPORTED_SCHEMA = pa.schema([field.with_nullable(True) for field in STAGED_SCHEMA])
@@ -40,8 +46,7 @@ def imported_path(shard: int, suffix: str) -> str:
 
 def import_summary(folder: RunFolder, shard: int) -> dict[str, Any]:
     """Returns the commit mark of an imported shard; empty where the shard was not imported."""
-    summary = folder.read_json(IMPORTED_FOLDER, f"{shard:05d}{STATS}")
-    return summary if isinstance(summary, dict) else {}
+    return folder.read_commit_mark(imported_path(shard, STATS), _MARK) or {}
 
 
 def import_problems(folder: RunFolder, plan: ImportPlan) -> list[str]:
@@ -51,7 +56,7 @@ def import_problems(folder: RunFolder, plan: ImportPlan) -> list[str]:
 
 def imported_row_count(folder: RunFolder, plan: ImportPlan) -> int:
     """Returns how many rows the folder's shards have."""
-    return sum(import_summary(folder, shard)["rows"] for shard in plan.shards)
+    return sum(import_summary(folder, shard).get("rows", 0) for shard in plan.shards)
 
 
 def imported_shards(folder: RunFolder) -> list[int]:

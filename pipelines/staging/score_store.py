@@ -26,6 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from babelsift.pipelines.run_folder.commit_marks import is_text
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.embedding_checksums import (
     EMBEDDINGS,
@@ -36,6 +37,7 @@ from babelsift.pipelines.staging.embedding_checksums import (
 from babelsift.schemas import RunFolderError, one_line
 
 SCORES_FOLDER = "staging/scores"
+_INFO = "info.json"
 
 # A stored score is a pair's own only while its image is the one that was scored: hence sha256 and image_size.
 METADATA_SCHEMA = pa.schema(
@@ -83,13 +85,12 @@ class ScoreStore:
         Raises:
             RunFolderError: the folder holds another model whose fingerprint begins alike.
         """
-        path = f"{self.root}/info.json"
-        stored = self.folder.read_json(path)
+        stored = read_model_info(self.folder, posixpath.basename(self.root))
         if stored is None:
-            self.folder.write_json(path, {"fingerprint": self.fingerprint, **info})
-        elif not isinstance(stored, dict) or stored.get("fingerprint") != self.fingerprint:
+            self.folder.write_json(f"{self.root}/{_INFO}", {"fingerprint": self.fingerprint, **info})
+        elif stored["fingerprint"] != self.fingerprint:
             raise RunFolderError(
-                f"{self.folder.path(path)} describes another model than {self.fingerprint}; "
+                f"{self.folder.path(self.root, _INFO)} describes another model than {self.fingerprint}; "
                 f"give the model another name or move that folder away"
             )
 
@@ -288,6 +289,17 @@ class ScoreStore:
                 f"move {posixpath.dirname(self.folder.path(path))} away and run again"
             )
         return table
+
+
+def read_model_info(folder: RunFolder, model: str) -> dict[str, Any] | None:
+    """Returns what describes a model of which a run folder has scores; None where nothing does, or it is damaged.
+
+    Args:
+        folder: of the run.
+        model: name of its folder among the scores.
+    """
+    info = folder.read_commit_mark(f"{SCORES_FOLDER}/{model}/{_INFO}", {"fingerprint": is_text})
+    return info if info is not None and "fingerprint" in info else None
 
 
 def _by_pair(table: pa.Table, values: np.ndarray) -> Iterator[tuple[PairKey, float | None]]:

@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.filters.image import ProcessedImage
+from babelsift.pipelines.run_folder.commit_marks import is_count, is_object, is_seconds, is_text
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET, STATS, TAR
 from babelsift.pipelines.staging.images import read_staged_images
@@ -52,6 +53,12 @@ __all__ = [
     "why_not_reused",
 ]
 
+_MARK = {
+    **dict.fromkeys(("count", "successes", "tar_bytes"), is_count),
+    **dict.fromkeys(("start_time", "end_time"), is_seconds),
+    **dict.fromkeys(("fingerprint", "tar_sha256", "parquet_sha256"), is_text),
+    "settings": is_object,
+}
 _BLOCK = tarfile.BLOCKSIZE
 _END_OF_TAR = bytes(tarfile.RECORDSIZE)
 # Of the members' JSON: what img2dataset writes, in its order.
@@ -123,7 +130,8 @@ def staged_shards(
 
 def read_shard(folder: RunFolder, number: int, suffixes: Collection[str]) -> StagedShard:
     """Returns a shard, given the suffixes of its files."""
-    return StagedShard(number, folder.read_commit_mark(shard_path(number, STATS)) if STATS in suffixes else None)
+    mark = folder.read_commit_mark(shard_path(number, STATS), _MARK) if STATS in suffixes else None
+    return StagedShard(number, mark)
 
 
 def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | None:

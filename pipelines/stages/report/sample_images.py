@@ -11,7 +11,7 @@ import pyarrow as pa
 from babelsift.filters.uids import partition_of
 from babelsift.pipelines.rendering import ImageCluster, Sample
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import MANIFEST
+from babelsift.pipelines.run_folder.manifest import read_manifest
 from babelsift.pipelines.staging.images import TarFolder, read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_shards, read_imported
 from babelsift.pipelines.staging.layout import SUCCESS
@@ -83,8 +83,10 @@ def staged_images_of(folder: RunFolder, uids: list[str], tars: TarFolder | None 
     """
     if tars is not None:
         return _imported_images_of(folder, set(uids), tars)
-    manifest = folder.read_json(MANIFEST)
-    partitions = manifest.get("first_partitions") or manifest["partitions"]
+    manifest = read_manifest(folder)
+    if manifest is None:
+        return {}
+    partitions = manifest.first_partitions or manifest.partitions
     uids_by_partition: dict[int, list[str]] = {}
     for uid, partition in zip(uids, partition_of(pa.array(uids, pa.string()), partitions), strict=True):
         uids_by_partition.setdefault(int(partition), []).append(uid)

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from babelsift.pipelines.run_folder.commit_marks import is_count, is_counts, is_text, is_texts
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.product import EMBEDDING_FILES
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
@@ -32,6 +33,12 @@ SHARDS = TRAIN.folder
 _BYTES_AT_ONCE = 64 * 2**20
 _ROWS_AT_ONCE = 10_000
 _MEMBERS = TarMembers(mode=0o644)
+_MARK = {
+    **dict.fromkeys(("samples", "bytes"), is_count),
+    **dict.fromkeys(("fingerprint", "sha256"), is_text),
+    "languages": is_counts,
+    "files": is_texts,
+}
 _VERSION = 2  # of a shard's layout: a change here makes every shard be written anew
 
 
@@ -63,7 +70,7 @@ def write_shard(
     keys = [sample_key(shard, index, samples_per_shard, split=split) for index in range(len(rows))]
     metadata = _public(rows, keys)
     fingerprint = _fingerprint(metadata, [f"{store.name} {store.fingerprint}" for store in stores])
-    done = folder.read_commit_mark(f"{stem}_stats.json")
+    done = folder.read_commit_mark(f"{stem}_stats.json", _MARK)
     expected = {f"{stem}.tar", f"{stem}.parquet"}
     expected |= {f"{split.embeddings}/{store.name}/{file.format(name)}" for store in stores for file in EMBEDDING_FILES}
     if done and done.get("fingerprint") == fingerprint and _is_whole(folder, done, expected):
@@ -103,11 +110,14 @@ def _fingerprint(metadata: pa.Table, stores: Sequence[str]) -> str:
 
 def _is_whole(folder: RunFolder, stats: Mapping[str, Any], expected: Collection[str]) -> bool:
     """Whether a commit mark says all that it should, and the files it names are what was written."""
-    counts = [stats.get(name) for name in ("samples", "bytes")]
-    files, languages = stats.get("files"), stats.get("languages")
-    if not all(type(count) is int for count in counts) or not (isinstance(files, dict) and isinstance(languages, dict)):
+    if not set(_MARK) <= set(stats) or sum(stats["languages"].values()) != stats["samples"]:
         return False
-    return set(files) == set(expected) and all(_is_unchanged(folder, path, sha256) for path, sha256 in files.items())
+    files = stats["files"]
+    return (
+        stats["sha256"] in files.values()
+        and set(files) == set(expected)
+        and all(_is_unchanged(folder, path, sha256) for path, sha256 in files.items())
+    )
 
 
 def _is_unchanged(folder: RunFolder, path: str, sha256: str) -> bool:

@@ -16,7 +16,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET, STATS
 from babelsift.pipelines.stages.dedup.images.image_hashes import EARLIER_RANK, with_ranks
 from babelsift.pipelines.staging.layout import SUCCESS, shard_path
-from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_staged_rows
+from babelsift.pipelines.staging.shards import StagingListing, read_shard, read_staged_rows
 from babelsift.schemas import InputError
 
 _SETTING = "dedup_images.earlier"
@@ -70,10 +70,10 @@ class _ReadKept(beam.DoFn):
         folder = element.folder
         if folder.url not in self._kept:
             self._kept[folder.url] = kept_uids(folder)
-        stats = folder.read_json(shard_path(element.number, STATS))
-        if stats is None or "fingerprint" not in stats:
+        shard = read_shard(folder, element.number, (STATS,))
+        if shard.is_foreign:
             return
-        rows = read_staged_rows(folder, StagedShard(element.number, stats))
+        rows = None if shard.stats is None else read_staged_rows(folder, shard)
         if rows is None:
             path = folder.path(shard_path(element.number, PARQUET))
             raise InputError(f"{_SETTING}: {path} is not what was committed; run {folder.url} again")

@@ -16,7 +16,7 @@ from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.finished_run import look_into, read_kept
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.score_store import SCORES_FOLDER, ScoreStore
+from babelsift.pipelines.staging.score_store import SCORES_FOLDER, ScoreStore, read_model_info
 from babelsift.schemas import InputError
 
 _IMAGE = "img_emb"
@@ -64,7 +64,7 @@ def plan_earlier_embeddings(folders: Sequence[str], store: ScoreStore) -> tuple[
 
 
 def _models_in(folder: RunFolder) -> dict[str, Any]:
-    return {name: folder.read_json(SCORES_FOLDER, name, "info.json") for name in folder.folders(SCORES_FOLDER)}
+    return {name: read_model_info(folder, name) for name in folder.folders(SCORES_FOLDER)}
 
 
 @dataclass
