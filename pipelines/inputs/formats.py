@@ -11,7 +11,7 @@ from dataclasses import replace
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.schemas import InputError
 
-WAT, WARC = "wat", "warc"
+WAT, WARC, WEBDATASET = "wat", "warc", "webdataset"
 # Those that are read as images of pages, with columns of their own.
 CRAWL_FORMATS = (WAT, WARC)
 _FORMATS = {
@@ -24,6 +24,7 @@ _FORMATS = {
     ".json": "json",
     ".wat": WAT,  # before .warc: Common Crawl's are named .warc.wat.gz
     ".warc": WARC,
+    ".tar": WEBDATASET,
 }
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 

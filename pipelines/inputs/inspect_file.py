@@ -5,6 +5,7 @@ Only footers and beginnings are read here, in the driver; the rows are read by t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,13 +16,15 @@ import pyarrow.parquet as pq
 from babelsift.pipelines.inputs.carried_types import ColumnKind, carried_type, is_list
 from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns, choose_text_columns
 from babelsift.pipelines.inputs.crawl.slices import DEFAULT_CAPTIONS, crawl_schema, estimated_rows
-from babelsift.pipelines.inputs.formats import CRAWL_FORMATS
+from babelsift.pipelines.inputs.formats import CRAWL_FORMATS, WEBDATASET
 from babelsift.pipelines.inputs.slices import FileLayout, InputFile
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
 from babelsift.pipelines.inputs.tables.delimited import DelimitedRows
+from babelsift.pipelines.inputs.tables.image_column import image_column
 from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_json, open_lines, open_parquet, pair_test
 from babelsift.pipelines.inputs.tables.text_lines import Lines
+from babelsift.pipelines.inputs.webdataset.records import default_caption, sample_records
 from babelsift.pipelines.storage.errors import retrying, storage_failures
 from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.schemas import InputError, one_line
@@ -29,6 +32,7 @@ from babelsift.schemas import InputError, one_line
 _SAMPLED_ROWS = 1000
 _ROW_GROUPS_TOGETHER_ROWS = 100_000
 _GUESSED_COMPRESSION = 4
+_GUESSED_SAMPLE_BYTES = 50_000
 _EXACT_IN_DOUBLE = 2**53
 _CSV_DELIMITERS = (",", "\t", ";", "|")
 
@@ -90,6 +94,8 @@ def inspect_file(file: InputFile, choice: ColumnChoice, *, scanned_characters: i
             return _inspect_parquet(file, choice)
         if file.format in CRAWL_FORMATS:
             return _inspect_crawl(file, choice)
+        if file.format == WEBDATASET:
+            return _inspect_webdataset(file, choice)
         if file.format.startswith("json"):
             return _inspect_json(file, choice, scanned_characters)
         return _inspect_delimited(file, choice)
@@ -104,11 +110,19 @@ def _inspect_parquet(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         schema = parquet.schema_arrow
         kinds = tuple(_kinds_of(schema, metadata))
-    pair = choose_columns(choice, schema.names, where=file.shown)
+    image = image_column(schema)
+    names = tuple(schema.names)
+    try:
+        pair = choose_columns(choice, names, where=file.shown)
+    except InputError:
+        if image is None or choice.url is not None:
+            raise
+        names, kinds = (*names, "url"), (*kinds, ColumnKind(pa.string()))  # one that names where the bytes are
+        pair = choose_columns(choice, names, where=file.shown)
     ranges = tuple(_parquet_ranges(sizes))
-    layout = FileLayout(pair.url, pair.captions, language=pair.language)
+    layout = FileLayout(pair.url, pair.captions, language=pair.language, image=image, holds_images=image is not None)
     lists = frozenset(index for index, column in enumerate(schema) if is_list(carried_type(column.type)))
-    return InspectedFile(file, tuple(schema.names), kinds, layout, ranges, sum(sizes), lists=lists)
+    return InspectedFile(file, names, kinds, layout, ranges, sum(sizes), lists=lists)
 
 
 def _kinds_of(schema: pa.Schema, metadata: pq.FileMetaData) -> Iterator[ColumnKind]:
@@ -261,6 +275,36 @@ def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int
         estimated,
         is_looked_through,
         frozenset(index for index, kind in enumerate(kinds.values()) if kind.types - {type(None)} == {list}),
+    )
+
+
+def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
+    kinds: dict[str, _JsonKind] = {}
+    problem = ""
+    records = list(itertools.islice(sample_records(file), _SAMPLED_ROWS))
+    for record in records:
+        if isinstance(record, str):
+            problem = problem or record
+            continue
+        for name, value in record.items():
+            kinds.setdefault(name, _JsonKind()).add(value)
+    if not kinds:
+        if problem:
+            raise ValueError(problem)
+        return InspectedFile(file)
+    is_looked_through = len(records) < _SAMPLED_ROWS
+    names = tuple(kinds)
+    choice = replace(choice, caption=choice.caption or default_caption(names))
+    pair = choose_columns(choice, names, where=file.shown)
+    return InspectedFile(
+        file,
+        names,
+        tuple(kind.column_kind(is_looked_through) for kind in kinds.values()),
+        FileLayout(pair.url, pair.captions, keys=names, language=pair.language, holds_images=True),
+        (RowRange(),),
+        len(records) if is_looked_through else max(len(records), _size(file) // _GUESSED_SAMPLE_BYTES),
+        is_looked_through,
+        frozenset(index for index, kind in enumerate(kinds.values()) if list in kind.types),
     )
 
 

@@ -24,6 +24,10 @@ from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.schemas import InputError, one_line, public_url
 from babelsift.schemas.file_systems import file_system_error
 
+_WEBDATASET = "wds:"
+_BRACES = re.compile(r"\{(?:([0-9]{1,12})\.\.([0-9]{1,12})|([^{}]*,[^{}]*))\}")
+_MAX_BRACES = 1_000_000
+
 
 def files_in(place: str, *, sought: str) -> list[str]:
     """Returns the files that a folder (with all below it), a glob or a path names, as paths that fsspec opens.
@@ -62,7 +66,7 @@ def input_files(globs: Sequence[str]) -> list[InputFile]:
     files: dict[str, InputFile] = {}
     taken: set[str] = set()
     for position, glob in enumerate(globs, start=1):
-        for path, name in _named_files(glob):
+        for path, name in itertools.chain.from_iterable(map(_named_files, _without_braces(glob))):
             source = name if len(globs) == 1 else f"{position}/{name}"
             number = 1
             while source in taken and path not in files:  # URLs that differ in their secrets alone
@@ -72,6 +76,28 @@ def input_files(globs: Sequence[str]) -> list[InputFile]:
                 taken.add(source)
                 files[path] = InputFile(path, source)
     return list(files.values())
+
+
+def _without_braces(glob: str) -> list[str]:
+    """Returns the paths that a webdataset's braces stand for, as its package reads them: `{000..099}`, `{a,b}`.
+
+    Raises:
+        InputError: the braces stand for more files than a data set has.
+    """
+    glob = glob.removeprefix(_WEBDATASET)
+    match = _BRACES.search(glob)
+    if match is None:
+        return [glob]
+    first, last, names = match.groups()
+    if names is None:
+        count = int(last) - int(first) + 1
+        if not 0 < count <= _MAX_BRACES:
+            raise InputError(f"--input {public_url(glob)!r}: {match.group()} stands for {max(0, count)} files")
+        width = len(first)
+        parts = [f"{number:0{width}d}" for number in range(int(first), int(last) + 1)]
+    else:
+        parts = names.split(",")
+    return [path for part in parts for path in _without_braces(glob[: match.start()] + part + glob[match.end() :])]
 
 
 def _named_files(glob: str) -> list[tuple[str, str]]:

@@ -9,16 +9,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from babelsift.pipelines.inputs.carried_values import as_carried, from_values, json_text
 from babelsift.pipelines.inputs.crawl.slices import read_images
-from babelsift.pipelines.inputs.formats import CRAWL_FORMATS
-from babelsift.pipelines.inputs.pairs import as_pairs, unreadable_rows
+from babelsift.pipelines.inputs.formats import CRAWL_FORMATS, WEBDATASET
+from babelsift.pipelines.inputs.pairs import as_pairs, text_from_arrow, unreadable_rows
 from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
+from babelsift.pipelines.inputs.tables.image_column import urls_of_rows
 from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_delimited, open_json, open_parquet
 from babelsift.pipelines.inputs.texts import Values, one_text_a_row, several_pairs
+from babelsift.pipelines.inputs.webdataset.records import sample_records
 from babelsift.schemas import EXTRA_VALUES, InputError, one_line
 
 BATCH_ROWS = 2048
@@ -53,6 +56,9 @@ def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
     if part.file.format in CRAWL_FORMATS:
         yield from _read_crawl(part, plan)
         return
+    if part.file.format == WEBDATASET:
+        yield from _read_records(sample_records(part.file), part, plan)
+        return
     try:
         yield from (_read_json if part.file.format.startswith("json") else _read_delimited)(part, plan)
     except BROKEN_CONTENT as error:
@@ -68,7 +74,7 @@ def _read_parquet(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
     done, problem = 0, "the file has fewer rows than its footer says"
     try:
         with open_parquet(part.file) as parquet:
-            for batch in parquet.iter_batches(BATCH_ROWS, row_groups=list(part.row_groups)):
+            for batch in _batches(parquet, part):
                 pairs, rejected, texts = _pairs_of(
                     part,
                     plan,
@@ -87,6 +93,25 @@ def _read_parquet(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
         logging.warning("read: %s: rows from %d on cannot be read: %s", part.file.shown, rows[0], problem)
         ledger = unreadable_rows(part.file.source, rows, [problem] * len(rows))
         yield SliceRows(len(rows), [], [ledger], len(rows))
+
+
+def _batches(parquet: pq.ParquetFile, part: InputSlice) -> Iterator[pa.RecordBatch]:
+    """Yields the rows of a slice; where they bring images, without them, and with URLs that name them."""
+    layout, groups = part.layout, list(part.row_groups)
+    if layout.image is None:
+        yield from parquet.iter_batches(BATCH_ROWS, row_groups=groups)
+        return
+    names = parquet.schema_arrow.names
+    columns = [name for index, name in enumerate(names) if index != layout.image]
+    first_row = part.first_row
+    for batch in parquet.iter_batches(BATCH_ROWS, row_groups=groups, columns=columns):
+        given = text_from_arrow(batch.column(names[layout.url])).texts if layout.url < len(names) else None
+        urls = urls_of_rows(pa.nulls(len(batch), pa.string()) if given is None else given, part.file.source, first_row)
+        images = pa.nulls(len(batch))
+        arrays = [images if index == layout.image else batch.column(name) for index, name in enumerate(names)]
+        arrays[layout.url : layout.url + 1] = [urls]
+        yield pa.RecordBatch.from_arrays(arrays, names=[str(index) for index in range(len(arrays))])
+        first_row += len(batch)
 
 
 def _pairs_of(
@@ -142,25 +167,28 @@ def _read_delimited(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
 
 
 def _read_json(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
+    with open_json(part.file) as rows:
+        yield from _read_records(iter(rows), part, plan)
+
+
+def _read_records(records: Iterator[dict[str, Any] | str], part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
     source, layout = part.file.source, part.layout
     keys = layout.keys
     first_row = 0
-    with open_json(part.file) as rows:
-        records = iter(rows)
-        while block := list(itertools.islice(records, BATCH_ROWS)):
-            unreadable = {number: row for number, row in enumerate(block) if isinstance(row, str)}
-            objects = [row for row in block if not isinstance(row, str)]
-            numbers = [number for number in range(len(block)) if number not in unreadable]
-            pairs, rejected, texts = _pairs_of(
-                part,
-                plan,
-                lambda index, objects=objects: [row.get(keys[index]) for row in objects],
-                _carried_from_objects(objects, part, plan),
-                first_row + np.array(numbers, np.int64),
-            )
-            ledger = [*_unreadable(source, first_row, unreadable), rejected]
-            yield SliceRows(len(block), [pairs], ledger, texts + len(unreadable))
-            first_row += len(block)
+    while block := list(itertools.islice(records, BATCH_ROWS)):
+        unreadable = {number: row for number, row in enumerate(block) if isinstance(row, str)}
+        objects = [row for row in block if not isinstance(row, str)]
+        numbers = [number for number in range(len(block)) if number not in unreadable]
+        pairs, rejected, texts = _pairs_of(
+            part,
+            plan,
+            lambda index, objects=objects: [row.get(keys[index]) for row in objects],
+            _carried_from_objects(objects, part, plan),
+            first_row + np.array(numbers, np.int64),
+        )
+        ledger = [*_unreadable(source, first_row, unreadable), rejected]
+        yield SliceRows(len(block), [pairs], ledger, texts + len(unreadable))
+        first_row += len(block)
 
 
 def _read_crawl(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:

@@ -54,6 +54,8 @@ class FileLayout:
         delimiter: text tables only.
         language: index of the column that says the texts' language, if one does.
         text_sources: name of each text column by its index, as `text_source` has it.
+        image: parquet only: index of the column that holds the images themselves; None: there is none.
+        holds_images: whether the rows bring their images, so that nothing is downloaded.
     """
 
     url: int
@@ -65,12 +67,14 @@ class FileLayout:
     delimiter: str = ","
     language: int | None = None
     text_sources: Mapping[int, str] = field(default_factory=dict)
+    image: int | None = None
+    holds_images: bool = False
 
     @property
     def pair(self) -> frozenset[int]:
         """The indices of all columns that pairs are made of, which are not carried."""
-        language = () if self.language is None else (self.language,)
-        return frozenset((self.url, *language, *itertools.chain.from_iterable(self.captions)))
+        others = tuple(index for index in (self.language, self.image) if index is not None)
+        return frozenset((self.url, *others, *itertools.chain.from_iterable(self.captions)))
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,11 @@ class InputPlan:
         """What is carried of the texts themselves, before the columns of `carried`."""
         source, language = ([TEXT_SOURCE], [TEXT_LANGUAGE])
         return pa.schema((source if self.has_several_texts else []) + (language if self.has_text_languages else []))
+
+    @property
+    def holds_images(self) -> bool:
+        """Whether the rows bring their images, so that nothing is downloaded."""
+        return any(part.layout.holds_images for part in self.slices)
 
     @property
     def files(self) -> tuple[InputFile, ...]:

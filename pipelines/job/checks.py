@@ -103,9 +103,25 @@ def check_input(recipe: Recipe, source: InputPlan) -> None:
     Raises:
         RecipeError: a column is missing or has a name that is taken; names the closest column.
     """
+    check_images(source)
     check_head_names(recipe, source)
     check_wished_columns(recipe.download, list(source.sources.values()))
     check_conditions(recipe, source.carried)
+
+
+def check_images(source: InputPlan) -> None:
+    """Looks whether an input brings the images of all its rows, or of none.
+
+    Raises:
+        InputError: it brings those of some files.
+    """
+    with_images, without = (
+        [part.file.shown for part in source.slices if part.layout.holds_images is holds] for holds in (True, False)
+    )
+    if with_images and without:
+        raise InputError(
+            f"--input: {with_images[0]} brings its images and {without[0]} does not; curate them in runs of their own"
+        )
 
 
 def check_conditions(recipe: Recipe, carried: pa.Schema) -> None:

@@ -20,6 +20,7 @@ from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest, sav
 from babelsift.pipelines.run_folder.paths import RECIPE
 from babelsift.pipelines.run_folder.replacement import with_held_product
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_imported_input
+from babelsift.pipelines.stages.input_images.stage_images import StageInputImages, input_images_plan
 from babelsift.pipelines.staging.empty_shards import fill_gaps
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.pipelines.staging.score_cleanup import remove_orphans
@@ -47,9 +48,16 @@ def execute(plan: RunPlan) -> Funnel:
 
 
 def _import_images(plan: RunPlan) -> RunPlan:
-    """Imports the img2dataset folder, if there is one; its own pairs are the input where there is no other."""
+    """Imports the img2dataset folder, if there is one; its own pairs are the input where there is no other.
+
+    Images that the input brings itself are staged, and then found as such a folder's are.
+    """
     if plan.imported is None:
-        return plan
+        if plan.source is None or not plan.source.holds_images:
+            return plan
+        run_job(StageInputImages(plan.folder, plan.recipe.download, plan.source), "StageInput", plan.options)
+        imported = input_images_plan(plan.folder, plan.source)
+        return replace(plan, imported=imported)
     run_job(ImportShards(plan.folder, plan.recipe.download, plan.imported), "Import", plan.options)
     if plan.source is not None:
         return plan

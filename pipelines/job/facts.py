@@ -9,6 +9,7 @@ from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.plan import RunPlan
 from babelsift.pipelines.run_folder.decoders import decoder_warning
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import INPUT_IMAGES_FOLDER
 from babelsift.pipelines.run_folder.versions import software_versions
 from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, ImportPlan, import_problems
 from babelsift.schemas import public_url
@@ -45,7 +46,9 @@ def facts_of(plan: RunPlan, source: InputPlan, decoders: Mapping[str, Sequence[s
 
 
 def _import_facts(folder: RunFolder, imported: ImportPlan) -> dict[str, str]:
-    facts = {TAKEN_FROM: public_url(imported.tars.url), "shape of images": "as that folder's own settings made them"}
+    facts = {TAKEN_FROM: public_url(imported.tars.url)}
+    if not imported.tars.url.endswith(INPUT_IMAGES_FOLDER):  # those are of the recipe's making
+        facts["shape of images"] = "as that folder's own settings made them"
     if problems := import_problems(folder, imported):
         facts["wrong with them"] = "; ".join(problems[:_PROBLEMS_SHOWN])
         if len(problems) > _PROBLEMS_SHOWN:

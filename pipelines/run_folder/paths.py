@@ -14,6 +14,7 @@ REPORT_PAGE = "report/index.html"
 
 REJECTS = "rejects"
 CONCEPTS_FOLDER = "concepts"
+INPUT_IMAGES_FOLDER = "staging/input"  # images that the input brought as bytes
 IMPORTED_FOLDER = "staging/adopted"  # the rows of an img2dataset folder
 
 TAR, PARQUET, STATS = ".tar", ".parquet", "_stats.json"

@@ -176,10 +176,10 @@ def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None
     return "; ".join(changed) or "its fingerprint is another"
 
 
-def discard_shard(folder: RunFolder, number: int) -> None:
-    """Removes a shard's files, its commit mark first."""
+def discard_shard(folder: RunFolder, number: int, *, where: str = STAGING) -> None:
+    """Removes a shard's files, its commit mark first; where: the folder, within the run folder, that has it."""
     for suffix in (STATS, PARQUET, TAR):
-        folder.remove(shard_path(number, suffix))
+        folder.remove(f"{where}/{shard_name(number)}{suffix}")
 
 
 @dataclass
@@ -188,18 +188,20 @@ class StagingWriter:
 
     Attributes:
         shard: number. samples_per_shard: of all shards, for the keys. shaping: the settings that shaped the images.
+        where: the folder, within the run folder, that it is written to.
     """
 
     folder: RunFolder
     shard: int
     samples_per_shard: int
     shaping: Mapping[str, Any]
+    where: str = STAGING
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __enter__(self) -> StagingWriter:
-        discard_shard(self.folder, self.shard)
+        discard_shard(self.folder, self.shard, where=self.where)
         self._stack = ExitStack()
-        self._tar: WholeFile = self._stack.enter_context(self.folder.writing(shard_path(self.shard, TAR)))
+        self._tar: WholeFile = self._stack.enter_context(self.folder.writing(self._path(TAR)))
         return self
 
     def __exit__(
@@ -216,6 +218,9 @@ class StagingWriter:
         further = self.shaping.get("compute_hash")
         names = [name for name in _JSON_COLUMNS if name != "exif" or self.shaping.get("extract_exif", True)]
         return [*names, further] if further in ("md5", "sha512") else names
+
+    def _path(self, suffix: str) -> str:
+        return f"{self.where}/{shard_name(self.shard)}{suffix}"
 
     def key(self, index: int) -> str:
         """Returns the key of the row at `index`."""
@@ -253,7 +258,7 @@ class StagingWriter:
         """
         self._tar.write(_END_OF_TAR)
         self._stack.close()
-        with self.folder.writing(shard_path(self.shard, PARQUET)) as file:
+        with self.folder.writing(self._path(PARQUET)) as file:
             pq.write_table(pa.Table.from_batches([rows]), file, compression="zstd")
         statuses = Counter(rows.column("status").to_pylist())
         messages = Counter(message or SUCCESS for message in rows.column("error_message").to_pylist())
@@ -272,4 +277,4 @@ class StagingWriter:
             "fingerprint": fingerprint(self.shaping),
             "settings": dict(self.shaping),
         }
-        self.folder.write_json(shard_path(self.shard, STATS), stats)
+        self.folder.write_json(self._path(STATS), stats)

@@ -17,11 +17,11 @@ from babelsift.filters.image import process_image
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.cli.main import main
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.download.records import new_record, with_image
 from babelsift.pipelines.stages.report.write_report import write_sizes
 from babelsift.pipelines.stages.score.models import resolve_model
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
+from babelsift.pipelines.staging.records import new_record, with_image
 from babelsift.pipelines.staging.shards import StagingWriter
 from babelsift.schemas import DOWNLOAD_SCHEMA
 from babelsift.schemas.recipe import DownloadSettings

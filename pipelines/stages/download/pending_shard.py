@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from babelsift.pipelines.fetch import Fetched
-from babelsift.pipelines.stages.download.records import new_record
 from babelsift.pipelines.stages.download.row_options import RowWishes, wishes_of
+from babelsift.pipelines.staging.records import new_record
 from babelsift.pipelines.staging.shards import StagingWriter
 from babelsift.pipelines.staging.staged_rows import ShardTimes
 from babelsift.schemas.recipe import DownloadSettings

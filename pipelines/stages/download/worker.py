@@ -22,8 +22,8 @@ from babelsift.pipelines.core.progress import Progress
 from babelsift.pipelines.fetch import Answer, Fetched, FetchSession
 from babelsift.pipelines.stages.download.failure_rate import FailureBand
 from babelsift.pipelines.stages.download.pending_shard import ShardRows
-from babelsift.pipelines.stages.download.records import with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
+from babelsift.pipelines.staging.records import with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.shards import StagingWriter
 from babelsift.pipelines.staging.staged_rows import ShardTimes
 from babelsift.schemas import DownloadError, RejectReason

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from babelsift.filters.image import process_image
 from babelsift.pipelines.fetch import Fetched
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.download.records import new_record, with_fetch_failure, with_image
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, STAGING, staging_key
+from babelsift.pipelines.staging.records import new_record, with_fetch_failure, with_image
 from babelsift.pipelines.staging.shards import (
     StagedShard,
     StagingWriter,

@@ -5,8 +5,8 @@ import pytest
 from babelsift.filters.image import ImageFailure, process_image
 from babelsift.pipelines.fetch import Fetched
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
-from babelsift.pipelines.stages.download.records import new_record, with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
+from babelsift.pipelines.staging.records import new_record, with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.staged_rows import threshold_of
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings

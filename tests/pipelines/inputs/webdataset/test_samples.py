@@ -1,0 +1,145 @@
+"""Tars of any making as rows: grouped as the package webdataset groups, and no image read for its text."""
+
+import pytest
+import webdataset
+
+from babelsift.pipelines.inputs.list_files import input_files
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.inputs.read_images import read_input_images
+from babelsift.pipelines.inputs.read_slice import read_slice
+from babelsift.schemas import InputError
+from tests.support.webdatasets import write_tar
+
+PIXELS = b"\xff\xd8 pixels"
+
+
+def read(path, **settings):
+    plan = plan_input([str(path)], **settings)
+    blocks = [block for part in plan.slices for block in read_slice(part, plan)]
+    pairs = [row for block in blocks for batch in block.pairs for row in batch.to_pylist()]
+    ledger = [row for block in blocks for batch in block.ledger for row in batch.to_pylist()]
+    return pairs, ledger
+
+
+def images(path):
+    plan = plan_input([str(path)])
+    return [image for part in plan.slices for image in read_input_images(part, max_bytes=1000)]
+
+
+@pytest.mark.parametrize(
+    ("members", "caption"),
+    [
+        ([("0.jpg", PIXELS), ("0.txt", "a dog")], "a dog"),
+        ([("0.txt", "a dog"), ("0.jpg", PIXELS)], "a dog"),
+        ([("0.cap", "a dog"), ("0.jpg", PIXELS)], "a dog"),
+        ([("0.jpg", PIXELS), ("0.caption", "a dog")], "a dog"),
+        ([("0.JPG", PIXELS), ("0.TXT", "a dog")], "a dog"),
+        ([("0.jpg", PIXELS), ("0.json", {"caption": "a dog"})], "a dog"),
+        ([("0.jpg", PIXELS), ("0.json", {"caption": "another"}), ("0.txt", "a dog")], "a dog"),
+        ([("0.jpg", PIXELS), ("0.json", {"TEXT": "a dog"})], "a dog"),
+        ([("a.b/0.jpg", PIXELS), ("a.b/0.txt", "a dog")], "a dog"),
+        ([("0.jpg", PIXELS), ("0.txt", "a dog"), ("0.cls", "3"), ("0.npy", b"\x93NUMPY")], "a dog"),
+    ],
+)
+def test_a_samples_text_is_found_whatever_wrote_it(tmp_path, members, caption):
+    [pair], [] = read(write_tar(tmp_path / "0.tar", members))
+    assert pair["caption"] == caption
+    assert [(image.url, image.body) for image in images(tmp_path / "0.tar")] == [(pair["url"], PIXELS)]
+
+
+def test_samples_are_those_that_the_package_webdataset_sees(tmp_path):
+    members = [
+        ("b/000.jpg", PIXELS), ("b/000.txt", "one"), ("b/000.json", {"id": 1}), ("a/000.txt", "two"),
+        ("a/000.jpg", PIXELS), ("c.1.txt", "three"), ("c.seg.png", PIXELS), ("c.txt", "main"), ("c.jpg", PIXELS),
+    ]  # fmt: skip
+    path = write_tar(tmp_path / "0.tar", members)
+    theirs = [sample["__key__"] for sample in webdataset.WebDataset(str(path), shardshuffle=False)]
+    pairs, ledger = read(path)
+    assert ([pair["__key__"] for pair in pairs], ledger) == (theirs, [])
+    assert pairs[2]["1.txt"] == "three"
+
+
+def test_several_texts_of_a_sample_are_pairs_of_one_image(tmp_path):
+    members = [("0.jpg", PIXELS), ("0.en.txt", "a dog"), ("0.de.txt", "ein Hund"), ("0.json", {"alts": ["x", "y"]})]
+    path = write_tar(tmp_path / "0.tar", members)
+    from babelsift.pipelines.inputs.columns import parse_columns
+
+    pairs, _ = read(path, columns=parse_columns("caption=en.txt+de.txt+alts"))
+    assert [(pair["caption"], pair["text_source"]) for pair in pairs] == [
+        ("a dog", "en.txt"),
+        ("ein Hund", "de.txt"),
+        ("x", "alts[0]"),
+        ("y", "alts[1]"),
+    ]
+    assert len({pair["url"] for pair in pairs}) == 1
+
+
+def test_a_key_that_comes_again_is_a_row_of_the_ledger(tmp_path):
+    members = [("0.jpg", PIXELS), ("0.txt", "a"), ("1.jpg", PIXELS), ("1.txt", "b"), ("0.jpg", b"no"), ("0.txt", "c")]
+    path = write_tar(tmp_path / "0.tar", members)
+    pairs, [ledger] = read(path)
+    assert ([pair["caption"] for pair in pairs], ledger["source_row"], ledger["reason"]) == (
+        ["a", "b"], 2, "unreadable_row",
+    )  # fmt: skip
+    assert [image.body for image in images(path)] == [PIXELS, PIXELS]
+
+
+def test_what_a_tar_lacks_is_a_row_of_the_ledger(tmp_path):
+    members = [("0.jpg", PIXELS), ("1.txt", "no image"), ("2.jpg", PIXELS), ("2.txt", b"\xff\xfe\xff"), ("3.txt", " ")]
+    pairs, ledger = read(write_tar(tmp_path / "0.tar", members))
+    assert [pair["caption"] for pair in pairs] == ["no image"]
+    assert sorted((row["source_row"], row["reason"]) for row in ledger) == [
+        (0, "missing_caption"),
+        (2, "invalid_encoding"),
+        (3, "missing_caption"),
+    ]
+    assert images(tmp_path / "0.tar")[1].body is None
+
+
+def test_a_url_of_the_json_is_the_pairs_and_a_field_of_any_type_is_carried(tmp_path):
+    first = {"url": "http://x/1.jpg", "width": 3, "tags": ["a"]}
+    members = [("0.jpg", PIXELS), ("0.txt", "a"), ("0.json", first), ("1.jpg", PIXELS), ("1.txt", "b"), ("1.json", [1])]
+    [one, other], [] = read(write_tar(tmp_path / "0.tar", members))
+    assert (one["url"], one["input_width"], one["tags"]) == ("http://x/1.jpg", 3, '["a"]')
+    assert other["url"] == "https://input.invalid/0.tar/1"
+
+
+def test_a_tar_that_breaks_off_keeps_what_is_whole(tmp_path):
+    path = write_tar(tmp_path / "0.tar", [(f"{n}.{kind}", b"x" * 600) for n in range(5) for kind in ("jpg", "txt")])
+    path.write_bytes(path.read_bytes()[: 1536 * 7 + 700])
+    pairs, ledger = read(path)
+    assert [pair["__key__"] for pair in pairs] == ["0", "1", "2"]
+    assert [row["reason"] for row in ledger if row["reason"] == "unreadable_row"] == ["unreadable_row"]
+
+
+@pytest.mark.parametrize("content", [b"no tar at all" * 100, b"\x00" * 100])
+def test_what_is_no_tar_is_one_line(tmp_path, content):
+    (tmp_path / "0.tar").write_bytes(content)
+    with pytest.raises(InputError, match=r"0\.tar: not readable as webdataset"):
+        plan_input([str(tmp_path / "0.tar")])
+
+
+@pytest.mark.parametrize(
+    ("glob", "names"),
+    [
+        ("wds:{folder}/s-{{000..002}}.tar", ["s-000.tar", "s-001.tar", "s-002.tar"]),
+        ("wds:{folder}/{{s,t}}-000.tar", ["1/s-000.tar", "1/t-000.tar"]),
+        ("wds:{folder}/s-*.tar", ["s-000.tar", "s-001.tar", "s-002.tar"]),
+    ],
+)
+def test_braces_are_read_as_the_package_webdataset_reads_them(tmp_path, glob, names):
+    for name in ("s-000.tar", "s-001.tar", "s-002.tar", "t-000.tar"):
+        write_tar(tmp_path / name, [("0.jpg", PIXELS)])
+    found = [file.source.rsplit("/", 1)[-1] for file in input_files([glob.format(folder=tmp_path)])]
+    assert found == [name.rsplit("/", 1)[-1] for name in names]
+
+
+def test_braces_that_stand_for_a_file_that_is_not_there_are_one_line(tmp_path):
+    write_tar(tmp_path / "s-0.tar", [("0.jpg", PIXELS)])
+    with pytest.raises(InputError, match=r"no file matches .*s-1\.tar"):
+        input_files([f"wds:{tmp_path}/s-{{0..1}}.tar"])
+
+
+def test_an_image_that_is_longer_than_it_may_be_is_not_read(tmp_path):
+    [image] = images(write_tar(tmp_path / "0.tar", [("0.jpg", b"x" * 2000), ("0.txt", "a")]))
+    assert (image.body, image.problem) == (None, "2000 bytes")
