@@ -5,28 +5,29 @@ Imports torch; `babelsift.filters.clip.scorer` imports this module once a model 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import Executor
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torchvision.transforms import Compose, Normalize
 
-from babelsift.filters.clip.device_resize import DeviceResize, WholeImages
-from babelsift.filters.clip.images import read_image
+from babelsift.filters.clip.decoders import DecodedImages, Decoders, DecoderThreads
 from babelsift.filters.clip.models import LoadedModel
+from babelsift.filters.clip.pixels.device_resize import ResizeBatch, WholeImages, geometry_of
+from babelsift.filters.clip.pixels.geometry import Geometry
 from babelsift.filters.clip.residuals import input_dtype
-from babelsift.filters.clip.towers import Towers
+from babelsift.filters.clip.towers import FixedTowers, Towers
+from babelsift.filters.clip.towers.streams import pin_once
 from babelsift.schemas import ModelError, one_line
 
 # No token of open_clip's vocabularies is longer. More text per token of context cannot change a score, but byte-pair
 # encoding takes quadratic time over a long run of letters.
 _CHARACTERS_PER_TOKEN = 40
-_MAX_WHOLE_PIXELS = 640 * 640
+
+Embeddings = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass
@@ -37,11 +38,13 @@ class PreparedBatch:
         errors: for each pair None, or "image: ..." or "caption: ...".
         pixels: of the pairs without an error: uint8[good, height, width, 3], or whole images that the device resizes.
         tokens: int64[good, context] of theirs.
+        release: gives the memory in which the pixels lie back to the decoders; may be called several times.
     """
 
     errors: list[str | None]
-    pixels: torch.Tensor | WholeImages
+    pixels: torch.Tensor | ResizeBatch
     tokens: torch.Tensor
+    release: Callable[[], None] = lambda: None
 
 
 class PairEncoder:
@@ -50,87 +53,126 @@ class PairEncoder:
     Args:
         model: loaded.
         rows: the most pairs in a pass through the model.
-        resizes_on_device: whether the model's device resizes images; null: if it is a GPU. A transform that it cannot
-            stand in for is done on the CPU all the same.
+        has_fixed_shapes: whether passes have one shape, and the model's device resizes images; null: if it is a GPU. A
+            transform that a device cannot stand in for is done on the CPU all the same.
+        decoders: of images; None: threads of this process, as many as there are cores.
     """
 
-    def __init__(self, model: LoadedModel, *, rows: int, resizes_on_device: bool | None = None) -> None:
+    def __init__(
+        self,
+        model: LoadedModel,
+        *,
+        rows: int,
+        has_fixed_shapes: bool | None = None,
+        decoders: Decoders | None = None,
+    ) -> None:
         self._model = model
-        self._geometry, mean, std = _split_transform(model.preprocess)
-        on_device = model.device.type == "cuda" if resizes_on_device is None else resizes_on_device
-        self._resize = DeviceResize.of(self._geometry) if on_device else None
+        self._rows = rows
+        steps, self._mean, self._std = _split_transform(model.preprocess)
+        self._steps, self._geometry = steps, geometry_of(steps)
+        self._is_fixed = model.device.type == "cuda" if has_fixed_shapes is None else has_fixed_shapes
         self._input_dtype = input_dtype(model.module, model.precision)
-        self._pinned = model.device.type == "cuda"
-        self._towers = [
-            Towers(module, device, rows=rows, compiled=model.compiled) for module, device in model.replicas()
-        ]
-        self._mean, self._std = (
-            [torch.as_tensor(values, dtype=torch.float32, device=tower.device).view(-1, 1, 1) for tower in self._towers]
-            for values in (mean, std)
-        )
+        self._decoders: Any = DecoderThreads() if decoders is None or self._geometry is None else decoders
+        self._lock = threading.Lock()
+        self._first: Towers | FixedTowers | None = None
+        self._towers: list[Towers | FixedTowers] = []
 
     @property
     def devices(self) -> list[Any]:
-        """The devices that can embed at the same time."""
-        return [towers.device for towers in self._towers]
+        """The devices that can embed at the same time; the model is copied there when this is first asked."""
+        return [towers.device for towers in self._all_towers()]
 
-    def prepare(self, pairs: Sequence[tuple[bytes | None, str | None]], decoders: Executor) -> PreparedBatch:
-        """Returns the pairs decoded by `decoders` and tokenized meanwhile by this thread."""
-        decode = partial(_decode, geometry=self._geometry, is_whole=self._resize is not None)
-        images = decoders.map(decode, [image for image, _ in pairs])
+    def prepare(self, pairs: Sequence[tuple[bytes | None, str | None]]) -> PreparedBatch:
+        """Returns the pairs decoded by the decoders and tokenized meanwhile by this thread."""
+        transform = self._steps if self._geometry is None else self._geometry
+        coming = self._decoders.decode([image for image, _ in pairs], transform, leave_whole=self._is_fixed)
         texts = self._tokenize([caption for _, caption in pairs])
+        images = coming.result()
         errors: list[str | None] = []
-        pixels: list[np.ndarray] = []
+        good: list[int] = []
         tokens: list[torch.Tensor] = []
-        for image, text in zip(images, texts, strict=True):
+        for row, (image, text) in enumerate(zip(images.pixels, texts, strict=True)):
             if isinstance(image, str) or isinstance(text, str):
                 errors.append(image if isinstance(image, str) else str(text))
                 continue
             errors.append(None)
-            pixels.append(image)
+            good.append(row)
             tokens.append(text)
-        together = self._together(pixels) if pixels else torch.empty(0, dtype=torch.uint8)
         return PreparedBatch(
             errors=errors,
-            pixels=together.pin_memory() if self._pinned and pixels else together,
+            pixels=self._together(images, good) if good else torch.empty(0, dtype=torch.uint8),
             tokens=torch.stack(tokens) if tokens else torch.empty(0, dtype=torch.int64),
+            release=images.release,
         )
 
-    def embed(self, batch: PreparedBatch, device: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the image and text embeddings of the good pairs: float32[good, dimension] each, of unit length.
+    def embed(self, batch: PreparedBatch, device: int = 0) -> Callable[[], Embeddings]:
+        """Begins to embed the good pairs; returns what waits for float32[good, dimension] each, of unit length.
+
+        The batch's memory is released when it is not needed any more.
 
         Args:
+            batch: as `prepare` returns it.
             device: its index in `devices`.
 
         Raises:
-            ModelError: the device's memory is too small for a few pairs.
+            ModelError: by this or what it returns: the device's memory is too small for a few pairs.
         """
-        rows = len(batch.pixels)
-        if not rows:
-            return (np.empty((0, self._model.dimension), np.float32),) * 2
-        towers = self._towers[device]
-        image = towers.encode_images(rows, lambda at: self._normalized(rows_at(batch.pixels, at), device))
-        return image, towers.encode_texts(batch.tokens)
+        if not len(batch.pixels):
+            batch.release()
+            nothing = np.empty((0, self._model.dimension), np.float32)
+            return lambda: (nothing, nothing)
+        towers = self._all_towers()[device]
+        if isinstance(towers, FixedTowers):
+            assert isinstance(batch.pixels, ResizeBatch)  # `prepare` makes them
+            return towers.embed(batch.pixels, batch.tokens, batch.release)
+        try:
+            pixels = batch.pixels
+            assert isinstance(pixels, torch.Tensor)  # `prepare` makes them
+            image = towers.encode_images(len(pixels), lambda at: self._normalized(rows_at(pixels, at), towers.device))
+        finally:
+            batch.release()
+        text = towers.encode_texts(batch.tokens)
+        return lambda: (image, text)
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         """Returns float32[texts, dimension] of unit length."""
-        return self._towers[0].encode_texts(self._model.tokenize(texts))
+        return self._first_towers().encode_texts(self._model.tokenize(texts))
 
-    def _together(self, pixels: list[np.ndarray]) -> torch.Tensor | WholeImages:
-        if self._resize is None:
-            return torch.from_numpy(np.stack(pixels))
-        return WholeImages.of([torch.from_numpy(image) for image in pixels])
+    def _all_towers(self) -> list[Towers | FixedTowers]:
+        first = self._first_towers()
+        with self._lock:
+            if not self._towers:
+                self._towers = [
+                    first if module is self._model.module else self._made(module, device)
+                    for module, device in self._model.replicas()
+                ]
+            return self._towers
 
-    def _normalized(self, pixels: torch.Tensor | WholeImages, device: int) -> torch.Tensor:
-        """The end of open_clip's transform, operation for operation, on a batch and on the model's device."""
-        target = self._towers[device].device
-        if isinstance(pixels, WholeImages):
-            assert self._resize is not None  # it made them
-            values = self._resize(pixels, target)
-        else:
-            values = pixels.to(target, non_blocking=True).permute(0, 3, 1, 2).contiguous().to(torch.float32)
-        values = values.div_(255)
-        return values.sub_(self._mean[device]).div_(self._std[device]).to(self._input_dtype)
+    def _first_towers(self) -> Towers | FixedTowers:
+        with self._lock:
+            if self._first is None:
+                self._first = self._made(self._model.module, self._model.device)
+            return self._first
+
+    def _made(self, module: Any, device: Any) -> Towers | FixedTowers:
+        if not self._is_fixed:
+            return Towers(module, device, rows=self._rows, compiled=self._model.compiled)
+        scale = _Scale(self._mean, self._std, device, self._input_dtype)
+        return FixedTowers(module, device, rows=self._rows, prepare=scale, compiled=self._model.compiled)
+
+    def _together(self, images: DecodedImages, good: Sequence[int]) -> torch.Tensor | ResizeBatch:
+        if not self._is_fixed:
+            return torch.from_numpy(images.stacked(good))
+        if images.memory is not None and self._model.device.type == "cuda":
+            pin_once(images.memory)
+        values, starts = images.in_one_piece(good)
+        sizes = tuple((image.shape[0], image.shape[1]) for image in map(images.pixels.__getitem__, good))
+        geometry = self._geometry or Geometry(*sizes[0], "squash")  # they are cut out already
+        return ResizeBatch.of(WholeImages(torch.from_numpy(values), starts, sizes), geometry)
+
+    def _normalized(self, pixels: torch.Tensor, device: Any) -> torch.Tensor:
+        scale = _Scale(self._mean, self._std, device, self._input_dtype)
+        return scale(pixels.to(device).permute(0, 3, 1, 2).contiguous())
 
     def _tokenize(self, captions: list[str | None]) -> list[torch.Tensor | str]:
         limit = self._model.context_length * _CHARACTERS_PER_TOKEN
@@ -152,12 +194,24 @@ class PairEncoder:
             return f"caption: {one_line(error, 120)}"
 
 
-def rows_at(pixels: torch.Tensor | WholeImages, indices: torch.Tensor) -> torch.Tensor | WholeImages:
-    """Returns the images at ascending indices; neighbours as a view, since a copy would not lie in pinned memory."""
+class _Scale:
+    """The end of open_clip's transform, operation for operation, on a batch and on a device."""
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], device: Any, dtype: torch.dtype) -> None:
+        self._mean, self._std = (
+            torch.as_tensor(values, dtype=torch.float32, device=device).view(-1, 1, 1) for values in (mean, std)
+        )
+        self._dtype = dtype
+
+    def __call__(self, levels: torch.Tensor) -> torch.Tensor:
+        """Returns what the image tower takes of uint8[images, 3, height, width]."""
+        return levels.to(torch.float32).div_(255).sub_(self._mean).div_(self._std).to(self._dtype)
+
+
+def rows_at(pixels: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+    """Returns the images at ascending indices; neighbours as a view."""
     first, end = int(indices[0]), int(indices[-1]) + 1
-    if isinstance(pixels, torch.Tensor) and end - first == len(indices):
-        return pixels[first:end]
-    return pixels[indices]
+    return pixels[first:end] if end - first == len(indices) else pixels[indices]
 
 
 def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Sequence[float]]:
@@ -166,23 +220,6 @@ def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Seq
     if "ToTensor" not in type(to_tensor).__name__ or not isinstance(last, Normalize):
         raise ModelError(f"this open_clip prepares images in an unknown way ({preprocess}); install open-clip-torch 3")
     return Compose(geometry), last.mean, last.std
-
-
-def _decode(data: bytes | None, geometry: Any, *, is_whole: bool) -> np.ndarray | str:
-    """Returns uint8[height, width, 3] as the model's transform cuts it, or the image's fault as text.
-
-    Args:
-        is_whole: leave the geometry to the device, but for large images, which would fill memory by the batch, and for
-            images whose colours are not resized channel by channel.
-    """
-    size = getattr(geometry.transforms[0], "size", 0)
-    side = max(size) if isinstance(size, (tuple, list)) else size
-
-    def pixels_of(image: Image.Image) -> np.ndarray:
-        is_left = is_whole and image.mode in ("RGB", "L") and image.width * image.height <= _MAX_WHOLE_PIXELS
-        return np.array(image.convert("RGB") if is_left else geometry(image))
-
-    return read_image(data, pixels_of, shorter_side=side)
 
 
 def _no_caption(caption: object) -> str:

@@ -17,8 +17,8 @@ import pyarrow as pa
 from PIL import Image
 
 from babelsift.filters.clip.devices import usable_cores
-from babelsift.filters.clip.images import read_image
 from babelsift.filters.clip.models import model_fingerprint
+from babelsift.filters.clip.pixels.images import read_image
 from babelsift.filters.clip.scorer import result_schema
 from babelsift.schemas import ModelError, one_line
 

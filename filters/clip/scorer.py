@@ -9,24 +9,24 @@ In a notebook:
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.clip.devices import lanes_of, usable_cores
+from babelsift.filters.clip.devices import lanes_of
 from babelsift.filters.clip.lanes import Lanes
 from babelsift.filters.clip.models import LoadedModel, load_model
 from babelsift.schemas import ModelError
 
 if TYPE_CHECKING:
-    from babelsift.filters.clip.encoder import PairEncoder, PreparedBatch
-
-_MAX_DECODERS = 32
+    from babelsift.filters.clip.decoders import Decoders
+    from babelsift.filters.clip.encoder import Embeddings, PairEncoder, PreparedBatch
 
 
 class ClipScorer:
@@ -36,6 +36,7 @@ class ClipScorer:
         model, pretrained, device, precision, compiled: see `load_model`.
         batch_size: pairs in a pass through the model, fewer from the first time on that they do not fit a device's
             memory.
+        decoders: of images; None: threads of this process.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -54,28 +55,56 @@ class ClipScorer:
         batch_size: int = 256,
         precision: str = "auto",
         compiled: bool = False,
+        decoders: Decoders | None = None,
     ) -> None:
-        self._start(load_model(model, pretrained, device=device, precision=precision, compiled=compiled), batch_size)
+        loaded = load_model(model, pretrained, device=device, precision=precision, compiled=compiled)
+        self._start(loaded, batch_size, decoders)
 
     @classmethod
-    def from_loaded(cls, model: LoadedModel, *, batch_size: int = 256) -> ClipScorer:
-        """Returns a scorer around a model that is loaded already."""
+    def from_loaded(
+        cls,
+        model: LoadedModel,
+        *,
+        batch_size: int = 256,
+        decoders: Decoders | None = None,
+        has_fixed_shapes: bool | None = None,
+    ) -> ClipScorer:
+        """Returns a scorer around a model that is loaded already.
+
+        Args:
+            model: loaded.
+            batch_size: as for the class.
+            decoders: as for the class.
+            has_fixed_shapes: score as on a GPU, images resized by the device and passes of one shape; None: on GPUs.
+        """
         scorer = cls.__new__(cls)
-        scorer._start(model, batch_size)
+        scorer._start(model, batch_size, decoders, has_fixed_shapes)
         return scorer
 
-    def _start(self, model: LoadedModel, batch_size: int) -> None:
+    def _start(
+        self, model: LoadedModel, batch_size: int, decoders: Decoders | None, has_fixed_shapes: bool | None = None
+    ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size should be at least 1, found {batch_size}")
         from babelsift.filters.clip.encoder import PairEncoder  # needs torch, which is there once a model is loaded
 
         self.model = model
         self.batch_size = batch_size
-        self._encoder: PairEncoder = PairEncoder(model, rows=batch_size)
+        self._encoder: PairEncoder = PairEncoder(
+            model, rows=batch_size, decoders=decoders, has_fixed_shapes=has_fixed_shapes
+        )
+        self._lock = threading.Lock()
+        self._made_lanes: Lanes | None = None
+
+    @property
+    def _lanes(self) -> Lanes:
         # Threads of the scorer, not of a stream: malloc gives each new thread an arena that earlier threads left, until
-        # all arenas keep the most that any thread ever held.
-        self._lanes = Lanes(lanes_of(self._encoder.devices))
-        self._decoders = ThreadPoolExecutor(min(_MAX_DECODERS, usable_cores()), "clip-decode")
+        # all arenas keep the most that any thread ever held. Made, and the model copied to all its devices, only once
+        # there is something to score: who looks at a model's fingerprint, or embeds a few texts, needs neither.
+        with self._lock:
+            if self._made_lanes is None:
+                self._made_lanes = Lanes(range(len(self._encoder.devices)))
+            return self._made_lanes
 
     @property
     def fingerprint(self) -> str:
@@ -121,16 +150,20 @@ class ClipScorer:
         The stream is read on a thread of its own, a few batches a device ahead of the model and no further.
         """
         lanes = self._lanes
-        running: deque[tuple[PreparedBatch, Future[tuple[np.ndarray, np.ndarray]]]] = deque()
+        at_once = len(lanes_of(self._encoder.devices))
+        running: deque[tuple[PreparedBatch, Future[Callable[[], Embeddings]]]] = deque()
         try:
-            for prepared in self._prepared(iter(pairs), len(lanes)):
+            for prepared in self._prepared(iter(pairs), at_once):
                 running.append((prepared, lanes.submit(self._encoder.embed, prepared)))
-                if len(running) > len(lanes):
+                if len(running) > at_once:
                     yield self._result(*running.popleft(), embeddings)
             while running:
                 yield self._result(*running.popleft(), embeddings)
         finally:
-            wait([embedded for _, embedded in running])  # a failed stream leaves no thread at work
+            for prepared, begun in running:  # a failed stream leaves no thread at work, and no memory taken
+                if begun.exception() is None:
+                    begun.result()()
+                prepared.release()
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         """Returns the embeddings of texts alone: float32[texts, dimension] of unit length."""
@@ -143,18 +176,23 @@ class ClipScorer:
     def _prepared(self, pairs: Iterator[tuple[bytes | None, str | None]], ahead: int) -> Iterator[PreparedBatch]:
         with ThreadPoolExecutor(1, "clip-prepare") as reader:
             waiting = deque(reader.submit(self._prepare_next, pairs) for _ in range(ahead))
-            while (prepared := waiting.popleft().result()) is not None:
-                waiting.append(reader.submit(self._prepare_next, pairs))
-                yield prepared
+            try:
+                while (prepared := waiting.popleft().result()) is not None:
+                    waiting.append(reader.submit(self._prepare_next, pairs))
+                    yield prepared
+            finally:
+                for coming in waiting:
+                    if not coming.cancel() and coming.exception() is None and (unused := coming.result()) is not None:
+                        unused.release()
 
     def _prepare_next(self, pairs: Iterator[tuple[bytes | None, str | None]]) -> PreparedBatch | None:
         batch = list(islice(pairs, self.batch_size))
-        return self._encoder.prepare(batch, self._decoders) if batch else None
+        return self._encoder.prepare(batch) if batch else None
 
     def _result(
-        self, prepared: PreparedBatch, embedded: Future[tuple[np.ndarray, np.ndarray]], embeddings: bool
+        self, prepared: PreparedBatch, begun: Future[Callable[[], Embeddings]], embeddings: bool
     ) -> pa.RecordBatch:
-        image, text = embedded.result()
+        image, text = begun.result()()
         good = np.array([error is None for error in prepared.errors], dtype=bool)
         similarity = np.zeros(len(good), np.float32)
         similarity[good] = np.clip(np.einsum("ij,ij->i", image, text), -1, 1)

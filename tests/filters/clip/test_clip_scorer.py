@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from babelsift.filters.clip import ClipScorer
-from babelsift.filters.clip.images import read_image
+from babelsift.filters.clip.pixels.decode import decode
 from tests.support.clip_pairs import CAPTIONS, IMAGES, encoded, picture
 
 
@@ -181,11 +181,11 @@ def test_threads_outlive_a_stream(loaded, monkeypatch):
             seen["embed"].add(threading.current_thread())
             return loaded.module.encode_image(pixels)
 
-    def read(*args, **options):
+    def decode_and_note(*args, **options):
         seen["decode"].add(threading.current_thread())
-        return read_image(*args, **options)
+        return decode(*args, **options)
 
-    monkeypatch.setattr("babelsift.filters.clip.encoder.read_image", read)
+    monkeypatch.setattr("babelsift.filters.clip.decoders.decode", decode_and_note)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
     scorer = ClipScorer.from_loaded(dataclasses.replace(loaded, module=Seen()))
     for _ in range(5):

@@ -126,6 +126,8 @@ def test_what_else_fails_in_a_compiled_model_is_shown_as_it_is():
         RuntimeError("CUDA error: out of memory"),
         RuntimeError("MPS backend out of memory (MPS allocated: 8 GB)"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
     ],
 )
@@ -143,6 +145,24 @@ def test_all_ways_to_say_out_of_memory_are_known(error):
     towers = Towers(Crowded, torch.device("cpu"), rows=64)
     assert towers.encode_images(40, lambda at: torch.eye(64)[at]).shape == (40, 64)
     assert asked == [48, 32, 16, 16, 16]
+
+
+def test_a_shortage_that_passes_does_not_halve_for_ever():
+    asked = []
+
+    class Crowded:
+        @staticmethod
+        def encode_image(pixels):
+            asked.append(len(pixels))
+            if len(asked) == 1:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return pixels
+
+    towers = Towers(Crowded, torch.device("cpu"), rows=64)
+    for _ in range(40):
+        towers.encode_images(64, lambda at: torch.eye(64)[at])
+    assert asked[:3] == [64, 32, 32]
+    assert asked[-1] == 64
 
 
 class _Shared(logging.Handler):
@@ -179,7 +199,7 @@ class _Shared(logging.Handler):
 
 def test_batches_that_fit_one_by_one_take_turns(caplog, monkeypatch):
     model = _Shared(room=48)
-    monkeypatch.setattr(logging.getLogger("babelsift.filters.clip.towers"), "handlers", [model])
+    monkeypatch.setattr(logging.getLogger("babelsift.filters.clip.towers.by_length"), "handlers", [model])
     towers = Towers(model, torch.device("cpu"), rows=32)
     with ThreadPoolExecutor(2) as lanes:
         found = list(lanes.map(lambda _: towers.encode_images(32, lambda at: torch.eye(32)[at]), range(6)))

@@ -1,4 +1,4 @@
-"""Runs both towers of a model on a device: batches in, embeddings out, as many rows at a time as its memory holds.
+"""Runs both towers on a CPU: captions beside others of their length, as many rows at a time as its memory holds.
 
 Imports torch; `babelsift.filters.clip.encoder` imports this module once a model is loaded.
 """
@@ -6,7 +6,6 @@ Imports torch; `babelsift.filters.clip.encoder` imports this module once a model
 from __future__ import annotations
 
 import copy
-import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,9 @@ import torch
 from open_clip.hf_model import HFTextEncoder
 from torch.nn.functional import normalize
 
+from babelsift.filters.clip.towers.compiling import Encode, as_it_is, compile_tower
+from babelsift.filters.clip.towers.memory import is_out_of_memory
+from babelsift.filters.clip.towers.packed import PackedTower, packable
 from babelsift.schemas import ModelError, one_line
 
 _LOG = logging.getLogger(__name__)
@@ -29,11 +31,8 @@ _CAPTIONS_PER_BLOCK = 8
 # Captions are encoded with others of about their length, not with the longest of their batch: a caption's last bit
 # would depend on its batch.
 _TEXT_LENGTHS = (12, 16, 24, 32, 48)
-
-# The words of the CPU's allocator, of CUDA itself (beside torch's allocator) and MPS, and of cuBLAS and cuDNN.
-_OUT_OF_MEMORY = ("can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
-
-Encode = Callable[[torch.Tensor], torch.Tensor]
+# After a shortage smaller passes are made, so many of them, before a larger is tried again.
+_PASSES_UNTIL_MORE = 64
 
 
 class Towers:
@@ -47,13 +46,24 @@ class Towers:
 
     def __init__(self, module: Any, device: Any, *, rows: int, compiled: bool = False) -> None:
         self.device = device
-        self._wrap: Callable[[Encode], Encode] = _compile if compiled else _as_it_is
+        self._wrap: Callable[[Encode], Encode] = compile_tower if compiled else as_it_is
         self._images = self._wrap(module.encode_image)
         self._module = module
         self._text = shortenable_tower(module)
         self._texts: dict[int, Encode] = {}
-        self._rows = whole_blocks(rows)
+        self._most_rows = self._rows = whole_blocks(rows)
+        self._passes_since_shortage = 0
         self._turns = _Turns()
+
+    @property
+    def packed(self) -> PackedTower | None:
+        """The text tower for packed captions; None where it is of another kind."""
+        is_causal = isinstance(self._text, _CausalTower) and packable(self._text.tower)
+        return PackedTower(self._text.tower) if is_causal else None
+
+    def last_tokens(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Returns the position of the last token that counts of each caption: int64[rows]."""
+        return torch.full((len(tokens),), tokens.shape[1] - 1) if self._text is None else self._text.last(tokens)
 
     def encode_images(self, rows: int, batch: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
         """Returns float32[rows, dimension] of unit length.
@@ -66,7 +76,7 @@ class Towers:
             ModelError: the device's memory does not even hold a block.
         """
         padded = torch.arange(whole_blocks(rows)).clamp(max=rows - 1)
-        return self._in_passes(padded, lambda at: self._images(batch(at)))[:rows]
+        return self._in_passes(padded, lambda at: self._images(batch(at)))[:rows].cpu().numpy()
 
     def encode_texts(self, tokens: torch.Tensor) -> np.ndarray:
         """Returns float32[rows, dimension] of unit length; equal captions are encoded once.
@@ -77,20 +87,21 @@ class Towers:
         Raises:
             ModelError: as `encode_images`.
         """
-        first: dict[bytes, int] = {}
-        indices = [first.setdefault(row.tobytes(), len(first)) for row in tokens.numpy()]
-        distinct = tokens[torch.from_numpy(np.unique(np.array(indices), return_index=True)[1])]
-        lengths = self._lengths(distinct)
-        embeddings: np.ndarray | None = None
+        distinct, indices = distinct_rows(tokens)
+        return self.text_embeddings(distinct).cpu().numpy()[indices]
+
+    def text_embeddings(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Returns float32[rows, dimension] of unit length on the device. Args, Raises: as `encode_texts`."""
+        lengths = self._lengths(tokens)
+        order, of_lengths = [], []
         for length in np.unique(lengths):
             at = torch.from_numpy(np.flatnonzero(lengths == length))
             padded = at[torch.arange(whole_blocks(len(at), _CAPTIONS_PER_BLOCK)).clamp(max=len(at) - 1)]
-            of_length = self._in_passes(padded, self._text_pass(distinct, int(length)))
-            if embeddings is None:
-                embeddings = np.empty((len(distinct), of_length.shape[1]), np.float32)
-            embeddings[at.numpy()] = of_length[: len(at)]
-        assert embeddings is not None
-        return embeddings[indices]
+            of_lengths.append(self._in_passes(padded, self._text_pass(tokens, int(length)))[: len(at)])
+            order.append(at)
+        places = torch.empty(len(tokens), dtype=torch.int64)
+        places[torch.cat(order)] = torch.arange(len(tokens))
+        return torch.cat(of_lengths)[places.to(self.device)]
 
     def _text_pass(self, tokens: torch.Tensor, length: int) -> Encode:
         """Returns the encoding of captions, given their indices, by their first `length` tokens."""
@@ -114,17 +125,18 @@ class Towers:
             self._texts[length] = self._wrap(encode)
         return self._texts[length]
 
-    def _in_passes(self, rows: torch.Tensor, encode: Encode) -> np.ndarray:
-        """Encodes rows; once the device's memory is too small for a pass, passes have fewer rows from then on."""
+    def _in_passes(self, rows: torch.Tensor, encode: Encode) -> torch.Tensor:
+        """Encodes rows; after a shortage of the device's memory passes have fewer rows for a while."""
         while True:
-            tried = min(self._rows, len(rows))
+            tried = min(self._rows_now(), len(rows))
             with self._turns.turn() as has_company:
                 try:
                     with torch.inference_mode():
                         passes = [normalize(encode(chunk).float(), dim=-1) for chunk in rows.split(tried)]
-                        return torch.cat(passes).cpu().numpy()
+                        self._passes_since_shortage += len(passes)
+                        return torch.cat(passes)
                 except RuntimeError as error:
-                    if not _is_out_of_memory(error):
+                    if not is_out_of_memory(error):
                         raise
                     message, is_shared = one_line(error), has_company()
             if is_shared:
@@ -137,10 +149,16 @@ class Towers:
                     f"free memory there or choose a smaller model: {message}"
                 )
             # Another thread may have found less memory meanwhile.
-            self._rows = min(self._rows, whole_blocks(tried // 2))
+            self._rows, self._passes_since_shortage = min(self._rows, whole_blocks(tried // 2)), 0
             _LOG.warning("%s is out of memory with %d pairs at once; going on with %d", self.device, tried, self._rows)
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
+
+    def _rows_now(self) -> int:
+        """The rows of a pass: twice as many once so many smaller passes found the memory they need."""
+        if self._rows < self._most_rows and self._passes_since_shortage >= _PASSES_UNTIL_MORE:
+            self._rows, self._passes_since_shortage = min(self._most_rows, whole_blocks(self._rows * 2)), 0
+        return self._rows
 
 
 class _Turns:
@@ -170,6 +188,13 @@ class _Turns:
         self._is_single = True
 
 
+def distinct_rows(tokens: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
+    """Returns the distinct rows in the order in which they come first, and the index of each row among them."""
+    first: dict[bytes, int] = {}
+    indices = [first.setdefault(row.tobytes(), len(first)) for row in tokens.numpy()]
+    return tokens[torch.from_numpy(np.unique(np.array(indices), return_index=True)[1])], indices
+
+
 def whole_blocks(rows: int, block: int = ROWS_PER_BLOCK) -> int:
     """Returns the number of rows, rounded up to whole blocks."""
     return -(-rows // block) * block
@@ -179,7 +204,7 @@ class _CausalTower:
     """open_clip's own text transformer with a causal mask: nothing after the pooled token counts."""
 
     def __init__(self, tower: Any, encode: str, pool_type: str, end: int) -> None:
-        self._tower = tower
+        self.tower = tower
         self._encode = encode
         self._pool_type = pool_type
         self._end = end
@@ -192,13 +217,13 @@ class _CausalTower:
 
     def shortened(self, length: int) -> Encode:
         """Returns the tower's encoding of captions of that many tokens; weights are shared."""
-        tower = copy.copy(self._tower)
-        positions = self._tower.positional_embedding[:length]
+        tower = copy.copy(self.tower)
+        positions = self.tower.positional_embedding[:length]
         tower._parameters = {
-            **self._tower._parameters,
+            **self.tower._parameters,
             "positional_embedding": torch.nn.Parameter(positions, requires_grad=False),
         }
-        tower._buffers = {**self._tower._buffers, "attn_mask": self._tower.attn_mask[:length, :length]}
+        tower._buffers = {**self.tower._buffers, "attn_mask": self.tower.attn_mask[:length, :length]}
         return getattr(tower, self._encode)
 
 
@@ -236,32 +261,3 @@ def shortenable_tower(module: Any) -> _CausalTower | _MaskedTower | None:
     if not isinstance(getattr(tower, "attn_mask", None), torch.Tensor) or not has_end:
         return None
     return _CausalTower(tower, encode, pool_type, -1 if end is None else end)
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Returns whether a device or the CPU had no memory left, which most libraries say in words alone."""
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in _OUT_OF_MEMORY)
-
-
-def _as_it_is(encode: Encode) -> Encode:
-    return encode
-
-
-def _compile(encode: Encode) -> Encode:
-    # One graph for all numbers of rows: they differ from batch to batch.
-    compiled = torch.compile(encode, dynamic=True)
-
-    @functools.wraps(compiled)
-    def run(values: torch.Tensor) -> torch.Tensor:
-        try:
-            return compiled(values)
-        except Exception as error:
-            if isinstance(error, RuntimeError) and _is_out_of_memory(error):
-                raise
-            encode(values)  # a fault other than compiling shows here, too, and is the error to raise
-            raise ModelError(
-                f"torch.compile cannot compile the model here: {one_line(error)}; "
-                "install a C++ compiler (g++), or set compiled to false"
-            ) from error
-
-    return run
