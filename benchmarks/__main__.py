@@ -21,6 +21,7 @@ BENCHMARKS = {
     "sharding": "memory and time of selecting and sharding 1 and 10 million pairs",
     "selection": "selection's rules at a million pairs",
     "clip_scoring": "scoring with ViT-B-32, against bare forward passes, Data-Juicer, clip-retrieval",
+    "clip_gpu": "scoring on a GPU: ceilings, bare passes, feed, resize, end to end, bits, little memory",
     "image_dedup_quality": "copies of photographs that are found, against imagehash and imagededup (PHOTOS=DIR)",
     "image_dedup_scale": "near-duplicates among 1 and 10 million hashes, against faiss",
     "semantic_dedup": "semantic dedup of a million embeddings",

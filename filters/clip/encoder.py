@@ -74,7 +74,7 @@ class PairEncoder:
         self._input_dtype = input_dtype(model.module, model.precision)
         self._decoders: Any = DecoderThreads() if decoders is None or self._geometry is None else decoders
         self._lock = threading.Lock()
-        self._first: Towers | FixedTowers | None = None
+        self._first = self._made(model.module, model.device)
         self._towers: list[Towers | FixedTowers] = []
 
     @property
@@ -136,23 +136,16 @@ class PairEncoder:
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         """Returns float32[texts, dimension] of unit length."""
-        return self._first_towers().encode_texts(self._model.tokenize(texts))
+        return self._first.encode_texts(self._model.tokenize(texts))
 
     def _all_towers(self) -> list[Towers | FixedTowers]:
-        first = self._first_towers()
         with self._lock:
             if not self._towers:
                 self._towers = [
-                    first if module is self._model.module else self._made(module, device)
+                    self._first if module is self._model.module else self._made(module, device)
                     for module, device in self._model.replicas()
                 ]
             return self._towers
-
-    def _first_towers(self) -> Towers | FixedTowers:
-        with self._lock:
-            if self._first is None:
-                self._first = self._made(self._model.module, self._model.device)
-            return self._first
 
     def _made(self, module: Any, device: Any) -> Towers | FixedTowers:
         if not self._is_fixed:

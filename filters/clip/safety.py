@@ -61,6 +61,11 @@ class NsfwClassifier:
         self.fingerprint = model_fingerprint(**self.info)
         self._decoders = ThreadPoolExecutor(usable_cores(), "nsfw-decode")  # for all streams: see `ClipScorer`
 
+    @property
+    def batch_size(self) -> int:
+        """Images of a batch."""
+        return _BATCH
+
     def score_stream(
         self, pairs: Iterable[tuple[bytes | None, str | None]], *, embeddings: bool = False
     ) -> Iterator[pa.RecordBatch]:

@@ -35,6 +35,12 @@ def runner_from(options: PipelineOptions) -> PipelineRunner | str:
     return FnApiRunner() if name in _LOCAL else name
 
 
+def runs_in_this_process(options: PipelineOptions) -> bool:
+    """Returns whether a job runs in this process, and finds what it has in memory."""
+    is_local = isinstance(runner_from(options), FnApiRunner)
+    return is_local and options.view_as(DirectOptions).direct_running_mode in (None, "in_memory")
+
+
 def run_job(job: beam.PTransform, label: str, options: PipelineOptions) -> None:
     """Runs a job from its beginning to its end.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from babelsift.pipelines.core.runners import check_runner
+from babelsift.pipelines.core.runners import check_runner, runs_in_this_process
 from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan
@@ -106,7 +106,7 @@ def plan_run(
     check_downloads(folder, recipe.download, force=force)
     if recipe.clip:
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
-    models = check_models(recipe.clip, recipe.heads)
+    models = check_models(recipe.clip, recipe.heads, keep=runs_in_this_process(options))
     check_other_embeddings(recipe, compared_stores(folder, recipe, models))
     options = options or PipelineOptions([])
     return RunPlan(

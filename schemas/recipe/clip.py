@@ -52,6 +52,10 @@ class ClipModel(Settings):
     one_copy: bool = Field(
         default=False, description="a machine's worker processes share one copy, where there is no memory for one each"
     )
+    decode_processes: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="that decode images; 0: threads do; null: 3/4 of the cores for GPUs, else 0",
+    )
     keep_embeddings: bool = True
 
     @model_validator(mode="before")

@@ -66,4 +66,6 @@ def _of_its_own(encode: Encode) -> Encode:
         return encode(*values)
 
     code = call.__code__.replace(co_name=f"encode_{next(_numbers)}")
-    return FunctionType(code, call.__globals__, code.co_name, call.__defaults__, call.__closure__)
+    own = FunctionType(code, call.__globals__, code.co_name, call.__defaults__, call.__closure__)
+    own.__wrapped__ = encode  # type: ignore[attr-defined] # functools' word for it
+    return own

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,13 +12,11 @@ from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 
 from babelsift.filters.clip import EmbeddingHead, result_schema
-from babelsift.pipelines.core.batches import concat
-from babelsift.pipelines.core.progress import Progress
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.models import Scorer, classifier_model, load_classifier, load_heads, load_scorer
+from babelsift.pipelines.stages.score.shard_scoring import ReadImages, RoutedRows, ShardScoring, ShardWork
 from babelsift.pipelines.stages.score.shared_model import HeadedScorer, SharedModel, headed_scorer
-from babelsift.pipelines.staging.pair_keys import with_uids_as_scored
-from babelsift.pipelines.staging.score_store import PAIR_COLUMNS, PairKey, Score, ScoreStore
+from babelsift.pipelines.staging.score_store import PairKey, Score, ScoreStore
 from babelsift.pipelines.staging.shards import read_staged_images
 from babelsift.schemas import (
     Stage,
@@ -27,10 +24,8 @@ from babelsift.schemas import (
 from babelsift.schemas.recipe import ClipModel, Head, Route
 
 _LOG = logging.getLogger(__name__)
-_ROWS_PER_READ = 256  # images read from a staging tar at once
+SHARDS_AT_ONCE = 8  # batches that are scored as one stream, at whose end alone the model runs dry
 ROWS_PER_PART = 2048  # pairs scored before they are stored: what an interruption can cost
-
-ReadImages = Callable[[RunFolder, pa.RecordBatch], list[bytes]]
 
 
 class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScorer | SharedModel]):
@@ -56,7 +51,7 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
         read: ReadImages = read_staged_images,
         rows_per_part: int = ROWS_PER_PART,
     ) -> None:
-        super().__init__(min_batch_size=1, max_batch_size=1, large_model=model.one_copy)
+        super().__init__(min_batch_size=SHARDS_AT_ONCE, max_batch_size=SHARDS_AT_ONCE, large_model=model.one_copy)
         self._folder = folder
         self._name = str(model.name)
         self._settings = model
@@ -79,10 +74,9 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
         model: HeadedScorer | SharedModel,
         inference_args: dict[str, Any] | None = None,
     ) -> Iterator[PredictionResult]:
-        """Yields a prediction for each batch of rows, in order."""
+        """Yields a prediction for each batch of rows, in order; all of them are scored as one stream of pairs."""
         scorer = headed_scorer(model, self._settings.batch_size)
-        for rows in batch:
-            yield PredictionResult(rows, self._scores(rows, scorer), self._name)
+        yield from self._predictions(batch, scorer)
 
     def model_tag(self) -> str:
         """Returns what tells the model from others of the machine, where one copy of it is shared."""
@@ -102,66 +96,51 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
         super().set_environment_vars()
         logging.getLogger().addFilter(_is_not_about_memory)
 
-    def _scores(self, rows: pa.RecordBatch, model: HeadedScorer) -> pa.RecordBatch:
+    def _predictions(self, batch: Sequence[pa.RecordBatch], model: HeadedScorer) -> Iterator[PredictionResult]:
         scorer = model.scorer
-        rows = with_uids_as_scored(rows)
         store = ScoreStore(self._folder, self._name, scorer.fingerprint, self._settings.keep_embeddings)
         store.describe(scorer.info)
-        keys = list(zip(*(rows.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True))
-        taken = [self._route.takes(language) for language in rows.column("language").to_pylist()]
-        shards = [shard if take else None for shard, take in zip(rows["staging_shard"].to_pylist(), taken, strict=True)]
-        offsets = rows.column("image_offset").to_pylist()
-        found: dict[PairKey, Score] = {}
-        of_heads: dict[str, dict[PairKey, float | None]] = {name: {} for name in model.heads}
-        for shard in sorted({shard for shard in shards if shard is not None}):
-            known = store.scores(shard)
-            missing = {key: row for row, key in enumerate(keys) if shards[row] == shard and key not in known}
-            started = time.monotonic()
-            # In the order in which they lie in the tar, so that what is read is read forwards.
-            order = sorted(missing.values(), key=offsets.__getitem__)
-            self._score_and_store(shard, rows.take(pa.array(order, pa.int64())), scorer, store)
-            if order:
-                known = store.scores(shard)
-            self._report(shard, shards.count(shard), len(order), time.monotonic() - started)
-            found |= known
-            for name, head in model.heads.items():
-                scores, computed = store.head_scores(shard, f"{name}-{head.fingerprint[:8]}", head.score)
-                of_heads[name] |= scores
+        scoring = ShardScoring(self._folder, store, scorer, self._read, self._rows_per_part)
+        routed = [RoutedRows.of(rows, self._route) for rows in batch]
+        works = [scoring.missing(rows) for rows in routed]
+        scoring.score([work for of_batch in works for work in of_batch])
+        for rows, of_batch, original in zip(routed, works, batch, strict=True):
+            yield PredictionResult(original, self._gathered(rows, of_batch, store, model.heads), self._name)
+
+    def _gathered(
+        self,
+        batch: RoutedRows,
+        works: Sequence[ShardWork],
+        store: ScoreStore,
+        heads: Mapping[str, EmbeddingHead],
+    ) -> pa.RecordBatch:
+        """Returns the stored scores of a batch's rows, in its order, and those of the heads, which are made now."""
+        scores: dict[PairKey, Score] = {}
+        of_heads: dict[str, dict[PairKey, float | None]] = {name: {} for name in heads}
+        for work in works:
+            scores |= store.scores(work.shard)
+            self._report(work)
+            for name, head in heads.items():
+                found, computed = store.head_scores(work.shard, f"{name}-{head.fingerprint[:8]}", head.score)
+                of_heads[name] |= found
                 Metrics.counter(Stage.SCORE.value, "head_scored_rows").inc(computed)
-        outcome = [found[key] if take else (None, None) for key, take in zip(keys, taken, strict=True)]
+        wanted = list(zip(batch.keys, batch.taken, strict=True))
+        outcome = [scores[key] if is_taken else (None, None) for key, is_taken in wanted]
         columns = {"similarity": [similarity for similarity, _ in outcome], "error": [error for _, error in outcome]}
-        for name, scores in of_heads.items():
-            columns[name] = [scores[key] if take else None for key, take in zip(keys, taken, strict=True)]
+        columns |= {name: [found[key] if take else None for key, take in wanted] for name, found in of_heads.items()}
         head_fields = [pa.field(name, pa.float32()) for name in of_heads]
         return pa.RecordBatch.from_pydict(columns, schema=pa.schema([*result_schema(), *head_fields]))
 
-    def _score_and_store(self, shard: int, rows: pa.RecordBatch, scorer: Scorer, store: ScoreStore) -> None:
-        stored, pending = 0, []
-        progress = Progress(f"score {self._name}: shard {shard:05d}", "pairs")
-        for result in scorer.score_stream(self._pairs(rows), embeddings=store.keep_embeddings):
-            pending.append(result)
-            progress.add(len(result))
-            scored = sum(len(one) for one in pending)
-            if scored >= self._rows_per_part or stored + scored == len(rows):
-                store.add(shard, rows.slice(stored, scored), concat(pending))
-                stored, pending = stored + scored, []
-
-    def _pairs(self, rows: pa.RecordBatch) -> Iterator[tuple[bytes, str]]:
-        """Yields image bytes and captions; the scorer pulls them on a thread of its own, ahead of the model."""
-        for start in range(0, len(rows), _ROWS_PER_READ):
-            chunk = rows.slice(start, _ROWS_PER_READ)
-            yield from zip(self._read(self._folder, chunk), chunk.column("caption").to_pylist(), strict=True)
-
-    def _report(self, shard: int, rows: int, scored: int, seconds: float) -> None:
-        name = self._name
+    def _report(self, work: ShardWork) -> None:
+        name, scored, seconds = self._name, len(work.rows), work.seconds
         Metrics.counter(Stage.SCORE.value, "scored_rows").inc(scored)
-        Metrics.counter(Stage.SCORE.value, "reused_rows").inc(rows - scored)
+        Metrics.counter(Stage.SCORE.value, "reused_rows").inc(work.asked - scored)
         Metrics.counter(Stage.SCORE.value, "score_msec").inc(int(seconds * 1000))
         if scored:
             pace = f"{scored} pairs in {seconds:.1f} s ({scored / max(seconds, 1e-3):.0f} pairs/s)"
-            _LOG.info("score %s: shard %05d: %s, %d reused", name, shard, pace, rows - scored)
+            _LOG.info("score %s: shard %05d: %s, %d reused", name, work.shard, pace, work.asked - scored)
         else:
-            _LOG.info("score %s: shard %05d: %d pairs reused", name, shard, rows)
+            _LOG.info("score %s: shard %05d: %d pairs reused", name, work.shard, work.asked)
 
 
 class ClassifierHandler(ClipModelHandler):

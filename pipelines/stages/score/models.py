@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from babelsift.filters.clip import ClipScorer, EmbeddingHead, NsfwClassifier, load_head
+from babelsift.filters.clip import ClipScorer, EmbeddingHead, NsfwClassifier, load_head, load_model
+from babelsift.filters.clip.devices import usable_cores
+from babelsift.pipelines.stages.score.feed import DecodeProcesses
 from babelsift.schemas.recipe import ClipModel, Head
 
 _DEMO_MODEL = "babelsift-demo"
@@ -40,20 +42,39 @@ def resolve_model(name: str) -> str:
     return f"local-dir:{resources.files('babelsift.pipelines.demo').joinpath('clip')}"
 
 
+# Scorers that were loaded to be checked before a run in this process, by their settings, until the run takes them.
+_checked: dict[str, ClipScorer] = {}
+
+
 def load_scorer(model: ClipModel) -> ClipScorer:
-    """Returns the scorer that a recipe's CLIP model describes.
+    """Returns the scorer that a recipe's CLIP model describes, the one that was checked where it was kept.
 
     Raises:
         ModelError: it cannot be loaded.
     """
-    return ClipScorer(
+    if (checked := _checked.pop(model.model_dump_json(), None)) is not None:
+        return checked
+    loaded = load_model(
         resolve_model(model.model),
         model.pretrained,
         device=model.device,
-        batch_size=model.batch_size,
         precision=model.precision,
         compiled=model.compiled,
     )
+    gpus = 1 + len(loaded.more_devices) if loaded.device.type == "cuda" else 0
+    processes = decode_processes(gpus) if model.decode_processes is None else model.decode_processes
+    # For each GPU two batches in flight and one that is decoded; and one more.
+    decoders = DecodeProcesses(processes, model.batch_size, slabs=3 * max(1, gpus) + 1) if processes else None
+    return ClipScorer.from_loaded(loaded, batch_size=model.batch_size, decoders=decoders)
+
+
+def decode_processes(gpus: int) -> int:
+    """Returns the processes that decode where a recipe does not say: three quarters of the cores; without a GPU none.
+
+    Args:
+        gpus: of the model.
+    """
+    return max(1, usable_cores() * 3 // 4) if gpus else 0
 
 
 def load_classifier(head: Head) -> Scorer:
@@ -112,6 +133,7 @@ def check_models(
     heads: Sequence[Head] = (),
     *,
     load: Callable[[ClipModel], ClipScorer] = load_scorer,
+    keep: bool = False,
 ) -> CheckedModels:
     """Returns which models and heads they are, after trying each once; meant to run before a job.
 
@@ -119,6 +141,7 @@ def check_models(
         models: a recipe's.
         heads: a recipe's.
         load: loads a CLIP model; it is called once a model.
+        keep: leave the models in memory for `load_scorer`, which a run in this process calls next.
 
     Raises:
         ModelError: a model or head cannot be loaded or gives no numbers.
@@ -127,6 +150,8 @@ def check_models(
     descriptions, fingerprints = {}, {}
     for model in models:
         scorer, name = load(model), str(model.name)
+        if keep:
+            _checked[model.model_dump_json()] = scorer
         spelled = f"{model.model} {model.pretrained}" if model.pretrained else model.model
         descriptions[name], fingerprints[name] = f"{spelled}, {_described(scorer)}", scorer.fingerprint
         for head_name, loaded in load_heads(heads_of(model, models, heads), scorer).items():

@@ -14,8 +14,9 @@ from babelsift.filters.clip import EmbeddingHead
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.score.model_handlers import ClassifierHandler, ClipModelHandler, ReadImages
+from babelsift.pipelines.stages.score.model_handlers import ClassifierHandler, ClipModelHandler
 from babelsift.pipelines.stages.score.models import Scorer, heads_of, load_classifier, load_heads, load_scorer
+from babelsift.pipelines.stages.score.shard_scoring import ReadImages
 from babelsift.pipelines.staging.shards import read_staged_images
 from babelsift.schemas import (
     DOWNLOAD_SCHEMA,

@@ -60,6 +60,11 @@ class RemoteScorer:
     info: Mapping[str, Any]
     rows: int
 
+    @property
+    def batch_size(self) -> int:
+        """Pairs of a batch."""
+        return self.rows
+
     def score_stream(
         self, pairs: Iterable[tuple[bytes | None, str | None]], *, embeddings: bool = False
     ) -> Iterator[pa.RecordBatch]:

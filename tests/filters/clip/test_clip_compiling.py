@@ -35,9 +35,9 @@ class Counting:
 
 @pytest.fixture(autouse=True)
 def nothing_compiled_before():
-    torch._dynamo.reset()  # torch has no public name for it
+    torch.compiler.reset()
     yield
-    torch._dynamo.reset()
+    torch.compiler.reset()
 
 
 def test_every_tower_of_a_process_runs_compiled():

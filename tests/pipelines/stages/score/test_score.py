@@ -118,7 +118,7 @@ def test_progress_is_logged(folder, caplog):
 
 def test_a_handler_is_plain_settings(folder):
     handler = pickle.loads(pickle.dumps(ClipModelHandler(folder, CLIP)))
-    assert handler.batch_elements_kwargs() == {"min_batch_size": 1, "max_batch_size": 1}
+    assert handler.batch_elements_kwargs() == {"min_batch_size": 8, "max_batch_size": 8}
     assert handler.get_metrics_namespace() == "score"
     rows = download_rows(["a", "bb"])
     assert handler.get_num_bytes([rows, rows]) == 2 * rows.nbytes

@@ -1,0 +1,56 @@
+"""The benchmark of GPUs, on the CPU with small sizes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+# Beam is not there, as on a machine that was rented for its GPU.
+PROGRAM = """
+import sys
+class NoBeam:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "apache_beam":
+            raise ImportError(name)
+sys.meta_path.insert(0, NoBeam())
+from benchmarks.__main__ import main
+sys.exit(main(["clip_gpu"]))
+"""
+
+
+def test_all_parts_on_the_cpu():
+    sizes = {"BATCH": "16", "BATCHES": "2", "PAIRS": "40", "ROWS": "16", "MODELS": "babelsift-demo", "PHOTOS": ""}
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env={**os.environ, **sizes},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    figures = json.loads(finished.stdout.splitlines()[-1])["figures"]
+    assert figures["resize_products_unlike_pillow"]["ours"] == figures["resize_loops_unlike_pillow"]["ours"] == 0
+    assert figures["bits_babelsift-demo"]["ours"] == 1
+    assert {
+        "fp32_tflops",
+        "bare_babelsift-demo_16_eager",
+        "feed_processes_whole",
+        "end_to_end_babelsift-demo_new",
+    } <= set(figures)
+    assert "little_memory: left out, it needs a GPU" in finished.stdout
+
+
+def test_an_unknown_part_is_one_line():
+    finished = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "clip_gpu"],
+        cwd=ROOT,
+        env={**os.environ, "PARTS": "flying"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode != 0
+    assert finished.stderr.splitlines()[-1].startswith("clip_gpu: no part 'flying'; there are ceilings, bare, ")
