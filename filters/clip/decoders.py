@@ -90,7 +90,13 @@ class DecoderThreads:
         self._threads = ThreadPoolExecutor(min(_MAX_THREADS, usable_cores()), "clip-decode")
 
     def decode(self, images: Sequence[bytes | None], geometry: Geometry | Any, *, leave_whole: bool) -> Coming:
-        """Begins to decode images. Args: geometry: may be any function of a Pillow image, too; see `Decoders`."""
+        """Begins to decode images; see `Decoders`.
+
+        Args:
+            images: encoded JPEG, PNG or WebP.
+            geometry: or any function of a Pillow image.
+            leave_whole: as there.
+        """
         if isinstance(geometry, Geometry):
             most = MAX_WHOLE_PIXELS if leave_whole else 0
             return _Decoding([self._threads.submit(decode, image, geometry, max_whole_pixels=most) for image in images])

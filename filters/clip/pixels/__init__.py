@@ -4,3 +4,7 @@
 both of them in turn, on a CPU. `coefficients`: Pillow's weights. `cpu_resize`: the resize in compiled loops.
 `device_resize`: that of a whole batch as products of matrices; it alone needs torch.
 """
+
+from babelsift.filters.clip.pixels.geometry import Geometry
+
+__all__ = ["Geometry"]

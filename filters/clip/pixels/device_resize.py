@@ -123,7 +123,11 @@ class ResizeBatch:
         return sum(run.images for run in self.runs)
 
     def on(self, move: Move) -> ResizeBatch:
-        """Returns the batch on a device. Args: move: copies a tensor there."""
+        """Returns the batch on a device.
+
+        Args:
+            move: copies a tensor there.
+        """
         values = move(self.values)
         return replace(self, values=values, runs=tuple(replace(run, numbers=move(run.numbers)) for run in self.runs))
 

@@ -11,7 +11,10 @@ from babelsift.filters.jit import jit
 def weigh_lines(lines: np.ndarray, starts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Returns uint8[targets, values]: weighted sums of neighbouring lines, rounded to whole levels.
 
-    Args: lines: uint8[sources, values]. starts: int32[targets]. weights: int32[targets, taps], of 22 bits.
+    Args:
+        lines: uint8[sources, values].
+        starts: int32[targets].
+        weights: int32[targets, taps], of 22 bits.
     """
     values = lines.shape[1]
     targets = np.empty((starts.shape[0], values), np.uint8)

@@ -91,7 +91,7 @@ class Towers:
         return self.text_embeddings(distinct).cpu().numpy()[indices]
 
     def text_embeddings(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Returns float32[rows, dimension] of unit length on the device. Args, Raises: as `encode_texts`."""
+        """Returns float32[rows, dimension] of unit length on the device; see `encode_texts`."""
         lengths = self._lengths(tokens)
         order, of_lengths = [], []
         for length in np.unique(lengths):
@@ -196,7 +196,12 @@ def distinct_rows(tokens: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
 
 
 def whole_blocks(rows: int, block: int = ROWS_PER_BLOCK) -> int:
-    """Returns the number of rows, rounded up to whole blocks."""
+    """Returns the number of rows, rounded up to whole blocks.
+
+    Args:
+        rows: how many there are.
+        block: rows of a block.
+    """
     return -(-rows // block) * block
 
 
@@ -244,7 +249,11 @@ class _MaskedTower:
 
 
 def shortenable_tower(module: Any) -> _CausalTower | _MaskedTower | None:
-    """Returns the text tower where captions can be shortened exactly, else None: other towers see the padding."""
+    """Returns the text tower where captions can be shortened exactly, else None: other towers see the padding.
+
+    Args:
+        module: a model of open_clip.
+    """
     custom = getattr(module, "text", None)
     if isinstance(custom, HFTextEncoder):
         padding = getattr(custom.config, "pad_token_id", None)

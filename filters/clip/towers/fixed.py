@@ -88,7 +88,11 @@ class FixedTowers:
             raise
 
     def encode_texts(self, tokens: torch.Tensor) -> np.ndarray:
-        """Returns float32[texts, dimension] of unit length. Args: tokens: int64[texts, context]."""
+        """Returns float32[texts, dimension] of unit length.
+
+        Args:
+            tokens: int64[texts, context].
+        """
         if self._packed is None:
             return self._by_length.encode_texts(tokens)
         return self._in_memory(self._launch_texts(tokens))()

@@ -49,7 +49,11 @@ class PackedCaptions:
     rows: np.ndarray
 
     def on(self, move: Callable[[torch.Tensor], torch.Tensor]) -> PackedCaptions:
-        """Returns them on a device. Args: move: copies a tensor there."""
+        """Returns them on a device.
+
+        Args:
+            move: copies a tensor there.
+        """
         return replace(self, numbers=move(self.numbers))
 
     def parts(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -45,7 +45,12 @@ class RoutedRows:
 
     @classmethod
     def of(cls, rows: pa.RecordBatch, route: Route) -> RoutedRows:
-        """Returns a batch's rows. Args: rows: DOWNLOAD_SCHEMA. route: the languages that the model takes."""
+        """Returns a batch's rows.
+
+        Args:
+            rows: DOWNLOAD_SCHEMA.
+            route: the languages that the model takes.
+        """
         rows = with_uids_as_scored(rows)
         keys = list(zip(*(rows.column(name).to_pylist() for name in PAIR_COLUMNS), strict=True))
         return cls(rows, keys, [route.takes(language) for language in rows.column("language").to_pylist()])
@@ -172,7 +177,11 @@ class _Parts:
         self._left: list[pa.RecordBatch] = []
 
     def of(self, rows: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """Yields (index of the first row, results) of a shard's parts. Args: rows: of the shard."""
+        """Yields (index of the first row, results) of a shard's parts.
+
+        Args:
+            rows: of the shard.
+        """
         for start in range(0, rows, self._rows):
             yield start, self._next(min(self._rows, rows - start))
 

@@ -26,7 +26,12 @@ class Slab:
 
     @classmethod
     def make(cls, number: int, size: int) -> Slab:
-        """Returns new memory. Args: number: by which processes call it. size: bytes, taken as they are written to."""
+        """Returns new memory.
+
+        Args:
+            number: by which processes call it.
+            size: bytes, taken as they are written to.
+        """
         if hasattr(os, "memfd_create"):
             file = os.memfd_create("babelsift-slab")
         else:
@@ -41,5 +46,10 @@ class Slab:
 
 
 def map_memory(file: int, size: int) -> np.ndarray:
-    """Returns shared memory as uint8[size]. Args: file: its descriptor. size: bytes."""
+    """Returns shared memory as uint8[size].
+
+    Args:
+        file: its descriptor.
+        size: bytes.
+    """
     return np.frombuffer(mmap.mmap(file, size), np.uint8)
