@@ -12,6 +12,8 @@ from pathlib import Path
 HOME = Path(__file__).resolve().parents[2] / ".venv-peers"
 _PACKAGES = {
     "datatrove": ["datatrove==0.10.1", "fasttext-numpy2-wheel", "spacy", "nltk", "fasteners", "regex", "tldextract"],
+    # without pyspark, its cluster, which its parsing does not need
+    "cc2dataset": ["--no-deps", "cc2dataset==1.5.0", "fastwarc==2.0.1", "pysimdjson==7.0.2", "loguru", "fsspec"],
     "img2dataset": ["img2dataset==1.47.0"],
     "datatrove_minhash": ["datatrove==0.10.1", "tokenizers", "spacy", "nltk", "fasteners", "regex", "tldextract"],
     "image_hashes": ["imagehash==4.3.2", "imagededup==0.3.3.post2", "numpy>=2", "pillow"],

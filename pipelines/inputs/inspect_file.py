@@ -16,6 +16,9 @@ import pyarrow.parquet as pq
 from babelsift.pipelines.inputs.carried_types import ColumnKind, carried_type, is_list
 from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns, choose_text_columns
 from babelsift.pipelines.inputs.crawl.slices import DEFAULT_CAPTIONS, crawl_schema, estimated_rows
+from babelsift.pipelines.inputs.documents.document_rows import COLUMNS as DOCUMENT_COLUMNS
+from babelsift.pipelines.inputs.documents.document_rows import DEFAULT_CAPTION as DOCUMENT_CAPTION
+from babelsift.pipelines.inputs.documents.document_rows import is_document
 from babelsift.pipelines.inputs.formats import CRAWL_FORMATS, WEBDATASET
 from babelsift.pipelines.inputs.slices import FileLayout, InputFile
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
@@ -32,6 +35,7 @@ from babelsift.schemas import InputError, one_line
 _SAMPLED_ROWS = 1000
 _ROW_GROUPS_TOGETHER_ROWS = 100_000
 _GUESSED_COMPRESSION = 4
+_GUESSED_IMAGES_A_DOCUMENT = 3
 _GUESSED_SAMPLE_BYTES = 50_000
 _EXACT_IN_DOUBLE = 2**53
 _CSV_DELIMITERS = (",", "\t", ";", "|")
@@ -110,6 +114,8 @@ def _inspect_parquet(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         schema = parquet.schema_arrow
         kinds = tuple(_kinds_of(schema, metadata))
+    if is_document(schema.names) and choice.url is None:
+        return _inspect_documents(file, choice, sum(sizes))
     image = image_column(schema)
     names = tuple(schema.names)
     try:
@@ -265,6 +271,8 @@ def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int
     if not kinds and problem:
         raise InputError(f"{file.shown}: {_no_objects(problem, rows)}")
     names = tuple(kinds)
+    if is_document(names) and choice.url is None:
+        return _inspect_documents(file, choice, estimated)
     pair = choose_columns(choice, names, where=file.shown)
     return InspectedFile(
         file,
@@ -305,6 +313,22 @@ def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         len(records) if is_looked_through else max(len(records), _size(file) // _GUESSED_SAMPLE_BYTES),
         is_looked_through,
         frozenset(index for index, kind in enumerate(kinds.values()) if list in kind.types),
+    )
+
+
+def _inspect_documents(file: InputFile, choice: ColumnChoice, documents: int) -> InspectedFile:
+    names = tuple(DOCUMENT_COLUMNS)
+    pair = choose_columns(replace(choice, caption=choice.caption or DOCUMENT_CAPTION), names, where=file.shown)
+    # What is nested is carried as its JSON, as of any JSON file.
+    kinds = tuple(ColumnKind(pa.string() if is_list(kind) else kind) for kind in DOCUMENT_COLUMNS.values())
+    return InspectedFile(
+        file,
+        names,
+        kinds,
+        FileLayout(pair.url, pair.captions, keys=names, language=pair.language, is_of_documents=True),
+        (RowRange(),),
+        max(1, documents * _GUESSED_IMAGES_A_DOCUMENT),
+        lists=frozenset(index for index, kind in enumerate(DOCUMENT_COLUMNS.values()) if is_list(kind)),
     )
 
 

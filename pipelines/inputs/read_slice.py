@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.inputs.carried_values import as_carried, from_values, json_text
 from babelsift.pipelines.inputs.crawl.slices import read_images
+from babelsift.pipelines.inputs.documents.document_rows import document_rows
 from babelsift.pipelines.inputs.formats import CRAWL_FORMATS, WEBDATASET
 from babelsift.pipelines.inputs.pairs import as_pairs, text_from_arrow, unreadable_rows
 from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
@@ -50,7 +51,7 @@ def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
         InputError: the file system does not give the file, also when asked again; or a text file breaks off, so that
             its remaining rows cannot be counted.
     """
-    if part.file.format == "parquet":
+    if part.file.format == "parquet" and not part.layout.is_of_documents:
         yield from _read_parquet(part, plan)
         return
     if part.file.format in CRAWL_FORMATS:
@@ -60,6 +61,9 @@ def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
         yield from _read_records(sample_records(part.file), part, plan)
         return
     try:
+        if part.layout.is_of_documents:
+            yield from _read_records(document_rows(part.file), part, plan)
+            return
         yield from (_read_json if part.file.format.startswith("json") else _read_delimited)(part, plan)
     except BROKEN_CONTENT as error:
         raise InputError(

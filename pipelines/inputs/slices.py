@@ -56,6 +56,7 @@ class FileLayout:
         text_sources: name of each text column by its index, as `text_source` has it.
         image: parquet only: index of the column that holds the images themselves; None: there is none.
         holds_images: whether the rows bring their images, so that nothing is downloaded.
+        is_of_documents: whether a row is an image of an interleaved document.
     """
 
     url: int
@@ -69,6 +70,7 @@ class FileLayout:
     text_sources: Mapping[int, str] = field(default_factory=dict)
     image: int | None = None
     holds_images: bool = False
+    is_of_documents: bool = False
 
     @property
     def pair(self) -> frozenset[int]:

@@ -1,0 +1,113 @@
+"""Interleaved documents: each image with the texts around it, their distance in `text_source`."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from babelsift.pipelines.inputs.columns import parse_columns
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.inputs.read_slice import read_slice
+from babelsift.schemas import InputError
+
+OBELICS = [
+    {
+        "images": [None, "http://x/1.jpg", None, None, "http://x/2.jpg"],
+        "texts": ["A dog runs.", None, "It is brown.", "It barks.", None],
+        "general_metadata": json.dumps({"url": "http://x/page.html"}),
+    },
+    {"images": ["http://x/3.jpg", None], "texts": [None, "Only behind."], "general_metadata": "no json"},
+    {"images": [], "texts": [], "general_metadata": None},
+]
+MMC4 = [
+    {
+        "url": "http://x/page.html",
+        "text_list": ["A dog runs.", "It is brown.", "It barks."],
+        "image_info": [
+            {"raw_url": "http://x/1.jpg", "matched_text_index": 1, "matched_sim": 0.3},
+            {"raw_url": "http://x/2.jpg", "matched_text_index": 9},
+            {"matched_text_index": 0},
+        ],
+        "similarity_matrix": [[0.1, 0.3, 0.2]] * 3,
+    }
+]
+
+
+def parquet(folder, documents):
+    schema = pa.schema(
+        {"images": pa.list_(pa.string()), "texts": pa.list_(pa.string()), "general_metadata": pa.string()}
+    )
+    pq.write_table(pa.Table.from_pylist(documents, schema=schema), folder / "a.parquet")
+    return folder / "a.parquet"
+
+
+def lines(folder, documents):
+    path = folder / "a.jsonl"
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in documents))
+    return path
+
+
+def read(path, **settings):
+    plan = plan_input([str(path)], **settings)
+    blocks = [block for part in plan.slices for block in read_slice(part, plan)]
+    pairs = [row for block in blocks for batch in block.pairs for row in batch.to_pylist()]
+    ledger = [row for block in blocks for batch in block.ledger for row in batch.to_pylist()]
+    assert len(pairs) + len(ledger) == sum(block.texts for block in blocks)
+    return pairs, ledger
+
+
+@pytest.mark.parametrize("write", [parquet, lines])
+def test_an_image_has_the_texts_around_it_the_nearest_first(tmp_path, write):
+    pairs, ledger = read(write(tmp_path, OBELICS))
+    assert [(row["url"][-5], row["caption"], row["text_source"]) for row in pairs] == [
+        ("1", "A dog runs.", "before[0]"),
+        ("1", "It is brown.", "after[0]"),
+        ("1", "It barks.", "after[1]"),
+        ("2", "It barks.", "before[0]"),
+        ("2", "It is brown.", "before[1]"),
+        ("2", "A dog runs.", "before[2]"),
+        ("3", "Only behind.", "after[0]"),
+    ]
+    assert ledger == []
+    assert [(row["document"][-2:], row["image_number"], row["page_url"]) for row in (pairs[0], pairs[3], pairs[6])] == [
+        ("#0", 0, "http://x/page.html"),
+        ("#0", 1, "http://x/page.html"),
+        ("#1", 0, None),
+    ]
+
+
+def test_a_matched_sentence_is_a_candidate_of_its_own(tmp_path):
+    pairs, ledger = read(lines(tmp_path, MMC4))
+    assert [(row["caption"], row["text_source"], row["page_url"]) for row in pairs] == [
+        ("It is brown.", "matched_text", "http://x/page.html"),
+        ("A dog runs.", "before[0]", "http://x/page.html"),
+        ("It barks.", "after[0]", "http://x/page.html"),
+    ]
+    assert {row["reason"] for row in ledger} == {"missing_caption", "missing_url"}
+    assert {row["source_row"] for row in ledger} == {1, 2}
+
+
+def test_other_texts_are_chosen_as_those_of_tables_are(tmp_path):
+    pairs, _ = read(lines(tmp_path, MMC4[:1]), columns=parse_columns("caption=matched_text/before"))
+    assert [row["caption"] for row in pairs] == ["It is brown."]
+
+
+def test_a_document_that_is_none_costs_itself_alone(tmp_path):
+    bad = [
+        {"images": ["http://x/1.jpg"], "texts": ["a", None]},
+        {"images": "http://x/1.jpg", "texts": ["a"]},
+        {"images": [7], "texts": [None]},
+        "{not json",
+    ]
+    pairs, ledger = read(lines(tmp_path, [OBELICS[0], *bad, OBELICS[1]]))
+    assert len({row["url"] for row in pairs}) == 3
+    assert [row["reason"] for row in ledger].count("unreadable_row") == 3
+    assert len(ledger) == 4
+
+
+def test_a_file_of_documents_that_is_cut_is_one_line(tmp_path):
+    path = parquet(tmp_path, OBELICS)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match="not readable as parquet"):
+        read(path)
