@@ -108,6 +108,10 @@ class RejectReason(str, Enum):
     OPTED_OUT = "opted_out"
     ROBOTS_DISALLOWED = "robots_disallowed"
     HASH_MISMATCH = "hash_mismatch"
+    # download: this machine
+    FETCHER_STALLED = "fetcher_stalled"
+    DECODE_TIMEOUT = "decode_timeout"
+    DECODER_CRASHED = "decoder_crashed"
     # download: a folder that was given instead
     NOT_IN_STAGING = "not_in_staging"
     LOST_IN_STAGING = "lost_in_staging"

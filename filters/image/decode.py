@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import cv2
@@ -15,7 +14,7 @@ from babelsift.schemas import RejectReason
 
 # Images over this many pixels are in memory two at a time in a process, which bounds what a pool of decoders takes.
 _LARGE_PIXELS = 16_000_000
-_LARGE_IMAGES = threading.BoundedSemaphore(2)
+LARGE_IMAGES = threading.BoundedSemaphore(2)
 _STRIP_PIXELS = 1_000_000
 _TURNED = frozenset({5, 6, 7, 8})  # orientations with width and height exchanged
 _FLAGS = {
@@ -43,9 +42,9 @@ class DecodedImage:
     as_stored: bool
 
 
-def memory_slot(header: ImageHeader) -> AbstractContextManager[object]:
-    """Returns what is to be held while an image's pixels are in memory; it waits where the image is a large one."""
-    return _LARGE_IMAGES if header.width * header.height > _LARGE_PIXELS else nullcontext()
+def is_large(header: ImageHeader) -> bool:
+    """Whether an image has so many pixels that few such should be in memory at once."""
+    return header.width * header.height > _LARGE_PIXELS
 
 
 def can_be_decoded_smaller(header: ImageHeader, scale: int) -> bool:

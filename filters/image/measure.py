@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 from babelsift.filters.image.complete import decode_complete
 from babelsift.filters.image.container import open_image
-from babelsift.filters.image.decode import decode_image, memory_slot
+from babelsift.filters.image.decode import LARGE_IMAGES, decode_image, is_large
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
 from babelsift.filters.image.process import ImageFailure
@@ -24,7 +26,12 @@ class MeasuredImage(ImageHashes):
 
 
 def measure_image(
-    body: bytes, *, max_source_pixels: int, max_missing_rows: float = 0.0625
+    body: bytes,
+    *,
+    max_source_pixels: int,
+    max_missing_rows: float = 0.0625,
+    has_complained: Callable[[], bool] | None = None,
+    large_images: AbstractContextManager[object] = LARGE_IMAGES,
 ) -> MeasuredImage | ImageFailure:
     """Returns what a stored image is, or why it is none; raises for no input.
 
@@ -32,14 +39,21 @@ def measure_image(
         body: the file.
         max_source_pixels: larger images are not decoded.
         max_missing_rows: share of the rows of a JPEG; one that lacks as many or more is undecodable.
+        has_complained: as of `process_image`.
+        large_images: as of `process_image`.
     """
     try:
         file = open_image(body)
         header = file.header
         if header.width * header.height > max_source_pixels:
             raise ImageFailureError(RejectReason.TOO_MANY_PIXELS, f"{header.width}x{header.height} px")
-        with memory_slot(header):
-            decoded = decode_complete(file, partial(decode_image, header=header), max_missing_rows=max_missing_rows)
+        with large_images if is_large(header) else nullcontext():
+            decoded = decode_complete(
+                file,
+                partial(decode_image, header=header),
+                max_missing_rows=max_missing_rows,
+                has_complained=has_complained,
+            )
             pixels = decoded.pixels
             hashes = hash_pixels(pixels)
     except ImageFailureError as failure:

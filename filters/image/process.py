@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
 from babelsift.filters.image.blur import Box, blur_boxes
 from babelsift.filters.image.complete import decode_complete
 from babelsift.filters.image.container import ImageFile, ImageHeader, MetadataBlocks, open_image
-from babelsift.filters.image.decode import DecodedImage, can_be_decoded_smaller, decode_image, memory_slot
+from babelsift.filters.image.decode import (
+    LARGE_IMAGES,
+    DecodedImage,
+    can_be_decoded_smaller,
+    decode_image,
+    is_large,
+)
 from babelsift.filters.image.exif import exif_json
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
@@ -58,6 +65,7 @@ def process_image(
     boxes: Sequence[Box] = (),
     *,
     has_complained: Callable[[], bool] | None = None,
+    large_images: AbstractContextManager[object] = LARGE_IMAGES,
 ) -> ProcessedImage | ImageFailure:
     """Returns the image to store, or the reason why there is none; raises for no input.
 
@@ -67,6 +75,7 @@ def process_image(
         boxes: to be blurred, in fractions of the sides.
         has_complained: whether a decoder has written a warning since this was last called; where nobody hears that, a
             JPEG takes longer, see `decode_complete`.
+        large_images: held while a large image's pixels are in memory; two at a time in a process if nothing is said.
 
     Returns:
         The image, or why there is none.
@@ -76,7 +85,7 @@ def process_image(
         if not settings.auto_orient:
             file = replace(file, header=replace(file.header, orientation=1))
         _check_size(file.header, settings)
-        with memory_slot(file.header):
+        with large_images if is_large(file.header) else nullcontext():
             decoded = decode_complete(
                 file,
                 partial(decode_for, header=file.header, settings=settings),

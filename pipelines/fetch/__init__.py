@@ -4,13 +4,14 @@ The client itself is `babelsift.pipelines.fetch.client.ImageClient`; aiohttp, wh
 """
 
 from babelsift.pipelines.fetch.address import AddressPolicy
-from babelsift.pipelines.fetch.answers import Answer
+from babelsift.pipelines.fetch.answers import URLS_A_SLOT, Answer
 from babelsift.pipelines.fetch.failure import FetchFailureError
 from babelsift.pipelines.fetch.fetched import Fetched
 from babelsift.pipelines.fetch.opt_out import opt_out_directive
 from babelsift.pipelines.fetch.session import FetchSession
 
 __all__ = [
+    "URLS_A_SLOT",
     "AddressPolicy",
     "Answer",
     "FetchFailureError",

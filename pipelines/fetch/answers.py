@@ -11,9 +11,12 @@ from typing import Any
 from babelsift.pipelines.fetch.fetched import Fetched
 from babelsift.schemas import RejectReason
 
+# While one URL's body waits to be read another's arrives: so many URLs a slot are taken up at once, and no more.
+URLS_A_SLOT = 2
 _ASK_HEAD = struct.Struct("<I")  # bytes of JSON
 # ticket, row, seconds, HTTP status (0: there was none), attempts, bytes of reason and detail, bytes of body
 _ANSWER_HEAD = struct.Struct("<IIdIIII")
+NO_TICKET = 2**32 - 1  # of the answers by which the process that fetches says that it is alive
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,11 @@ def pack_answer(answer: Answer) -> tuple[bytes, bytes]:
 
 
 def receive_answer(channel: socket.socket) -> Answer | None:
-    """Waits for the next answer at a blocking socket; None where there will be no more."""
+    """Waits for the next answer at a blocking socket; None where there will be no more.
+
+    Raises:
+        BlockingIOError: nothing has come within the socket's time.
+    """
     if (head := _receive(channel, _ANSWER_HEAD.size)) is None:
         return None
     ticket, row, seconds, status, attempts, reason_bytes, body_bytes = _ANSWER_HEAD.unpack(head)
@@ -76,3 +83,9 @@ def _receive(channel: socket.socket, size: int) -> bytes | None:
     except ConnectionResetError:
         return None
     return received
+
+
+def bound_receiving(channel: socket.socket, seconds: float) -> None:
+    """Lets no call that receives from a blocking socket wait longer; the kernel sees to it, at no cost a call."""
+    timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)

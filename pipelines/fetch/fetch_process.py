@@ -3,9 +3,9 @@
 In the process that decodes, the loop and the decoders would wait for each other at the interpreter's lock: on two cores
 a seventh of their time.
 
-Each session is a socket. What comes in is JSON: first {"settings": ...}, then {"ticket": number, "urls": [...]} and
-{"drop": ticket}. What goes out are answers, as they come. Who does not read them holds the fetching up; who closes the
-socket ends the session.
+Each session is a socket. What comes in is JSON: first {"settings": ...}, then {"ticket": number, "urls": [...],
+"rows": [...]} and {"drop": ticket}. What goes out are answers, as they come, and a beat each second, by which the loop
+shows that it is alive. Who does not read them holds the fetching up; who closes the socket ends the session.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
-from babelsift.pipelines.fetch.answers import Answer, pack_answer, unpack_asks
+from babelsift.pipelines.fetch.answers import NO_TICKET, URLS_A_SLOT, Answer, pack_answer, unpack_asks
 from babelsift.pipelines.fetch.client import ImageClient
+from babelsift.pipelines.fetch.fetched import Fetched
 from babelsift.schemas.recipe import DownloadSettings
 
-# While one URL's body waits to be read another's arrives: so many URLs a slot are taken up at once, and no more.
-_URLS_A_SLOT = 2
 _READ_BYTES = 2**18
+_BEAT_S = 1.0
 
 
 def serve(control_fd: int) -> None:
@@ -81,13 +81,15 @@ class _Session:
                 return
             self._settings = DownloadSettings.model_validate_json(first["settings"])
             async with ImageClient(self._settings) as self._client:
+                beating = asyncio.ensure_future(self._beat())
                 try:
                     async for ask in asks:
                         self._heed(ask)
                 finally:
-                    for taker in self._takers:
-                        taker.cancel()
-                    await asyncio.gather(*self._takers, return_exceptions=True)
+                    under_way = [*self._takers, beating]
+                    for task in under_way:
+                        task.cancel()
+                    await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _asks(self) -> AsyncIterator[dict[str, Any]]:
         loop, received = asyncio.get_running_loop(), bytearray()
@@ -106,11 +108,11 @@ class _Session:
             for taker in [taker for taker, ticket in self._fetching.items() if ticket == dropped]:
                 taker.cancel()
         else:
-            self._wanted.extend((ask["ticket"], row, url) for row, url in enumerate(ask["urls"]))
+            self._wanted.extend((ask["ticket"], row, url) for row, url in zip(ask["rows"], ask["urls"], strict=True))
             self._add_takers()
 
     def _add_takers(self) -> None:
-        most = _URLS_A_SLOT * self._settings.thread_count
+        most = URLS_A_SLOT * self._settings.thread_count
         for _ in range(min(most - len(self._takers), len(self._wanted))):
             taker = asyncio.ensure_future(self._take())
             self._takers.add(taker)
@@ -135,6 +137,11 @@ class _Session:
             async with self._client.fetching(url) as fetched:
                 del self._fetching[this]  # what is begun to be sent is sent to its end
                 await self._send(*pack_answer(Answer(ticket, row, fetched)))
+
+    async def _beat(self) -> None:
+        while True:
+            await self._send(*pack_answer(Answer(NO_TICKET, 0, Fetched(b""))))
+            await asyncio.sleep(_BEAT_S)
 
     async def _send(self, head: bytes, body: bytes) -> None:
         loop = asyncio.get_running_loop()

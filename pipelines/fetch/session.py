@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 
-from babelsift.pipelines.fetch.answers import Answer, pack_ask, receive_answer
-from babelsift.pipelines.processes import start_child
+from babelsift.pipelines.fetch.answers import NO_TICKET, Answer, bound_receiving, pack_ask, receive_answer
+from babelsift.pipelines.processes import RunningServer, ServerProcess
 from babelsift.schemas.recipe import DownloadSettings
 
-_START = """
-import json, sys
-sys.path[:] = json.loads(sys.argv[1])
-from babelsift.pipelines.processes import end_with_parent
-end_with_parent(int(sys.argv[2]))
-from babelsift.pipelines.fetch.fetch_process import serve
-serve(int(sys.argv[3]))
-"""
 _SENT_AHEAD_BYTES = 2**22  # as much of it as the system grants
-_END_S = 5.0
+_STALLED_S = 60.0  # a loop that is alive says so every second
+_START_S = 300.0  # for the process to import what it needs, from a cold disk too
 
 
 class FetchSession:
@@ -33,17 +21,43 @@ class FetchSession:
 
     What is asked for is answered in any order, what was asked for first begun first. Answers that are not received hold
     further fetching up. All methods may be called from any thread.
+
+    Args:
+        settings: of the client.
+        stalled_s: where somebody waits for answers and hears nothing of the process so long, not even that it is alive,
+            it is ended, for all of its sessions.
     """
 
-    def __init__(self, settings: DownloadSettings) -> None:
-        self._channel = _process.connect()
+    def __init__(self, settings: DownloadSettings, *, stalled_s: float = _STALLED_S) -> None:
+        self._channel, theirs = socket.socketpair()
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD_BYTES)
+        self._stalled_s, self._has_begun = stalled_s, False
+        bound_receiving(self._channel, max(stalled_s, _START_S))
+        with theirs:
+            self._process: RunningServer = _fetch_process.hand_over([theirs.fileno()])
         self._asking, self._receiving = threading.Lock(), threading.Lock()
         self._is_over = False
         self._say({"settings": settings.model_dump_json()})
 
-    def ask(self, ticket: int, urls: Sequence[str]) -> None:
-        """Asks for URLs; a ticket is asked with once."""
-        self._say({"ticket": ticket, "urls": list(urls)})
+    @property
+    def pid(self) -> int:
+        """Process id of the process that fetches."""
+        return self._process.pid
+
+    @property
+    def has_stalled(self) -> bool:
+        """Whether the process that fetches stood still, and was ended for that."""
+        return self._process.was_killed
+
+    def ask(self, ticket: int, urls: Sequence[str], rows: Sequence[int] | None = None) -> None:
+        """Asks for URLs; a row is asked for once.
+
+        Args:
+            ticket: names what is asked for together.
+            urls: in the order in which they are begun.
+            rows: their numbers in the answers; None: 0, 1 and so on.
+        """
+        self._say({"ticket": ticket, "urls": list(urls), "rows": list(range(len(urls)) if rows is None else rows)})
 
     def drop(self, ticket: int) -> None:
         """Says that what was asked for is no longer wanted; answers that are on their way come nevertheless."""
@@ -54,7 +68,12 @@ class FetchSession:
         with self._receiving:
             if self._is_over:
                 return None
-            answer = receive_answer(self._channel)
+            try:
+                while (answer := receive_answer(self._channel)) is not None and answer.ticket == NO_TICKET:
+                    self._expect_signs_of_life()
+            except BlockingIOError:
+                self._process.kill()
+                answer = None
             if answer is None:
                 self._is_over = True
                 self._channel.close()
@@ -65,64 +84,15 @@ class FetchSession:
         with contextlib.suppress(OSError):  # it was closed at the other end
             self._channel.shutdown(socket.SHUT_RDWR)
 
+    def _expect_signs_of_life(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            bound_receiving(self._channel, self._stalled_s)
+
     def _say(self, ask: dict[str, object]) -> None:
         message = pack_ask(ask)
         with self._asking, contextlib.suppress(OSError):  # the process has ended: whoever receives is told
             self._channel.sendall(message)
 
 
-class _FetchProcess:
-    """The process that fetches, started when first asked for, and again where it has ended."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def process_id(self) -> int | None:
-        """The process's id, None before it is first started."""
-        return None if self._process is None else self._process.pid
-
-    def connect(self) -> socket.socket:
-        """Returns a socket whose other end the process has."""
-        ours, theirs = socket.socketpair()
-        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_AHEAD_BYTES)
-        with theirs, self._lock:
-            if self._process is None or not self._hand_over(theirs):
-                self._start()
-                self._hand_over(theirs)
-        return ours
-
-    def _hand_over(self, theirs: socket.socket) -> bool:
-        try:
-            return socket.send_fds(self._control, [b"."], [theirs.fileno()]) > 0
-        except OSError:  # it has ended
-            return False
-
-    def _start(self) -> None:
-        if self._process is not None:
-            self._end()
-        self._control, theirs = socket.socketpair()
-        with theirs:
-            arguments = [json.dumps(sys.path), str(os.getpid()), str(theirs.fileno())]
-            command = [sys.executable, "-c", _START, *arguments]
-            self._process = start_child(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-        atexit.register(self._end)
-
-    def _end(self) -> None:
-        """Waits for the end, so that what the process used counts as used by this one."""
-        atexit.unregister(self._end)
-        self._control.close()
-        assert self._process is not None
-        try:
-            self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-
-
-_process = _FetchProcess()
-
-
-def fetch_process_id() -> int | None:
-    """Returns the id of the process that fetches for this one; None before the first session."""
-    return _process.process_id
+_fetch_process = ServerProcess("babelsift.pipelines.fetch.fetch_process", "serve")

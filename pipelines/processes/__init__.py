@@ -1,9 +1,11 @@
 """Processes that a run starts, and that end with it.
 
 `child`: starting one, and ending with the process that started it; from here import `start_child` in the one and
-`end_with_parent` in the other. `beam_worker`: Beam's own worker as such a process.
+`end_with_parent` in the other. `server`: one that serves sockets; from here import `ServerProcess` and `RunningServer`.
+`beam_worker`: Beam's own worker as such a process.
 """
 
 from babelsift.pipelines.processes.child import end_with_parent, start_child
+from babelsift.pipelines.processes.server import RunningServer, ServerProcess
 
-__all__ = ["end_with_parent", "start_child"]
+__all__ = ["RunningServer", "ServerProcess", "end_with_parent", "start_child"]

@@ -10,6 +10,7 @@ from babelsift.schemas.recipe import DownloadSettings
 _NOT_SHAPING = {
     "timeout_s",
     "total_timeout_s",
+    "decode_timeout_s",
     "retries",
     "thread_count",
     "connections_per_host",

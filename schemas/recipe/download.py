@@ -39,6 +39,9 @@ class DownloadSettings(Settings):
     )
     timeout_s: float = Field(default=10.0, gt=0)
     total_timeout_s: float = Field(default=30.0, gt=0)
+    decode_timeout_s: float = Field(
+        default=60.0, gt=0, le=86_400, description="CPU seconds that an image may take; five times as long by the clock"
+    )
     retries: Count = 2
     thread_count: PositiveInt = Field(default=64, description="URLs in flight at once in a process")
     connections_per_host: PositiveInt = 8

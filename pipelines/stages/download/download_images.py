@@ -15,6 +15,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
+from babelsift.filters.image import process_image
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
@@ -23,7 +24,7 @@ from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.partition import PartitionDownload, StoppedError
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
-from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
+from babelsift.pipelines.stages.download.worker import ProcessImage, acquire_worker, release_worker
 from babelsift.pipelines.staging.gather_shards import GatherShards
 from babelsift.pipelines.staging.shards import StagingListing
 from babelsift.pipelines.staging.staged_rows import StagedBatch, split_staged, staging_partitions
@@ -43,8 +44,13 @@ class DownloadImages(Transform):
 
     Input: LANGUAGE_SCHEMA and carried columns; no uid twice. Outputs: kept: DOWNLOAD_SCHEMA and the carried columns, at
         most one batch a staging shard. REJECTED: pairs without a stored image.
-    Attributes: partitions, first_partitions: staging partitions of the run folder, now and when it was made. retry:
-        failures of earlier runs that are tried again.
+    Attributes:
+        folder: the run folder.
+        settings: how images are fetched and stored.
+        partitions: staging partitions of the run folder.
+        first_partitions: as many as it had when it was made; None: it is still the same.
+        retry: failures of earlier runs that are tried again.
+        process: makes the image to store of a body, in a decoder's process; called as `process_image` is.
     """
 
     folder: RunFolder
@@ -52,6 +58,7 @@ class DownloadImages(Transform):
     partitions: int
     first_partitions: int | None = None
     retry: Retry = NO_RETRY
+    process: ProcessImage = process_image
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,7 +74,14 @@ class DownloadImages(Transform):
         """Brings each partition's rows together and downloads them."""
         split = beam.ParDo(SplitByPartition(partial(staging_partitions, partitions=self.partitions)))
         download = beam.ParDo(
-            _DownloadPartition(self.folder, self.settings, self.partitions, self.first_partitions, self.retry)
+            _DownloadPartition(
+                self.folder,
+                self.settings,
+                self.partitions,
+                first_partitions=self.first_partitions,
+                retry=self.retry,
+                process=self.process,
+            )
         )
         downloaded = (
             batches
@@ -92,17 +106,20 @@ class _DownloadPartition(beam.DoFn):
         folder: RunFolder,
         settings: DownloadSettings,
         partitions: int,
+        *,
         first_partitions: int | None,
         retry: Retry,
+        process: ProcessImage,
     ) -> None:
         self._folder = folder
         self._settings = settings
         self._partitions = partitions
         self._first_partitions = first_partitions
         self._retry = retry
+        self._process = process
 
     def setup(self) -> None:
-        self._worker = acquire_worker(self._settings)
+        self._worker = acquire_worker(self._settings, self._process)
         self._threads = ThreadPoolExecutor(_PARTITIONS_UNDER_WAY, thread_name_prefix="partition")
         self._under_way: list[_Staging] = []
 
@@ -133,7 +150,7 @@ class _DownloadPartition(beam.DoFn):
     def teardown(self) -> None:
         self._stop()
         self._threads.shutdown()
-        release_worker(self._settings)
+        release_worker(self._settings, self._process)
 
     def _finish_some(self) -> Iterator[object]:
         """Waits for the first of the partitions under way, and yields what is finished by then."""

@@ -14,6 +14,8 @@ from babelsift.pipelines.staging.shards import StagingWriter
 from babelsift.pipelines.staging.staged_rows import ShardTimes
 from babelsift.schemas.recipe import DownloadSettings
 
+_STALLS = 2
+
 
 class ShardRows:
     """Rows that wait for their bodies; one thread waits for all of them, others settle them one by one.
@@ -29,6 +31,8 @@ class ShardRows:
         self._left = len(rows)
         self._fetch_s = self._process_s = 0.0
         self._in_hand = 0
+        self._is_unanswered = [True] * len(rows)
+        self._stalls = [0] * len(rows)
         self._error: BaseException | None = None
         self._lock = threading.Lock()
         self._is_over = threading.Event()
@@ -40,11 +44,29 @@ class ShardRows:
         key = self.writer.key(row)
         return new_record(uid=self.uids[row], url=self.urls[row], caption=self.captions[row], key=key)
 
-    def take_in_hand(self) -> bool:
-        """Says that a row is about to be settled; False where it need not be, since another one has failed."""
+    def take_in_hand(self, row: int) -> bool:
+        """Says that a row is answered and about to be settled; False where it need not be, since another has failed."""
         with self._lock:
             self._in_hand += self._error is None
+            self._is_unanswered[row] = False
             return self._error is None
+
+    def unanswered_at_stall(self, under_way: int) -> tuple[list[int], list[int]]:
+        """Returns the rows that are not answered, where what fetches has stood still and they are lost with it.
+
+        A row that was under way at two stalls may be what they come of.
+
+        Args:
+            under_way: how many of the rows, the first ones, may have been under way.
+        Returns:
+            (those to be asked for again, those under way for the second time).
+        """
+        with self._lock:
+            unanswered = [row for row, is_unanswered in enumerate(self._is_unanswered) if is_unanswered]
+            for row in unanswered[:under_way]:
+                self._stalls[row] += 1
+            again = [row for row in unanswered if self._stalls[row] < _STALLS]
+            return again, [row for row in unanswered if self._stalls[row] >= _STALLS]
 
     def settle(self, row: int, record: dict[str, Any], fetched: Fetched, process_s: float) -> None:
         """Says what became of a row that was taken in hand."""

@@ -21,6 +21,9 @@ _SHORT = {
     "empty": RejectReason.EMPTY_BODY,
     "robots": RejectReason.ROBOTS_DISALLOWED,
     "hash": RejectReason.HASH_MISMATCH,
+    "stalled": RejectReason.FETCHER_STALLED,
+    "decode": RejectReason.DECODE_TIMEOUT,
+    "crashed": RejectReason.DECODER_CRASHED,
 }
 _REASONS = (*_SHORT.values(), RejectReason.ADDRESS_REFUSED, RejectReason.OPTED_OUT, RejectReason.NOT_AN_IMAGE)
 _REASONS += (RejectReason.IMAGE_UNDECODABLE, RejectReason.BODY_TOO_LARGE, RejectReason.URL_INVALID)

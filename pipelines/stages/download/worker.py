@@ -1,4 +1,4 @@
-"""Downloading within one process: another one fetches, decoders in threads take what it sends, whoever asks waits.
+"""Downloading within one process: another one fetches, others decode, threads pass on what the one sends to the others.
 
 Workers are shared by all transforms of a process that ask with the same settings, so that `thread_count` bounds the
 process and not each of its threads.
@@ -12,14 +12,16 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-import cv2
 import pyarrow as pa
 
-from babelsift.filters.image import ImageFailure, ImageFailureError, parse_boxes, process_image
+from babelsift.filters.image import ImageFailure, ImageFailureError, ProcessedImage, parse_boxes, process_image
 from babelsift.pipelines.core.progress import Progress
-from babelsift.pipelines.fetch import Answer, Fetched, FetchSession
+from babelsift.pipelines.decoding import DecoderCrashedError, DecoderPool, DecodeTimeoutError
+from babelsift.pipelines.fetch import URLS_A_SLOT, Answer, Fetched, FetchSession
 from babelsift.pipelines.stages.download.failure_rate import FailureBand
 from babelsift.pipelines.stages.download.pending_shard import ShardRows
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
@@ -29,6 +31,12 @@ from babelsift.pipelines.staging.staged_rows import ShardTimes
 from babelsift.schemas import DownloadError, RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
+ProcessImage = Callable[..., "ProcessedImage | ImageFailure"]
+
+# While a thread receives an image or writes one, its decoder has another thread's.
+_MORE_THREADS_THAN_DECODERS = 2
+_STALLED_S = 60.0
+_STALLED = "the process that fetches stood still twice while this URL was under way"
 _FETCHING_ENDED = (
     "download: the process that fetches has ended: the log above says why, or it was killed for the memory it took; "
     "what is finished is kept: run the same command again, with a lower download.thread_count where memory was short"
@@ -36,31 +44,43 @@ _FETCHING_ENDED = (
 
 
 class DownloadWorker:
-    """Fetches, processes and stages rows; its methods may be called from several threads at once."""
+    """Fetches, processes and stages rows; its methods may be called from several threads at once.
 
-    def __init__(self, settings: DownloadSettings) -> None:
-        from babelsift.filters.image.compile_kernels import compile_all
+    Args:
+        settings: of the stage.
+        process: makes the image to store of a body, in a decoder's process; called as `process_image` is.
+        stalled_s: seconds without a sign of life after which the process that fetches is ended, and another begun.
+    """
 
+    def __init__(
+        self, settings: DownloadSettings, process: ProcessImage = process_image, *, stalled_s: float = _STALLED_S
+    ) -> None:
         self._settings = settings
+        self._stalled_s = stalled_s
         self._progress = Progress("download", "rows")
         self._band = FailureBand(settings.max_failure_rate, settings.failure_window)
         self._tickets = itertools.count()
         self._lock = threading.Lock()
         self._shards: dict[int, ShardRows] = {}
-        self._decoders: list[threading.Thread] = []
+        self._threads: list[threading.Thread] = []
+        decode = partial(_process, process, settings)
+        cores = _usable_cores()
+        self._decoders = DecoderPool(decode, decoders=cores, timeout_s=settings.decode_timeout_s)
+        self._thread_count = cores + _MORE_THREADS_THAN_DECODERS
         with self._lock:
-            self._session: FetchSession | None = self._new_session()  # it starts while the kernels are made ready
-        cv2.setNumThreads(1)  # images side by side, not parts of one
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # each broken image would print a line
-        compile_all()  # one thread here, not each of the decoders
+            self._session: FetchSession | None = self._new_session()
 
     def download(self, rows: pa.RecordBatch, writer: StagingWriter) -> tuple[pa.RecordBatch, ShardTimes]:
         """Downloads every row and commits them as one staging shard; waits until that is done.
 
-        Args: rows: with uid, url and caption. writer: entered.
-        Returns: (STAGED_SCHEMA, in the rows' order; what it took).
-        Raises: DownloadError: more of the latest URLs, or of these, failed than may, or what fetches has ended; the
-            shard is not committed.
+        Args:
+            rows: with uid, url and caption.
+            writer: entered.
+        Returns:
+            (STAGED_SCHEMA, in the rows' order; what it took).
+        Raises:
+            DownloadError: more of the latest URLs, or of these, failed than may, or what fetches has ended; the shard
+                is not committed.
         """
         start_time, clock = time.time(), time.monotonic()
         with self._band:
@@ -77,8 +97,9 @@ class DownloadWorker:
             session, self._session = self._session, None
         if session is not None:
             session.close()
-        for decoder in self._decoders:
-            decoder.join()
+        for thread in self._threads:
+            thread.join()
+        self._decoders.close()
 
     def _settled(self, shard: ShardRows) -> tuple[list[dict[str, Any]], ShardTimes]:
         ticket = next(self._tickets)
@@ -96,33 +117,52 @@ class DownloadWorker:
                 del self._shards[ticket]
 
     def _new_session(self) -> FetchSession:
-        session = FetchSession(self._settings)
-        names = [f"decode-{number}" for number in range(_usable_cores())]
-        self._decoders = [threading.Thread(target=self._decode, args=[session], name=name) for name in names]
-        for decoder in self._decoders:
-            decoder.daemon = True
-            decoder.start()
+        session = FetchSession(self._settings, stalled_s=self._stalled_s)
+        names = [f"download-{number}" for number in range(self._thread_count)]
+        threads = [threading.Thread(target=self._settle_all, args=[session], name=name, daemon=True) for name in names]
+        for thread in threads:
+            thread.start()
+        self._threads = [*(thread for thread in self._threads if thread.is_alive()), *threads]
         return session
 
-    def _decode(self, session: FetchSession) -> None:
+    def _settle_all(self, session: FetchSession) -> None:
         try:
             while (answer := session.receive()) is not None:
-                shard = self._shards.get(answer.ticket)
-                if shard is not None and shard.take_in_hand():
+                if (shard := self._shards.get(answer.ticket)) is not None:
                     self._settle(shard, answer)
+            if session.has_stalled:
+                self._begin_anew(session)
         finally:
-            session.close()  # whatever ended this decoder ends the others
+            session.close()  # whatever ended this thread ends the others
             self._fail_what_waits(session)
+
+    def _begin_anew(self, session: FetchSession) -> None:
+        """Asks another session for what one has not answered whose process stood still."""
+        stalled = _fetched_nothing(RejectReason.FETCHER_STALLED, _STALLED)
+        lost_rows: list[tuple[ShardRows, Answer]] = []
+        with self._lock:
+            if self._session is not session:  # it was closed, or another thread was here
+                return
+            logging.warning("download: what fetches stood still for %g s; another process goes on", self._stalled_s)
+            session = self._session = self._new_session()
+            for ticket, shard in self._shards.items():
+                again, lost = shard.unanswered_at_stall(URLS_A_SLOT * self._settings.thread_count)
+                session.ask(ticket, [shard.urls[row] for row in again], again)
+                lost_rows += [(shard, Answer(ticket, row, stalled)) for row in lost]
+        for shard, answer in lost_rows:
+            self._settle(shard, answer)
 
     def _fail_what_waits(self, session: FetchSession) -> None:
         with self._lock:
-            if self._session is not session:  # it was closed, or another decoder was here
+            if self._session is not session:  # it was closed, or another thread was here
                 return
             self._session = None
             for shard in self._shards.values():
                 shard.fail(DownloadError(_FETCHING_ENDED))
 
     def _settle(self, shard: ShardRows, answer: Answer) -> None:
+        if not shard.take_in_hand(answer.row):
+            return
         started = time.monotonic()
         try:
             record = self._stored(shard, answer.row, answer.fetched)
@@ -138,12 +178,14 @@ class DownloadWorker:
         record, wanted, body = shard.record(row), shard.wishes[row], fetched.body
         if body is None:
             return with_fetch_failure(record, fetched)
-        if (found := wanted.mismatch(body)) is not None:
-            return with_fetch_failure(record, Fetched(None, RejectReason.HASH_MISMATCH, found))
+        if (digest := wanted.mismatch(body)) is not None:
+            return with_fetch_failure(record, _fetched_nothing(RejectReason.HASH_MISMATCH, digest))
         try:
-            image = process_image(body, self._settings, parse_boxes(wanted.boxes))
-        except ImageFailureError as failure:
-            image = ImageFailure(failure.reason, failure.detail)
+            image = self._decoders.decode(body, wanted.boxes)
+        except DecodeTimeoutError as timeout:
+            return with_fetch_failure(record, _fetched_nothing(RejectReason.DECODE_TIMEOUT, str(timeout)))
+        except DecoderCrashedError as crash:
+            return with_fetch_failure(record, _fetched_nothing(RejectReason.DECODER_CRASHED, str(crash)))
         if isinstance(image, ImageFailure):
             return with_image_failure(record, image)
         further = self._settings.compute_hash
@@ -151,6 +193,20 @@ class DownloadWorker:
             {further: hashlib.new(further, body).hexdigest()} if further in ("md5", "sha512") else {}
         )
         return shard.writer.add(with_image(record, image, hashes), image)
+
+
+def _process(
+    process: ProcessImage, settings: DownloadSettings, body: bytes, boxes: object, **options: Any
+) -> ProcessedImage | ImageFailure:
+    """What a decoder does with a body."""
+    try:
+        return process(body, settings, parse_boxes(boxes), **options)
+    except ImageFailureError as failure:
+        return ImageFailure(failure.reason, failure.detail)
+
+
+def _fetched_nothing(reason: RejectReason, detail: str) -> Fetched:
+    return Fetched(None, reason, detail)
 
 
 def _usable_cores() -> int:
@@ -172,22 +228,34 @@ def _log_shard(shard: int, records: list[dict[str, Any]], seconds: float) -> Non
 
 
 _lock = threading.Lock()
-_shared: dict[DownloadSettings, tuple[DownloadWorker, int]] = {}
+_shared: dict[tuple[DownloadSettings, ProcessImage], tuple[DownloadWorker, int]] = {}
 
 
-def acquire_worker(settings: DownloadSettings) -> DownloadWorker:
-    """Returns the process's worker for these settings, started where there is none; give it back after use."""
+def acquire_worker(settings: DownloadSettings, process: ProcessImage = process_image) -> DownloadWorker:
+    """Returns the process's worker for these settings, started where there is none; give it back after use.
+
+    Args:
+        settings: as of `DownloadWorker`.
+        process: as of `DownloadWorker`.
+    """
+    key = settings, process
     with _lock:
-        worker, users = _shared.get(settings) or (DownloadWorker(settings), 0)
-        _shared[settings] = (worker, users + 1)
+        worker, users = _shared.get(key) or (DownloadWorker(settings, process), 0)
+        _shared[key] = (worker, users + 1)
         return worker
 
 
-def release_worker(settings: DownloadSettings) -> None:
-    """Gives the process's worker back; the last one to do so closes it."""
+def release_worker(settings: DownloadSettings, process: ProcessImage = process_image) -> None:
+    """Gives the process's worker back; the last one to do so closes it.
+
+    Args:
+        settings: as it was asked for.
+        process: as it was asked for.
+    """
+    key = settings, process
     with _lock:
-        worker, users = _shared.pop(settings)
+        worker, users = _shared.pop(key)
         if users > 1:
-            _shared[settings] = (worker, users - 1)
+            _shared[key] = (worker, users - 1)
         else:
             worker.close()

@@ -10,7 +10,6 @@ import pytest
 
 from babelsift.pipelines.fetch import FetchSession
 from babelsift.pipelines.fetch.answers import pack_ask, unpack_asks
-from babelsift.pipelines.fetch.session import fetch_process_id
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo, silence
@@ -104,7 +103,7 @@ def test_whoever_waits_is_told_that_the_process_has_ended(opened, hostile_web):
     hostile_web.on("/photo", answer(BODY))
     session = opened()
     session.ask(1, [hostile_web.url("/never")])
-    os.kill(fetch_process_id(), signal.SIGKILL)
+    os.kill(session.pid, signal.SIGKILL)
     assert session.receive() is None
     assert session.receive() is None
     session.ask(2, [hostile_web.url("/photo")])  # in vain, without an error: the end was said
@@ -125,12 +124,12 @@ def test_closing_ends_the_waiting(opened, hostile_web):
 def test_sessions_share_a_process_but_not_their_limits(opened, hostile_web):
     hostile_web.on_any(answer(BODY))
     small, whole = opened(max_body_bytes=10), opened()
-    process = fetch_process_id()
+    process = small.pid
     for session in (small, whole):
         session.ask(1, [hostile_web.url("/photo")])
     assert small.receive().fetched.reason is RejectReason.BODY_TOO_LARGE
     assert whole.receive().fetched.body == BODY
-    assert fetch_process_id() == process
+    assert whole.pid == process
 
 
 def test_an_interrupt_from_the_terminal_is_not_for_it(opened, hostile_web):
@@ -138,7 +137,7 @@ def test_an_interrupt_from_the_terminal_is_not_for_it(opened, hostile_web):
     session = opened()
     session.ask(1, [hostile_web.url("/photo")])
     session.receive()
-    os.kill(fetch_process_id(), signal.SIGINT)
+    os.kill(session.pid, signal.SIGINT)
     session.ask(2, [hostile_web.url("/photo")])
     assert session.receive().fetched.body == BODY
 

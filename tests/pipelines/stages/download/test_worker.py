@@ -4,20 +4,23 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
 
-from babelsift.pipelines.fetch import session
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.partition import PartitionDownload, StoppedError
-from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
+from babelsift.pipelines.stages.download.retry import parse_retry
+from babelsift.pipelines.stages.download.worker import DownloadWorker, acquire_worker, release_worker
 from babelsift.pipelines.staging.layout import STAGING
 from babelsift.pipelines.staging.shards import StagingListing, StagingWriter
 from babelsift.schemas import DownloadError, RunFolderError
 from babelsift.schemas.recipe import DownloadSettings
+from tests.support import odd_decoders
 from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo, silence
+from tests.support.process_tree import children_of
 
 SETTINGS = DownloadSettings(
     image_size=32,
@@ -51,22 +54,27 @@ def stager(folder: RunFolder, worker, partitions: int = 1) -> PartitionDownload:
     return PartitionDownload(folder, SETTINGS, partitions, worker, threading.Event())
 
 
-def decoders() -> int:
-    return sum(thread.name.startswith("decode") for thread in threading.enumerate())
+def fetch_process() -> int:
+    [child] = children_of(os.getpid(), running="fetch_process")
+    return child
+
+
+def threads() -> int:
+    return sum(thread.name.startswith("download") for thread in threading.enumerate())
 
 
 def test_one_worker_a_process_and_settings():
     first, second = acquire_worker(SETTINGS), acquire_worker(SETTINGS)
-    one = decoders()
+    one = threads()
     other = acquire_worker(SETTINGS.model_copy(update={"image_size": 33}))
     assert first is second
     assert first is not other
-    assert decoders() == 2 * one > 0
+    assert threads() == 2 * one > 0
     release_worker(SETTINGS)
-    assert decoders() == 2 * one > 0
+    assert threads() == 2 * one > 0
     release_worker(SETTINGS)
     release_worker(SETTINGS.model_copy(update={"image_size": 33}))
-    assert decoders() == 0
+    assert threads() == 0
 
 
 def test_rows_in_shards_of_the_partition(worker, rows, tmp_path):
@@ -145,7 +153,7 @@ def test_a_killed_fetch_process_is_said_and_another_one_goes_on(worker, rows, tm
         staging = thread.submit(stager(folder, worker).stage, 0, rows, StagingListing(folder))
         while hostile_web.total_requests < SETTINGS.thread_count:  # of two shards, of three rows each
             assert not staging.done()
-        os.kill(session.fetch_process_id(), signal.SIGKILL)
+        os.kill(fetch_process(), signal.SIGKILL)
         with pytest.raises(DownloadError, match="the process that fetches has ended"):
             staging.result()
     assert folder.list(STAGING) == []
@@ -153,11 +161,65 @@ def test_a_killed_fetch_process_is_said_and_another_one_goes_on(worker, rows, tm
     assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_what_no_decoder_can_read_ends_the_waiting(worker, rows, tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "receive_answer", lambda channel: int("no answer"))
+def test_images_that_no_decoder_ends_with_are_failed_downloads(rows, tmp_path, hostile_web):
+    bodies = [odd_decoders.SPINS, odd_decoders.SLEEPS, odd_decoders.STOPS, odd_decoders.CRASHES]
+    for row, body in enumerate(bodies):
+        hostile_web.on(f"/{row}", answer(body))
+    settings = SETTINGS.model_copy(update={"decode_timeout_s": 2.0})
     folder = RunFolder(str(tmp_path))
-    with pytest.raises(DownloadError, match="has ended"):
-        stager(folder, worker).stage(0, rows, StagingListing(folder))
-    monkeypatch.undo()
-    assert len(stager(folder, worker).stage(0, rows, StagingListing(folder))) == 3
+    worker = DownloadWorker(settings, odd_decoders.process)
+    download = PartitionDownload(folder, settings, 1, worker, threading.Event())
+    staged = [row for batch in download.stage(0, rows, StagingListing(folder)) for row in batch.staged.to_pylist()]
+    for row in staged[:4]:
+        assert row["status"] == "failed_to_download"
+        assert row["error_message"] == f"{row['reason'].replace('_', ' ')}: {row['detail']}"
+    (reason, _), *stopped, crashed = [(row["reason"], row["detail"]) for row in staged[:4]]
+    assert reason == "decode_timeout"  # by either limit: a busy machine gives no CPU time
+    assert stopped == [("decode_timeout", "10 s")] * 2
+    assert crashed == ("decoder_crashed", "signal SIGSEGV")
+    assert {row["status"] for row in staged[4:]} == {"success"}
+
+    hostile_web.on_any(answer(encoded(photo(1, (64, 48)))))
+    before = hostile_web.total_requests
+    again = PartitionDownload(
+        folder, settings, 1, worker, threading.Event(), parse_retry(["decode"], before=time.time() + 1)
+    )
+    retried = [row for batch in again.stage(0, rows, StagingListing(folder)) for row in batch.staged.to_pylist()]
+    assert sorted(row["reason"] or row["status"] for row in retried) == ["decoder_crashed"] + 7 * ["success"]
+    assert hostile_web.total_requests == before + 3
+    worker.close()
+
+
+def test_a_fetch_process_that_stands_still_is_ended_and_another_goes_on(rows, tmp_path, hostile_web):
+    hostile_web.on("/7", silence())
+    folder = RunFolder(str(tmp_path))
+    worker = DownloadWorker(SETTINGS, stalled_s=10.0)
+    with ThreadPoolExecutor(1) as thread:
+        staging = thread.submit(stager(folder, worker).stage, 0, rows, StagingListing(folder))
+        while not hostile_web.requests["/7"]:
+            assert not staging.done()
+        hostile_web.on("/7", answer(encoded(photo(1, (64, 48)))))
+        os.kill(fetch_process(), signal.SIGSTOP)
+        staged = [row for batch in staging.result() for row in batch.staged.to_pylist()]
+    assert {row["status"] for row in staged} == {"success"}
+    assert hostile_web.total_requests == 9
+    worker.close()
+
+
+def test_urls_under_way_at_two_stalls_are_failed_downloads(rows, tmp_path, hostile_web):
+    hostile_web.on("/7", silence())
+    folder = RunFolder(str(tmp_path))
+    worker = DownloadWorker(SETTINGS, stalled_s=10.0)
+    with ThreadPoolExecutor(1) as thread:
+        staging = thread.submit(stager(folder, worker).stage, 0, rows, StagingListing(folder))
+        for stalls in (1, 2):
+            while hostile_web.requests["/7"] < stalls:
+                assert not staging.done()
+            os.kill(fetch_process(), signal.SIGSTOP)
+        staged = [row for batch in staging.result() for row in batch.staged.to_pylist()]
+    assert [row["status"] for row in staged] == 7 * ["success"] + ["failed_to_download"]
+    assert (staged[7]["reason"], parse_retry(["stalled"], before=1.0).wants(staged[7]["reason"], "")) == (
+        "fetcher_stalled",
+        True,
+    )
+    worker.close()
