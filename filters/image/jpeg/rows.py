@@ -143,12 +143,12 @@ class _Reader:
 
 def _entropy_coded(body: bytes, position: int, intervals: int, has_restarts: bool) -> tuple[_Data, int]:
     """Returns a scan's data as `kernels.walk_scan` takes them, and where the next marker is."""
-    from babelsift.filters.image.jpeg import kernels
+    from babelsift.filters.image.jpeg import intervals as loops
 
-    clean = np.empty((len(body) - position + kernels.PADDING_BYTES + 8) // 8 * 8, np.uint8)
+    clean = np.empty((len(body) - position + loops.PADDING_BYTES + 8) // 8 * 8, np.uint8)
     ends, restarts = np.zeros(intervals + _SPARE_INTERVALS, np.int64), np.zeros(intervals + _SPARE_INTERVALS, np.int64)
-    found, after = kernels.unstuff(np.frombuffer(body, np.uint8), position, has_restarts, clean, ends, restarts)
+    found, after = loops.unstuff(np.frombuffer(body, np.uint8), position, has_restarts, clean, ends, restarts)
     owners = np.empty(intervals, np.int64)
-    kernels.match_intervals(restarts, found, owners)
-    words = clean[: (ends[found - 1] + kernels.PADDING_BYTES) // 8 * 8].view(">u8").astype(np.uint64)
+    loops.match_intervals(restarts, found, owners)
+    words = clean[: (ends[found - 1] + loops.PADDING_BYTES) // 8 * 8].view(">u8").astype(np.uint64)
     return (clean, words, ends, owners), after
