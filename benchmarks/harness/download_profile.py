@@ -2,60 +2,50 @@
 
 from __future__ import annotations
 
-import functools
 import json
+import os
 import sys
-import threading
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from babelsift.filters.image import process
 from babelsift.pipelines.staging.shards import StagingWriter
 from benchmarks.harness.download_sides import download
-from benchmarks.harness.own_process import cpu_seconds, started_here
+from benchmarks.harness.own_process import command_line, cpu_seconds, started_here
+from benchmarks.harness.timed_processing import FOLDER, process_timed, timed
 
-PARTS = ("fetch", "header", "decode", "resize", "encode", "hash", "write", "rest")
-_PARTS_BY_NAME = {
-    "read_header": "header",
-    "decode_for": "decode",
-    "resize_image": "resize",
-    "encode_image": "encode",
-    "hash_pixels": "hash",
-}
+PARTS = ("fetch", "header", "decode", "check", "resize", "encode", "hash", "pass_on", "write", "rest")
+_HOST, _FETCHER = "decoding.host", "fetch_process"
 
 
 def profile(table: str, output: str, threads: int) -> dict[str, float]:
     """Downloads a table's pairs and returns the CPU time of each part, ms an image.
 
-    `fetch` is all of the process that fetches, its start included; `rest` is Beam, the rows, what is between the parts.
+    `fetch` is all of the process that fetches, its start included; `pass_on` is what decoders take beside their parts,
+    and the start of their host; `rest` is Beam, the rows, what is between the parts.
     """
-    spent: Counter[str] = Counter()
-    lock = threading.Lock()
-
-    def timed(part: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def wrapper(*args: Any, **options: Any) -> Any:
-            started = time.thread_time()
-            try:
-                return function(*args, **options)
-            finally:
-                with lock:
-                    spent[part] += time.thread_time() - started
-
-        return wrapper
-
-    for name, part in _PARTS_BY_NAME.items():
-        setattr(process, name, timed(part, getattr(process, name)))
-    StagingWriter.add = timed("write", StagingWriter.add)
-    StagingWriter.commit = timed("write", StagingWriter.commit)
-    started = time.process_time()
-    download(table, output, threads)
-    spent["rest"] = time.process_time() - started - sum(spent.values())
-    spent["fetch"] = sum(map(cpu_seconds, started_here()))
+    written: Counter[str] = Counter()
+    StagingWriter.add = timed("write", StagingWriter.add, written)
+    StagingWriter.commit = timed("write", StagingWriter.commit, written)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[FOLDER] = folder
+        started = time.process_time()
+        download(table, output, threads, process=process_timed)
+        own = time.process_time() - started
+        spent = sum((Counter(json.loads(file.read_text())) for file in Path(folder).iterdir()), Counter())
+    in_decoders = spent.pop("all")
+    spent["check"] -= spent["decode"]
+    spent["pass_on"] = in_decoders - sum(spent.values())
+    for process in started_here():
+        if _HOST in command_line(process):
+            spent["pass_on"] += cpu_seconds(process)
+        elif _FETCHER in command_line(process):
+            spent["fetch"] = cpu_seconds(process)
+    spent["write"] = written["write"]
+    spent["rest"] = own - written["write"]
     images = pq.read_metadata(table).num_rows
     return {part: spent[part] / images * 1000 for part in PARTS}
 

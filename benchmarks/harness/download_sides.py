@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from babelsift.filters.image import process_image
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.download_images import DownloadImages
+from babelsift.pipelines.stages.download.worker import ProcessImage
 from babelsift.schemas import LANGUAGE_SCHEMA
 from babelsift.schemas.recipe import DownloadSettings
 from benchmarks.peers.environments import run_peer
@@ -133,8 +135,18 @@ def _shard_samples(images: int) -> int:
     return max(_SMALLEST_SHARD, -(-images // _SHARDS))
 
 
-def download(table: str, output: str, threads: int, samples: int | None = None) -> None:
-    """Downloads a table's pairs into a run folder by `DownloadImages`; samples: of a staging shard."""
+def download(
+    table: str, output: str, threads: int, samples: int | None = None, process: ProcessImage = process_image
+) -> None:
+    """Downloads a table's pairs into a run folder by `DownloadImages`.
+
+    Args:
+        table: a parquet file.
+        output: the run folder.
+        threads: URLs in flight at once.
+        samples: of a staging shard.
+        process: as of `DownloadImages`.
+    """
     batch = _pairs(table)
     samples = samples or _shard_samples(len(batch))
     settings = DownloadSettings(
@@ -147,7 +159,8 @@ def download(table: str, output: str, threads: int, samples: int | None = None) 
     )
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         pairs = pipeline | beam.Create([batch], reshuffle=False).with_output_types(pa.RecordBatch)
-        outputs = pairs | DownloadImages(RunFolder(output), settings, max(1, len(batch) // (2 * samples)))
+        partitions = max(1, len(batch) // (2 * samples))
+        outputs = pairs | DownloadImages(RunFolder(output), settings, partitions, process=process)
         _ = outputs.kept | "DropKept" >> beam.FlatMap(lambda batch: ())
         _ = outputs[REJECTED] | "DropRejected" >> beam.FlatMap(lambda batch: ())
 

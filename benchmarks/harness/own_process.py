@@ -32,6 +32,25 @@ def peak_mib(process: int | str = "self") -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
+def command_line(process: int) -> str:
+    """Returns what a process was started with; nothing of one that is gone."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def memory_mib(process: int) -> float:
+    """Returns the memory that a process and all that it has started take now, what they share divided among them."""
+    try:
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text(encoding="ascii")
+        children = Path(f"/proc/{process}/task").glob("*/children")
+        started = [int(child) for file in children for child in file.read_text().split()]
+    except OSError:  # it is gone
+        return 0.0
+    return int(rollup.split("\nPss:")[1].split()[0]) / 1024 + sum(map(memory_mib, started))
+
+
 def started_here() -> list[int]:
     """Returns the processes that this one has started and that are still there."""
     return [int(file.parent.name) for file in Path("/proc").glob("[0-9]*/stat") if _fields(file)[1] == str(os.getpid())]
