@@ -23,7 +23,8 @@ _MARGIN = 0.1
 def parse_boxes(value: object) -> list[Box]:
     """Returns the boxes of a row: none for null; text is read as JSON.
 
-    Raises: ImageFailureError: BOXES_INVALID, not a list of [x_min, y_min, x_max, y_max] in fractions of the sides.
+    Raises:
+        ImageFailureError: BOXES_INVALID, not a list of [x_min, y_min, x_max, y_max] in fractions of the sides.
     """
     if isinstance(value, str):
         text = value

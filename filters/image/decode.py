@@ -61,9 +61,12 @@ def decode_image(body: bytes, header: ImageHeader, *, scale: int = 1) -> Decoded
 
     Of an animation the first frame is taken. 16-bit samples are scaled to 8, grey becomes three channels.
 
-    Args: header: of the same bytes, checked against the limit on pixels. scale: 1, 2, 4 or 8: of how many pixels a side
-        the mean is to be taken for one; JPEGs are decoded faster so.
-    Raises: ImageFailureError: IMAGE_UNDECODABLE.
+    Args:
+        header: of the same bytes, checked against the limit on pixels.
+        scale: 1, 2, 4 or 8: of how many pixels a side the mean is to be taken for one; JPEGs are decoded faster so.
+
+    Raises:
+        ImageFailureError: IMAGE_UNDECODABLE.
     """
     image = _imdecode(body, header, _FLAGS[scale])
     channels = 1 if image.ndim == 2 else image.shape[2]
@@ -93,6 +96,8 @@ def _imdecode(body: bytes, header: ImageHeader, flags: int) -> np.ndarray:
     try:
         image = cv2.imdecode(np.frombuffer(body, np.uint8), flags)
     except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:  # which says nothing of the image: its pixels are within bounds
+            raise MemoryError from error
         text = " ".join(str(error.err or error).split())[:100]
         raise ImageFailureError(RejectReason.IMAGE_UNDECODABLE, f"{header.format}: {text}") from error
     if image is None:

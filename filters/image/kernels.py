@@ -32,8 +32,10 @@ def shrink(
 ) -> np.ndarray:
     """Returns uint8[targets down, targets across, 3]: weighted sums of cells along both axes.
 
-    Args: cells: uint8[rows, columns, 3]. down: (uint32[targets], the first row of each; int32[targets, taps], their
-        weights). across: (uint32[targets], the first value of each, three to a column; int32[taps, targets], weights).
+    Args:
+        cells: uint8[rows, columns, 3].
+        down: (uint32[targets], the first row of each; int32[targets, taps], their weights).
+        across: (uint32[targets], the first value of each, three to a column; int32[taps, targets], weights).
         bits: what sums are shifted by after each axis, rounded to the nearest, ties to even, as floats are.
     """
     (firsts, row_weights), (starts, column_weights) = down, across
@@ -68,7 +70,9 @@ def shrink(
 def luminance(grey: np.ndarray, side: int, one: int) -> np.ndarray:
     """Returns uint16[side, side]: the mean over each part of an image, times `one`, rounded down.
 
-    Args: grey: uint8[height, width], whose parts may end within pixels. side: at most 128.
+    Args:
+        grey: uint8[height, width], whose parts may end within pixels.
+        side: at most 128.
     """
     height, width = grey.shape
     means = np.empty((side, side), np.uint16)

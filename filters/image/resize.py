@@ -89,7 +89,8 @@ def resize_image(
 def encode_image(image: np.ndarray, settings: DownloadSettings) -> bytes:
     """Returns the image (uint8, BGR) as a file of `encode_format`.
 
-    Raises: ImageFailureError: IMAGE_UNDECODABLE where the format cannot hold so many pixels a side.
+    Raises:
+        ImageFailureError: IMAGE_UNDECODABLE where the format cannot hold so many pixels a side.
     """
     flags = [_QUALITY_FLAGS[settings.encode_format], settings.encode_quality]
     height, width = image.shape[:2]

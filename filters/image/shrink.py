@@ -30,9 +30,11 @@ _Taps = tuple[np.ndarray, np.ndarray]
 def shrink_by_area(cells: np.ndarray, size: tuple[int, int], *, full_size: tuple[int, int], scale: int) -> np.ndarray:
     """Returns the image brought to `size` (width, height), as if the full image had been.
 
-    Args: cells: uint8[ceil(height / scale), ceil(width / scale), 3], means of scale x scale pixels; the last ones may
-        be means of what lies over the edge. size: at most a pixel a cell. full_size: (width, height) that the cells
-        stand for.
+    Args:
+        cells: uint8[ceil(height / scale), ceil(width / scale), 3], means of scale x scale pixels; the last ones may be
+            means of what lies over the edge.
+        size: at most a pixel a cell.
+        full_size: (width, height) that the cells stand for.
     """
     from babelsift.filters.image.kernels import shrink
 

@@ -50,7 +50,8 @@ _NETPBM = re.compile(rb"P[1-7fF]\s")
 def sniff_format(body: bytes) -> str:
     """Returns which of ALLOWED_FORMATS the bytes begin as.
 
-    Raises: ImageFailureError: IMAGE_FORMAT_NOT_ALLOWED for other images, NOT_AN_IMAGE for the rest; detail says what.
+    Raises:
+        ImageFailureError: IMAGE_FORMAT_NOT_ALLOWED for other images, NOT_AN_IMAGE for the rest; detail says what.
     """
     head = body[:32]
     if head.startswith(b"\xff\xd8\xff"):

@@ -98,6 +98,8 @@ class DecoderPool:
             raise
         finally:
             self._decoders.put(decoder)
+        if isinstance(result, MemoryError):
+            raise DecoderCrashedError("out of memory")
         if kind == ERROR:
             raise result
         return result
@@ -106,7 +108,8 @@ class DecoderPool:
 class _Decoder:
     """One decoder and the socket by which it is asked.
 
-    Raises: DecoderCrashedError: it cannot be started.
+    Raises:
+        DecoderCrashedError: it cannot be started.
     """
 
     def __init__(self, decode: Callable[..., Any], timeout_s: float, start_s: float) -> None:

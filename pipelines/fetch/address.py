@@ -102,7 +102,8 @@ class AddressPolicy:
     def check_url(self, url: str) -> URL:
         """Returns the URL as it is to be requested: without fragment, quoted as browsers quote.
 
-        Raises: FetchFailureError: URL_INVALID or ADDRESS_REFUSED.
+        Raises:
+            FetchFailureError: URL_INVALID or ADDRESS_REFUSED.
         """
         parsed = _parse(url)
         host = parsed.raw_host or ""
@@ -124,7 +125,8 @@ class AddressPolicy:
     def check_redirect(self, origin: URL, location: str) -> URL:
         """Returns the URL that a redirect leads to.
 
-        Raises: FetchFailureError: as `check_url`; ADDRESS_REFUSED also for https to http.
+        Raises:
+            FetchFailureError: as `check_url`; ADDRESS_REFUSED also for https to http.
         """
         try:
             joined = urljoin(str(origin), location.strip())

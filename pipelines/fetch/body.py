@@ -36,7 +36,8 @@ class BodyDecoder:
     def feed(self, chunk: bytes) -> None:
         """Adds a piece of the body as received.
 
-        Raises: FetchFailureError: BODY_TOO_LARGE on the wire or decompressed; PROTOCOL_ERROR for a broken coding.
+        Raises:
+            FetchFailureError: BODY_TOO_LARGE on the wire or decompressed; PROTOCOL_ERROR for a broken coding.
         """
         self._on_the_wire += len(chunk)
         if self._on_the_wire > self._max_bytes:
@@ -55,7 +56,8 @@ class BodyDecoder:
     def finish(self) -> bytes:
         """Returns the whole body.
 
-        Raises: FetchFailureError: TRUNCATED_BODY where the compressed stream has no end.
+        Raises:
+            FetchFailureError: TRUNCATED_BODY where the compressed stream has no end.
         """
         if self._inflater is not None and not self._inflater.eof:
             raise FetchFailureError(RejectReason.TRUNCATED_BODY, f"{self._coding} stream without its end")

@@ -11,7 +11,8 @@ class Deadline:
 
     It does what `asyncio.timeout` does, which Python 3.10 has not.
 
-    Args: seconds: none left, and the first wait within is the last.
+    Args:
+        seconds: none left, and the first wait within is the last.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -19,7 +19,8 @@ _RESETS = (errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE)
 def failure_of(error: Exception, *, timeout_s: float) -> FetchFailureError:
     """Returns what an exception of aiohttp or of the operating system means for the URL.
 
-    Args: timeout_s: the limit that a timeout ran into, for the detail.
+    Args:
+        timeout_s: the limit that a timeout ran into, for the detail.
     """
     if isinstance(error, FetchFailureError):
         return error

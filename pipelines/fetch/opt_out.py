@@ -16,8 +16,13 @@ def opt_out_directive(
     A value may begin with a robot's name and a colon; it then counts only for that robot. Everything that img2dataset
     takes for an opt-out is one here; so are directives beside one that has a value, which it overlooks.
 
-    Args: header_values: one X-Robots-Tag header each. directives: those that forbid. user_agent_token: our name.
-    Source: img2dataset 1.47, `is_disallowed`.
+    Args:
+        header_values: one X-Robots-Tag header each.
+        directives: those that forbid.
+        user_agent_token: our name.
+
+    Source:
+        img2dataset 1.47, `is_disallowed`.
     """
     forbidding = {directive.strip().lower() for directive in directives}
     token = user_agent_token.strip().lower() if user_agent_token else None

@@ -51,7 +51,9 @@ class CheckedResolver(AbstractResolver):
         """Returns the checked addresses.
 
         One refused address refuses the name: a public host has no reason to list a private one.
-        Raises: FetchFailureError: DNS_FAILURE, ADDRESS_REFUSED or TIMEOUT.
+
+        Raises:
+            FetchFailureError: DNS_FAILURE, ADDRESS_REFUSED or TIMEOUT.
         """
         until, text = self._failed.get(host, (0.0, ""))
         if time.monotonic() < until:

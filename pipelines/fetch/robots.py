@@ -25,7 +25,9 @@ class RobotsRules:
 
     A host's file is asked for once in the life of this object, by whoever comes first, while the others wait.
 
-    Args: get: fetches a robots.txt. user_agent_token: the name by which its groups mean us.
+    Args:
+        get: fetches a robots.txt.
+        user_agent_token: the name by which its groups mean us.
     """
 
     def __init__(self, get: GetRobots, *, user_agent_token: str) -> None:
@@ -39,8 +41,9 @@ class RobotsRules:
     async def check(self, url: URL) -> None:
         """Returns where the URL may be fetched.
 
-        Raises: FetchFailureError: ROBOTS_DISALLOWED where the host's rules or its server's errors forbid it; the reason
-            why its robots.txt cannot be had, where the host does not answer at all.
+        Raises:
+            FetchFailureError: ROBOTS_DISALLOWED where the host's rules or its server's errors forbid it; the reason why
+                its robots.txt cannot be had, where the host does not answer at all.
         """
         origin = str(url.origin())
         task = self._hosts.get(origin)

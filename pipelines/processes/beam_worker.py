@@ -14,7 +14,11 @@ from babelsift.pipelines.processes.child import end_with_parent
 
 
 def beam_worker_command(parent: int) -> str:
-    """Returns the shell's command that starts a worker of this Python. Args: parent: process id of its runner."""
+    """Returns the shell's command that starts a worker of this Python.
+
+    Args:
+        parent: process id of its runner.
+    """
     # Without `exec` its parent would be a shell, which outlives the runner.
     return f"exec {shlex.quote(sys.executable)} -m {__name__} {parent}"
 

@@ -46,7 +46,7 @@ def die_once(body: bytes, marker: str, **options: Any) -> bytes:
 
 def fail(body: bytes, **options: Any) -> object:
     """Raises what a body says."""
-    raise {b"value": ValueError("a value"), b"unpicklable": UnpicklableError(1, 2)}[body]
+    raise {b"memory": MemoryError(), b"value": ValueError("a value"), b"unpicklable": UnpicklableError(1, 2)}[body]
 
 
 class UnpicklableError(Exception):

@@ -25,9 +25,13 @@ def window_hashes(
 
     A hash says of each frequency, down and across, whether there is more of it than the median.
 
-    Args: luminance: uint16[side, side]. cosines: float64[rows, side], whole numbers whose products with any luminance,
-        down and across, sum to less than 2**53. windows: int64[n, 2], where their cosines begin, down and across.
-        frequencies: how many cosines a window has, a multiple of 4. low: int64[m], the bits that are kept, in order.
+    Args:
+        luminance: uint16[side, side].
+        cosines: float64[rows, side], whole numbers whose products with any luminance, down and across, sum to less than
+            2**53.
+        windows: int64[n, 2], where their cosines begin, down and across.
+        frequencies: how many cosines a window has, a multiple of 4.
+        low: int64[m], the bits that are kept, in order.
     """
     levels = luminance.astype(np.float64)
     waves = np.empty((len(cosines), len(levels)))
@@ -53,7 +57,9 @@ def window_hashes(
 def products(rows: np.ndarray, others: np.ndarray, out: np.ndarray) -> None:
     """Sets out[n, m] to the products of each of the rows with each of the others.
 
-    Args: rows: float64[n, k], n a multiple of 4. others: float64[m, k], m of 2; whole numbers.
+    Args:
+        rows: float64[n, k], n a multiple of 4.
+        others: float64[m, k], m of 2; whole numbers.
     """
     for row in range(0, len(rows), 4):  # a tile of eight sums stays in registers
         a, b, c, d = rows[row], rows[row + 1], rows[row + 2], rows[row + 3]
@@ -81,7 +87,8 @@ def upper_median(values: np.ndarray) -> float:
 
     It is searched for from zero on, where the median of a spectrum is.
 
-    Args: values: float64[n], whole numbers.
+    Args:
+        values: float64[n], whole numbers.
     """
     half, magnitudes = len(values) // 2, 0.0
     for place in range(len(values)):
@@ -117,8 +124,10 @@ def how_many_upto(values: np.ndarray, most: float) -> float:
 def structure(luminance: np.ndarray, basis: np.ndarray, bits: int, around: int) -> tuple[int, int, int]:
     """Returns (steps, steps without what is smooth, values that are of the two commonest): see `structure_of`.
 
-    Args: luminance: uint16[n, n]. basis: int64[terms, n], orthonormal rows of what is smooth, times 2**bits. around:
-        how many grey levels are taken for one.
+    Args:
+        luminance: uint16[n, n].
+        basis: int64[terms, n], orthonormal rows of what is smooth, times 2**bits.
+        around: how many grey levels are taken for one.
     """
     levels = luminance.astype(np.int32)
     flat = commonest(value_counts(luminance, 8), around, 2)
@@ -140,7 +149,8 @@ def value_counts(values: np.ndarray, shift: int) -> np.ndarray:
 def step_percents(levels: np.ndarray) -> int | np.integer:
     """Returns the sum of the steps from each value to the next, down and across, each cut to whole percents of white.
 
-    Args: levels: int32[n, n], of at most 17 bits and a sign; white is 255 * 256.
+    Args:
+        levels: int32[n, n], of at most 17 bits and a sign; white is 255 * 256.
     """
     total = np.int64(0)
     for row in range(levels.shape[0]):
@@ -165,7 +175,9 @@ def _percent(step: int) -> int | np.integer:
 def without_smooth(levels: np.ndarray, basis: np.ndarray, bits: int) -> np.ndarray:
     """Returns int32[n, n], what is left of the levels without their projection onto the basis, down and across.
 
-    Args: levels: int32[n, n]. basis: int64[terms, n], orthonormal rows times 2**bits: at most 16 bits.
+    Args:
+        levels: int32[n, n].
+        basis: int64[terms, n], orthonormal rows times 2**bits: at most 16 bits.
     """
     terms, side = basis.shape
     down, core = np.zeros((terms, side)), np.zeros((terms, terms), np.int64)
@@ -195,7 +207,9 @@ def without_smooth(levels: np.ndarray, basis: np.ndarray, bits: int) -> np.ndarr
 def commonest(counts: np.ndarray, around: int, times: int) -> int:
     """Returns how many there are of the commonest values and of those around them, so many times taken away.
 
-    Args: counts: int64[n], of each value; is changed. around: how many values are taken for one, an odd number.
+    Args:
+        counts: int64[n], of each value; is changed.
+        around: how many values are taken for one, an odd number.
     """
     found = 0
     reach = around // 2

@@ -42,7 +42,8 @@ class ImageHashes:
 def hash_pixels(image: np.ndarray) -> ImageHashes:
     """Returns an image's hashes.
 
-    Args: image: uint8[height, width, 3], BGR.
+    Args:
+        image: uint8[height, width, 3], BGR.
     """
     grey = grey_of(image)
     luminance = luminance_of_grey(grey)

@@ -12,7 +12,8 @@ _GREY_LEVEL = 256
 def grey_of(image: np.ndarray) -> np.ndarray:
     """Returns uint8[height, width], each pixel's grey level.
 
-    Args: image: uint8[height, width, 3], BGR.
+    Args:
+        image: uint8[height, width, 3], BGR.
     """
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
@@ -20,7 +21,8 @@ def grey_of(image: np.ndarray) -> np.ndarray:
 def luminance_of(image: np.ndarray) -> np.ndarray:
     """Returns uint16[64, 64]: grey levels with 8 bits behind the point.
 
-    Args: image: uint8[height, width, 3], BGR.
+    Args:
+        image: uint8[height, width, 3], BGR.
     """
     return luminance_of_grey(grey_of(image))
 

@@ -66,7 +66,8 @@ def perceptual_hashes(luminance: np.ndarray) -> tuple[bytes, bytes]:
     Images that are near in what they show are near in Hamming distance; by chance two images are 128 bits apart, and
     a crop 64 from `low_bits` of another image.
 
-    Args: luminance: uint16[64, 64], what `luminance_of` makes of the image.
+    Args:
+        luminance: uint16[64, 64], what `luminance_of` makes of the image.
     """
     from babelsift.filters.image.hashing.hash_kernels import window_hashes
 
@@ -77,7 +78,11 @@ def perceptual_hashes(luminance: np.ndarray) -> tuple[bytes, bytes]:
 def low_bits(hashes: np.ndarray) -> np.ndarray:
     """Returns the part of whole hashes that crops' hashes are compared with.
 
-    Args: hashes: uint8[n, 32]. Returns: uint8[n, 16].
+    Args:
+        hashes: uint8[n, 32].
+
+    Returns:
+        uint8[n, 16].
     """
     return np.packbits(np.ascontiguousarray(np.unpackbits(hashes, axis=1)[:, _LOW_BITS]), axis=1)
 
@@ -85,8 +90,11 @@ def low_bits(hashes: np.ndarray) -> np.ndarray:
 def hamming_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns how many bits differ between hashes, row by row.
 
-    Args: a, b: uint8[n, 32]; one of them may be uint8[32] or uint8[1, 32] and is then compared with every row.
-    Returns: int64[n].
+    Args:
+        a, b: uint8[n, 32]; one of them may be uint8[32] or uint8[1, 32] and is then compared with every row.
+
+    Returns:
+        int64[n].
     """
     difference = np.bitwise_xor(np.ascontiguousarray(a), np.ascontiguousarray(b))
     return np.bitwise_count(difference.view(np.uint64)).sum(axis=-1, dtype=np.int64)

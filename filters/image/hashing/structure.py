@@ -32,7 +32,8 @@ def structure_of(luminance: np.ndarray) -> float:
     The measures are PDQ's sum of gradients; the same of what is left when a smooth gradient is taken away; and the
     share of the image that is of other colours than its two commonest.
 
-    Args: luminance: uint16[64, 64], what `luminance_of` makes of the image.
+    Args:
+        luminance: uint16[64, 64], what `luminance_of` makes of the image.
     """
     from babelsift.filters.image.hashing.hash_kernels import structure
 

@@ -25,7 +25,9 @@ _QUESTIONS = {
 class FailureBand:
     """Counts what became of a process's latest URLs.
 
-    Args: max_rate: highest share of them that may fail; None: any. window: how many are looked at.
+    Args:
+        max_rate: highest share of them that may fail; None: any.
+        window: how many are looked at.
     """
 
     def __init__(self, max_rate: float | None, window: int) -> None:
@@ -50,7 +52,8 @@ class FailureBand:
     def add(self, record: Mapping[str, Any]) -> None:
         """Counts a row that is done.
 
-        Raises: DownloadError: of the latest rows too many failed.
+        Raises:
+            DownloadError: of the latest rows too many failed.
         """
         latest = self._latest
         with self._lock:

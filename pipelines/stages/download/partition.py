@@ -59,9 +59,13 @@ class PartitionDownload:
     def stage(self, partition: int, rows: pa.RecordBatch, listing: StagingListing) -> list[StagedBatch]:
         """Returns every row with its staged row, in as many batches as there are shards with such rows.
 
-        Args: rows: uid, url, caption and any others; no uid twice. listing: made before any of the partition's shards
-            was written by this process.
-        Raises: RunFolderError: staging cannot be read or written. StoppedError: `stop` was set.
+        Args:
+            rows: uid, url, caption and any others; no uid twice.
+            listing: made before any of the partition's shards was written by this process.
+
+        Raises:
+            RunFolderError: staging cannot be read or written.
+            StoppedError: `stop` was set.
         """
         rows = rows.sort_by("uid")
         shaping = shaping_settings(self.settings)

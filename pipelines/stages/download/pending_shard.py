@@ -20,7 +20,9 @@ _STALLS = 2
 class ShardRows:
     """Rows that wait for their bodies; one thread waits for all of them, others settle them one by one.
 
-    Args: rows: with uid, url and caption. writer: of the shard they will be in.
+    Args:
+        rows: with uid, url and caption.
+        writer: of the shard they will be in.
     """
 
     def __init__(self, rows: pa.RecordBatch, writer: StagingWriter, settings: DownloadSettings) -> None:

@@ -35,7 +35,10 @@ _STATUS = re.compile(r"[1-5]([0-9]{2}|xx)\Z")
 class Retry:
     """What is to be tried again.
 
-    Attributes: reasons: reject reasons. statuses: HTTP statuses, 503 or 5xx. everything: whatever has no image.
+    Attributes:
+        reasons: reject reasons.
+        statuses: HTTP statuses, 503 or 5xx.
+        everything: whatever has no image.
         before: seconds since the epoch; what was found after is of this run already.
     """
 
@@ -61,7 +64,8 @@ NO_RETRY = Retry()
 def parse_retry(classes: Sequence[str], *, before: float) -> Retry:
     """Returns what the classes mean: `dns`, `timeout` ..., a reject reason's name, an HTTP status (503, 5xx), or `all`.
 
-    Raises: RecipeError: no such class; names the closest.
+    Raises:
+        RecipeError: no such class; names the closest.
     """
     reasons, statuses = set(), []
     known = {name: reason.value for name, reason in _SHORT.items()} | {one.value: one.value for one in _REASONS}

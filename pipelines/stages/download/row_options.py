@@ -17,8 +17,10 @@ from babelsift.schemas.suggestions import did_you_mean
 class RowWishes:
     """What one row asks for.
 
-    Attributes: hash_name: None where nothing is to be verified. expected: the digest, in hex; a row without one has a
-        mismatch, as in img2dataset. boxes: as the input has them.
+    Attributes:
+        hash_name: None where nothing is to be verified.
+        expected: the digest, in hex; a row without one has a mismatch, as in img2dataset.
+        boxes: as the input has them.
     """
 
     hash_name: str | None = None
@@ -36,7 +38,8 @@ class RowWishes:
 def wishes_of(rows: pa.RecordBatch, settings: DownloadSettings) -> Iterator[RowWishes]:
     """Yields what each row asks for.
 
-    Raises: SchemaError: the rows lack a column that the settings name.
+    Raises:
+        SchemaError: the rows lack a column that the settings name.
     """
     column, name = settings.verify_hash or (None, None)
     expected, boxes = _values(rows, column), _values(rows, settings.bbox_col)
@@ -47,7 +50,8 @@ def wishes_of(rows: pa.RecordBatch, settings: DownloadSettings) -> Iterator[RowW
 def check_wished_columns(settings: DownloadSettings, columns: Sequence[str]) -> None:
     """Looks whether the input's other columns have what the settings name.
 
-    Raises: RecipeError: one is missing; names the closest.
+    Raises:
+        RecipeError: one is missing; names the closest.
     """
     wished = {"verify_hash": settings.verify_hash and settings.verify_hash[0], "bbox_col": settings.bbox_col}
     for setting, column in wished.items():

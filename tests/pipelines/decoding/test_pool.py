@@ -147,6 +147,8 @@ def test_what_the_function_raises_is_raised(opened):
         pool.decode(b"value")
     with pytest.raises(RuntimeError, match="UnpicklableError: of two arguments"):
         pool.decode(b"unpicklable")
+    with pytest.raises(DecoderCrashedError, match="out of memory"):
+        pool.decode(b"memory")
     with pytest.raises(KeyError):
         pool.decode(b"another")
 
