@@ -31,7 +31,9 @@ class DecodedImage:
 
     Attributes:
         pixels: uint8[ceil(height / scale), ceil(width / scale), 3], BGR, upright.
-        width, height: px, of the full image, upright. scale: 1, or 2, 4 or 8 where a JPEG was decoded at a part of it.
+        width: px, of the full image, upright.
+        height: px, of the full image, upright.
+        scale: 1, or 2, 4 or 8 where a JPEG was decoded at a part of it.
         as_stored: whether the file's pixels were so from the start.
     """
 

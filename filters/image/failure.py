@@ -9,7 +9,8 @@ class ImageFailureError(Exception):
     """Bytes from which no image can be stored; `process_image` turns it into data.
 
     Attributes:
-        reason: why. detail: one short line: a size, a format, a limit.
+        reason: why.
+        detail: one short line: a size, a format, a limit.
     """
 
     def __init__(self, reason: RejectReason, detail: str) -> None:

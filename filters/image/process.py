@@ -34,9 +34,16 @@ class ProcessedImage(ImageHashes):
     """An image ready to be stored, with the hashes of its pixels as served.
 
     Attributes:
-        data: the file to store. extension: its format: jpg, png or webp. width, height: px, of `data`.
-        original_width, original_height: px, as served, upright. original_bytes, sha256: of the bytes as served.
+        data: the file to store.
+        extension: its format: jpg, png or webp.
+        width: px, of `data`.
+        height: px, of `data`.
+        original_width: px, as served, upright.
+        original_height: px, as served, upright.
+        original_bytes: of the file as served.
+        sha256: of the bytes as served, in hex.
         exif: JSON, None where there is none.
+        metadata: the blocks of metadata as served.
     """
 
     data: bytes

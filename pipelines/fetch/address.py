@@ -67,7 +67,8 @@ class AddressPolicy:
     """Which hosts may be reached.
 
     Attributes:
-        allow: networks in CIDR notation that may be reached although they are not global. ports: None for any.
+        allow: networks in CIDR notation that may be reached although they are not global.
+        ports: None for any.
     """
 
     allow: tuple[str, ...] = ()

@@ -58,7 +58,8 @@ class ImageClient:
     way at once and `connections_per_host` a host; a URL's clock (`total_timeout_s`) starts when its first request does.
 
     Args:
-        settings: limits and manners. lookup: resolves host names to addresses, the system's by default.
+        settings: limits and manners.
+        lookup: resolves host names to addresses, the system's by default.
         backoff_s: wait before the second attempt, doubled for each further one, jittered.
     """
 

@@ -11,8 +11,11 @@ class FetchFailureError(Exception):
     """A URL that gives no image body; raised and caught within this package only.
 
     Attributes:
-        reason: why. detail: one short line: a status, a limit, an error's text. retry: whether another try may help.
-        retry_after_s: how long the server asks to wait. http_status: where there was a response.
+        reason: why.
+        detail: one short line: a status, a limit, an error's text.
+        retry: whether another try may help.
+        retry_after_s: how long the server asks to wait.
+        http_status: where there was a response.
     """
 
     def __init__(

@@ -28,8 +28,8 @@ class SystemLookup:
     async def __call__(self, host: str) -> list[str]:
         """Returns the host's addresses as text, in the order in which they are to be tried."""
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, _getaddrinfo, host)
-        return list(dict.fromkeys(str(info[4][0]) for info in found))
+        answers = await loop.run_in_executor(self._threads, _getaddrinfo, host)
+        return list(dict.fromkeys(str(info[4][0]) for info in answers))
 
     def close(self) -> None:
         """Lets go of the threads."""

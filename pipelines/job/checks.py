@@ -18,7 +18,7 @@ from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
 from babelsift.pipelines.stages.dedup.images import DedupImages
 from babelsift.pipelines.stages.dedup.pairs import DedupPairs
 from babelsift.pipelines.stages.dedup.semantic import DedupSemantic
-from babelsift.pipelines.stages.download.row_options import check_wished_columns
+from babelsift.pipelines.stages.download.row_options import check_option_columns
 from babelsift.pipelines.stages.select.select_pairs import check_columns
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
@@ -105,7 +105,7 @@ def check_input(recipe: Recipe, source: InputPlan) -> None:
     """
     check_images(source)
     check_head_names(recipe, source)
-    check_wished_columns(recipe.download, list(source.sources.values()))
+    check_option_columns(recipe.download, list(source.sources.values()))
     check_conditions(recipe, source.carried)
 
 

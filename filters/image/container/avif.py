@@ -86,5 +86,5 @@ def _metadata(body: bytes, pieces: list[Item]) -> MetadataBlocks:
 
 def _manifest(content: bytes) -> bytes:
     """The JUMBF box in C2PA's box, which has version and flags, a purpose and an offset before it."""
-    purpose, found, rest = content[4:].partition(b"\0")
-    return rest[8:] if found and purpose == b"manifest" else b""
+    purpose, end, rest = content[4:].partition(b"\0")
+    return rest[8:] if end and purpose == b"manifest" else b""

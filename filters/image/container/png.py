@@ -98,8 +98,8 @@ def _collect(kind: bytes, body: bytes, start: int, end: int, metadata: MetadataC
         if len(fields) == 3:
             (metadata.add_deflated if body[flags] else metadata.add)("xmp", fields[2])
     elif kind in (b"tEXt", b"zTXt"):
-        keyword, found, _ = body[start : min(end, start + 80)].partition(b"\0")
-        block = _RAW_PROFILES.get(keyword) if found else None
+        keyword, separator, _ = body[start : min(end, start + 80)].partition(b"\0")
+        block = _RAW_PROFILES.get(keyword) if separator else None
         if block is None:
             return
         text = start + len(keyword) + 1

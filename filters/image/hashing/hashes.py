@@ -25,7 +25,8 @@ class ImageHashes:
             three channels in some rows, their width and height. All three channels' bytes would take three times as
             long and tell no more images apart. It has to be a cryptographic hash: with another, whoever wants an image
             out of all data sets could serve any picture that has its digest. SHA-256 takes three times as long.
-        phash: 32 bytes. phash_crops: hashes of the image's crops.
+        phash: 32 bytes.
+        phash_crops: CROPS times CROP_BYTES bytes, hashes of the image's crops.
         phash_quality: 0 to 1, how much structure the image has.
     """
 
@@ -36,7 +37,7 @@ class ImageHashes:
 
     def columns(self) -> dict[str, Any]:
         """Returns the hashes alone, by the names that they have as columns."""
-        return {one.name: getattr(self, one.name) for one in fields(ImageHashes)}
+        return {field.name: getattr(self, field.name) for field in fields(ImageHashes)}
 
 
 def hash_pixels(image: np.ndarray) -> ImageHashes:

@@ -60,17 +60,17 @@ def unstuff(
 
 
 @jit
-def match_intervals(restarts: np.ndarray, found: int, owners: np.ndarray) -> None:
+def match_intervals(restarts: np.ndarray, count: int, owners: np.ndarray) -> None:
     """Sets which of the intervals that were found each expected interval is; -1: it is lost.
 
     Args:
         restarts: int64[m], of each interval that was found the number of the marker before it.
-        found: how many there are.
+        count: how many there are.
         owners: int64[n], is set.
     """
     owners[:] = -1
     expected = 0
-    for interval in range(found):
+    for interval in range(count):
         if interval > 0:
             ahead = (restarts[interval] - (expected - 1)) & 7
             if ahead in (1, 2):  # markers before this one are lost

@@ -147,8 +147,8 @@ def _entropy_coded(body: bytes, position: int, intervals: int, has_restarts: boo
 
     clean = np.empty((len(body) - position + loops.PADDING_BYTES + 8) // 8 * 8, np.uint8)
     ends, restarts = np.zeros(intervals + _SPARE_INTERVALS, np.int64), np.zeros(intervals + _SPARE_INTERVALS, np.int64)
-    found, after = loops.unstuff(np.frombuffer(body, np.uint8), position, has_restarts, clean, ends, restarts)
+    count, after = loops.unstuff(np.frombuffer(body, np.uint8), position, has_restarts, clean, ends, restarts)
     owners = np.empty(intervals, np.int64)
-    loops.match_intervals(restarts, found, owners)
-    words = clean[: (ends[found - 1] + loops.PADDING_BYTES) // 8 * 8].view(">u8").astype(np.uint64)
+    loops.match_intervals(restarts, count, owners)
+    words = clean[: (ends[count - 1] + loops.PADDING_BYTES) // 8 * 8].view(">u8").astype(np.uint64)
     return (clean, words, ends, owners), after

@@ -123,7 +123,7 @@ def parse_frame(marker: int, content: bytes) -> Frame:
     if precision != 8 or not 1 <= count <= _MAX_COMPONENTS or len(parts) != 3 * count or not width or not height:
         raise NotFollowedError
     components = tuple(Component(parts[at], parts[at + 1] >> 4, parts[at + 1] & 15) for at in range(0, 3 * count, 3))
-    if not all(1 <= one.across <= _MAX_SAMPLING and 1 <= one.down <= _MAX_SAMPLING for one in components):
+    if not all(1 <= factor <= _MAX_SAMPLING for part in components for factor in (part.across, part.down)):
         raise NotFollowedError
     return Frame(marker, width, height, components)
 

@@ -155,7 +155,7 @@ class _DownloadPartition(beam.DoFn):
     def _finish_some(self) -> Iterator[object]:
         """Waits for the first of the partitions under way, and yields what is finished by then."""
         done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
-        for staging in [one for one in self._under_way if one in done]:
+        for staging in [staging for staging in self._under_way if staging in done]:
             self._under_way.remove(staging)
             try:
                 results = staging.result()

@@ -1,4 +1,4 @@
-"""Whether a run still meets the web it should: one in which nearly everything fails stops instead of recording it."""
+"""Stops a run when too large a share of recent downloads fails, instead of recording the failures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ _QUESTIONS = {
     RejectReason.TIMEOUT: "is the network up, and not flooded by download.thread_count",
     RejectReason.TLS_FAILURE: "are the clock right and the certificates of this machine up to date",
     RejectReason.ADDRESS_REFUSED: "are download.allow_addresses and download.ports meant to be so",
+    RejectReason.FETCHER_STALLED: "is this machine overloaded",
+    RejectReason.DECODE_TIMEOUT: "is this machine overloaded, or download.decode_timeout_s too low",
+    RejectReason.DECODER_CRASHED: "is there memory enough for a decoder a core",
     RejectReason.HTTP_STATUS: "do the servers refuse download.user_agent_token, or this address",
 }
 
 
-class FailureBand:
-    """Counts what became of a process's latest URLs.
+class FailureRate:
+    """The share of failures among a process's latest URLs.
 
     Args:
         max_rate: highest share of them that may fail; None: any.
@@ -37,7 +40,7 @@ class FailureBand:
         self._lock = threading.Lock()
         self._users = 0
 
-    def __enter__(self) -> FailureBand:
+    def __enter__(self) -> FailureRate:
         with self._lock:
             if not self._users:
                 self._latest.clear()  # a new attempt, maybe after the network was mended
@@ -75,13 +78,13 @@ class FailureBand:
     def _is_outside(self, failed: int, of: int) -> bool:
         return self._max_rate is not None and failed > self._max_rate * of
 
-    def _error(self, latest: list[tuple[str, str] | None], what: str) -> DownloadError:
-        failures = [one for one in latest if one is not None]
+    def _error(self, latest: list[tuple[str, str] | None], urls: str) -> DownloadError:
+        failures = [failure for failure in latest if failure is not None]
         [(reason, count)] = Counter(reason for reason, _ in failures).most_common(1)
         [(detail, _)] = Counter(detail for other, detail in failures if other == reason).most_common(1)
         question = _QUESTIONS.get(RejectReason(reason), "does this machine see the web as others do")
         return DownloadError(
-            f"download: {len(failures) / len(latest):.0%} of {what} failed, {count / len(latest):.0%} by {reason} "
+            f"download: {len(failures) / len(latest):.0%} of {urls} failed, {count / len(latest):.0%} by {reason} "
             f"({detail}): {question}? Nothing of it was recorded: mend it and run the same command again, or raise "
             f"download.max_failure_rate ({self._max_rate:g})"
         )

@@ -44,7 +44,12 @@ class PartitionDownload:
     """Stages partitions of one run folder.
 
     Attributes:
-        partitions: P, of the run folder. stop: set to end between two shards. retry: failures to try again.
+        folder: the run folder.
+        settings: how images are fetched and stored.
+        partitions: of the run folder.
+        worker: downloads the shards.
+        stop: set to end between two shards.
+        retry: failures to try again.
         first_partitions: P when the folder was made, of which `partitions` is a multiple; None: it is still the same.
     """
 
@@ -80,7 +85,7 @@ class PartitionDownload:
                 if len(under_way) == _SHARDS_UNDER_WAY:
                     done.append(under_way.popleft().result())
                 under_way.append(threads.submit(self._download, shaping, missing.slice(start, size), next(numbers)))
-            done.extend(one.result() for one in under_way)
+            done.extend(shard.result() for shard in under_way)
         return done
 
     def _download(self, shaping: Mapping[str, Any], rows: pa.RecordBatch, shard: int) -> StagedBatch:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from babelsift.pipelines.fetch import Fetched
-from babelsift.pipelines.stages.download.row_options import RowWishes, wishes_of
+from babelsift.pipelines.stages.download.row_options import RowOptions, row_options
 from babelsift.pipelines.staging.records import new_record
 from babelsift.pipelines.staging.shards import StagingWriter
 from babelsift.pipelines.staging.staged_rows import ShardTimes
@@ -28,7 +28,7 @@ class ShardRows:
     def __init__(self, rows: pa.RecordBatch, writer: StagingWriter, settings: DownloadSettings) -> None:
         self.writer = writer
         self.uids, self.urls, self.captions = (rows.column(name).to_pylist() for name in ("uid", "url", "caption"))
-        self.wishes: list[RowWishes] = list(wishes_of(rows, settings))
+        self.options: list[RowOptions] = list(row_options(rows, settings))
         self._records: list[dict[str, Any]] = [{}] * len(rows)
         self._left = len(rows)
         self._fetch_s = self._process_s = 0.0

@@ -67,9 +67,11 @@ def parse_retry(classes: Sequence[str], *, before: float) -> Retry:
     Raises:
         RecipeError: no such class; names the closest.
     """
+    names = [name.strip().lower() for name in classes]
     reasons, statuses = set(), []
-    known = {name: reason.value for name, reason in _SHORT.items()} | {one.value: one.value for one in _REASONS}
-    for name in (one.strip().lower() for one in classes):
+    known = {reason.value: reason.value for reason in _REASONS}
+    known |= {name: reason.value for name, reason in _SHORT.items()}
+    for name in names:
         if name in known:
             reasons.add(known[name])
         elif _STATUS.match(name):
@@ -78,5 +80,5 @@ def parse_retry(classes: Sequence[str], *, before: float) -> Retry:
             others = f"one of {', '.join([*_SHORT, _ALL])}, or a status as 503, 5xx"
             hint = did_you_mean(name, [*known, _ALL], otherwise=others)
             raise RecipeError(f"--retry-failed: no class {name!r}; {hint}")
-    everything = any(one.strip().lower() == _ALL for one in classes)
+    everything = _ALL in names
     return Retry(frozenset(reasons), tuple(statuses), everything, before)

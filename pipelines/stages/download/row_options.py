@@ -1,4 +1,4 @@
-"""What single rows ask of their download, in columns of the input: a hash to hold the bytes to, boxes to blur."""
+"""Options of single rows, in columns of the input: a hash that the bytes must have, boxes to blur."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from babelsift.schemas.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
-class RowWishes:
-    """What one row asks for.
+class RowOptions:
+    """How one row is to be downloaded.
 
     Attributes:
         hash_name: None where nothing is to be verified.
@@ -31,30 +31,29 @@ class RowWishes:
         """Returns the body's own digest where it is not what was expected, else None."""
         if self.hash_name is None:
             return None
-        found = hashlib.new(self.hash_name, body).hexdigest()
-        return None if found == self.expected else found
+        digest = hashlib.new(self.hash_name, body).hexdigest()
+        return None if digest == self.expected else digest
 
 
-def wishes_of(rows: pa.RecordBatch, settings: DownloadSettings) -> Iterator[RowWishes]:
-    """Yields what each row asks for.
+def row_options(rows: pa.RecordBatch, settings: DownloadSettings) -> Iterator[RowOptions]:
+    """Yields the options of each row.
 
     Raises:
         SchemaError: the rows lack a column that the settings name.
     """
     column, name = settings.verify_hash or (None, None)
-    expected, boxes = _values(rows, column), _values(rows, settings.bbox_col)
-    for one_expected, one_boxes in zip(expected, boxes, strict=True):
-        yield RowWishes(name, one_expected, one_boxes)
+    for expected, boxes in zip(_values(rows, column), _values(rows, settings.bbox_col), strict=True):
+        yield RowOptions(name, expected, boxes)
 
 
-def check_wished_columns(settings: DownloadSettings, columns: Sequence[str]) -> None:
-    """Looks whether the input's other columns have what the settings name.
+def check_option_columns(settings: DownloadSettings, columns: Sequence[str]) -> None:
+    """Checks that the input has the columns that the settings name.
 
     Raises:
         RecipeError: one is missing; names the closest.
     """
-    wished = {"verify_hash": settings.verify_hash and settings.verify_hash[0], "bbox_col": settings.bbox_col}
-    for setting, column in wished.items():
+    named = {"verify_hash": settings.verify_hash and settings.verify_hash[0], "bbox_col": settings.bbox_col}
+    for setting, column in named.items():
         if column is not None and column not in columns:
             hint = did_you_mean(column, columns, otherwise=f"it has {', '.join(columns) or 'none'}")
             raise RecipeError(f"download.{setting}: the input has no other column {column!r}; {hint}")

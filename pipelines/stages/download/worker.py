@@ -22,7 +22,7 @@ from babelsift.filters.image import ImageFailure, ImageFailureError, ProcessedIm
 from babelsift.pipelines.core.progress import Progress
 from babelsift.pipelines.decoding import DecoderCrashedError, DecoderPool, DecodeTimeoutError
 from babelsift.pipelines.fetch import URLS_A_SLOT, Answer, Fetched, FetchSession
-from babelsift.pipelines.stages.download.failure_rate import FailureBand
+from babelsift.pipelines.stages.download.failure_rate import FailureRate
 from babelsift.pipelines.stages.download.pending_shard import ShardRows
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
 from babelsift.pipelines.staging.records import with_fetch_failure, with_image, with_image_failure
@@ -58,7 +58,7 @@ class DownloadWorker:
         self._settings = settings
         self._stalled_s = stalled_s
         self._progress = Progress("download", "rows")
-        self._band = FailureBand(settings.max_failure_rate, settings.failure_window)
+        self._failure_rate = FailureRate(settings.max_failure_rate, settings.failure_window)
         self._tickets = itertools.count()
         self._lock = threading.Lock()
         self._shards: dict[int, ShardRows] = {}
@@ -83,9 +83,9 @@ class DownloadWorker:
                 is not committed.
         """
         start_time, clock = time.time(), time.monotonic()
-        with self._band:
+        with self._failure_rate:
             records, times = self._settled(ShardRows(rows, writer, self._settings))
-            self._band.check_shard(records)
+            self._failure_rate.check_shard(records)
         staged = pa.RecordBatch.from_pylist(records, schema=STAGED_SCHEMA)
         writer.commit(staged, start_time=start_time, end_time=time.time())
         _log_shard(writer.shard, records, time.monotonic() - clock)
@@ -167,7 +167,7 @@ class DownloadWorker:
         try:
             record = self._stored(shard, answer.row, answer.fetched)
             self._progress.add(1)
-            self._band.add(record)
+            self._failure_rate.add(record)
         except BaseException as error:  # noqa: BLE001 it is raised where the shard is waited for
             shard.fail_in_hand(error)
             return
@@ -175,13 +175,13 @@ class DownloadWorker:
         shard.settle(answer.row, record, answer.fetched, process_s)
 
     def _stored(self, shard: ShardRows, row: int, fetched: Fetched) -> dict[str, Any]:
-        record, wanted, body = shard.record(row), shard.wishes[row], fetched.body
+        record, options, body = shard.record(row), shard.options[row], fetched.body
         if body is None:
             return with_fetch_failure(record, fetched)
-        if (digest := wanted.mismatch(body)) is not None:
+        if (digest := options.mismatch(body)) is not None:
             return with_fetch_failure(record, _fetched_nothing(RejectReason.HASH_MISMATCH, digest))
         try:
-            image = self._decoders.decode(body, wanted.boxes)
+            image = self._decoders.decode(body, options.boxes)
         except DecodeTimeoutError as timeout:
             return with_fetch_failure(record, _fetched_nothing(RejectReason.DECODE_TIMEOUT, str(timeout)))
         except DecoderCrashedError as crash:

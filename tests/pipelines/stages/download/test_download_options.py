@@ -16,7 +16,7 @@ from PIL import Image
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.partition import PartitionDownload
-from babelsift.pipelines.stages.download.row_options import RowWishes, check_wished_columns
+from babelsift.pipelines.stages.download.row_options import RowOptions, check_option_columns
 from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
 from babelsift.pipelines.staging.shards import StagingListing
 from babelsift.schemas import RecipeError, SchemaError
@@ -139,7 +139,7 @@ def test_a_file_is_not_kept_as_it_is_where_boxes_are_to_be_blurred(staged):
 )
 def test_columns_that_the_input_lacks_are_named_before_a_run(settings, message):
     with pytest.raises(RecipeError) as raised:
-        check_wished_columns(DownloadSettings(**settings), ["sha256", "faces"])
+        check_option_columns(DownloadSettings(**settings), ["sha256", "faces"])
     assert str(raised.value) == message
 
 
@@ -149,4 +149,4 @@ def test_columns_that_get_lost_on_the_way_stop_the_run(staged):
 
 
 def test_nothing_asked_nothing_compared():
-    assert RowWishes().mismatch(b"x") is None
+    assert RowOptions().mismatch(b"x") is None

@@ -7,7 +7,7 @@ import pytest
 
 from babelsift.pipelines.cli.main import main
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.download.failure_rate import FailureBand
+from babelsift.pipelines.stages.download.failure_rate import FailureRate
 from babelsift.pipelines.stages.download.partition import PartitionDownload
 from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
 from babelsift.pipelines.staging.layout import STAGING
@@ -32,7 +32,7 @@ SETTINGS = DownloadSettings(
 
 def added(records, rate=0.9, window=10):
     """How many of the records are taken before the band is left; None: all."""
-    with FailureBand(rate, window) as band:
+    with FailureRate(rate, window) as band:
         for index, record in enumerate(records):
             try:
                 band.add(record)
@@ -62,7 +62,7 @@ def test_switched_off():
 
 
 def test_what_is_said():
-    with FailureBand(0.9, 10) as band:
+    with FailureRate(0.9, 10) as band:
         for record in [DNS] * 7 + [GONE] * 2:
             band.add(record)
         with pytest.raises(DownloadError) as raised:
@@ -75,7 +75,7 @@ def test_what_is_said():
 
 
 def test_a_new_attempt_begins_anew():
-    band = FailureBand(0.9, 10)
+    band = FailureRate(0.9, 10)
     for _ in range(3):
         with band, band:
             for _ in range(9):
@@ -84,7 +84,7 @@ def test_a_new_attempt_begins_anew():
 
 @pytest.mark.parametrize(("rows", "stops"), [(49, False), (50, True)])
 def test_a_shard_of_failures_is_not_recorded(rows, stops):
-    band = FailureBand(0.9, 1000)
+    band = FailureRate(0.9, 1000)
     if stops:
         with pytest.raises(DownloadError, match="100% of 50 URLs failed"):
             band.check_shard([DNS] * rows)

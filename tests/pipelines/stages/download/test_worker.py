@@ -179,7 +179,8 @@ def test_images_that_no_decoder_ends_with_are_failed_downloads(rows, tmp_path, h
     assert crashed == ("decoder_crashed", "signal SIGSEGV")
     assert {row["status"] for row in staged[4:]} == {"success"}
 
-    hostile_web.on_any(answer(encoded(photo(1, (64, 48)))))
+    for row in range(8):
+        hostile_web.on(f"/{row}", answer(encoded(photo(1, (64, 48)))))
     before = hostile_web.total_requests
     again = PartitionDownload(
         folder, settings, 1, worker, threading.Event(), parse_retry(["decode"], before=time.time() + 1)
