@@ -33,7 +33,7 @@ PICTURE = Image.fromarray((np.asarray(photo(1, (320, 240))) + NOISE).clip(0, 255
 WHOLE = {name: encoded(PICTURE, name) for name in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")}
 PROGRESSIVE = encoded(PICTURE, progressive=True)
 JPEG_START = jpeg_data_start(WHOLE["JPEG"])
-_LOGGED = re.compile(rb"(INFO|WARNING|babelsift)[: ]")
+_LOGGED = re.compile(rb"\d\d:\d\d:\d\d  ")
 
 
 def _with_hole(body: bytes) -> bytes:
@@ -120,7 +120,7 @@ def test_stopped_decoders_are_ended_and_their_images_fetched_again_when_asked_fo
     assert set(fates) == {"success", "decode_timeout"}
     assert 1 <= fates["decode_timeout"] <= len(stopped)
     rejected = pa.concat_tables(pq.read_table(file) for file in (tmp_path / "out/rejects").glob("*.parquet"))
-    assert set(zip(rejected["reason"].to_pylist(), rejected["detail"].to_pylist(), strict=True)) == {
+    assert set(zip(rejected["reason"].to_pylist(), rejected["value"].to_pylist(), strict=True)) == {
         ("decode_timeout", "10 s")
     }
 
