@@ -144,6 +144,7 @@ def test_every_operation_once_with_every_error(trial, part):
     met = sum(tried.fail(operation, code) for operation in chosen for code in ERRORS.values())
     print(f"{met} faults in {len(chosen)} of {len(tried.operations)} operations; {len(tried.ends)} states mended")
     assert met > 0.9 * len(chosen) * len(ERRORS), "the others are done in another order, or as often as it happens"
+    assert len(tried.operations) > 250
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ class Operation:
     """One operation of a run, told from its others by what it does to which file, and for which time.
 
     Attributes:
-        name: open, read, write, close, fsync, replace, unlink, link, makedirs, scandir or stat.
+        name: open, read, write, close, fsync, replace, unlink, link, makedirs, mkdir, rmdir, scandir or stat.
         path: below the folder; temporary names are as those of every run.
         time: how often that was done to the file before.
         site: the line of ours that asked for it.
@@ -85,7 +85,7 @@ class FaultyDisk:
             failing, code = self.fault
             is_it = operation == failing
             self.met = self.met or is_it
-            writes = name in ("write", "fsync", "replace", "link", "makedirs")
+            writes = name in ("write", "fsync", "replace", "link", "makedirs", "mkdir")
             if is_it or (self.met and self.lasting and writes):
                 raise OSError(code, f"{os.strerror(code)} (injected)", os.fspath(path))
 
@@ -93,7 +93,18 @@ class FaultyDisk:
     def watching(self) -> Iterator[FaultyDisk]:
         """Stands between this process and its files while the context lasts."""
         with contextlib.ExitStack() as stack:
-            for name in ("replace", "unlink", "remove", "link", "makedirs", "scandir", "stat", "listdir"):
+            for name in (
+                "replace",
+                "unlink",
+                "remove",
+                "link",
+                "makedirs",
+                "mkdir",
+                "rmdir",
+                "scandir",
+                "stat",
+                "listdir",
+            ):
                 stack.enter_context(mock.patch.object(os, name, self._around(name, getattr(os, name))))
             stack.enter_context(mock.patch.object(os, "fsync", self._around_fsync(os.fsync)))
             stack.enter_context(mock.patch.object(os, "open", self._around("open", os.open)))

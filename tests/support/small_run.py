@@ -15,6 +15,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import Recipe, dump_recipe
 from babelsift.schemas.recipe import DownloadSettings, ShardSettings
 from tests.support.hostile_web import LOOPBACK_ONLY, HostileWeb, answer, encoded, photo
+from tests.support.quick_beam import quick_beam
 
 PAIRS = 30
 RECIPE = Recipe(
@@ -46,7 +47,7 @@ class Said:
 def babelsift(*arguments: str) -> Said:
     """Runs a command in this process."""
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with quick_beam(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(list(arguments))
     log = err.getvalue()
     return Said(code, [line for line in log.splitlines() if line.startswith("babelsift: ")], log)
