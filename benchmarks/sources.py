@@ -47,9 +47,7 @@ def run() -> Outcome:
 def _wat(home: Path) -> dict[str, Figure]:
     path = home / "some.warc.wat.gz"
     write_wat(path, PAGES)
-    pairs = [
-        pair for batch in _pairs(path) for pair in zip(*(batch[n].to_pylist() for n in ("url", "caption")), strict=True)
-    ]
+    pairs = [[row["url"], row["caption"]] for batch in _pairs(path) for row in batch.to_pylist()]
     ours, theirs = [], []
     for _ in range(_RUNS):
         ours.append(_cpu_s(lambda: _count(path)))

@@ -20,6 +20,7 @@ from babelsift.pipelines.cli.commands.ngrams import add_ngrams
 from babelsift.pipelines.cli.commands.recipes import add_recipes
 from babelsift.pipelines.cli.commands.status import add_status
 from babelsift.pipelines.cli.commands.subset import add_subset
+from babelsift.pipelines.cli.commands.urls import add_urls
 from babelsift.pipelines.cli.commands.why import add_why
 from babelsift.pipelines.cli.exit_status import (
     RUN_FAILED,
@@ -43,6 +44,7 @@ COMMANDS = (
     add_why,
     add_status,
     add_subset,
+    add_urls,
     add_compare,
     add_concepts,
     add_hash,

@@ -46,6 +46,7 @@ from babelsift.pipelines.stages.select.select_pairs import REPORT, SelectPairs
 from babelsift.pipelines.stages.select.top_fractions import SimilarityHistograms
 from babelsift.pipelines.stages.shard.replace_product import BeginReplacement, ReplacementPlan
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
+from babelsift.pipelines.stages.survivors import WriteSurvivors
 from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_row_count
 from babelsift.pipelines.staging.score_store import ScoreStore
@@ -82,7 +83,10 @@ class Curate(Transform):
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.heads, read=read_images),
             compared=compared_stores(folder, recipe, plan.models),
+            until=plan.until,
         )
+        if plan.until is not None:
+            return self._survivors(stages, plan.until)
         unique, distinct = stages[Stage.DEDUP_IMAGES], stages[Stage.DEDUP_SEMANTIC]
         select, balance = stages[Stage.SELECT], stages[Stage.BALANCE]
         duplicates = (unique[DUPLICATES], distinct[DUPLICATES]) | "AllDuplicates" >> beam.Flatten()
@@ -108,6 +112,13 @@ class Curate(Transform):
             "warnings": (misread, *self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
             "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun),
         } | "Report" >> WriteReport(folder, recipe, self.manifest.facts, tars)
+
+    def _survivors(self, stages: Mapping[Stage, Any], last: Stage) -> beam.PCollection[dict]:
+        kept = {name: stage["kept"] for name, stage in stages.items()}
+        rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
+        counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
+        write = WriteSurvivors(self.plan.folder, last, self.manifest.partitions)
+        return {"kept": kept[last], "rejected": rejected, "counts": counts} | "Survivors" >> write
 
     def _replacement(self, models: Sequence[str]) -> ReplacementPlan:
         recipe, manifest = self.plan.recipe, self.manifest
@@ -153,6 +164,7 @@ def curate_stages(
     score: beam.PTransform,
     language: beam.PTransform | None = None,
     compared: Mapping[str, ScoreStore] = MappingProxyType({}),
+    until: Stage | None = None,
 ) -> dict[Stage, Any]:
     """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
 
@@ -162,39 +174,61 @@ def curate_stages(
             finished run folder.
         language: replaces IdentifyLanguage.
         compared: group of settings -> the stores of the embeddings that it compares.
+        until: the last stage; None: balancing.
     """
+    stages: dict[Stage, Any] = {}
+    language = language or IdentifyLanguage(recipe.language)
+    sources = {"read": read, "download": download, "score": score, "language": language}
+    steps = _steps(pbegin, recipe, rows, **sources, compared=compared)
+    for stage, outputs in steps:  # what follows the last is never made
+        stages[stage] = outputs
+        if stage is until:
+            break
+    return stages
+
+
+def _steps(
+    pbegin: beam.pvalue.PBegin,
+    recipe: Recipe,
+    rows: int,
+    *,
+    read: beam.PTransform,
+    download: beam.PTransform,
+    score: beam.PTransform,
+    language: beam.PTransform,
+    compared: Mapping[str, ScoreStore],
+) -> Iterator[tuple[Stage, Any]]:
+    """Yields each stage and its outputs; a stage is made when it is asked for."""
     partitions = max(1, rows // _ROWS_A_DEDUP_PART)
     pairs = pbegin | "Read" >> read
+    yield Stage.READ, pairs
     rules = pairs.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
-    identified = rules.kept | "Language" >> (language or IdentifyLanguage(recipe.language))
+    yield Stage.RULES, rules
+    identified = rules.kept | "Language" >> language
+    yield Stage.LANGUAGE, identified
     frequency = identified.kept | "Frequency" >> FilterFrequencies(recipe.frequency, partitions)
+    yield Stage.FREQUENCY, frequency
     metadata = frequency.kept | "Metadata" >> MatchConcepts(recipe.metadata)
+    yield Stage.METADATA, metadata
     distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, partitions)
+    yield Stage.DEDUP_PAIRS, distinct
     downloaded = distinct.kept | "Download" >> download
+    yield Stage.DOWNLOAD, downloaded
     images = downloaded["kept"] | "ImageRules" >> FilterImages(recipe.images)
+    yield Stage.IMAGE_RULES, images
     clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, partitions)
+    yield Stage.DECONTAMINATE, clean
     unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, partitions)
+    yield Stage.DEDUP_IMAGES, unique
     scored = unique.kept | "Score" >> score
+    yield Stage.SCORE, scored
     decontaminate = DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
     unseen = scored.kept | "DecontaminateEmbeddings" >> decontaminate
+    yield Stage.DECONTAMINATE_EMBEDDINGS, unseen
     dedup_semantic = DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed)
     meaning = unseen.kept | "DedupSemantic" >> dedup_semantic
+    yield Stage.DEDUP_SEMANTIC, meaning
     select = meaning.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
+    yield Stage.SELECT, select
     balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
-    return {
-        Stage.READ: pairs,
-        Stage.RULES: rules,
-        Stage.LANGUAGE: identified,
-        Stage.FREQUENCY: frequency,
-        Stage.METADATA: metadata,
-        Stage.DEDUP_PAIRS: distinct,
-        Stage.DOWNLOAD: downloaded,
-        Stage.IMAGE_RULES: images,
-        Stage.DECONTAMINATE: clean,
-        Stage.DEDUP_IMAGES: unique,
-        Stage.SCORE: scored,
-        Stage.DECONTAMINATE_EMBEDDINGS: unseen,
-        Stage.DEDUP_SEMANTIC: meaning,
-        Stage.SELECT: select,
-        Stage.BALANCE: balance,
-    }
+    yield Stage.BALANCE, balance

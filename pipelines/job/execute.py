@@ -17,14 +17,15 @@ from babelsift.pipelines.run_folder.fingerprints import changes, input_files, st
 from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.lock import RunLock
 from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest, save_manifest
-from babelsift.pipelines.run_folder.paths import RECIPE
+from babelsift.pipelines.run_folder.paths import FUNNEL, RECIPE
 from babelsift.pipelines.run_folder.replacement import with_held_product
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_imported_input
 from babelsift.pipelines.stages.input_images.stage_images import StageInputImages, input_images_plan
+from babelsift.pipelines.stages.survivors import survivors_folder
 from babelsift.pipelines.staging.empty_shards import fill_gaps
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.pipelines.staging.score_cleanup import remove_orphans
-from babelsift.schemas import Funnel, dump_recipe
+from babelsift.schemas import Funnel, Stage, dump_recipe
 
 
 def execute(plan: RunPlan) -> Funnel:
@@ -38,6 +39,8 @@ def execute(plan: RunPlan) -> Funnel:
         plan = _import_images(replace(plan, folder=claim_folder(plan.folder, lock.token)))
         assert plan.source is not None
         manifest = _begin(plan, plan.source)
+        if plan.until is not None:
+            return _execute_until(plan, plan.source, manifest, plan.until)
         run_job(Curate(plan, plan.source, manifest), "Curate", plan.options)
         if plan.imported is None:
             rows, partitions = plan.source.estimated_rows, manifest.partitions
@@ -45,6 +48,16 @@ def execute(plan: RunPlan) -> Funnel:
         funnel = read_funnel(plan.folder)
         assert funnel is not None  # the report wrote it
         return funnel.check()
+
+
+def _execute_until(plan: RunPlan, source: InputPlan, manifest: Manifest, last: Stage) -> Funnel:
+    """Runs the stages up to the last one; what an earlier run left of it goes first."""
+    where = survivors_folder(last)
+    plan.folder.remove(f"{where}/{FUNNEL}")
+    for name in plan.folder.files_under(where):
+        plan.folder.remove(name)
+    run_job(Curate(plan, source, manifest), "Curate", plan.options)
+    return Funnel.from_json(plan.folder.read_json(where, FUNNEL)).check()
 
 
 def _import_images(plan: RunPlan) -> RunPlan:

@@ -29,7 +29,7 @@ from babelsift.pipelines.stages.img2dataset_folder.scan import plan_import
 from babelsift.pipelines.stages.score.models import CheckedModels, check_models
 from babelsift.pipelines.staging.imported_rows import ImportPlan
 from babelsift.pipelines.staging.inventory import check_downloads
-from babelsift.schemas import Recipe
+from babelsift.schemas import Recipe, Stage
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class RunPlan:
         force: download again what was downloaded with other settings.
         allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
         options: Beam's.
+        until: the last stage, whose survivors are written in the place of shards; None: the run goes to its end.
     """
 
     recipe: Recipe
@@ -59,6 +60,7 @@ class RunPlan:
     force: bool = False
     allow_shrink: bool = False
     options: PipelineOptions = field(default_factory=lambda: PipelineOptions([]))
+    until: Stage | None = None
 
 
 def plan_run(
@@ -72,6 +74,7 @@ def plan_run(
     options: PipelineOptions | None = None,
     force: bool = False,
     allow_shrink: bool = False,
+    until: Stage | None = None,
 ) -> RunPlan:
     """Returns the plan of a run after every check, the cheap ones first: recipe, input, output, downloads, models.
 
@@ -86,6 +89,7 @@ def plan_run(
         options: Beam's; None: Beam's in-process runner.
         force: download again what was downloaded with other settings.
         allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
+        until: the last stage, whose survivors are written in the place of shards; None: the run goes to its end.
 
     Raises:
         BabelsiftError: one of its kinds, with one line that names the remedy.
@@ -120,4 +124,5 @@ def plan_run(
         force=force,
         allow_shrink=allow_shrink,
         options=options,
+        until=until,
     )

@@ -13,6 +13,7 @@ DUPLICATES_FILE = "duplicates.parquet"
 REPORT_PAGE = "report/index.html"
 
 REJECTS = "rejects"
+UNTIL_FOLDER = "until"  # what runs that end after a stage leave
 CONCEPTS_FOLDER = "concepts"
 INPUT_IMAGES_FOLDER = "staging/input"  # images that the input brought as bytes
 IMPORTED_FOLDER = "staging/adopted"  # the rows of an img2dataset folder

@@ -8,8 +8,8 @@ from babelsift.pipelines.cli.beam_options import beam_options
 from babelsift.pipelines.cli.columns import add_column_options, chosen_columns
 from babelsift.pipelines.cli.commands.dry_run import add_dry_run_options, run_dry
 from babelsift.pipelines.recipes.presets import load_recipe
-from babelsift.pipelines.run_folder.paths import REPORT_PAGE
-from babelsift.schemas import InputError, public_url
+from babelsift.pipelines.run_folder.paths import REPORT_PAGE, UNTIL_FOLDER
+from babelsift.schemas import STAGE_ORDER, InputError, Stage, public_url
 
 
 def add_curate(commands: argparse._SubParsersAction) -> None:
@@ -50,6 +50,13 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="replace what the folder holds by nothing, or by less than half of what the same recipe kept before",
     )
+    curate.add_argument(
+        "--until",
+        choices=[stage.value for stage in STAGE_ORDER if stage is not Stage.SHARD],
+        metavar="STAGE",
+        help="end after a stage (read, rules, language, ..., dedup_pairs, download, ...) and write the pairs that came "
+        "through it as parquet, in the place of shards",
+    )
     add_dry_run_options(curate)
     curate.set_defaults(run=_curate, takes_beam_options=True, parser=curate)
 
@@ -68,9 +75,13 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
 
     retry = known.retry_failed.split(",") if known.retry_failed else ()
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
-    reuse |= {"allow_shrink": known.allow_shrink}
+    until = None if known.until is None else Stage(known.until)
+    reuse |= {"allow_shrink": known.allow_shrink, "until": until}
     funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
     print(format_funnel(funnel))
+    if until is not None:
+        print(f"survivors: {public_url(known.output).rstrip('/')}/{UNTIL_FOLDER}/{until.value}")
+        return 0
     for sentence in surprises(funnel, recipe):
         print(f"note: {sentence}")
     print(f"report: {public_url(known.output).rstrip('/')}/{REPORT_PAGE}")

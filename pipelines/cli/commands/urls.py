@@ -1,0 +1,34 @@
+"""`babelsift urls`: the list of URLs that a cluster's img2dataset downloads."""
+
+from __future__ import annotations
+
+import argparse
+
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.schemas import public_url
+
+
+def add_urls(commands: argparse._SubParsersAction) -> None:
+    """Adds the command to the parser."""
+    urls = commands.add_parser(
+        "urls",
+        help="write the URLs that passed the rules as a list for img2dataset",
+        description="Writes OUT/urls/*.parquet (url, caption, uid) of what `curate --until dedup_pairs` left; "
+        "what img2dataset makes of it, `babelsift curate --staging` takes.",
+    )
+    urls.add_argument("output", metavar="OUT", help="run folder")
+    urls.set_defaults(run=_urls)
+
+
+def _urls(known: argparse.Namespace, _: list[str]) -> int:
+    from babelsift.pipelines.inspection.url_list import URL_LIST_FOLDER, write_url_list
+
+    rows = write_url_list(RunFolder(known.output))
+    folder = f"{public_url(known.output).rstrip('/')}/{URL_LIST_FOLDER}"
+    print(f"{rows} pairs in {folder}")
+    print(
+        f"img2dataset --url_list {folder} --input_format parquet --url_col url --caption_col caption "
+        "--save_additional_columns '[\"uid\"]' --output_format webdataset --output_folder DIR"
+    )
+    print(f"babelsift curate --recipe RECIPE --output {public_url(known.output)} --staging DIR")
+    return 0
