@@ -1,4 +1,4 @@
-"""Dry runs on folders whose images were adopted, so that no web is needed."""
+"""Dry runs on folders whose images were imported, so that no web is needed."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ PLAIN = {"captions": {"reject_filenames": True}, "shards": {"samples_per_shard":
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A finished run on an adopted folder: (run folder, staging folder, funnel)."""
+    """A finished run on an imported folder: (run folder, staging folder, funnel)."""
     home = tmp_path_factory.mktemp("dry")
     entries = [
         Entry(f"http://e.com/{n}.jpg", f"{CAPTIONS[n % 4]} {n}", encoded(photo(n, (160, 120))), size=(160, 120))
@@ -51,7 +51,7 @@ def files_of(folder):
     return {path: folder.open(path).read() for path in folder.files_under("")}
 
 
-def test_a_folder_whose_images_were_adopted(finished):
+def test_a_folder_whose_images_were_imported(finished):
     folder, staging, funnel = finished
     assert folder.list("validation", ".parquet")
     assert folder.list("shards", ".parquet")
@@ -105,7 +105,7 @@ def test_only_what_is_not_stored_is_identified(run_stage, read_rows, scores):
     assert [name for name in outputs.kept[0] if "stored" in name] == []
 
 
-def test_images_from_a_folder_that_was_never_adopted(finished, tmp_path):
+def test_images_from_a_folder_that_was_never_imported(finished, tmp_path):
     with pytest.raises(RunFolderError, match="no images were taken from /elsewhere; run `babelsift curate --staging`"):
         dry_run(recipe(**PLAIN), finished[0].url, staging="/elsewhere")
 

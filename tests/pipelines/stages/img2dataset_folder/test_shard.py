@@ -22,7 +22,7 @@ from tests.support.hostile_web import encoded, photo
 from tests.support.img2dataset_folder import IMAGES, Entry, entries, failed, write_shard
 
 
-def adopted(folder, name="00000", **settings):
+def imported(folder, name="00000", **settings):
     with ThreadPoolExecutor(2) as pool:
         found = import_shard(RunFolder(str(folder)), name, DownloadSettings(**settings), pool)
     return found.rows.to_pylist(), list(found.problems)
@@ -30,7 +30,7 @@ def adopted(folder, name="00000", **settings):
 
 def test_rows_say_where_images_lie_and_what_they_are(tmp_path):
     keys = write_shard(tmp_path, 0, entries(3))
-    rows, problems = adopted(tmp_path)
+    rows, problems = imported(tmp_path)
     assert problems == []
     tar = (tmp_path / "00000.tar").read_bytes()
     for n, row in enumerate(rows):
@@ -47,13 +47,13 @@ def test_the_hash_of_the_original_is_kept_where_there_is_one(tmp_path):
     entry = entries(1)[0]
     entry.original = b"as it was served"
     write_shard(tmp_path, 0, [entry])
-    assert adopted(tmp_path)[0][0]["sha256"] == hashlib.sha256(b"as it was served").hexdigest()
+    assert imported(tmp_path)[0][0]["sha256"] == hashlib.sha256(b"as it was served").hexdigest()
 
 
 @pytest.mark.parametrize("compute_hash", ["md5", None])
 def test_a_missing_sha256_is_that_of_the_stored_bytes(tmp_path, compute_hash):
     write_shard(tmp_path, 0, entries(1), compute_hash=compute_hash, extract_exif=False)
-    assert adopted(tmp_path)[0][0]["sha256"] == hashlib.sha256(IMAGES[0]).hexdigest()
+    assert imported(tmp_path)[0][0]["sha256"] == hashlib.sha256(IMAGES[0]).hexdigest()
 
 
 @pytest.mark.parametrize(("encode_format", "pillow"), [("png", "PNG"), ("webp", "WEBP")])
@@ -62,15 +62,15 @@ def test_any_format_and_any_keys(tmp_path, encode_format, pillow, samples, digit
     entry = Entry("http://e.com/1", "c", encoded(photo(1), pillow))
     settings = {"encode_format": encode_format, "samples_per_shard": samples, "oom_shard_count": digits}
     write_shard(tmp_path, 0, [entry], **settings)
-    [row] = adopted(tmp_path, "0" * digits)[0]
+    [row] = imported(tmp_path, "0" * digits)[0]
     assert (row["status"], row["image_extension"]) == ("success", encode_format)
 
 
 def test_without_a_table_the_json_members_serve(tmp_path):
     write_shard(tmp_path, 0, [*entries(2), failed(1, "HTTP Error 404: Not Found")])
-    with_table = adopted(tmp_path)[0]
+    with_table = imported(tmp_path)[0]
     (tmp_path / "00000.parquet").unlink()
-    rows, problems = adopted(tmp_path)
+    rows, problems = imported(tmp_path)
     assert rows == with_table[:2]
     assert problems == ["00000_stats.json counts 3 rows, 2 were found; " + REDO]
 
@@ -82,7 +82,7 @@ def test_a_table_that_is_cut_short(tmp_path):
     write_shard(tmp_path, 0, entries(2))
     table = tmp_path / "00000.parquet"
     table.write_bytes(table.read_bytes()[:-20])
-    rows, problems = adopted(tmp_path)
+    rows, problems = imported(tmp_path)
     assert [row["status"] for row in rows] == ["success", "success"]
     assert problems[0].startswith("00000.parquet cannot be read")
 
@@ -91,7 +91,7 @@ def test_a_row_that_the_table_lacks(tmp_path):
     keys = write_shard(tmp_path, 0, entries(3))
     table = pq.read_table(tmp_path / "00000.parquet")
     pq.write_table(table.slice(1), tmp_path / "00000.parquet")
-    rows, problems = adopted(tmp_path)
+    rows, problems = imported(tmp_path)
     assert [row["url"] for row in rows] == [f"http://e.com/{n}.jpg" for n in range(3)]
     assert problems == [f"00000.parquet has no row for {keys[0]}; its json member serves"]
 
@@ -102,7 +102,7 @@ def test_a_torn_tar_loses_what_is_beyond_the_tear(tmp_path):
     with tarfile.open(tar) as opened:
         third = [member for member in opened if member.name.endswith(".jpg")][2]
     tar.write_bytes(tar.read_bytes()[: third.offset_data + 100])
-    rows, problems = adopted(tmp_path)
+    rows, problems = imported(tmp_path)
     assert [row["status"] for row in rows] == ["success", "success", "failed_to_download", "failed_to_download"]
     assert rows[3]["reason"] == "lost_in_staging"
     assert rows[3]["detail"] == problems[0]
@@ -114,7 +114,7 @@ def test_every_cut_of_a_tar_gives_every_row_one_fate(tmp_path):
     whole = (tmp_path / "00000.tar").read_bytes()
     for cut in range(0, len(whole), 509):
         (tmp_path / "00000.tar").write_bytes(whole[:cut])
-        rows, _ = adopted(tmp_path)
+        rows, _ = imported(tmp_path)
         assert len(rows) == 2
         assert all((row["reason"] is None) == (row["status"] == "success") for row in rows)
 
@@ -134,7 +134,7 @@ def test_whatever_bytes_are_changed_every_row_has_one_fate(tmp_path, file):
             at = int(places.choice(headers)) + 124
             changed[at : at + 12] = places.integers(0, 256, 12, dtype=np.uint8).tobytes()
         (tmp_path / file).write_bytes(changed)
-        rows, _ = adopted(tmp_path)
+        rows, _ = imported(tmp_path)
         assert all((row["reason"] is None) == (row["status"] == "success") for row in rows)
         assert len(rows) == 3 or file.endswith(".tar") or len({row["key"] for row in rows}) == len(rows)
 
@@ -142,7 +142,7 @@ def test_whatever_bytes_are_changed_every_row_has_one_fate(tmp_path, file):
 def test_a_tar_that_is_gone(tmp_path):
     write_shard(tmp_path, 0, entries(2))
     (tmp_path / "00000.tar").unlink()
-    rows, problems = adopted(tmp_path)
+    rows, problems = imported(tmp_path)
     assert {row["reason"] for row in rows} == {"lost_in_staging"}
     assert problems[0].startswith("00000.tar is gone; put it back")
 
@@ -150,7 +150,7 @@ def test_a_tar_that_is_gone(tmp_path):
 def test_a_shard_that_was_not_finished(tmp_path):
     write_shard(tmp_path, 0, entries(1))
     (tmp_path / "00000_stats.json").unlink()
-    assert adopted(tmp_path)[1] == [
+    assert imported(tmp_path)[1] == [
         "00000_stats.json is missing: the shard was not finished; what is whole of it is used"
     ]
 
@@ -166,7 +166,7 @@ def test_a_shard_that_was_not_finished(tmp_path):
 )
 def test_stored_files_that_are_no_images(tmp_path, image, reason, detail):
     write_shard(tmp_path, 0, [Entry("http://e.com/1", "c", image)])
-    [row] = adopted(tmp_path, max_source_pixels=100_000)[0]
+    [row] = imported(tmp_path, max_source_pixels=100_000)[0]
     assert (row["status"], row["reason"], row["detail"]) == ("failed_to_resize", reason, detail)
 
 
@@ -215,7 +215,7 @@ def test_json_members_may_hold_anything(tmp_path):
     for old, new in ((b'"url"', b'"ulr"'), (b'"http://e.com/1.jpg"', b"1e999               "), (b"{", b"[")):
         assert len(old) == len(new)
         (tmp_path / "00000.tar").write_bytes(whole.replace(old, new))
-        rows, _ = adopted(tmp_path)
+        rows, _ = imported(tmp_path)
         assert len(rows) == 3
         assert all(isinstance(row["url"], str) or row["url"] is None for row in rows)
 
@@ -224,7 +224,7 @@ def matched(tmp_path, language_rows, table, **settings):
     """({caption: shard and key}, {caption: (reason, value, threshold)}) of pairs, by a folder of two shards."""
     batches = []
     for shard in (0, 1):
-        rows = pa.RecordBatch.from_pylist(adopted(tmp_path, f"{shard:05d}")[0], schema=IMPORTED_ROWS)
+        rows = pa.RecordBatch.from_pylist(imported(tmp_path, f"{shard:05d}")[0], schema=IMPORTED_ROWS)
         numbers = pa.array([shard] * len(rows), pa.int32())
         batches.append(rows.set_column(len(IMPORTED_ROWS) - 1, IMPORTED_ROWS.field("staging_shard"), numbers))
     pairs = language_rows(len(table["url"]), **table)
