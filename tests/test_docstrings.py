@@ -1,7 +1,8 @@
-"""The `>>>` examples in docstrings print what they say."""
+"""Docstrings of the whole package: examples print what they say, sections stand on lines of their own."""
 
 import doctest
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,12 @@ from tools.lint.package_links import package_files
 from tools.lint.tracked_files import tracked_files
 
 ROOT = Path(__file__).resolve().parents[1]
+SECTION_WITHIN_A_LINE = re.compile(r"^ *[^#\n]*\b(?:Args|Attributes|Returns|Raises|Yields): \S.*", re.MULTILINE)
+SOURCES = [
+    ROOT / path
+    for path in tracked_files(ROOT)
+    if path.endswith(".py") and path.split("/")[0] in ("babelsift", "filters", "pipelines", "schemas")
+]
 MODULES = {
     module: path
     for path, module in package_files(tracked_files(ROOT)).items()
@@ -23,3 +30,8 @@ def test_examples_in_docstrings_print_what_they_say(name):
     results = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS, report=True)
     assert results.attempted
     assert not results.failed
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sections_of_docstrings_stand_on_lines_of_their_own(path):
+    assert SECTION_WITHIN_A_LINE.findall(path.read_text(encoding="utf-8")) == []

@@ -23,6 +23,9 @@ _MARGIN = 0.1
 def parse_boxes(value: object) -> list[Box]:
     """Returns the boxes of a row: none for null; text is read as JSON.
 
+    Args:
+        value: null, a list of boxes, or its JSON.
+
     Raises:
         ImageFailureError: BOXES_INVALID, not a list of [x_min, y_min, x_max, y_max] in fractions of the sides.
     """
@@ -41,7 +44,12 @@ def parse_boxes(value: object) -> list[Box]:
 
 
 def blur_boxes(image: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
-    """Returns the image (uint8, BGR) with its boxes, and a tenth around them, blurred by a tenth of the largest."""
+    """Returns the image (uint8, BGR) with its boxes, and a tenth around them, blurred by a tenth of the largest.
+
+    Args:
+        image: uint8[height, width, 3], BGR.
+        boxes: from `parse_boxes`.
+    """
     if not boxes:
         return image
     height, width = image.shape[:2]

@@ -50,6 +50,9 @@ _NETPBM = re.compile(rb"P[1-7fF]\s")
 def sniff_format(body: bytes) -> str:
     """Returns which of ALLOWED_FORMATS the bytes begin as.
 
+    Args:
+        body: the bytes of the file.
+
     Raises:
         ImageFailureError: IMAGE_FORMAT_NOT_ALLOWED for other images, NOT_AN_IMAGE for the rest; detail says what.
     """

@@ -195,7 +195,7 @@ def has_min_spaced_words(captions: pa.Array, *, minimum: int) -> pa.BooleanArray
 
 
 def count_fasttext_tokens(captions: pa.Array) -> pa.Int64Array:
-    """Counts what `fasttext.tokenize` returns: runs of text between ASCII's blanks, and each new line once more.
+    r"""Counts what `fasttext.tokenize` returns: runs of text between ASCII's blanks, and each new line once more.
 
     Args:
         captions: string[n], nullable.

@@ -43,7 +43,7 @@ _CSV_DELIMITERS = (",", "\t", ";", "|")
 
 @dataclass(frozen=True)
 class RowRange:
-    """Some row groups of a parquet file, or all of a text file. Attributes: as `InputSlice` has them."""
+    """Row groups of a parquet file, or all of a text file; see `InputSlice` for the fields."""
 
     row_groups: tuple[int, ...] = ()
     first_row: int = 0
@@ -339,7 +339,11 @@ def _no_objects(problem: str, rows: int) -> str:
 
 @dataclass
 class _JsonKind:
-    """What a key's values are. Attributes: lowest, highest: of its integers."""
+    """What a key's values are.
+
+    Attributes:
+        lowest, highest: of its integers.
+    """
 
     types: set[type] = field(default_factory=set)
     lowest: int | None = None

@@ -114,7 +114,11 @@ class FencedStore(Store):
     def writing(
         self, path: str, *, read_back: bool = False, check: Check | None = None
     ) -> AbstractContextManager[WholeFile]:
-        """See `Store.writing`. Raises: RunFolderError: this run may commit no more, too."""
+        """See `Store.writing`.
+
+        Raises:
+            RunFolderError: this run may commit no more, too.
+        """
         return self.store.writing(path, read_back=read_back, check=check or self.check)
 
     def put_if_absent(self, path: str, content: bytes, *, check: Check | None = None) -> bool:

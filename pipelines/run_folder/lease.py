@@ -63,7 +63,11 @@ class Lease:
             raise refusal(self.folder, holder)
 
     def beat(self) -> None:
-        """Writes the lease anew. Raises: RunFolderError: it cannot be written."""
+        """Writes the lease anew.
+
+        Raises:
+            RunFolderError: it cannot be written.
+        """
         self.folder.write(LEASE, self._content())
         self.beats += 1
 
@@ -81,7 +85,11 @@ class Lease:
     def _watch_until_dead(
         self, seen: dict[str, Any], beat_s: float, patience_beats: int, wait: Callable[[float], object]
     ) -> None:
-        """Returns once a holder counts as dead. Raises: RunFolderError: it is alive."""
+        """Returns once a holder counts as dead.
+
+        Raises:
+            RunFolderError: it is alive.
+        """
         if not _is_dead_here(seen):
             seconds = beat_s * patience_beats
             logging.info("run folder: %s works here; %.0f s to see whether it lives", describe(seen), seconds)

@@ -12,7 +12,14 @@ INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "pixels_digest"}
 
 @dataclass(frozen=True)
 class Split:
-    """A part of the product. Attributes: folder: of its shards. prefix: of its samples' keys. embeddings: folder."""
+    """A part of the product.
+
+    Attributes:
+        name: as trainers know it.
+        folder: where its shards lie.
+        prefix: with which its samples' keys begin.
+        embeddings: where the embeddings of its samples lie.
+    """
 
     name: str
     folder: str

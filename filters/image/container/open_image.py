@@ -52,5 +52,9 @@ def open_image(body: bytes) -> ImageFile:
 
 
 def read_header(body: bytes) -> ImageHeader:
-    """Returns the header of an image file; see `open_image`."""
+    """Returns the header of an image file; see `open_image`.
+
+    Args:
+        body: the bytes of the file.
+    """
     return open_image(body).header

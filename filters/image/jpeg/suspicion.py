@@ -34,7 +34,7 @@ _SCRIPTS_REMEMBERED = 64  # encoders have few scripts of scans
 
 
 def is_suspicious(body: bytes) -> bool:
-    """Whether a JPEG whose decoder complains of nothing may lack rows nevertheless.
+    """Returns whether a JPEG may lack rows although its decoder complains of nothing.
 
     Args:
         body: a JPEG without metadata.

@@ -95,7 +95,11 @@ class ShardRows:
     def wait(self) -> tuple[list[dict[str, Any]], ShardTimes]:
         """Waits until every row is settled, or one has failed and no other is in hand.
 
-        Returns: (the records, in the rows' order; what it took). Raises: the error that a row failed with.
+        Returns:
+            (the records, in the rows' order; what it took).
+
+        Raises:
+            Exception: the error that a row failed with.
         """
         self._is_over.wait()
         if self._error is not None:
