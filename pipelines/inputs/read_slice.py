@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -186,7 +187,7 @@ def _read_records(records: Iterator[dict[str, Any] | str], part: InputSlice, pla
         pairs, rejected, texts = _pairs_of(
             part,
             plan,
-            lambda index, objects=objects: [row.get(keys[index]) for row in objects],
+            partial(_values_of, objects, keys),
             _carried_from_objects(objects, part, plan),
             first_row + np.array(numbers, np.int64),
         )
@@ -205,6 +206,10 @@ def _read_crawl(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
         batches = [pairs.slice(start, BATCH_ROWS) for start in range(0, len(pairs), BATCH_ROWS)]
         yield SliceRows(block.count, batches, ledger, texts + block.count - len(rows))
         first_row += block.count
+
+
+def _values_of(objects: Sequence[dict[str, Any]], keys: Sequence[str], index: int) -> list[Any]:
+    return [row.get(keys[index]) for row in objects]
 
 
 def _carried_from_objects(objects: list[dict[str, Any]], part: InputSlice, plan: InputPlan) -> pa.RecordBatch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +57,7 @@ class RowTexts:
         return pc.fill_null(blank, True).to_numpy(zero_copy_only=False) & ~self.is_wrong
 
 
-Values = pa.Array | Sequence[object]  # a column, as Arrow or as the values that a text file has
+Values: TypeAlias = pa.Array | Sequence[object]  # a column, as Arrow or as the values that a text file has
 
 
 def one_text_a_row(values: Values) -> TextColumn:

@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -157,7 +157,7 @@ class LocalStore(Store):
             if entry.is_folder and not is_temporary(entry.name):
                 self._sweep_below(posixpath.join(folder, entry.name))
 
-    def _sweep(self, folder: str, entries: list[Entry]) -> None:
+    def _sweep(self, folder: str, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if is_temporary(entry.name):
                 _take_away(self.path(folder, entry.name))
