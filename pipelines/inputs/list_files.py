@@ -264,11 +264,20 @@ def _protocols(fs: AbstractFileSystem) -> set[str]:
     return {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
 
 
+def _beside(place: str, fs: AbstractFileSystem, path: str) -> str:
+    """Returns the URL of a file by that of a place: with its host and user, which file systems leave out of paths."""
+    _, looked_at = open_file_system(place)
+    named = place.rstrip("/")
+    if looked_at and named.endswith(looked_at):
+        return named.removesuffix(looked_at) + path
+    return fs.unstrip_protocol(path)
+
+
 def _to_open(place: str, fs: AbstractFileSystem, path: str) -> str:
     """Returns the path of a file as fsspec opens it, with all that it was named by."""
     first, mark, rest = place.partition("::")
     if not mark:
-        return fs.unstrip_protocol(path) if "://" in place else path
+        return _beside(place, fs, path) if "://" in place else path
     scheme, is_url, _ = first.partition("://")
     if is_url:
         return f"{scheme}://{path}::{rest}"

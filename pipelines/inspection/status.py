@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -14,7 +15,7 @@ from babelsift.pipelines.run_folder.lock import read_lease
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.staging.inventory import scored_pairs, staged_downloads
-from babelsift.schemas import Funnel, Recipe, RunFolderError, Stage, public_url
+from babelsift.schemas import Funnel, InputError, Recipe, RunFolderError, Stage, public_url
 
 
 class State(str, Enum):
@@ -76,7 +77,7 @@ def status_of(folder: RunFolder, recipe: Recipe) -> FolderStatus:
 
 def _stages(folder: RunFolder, manifest: Manifest, recipe: Recipe, funnel: Funnel | None) -> Iterator[StageStatus]:
     known_input = manifest.stages.get(Stage.READ.value, {}).get("input", {})
-    changed = changes(manifest.stages, stage_settings(recipe, input_files(known_input)))
+    changed = changes(manifest.stages, stage_settings(recipe, _input_now(known_input)))
     counted = (
         {} if funnel is None else {count.stage: f"{count.in_rows} in, {count.out_rows} kept" for count in funnel.stages}
     )
@@ -98,6 +99,15 @@ def _stages(folder: RunFolder, manifest: Manifest, recipe: Recipe, funnel: Funne
                 state, why = State.KEPT, f"only what is not there yet is paid for ({why})"
         yield StageStatus(stage.value, state, there, why)
         cause = cause or (stage.value if changes_here else "")
+
+
+def _input_now(known: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the input's files as they are; as they were where they cannot be looked at, as without its password."""
+    try:
+        return input_files(known)
+    except InputError as error:
+        logging.warning("status: whether the input has changed is not known: %s", error)
+        return known
 
 
 def _downloads(folder: RunFolder, recipe: Recipe) -> tuple[str, str]:

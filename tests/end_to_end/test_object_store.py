@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import socket
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import s3fs
 from babelsift.pipelines.storage.errors import PATIENCE_VARIABLE
 from babelsift.pipelines.storage.store import is_temporary
 from tests.support.faulty_proxy import Fault
+from tests.support.img2dataset_folder import entries, write_shard
 from tests.support.small_run import babelsift, product, write_pairs, write_recipe
 
 PASSING = (Fault.UNAVAILABLE, Fault.RESET, Fault.LOST_ANSWER, Fault.CUT_ANSWER, Fault.CHANGED_ANSWER)
@@ -119,3 +121,26 @@ def test_a_dead_endpoint_is_one_line(small, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
         s3fs.S3FileSystem.clear_instance_cache()
         assert "run the same command again" in small.curate().error
+
+
+def test_images_of_an_img2dataset_folder_on_the_store_give_the_bytes_of_one_on_a_disk(s3_bucket, tmp_path):
+    recipe = write_recipe(tmp_path / "recipe.yaml")
+    for folder in (s3_bucket.folder / "theirs", tmp_path / "theirs"):
+        folder.mkdir()
+        for number in range(2):
+            write_shard(folder, number, entries(3, first=3 * number))
+    before = {path: path.read_bytes() for path in (s3_bucket.folder / "theirs").rglob("*")}
+    for url, out in ((s3_bucket.url("theirs"), s3_bucket.url("out")), (tmp_path / "theirs", tmp_path / "out")):
+        said = babelsift("curate", "--recipe", recipe, "--staging", str(url), "--output", str(out))
+        assert said.code == 0, said.log
+    differing = {
+        path for path, part in product(s3_bucket.url("out")).items() if product(str(tmp_path / "out"))[path] != part
+    }
+    assert differing <= {"README.md", "croissant.json", "report/index.html"}, "which name the folder"
+    assert json.loads(product(s3_bucket.url("out"))["funnel.json"])["kept_rows"] == 6
+    assert {path: path.read_bytes() for path in (s3_bucket.folder / "theirs").rglob("*")} == before
+    with s3_bucket.proxy.injecting(Fault.UNAVAILABLE, key="theirs/"):
+        said = babelsift(
+            "curate", "--recipe", recipe, "--staging", s3_bucket.url("theirs"), "--output", s3_bucket.url("new")
+        )
+    assert "run the same command again" in said.error

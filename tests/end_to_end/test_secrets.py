@@ -5,8 +5,16 @@ import json
 import subprocess
 import sys
 
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
+
 from babelsift.pipelines.cli.main import main
 from tests.support.hostile_web import encoded, photo
+from tests.support.img2dataset_folder import entries, write_shard
+from tests.support.small_run import babelsift, write_recipe
 
 SECRET, SIGNATURE = "s3cr3tpassw0rd", "f00dsignature"
 PASSWORDS = "Basic " + base64.b64encode(f"ann:{SECRET}".encode()).decode()
@@ -68,3 +76,61 @@ def test_no_secret_of_the_command_line_is_written_or_shown(tmp_path, hostile_web
     for path, content in written.items():
         assert SECRET.encode() not in content, path
         assert SIGNATURE.encode() not in content, path
+
+
+def test_no_secret_of_output_and_staging_is_written_or_shown(tmp_path):
+    """Both are on a file system that takes a user's name and password from the URL, as sftp, ftp and webdav do."""
+    home = tmp_path / "server"
+    (home / "theirs").mkdir(parents=True)
+    write_shard(home / "theirs", 0, entries(4))
+    fsspec.register_implementation("guarded", guarded_files(home), clobber=True)
+    recipe = write_recipe(tmp_path / "recipe.yaml")
+    place = f"guarded://ann:{SECRET}@store"
+    command = ["curate", "--verbose", "--recipe", recipe, "--staging", f"{place}/theirs", "--output", f"{place}/out"]
+    printed = []
+    for words in (command, command, ["status", f"{place}/out"], ["why", f"{place}/out", "nothing"]):
+        said = babelsift(*words)
+        printed.append(said.log)
+    assert (home / "out" / "funnel.json").exists(), printed
+    (home / "in").mkdir()
+    table = pa.table({"url": [entry.url for entry in entries(4)], "caption": ["a dog on a sofa"] * 4})
+    pq.write_table(table, home / "in" / "pairs.parquet")
+    said = babelsift(*command[:-1], f"{place}/out2", "--input", f"{place}/in/*.parquet")
+    assert said.code == 0, said.log
+    printed.append(said.log)
+    for broken in ("staging/adopted/00000_stats.json", "manifest.json"):
+        (home / "out" / broken).write_bytes(b"{")
+        printed.append(babelsift(*command).log)
+    (home / "out" / "manifest.json").write_bytes(b"")
+    printed.append(babelsift("status", f"{place}/out").log)
+    printed.append(babelsift(*command[:-1], f"{place}/nowhere\0/out").log)
+    for text in printed:
+        assert SECRET not in text
+    written = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    assert len(written) > 15
+    for path, content in written.items():
+        assert SECRET.encode() not in content, path
+        assert SECRET not in str(path)
+
+
+def guarded_files(home):
+    """A class of file systems below a folder that wants the password of the URL."""
+
+    class GuardedFiles(DirFileSystem):
+        protocol = "guarded"
+        cachable = False
+
+        def __init__(self, password=None, **_):
+            if password != SECRET:
+                raise PermissionError("no such user, or another password")
+            super().__init__(str(home), fs=LocalFileSystem(auto_mkdir=True))
+
+        @classmethod
+        def _strip_protocol(cls, path):
+            return path.partition("@store/")[2] if "://" in path else path.strip("/")
+
+        @staticmethod
+        def _get_kwargs_from_urls(path):
+            return {"password": path.partition("://")[2].partition("@")[0].partition(":")[2]} if "://" in path else {}
+
+    return GuardedFiles

@@ -58,7 +58,7 @@ def plan_imported_input(folder: RunFolder, plan: ImportPlan) -> InputPlan:
         InputError: the folder has no captions.
     """
     names = [f"{shard:05d}{PARQUET}" for shard in plan.shards]
-    files = [InputFile(folder.fs.unstrip_protocol(folder.path(IMPORTED_FOLDER, name)), name) for name in names]
+    files = [InputFile(f"{folder.url.rstrip('/')}/{IMPORTED_FOLDER}/{name}", name) for name in names]
     files_plan = plan_files(files, ColumnChoice("url", "caption"))
     if not any(import_summary(folder, shard).get("captions") for shard in plan.shards):
         raise InputError(f"--staging {plan.tars.url}: has no captions; give the table that has them with --input")
