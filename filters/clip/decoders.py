@@ -53,6 +53,11 @@ class DecodedImages:
         ends = np.cumsum([image.size for image in images]).tolist()
         return np.concatenate(images), (0, *ends[:-1])
 
+    def size(self, row: int) -> tuple[int, int]:
+        """Returns an image's height and width in px. Its row has no fault."""
+        height, width, _ = self._of(row).shape
+        return height, width
+
     def _of(self, row: int) -> np.ndarray:
         image = self.pixels[row]
         assert isinstance(image, np.ndarray)  # nobody asks for the pixels of a fault

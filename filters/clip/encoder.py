@@ -159,7 +159,7 @@ class PairEncoder:
         if images.memory is not None and self._model.device.type == "cuda":
             pin_once(images.memory)
         values, starts = images.in_one_piece(good)
-        sizes = tuple((image.shape[0], image.shape[1]) for image in map(images.pixels.__getitem__, good))
+        sizes = tuple(images.size(row) for row in good)
         geometry = self._geometry or Geometry(*sizes[0], "squash")  # they are cut out already
         return ResizeBatch.of(WholeImages(torch.from_numpy(values), starts, sizes), geometry)
 

@@ -53,11 +53,12 @@ def geometry_of(transform: Compose) -> Geometry | None:
         return None
     if type(first) is Resize:
         return _of_resize(first, cut, kernel, fill)
-    if type(first).__name__ != "ResizeKeepRatio" or first.size != cut or first.longest not in (0.0, 1.0):
+    is_known = type(first).__name__ == "ResizeKeepRatio" and first.longest in (0.0, 1.0)
+    if cut is None or not is_known or first.size != cut:
         return None
     if first.random_scale_prob or first.random_aspect_prob:
         return None
-    return Geometry(*cut, "contain" if first.longest else "cover", kernel, fill)
+    return Geometry(cut[0], cut[1], "contain" if first.longest else "cover", kernel, fill)
 
 
 def _of_resize(first: Resize, cut: tuple[int, ...] | None, kernel: str, fill: int) -> Geometry | None:

@@ -17,7 +17,7 @@ _Made = TypeVar("_Made")
 
 
 def read_image(
-    data: bytes | None, use: Callable[[Image.Image], _Made], *, shorter_side: int | None = None
+    data: bytes | memoryview | None, use: Callable[[Image.Image], _Made], *, shorter_side: int | None = None
 ) -> _Made | str:
     """Returns the result of `use` on an image, or "image: ..." and its fault; raises nothing.
 

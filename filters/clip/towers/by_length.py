@@ -58,8 +58,9 @@ class Towers:
     @property
     def packed(self) -> PackedTower | None:
         """The text tower for packed captions; None where it is of another kind."""
-        is_causal = isinstance(self._text, _CausalTower) and packable(self._text.tower)
-        return PackedTower(self._text.tower) if is_causal else None
+        if isinstance(self._text, _CausalTower) and packable(self._text.tower):
+            return PackedTower(self._text.tower)
+        return None
 
     def last_tokens(self, tokens: torch.Tensor) -> torch.Tensor:
         """Returns the position of the last token that counts of each caption: int64[rows]."""

@@ -59,7 +59,7 @@ class PackedCaptions:
     def parts(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Returns (token, position, place in the table) of the row, (place in the row) of the table, ends."""
         table = self.captions * self.context
-        return self.numbers.split([self.tokens] * 3 + [table, self.captions])  # type: ignore[return-value] # of five
+        return self.numbers.split([self.tokens] * 3 + [table, self.captions])
 
 
 def pack(tokens: np.ndarray, ends: np.ndarray, *, captions: int, row: int) -> Iterator[PackedCaptions]:

@@ -87,14 +87,17 @@ class CudaStreams:
         self._pin = pin or (lambda tensor: tensor.pin_memory())
         self._copies, self._work = (cuda.Stream(device=device) for _ in range(2))
         self._copied: Any = None
+        cuda.synchronize(device)  # the model came here on the default stream, for which these do not wait
 
     @contextlib.contextmanager
     def copying(self) -> Iterator[Move]:
         """Gives what copies tensors to the device."""
         with self._cuda.device(self._device), self._cuda.stream(self._copies):
             yield self._move
-            self._copied = self._cuda.Event()
-            self._copied.record(self._copies)
+            copied = self._cuda.Event()
+            copied.record(self._copies)
+        # Only now: another thread that waited for an event before it is recorded would not wait at all.
+        self._copied = copied
 
     def copied(self) -> Wait:
         """Returns what waits for the copies so far."""

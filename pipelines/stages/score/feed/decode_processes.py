@@ -278,7 +278,8 @@ def _written(slab: Slab, images: Sequence[bytes | None], at: int) -> tuple[list[
 def _decode_here(slab: Slab, images: Sequence[bytes | None], task: dict[str, Any]) -> list[Decoded]:
     """Decodes files that are too large for a slab's room."""
     geometry = Geometry(**task["geometry"])
-    at, found = task["room"][0], []
+    at: int = task["room"][0]
+    found: list[Decoded] = []
     for image in images:
         pixels = decode(image, geometry)
         if isinstance(pixels, str):
