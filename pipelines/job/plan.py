@@ -29,7 +29,7 @@ from babelsift.pipelines.stages.img2dataset_folder.scan import plan_import
 from babelsift.pipelines.stages.score.models import CheckedModels, check_models
 from babelsift.pipelines.staging.imported_rows import ImportPlan
 from babelsift.pipelines.staging.inventory import check_downloads
-from babelsift.schemas import Recipe, Stage
+from babelsift.schemas import STAGE_ORDER, Recipe, Stage
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ class RunPlan:
     allow_shrink: bool = False
     options: PipelineOptions = field(default_factory=lambda: PipelineOptions([]))
     until: Stage | None = None
+
+
+def runs_through(stage: Stage, until: Stage | None) -> bool:
+    """Returns whether a run that ends after a stage, or at its end, comes to another stage."""
+    return until is None or STAGE_ORDER.index(stage) <= STAGE_ORDER.index(until)
 
 
 def plan_run(
@@ -108,10 +113,13 @@ def plan_run(
     check_settings(recipe)
     check_other_data(recipe)
     check_downloads(folder, recipe.download, force=force)
-    if recipe.clip:
+    needs_models = runs_through(Stage.SCORE, until)
+    if recipe.clip and needs_models:
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
-    models = check_models(recipe.clip, recipe.heads, keep=runs_in_this_process(options))
-    check_other_embeddings(recipe, compared_stores(folder, recipe, models))
+    models = CheckedModels()
+    if needs_models:
+        models = check_models(recipe.clip, recipe.heads, keep=runs_in_this_process(options))
+        check_other_embeddings(recipe, compared_stores(folder, recipe, models))
     options = options or PipelineOptions([])
     return RunPlan(
         recipe,

@@ -5,7 +5,8 @@ from babelsift.schemas.file_systems import file_system_error
 
 
 @pytest.mark.parametrize(
-    ("url", "extra"), [("s3://b/run", "s3"), ("simplecache::s3://b/x", "s3"), ("gs://b/run", "gcs")]
+    ("url", "extra"),
+    [("s3://b/run", "s3"), ("simplecache::s3://b/x", "s3"), ("gs://b/run", "gcs"), ("hf://datasets/a/b", "hf")],
 )
 def test_the_extra_that_brings_a_file_system_is_named(url, extra):
     line = file_system_error(url, ImportError("Please install it"))
