@@ -85,6 +85,7 @@ EXTRA_VALUES = _field(
 CAPTION_CHANGES = _field("caption_changes", pa.string(), nullable=True, unit="edits, comma between; null: none")
 # Where a row of the input has several texts, and where it says their language.
 TEXT_SOURCE = _field("text_source", pa.string(), unit="the text's column in the input; in a list: alt[2]")
+TEXT_INDEX = _field("text_index", pa.int32(), unit="the text's place among those of its row, from 0")
 TEXT_LANGUAGE = _field("text_language", pa.string(), nullable=True, unit="as the input says it")
 MATCHED_ENTRIES = _field("matched_entries", pa.list_(pa.int32()), unit="positions in the language's list, from 0")
 
@@ -92,7 +93,7 @@ _CARRIED = "input_"
 
 # Names of columns that stages, the ledger and the shards make.
 _OWNED = frozenset(DOWNLOAD_SCHEMA.names) | frozenset(LEDGER_SCHEMA.names)
-_OWNED |= {TEXT_SOURCE.name, TEXT_LANGUAGE.name}
+_OWNED |= {TEXT_SOURCE.name, TEXT_INDEX.name, TEXT_LANGUAGE.name, "texts", "sample_uid", "text_rank"}
 _OWNED |= {EXTRA_VALUES.name, CAPTION_CHANGES.name, MATCHED_ENTRIES.name, "shard", "error_message", "exif", "split"}
 
 

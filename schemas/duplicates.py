@@ -24,6 +24,10 @@ DUPLICATES_SCHEMA = pa.schema(
         pa.field("report_only", pa.bool_(), nullable=False, metadata={"unit": "whether the pair was kept anyway"}),
     ]
 )
+# A further column, where a recipe merges texts.
+TEXT_MERGED = pa.field(
+    "text_merged", pa.bool_(), nullable=False, metadata={"unit": "whether the survivor got the text"}
+)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,11 @@ class Funnel:
         return self.stages[0].in_rows if self.stages else 0
 
     @property
+    def has_more_pairs_than_rows(self) -> bool:
+        """Whether rows of the input had several texts."""
+        return self.source_rows is not None and self.source_rows != self.input_rows
+
+    @property
     def kept_rows(self) -> int:
         """Rows that left the last stage."""
         return self.stages[-1].out_rows if self.stages else 0

@@ -128,6 +128,7 @@ class RejectReason(str, Enum):
     # decontaminate
     EVALUATION_IMAGE = "evaluation_image"
     # image dedup
+    PIXELS_WITH_TOO_MANY_CAPTIONS = "pixels_with_too_many_captions"
     DUPLICATE_IMAGE = "duplicate_image"
     NEAR_DUPLICATE_IMAGE = "near_duplicate_image"
     # score
@@ -145,3 +146,5 @@ class RejectReason(str, Enum):
     BEYOND_LANGUAGE_CAP = "beyond_language_cap"
     # balance
     CONCEPTS_TOO_FREQUENT = "concepts_too_frequent"
+    # shard
+    TEXT_NOT_CHOSEN = "text_not_chosen"

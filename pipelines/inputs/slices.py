@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from babelsift.schemas import EXTRA_VALUES, TEXT_LANGUAGE, TEXT_SOURCE, public_url
+from babelsift.schemas import EXTRA_VALUES, TEXT_INDEX, TEXT_LANGUAGE, TEXT_SOURCE, public_url
 
 # Names of the pair's columns where the user names none, the first that a file has. Case, blanks and marks do not count.
 URL_COLUMNS = ("URL", "url", "image_url", "img_url", "Image URL")
@@ -125,7 +125,7 @@ class InputPlan:
     @property
     def text_schema(self) -> pa.Schema:
         """What is carried of the texts themselves, before the columns of `carried`."""
-        source, language = ([TEXT_SOURCE], [TEXT_LANGUAGE])
+        source, language = ([TEXT_SOURCE, TEXT_INDEX], [TEXT_LANGUAGE])
         return pa.schema((source if self.has_several_texts else []) + (language if self.has_text_languages else []))
 
     @property

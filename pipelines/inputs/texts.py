@@ -73,7 +73,7 @@ def texts_of_rows(values: Values, source: str) -> RowTexts:
             return _row_texts(text_from_arrow(values), np.arange(len(values)), np.full(len(values), -1), source)
         lengths = pc.fill_null(pc.list_value_length(values), 0).to_numpy(zero_copy_only=False).astype(np.int64)
         return _row_texts(text_from_arrow(pc.list_flatten(values)), *_places(lengths), source)
-    is_one = np.array([not isinstance(value, list) for value in values], dtype=bool)
+    is_one = np.array([not isinstance(value, list) for value in values], dtype=np.bool_)
     lists = [value if isinstance(value, list) else [value] for value in values]
     rows, elements = _places(np.array([len(texts) for texts in lists], dtype=np.int64))
     column = text_from_values([text for texts in lists for text in texts])
@@ -121,6 +121,8 @@ def several_pairs(
     columns: dict[str, pa.Array] = {}
     if plan.has_several_texts:
         columns["text_source"] = pa.array(texts.sources, pa.string())
+        _, first, of_row = np.unique(texts.rows, return_index=True, return_inverse=True)
+        columns["text_index"] = pa.array(np.arange(len(texts.rows)) - first[of_row], pa.int32())
     if plan.has_text_languages:
         columns["text_language"] = pa.nulls(len(texts.rows), pa.string())
         if layout.language is not None:

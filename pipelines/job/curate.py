@@ -25,7 +25,7 @@ from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountC
 from babelsift.pipelines.stages.concept_matching import MatchConcepts
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
 from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
-from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES, WriteDuplicates
+from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES, URLS, WriteDuplicates
 from babelsift.pipelines.stages.dedup.images import DedupImages
 from babelsift.pipelines.stages.dedup.pairs import DedupPairs
 from babelsift.pipelines.stages.dedup.removal_rates import RemovalWarnings
@@ -38,12 +38,19 @@ from babelsift.pipelines.stages.language import IdentifyLanguage
 from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
 from babelsift.pipelines.stages.report.ledger import WriteLedger
 from babelsift.pipelines.stages.report.misread_languages import MisreadLanguageWarnings
-from babelsift.pipelines.stages.report.row_counts import SAMPLES_A_REASON, SAMPLES_KEPT, CountRows, SampleRows
+from babelsift.pipelines.stages.report.row_counts import (
+    SAMPLES_A_REASON,
+    SAMPLES_KEPT,
+    CountRows,
+    SampleRows,
+    UrlsOfClusters,
+)
 from babelsift.pipelines.stages.report.write_report import WriteReport
 from babelsift.pipelines.stages.rules import FilterPairs
 from babelsift.pipelines.stages.score.score_pairs import ScorePairs
 from babelsift.pipelines.stages.select.select_pairs import REPORT, SelectPairs
 from babelsift.pipelines.stages.select.top_fractions import SimilarityHistograms
+from babelsift.pipelines.stages.shard.choose_texts import ChooseTexts
 from babelsift.pipelines.stages.shard.replace_product import BeginReplacement, ReplacementPlan
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
 from babelsift.pipelines.stages.survivors import WriteSurvivors
@@ -88,29 +95,32 @@ class Curate(Transform):
         if plan.until is not None:
             return self._survivors(stages, plan.until)
         unique, distinct = stages[Stage.DEDUP_IMAGES], stages[Stage.DEDUP_SEMANTIC]
-        select, balance = stages[Stage.SELECT], stages[Stage.BALANCE]
+        select, balance, chosen = stages[Stage.SELECT], stages[Stage.BALANCE], stages[Stage.SHARD]
         duplicates = (unique[DUPLICATES], distinct[DUPLICATES]) | "AllDuplicates" >> beam.Flatten()
         embeddings = embedding_stores(folder, recipe, plan.models)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
-        kept = {name: stage["kept"] for name, stage in stages.items()}
+        kept = {name: stage["kept"] for name, stage in stages.items() if name is not Stage.SHARD}
         counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
         misread = {"rejected": rejected, "counts": counts} | "MisreadLanguages" >> MisreadLanguageWarnings()
         begin = BeginReplacement(self._replacement([store.name for store in embeddings]))
-        begun = {"kept": balance.kept, "counts": counts} | "Replace" >> begin
+        begun = {"kept": chosen.kept, "counts": counts} | "Replace" >> begin
+        urls = (unique[URLS], distinct[URLS]) | "AllUrls" >> beam.Flatten()
+        clusters = duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun)
         return {
             "counts": counts,
-            "shards": balance.kept
+            "shards": chosen.kept
             | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, embeddings, begun, read=read_images),
             "ledger": rejected | "Ledger" >> WriteLedger(folder, self.manifest.partitions, begun),
-            "kept": balance.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
+            "kept": chosen.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
             "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
             "histograms": {
                 name: distinct.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
             },
             "selection": select[REPORT],
-            "concepts": self._concepts(balance, begun),
+            "concepts": self._concepts(balance, chosen.kept, begun),
             "warnings": (misread, *self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
-            "clusters": duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun),
+            "clusters": clusters,
+            "cluster_urls": urls | "ClusterUrls" >> UrlsOfClusters(clusters),
         } | "Report" >> WriteReport(folder, recipe, self.manifest.facts, tars)
 
     def _survivors(self, stages: Mapping[Stage, Any], last: Stage) -> beam.PCollection[dict]:
@@ -142,14 +152,17 @@ class Curate(Transform):
         plan, manifest = self.plan, self.manifest
         partitions, settings = manifest.partitions, plan.recipe.download
         if plan.imported is None:
-            return DownloadImages(plan.folder, settings, partitions, manifest.first_partitions, retry=plan.retry)
+            first, version = manifest.first_partitions, manifest.partitioning
+            return DownloadImages(plan.folder, settings, partitions, first, retry=plan.retry, version=version)
         partitions = max(partitions, imported_row_count(plan.folder, plan.imported) // ROWS_A_MATCH + 1)
         return ReuseStaged(plan.folder, settings, plan.imported, partitions)
 
-    def _concepts(self, balance: StageOutputs, begun: beam.PCollection[Product]) -> beam.PCollection[str]:
+    def _concepts(
+        self, balance: StageOutputs, kept: beam.PCollection, begun: beam.PCollection[Product]
+    ) -> beam.PCollection[str]:
         if self.plan.recipe.metadata is None:
             return empty_collection(balance.kept, "NoConcepts", str)
-        after = balance.kept | "CountConcepts" >> CountConcepts(self.plan.recipe.metadata)
+        after = kept | "CountConcepts" >> CountConcepts(self.plan.recipe.metadata)
         write = WriteConcepts(self.plan.folder, self.plan.recipe.metadata, begun)
         return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
 
@@ -218,7 +231,8 @@ def _steps(
     yield Stage.IMAGE_RULES, images
     clean = images.kept | "Decontaminate" >> Decontaminate(recipe.decontaminate, partitions)
     yield Stage.DECONTAMINATE, clean
-    unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, partitions)
+    max_captions = recipe.frequency.max_captions_per_image
+    unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, partitions, max_captions)
     yield Stage.DEDUP_IMAGES, unique
     scored = unique.kept | "Score" >> score
     yield Stage.SCORE, scored
@@ -232,3 +246,5 @@ def _steps(
     yield Stage.SELECT, select
     balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
     yield Stage.BALANCE, balance
+    texts = ChooseTexts(recipe.shards.texts, recipe.select.model, recipe.model_names, recipe.seed)
+    yield Stage.SHARD, balance.kept | "ChooseTexts" >> texts

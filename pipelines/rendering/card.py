@@ -30,7 +30,6 @@ def render_card(
         shards: training shards that were written.
         bytes_total: bytes of all tars.
     """
-    kept = data.funnel.kept_rows
     languages = [row for row in language_rows(data.funnel) if row.kept]
     languages.sort(key=lambda row: (-row.kept, row.language))
     return ENVIRONMENT.get_template("card.md").render(
@@ -39,7 +38,8 @@ def render_card(
         ).strip(),
         recipe=data.recipe,
         funnel=data.funnel,
-        kept=kept,
+        kept=data.funnel.kept_rows,
+        images=data.kept_images,
         languages=languages[:_SHOWN_LANGUAGES],
         languages_left_out=max(len(languages) - _SHOWN_LANGUAGES, 0),
         language_count=kept_languages(languages),
@@ -71,7 +71,7 @@ def card_header(data: ReportData, *, validation: bool = False) -> dict[str, Any]
         header["language"] = languages
         header["multilinguality"] = ["multilingual" if len(languages) > 1 else "monolingual"]
     header["license"] = "other"
-    header["size_categories"] = [size_category(data.funnel.kept_rows)]
+    header["size_categories"] = [size_category(data.kept_images)]
     header["task_categories"] = ["image-to-text", "text-to-image", "zero-shot-image-classification"]
     header["tags"] = ["webdataset", "image-text pairs", "clip", "alt-text", "babelsift"]
     if data.funnel.kept_rows:

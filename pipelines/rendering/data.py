@@ -59,6 +59,7 @@ class ReportData:
         samples: up to some hundreds, in the order to show them.
         warnings: sentences of the stages, shown first.
         clusters: a few of each kind.
+        images: how many samples the kept pairs make; None: one a pair.
     """
 
     recipe: Recipe
@@ -69,7 +70,13 @@ class ReportData:
     samples: list[Sample] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     clusters: list[ImageCluster] = field(default_factory=list)
+    images: int | None = None
 
     def __post_init__(self) -> None:
         if not self.bin_width > 0:
             raise ValueError(f"bin_width is a cosine above 0, found {self.bin_width!r}")
+
+    @property
+    def kept_images(self) -> int:
+        """How many images the kept pairs are of: the samples of the shards."""
+        return self.funnel.kept_rows if self.images is None else self.images

@@ -50,6 +50,7 @@ def render_report(data: ReportData) -> str:
         near_captions=near_caption_rows(data.funnel),
         plots=_score_plots(data),
         kept=kept_cards(data.samples),
+        images=data.kept_images,
         rejected=rejected_groups(data.samples, data.funnel),
         clusters=cluster_rows(data.clusters),
         facts=data.facts,

@@ -39,7 +39,8 @@ def format_funnel(funnel: Funnel) -> str:
             for reason, rows in reasons_of(stage)
         ]
     kept, total = count_text(funnel.kept_rows), count_text(funnel.input_rows)
-    lines.append(f"kept {kept} of {total} pairs ({share_text(funnel.kept_rows, funnel.input_rows)})")
+    rows = f" of {count_text(funnel.source_rows or 0)} rows" if funnel.has_more_pairs_than_rows else ""
+    lines.append(f"kept {kept} of {total} pairs{rows} ({share_text(funnel.kept_rows, funnel.input_rows)})")
     return "\n".join(lines) + "\n"
 
 

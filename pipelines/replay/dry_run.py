@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,7 @@ from babelsift.pipelines.staging.inventory import staged_downloads
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.schemas import (
     CAPTION_CHANGES,
+    IN,
     OUT,
     Funnel,
     Recipe,
@@ -135,7 +137,9 @@ def _images(
         partitions = max(manifest.partitions, imported_row_count(folder, plan) // ROWS_A_MATCH + 1)
         return ReuseStaged(folder, recipe.download, plan, partitions), {}
     stale = staged_downloads(folder, recipe.download).stale
-    images = StoredImages(folder, recipe.download, manifest.partitions, manifest.first_partitions)
+    images = StoredImages(
+        folder, recipe.download, manifest.partitions, manifest.first_partitions, manifest.partitioning
+    )
     return images, {why: count for why, (_, count, _) in stale.items()}
 
 
@@ -185,8 +189,8 @@ class _Stages(Transform):
         """Counts as a run does."""
         stages = curate_stages(pbegin, self.recipe, self.rows, **self.steps)
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
-        kept = {name: stage["kept"] for name, stage in stages.items()}
-        last = kept[Stage.BALANCE]
+        kept = {name: stage["kept"] for name, stage in stages.items() if name is not Stage.SHARD}
+        last = stages[Stage.SHARD]["kept"]
         if self.fates is not None:
             marked = last | "MarkKept" >> beam.Map(mark_kept).with_output_types(pa.RecordBatch)
             fates = (rejected, marked) | "AllFates" >> beam.Flatten()
@@ -204,11 +208,12 @@ def mark_kept(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 def dry_funnel(counts: Mapping[tuple[str, str, str], int]) -> dict:
     """Returns the funnel of counts in which every pair that reached the shards counts as written."""
-    written = {
-        (Stage.SHARD.value, OUT, language): rows
-        for (stage, outcome, language), rows in counts.items()
-        if (stage, outcome) == (Stage.BALANCE.value, OUT)
-    }
+    written: Counter[tuple[str, str, str]] = Counter()
+    for (stage, outcome, language), rows in counts.items():
+        if (stage, outcome) == (Stage.BALANCE.value, OUT):
+            written[(Stage.SHARD.value, OUT, language)] += rows
+        elif stage == Stage.SHARD.value and outcome != IN:
+            written[(Stage.SHARD.value, OUT, language)] -= rows
     return Funnel.from_counts({**counts, **written}).to_json()
 
 

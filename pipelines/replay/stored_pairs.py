@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import apache_beam as beam
 import numpy as np
@@ -21,8 +22,9 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.stages.read import ROWS_READ
+from babelsift.pipelines.staging.partitions import BY_UID, Partitioning, SplitDomains, read_split_domains
 from babelsift.pipelines.staging.shards import StagingListing, read_staged_rows, staged_shards
-from babelsift.pipelines.staging.staged_rows import FoundShard, latest_staged, split_staged, staging_partitions
+from babelsift.pipelines.staging.staged_rows import FoundShard, latest_staged, split_staged
 from babelsift.schemas import (
     LEDGER_SCHEMA,
     READ_SCHEMA,
@@ -102,11 +104,14 @@ class StoredImages(Transform):
     settings: DownloadSettings
     partitions: int
     first_partitions: int | None = None
+    version: int = BY_UID
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Brings each partition's rows together and looks them up."""
-        split = beam.ParDo(SplitByPartition(partial(staging_partitions, partitions=self.partitions)))
-        look = beam.ParDo(_LookUpImages(self.folder, self.settings, self.first_partitions or self.partitions))
+        parting, domains = Partitioning(self.partitions, self.version), read_split_domains(self.folder)
+        split = beam.ParDo(SplitByPartition(partial(parting, split=domains)))
+        first = self.first_partitions or self.partitions
+        look = beam.ParDo(_LookUpImages(self.folder, self.settings, first, parting, domains))
         return (
             batches
             | "Split" >> split.with_output_types(tuple[int, pa.RecordBatch])
@@ -116,8 +121,16 @@ class StoredImages(Transform):
 
 
 class _LookUpImages(beam.DoFn):
-    def __init__(self, folder: RunFolder, settings: DownloadSettings, first_partitions: int) -> None:
+    def __init__(
+        self,
+        folder: RunFolder,
+        settings: DownloadSettings,
+        first_partitions: int,
+        parting: Partitioning,
+        split: SplitDomains,
+    ) -> None:
         self._folder, self._settings, self._first = folder, settings, first_partitions
+        self._parting, self._split = parting, split
 
     def start_bundle(self) -> None:
         self._listing = StagingListing(self._folder)
@@ -126,7 +139,10 @@ class _LookUpImages(beam.DoFn):
         partition, batches = element
         rows = concat(list(batches)).sort_by("uid")
         shards: list[FoundShard] = []
-        for shard in staged_shards(self._folder, partition % self._first, self._first, listing=self._listing):
+        earlier = self._parting.earlier_partitions(rows.column("url"), self._split)
+        places = sorted({number % self._first for number in (partition, *earlier)})
+        found_shards = (staged_shards(self._folder, place, self._first, listing=self._listing) for place in places)
+        for shard in chain.from_iterable(found_shards):
             staged = None if shard.stats is None or shard.is_foreign else read_staged_rows(self._folder, shard)
             if staged is not None:
                 shards.append(FoundShard(shard.number, shard.end_time, staged))

@@ -15,6 +15,7 @@ from babelsift.pipelines.run_folder.product import Product, Replacement
 from babelsift.schemas import RunFolderError
 
 FORMAT = 2  # 1: as babelsift 0.1.0 made folders, whose manifest knows no product
+PARTITIONING = 2  # of new folders; a folder keeps the version that it was made with, as what is staged is found by it
 _LATER_KEYS = ("decoders", "product", "replacement", "unfinished")  # written only where they say something
 
 
@@ -25,6 +26,7 @@ class Manifest:
     Attributes:
         partitions: staging partitions. They double as the input grows, so that a pair finds its earlier download again
             in what was its partition before.
+        partitioning: version of the function that parts the pairs, see `staging.partitions`.
         format: of the folder, see FORMAT; one with a fraction is a newer minor version's.
         facts: what made the latest contents, name -> text or list of texts.
         first_partitions: those that the folder was made with; None in a folder that never grew.
@@ -52,6 +54,7 @@ class Manifest:
     beyond: Mapping[str, Any] = field(default_factory=dict)
     epoch: int = 0
     run: str = ""
+    partitioning: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values, keys in the order of the file."""
@@ -76,7 +79,7 @@ def open_manifest(folder: RunFolder, *, rows: int, rows_per_partition: int) -> M
     """
     manifest = read_manifest(folder)
     if manifest is None:
-        return Manifest(partitions=max(1, math.ceil(rows / rows_per_partition)))
+        return Manifest(partitions=max(1, math.ceil(rows / rows_per_partition)), partitioning=PARTITIONING)
     return _grown(manifest, rows, rows_per_partition)
 
 
@@ -149,6 +152,7 @@ _KEYS = {
     "decoders": _is_mapping_of(list),
     "epoch": lambda value: type(value) is int and value >= 0,
     "run": lambda value: isinstance(value, str),
+    "partitioning": lambda value: value in range(1, PARTITIONING + 1),
     "unfinished": lambda value: isinstance(value, bool),
 }
 

@@ -28,7 +28,7 @@ from babelsift.pipelines.run_folder.shard_layout import SPLITS, shard_name
 SINGLE_FILES = (RECIPE, FUNNEL, SIZES, SELECTION, CARD, CROISSANT, DUPLICATES_FILE, REPORT_PAGE)
 EMBEDDING_FILES = ("img_emb/img_emb_{}.npy", "text_emb/text_emb_{}.npy", "metadata/metadata_{}.parquet")
 PRODUCT_FOLDERS = (
-    *(folder for split in SPLITS.values() for folder in (split.folder, split.embeddings)),
+    *(folder for split in SPLITS.values() for folder in (split.folder, split.embeddings, split.images)),
     REJECTS,
     CONCEPTS_FOLDER,
 )
@@ -46,6 +46,7 @@ class Product:
         ledger_files: how many files the ledger has at most, numbered from 0.
         concepts: names of the files of concept counts.
         recipe: digest of the settings that decide which samples are kept; "": not known.
+        has_image_tables: whether its images have tables of their own, which those of older versions lack.
     """
 
     samples: Mapping[str, int] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Product:
     ledger_files: int = 0
     concepts: tuple[str, ...] = ()
     recipe: str = ""
+    has_image_tables: bool = True
 
     @property
     def total_samples(self) -> int:
@@ -67,6 +69,8 @@ class Product:
             yield f"{split.folder}/{SIZES}"
             for shard in map(shard_name, range(self.shards.get(name, 0))):
                 yield from (f"{split.folder}/{shard}{suffix}" for suffix in (STATS, PARQUET, TAR))
+                if self.has_image_tables:
+                    yield f"{split.images}/{shard}{PARQUET}"
                 for model in self.models:
                     yield from (f"{split.embeddings}/{model}/{file.format(shard)}" for file in EMBEDDING_FILES)
         yield from (f"{REJECTS}/{number:05d}{PARQUET}" for number in range(self.ledger_files))
@@ -85,14 +89,15 @@ class Product:
         """
         if not isinstance(content, dict):
             raise ValueError("a product is no object")
-        product = cls(**{name: content[name] for name in cls.__dataclass_fields__ if name in content})
+        known = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
+        product = cls(**{"has_image_tables": False, **known})
         counts = [*_counts_of(product.samples), *_counts_of(product.shards), product.ledger_files]
         names = [*product.models, *product.concepts]
         if not all(type(count) is int and count >= 0 for count in counts):
             raise ValueError("a product's counts are no whole numbers")
         if not all(isinstance(name, str) and _FILE_NAME.fullmatch(name) and name not in (".", "..") for name in names):
             raise ValueError("a product's names are no names of files")
-        if not isinstance(product.recipe, str):
+        if not isinstance(product.recipe, str) or not isinstance(product.has_image_tables, bool):
             raise ValueError("a product's recipe is no digest")
         return cls(**(vars(product) | {"models": tuple(product.models), "concepts": tuple(product.concepts)}))
 

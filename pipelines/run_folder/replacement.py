@@ -131,6 +131,7 @@ def with_held_product(folder: RunFolder, manifest: Manifest) -> Manifest:
     shards = {name: _shards_in(files, split.folder) for name, split in SPLITS.items()}
     sizes = {name: _sum_of_sizes(folder.read_json(split.folder, SIZES)) for name, split in SPLITS.items()}
     product = Product(
+        has_image_tables=False,
         samples={name: sizes[name] for name, count in shards.items() if count},
         shards={name: count for name, count in shards.items() if count},
         models=tuple(sorted({model for split in SPLITS.values() for model in folder.folders(split.embeddings)})),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 # Where a pair's bytes lay in staging depends on how often a run was interrupted, so it never reaches a shard.
 INTERNAL_COLUMNS = frozenset(("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32"))
+INTERNAL_COLUMNS |= {"sample_uid", "text_rank"}
 # Nor do the hashes that only deduplication compares.
 INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "pixels_digest"}
 
@@ -19,16 +20,18 @@ class Split:
         folder: where its shards lie.
         prefix: with which its samples' keys begin.
         embeddings: where the embeddings of its samples lie.
+        images: where the tables of its images lie.
     """
 
     name: str
     folder: str
     prefix: str
     embeddings: str
+    images: str
 
 
-TRAIN = Split("train", "shards", "", "embeddings")
-VALIDATION = Split("validation", "validation", "v", "embeddings-validation")
+TRAIN = Split("train", "shards", "", "embeddings", "images")
+VALIDATION = Split("validation", "validation", "v", "embeddings-validation", "images-validation")
 SPLITS = {split.name: split for split in (TRAIN, VALIDATION)}
 
 

@@ -1,23 +1,21 @@
 """Stage frequency: captions on too many images and images with too many captions, which only the whole input shows.
 
-An image is its URL here: nothing is downloaded yet. A row is 32 bytes in the shuffle, merged before it is grouped: see
+An image is its URL here: nothing is downloaded yet; `dedup.images.placeholders` counts by pixels. The texts of one
+source row count once. A row is 32 bytes in the shuffle, merged before it is grouped: see
 `babelsift.pipelines.core.groups.bottom_k` for why one caption on a million images is no burden.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.counting import MEMBERSHIP, keys_with_more_than
-from babelsift.filters.dedup import DigestIndex
-from babelsift.pipelines.core.groups.bottom_k import LowestMembers
+from babelsift.pipelines.core.groups.frequent_keys import FindFrequent, key_index
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest
-from babelsift.pipelines.core.groups.pair_digests import caption_digests, url_digests
+from babelsift.pipelines.core.groups.pair_digests import caption_digests, row_caption_digests, url_digests
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, empty_collection
@@ -43,7 +41,7 @@ class FilterFrequencies(Transform):
         """Finds the captions and images that are too frequent, then drops the rows of both at once."""
         rules = (
             ("Captions", caption_digests, url_digests, self.settings.max_images_per_caption),
-            ("Images", url_digests, caption_digests, self.settings.max_captions_per_image),
+            ("Images", url_digests, row_caption_digests, self.settings.max_captions_per_image),
         )
         side_inputs = []
         for label, key, member, maximum in rules:
@@ -53,38 +51,6 @@ class FilterFrequencies(Transform):
                 frequent = batches | f"Frequent{label}" >> FindFrequent(key, member, maximum, self.partitions)
             side_inputs.append(beam.pvalue.AsList(frequent))
         return batches | "Drop" >> kept_and_rejected(beam.ParDo(_DropFrequent(self.settings), *side_inputs))
-
-
-@dataclass
-class FindFrequent(Transform):
-    """Finds the keys that go with more than `maximum` different members.
-
-    Input: RecordBatches. Output: packed V16 arrays (bytes), the keys' digests, one a partition.
-
-    Attributes:
-        key, member, partitions: see `LowestMembers`.
-        maximum: members that a key may have.
-    """
-
-    key: Digest
-    member: Digest
-    maximum: int
-    partitions: int
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
-        """Merges memberships to one more than the maximum a key, and keeps the keys that have so many."""
-        lowest = LowestMembers(self.key, self.member, self.maximum + 1, self.partitions)
-        return batches | "Lowest" >> lowest | "TooMany" >> beam.Map(too_many, self.maximum).with_output_types(bytes)
-
-
-def too_many(packed: bytes, maximum: int) -> bytes:
-    """Returns the packed keys that have more than `maximum` of the packed, merged memberships."""
-    return keys_with_more_than(np.frombuffer(packed, dtype=MEMBERSHIP), maximum).tobytes()
-
-
-def key_index(packed: Iterable[bytes]) -> DigestIndex:
-    """Returns an index of packed V16 arrays of keys."""
-    return DigestIndex(np.unique(np.frombuffer(b"".join(packed), dtype="V16")))
 
 
 class _DropFrequent(beam.DoFn):

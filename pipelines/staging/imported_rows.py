@@ -83,7 +83,11 @@ def finished_import(folder: RunFolder, url: str) -> ImportPlan:
 def read_imported(shard: int, folder: RunFolder) -> pa.RecordBatch:
     """Returns what was found of a shard, and its number."""
     with folder.open(imported_path(shard, PARQUET)) as file:
-        table = pq.read_table(pa.PythonFile(file, mode="r"), columns=IMPORTED_SCHEMA.names)
+        parquet = pq.ParquetFile(pa.PythonFile(file, mode="r"))
+        names = [name for name in IMPORTED_SCHEMA.names if name in parquet.schema_arrow.names]
+        table = parquet.read(columns=names)
+    for name in [name for name in IMPORTED_SCHEMA.names if name not in names]:  # imported before there was one
+        table = table.append_column(name, pa.nulls(len(table), IMPORTED_SCHEMA.field(name).type))
     numbers = pa.array(np.full(len(table), shard), pa.int32())
     columns = [table.column(name).combine_chunks() for name in IMPORTED_SCHEMA.names]
     return pa.RecordBatch.from_arrays([*columns, numbers], schema=IMPORTED_ROWS)

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.uids import partition_of
 from babelsift.pipelines.staging.layout import SUCCESS
 from babelsift.schemas import (
     DOWNLOAD_SCHEMA,
@@ -42,7 +41,7 @@ class ShardTimes:
 
 @dataclass(frozen=True)
 class StagedBatch:
-    """Input rows beside their staged rows, all of one staging shard, sorted by uid.
+    """Input rows beside their staged rows, all of one staging shard, sorted by uid; pairs of a URL share a staged row.
 
     Attributes:
         rows: as they came in.
@@ -65,40 +64,59 @@ class FoundShard:
     staged: pa.RecordBatch
 
 
-def staging_partitions(batch: pa.RecordBatch, *, partitions: int) -> np.ndarray:
-    """Returns int64[n], the staging partition of each row of a batch with LANGUAGE_SCHEMA's columns."""
-    check(batch, LANGUAGE_SCHEMA, where="download")
-    return partition_of(batch.column("uid"), partitions)
+def latest_staged(
+    rows: pa.RecordBatch, found: list[FoundShard], options: pa.Array | None = None
+) -> Iterator[StagedBatch]:
+    """Yields each row with what is staged of its image: a success before a failure, then what was found last.
 
-
-def latest_staged(rows: pa.RecordBatch, found: list[FoundShard]) -> Iterator[StagedBatch]:
-    """Yields each row with what is staged for it: a success before a failure, then what was found last.
+    An image is what a URL answers with; all pairs of a URL share it. What was staged of the very pair comes first.
+    Where rows ask for anything beside the URL, pairs share the image of a row that asks for the same.
 
     Args:
         rows: sorted by uid.
         found: the shards that may have some of them.
+        options: string[n], digests of what rows ask of their download; None: no row asks for anything.
     """
-    if not found:
+    staged = pa.concat_batches([one.staged for one in found]) if found else None
+    if staged is None or not len(staged):
         return
-    uids = np.concatenate([np.asarray(one.staged.column("uid").to_pylist(), dtype=object) for one in found])
-    is_failure = np.concatenate(
-        [np.asarray([status != SUCCESS for status in one.staged.column("status").to_pylist()], bool) for one in found]
-    )
     lengths = [len(one.staged) for one in found]
-    ends = np.repeat([one.end_time for one in found], lengths)
-    shards = np.repeat([one.shard for one in found], lengths)
+    is_failure = np.asarray([status != SUCCESS for status in staged.column("status").to_pylist()], bool)
+    ends, shards = (np.repeat([getattr(one, name) for one in found], lengths) for name in ("end_time", "shard"))
     order = np.lexsort((-shards, -ends, is_failure))
-    _, firsts = np.unique(uids[order].astype(str), return_index=True)
-    is_latest = np.zeros(len(uids), bool)
-    is_latest[order[firsts]] = True
-    start = 0
-    for one, length in zip(found, lengths, strict=True):
-        staged = one.staged.filter(pa.array(is_latest[start : start + length]))
-        start += length
-        places = pc.index_in(rows.column("uid"), value_set=staged.column("uid"))
-        wanted = np.flatnonzero(np.asarray(places.is_valid()))
-        if len(wanted):
-            yield StagedBatch(one.shard, rows.take(pa.array(wanted)), staged.take(places.drop_null()), None)
+    own = _first_index(rows.column("uid"), staged.column("uid"), order)
+    if options is None or options.null_count == len(options):
+        of_image = _first_index(rows.column("url"), staged.column("url"), order)
+    else:
+        of_image = _of_equal_rows(own, _image_keys(rows.column("url"), options))
+    is_own = (own >= 0) & ~is_failure[own]
+    index = np.where(is_own | (of_image < 0), own, of_image)
+    shard_of_row = np.where(index >= 0, shards[index], -1)
+    for shard in dict.fromkeys(one.shard for one in found):
+        places = np.flatnonzero(shard_of_row == shard)
+        if len(places):
+            yield StagedBatch(shard, rows.take(pa.array(places)), staged.take(pa.array(index[places])), None)
+
+
+def _image_keys(urls: pa.Array, options: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(urls, pc.fill_null(options, ""), "\n")
+
+
+def _of_equal_rows(own: np.ndarray, keys: pa.Array) -> np.ndarray:
+    """Returns int64[n], the first index in `own` that a row with the same key has; -1 where none has one."""
+    groups = pc.dictionary_encode(keys).indices.to_numpy(zero_copy_only=False)
+    with_own = np.flatnonzero(own >= 0)
+    found, first = np.unique(groups[with_own], return_index=True)
+    of_group = np.full(int(groups.max(initial=-1)) + 1, -1)
+    of_group[found] = own[with_own[first]]
+    return of_group[groups]
+
+
+def _first_index(wanted: pa.Array, stored: pa.Array, candidates: np.ndarray) -> np.ndarray:
+    """Returns int64[n], for each wanted value the first candidate that has it; -1 where none has."""
+    first = pc.index_in(wanted, value_set=stored.take(pa.array(candidates, pa.int64())))
+    places = pc.fill_null(first, -1).to_numpy(zero_copy_only=False)
+    return np.where(places >= 0, candidates[places] if len(candidates) else -1, -1)
 
 
 def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.RecordBatch, pa.RecordBatch]:

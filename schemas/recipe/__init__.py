@@ -24,6 +24,7 @@ from babelsift.schemas.recipe.selection import (
     SelectRule,
     SelectSettings,
     ShardSettings,
+    ShardTexts,
     model_for,
 )
 from babelsift.schemas.recipe.text import (
@@ -69,6 +70,7 @@ __all__ = [
     "SelectRule",
     "SelectSettings",
     "ShardSettings",
+    "ShardTexts",
     "UrlRules",
     "Vocabulary",
     "model_for",

@@ -98,9 +98,20 @@ class DedupImagesSettings(RemovalRateBounds):
         default="image", description="image_and_caption: one photo may keep different captions"
     )
     survivor: Literal["lowest_uid", "largest_original"] = "lowest_uid"
+    texts: Literal["drop", "merge"] = Field(
+        default="drop", description="of images that are left out: drop them too, or give them to the image that is kept"
+    )
     earlier: tuple[str, ...] = Field(
         default=(), description="run folders to stay clear of: what they keep wins; their images are not read"
     )
+
+    @model_validator(mode="after")
+    def _images_are_compared(self) -> DedupImagesSettings:
+        if self.texts == "merge" and self.by != "image":
+            raise ValueError(
+                "dedup_images.texts: merge needs by: image; of copies with other captions none is left out"
+            )
+        return self
 
 
 class DedupSemanticSettings(RemovalRateBounds):

@@ -204,6 +204,38 @@ class BalanceSettings(Settings):
     reference_language: LanguageCode = "en"
 
 
+class ShardTexts(Settings):
+    """Which of an image's texts are chosen, where several stay: the first of them is the sample's `.txt`.
+
+    Attributes:
+        choose: their order: the highest similarity, the first in the input, the longest, a draw by the seed, or the
+            best of each language in turn; null: the highest similarity where the recipe has a model, else the first.
+        at_most: how many are chosen; null: one, of `per_language` one a language.
+        keep: `all`: the others stay too, in the sample's json; `chosen`: they are left out; null: all, where `at_most`
+            is not set.
+    """
+
+    choose: Literal["best_similarity", "first", "longest", "draw", "per_language"] | None = None
+    at_most: PositiveInt | None = None
+    keep: Literal["all", "chosen"] | None = None
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether texts that are not chosen stay."""
+        return self.keep == "all" or (self.keep is None and self.at_most is None)
+
+    @property
+    def most(self) -> int | None:
+        """How many texts of an image are chosen; None: as many as it has languages."""
+        return self.at_most or (None if self.choose == "per_language" else 1)
+
+    def order(self, has_similarity: bool) -> str:
+        """Returns what texts are ordered by, of one language or all; has_similarity: whether there is a CLIP model."""
+        if self.choose in (None, "per_language"):
+            return "best_similarity" if has_similarity else "first"
+        return str(self.choose)
+
+
 class ShardSettings(Settings):
     """The product's shards."""
 
@@ -212,3 +244,4 @@ class ShardSettings(Settings):
         default=None, description="of all pairs, by their uid alone, into shards of their own; null: none"
     )
     embeddings: bool = Field(default=False, description="write the models' embeddings, row by row as in the shards")
+    texts: ShardTexts = ShardTexts()

@@ -89,6 +89,10 @@ class Recipe(Settings):
         self.select.check_models(self.model_names)
         if self.shards.embeddings and not any(model.keep_embeddings for model in self.clip):
             raise ValueError("shards.embeddings needs a clip model with keep_embeddings: true; add one, or turn it off")
+        if self.shards.texts.choose == "best_similarity" and not self.clip:
+            raise ValueError(
+                "shards.texts.choose: best_similarity needs a clip model; add `clip:`, or choose by another"
+            )
         if self.balance is not None and self.metadata is None:
             raise ValueError("balance needs the concepts that captions match; add `metadata: {entries: FILE}`")
         return self

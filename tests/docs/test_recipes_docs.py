@@ -19,6 +19,7 @@ from babelsift.schemas.recipe import (
     NearCaptions,
     PairCaps,
     PartsOfSpeech,
+    ShardTexts,
     Vocabulary,
 )
 from babelsift.schemas.recipe.settings import EntryList
@@ -36,6 +37,7 @@ WITHIN = {
     "heads.prompts": HeadPrompts,
     "select.conditions": Condition,
     "select.caps": PairCaps,
+    "shards.texts": ShardTexts,
 }
 
 

@@ -24,11 +24,15 @@ def add_subset(commands: argparse._SubParsersAction) -> None:
         help="column of 32 hex digits: babelsift's uid, or input_uid where the input was DataComp's own metadata "
         "(default: %(default)s)",
     )
+    subset.add_argument(
+        "--images", action="store_true", help="one uid an image, of its chosen text; default: the uids of all texts"
+    )
     subset.set_defaults(run=_subset)
 
 
 def _subset(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.inspection.subset import write_subset
 
-    print(f"{write_subset(RunFolder(known.output), known.file, column=known.column)} uids in {public_url(known.file)}")
+    uids = write_subset(RunFolder(known.output), known.file, column=known.column, images=known.images)
+    print(f"{uids} uids in {public_url(known.file)}")
     return 0

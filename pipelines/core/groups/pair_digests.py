@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup import comparable_captions
-from babelsift.filters.uids import digests, uid_bytes
+from babelsift.filters.uids import digests, row_keys, uid_bytes
 from babelsift.filters.urls import canonical_urls
 
 
@@ -29,6 +30,16 @@ def caption_digests(batch: pa.RecordBatch, *, normalise: bool = False) -> np.nda
     """Returns S16[n], digests of the captions, or of what `comparable_captions` makes of them."""
     captions = batch.column("caption")
     return digests(comparable_captions(captions) if normalise else captions)
+
+
+def row_caption_digests(batch: pa.RecordBatch) -> np.ndarray:
+    """Returns V16[n]: of all captions that a source row has in the batch the lowest digest, so that they count once."""
+    captions = caption_digests(batch).view("V16")
+    _, rows = np.unique(row_keys(batch.column("source_file"), batch.column("source_row")), return_inverse=True)
+    high, low = halves(captions)
+    order = np.lexsort((low, high, rows))
+    _, starts = np.unique(rows[order], return_index=True)
+    return captions[order[starts]][rows]
 
 
 def pair_digests(batch: pa.RecordBatch, *, canonical: bool, normalise: bool) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from babelsift.filters.uids import order_keys
+from babelsift.filters.uids import order_keys, uid_bytes
 from babelsift.pipelines.core.transform import Transform, single_element
 from babelsift.pipelines.core.wait_for import wait_for
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE
-from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, DrawnCluster
+from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, TEXT_MERGED, DrawnCluster
 
 DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one a duplicate image
+URLS = "urls"  # the tag of another: uid and url of the duplicate images and of those that are kept in their place
 CLUSTERS_A_KIND = 3
 MEMBERS_SHOWN = 5
 
@@ -48,11 +49,25 @@ class WriteDuplicates(Transform):
 
 def write_duplicates(_: None, batches: Iterable[pa.RecordBatch], folder: RunFolder, after: object = None) -> pa.Table:
     """Writes the file; returns its rows."""
-    rows = pa.Table.from_batches(list(batches), schema=DUPLICATES_SCHEMA)
+    rows = joined_duplicates(list(batches))
     rows = rows.sort_by([("survivor", "ascending"), ("uid", "ascending")])
     with folder.writing(DUPLICATES_FILE) as file:
         pq.write_table(rows, file, compression="zstd")
     return rows
+
+
+def joined_duplicates(batches: Sequence[pa.RecordBatch]) -> pa.Table:
+    """Returns all rows as one table, with TEXT_MERGED where any of them has it."""
+    if not any(TEXT_MERGED.name in batch.schema.names for batch in batches):
+        return pa.Table.from_batches(batches, schema=DUPLICATES_SCHEMA)
+    whole = [
+        batch
+        if TEXT_MERGED.name in batch.schema.names
+        else batch.append_column(TEXT_MERGED.name, pa.array([False] * len(batch)))
+        for batch in batches
+    ]
+    schema = pa.schema([*DUPLICATES_SCHEMA, TEXT_MERGED])
+    return pa.Table.from_batches([batch.cast(schema) for batch in whole], schema=schema)
 
 
 def draw_clusters(rows: pa.Table, seed: int) -> list[DrawnCluster]:
@@ -73,6 +88,18 @@ def draw_clusters(rows: pa.Table, seed: int) -> list[DrawnCluster]:
             earlier, kept = (cluster.column(name)[0].as_py() for name in ("earlier_run", "report_only"))
             drawn.append(DrawnCluster(kind, survivor, earlier, kept, len(cluster), tuple(members)))
     return drawn
+
+
+def urls_of(batch: pa.RecordBatch, is_duplicate: np.ndarray, survivors: np.ndarray) -> pa.RecordBatch:
+    """Returns uid and url of the rows that are duplicates or kept in the place of any.
+
+    Args:
+        batch: with uid and url, n rows.
+        is_duplicate: bool[n].
+        survivors: V16[m], uids of rows of any batch.
+    """
+    is_survivor = np.isin(uid_bytes(batch.column("uid")).view("S16"), survivors.view("S16"))
+    return batch.select(["uid", "url"]).filter(pa.array(is_duplicate | is_survivor))
 
 
 def _how_near(row: Mapping[str, Any]) -> str:

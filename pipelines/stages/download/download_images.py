@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import partial
 from threading import Event
 
 import apache_beam as beam
@@ -22,12 +21,14 @@ from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_reje
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.download.large_domains import FindSplitDomains
 from babelsift.pipelines.stages.download.partition import PartitionDownload, StoppedError
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
 from babelsift.pipelines.stages.download.worker import ProcessImage, acquire_worker, release_worker
 from babelsift.pipelines.staging.gather_shards import GatherShards
+from babelsift.pipelines.staging.partitions import BY_UID, NO_SPLIT_DOMAINS, Partitioning, SplitDomains
 from babelsift.pipelines.staging.shards import StagingListing
-from babelsift.pipelines.staging.staged_rows import StagedBatch, split_staged, staging_partitions
+from babelsift.pipelines.staging.staged_rows import StagedBatch, split_staged
 from babelsift.schemas import Stage
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -39,8 +40,8 @@ _PARTITIONS_UNDER_WAY = 3
 class DownloadImages(Transform):
     """Downloads each pair's image into the run folder's staging shards and says where it lies.
 
-    A pair that is staged already, by settings that shape images as these do, is not downloaded again, whether it was
-    a success or not.
+    All pairs of a URL share one download, decoding and image in staging. What is staged already, by settings that shape
+    images as these do, is not downloaded again, whether it was a success or not.
 
     Input: LANGUAGE_SCHEMA and carried columns; no uid twice. Outputs: kept: DOWNLOAD_SCHEMA and the carried columns, at
         most one batch a staging shard. REJECTED: pairs without a stored image.
@@ -51,6 +52,7 @@ class DownloadImages(Transform):
         first_partitions: as many as it had when it was made; None: it is still the same.
         retry: failures of earlier runs that are tried again.
         process: makes the image to store of a body, in a decoder's process; called as `process_image` is.
+        version: by what pairs are parted.
     """
 
     folder: RunFolder
@@ -59,6 +61,7 @@ class DownloadImages(Transform):
     first_partitions: int | None = None
     retry: Retry = NO_RETRY
     process: ProcessImage = process_image
+    version: int = BY_UID
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -72,26 +75,22 @@ class DownloadImages(Transform):
         self, batches: beam.PCollection[pa.RecordBatch]
     ) -> beam.pvalue.DoOutputsTuple | dict[str, beam.PCollection]:
         """Brings each partition's rows together and downloads them."""
-        split = beam.ParDo(SplitByPartition(partial(staging_partitions, partitions=self.partitions)))
-        download = beam.ParDo(
-            _DownloadPartition(
-                self.folder,
-                self.settings,
-                self.partitions,
-                first_partitions=self.first_partitions,
-                retry=self.retry,
-                process=self.process,
-            )
-        )
+        side_inputs: tuple[beam.pvalue.AsSingleton, ...] = ()
+        if self.version != BY_UID and self.partitions > 1:
+            domains = batches | "SplitDomains" >> FindSplitDomains(self.folder, self.partitions)
+            side_inputs = (beam.pvalue.AsSingleton(domains),)
+        split = beam.ParDo(SplitByPartition(Partitioning(self.partitions, self.version)), *side_inputs)
+        download = beam.ParDo(_DownloadPartition(self), *side_inputs)
         downloaded = (
             batches
             | "Split" >> split.with_output_types(tuple[int, pa.RecordBatch])
             | "GroupByPartition" >> beam.GroupByKey()
             | "Download" >> kept_and_rejected(download)
         )
-        if self.first_partitions in (None, self.partitions):
+        may_move = bool(side_inputs) and bool(StagingListing(self.folder).numbers)
+        if self.first_partitions in (None, self.partitions) and not may_move:
             return downloaded
-        # A shard from before the folder grew has rows of several partitions.
+        # A shard from before the folder grew, or a domain was split, has rows of several partitions.
         return {"kept": downloaded.kept | "OneBatchAShard" >> GatherShards(), REJECTED: downloaded[REJECTED]}
 
 
@@ -101,22 +100,14 @@ _Staging = Future[list[StagedBatch]]
 class _DownloadPartition(beam.DoFn):
     """Downloads partitions, a few at a time; those still under way when a bundle ends are waited for."""
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        settings: DownloadSettings,
-        partitions: int,
-        *,
-        first_partitions: int | None,
-        retry: Retry,
-        process: ProcessImage,
-    ) -> None:
-        self._folder = folder
-        self._settings = settings
-        self._partitions = partitions
-        self._first_partitions = first_partitions
-        self._retry = retry
-        self._process = process
+    def __init__(self, stage: DownloadImages) -> None:
+        self._folder = stage.folder
+        self._settings = stage.settings
+        self._partitions = stage.partitions
+        self._first_partitions = stage.first_partitions
+        self._retry = stage.retry
+        self._process = stage.process
+        self._version = stage.version
 
     def setup(self) -> None:
         self._worker = acquire_worker(self._settings, self._process)
@@ -127,11 +118,21 @@ class _DownloadPartition(beam.DoFn):
         self._stop()  # what a bundle left behind that failed in another step
         self._listing = StagingListing(self._folder)
         self._download = PartitionDownload(
-            self._folder, self._settings, self._partitions, self._worker, Event(), self._retry, self._first_partitions
+            self._folder,
+            self._settings,
+            self._partitions,
+            self._worker,
+            Event(),
+            self._retry,
+            self._first_partitions,
+            self._version,
         )
 
-    def process(self, element: tuple[int, Iterable[pa.RecordBatch]]) -> Iterator[object]:
+    def process(
+        self, element: tuple[int, Iterable[pa.RecordBatch]], split: SplitDomains = NO_SPLIT_DOMAINS
+    ) -> Iterator[object]:
         partition, batches = element
+        self._download.split = split
         rows = concat(list(batches))
         self._under_way.append(self._threads.submit(self._download.stage, partition, rows, self._listing))
         if len(self._under_way) >= _PARTITIONS_UNDER_WAY:

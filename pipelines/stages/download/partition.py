@@ -6,19 +6,22 @@ import itertools
 import logging
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
+from babelsift.pipelines.stages.download.row_options import row_options
 from babelsift.pipelines.stages.download.worker import DownloadWorker
 from babelsift.pipelines.staging.layout import shard_name
+from babelsift.pipelines.staging.partitions import BY_UID, NO_SPLIT_DOMAINS, Partitioning, SplitDomains
 from babelsift.pipelines.staging.shards import (
     StagedShard,
     StagingListing,
@@ -39,6 +42,29 @@ class StoppedError(Exception):
     """The bundle that wanted this partition has failed; what is committed is kept for the next attempt."""
 
 
+class RowsOfImages:
+    """Rows in the order of their images: each is downloaded once, for all of its rows.
+
+    Args:
+        rows: sorted by uid; an image comes by the lowest of its rows' uids.
+        options: string[n], digests of what rows ask of their download.
+    """
+
+    def __init__(self, rows: pa.RecordBatch, options: pa.Array) -> None:
+        keys = pc.binary_join_element_wise(rows.column("url"), pc.fill_null(options, ""), "\n")
+        image_of_row = pc.dictionary_encode(keys).indices.to_numpy(zero_copy_only=False).astype(np.int64)
+        order = np.argsort(image_of_row, kind="stable")
+        self._rows, self._image_of_row = rows.take(pa.array(order)), image_of_row[order]
+        self.images = int(image_of_row.max()) + 1 if len(rows) else 0
+
+    def slice(self, start: int, images: int) -> tuple[pa.RecordBatch, np.ndarray]:
+        """Returns (the rows of some images, sorted by uid; int64[n], the image of each, from 0)."""
+        first, last = np.searchsorted(self._image_of_row, (start, start + images))
+        rows, image_of_row = self._rows.slice(first, last - first), self._image_of_row[first:last] - start
+        order = pc.sort_indices(rows.column("uid"))
+        return rows.take(order), image_of_row[order.to_numpy()]
+
+
 @dataclass
 class PartitionDownload:
     """Stages partitions of one run folder.
@@ -51,6 +77,7 @@ class PartitionDownload:
         stop: set to end between two shards.
         retry: failures to try again.
         first_partitions: P when the folder was made, of which `partitions` is a multiple; None: it is still the same.
+        version: by what rows are parted. split: domains that are spread over all partitions.
     """
 
     folder: RunFolder
@@ -60,6 +87,8 @@ class PartitionDownload:
     stop: threading.Event
     retry: Retry = NO_RETRY
     first_partitions: int | None = None
+    version: int = BY_UID
+    split: SplitDomains = NO_SPLIT_DOMAINS
 
     def stage(self, partition: int, rows: pa.RecordBatch, listing: StagingListing) -> list[StagedBatch]:
         """Returns every row with its staged row, in as many batches as there are shards with such rows.
@@ -74,35 +103,49 @@ class PartitionDownload:
         """
         rows = rows.sort_by("uid")
         shaping = shaping_settings(self.settings)
-        done, occupied = self._reuse(partition, rows, listing, shaping)
+        options = pa.array([asked.digest for asked in row_options(rows, self.settings)], pa.string())
+        done, occupied = self._reuse(partition, rows, listing, shaping, options)
         uids = [uid for batch in done for uid in batch.rows.column("uid").to_pylist()]
-        missing = rows.filter(pc.invert(pc.is_in(rows.column("uid"), value_set=pa.array(uids, pa.string()))))
+        is_missing = pc.invert(pc.is_in(rows.column("uid"), value_set=pa.array(uids, pa.string())))
+        missing = RowsOfImages(rows.filter(is_missing), options.filter(is_missing))
         numbers = (number for number in itertools.count(partition, self.partitions) if number not in occupied)
         size = self.settings.samples_per_staging_shard
         under_way: deque[Future[StagedBatch]] = deque()
         with ThreadPoolExecutor(_SHARDS_UNDER_WAY, thread_name_prefix="shard") as threads:
-            for start in range(0, len(missing), size):
+            for start in range(0, missing.images, size):
                 if len(under_way) == _SHARDS_UNDER_WAY:
                     done.append(under_way.popleft().result())
-                under_way.append(threads.submit(self._download, shaping, missing.slice(start, size), next(numbers)))
+                some = missing.slice(start, size)
+                under_way.append(threads.submit(self._download, shaping, *some, next(numbers)))
             done.extend(shard.result() for shard in under_way)
         return done
 
-    def _download(self, shaping: Mapping[str, Any], rows: pa.RecordBatch, shard: int) -> StagedBatch:
+    def _download(
+        self, shaping: Mapping[str, Any], rows: pa.RecordBatch, image_of_row: np.ndarray, shard: int
+    ) -> StagedBatch:
+        """Downloads an image of each first row; image_of_row: int64[n], from 0, in the order of their first rows."""
         if self.stop.is_set():
             raise StoppedError
+        _, firsts = np.unique(image_of_row, return_index=True)
         with StagingWriter(self.folder, shard, self.settings.samples_per_staging_shard, shaping) as writer:
-            staged, times = self.worker.download(rows, writer)
-        return StagedBatch(shard, rows, staged, times)
+            staged, times = self.worker.download(rows.take(pa.array(firsts)), writer)
+        return StagedBatch(shard, rows, staged.take(pa.array(image_of_row)), times)
 
     def _reuse(
-        self, partition: int, rows: pa.RecordBatch, listing: StagingListing, shaping: Mapping[str, Any]
+        self,
+        partition: int,
+        rows: pa.RecordBatch,
+        listing: StagingListing,
+        shaping: Mapping[str, Any],
+        options: pa.Array,
     ) -> tuple[list[StagedBatch], set[int]]:
         """The rows that are staged already, and the numbers of the partition's shards that stay."""
         first = self.first_partitions or self.partitions
         found: list[FoundShard] = []
         occupied = set()
-        for shard in staged_shards(self.folder, partition % first, first, listing=listing):
+        parting = Partitioning(self.partitions, self.version)
+        earlier = {number % first for number in parting.earlier_partitions(rows.column("url"), self.split)}
+        for shard in self._shards({partition % first, *earlier}, first, listing):
             is_own = shard.number % self.partitions == partition
             why = why_not_reused(shard, shaping)
             staged = None if why else read_staged_rows(self.folder, shard)
@@ -117,7 +160,11 @@ class PartitionDownload:
                 continue
             if is_own:
                 occupied.add(shard.number)
-        return list(latest_staged(rows, found)), occupied
+        return list(latest_staged(rows, found, options)), occupied
+
+    def _shards(self, partitions: set[int], of: int, listing: StagingListing) -> Iterator[StagedShard]:
+        for partition in sorted(partitions):
+            yield from staged_shards(self.folder, partition, of, listing=listing)
 
     def _still_valid(self, shard: StagedShard, staged: pa.RecordBatch) -> FoundShard:
         """A shard's rows without the failures that are to be tried again."""

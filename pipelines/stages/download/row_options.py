@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,14 @@ class RowOptions:
     hash_name: str | None = None
     expected: object = None
     boxes: object = None
+
+    @property
+    def digest(self) -> str | None:
+        """32 hex digits of what is asked for; None where that is nothing."""
+        if self.hash_name is None and self.boxes is None:
+            return None
+        asked = json.dumps([self.hash_name, self.expected, self.boxes], default=str)
+        return hashlib.blake2b(asked.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
     def mismatch(self, body: bytes) -> str | None:
         """Returns the body's own digest where it is not what was expected, else None."""

@@ -12,7 +12,7 @@ from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import similarity_column
 from babelsift.schemas.duplicates import DrawnCluster
 
-_SINGLE = ("counts", "kept", "rejected", "selection", "clusters")  # of the others there may be any number
+_SINGLE = ("counts", "kept", "rejected", "selection", "clusters", "cluster_urls")  # of others any number
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class ReportInputs:
         concepts: names of the files that `WriteConcepts` wrote.
         warnings: lists of lines, of `RemovalWarnings`.
         clusters: drawn clusters of duplicates, of `WriteDuplicates`.
+        cluster_urls: {uid: URL} of their pairs, of `UrlsOfClusters`.
     """
 
     counts: Mapping[tuple[str, str, str], int]
@@ -42,6 +43,7 @@ class ReportInputs:
     concepts: list[str]
     warnings: list[list[str]]
     clusters: list[DrawnCluster]
+    cluster_urls: Mapping[str, str]
 
 
 @dataclass

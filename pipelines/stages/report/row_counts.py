@@ -9,10 +9,13 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.stages.report.sample_images import uids_in
 from babelsift.schemas import IN, OUT, SOURCE_ROWS, Stage
+from babelsift.schemas.duplicates import DrawnCluster
 
 Count = tuple[tuple[str, str, str], int]  # ((stage, IN or OUT or a reason, language), rows)
 
@@ -63,6 +66,31 @@ def count_rejected(batch: pa.RecordBatch) -> Iterator[Count]:
     table = pa.Table.from_batches([batch]).group_by(["stage", "reason", "language"]).aggregate([([], "count_all")])
     for group in table.to_pylist():
         yield (group["stage"], group["reason"], group["language"] or ""), group["count_all"]
+
+
+@dataclass
+class UrlsOfClusters(Transform):
+    """Finds the URLs of the pairs in drawn clusters: one {uid: URL}.
+
+    Input: batches with uid and url, of what dedup stages found.
+
+    Attributes:
+        clusters: one list of `DrawnCluster`s.
+    """
+
+    clusters: beam.PCollection[list]
+
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
+        """Looks the uids up batch by batch."""
+        find = beam.FlatMap(urls_of_clusters, beam.pvalue.AsSingleton(self.clusters)).with_output_types(tuple[str, str])
+        return batches | "Find" >> find | "Gather" >> beam.combiners.ToDict()
+
+
+def urls_of_clusters(batch: pa.RecordBatch, clusters: list[DrawnCluster]) -> Iterator[tuple[str, str]]:
+    """Yields (uid, URL) of a batch's rows that are in a cluster."""
+    wanted = pa.array(sorted(uids_in(clusters)), pa.string())
+    rows = batch.filter(pc.is_in(batch.column("uid"), value_set=wanted))
+    yield from zip(rows.column("uid").to_pylist(), rows.column("url").to_pylist(), strict=True)
 
 
 SAMPLES_A_REASON = 6

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from babelsift.pipelines.run_folder.manifest import read_manifest
 from babelsift.pipelines.staging.images import TarFolder, read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_shards, read_imported
 from babelsift.pipelines.staging.layout import SUCCESS
+from babelsift.pipelines.staging.partitions import BY_UID, Partitioning, SplitDomains, read_split_domains
 from babelsift.pipelines.staging.shards import StagingListing, read_staged_rows, staged_shards
 from babelsift.schemas import Stage
 from babelsift.schemas.duplicates import DrawnCluster
@@ -29,7 +30,7 @@ def with_images(folder: RunFolder, samples: Iterable[Sample], tars: TarFolder | 
         tars: see `staged_images_of`.
     """
     samples = list(samples)
-    images = staged_images_of(folder, sorted({sample.uid for sample in samples if sample.uid}), tars)
+    images = staged_images_of(folder, {sample.uid: sample.url or "" for sample in samples if sample.uid}, tars)
     return [
         replace(sample, image=images[sample.uid][0], image_extension=images[sample.uid][1])
         if sample.uid in images
@@ -38,19 +39,24 @@ def with_images(folder: RunFolder, samples: Iterable[Sample], tars: TarFolder | 
     ]
 
 
+def uids_in(clusters: Iterable[DrawnCluster]) -> set[str]:
+    """Returns the uids of all images of drawn clusters."""
+    return {uid for cluster in clusters for uid in (cluster.survivor, *(member for member, _ in cluster.members))}
+
+
 def clusters_with_images(
-    folder: RunFolder, clusters: Iterable[DrawnCluster], tars: TarFolder | None = None
+    folder: RunFolder, clusters: Iterable[DrawnCluster], urls: Mapping[str, str], tars: TarFolder | None = None
 ) -> list[ImageCluster]:
-    """Returns drawn clusters with their images that this run has staged; an earlier run's are not looked for.
+    """Returns drawn clusters with their images that this run has staged.
 
     Args:
         folder: the run folder.
         clusters: of the run.
+        urls: uid -> URL of their pairs; an earlier run's are not among them.
         tars: see `staged_images_of`.
     """
     clusters = list(clusters)
-    uids = {uid for cluster in clusters for uid in (cluster.survivor, *(member for member, _ in cluster.members))}
-    images = staged_images_of(folder, sorted(uids), tars)
+    images = staged_images_of(folder, {uid: urls[uid] for uid in sorted(uids_in(clusters)) if uid in urls}, tars)
 
     def shown(uid: str, value: str | None = None) -> Sample:
         image, extension = images.get(uid, (None, None))
@@ -73,50 +79,66 @@ def _note(cluster: DrawnCluster) -> str:
     return ", ".join(note for note, holds in notes.items() if holds)
 
 
-def staged_images_of(folder: RunFolder, uids: list[str], tars: TarFolder | None = None) -> dict[str, tuple[bytes, str]]:
-    """Returns {uid: (encoded image, extension)} of the uids that have an image in staging.
+def staged_images_of(
+    folder: RunFolder, urls: Mapping[str, str], tars: TarFolder | None = None
+) -> dict[str, tuple[bytes, str]]:
+    """Returns {uid: (encoded image, extension)} of the pairs that have an image in staging.
 
     Args:
         folder: the run folder.
-        uids: of pairs.
+        urls: uid -> URL of pairs.
         tars: the imported folder that the images lie in; None: the run folder's own staging shards.
     """
     if tars is not None:
-        return _imported_images_of(folder, set(uids), tars)
+        return _imported_images_of(folder, urls, tars)
     manifest = read_manifest(folder)
     if manifest is None:
         return {}
-    partitions = manifest.first_partitions or manifest.partitions
-    uids_by_partition: dict[int, list[str]] = {}
-    for uid, partition in zip(uids, partition_of(pa.array(uids, pa.string()), partitions), strict=True):
-        uids_by_partition.setdefault(int(partition), []).append(uid)
+    first = manifest.first_partitions or manifest.partitions
+    parting, split = Partitioning(first, manifest.partitioning), read_split_domains(folder)
+    urls_by_partition: dict[int, dict[str, str]] = {}
+    for uid, url in sorted(urls.items()):
+        for partition in _partitions_of(uid, url, parting, split):
+            urls_by_partition.setdefault(partition, {})[uid] = url
     listing = StagingListing(folder)
     images: dict[str, tuple[bytes, str]] = {}
-    for partition, uids_here in uids_by_partition.items():
-        for shard in staged_shards(folder, partition, partitions, listing=listing):
+    for partition, urls_here in urls_by_partition.items():
+        for shard in staged_shards(folder, partition, first, listing=listing):
             rows = None if shard.stats is None or shard.is_foreign else read_staged_rows(folder, shard)
             if rows is not None:
-                images |= _images_in(folder, shard.number, rows, set(uids_here))
+                images |= _images_in(folder, shard.number, rows, urls_here)
     return images
 
 
-def _imported_images_of(folder: RunFolder, uids: set[str], tars: TarFolder) -> dict[str, tuple[bytes, str]]:
+def _partitions_of(uid: str, url: str, parting: Partitioning, split: SplitDomains) -> set[int]:
+    """Returns the partitions that may hold the image of a pair."""
+    if parting.version == BY_UID:
+        return set(partition_of(pa.array([uid]), parting.partitions).tolist())
+    urls = pa.array([url], pa.string())
+    return {*parting.of_urls(urls, split).tolist(), *parting.earlier_partitions(urls, split)}
+
+
+def _imported_images_of(folder: RunFolder, urls: Mapping[str, str], tars: TarFolder) -> dict[str, tuple[bytes, str]]:
     images: dict[str, tuple[bytes, str]] = {}
-    for shard in imported_shards(folder) if uids else ():
-        images = _images_in(folder, shard, read_imported(shard, folder), uids, tars) | images
+    for shard in imported_shards(folder) if urls else ():
+        images = _images_in(folder, shard, read_imported(shard, folder), urls, tars) | images
     return images
 
 
 def _images_in(
-    folder: RunFolder, number: int, rows: pa.RecordBatch, uids: set[str], tars: TarFolder | None = None
+    folder: RunFolder, number: int, rows: pa.RecordBatch, urls: Mapping[str, str], tars: TarFolder | None = None
 ) -> dict[str, tuple[bytes, str]]:
-    pairs = zip(rows.column("uid").to_pylist(), rows.column("status").to_pylist(), strict=True)
-    stored = [row for row, (uid, status) in enumerate(pairs) if uid in uids and status == SUCCESS]
-    if not stored:
+    """Returns the images that a shard has of pairs: of the very pair, or else of its URL."""
+    successes = np.flatnonzero([status == SUCCESS for status in rows.column("status").to_pylist()])
+    uids, stored_urls = (rows.column(name).take(pa.array(successes)).to_pylist() for name in ("uid", "url"))
+    by_uid, by_url = (dict(zip(reversed(keys), reversed(successes), strict=True)) for keys in (uids, stored_urls))
+    row_of = {uid: by_uid.get(uid, by_url.get(url)) for uid, url in urls.items()}
+    found = {uid: int(row) for uid, row in row_of.items() if row is not None}
+    if not found:
         return {}
-    images = rows.take(pa.array(stored))
+    images = rows.take(pa.array(list(found.values())))
     if "staging_shard" not in images.schema.names:
         images = images.append_column("staging_shard", pa.array(np.full(len(images), number), pa.int32()))
     extensions = images.column("image_extension").to_pylist()
     files = zip(read_staged_images(folder, images, tars=tars), extensions, strict=True)
-    return dict(zip(images.column("uid").to_pylist(), files, strict=True))
+    return dict(zip(found, files, strict=True))

@@ -90,14 +90,15 @@ def write_report(
         bin_width=BIN_WIDTH,
         samples=with_images(folder, samples, tars),
         warnings=list(chain.from_iterable(sorted(inputs.warnings))),
-        clusters=clusters_with_images(folder, inputs.clusters, tars),
+        clusters=clusters_with_images(folder, inputs.clusters, inputs.cluster_urls, tars),
+        images=sum(shard["samples"] for shard in shards),
     )
     _write_descriptions(folder, data, shards)
     folder.write(REPORT_PAGE, render_report(data).encode())
     folder.write_json(SELECTION, inputs.selection)
     finish_replacement(folder, written_files(shards, inputs.ledger, inputs.concepts))
     folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
-    logging.info("report: %d of %d pairs kept", funnel.kept_rows, funnel.input_rows)
+    logging.info("report: %d of %d pairs kept, of %d images", funnel.kept_rows, funnel.input_rows, data.kept_images)
     return funnel.to_json()
 
 

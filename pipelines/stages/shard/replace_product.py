@@ -18,10 +18,12 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.product import Product
 from babelsift.pipelines.run_folder.replacement import ShrinkGuard, begin_replacement
 from babelsift.pipelines.run_folder.shard_layout import TRAIN, VALIDATION
+from babelsift.pipelines.stages.shard.samples import sample_uids, text_ranks
 from babelsift.schemas import IN, OUT, SOURCE_ROWS, Funnel, Stage
 from babelsift.schemas.recipe import ShardSettings
 
 _REASONS_SHOWN = 3
+PAIRS = "pairs"  # beside the splits' names
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,15 @@ class ReplacementPlan:
         """Begins the replacement; returns what the folder will hold.
 
         Args:
-            samples: split -> its samples.
+            samples: split -> its samples; PAIRS -> the pairs of all of them.
             counts: rows by (stage, outcome, language), for all stages before sharding.
 
         Raises:
             AccountingError: a pair was lost or doubled on the way.
             RunFolderError: the guard stops the run; or a file that no run wrote is in its way.
         """
-        Funnel.from_counts({**counts, (Stage.SHARD.value, OUT, ""): sum(samples.values())}).check()
+        samples = dict(samples)
+        Funnel.from_counts({**counts, (Stage.SHARD.value, OUT, ""): samples.pop(PAIRS, 0)}).check()
         shards = {split: math.ceil(rows / self.settings.samples_per_shard) for split, rows in samples.items()}
         product = dataclasses.replace(self.product, samples=dict(samples), shards=shards)
         begin_replacement(self.folder, product, self.guard, left_out=left_out(counts))
@@ -79,9 +82,11 @@ class BeginReplacement(Transform):
 
 
 def count_splits(batch: pa.RecordBatch, validation_fraction: float | None) -> Iterator[tuple[str, int]]:
-    """Yields (split, its rows in a batch)."""
-    held_out = 0 if validation_fraction is None else int(is_held_out(batch.column("uid"), validation_fraction).sum())
-    yield TRAIN.name, len(batch) - held_out
+    """Yields (split, its samples in a batch), and (PAIRS, the batch's rows)."""
+    uids = sample_uids(batch.filter(pa.array(text_ranks(batch) == 0)))
+    held_out = 0 if validation_fraction is None else int(is_held_out(uids, validation_fraction).sum())
+    yield PAIRS, len(batch)
+    yield TRAIN.name, len(uids) - held_out
     if held_out:
         yield VALIDATION.name, held_out
 

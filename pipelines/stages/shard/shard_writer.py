@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,13 +21,21 @@ from babelsift.pipelines.run_folder.commit_marks import is_count, is_counts, is_
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.product import EMBEDDING_FILES
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, Split, sample_key, shard_name
+from babelsift.pipelines.stages.shard.samples import text_ranks
 from babelsift.pipelines.stages.shard.shard_embeddings import write_embeddings
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.pipelines.storage.tar_members import TarMembers, end_of_tar
 from babelsift.pipelines.storage.whole_file import WholeFile
-from babelsift.schemas import RunFolderError
+from babelsift.schemas import (
+    DOWNLOAD_SCHEMA,
+    LANGUAGE_SCHEMA,
+    TEXT_LANGUAGE,
+    TEXT_SOURCE,
+    RunFolderError,
+    similarity_column,
+)
 from babelsift.schemas.json_values import json_value
 
 SHARDS = TRAIN.folder
@@ -32,6 +43,9 @@ SHARDS = TRAIN.folder
 # So many rows are read while as many are written: enough to lie side by side in staging, and little enough for memory.
 _BYTES_AT_ONCE = 64 * 2**20
 _ROWS_AT_ONCE = 10_000
+_SIMILARITY = similarity_column("")
+# Columns that all texts of a sample share; the others are a text's.
+_OF_IMAGES = ("key", "url", *(name for name in DOWNLOAD_SCHEMA.names if name not in {*LANGUAGE_SCHEMA.names, "key"}))
 _MEMBERS = TarMembers(mode=0o644)
 _MARK = {
     **dict.fromkeys(("samples", "bytes"), is_count),
@@ -39,7 +53,7 @@ _MARK = {
     "languages": is_counts,
     "files": is_texts,
 }
-_VERSION = 2  # of a shard's layout: a change here makes every shard be written anew
+_VERSION = 3  # of a shard's layout: a change here makes every shard be written anew
 
 
 def write_shard(
@@ -55,38 +69,46 @@ def write_shard(
     """Writes one shard, or leaves it where it is there already with the same rows.
 
     Args:
-        rows: the shard's rows in their order, with DOWNLOAD_SCHEMA's columns.
+        rows: the shard's pairs in their order, those of a sample together, with DOWNLOAD_SCHEMA's columns.
         stores: of whose embeddings the rows' are written, too.
         read: reads staged images.
 
     Returns:
-        {"shard": its number, "split": its split's name, "samples", "bytes", "sha256" of the tar, "languages":
-        {language: samples}, "files": {path of each file: its sha256}, ...}.
+        {"shard": its number, "split": its split's name, "samples", "texts", "bytes", "sha256" of the tar, "languages":
+        {language: texts}, "files": {path of each file: its sha256}, ...}.
 
     Raises:
         RunFolderError: a file cannot be written, does not read back as written, or its images are not in staging.
     """
     name, stem = shard_name(shard), f"{split.folder}/{shard_name(shard)}"
-    keys = [sample_key(shard, index, samples_per_shard, split=split) for index in range(len(rows))]
+    is_first = text_ranks(rows) == 0
+    sample_of_row = np.cumsum(is_first) - 1
+    samples = rows.filter(pa.array(is_first))
+    keys = [sample_key(shard, index, samples_per_shard, split=split) for index in sample_of_row.tolist()]
     metadata = _public(rows, keys)
     fingerprint = _fingerprint(metadata, [f"{store.name} {store.fingerprint}" for store in stores])
     done = folder.read_commit_mark(f"{stem}_stats.json", _MARK)
-    expected = {f"{stem}.tar", f"{stem}.parquet"}
+    images = f"{split.images}/{name}.parquet"
+    expected = {f"{stem}.tar", f"{stem}.parquet", images}
     expected |= {f"{split.embeddings}/{store.name}/{file.format(name)}" for store in stores for file in EMBEDDING_FILES}
     if done and done.get("fingerprint") == fingerprint and _is_whole(folder, done, expected):
-        logging.info("shard: %s: %d samples, already there", stem, len(rows))
+        logging.info("shard: %s: %d samples, already there", stem, len(samples))
         return {**done, "shard": shard, "split": split.name}
     folder.remove(f"{stem}_stats.json")  # the commit mark goes first, and comes back last
     with folder.writing(f"{stem}.tar", read_back=True) as tar:
-        _write_tar(tar, partial(read, folder), rows, metadata)
+        _write_tar(tar, partial(read, folder), samples, metadata, np.flatnonzero(is_first))
     with folder.writing(f"{stem}.parquet", read_back=True) as parquet:
         pq.write_table(metadata, parquet, compression="zstd")
     files = {f"{stem}.tar": tar.sha256, f"{stem}.parquet": parquet.sha256}
+    with folder.writing(images, read_back=True) as table:
+        pq.write_table(images_of(metadata, is_first), table, compression="zstd")
+    files[images] = table.sha256
     for store in stores:
         files |= write_embeddings(store, rows, metadata, folder=f"{split.embeddings}/{store.name}", name=name)
     stats = {
-        "samples": len(rows),
-        "successes": len(rows),  # as img2dataset's readers call it
+        "samples": len(samples),
+        "successes": len(samples),  # as img2dataset's readers call it
+        "texts": len(rows),
         "bytes": tar.size,
         "sha256": tar.sha256,
         "languages": dict(sorted(Counter(rows.column("language").to_pylist()).items())),
@@ -94,7 +116,7 @@ def write_shard(
         "fingerprint": fingerprint,
     }
     folder.write_json(f"{stem}_stats.json", stats)
-    logging.info("shard: %s: %d samples, %.1f MB", stem, len(rows), tar.size / 1e6)
+    logging.info("shard: %s: %d samples, %.1f MB", stem, len(samples), tar.size / 1e6)
     return {"shard": shard, "split": split.name, **stats}
 
 
@@ -128,14 +150,33 @@ def _is_unchanged(folder: RunFolder, path: str, sha256: str) -> bool:
             return False
 
 
+def images_of(metadata: pa.Table, is_first: np.ndarray) -> pa.Table:
+    """Returns the table of a shard's images: what is the same for all texts of a sample, and how many they are.
+
+    Args:
+        metadata: the shard's pairs, with the keys of their samples.
+        is_first: bool[n], where a sample begins.
+    """
+    images = metadata.filter(pa.array(is_first)).select([name for name in _OF_IMAGES if name in metadata.schema.names])
+    counts = np.diff([*np.flatnonzero(is_first), len(metadata)])
+    return images.append_column("texts", pa.array(counts, pa.int32()))
+
+
 def _write_tar(
-    file: WholeFile, read: Callable[[pa.RecordBatch], list[bytes]], rows: pa.Table, metadata: pa.Table
+    file: WholeFile,
+    read: Callable[[pa.RecordBatch], list[bytes]],
+    rows: pa.Table,
+    metadata: pa.Table,
+    firsts: np.ndarray,
 ) -> None:
+    """Writes the samples; rows: one a sample. firsts: int64[samples], where each begins in `metadata`."""
+    bounds = [*firsts.tolist(), len(metadata)]
     with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as ahead:
         reading: deque[tuple[pa.Table, Future[list[bytes]]]] = deque()
         for start, end in windows(rows.column("image_size").to_pylist()):
             some = rows.slice(start, end - start).combine_chunks().to_batches()[0]
-            reading.append((metadata.slice(start, end - start), ahead.submit(read, some)))
+            texts = metadata.slice(bounds[start], bounds[end] - bounds[start])
+            reading.append((texts, ahead.submit(read, some)))
             if len(reading) > 1:
                 _add_samples(file, *reading.popleft())
         while reading:
@@ -156,7 +197,9 @@ def windows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _add_samples(file: WholeFile, metadata: pa.Table, images: Future[list[bytes]]) -> None:
-    for row, image in zip(_json_rows(metadata), images.result(), strict=True):
+    samples = (list(rows) for _, rows in itertools.groupby(_json_rows(metadata), key=itemgetter("key")))
+    for rows, image in zip(samples, images.result(), strict=True):
+        row = {**rows[0], "texts": [_text_of(row) for row in rows]}
         extension = row.pop("image_extension")
         members = (
             *_MEMBERS.member(f"{row['key']}.{extension}", image),
@@ -164,6 +207,15 @@ def _add_samples(file: WholeFile, metadata: pa.Table, images: Future[list[bytes]
             *_MEMBERS.member(f"{row['key']}.json", json.dumps(row, ensure_ascii=False, allow_nan=False).encode()),
         )
         file.write(b"".join(members))
+
+
+def _text_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a pair as the json of its sample lists it."""
+    similarities = {name: row[name] for name in row if name.startswith(_SIMILARITY)}
+    said = {name.removeprefix("text_"): row[name] for name in (TEXT_SOURCE.name,) if name in row}
+    if TEXT_LANGUAGE.name in row:
+        said[TEXT_LANGUAGE.name] = row[TEXT_LANGUAGE.name]
+    return {"text": row["caption"], "uid": row["uid"], "language": row["language"], **said, **similarities}
 
 
 def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:

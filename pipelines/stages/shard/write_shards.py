@@ -20,6 +20,7 @@ from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.core.wait_for import wait_for
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import TRAIN, VALIDATION, Split
+from babelsift.pipelines.stages.shard.samples import sample_uids, text_ranks
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
 from babelsift.pipelines.staging.score_store import ScoreStore
@@ -32,7 +33,8 @@ _BUCKETS = 256
 class WriteShards(Transform):
     """Writes the product's shards.
 
-    Input: batches with DOWNLOAD_SCHEMA's columns, the similarities and the carried columns; uids are unique.
+    Input: batches with DOWNLOAD_SCHEMA's columns, the similarities and the carried columns, as `ChooseTexts` gives
+        them; uids are unique. Without its columns each pair is a sample of its own.
     Output: one dict a shard: see `shard_writer.write_shard`.
 
     Attributes:
@@ -67,7 +69,7 @@ class WriteShards(Transform):
 
 def split_held_out(batch: pa.RecordBatch, fraction: float) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
     """Yields the rows to train with and, tagged, those to validate with."""
-    held_out = is_held_out(batch.column("uid"), fraction)
+    held_out = is_held_out(sample_uids(batch), fraction)
     if not held_out.all():
         yield batch.filter(pa.array(~held_out))
     if held_out.any():
@@ -138,7 +140,8 @@ class GroupShards(Transform):
 def ordered_rows(batches: Iterable[pa.RecordBatch], seed: int) -> pa.Table:
     """Returns the rows of one shard in the order that the seed gives them."""
     rows = pa.Table.from_batches(list(batches)).combine_chunks()
-    return rows.take(pa.array(np.argsort(sort_keys(rows.column("uid").combine_chunks(), seed))))
+    keys = sort_keys(sample_uids(rows), seed)
+    return rows.take(pa.array(np.lexsort((text_ranks(rows), keys))))
 
 
 @dataclass
@@ -162,7 +165,7 @@ class FindFirstKeys(Transform):
 
 def packed_keys(batch: pa.RecordBatch, seed: int) -> Iterator[tuple[int, bytes]]:
     """Yields (range, packed sort keys) of a batch."""
-    keys = sort_keys(batch.column("uid"), seed)
+    keys = sort_keys(sample_uids(batch.filter(pa.array(text_ranks(batch) == 0))), seed)
     buckets = bucket_of(keys, _BUCKETS)
     for bucket in np.unique(buckets):
         yield int(bucket), keys[buckets == bucket].tobytes()
@@ -194,4 +197,4 @@ class ShardOf:
     def __call__(self, batch: pa.RecordBatch, packed_first_keys: Iterable[bytes]) -> np.ndarray:
         """Returns int64[n]."""
         first_keys = np.sort(np.frombuffer(b"".join(packed_first_keys), dtype=SORT_KEY))
-        return shard_of(sort_keys(batch.column("uid"), self.seed), first_keys)
+        return shard_of(sort_keys(sample_uids(batch), self.seed), first_keys)

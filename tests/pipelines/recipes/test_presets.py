@@ -85,6 +85,11 @@ PUBLISHED = {
         "balance.rule": "metaclip-2", "balance.threshold": 170_000, "balance.reference_language": "en",
         "requires": ("metadata entries",),
     },
+    "wit": {
+        "images.min_side_px": 100, "shards.texts.choose": "per_language",
+        "read.columns": "url=image_url,caption=caption_reference_description/caption_attribution_description/"
+        "caption_alt_text_description,language=language",
+    },
     "dfn": {"clip": "ViT-B-32", "select.top_fraction": 0.15, "requires": ("filtering network",), **DATACOMP_DOWNLOAD},
 }  # fmt: skip
 # Groups in which a preset may not have any rule but those of its row.

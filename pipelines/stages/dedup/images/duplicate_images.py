@@ -41,6 +41,8 @@ class DuplicateImages:
         self._settings = settings
         self._equal_content, self._equal_hashes = kept_rows(equal_content), kept_rows(equal_hashes)
         self._links = np.frombuffer(b"".join(links), dtype=IMAGE_LINK)
+        records = (kept.records["uid"] for kept in (self._equal_content, self._equal_hashes))
+        self.survivors = np.concatenate([*records, self._links["survivor"]])  # V16[m], kept in the place of any
 
     def earlier_uids(self) -> set[str]:
         """Returns the uids of earlier images that are kept in the place of any row."""
@@ -80,6 +82,12 @@ class KeptInstead:
         self.uids, self.ranks = uids.copy(), ranks.copy()
         self.kind = np.full(len(uids), "", dtype=object)
         self.distance = np.zeros(len(uids), dtype=np.int32)
+
+    def take(self, images: np.ndarray) -> KeptInstead:
+        """Returns the same of rows; images: int64[m], the index of each row's image here."""
+        taken = KeptInstead(self.uids[images], self.ranks[images])
+        taken.kind, taken.distance = self.kind[images], self.distance[images]
+        return taken
 
     @property
     def is_duplicate(self) -> np.ndarray:

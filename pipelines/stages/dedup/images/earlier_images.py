@@ -64,12 +64,12 @@ class _ReadKept(beam.DoFn):
     """Reads a staging shard's rows that the run kept; a run's uids are read once a worker."""
 
     def setup(self) -> None:
-        self._kept: dict[str, pa.Array] = {}
+        self._kept: dict[str, tuple[pa.Array, pa.Array]] = {}
 
     def process(self, element: EarlierShard) -> Iterator[pa.RecordBatch]:
         folder = element.folder
         if folder.url not in self._kept:
-            self._kept[folder.url] = kept_uids(folder)
+            self._kept[folder.url] = kept_pairs(folder)
         shard = read_shard(folder, element.number, (STATS,))
         if shard.is_foreign:
             return
@@ -78,16 +78,23 @@ class _ReadKept(beam.DoFn):
             path = folder.path(shard_path(element.number, PARQUET))
             raise InputError(f"{_SETTING}: {path} is not what was committed; run {folder.url} again")
         rows = rows.filter(pc.equal(rows.column("status"), SUCCESS))
-        rows = rows.filter(pc.is_in(rows.column("uid"), value_set=self._kept[folder.url]))
+        uids, urls = self._kept[folder.url]
+        # A staged row has but one of the uids that its image may be kept by.
+        is_kept = pc.or_(pc.is_in(rows.column("uid"), value_set=uids), pc.is_in(rows.column("url"), value_set=urls))
+        rows = rows.filter(is_kept)
         if len(rows):
             yield with_ranks(rows, pa.array(np.full(len(rows), EARLIER_RANK, dtype=np.uint64)))
 
 
-def kept_uids(folder: RunFolder) -> pa.Array:
-    """Returns the uids in a run folder's shards.
+def kept_pairs(folder: RunFolder) -> tuple[pa.Array, pa.Array]:
+    """Returns (the uids, the URLs) in a run folder's shards; shards without URLs have none.
 
     Raises:
         InputError: a shard's table cannot be read.
     """
-    uids = read_kept(folder, ["uid"], setting=_SETTING).column("uid")
-    return uids.cast(pa.string()).combine_chunks()
+    uids = read_kept(folder, ["uid"], setting=_SETTING).column("uid").cast(pa.string()).unique()
+    try:
+        urls = read_kept(folder, ["url"], setting=_SETTING).column("url").cast(pa.string()).unique()
+    except InputError:
+        return uids, pa.array([], pa.string())
+    return uids, urls

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from babelsift.filters.dedup import IMAGE_HASHES, has_varied_rows
 from babelsift.filters.image import CROP_BYTES, CROPS, low_bits
 from babelsift.filters.uids import digests, uid_bytes
+from babelsift.pipelines.staging.image_rows import ImageRows, image_rows
 from babelsift.schemas.recipe import DedupImagesSettings
 
 # Of duplicates the row of the lowest rank is kept: images of earlier runs and of evaluation sets before this run's.
@@ -32,6 +33,18 @@ def hash_rows(batch: pa.RecordBatch, settings: DedupImagesSettings) -> pa.Record
     else:
         ranks = pa.array(np.full(len(batch), THIS_RUN_RANK, dtype=np.uint64))
     return with_ranks(batch, ranks)
+
+
+def compared_images(batch: pa.RecordBatch, settings: DedupImagesSettings) -> ImageRows:
+    """Returns the images of a batch's rows; where captions are compared too, each row is by itself."""
+    if settings.by == "image_and_caption":
+        return ImageRows(np.arange(len(batch)), np.arange(len(batch)))
+    return image_rows(batch)
+
+
+def hashes_of_images(batch: pa.RecordBatch, settings: DedupImagesSettings) -> pa.RecordBatch:
+    """Returns the hash rows of a batch's images, each by the pair that stands for it."""
+    return hash_rows(batch.take(pa.array(compared_images(batch, settings).first)), settings)
 
 
 def with_ranks(batch: pa.RecordBatch, ranks: pa.Array) -> pa.RecordBatch:

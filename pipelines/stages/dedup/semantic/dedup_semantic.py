@@ -24,11 +24,10 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.dedup import SEMANTIC_LINK, position_of
-from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import PassAll, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, single_element
-from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES
+from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES, URLS, urls_of
 from babelsift.pipelines.stages.dedup.semantic.clusters import AssignClusters, by_uid, links_of_cluster, train_clusters
 from babelsift.pipelines.stages.dedup.semantic.earlier_embeddings import (
     EarlierShard,
@@ -40,6 +39,7 @@ from babelsift.pipelines.stages.dedup.semantic.image_vectors import (
     count_compared,
     draws,
     read_sample,
+    uids_of_images,
     vectors_of,
 )
 from babelsift.pipelines.staging.score_store import ScoreStore
@@ -83,7 +83,7 @@ class DedupSemantic(Transform):
         """Finds the clusters, then which rows of each are left out, and drops all at once."""
         if self.settings is None or self.store is None:
             step = beam.ParDo(PassAll(Stage.DEDUP_SEMANTIC))
-            return batches | "Pass" >> kept_and_rejected(step, {DUPLICATES: pa.RecordBatch})
+            return batches | "Pass" >> kept_and_rejected(step, {DUPLICATES: pa.RecordBatch, URLS: pa.RecordBatch})
         centroids = self._train(batches, self.settings, self.store)
         vectors = batches | "ReadVectors" >> beam.FlatMap(vectors_of, self.store).with_output_types(bytes)
         if self._earlier:
@@ -97,8 +97,8 @@ class DedupSemantic(Transform):
             | "GroupCluster" >> beam.GroupByKey()
             | "Compare" >> compare.with_output_types(bytes)
         )
-        drop = beam.ParDo(_DropLinked(self.settings), beam.pvalue.AsList(links))
-        return batches | "Drop" >> kept_and_rejected(drop, {DUPLICATES: pa.RecordBatch})
+        drop = beam.ParDo(_DropLinked(self.settings, self.store.name), beam.pvalue.AsList(links))
+        return batches | "Drop" >> kept_and_rejected(drop, {DUPLICATES: pa.RecordBatch, URLS: pa.RecordBatch})
 
     def _train(
         self, batches: beam.PCollection[pa.RecordBatch], settings: DedupSemanticSettings, store: ScoreStore
@@ -125,13 +125,14 @@ def sorted_links(packed: Iterable[bytes]) -> np.ndarray:
 
 
 class _DropLinked(beam.DoFn):
-    def __init__(self, settings: DedupSemanticSettings) -> None:
+    def __init__(self, settings: DedupSemanticSettings, model: str) -> None:
         self._settings = settings
+        self._model = model
         self._links = OncePerBundle(sorted_links)
 
     def process(self, element: pa.RecordBatch, packed: list[bytes]) -> Iterator[object]:
         links, decision = self._links.of(packed), Decision.keep_all(len(element))
-        index = position_of(links["uid"], uid_bytes(element.column("uid")))
+        index = position_of(links["uid"], uids_of_images(element, self._model))
         rows = np.flatnonzero(index >= 0)
         duplicates = self._duplicates(element, rows, links[index[rows]])
         if not self._settings.report_only:
@@ -141,6 +142,9 @@ class _DropLinked(beam.DoFn):
             decision.reject(index >= 0, RejectReason.SEMANTIC_DUPLICATE, values=values, threshold=threshold)
         if len(rows):
             yield beam.pvalue.TaggedOutput(DUPLICATES, duplicates)
+        urls = urls_of(element, index >= 0, links["survivor"])
+        if len(urls):
+            yield beam.pvalue.TaggedOutput(URLS, urls)
         kept, rejected = decision.split(element, Stage.DEDUP_SEMANTIC)
         yield from emit(Stage.DEDUP_SEMANTIC, len(element), [kept], [rejected])
 

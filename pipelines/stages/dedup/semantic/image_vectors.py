@@ -10,6 +10,7 @@ import pyarrow as pa
 from babelsift.filters.dedup import embedding_record, pack_embedding_records
 from babelsift.filters.uids import order_keys, uid_bytes
 from babelsift.pipelines.core.groups.combine_packed import MergePacked
+from babelsift.pipelines.staging.image_rows import image_rows
 from babelsift.pipelines.staging.score_store import ScoreStore
 from babelsift.pipelines.staging.stored_embeddings import read_embeddings
 from babelsift.schemas import similarity_column
@@ -18,8 +19,28 @@ _IMAGE = "img_emb"
 
 
 def compared_rows(batch: pa.RecordBatch, model: str) -> pa.RecordBatch:
-    """Returns the rows that a model scored: the others have no embedding of it."""
-    return batch.filter(batch.column(similarity_column(model)).is_valid())
+    """Returns of each image that a model scored with any text the row that stands for it: others have no embedding."""
+    return _scored(batch, model)[0]
+
+
+def _scored(batch: pa.RecordBatch, model: str) -> tuple[pa.RecordBatch, np.ndarray]:
+    """Returns (the rows that stand for the images that a model scored, the best similarity of each)."""
+    scored = batch.filter(batch.column(similarity_column(model)).is_valid())
+    images = image_rows(scored)
+    best = np.full(len(images.first), -np.inf)
+    np.maximum.at(best, images.of_row, scored.column(similarity_column(model)).to_numpy().astype(np.float64))
+    return scored.take(pa.array(images.first)), best
+
+
+def uids_of_images(batch: pa.RecordBatch, model: str) -> np.ndarray:
+    """Returns V16[n], for each row of a batch the uid that stands for its image among those that a model scored."""
+    is_scored = batch.column(similarity_column(model)).is_valid().to_numpy(zero_copy_only=False)
+    uids, images = uid_bytes(batch.column("uid")), image_rows(batch)
+    scored = np.flatnonzero(is_scored)
+    standing = scored[image_rows(batch.take(pa.array(scored))).first]
+    row_of_image = images.first.copy()
+    row_of_image[images.of_row[standing]] = standing
+    return uids[row_of_image[images.of_row]]
 
 
 def count_compared(batch: pa.RecordBatch, model: str) -> int:
@@ -70,8 +91,8 @@ def read_vectors(rows: pa.RecordBatch, store: ScoreStore) -> np.ndarray:
 
 def vectors_of(batch: pa.RecordBatch, store: ScoreStore) -> Iterator[bytes]:
     """Yields the packed vectors of a batch's compared rows; the higher a similarity, the lower the priority."""
-    rows = compared_rows(batch, store.name)
+    rows, best = _scored(batch, store.name)
     if len(rows):
         embedded_rows = read_vectors(rows, store)
-        embedded_rows["priority"] = -rows.column(similarity_column(store.name)).to_numpy().astype(np.float64)
+        embedded_rows["priority"] = -best
         yield pack_embedding_records(embedded_rows)

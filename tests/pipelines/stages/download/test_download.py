@@ -16,8 +16,8 @@ from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.download_images import DownloadImages
 from babelsift.pipelines.staging.layout import STAGING
+from babelsift.pipelines.staging.partitions import staging_partitions
 from babelsift.pipelines.staging.shards import read_staged_images
-from babelsift.pipelines.staging.staged_rows import staging_partitions
 from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, LEDGER_SCHEMA, RecipeError, SchemaError, check
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.hostile_web import LOOPBACK_ONLY, HostileWeb, answer, encoded, photo, redirect, reset_after, silence

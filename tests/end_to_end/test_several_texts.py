@@ -1,0 +1,200 @@
+"""Several texts an image through the command: one request, one decoding, one image, a fate for every text."""
+
+import json
+import tarfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.layout import STAGING
+from babelsift.schemas import Recipe
+from babelsift.schemas.recipe import DedupImagesSettings, DownloadSettings, ShardSettings, ShardTexts
+from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo
+from tests.support.small_run import babelsift, product, write_recipe
+
+SETTINGS = DownloadSettings(image_size=32, samples_per_staging_shard=10, **LOOPBACK_ONLY)
+RECIPE = Recipe(name="texts", download=SETTINGS, shards=ShardSettings(samples_per_shard=8))
+IMAGES = 24
+TEXTS = {
+    "en": "a photo of the small dog number",
+    "de": "ein Bild von dem kleinen Hund Nummer",
+    "fr": "une photo du petit chien avec le numéro",
+}
+
+
+@pytest.fixture
+def urls(hostile_web):
+    bodies = {f"/{number}.jpg": encoded(photo(number, (48, 40))) for number in range(IMAGES)}
+    return [hostile_web.on(path, answer(body)) for path, body in bodies.items()]
+
+
+def write_rows(path, urls):
+    """A row a (URL, language), and a second text column that some rows have; returns how many texts that is."""
+    rows = [
+        {"url": url, "caption": f"{text} {number}", "title": f"{language} title {number}" if number % 4 == 0 else None}
+        for language, text in TEXTS.items()
+        for number, url in enumerate(urls)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return sum(1 + (row["title"] is not None) for row in rows)
+
+
+def curate(home, *options, recipe=RECIPE, out="out", table="a.parquet"):
+    recipe_file = write_recipe(home / "recipe.yaml", recipe)
+    said = babelsift(
+        "curate", "--recipe", recipe_file, "--input", str(home / table), "--output", str(home / out), *options
+    )
+    assert said.code == 0, said.log
+    return json.loads((home / out / "funnel.json").read_text())
+
+
+def staged_images(out):
+    count = 0
+    for path in sorted((out / STAGING).glob("*.tar")):
+        with tarfile.open(path) as tar:
+            count += sum(member.name.endswith(".jpg") for member in tar)
+    return count
+
+
+def test_one_request_a_url_for_all_its_texts_and_for_the_folders_life(tmp_path, hostile_web, urls):
+    texts = write_rows(tmp_path / "a.parquet", urls)
+    funnel = curate(tmp_path, "--columns", "caption=caption+title")
+    assert (funnel["source_rows"], funnel["input_rows"]) == (3 * IMAGES, texts)
+    assert hostile_web.total_requests == IMAGES
+    assert staged_images(tmp_path / "out") == IMAGES
+    kept = {stage["stage"]: stage["out_rows"] for stage in funnel["stages"]}
+    assert kept["dedup_images"] == texts  # no text of an image is its duplicate
+    pq.write_table(
+        pa.table({"url": urls, "caption": [f"yet another text {url}" for url in urls]}), tmp_path / "b.parquet"
+    )
+    funnel = curate(tmp_path, table="*.parquet")
+    assert funnel["input_rows"] == 4 * IMAGES
+    assert hostile_web.total_requests == IMAGES
+
+
+def test_copies_of_an_image_go_with_all_their_texts(tmp_path, hostile_web, urls):
+    copy = hostile_web.on("/copy.jpg", answer(encoded(photo(0, (48, 40)))))
+    rows = [{"url": url, "caption": f"{text} {url}"} for url in (urls[0], copy) for text in TEXTS.values()]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    funnel = curate(tmp_path)
+    counts = {stage["stage"]: (stage["out_rows"], stage["rejected"]) for stage in funnel["stages"]}
+    assert counts["dedup_images"] == (3, {"duplicate_image": 3})
+
+
+def test_staging_does_not_shape_the_product(tmp_path, urls):
+    """The same bytes from one staging partition and from several; folders of before go on by their own partitions."""
+    write_rows(tmp_path / "a.parquet", urls)
+    columns = ("--columns", "caption=caption+title")
+    curate(tmp_path, *columns)
+    one = RECIPE.model_copy(update={"download": SETTINGS.model_copy(update={"samples_per_staging_shard": 1000})})
+    curate(tmp_path, *columns, recipe=one, out="one")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert (manifest["partitioning"], manifest["partitions"]) == (2, 8)
+    assert json.loads((tmp_path / "out" / "staging" / "split_domains.json").read_text())["first"] == ["127.0.0.1"]
+    first, second = (shards(tmp_path / name) for name in ("out", "one"))
+    assert first == second
+
+
+def shards(out):
+    return {path: content for path, content in product(str(out)).items() if path.startswith(("shards/", "rejects/"))}
+
+
+def test_a_folder_of_before_goes_on(tmp_path, hostile_web, urls):
+    """What an earlier version parted by uid is found again, and nothing of it is asked for again."""
+    write_rows(tmp_path / "a.parquet", urls)
+    RunFolder(str(tmp_path / "out")).write_json("manifest.json", {"format": 2, "partitions": 8, "facts": {}})
+    before = curate(tmp_path)
+    requests = hostile_web.total_requests
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["partitioning"] == 1
+    assert curate(tmp_path) == before
+    assert hostile_web.total_requests == requests
+
+
+def samples_of(out):
+    """{key: {extension: content}} of all training shards."""
+    found = {}
+    for path in sorted((out / "shards").glob("*.tar")):
+        with tarfile.open(path) as tar:
+            for member in tar:
+                key, _, extension = member.name.partition(".")
+                found.setdefault(key, {})[extension] = tar.extractfile(member).read()
+    return found
+
+
+def test_the_texts_of_an_image_are_one_sample(tmp_path, urls):
+    texts = write_rows(tmp_path / "a.parquet", urls)
+    funnel = curate(tmp_path, "--columns", "caption=caption+title")
+    assert funnel["kept_rows"] == texts
+    samples = samples_of(tmp_path / "out")
+    assert len(samples) == IMAGES
+    listed = 0
+    for sample in samples.values():
+        content = json.loads(sample["json"])
+        listed += len(content["texts"])
+        assert content["texts"][0]["text"] == content["caption"] == sample["txt"].decode()
+        assert content["texts"][0]["uid"] == content["uid"]
+        assert {text["source"] for text in content["texts"]} <= {"caption", "title"}
+        assert sample["txt"].startswith(b"a photo")  # the first row of the input
+    assert listed == texts
+    sizes = json.loads((tmp_path / "out" / "shards" / "sizes.json").read_text())
+    assert (sum(sizes.values()), max(sizes.values())) == (IMAGES, 8)
+    rows = pa.concat_tables(pq.read_table(path) for path in sorted((tmp_path / "out" / "shards").glob("*.parquet")))
+    assert (len(rows), set(rows["key"].to_pylist())) == (texts, set(samples))
+    images = pa.concat_tables(pq.read_table(path) for path in sorted((tmp_path / "out" / "images").glob("*.parquet")))
+    assert (images["key"].to_pylist(), sum(images["texts"].to_pylist())) == (sorted(samples), texts)
+
+
+@pytest.mark.parametrize(
+    ("choice", "kept", "first"),
+    [
+        (ShardTexts(choose="longest", keep="chosen"), IMAGES, "une photo"),
+        (ShardTexts(choose="first", at_most=2), 2 * IMAGES, "a photo"),
+        (ShardTexts(choose="longest"), 3 * IMAGES, "une photo"),
+        (ShardTexts(choose="draw", keep="chosen"), IMAGES, ""),
+        (ShardTexts(choose="per_language", keep="chosen"), 3 * IMAGES, "a photo"),
+    ],
+)
+def test_texts_are_chosen_as_the_recipe_says(choice, kept, first, tmp_path, urls):
+    write_rows(tmp_path / "a.parquet", urls)
+    recipe = RECIPE.model_copy(update={"shards": ShardSettings(samples_per_shard=8, texts=choice)})
+    funnel = curate(tmp_path, recipe=recipe)
+    shard = funnel["stages"][-1]
+    assert (shard["in_rows"], shard["out_rows"]) == (3 * IMAGES, kept)
+    assert shard["rejected"] == ({"text_not_chosen": 3 * IMAGES - kept} if kept < 3 * IMAGES else {})
+    samples = samples_of(tmp_path / "out")
+    assert len(samples) == IMAGES
+    assert all(sample["txt"].decode().startswith(first) for sample in samples.values())
+
+
+def test_texts_of_copies_are_merged_and_said_to_be(tmp_path, hostile_web, urls):
+    copy = hostile_web.on("/copy.jpg", answer(encoded(photo(0, (48, 40)))))
+    rows = [{"url": urls[0], "caption": "the same text of both"}, {"url": copy, "caption": "the same text of both"}]
+    rows += [{"url": copy, "caption": "a text that only the copy has"}, {"url": urls[1], "caption": "another image"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    recipe = RECIPE.model_copy(update={"dedup_images": DedupImagesSettings(texts="merge")})
+    funnel = curate(tmp_path, recipe=recipe)
+    assert (funnel["kept_rows"], hostile_web.total_requests) == (3, 3)
+    listed = [
+        {text["text"] for text in json.loads(sample["json"])["texts"]}
+        for sample in samples_of(tmp_path / "out").values()
+    ]
+    assert sorted(map(len, listed)) == [1, 2]
+    merged = pq.read_table(tmp_path / "out" / "duplicates.parquet")
+    assert sorted(merged["text_merged"].to_pylist()) in ([False], [False, True])
+    images = pq.read_table(tmp_path / "out" / "images" / "00000000.parquet")
+    assert sorted(images["texts"].to_pylist()) == [1, 2]
+
+
+def test_a_subset_has_the_uids_of_texts_or_of_images(tmp_path, urls):
+    texts = write_rows(tmp_path / "a.parquet", urls)
+    curate(tmp_path, "--columns", "caption=caption+title")
+    for options, count in (((), texts), (("--images",), IMAGES)):
+        said = babelsift("subset", str(tmp_path / "out"), str(tmp_path / "uids.npy"), *options)
+        assert said.code == 0, said.log
+        assert len(np.load(tmp_path / "uids.npy")) == count
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert f"| samples | {IMAGES} |" in card
+    assert f"| texts | {texts}" in card
