@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from babelsift.filters.image import ImageFailure, ProcessedImage
+from babelsift.pipelines.decoding import OF_THE_MACHINE
 from babelsift.pipelines.fetch import Fetched
 from babelsift.pipelines.staging.img2dataset_status import DECODING_ERROR, HASH_MISMATCH, IMAGE_ERRORS, OPTED_OUT
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, STAGED_SCHEMA, SUCCESS
@@ -32,7 +33,9 @@ def with_fetch_failure(record: dict[str, Any], fetched: Fetched) -> dict[str, An
 
 
 def with_image_failure(record: dict[str, Any], failure: ImageFailure) -> dict[str, Any]:
-    """Returns the record of a pair whose body is no image to be stored."""
+    """Returns the record of a pair whose body is no image to be stored, or was not decoded here."""
+    if failure.reason in OF_THE_MACHINE:
+        return with_fetch_failure(record, Fetched(None, failure.reason, failure.detail))
     return {
         **record,
         "status": FAILED_TO_RESIZE,

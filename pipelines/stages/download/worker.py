@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ import pyarrow as pa
 
 from babelsift.filters.image import ImageFailure, ImageFailureError, ProcessedImage, parse_boxes, process_image
 from babelsift.pipelines.core.progress import Progress
-from babelsift.pipelines.decoding import DecoderCrashedError, DecoderPool, DecodeTimeoutError
+from babelsift.pipelines.decoding import DecoderCrashedError, DecoderPool, DecodeTimeoutError, usable_cores
 from babelsift.pipelines.fetch import URLS_A_SLOT, Answer, Fetched, FetchSession
 from babelsift.pipelines.stages.download.failure_rate import FailureRate
 from babelsift.pipelines.stages.download.pending_shard import ShardRows
@@ -64,7 +63,7 @@ class DownloadWorker:
         self._shards: dict[int, ShardRows] = {}
         self._threads: list[threading.Thread] = []
         decode = partial(_process, process, settings)
-        cores = _usable_cores()
+        cores = usable_cores()
         self._decoders = DecoderPool(decode, decoders=cores, timeout_s=settings.decode_timeout_s)
         self._thread_count = cores + _MORE_THREADS_THAN_DECODERS
         with self._lock:
@@ -207,11 +206,6 @@ def _process(
 
 def _fetched_nothing(reason: RejectReason, detail: str) -> Fetched:
     return Fetched(None, reason, detail)
-
-
-def _usable_cores() -> int:
-    """The cores this process may use, which in a container or under a scheduler are fewer than there are."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _log_shard(shard: int, records: list[dict[str, Any]], seconds: float) -> None:

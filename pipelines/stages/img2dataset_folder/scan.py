@@ -6,16 +6,19 @@ The folder itself is only read. Its tars stay where they are, and the run reads 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from babelsift.filters.image import measure_image
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.decoding import OF_THE_MACHINE, ImageDecoders
 from babelsift.pipelines.inputs.columns import ColumnChoice
 from babelsift.pipelines.inputs.plan import plan_files
 from babelsift.pipelines.inputs.slices import InputFile, InputPlan
@@ -89,7 +92,8 @@ class _ImportShard(beam.DoFn):
         self._folder, self._settings, self._plan = folder, settings, plan
 
     def setup(self) -> None:
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="measure")
+        measure = partial(measure_image, max_source_pixels=self._settings.max_source_pixels)
+        self._decoders = ImageDecoders(measure, timeout_s=self._settings.decode_timeout_s)
 
     def process(self, element: int) -> Iterator[dict[str, Any]]:
         source, name = RunFolder(self._plan.tars.url), self._plan.tars.name(element)
@@ -105,7 +109,7 @@ class _ImportShard(beam.DoFn):
             return
         self._folder.remove(imported_path(element, STATS))
         try:
-            imported = import_shard(source, name, self._settings, self._pool)
+            imported = import_shard(source, name, self._settings, self._decoders)
         except OSError as error:
             where = source.path(name)
             raise InputError(f"--staging: cannot read {where}: {error}; mend that and run the same command") from error
@@ -117,14 +121,20 @@ class _ImportShard(beam.DoFn):
             "rows": len(imported.rows),
             "captions": len(imported.rows) - imported.rows.column("caption").null_count,
             "problems": list(imported.problems),
-            "fingerprint": print_of,
+            "fingerprint": None if _has_failed_here(imported.rows) else print_of,
         }
         self._folder.write_json(imported_path(element, STATS), summary)
         logging.info("staging: shard %s: %d rows", name, len(imported.rows))
         yield summary
 
     def teardown(self) -> None:
-        self._pool.shutdown()
+        self._decoders.close()
+
+
+def _has_failed_here(rows: pa.Table) -> bool:
+    """Whether an image was not decoded for no reason of its own: its shard is to be looked through again."""
+    reasons = pa.array([reason.value for reason in OF_THE_MACHINE])
+    return pc.any(pc.is_in(rows.column("reason"), value_set=reasons)).as_py() or False
 
 
 def _file_print(source: RunFolder, name: str) -> str | None:

@@ -7,14 +7,14 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from babelsift.filters.image import ImageFailure, MeasuredImage, measure_image
+from babelsift.filters.image import ImageFailure, MeasuredImage
 from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.decoding import OF_THE_MACHINE, ImageDecoders
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import STATS, TAR
 from babelsift.pipelines.stages.img2dataset_folder.table import read_img2dataset_table
@@ -46,7 +46,7 @@ class ImportedShard:
     problems: tuple[str, ...]
 
 
-def import_shard(source: RunFolder, name: str, settings: DownloadSettings, pool: Executor) -> ImportedShard:
+def import_shard(source: RunFolder, name: str, settings: DownloadSettings, decoders: ImageDecoders) -> ImportedShard:
     """Reads a shard: its tar, and its table where there is one.
 
     Without a readable table the rows are those of the tar's samples. Hashes that the table lacks, the perceptual hash
@@ -58,7 +58,7 @@ def import_shard(source: RunFolder, name: str, settings: DownloadSettings, pool:
     records: list[dict[str, Any]] = []
     table_rows: list[int | None] = []
     documents: list[Mapping[str, Any]] = []
-    for sample, measured in _walk(source, name, settings, pool, problems):
+    for sample, measured in _walk(source, name, settings, decoders, problems):
         table_row = missing.pop(sample.key, None)
         if table is not None and table_row is None:
             problems.append(f"{name}.parquet has no row for {sample.key}; its json member serves")
@@ -77,22 +77,16 @@ def import_shard(source: RunFolder, name: str, settings: DownloadSettings, pool:
 
 
 def _walk(
-    source: RunFolder, name: str, settings: DownloadSettings, pool: Executor, problems: list[str]
+    source: RunFolder, name: str, settings: DownloadSettings, decoders: ImageDecoders, problems: list[str]
 ) -> Iterator[tuple[TarSample, MeasuredImage | ImageFailure | None]]:
     """The tar's samples, each with what its image is; a tar that is gone or breaks off is a problem."""
-
-    def measure(sample: TarSample) -> MeasuredImage | ImageFailure | None:
-        if sample.image is None:
-            return None
-        return measure_image(sample.image, max_source_pixels=settings.max_source_pixels)
-
     if not source.exists(name + TAR):
         problems.append(f"{name}{TAR} is gone; put it back, or remove the shard's files and run img2dataset again")
         return
     with source.open(name + TAR) as file:
         walk = TarWalk(file, max_image_bytes=settings.max_body_bytes)
         for samples in _batched(walk.samples()):
-            yield from zip(samples, pool.map(measure, samples), strict=True)
+            yield from zip(samples, decoders.in_order(sample.image for sample in samples), strict=True)
     if walk.torn:
         remedy = "what is whole is used; for the rest remove the shard's files and run img2dataset again"
         problems.append(f"{name}{TAR} {walk.torn}; {remedy}")
@@ -135,7 +129,8 @@ def _with_image(
         detail = f"{measured.format} named .{sample.extension}"
         measured = ImageFailure(RejectReason.IMAGE_FORMAT_NOT_ALLOWED, detail)
     if isinstance(measured, ImageFailure):
-        failed = {"status": FAILED_TO_RESIZE, "reason": measured.reason.value, "detail": measured.detail}
+        status = FAILED_TO_DOWNLOAD if measured.reason in OF_THE_MACHINE else FAILED_TO_RESIZE
+        failed = {"status": status, "reason": measured.reason.value, "detail": measured.detail}
         return {**row, **failed, "key": sample.key}
     image = sample.image or b""
     sha256 = row["sha256"] if row["sha256"] and _SHA256.match(row["sha256"]) else hashlib.sha256(image).hexdigest()

@@ -9,12 +9,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -24,6 +23,7 @@ import pyarrow.parquet as pq
 
 from babelsift.filters.image import ImageFailure, process_image
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.decoding import OF_THE_MACHINE, ImageDecoders
 from babelsift.pipelines.inputs.input_images import InputImage
 from babelsift.pipelines.inputs.read_images import read_input_images
 from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
@@ -80,7 +80,8 @@ class _StageSlice(beam.DoFn):
         self._folder, self._settings = folder, settings
 
     def setup(self) -> None:
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="encode")
+        process = partial(process_image, settings=self._settings)
+        self._decoders = ImageDecoders(process, timeout_s=self._settings.decode_timeout_s)
 
     def process(self, element: tuple[int, InputSlice]) -> Iterator[dict[str, Any]]:
         shard, part = element
@@ -101,7 +102,13 @@ class _StageSlice(beam.DoFn):
         with self._folder.writing(imported_path(shard, PARQUET)) as file:
             pq.write_table(_found_by_url(records), file, compression="zstd")
         statuses = Counter(record["status"] for record in records)
-        summary = {"rows": len(records), "captions": 0, "problems": [], "fingerprint": fingerprint}
+        is_final = not any(record["reason"] in OF_THE_MACHINE for record in records)  # else it is staged again
+        summary = {
+            "rows": len(records),
+            "captions": 0,
+            "problems": [],
+            "fingerprint": fingerprint if is_final else None,
+        }
         self._folder.write_json(imported_path(shard, STATS), summary)
         logging.info("read: %s: %d images staged of %d", part.file.shown, statuses[SUCCESS], len(records))
         yield summary
@@ -110,7 +117,7 @@ class _StageSlice(beam.DoFn):
         images = enumerate(read_input_images(part, max_bytes=self._settings.max_body_bytes))
         while together := list(itertools.islice(images, _IMAGES_TOGETHER)):
             # In their order, so that equal inputs give equal tars.
-            made = self._pool.map(self._processed, (image for _, image in together))
+            made = self._decoders.in_order(image.body or None for _, image in together)
             for (index, image), processed in zip(together, made, strict=True):
                 record = new_record(uid="", url=image.url, caption="", key=writer.key(index))
                 if processed is None:
@@ -123,9 +130,6 @@ class _StageSlice(beam.DoFn):
     def _hashes(self, body: bytes) -> dict[str, str]:
         further = self._settings.compute_hash
         return {further: hashlib.new(further, body).hexdigest()} if further in ("md5", "sha512") else {}
-
-    def _processed(self, image: InputImage) -> Any:
-        return None if not image.body else process_image(image.body, self._settings)
 
     def _fingerprint(self, part: InputSlice) -> dict[str, Any]:
         with storage_failures(InputError, f"{part.file.shown}: cannot be read"):
@@ -141,7 +145,7 @@ class _StageSlice(beam.DoFn):
         }
 
     def teardown(self) -> None:
-        self._pool.shutdown()
+        self._decoders.close()
 
 
 def _without_bytes(record: dict[str, Any], image: InputImage) -> dict[str, Any]:

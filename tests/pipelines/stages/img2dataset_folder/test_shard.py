@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tarfile
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from babelsift.filters.image import measure_image
 from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.decoding import ImageDecoders
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.img2dataset_folder.match_pairs import match
 from babelsift.pipelines.stages.img2dataset_folder.shard import import_shard
@@ -23,8 +26,10 @@ from tests.support.img2dataset_folder import IMAGES, Entry, entries, failed, wri
 
 
 def imported(folder, name="00000", **settings):
-    with ThreadPoolExecutor(2) as pool:
-        found = import_shard(RunFolder(str(folder)), name, DownloadSettings(**settings), pool)
+    chosen = DownloadSettings(**settings)
+    measure = partial(measure_image, max_source_pixels=chosen.max_source_pixels)
+    with contextlib.closing(ImageDecoders(measure, timeout_s=chosen.decode_timeout_s)) as decoders:
+        found = import_shard(RunFolder(str(folder)), name, chosen, decoders)
     return found.rows.to_pylist(), list(found.problems)
 
 
