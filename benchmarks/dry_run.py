@@ -17,15 +17,15 @@ import pyarrow.parquet as pq
 from babelsift.filters.clip import result_schema
 from babelsift.filters.language import LanguageIdentifier
 from babelsift.filters.uids import compute_uids, partition_of
+from babelsift.pipelines.job.versions import software_versions
 from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.pipelines.run_folder.fingerprints import stage_settings
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import Manifest, write_manifest
 from babelsift.pipelines.run_folder.paths import FUNNEL
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
-from babelsift.pipelines.run_folder.versions import software_versions
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS, shard_path
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.staging.shards import fingerprint
 from babelsift.schemas import LEDGER_SCHEMA, Funnel, Recipe, StageFunnel, recipe_from
 from benchmarks.harness.outcome import Figure, Outcome, median_ratio

@@ -32,7 +32,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET, REJECTS, STATS
 from babelsift.pipelines.stages.shard.shard_writer import SHARDS
 from babelsift.pipelines.staging.layout import STAGING
-from babelsift.pipelines.staging.score_store import SCORES_FOLDER
+from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER
 from babelsift.schemas import Recipe, dump_recipe
 from benchmarks.harness.outcome import Figure, Outcome
 

@@ -27,7 +27,7 @@ from babelsift.pipelines.stages.score.feed import DecodeProcesses
 from babelsift.pipelines.stages.score.models import decode_processes
 from babelsift.pipelines.stages.score.shard_scoring import RoutedRows, ShardScoring
 from babelsift.pipelines.staging.images import read_staged_images
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas.recipe import Route
 from benchmarks.clip_gpu.device import bare_pass, ceilings, graphed, peak_gib, seconds
 from benchmarks.clip_gpu.workload import Workload, number

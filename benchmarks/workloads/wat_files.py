@@ -1,8 +1,8 @@
 """WAT files of the shape of Common Crawl's: for each page a request, a response with its links, and a metadata record.
 
-Common Crawl's own cannot be reached everywhere. By its statistics of 2024 a WAT file has about 30 000 pages, 200 MB
-compressed. Here a page has links in a log-normal number (median 90, at most 600), one in six an image, 45 % of those
-with an alternative text; head links, scripts and meta elements as WordPress writes them; each record is a gzip member.
+Common Crawl's own cannot be reached everywhere; one is said to be some 200 MB, which was not looked up. Here
+a page has links in a log-normal number (median 90, at most 600), one in six an image, 45 % of those with an alternative
+text; head links, scripts and meta elements as WordPress writes them; each record is a gzip member.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.inputs.carried_types import ColumnKind, carried_type, is_list
+from babelsift.pipelines.inputs.carried.types import ColumnKind, carried_type, is_list
 from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns, choose_text_columns
 from babelsift.pipelines.inputs.crawl.slices import DEFAULT_CAPTIONS, crawl_schema, estimated_rows
 from babelsift.pipelines.inputs.documents.document_rows import COLUMNS as DOCUMENT_COLUMNS

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.uids import compute_uids
-from babelsift.pipelines.inputs.carried_types import carried_type
+from babelsift.pipelines.inputs.carried.types import carried_type
 from babelsift.schemas import READ_SCHEMA, Decision, RejectReason, Stage, ledger_rows
 
 _SHOWN_CHARACTERS = 200

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from babelsift.pipelines.inputs.carried_types import ColumnKind, unify, unique_names
+from babelsift.pipelines.inputs.carried.types import ColumnKind, unify, unique_names
 from babelsift.pipelines.inputs.columns import ColumnChoice
 from babelsift.pipelines.inputs.formats import with_format
 from babelsift.pipelines.inputs.inspect_file import InspectedFile, inspect_file

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.inputs.carried_values import as_carried, from_values, json_text
+from babelsift.pipelines.inputs.carried.values import as_carried, from_values, json_text
 from babelsift.pipelines.inputs.crawl.slices import read_images
 from babelsift.pipelines.inputs.documents.document_rows import document_rows
 from babelsift.pipelines.inputs.formats import CRAWL_FORMATS, WEBDATASET

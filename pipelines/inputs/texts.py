@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.uids import uid_bytes
-from babelsift.pipelines.inputs.carried_types import is_list
+from babelsift.pipelines.inputs.carried.types import is_list
 from babelsift.pipelines.inputs.pairs import TextColumn, as_pairs, decoded, text_from_arrow, text_from_values
 from babelsift.pipelines.inputs.slices import FileLayout, InputPlan
 from babelsift.schemas import Decision, RejectReason, Stage

@@ -5,6 +5,7 @@ checks               what can be wrong before a run starts, a check each
 curate               every stage in order, as one transform
 embedding_stores     where embeddings lie that a recipe writes or compares
 facts                what the manifest, the report and the card state of a run
+versions, decoders   the software that shapes what a run writes; whether a folder's decoders were always the same
 frequent_ngrams      the job behind `babelsift ngrams`
 
 Replay, demo and the commands may import from here.

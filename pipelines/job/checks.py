@@ -20,7 +20,7 @@ from babelsift.pipelines.stages.dedup.pairs import DedupPairs
 from babelsift.pipelines.stages.dedup.semantic import DedupSemantic
 from babelsift.pipelines.stages.download.row_options import check_option_columns
 from babelsift.pipelines.stages.select.select_pairs import check_columns
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
 from babelsift.schemas.unavailable_features import describe_unavailable
 

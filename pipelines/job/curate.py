@@ -56,7 +56,7 @@ from babelsift.pipelines.stages.shard.write_shards import WriteShards
 from babelsift.pipelines.stages.survivors import WriteSurvivors
 from babelsift.pipelines.staging.images import read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_row_count
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Recipe, Stage
 
 _ROWS_A_DEDUP_PART = 500_000

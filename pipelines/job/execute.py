@@ -9,10 +9,10 @@ from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import check_input
 from babelsift.pipelines.job.curate import Curate
+from babelsift.pipelines.job.decoders import with_own_decoders
 from babelsift.pipelines.job.facts import facts_of
 from babelsift.pipelines.job.plan import RunPlan
 from babelsift.pipelines.run_folder.claim import claim_folder
-from babelsift.pipelines.run_folder.decoders import with_own_decoders
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.lock import RunLock
@@ -24,7 +24,7 @@ from babelsift.pipelines.stages.input_images.stage_images import StageInputImage
 from babelsift.pipelines.stages.survivors import survivors_folder
 from babelsift.pipelines.staging.empty_shards import fill_gaps
 from babelsift.pipelines.staging.inventory import check_downloads
-from babelsift.pipelines.staging.score_cleanup import remove_orphans
+from babelsift.pipelines.staging.scores.score_cleanup import remove_orphans
 from babelsift.schemas import Funnel, Stage, dump_recipe
 
 

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from babelsift.pipelines.inputs.slices import InputPlan
+from babelsift.pipelines.job.decoders import decoder_warning
 from babelsift.pipelines.job.plan import RunPlan
-from babelsift.pipelines.run_folder.decoders import decoder_warning
+from babelsift.pipelines.job.versions import software_versions
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import INPUT_IMAGES_FOLDER
-from babelsift.pipelines.run_folder.versions import software_versions
 from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, ImportPlan, import_problems
 from babelsift.schemas import public_url
 

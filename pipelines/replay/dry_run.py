@@ -35,7 +35,7 @@ from babelsift.pipelines.stages.report.row_counts import CountRows
 from babelsift.pipelines.stages.select.select_pairs import REPORT
 from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, finished_import, imported_row_count
 from babelsift.pipelines.staging.inventory import staged_downloads
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import (
     CAPTION_CHANGES,
     IN,

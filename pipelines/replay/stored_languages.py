@@ -13,9 +13,9 @@ import pyarrow.compute as pc
 from babelsift.filters.language import LanguageIdentifier
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.job.versions import software_versions
 from babelsift.pipelines.run_folder.fingerprints import stage_settings
 from babelsift.pipelines.run_folder.manifest import Manifest
-from babelsift.pipelines.run_folder.versions import software_versions
 from babelsift.pipelines.stages.language import split_by_language
 from babelsift.schemas import LANGUAGE_SCHEMA, READ_SCHEMA, Recipe, Stage, check
 from babelsift.schemas.recipe import LanguageSettings

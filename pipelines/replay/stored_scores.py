@@ -17,7 +17,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.models import classifier_model, heads_of
 from babelsift.pipelines.stages.score.score_pairs import UNSCORABLE
 from babelsift.pipelines.staging.pair_keys import with_uids_as_scored
-from babelsift.pipelines.staging.score_store import (
+from babelsift.pipelines.staging.scores.score_store import (
     PAIR_COLUMNS,
     SCORES_FOLDER,
     PairKey,

@@ -2,7 +2,8 @@
 
 folder, paths          the folder as everybody opens it; names of its files and folders
 claim, lock, lease     a folder becomes ours; one run at a time; fence: only the newest run commits
-manifest               what was fixed when the folder was made; versions, decoders: the software behind it
+manifest               what was fixed when the folder was made, and what made its latest contents
+commit_marks           what a damaged mark of a finished part is taken for
 fingerprints           what shaped each stage's output; shaping_settings: which download settings do
 product, replacement   what a finished product is; replacing one so that a kill is mended by the same command
 shard_layout           folders, names and keys of final shards

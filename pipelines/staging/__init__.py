@@ -8,9 +8,10 @@ inventory               what is staged and scored, and what other settings made
 empty_shards            shards that fill gaps in the numbering
 img2dataset_status      statuses of img2dataset and our reasons
 imported_rows           rows of an imported img2dataset folder
-score_store             scores and embeddings of a model, a chunk at a time; `embedding_checksums`, `pair_keys`
-stored_embeddings       embeddings of some rows, read by byte range
-score_cleanup           removes embeddings that no chunk names
+pair_keys               what tells a pair among those of its image
+partitions              which staging partition a pair lies in
+image_rows, records     rows of images; records of what became of a download
+scores/                 scores and embeddings, a file a staging partition
 
 Stages, job, replay and inspection may import these modules; nothing here imports a stage.
 """

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
-from babelsift.pipelines.staging.score_store import SCORES_FOLDER
+from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER
 from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_shard, why_not_reused
 from babelsift.schemas import RunFolderError
 from babelsift.schemas.recipe import DownloadSettings

@@ -33,7 +33,7 @@ import numpy as np
 import pyarrow as pa
 from babelsift.pipelines.staging.empty_shards import fill_gaps
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.staging.shards import StagingWriter
 from babelsift.schemas import RunFolderError
 

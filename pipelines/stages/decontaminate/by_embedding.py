@@ -17,7 +17,7 @@ from babelsift.pipelines.core.stage_outputs import PassAll, emit, kept_and_rejec
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import plan_embeddings, read_evaluation_embeddings
 from babelsift.pipelines.stages.dedup.semantic import read_vectors
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, RejectReason, Stage, similarity_column
 from babelsift.schemas.recipe import DecontaminateSettings
 

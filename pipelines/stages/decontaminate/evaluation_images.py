@@ -18,7 +18,7 @@ from babelsift.pipelines.inputs.list_files import files_in
 from babelsift.pipelines.inputs.named_file import open_named_file
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import EMBEDDING, MODEL_KEY
-from babelsift.pipelines.staging.embedding_checksums import EMBEDDINGS
+from babelsift.pipelines.staging.scores.embedding_checksums import EMBEDDINGS
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import InputError, public_url
 from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES

@@ -16,7 +16,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.models import Scorer, classifier_model, load_classifier, load_heads, load_scorer
 from babelsift.pipelines.stages.score.shard_scoring import ReadImages, RoutedRows, ShardScoring, ShardWork
 from babelsift.pipelines.stages.score.shared_model import HeadedScorer, SharedModel, headed_scorer
-from babelsift.pipelines.staging.score_store import PairKey, Score, ScoreStore
+from babelsift.pipelines.staging.scores.score_store import PairKey, Score, ScoreStore
 from babelsift.pipelines.staging.shards import read_staged_images
 from babelsift.schemas import (
     Stage,

@@ -18,7 +18,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.feed.read_ahead import ReadAhead
 from babelsift.pipelines.stages.score.models import Scorer
 from babelsift.pipelines.staging.pair_keys import with_uids_as_scored
-from babelsift.pipelines.staging.score_store import PAIR_COLUMNS, PairKey, ScoreStore
+from babelsift.pipelines.staging.scores.score_store import PAIR_COLUMNS, PairKey, ScoreStore
 from babelsift.schemas.recipe import Route
 
 ReadImages = Callable[[RunFolder, pa.RecordBatch], list[bytes]]

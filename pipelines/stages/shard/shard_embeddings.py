@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.staging.score_store import ScoreStore
-from babelsift.pipelines.staging.stored_embeddings import read_embeddings
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.stored_embeddings import read_embeddings
 
 
 def write_embeddings(

@@ -24,7 +24,7 @@ from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN,
 from babelsift.pipelines.stages.shard.samples import text_ranks
 from babelsift.pipelines.stages.shard.shard_embeddings import write_embeddings
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.pipelines.storage.tar_members import TarMembers, end_of_tar
 from babelsift.pipelines.storage.whole_file import WholeFile

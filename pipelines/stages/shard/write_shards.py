@@ -23,7 +23,7 @@ from babelsift.pipelines.run_folder.shard_layout import TRAIN, VALIDATION, Split
 from babelsift.pipelines.stages.shard.samples import sample_uids, text_ranks
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas.recipe import ShardSettings
 
 _BUCKETS = 256

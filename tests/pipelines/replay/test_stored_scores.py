@@ -6,7 +6,7 @@ from safetensors.numpy import save_file
 from babelsift.filters.clip import prompts_fingerprint, result_schema
 from babelsift.pipelines.replay.stored_scores import StoredModel, StoredScores, find_scores
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import RunFolderError
 from babelsift.schemas.recipe import ClipModel, Head, Route
 

@@ -10,7 +10,7 @@ from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.staging.imported_rows import import_summary, imported_path
 from babelsift.pipelines.staging.inventory import staged_downloads
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, shard_path
-from babelsift.pipelines.staging.score_store import SCORES_FOLDER, ScoreStore, read_model_info
+from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
 from babelsift.pipelines.staging.shards import StagingWriter, read_staged_rows, staged_shards, why_not_reused
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.damages import CONTENTS, with_wrong_values

@@ -42,7 +42,7 @@ from babelsift.pipelines.stages.dedup.semantic.image_vectors import (
     uids_of_images,
     vectors_of,
 )
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, RejectReason, Stage
 from babelsift.schemas.duplicates import DUPLICATES_SCHEMA
 from babelsift.schemas.recipe import DedupSemanticSettings

@@ -16,7 +16,7 @@ from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.finished_run import look_into, read_kept
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.score_store import SCORES_FOLDER, ScoreStore, read_model_info
+from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
 from babelsift.schemas import InputError
 
 _IMAGE = "img_emb"

@@ -11,8 +11,8 @@ from babelsift.filters.dedup import embedding_record, pack_embedding_records
 from babelsift.filters.uids import order_keys, uid_bytes
 from babelsift.pipelines.core.groups.combine_packed import MergePacked
 from babelsift.pipelines.staging.image_rows import image_rows
-from babelsift.pipelines.staging.score_store import ScoreStore
-from babelsift.pipelines.staging.stored_embeddings import read_embeddings
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.stored_embeddings import read_embeddings
 from babelsift.schemas import similarity_column
 
 _IMAGE = "img_emb"

@@ -14,7 +14,7 @@ from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import (
     read_evaluation_embeddings,
 )
 from babelsift.pipelines.stages.score.models import load_scorer
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import InputError, RecipeError, recipe_from
 from babelsift.schemas.recipe import ClipModel, DecontaminateSettings
 

@@ -7,7 +7,7 @@ import pytest
 from babelsift.filters.clip import result_schema
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.layout import MEMBERS, shard_path
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from babelsift.pipelines.job.checks import check_settings
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES, WriteDuplicates
 from babelsift.pipelines.stages.dedup.semantic import DedupSemantic
-from babelsift.pipelines.staging.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import InputError, ModelError, RecipeError, RunFolderError, recipe_from
 from babelsift.schemas.recipe import DedupSemanticSettings
 

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.commit_marks import is_text
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.embedding_checksums import (
+from babelsift.pipelines.staging.scores.embedding_checksums import (
     EMBEDDINGS,
     checksum_metadata,
     row_checksums,

@@ -6,8 +6,8 @@ from embedding_reader import EmbeddingReader
 
 from babelsift.filters.clip import result_schema
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.score_cleanup import remove_orphans
-from babelsift.pipelines.staging.score_store import METADATA_SCHEMA, DamagedChunkError, ScoreStore
+from babelsift.pipelines.staging.scores.score_cleanup import remove_orphans
+from babelsift.pipelines.staging.scores.score_store import METADATA_SCHEMA, DamagedChunkError, ScoreStore
 from babelsift.schemas import RunFolderError
 
 ROOT = "staging/scores/tiny-0123abcd"

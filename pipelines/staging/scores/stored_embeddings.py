@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.embedding_checksums import EMBEDDINGS, stored_checksums
 from babelsift.pipelines.staging.pair_keys import with_uids_as_scored
-from babelsift.pipelines.staging.score_store import PAIR_COLUMNS, ScoreStore
+from babelsift.pipelines.staging.scores.embedding_checksums import EMBEDDINGS, stored_checksums
+from babelsift.pipelines.staging.scores.score_store import PAIR_COLUMNS, ScoreStore
 from babelsift.schemas import RunFolderError
 
 _HEADER_BYTES = 1024  # a .npy file's header is much shorter

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.pipelines.inputs.carried_types import carried_type, is_list, struct_names
+from babelsift.pipelines.inputs.carried.types import carried_type, is_list, struct_names
 from babelsift.schemas.json_values import json_value
 
 _UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from babelsift.pipelines.run_folder.decoders import (
+from babelsift.pipelines.job.decoders import (
     decoder_warning,
     decoders_in_facts,
     installed_decoders,

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.embedding_checksums import EMBEDDINGS
-from babelsift.pipelines.staging.score_store import SCORES_FOLDER
+from babelsift.pipelines.staging.scores.embedding_checksums import EMBEDDINGS
+from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER
 
 # A stored file's kind, and the shard and number of its buffer: `img_emb_00012_0000.npy`. Other names are not ours.
 _STORED = re.compile(r"(?:img_emb|text_emb|head|metadata)_([0-9]{5,}_[0-9]{4,})\.(?:npy|parquet)")
