@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.clip_gpu.steps import STEPS
+
 ROOT = Path(__file__).parents[2]
 # Beam is not there, as on a machine that was rented for its GPU.
 PROGRAM = """
@@ -38,9 +40,20 @@ def test_all_parts_on_the_cpu():
         "fp32_tflops",
         "bare_babelsift-demo_16_eager",
         "feed_processes_whole",
+        "bare_babelsift-demo_16_packed",
         "end_to_end_babelsift-demo_new",
+        "feed_torchvision_unlike_pillow",
+        "little_memory_babelsift-demo",
     } <= set(figures)
-    assert "little_memory: left out, it needs a GPU" in finished.stdout
+    assert "feed: nvjpeg: left out, it needs a GPU" in finished.stdout
+    assert "little_memory: played" in finished.stdout
+    assert "out of memory with 64 pairs at once; going on with 32" in finished.stderr
+    assert figures["little_memory_babelsift-demo_unlike"]["ours"] < 1e-5
+    steps = {step: figures[f"steps_babelsift-demo_{step}"]["ours"] for step in STEPS}
+    assert all(milliseconds > 0 for milliseconds in steps.values()), steps
+    assert 0 < figures["steps_babelsift-demo_busy"]["ours"] < 1
+    in_turn = steps["copy"] + steps["resize"] + steps["images"] + steps["texts"] + steps["results"]
+    assert in_turn < figures["steps_babelsift-demo_whole"]["ours"]
 
 
 def test_an_unknown_part_is_one_line():
