@@ -16,6 +16,7 @@ from torchvision.transforms import Compose, Normalize
 
 from babelsift.filters.clip.decoders import DecodedImages, Decoders, DecoderThreads
 from babelsift.filters.clip.models import LoadedModel
+from babelsift.filters.clip.pair_batches import image_of_each
 from babelsift.filters.clip.pixels.device_resize import ResizeBatch, WholeImages, geometry_of
 from babelsift.filters.clip.pixels.geometry import Geometry
 from babelsift.filters.clip.residuals import input_dtype
@@ -32,18 +33,21 @@ Embeddings = tuple[np.ndarray, np.ndarray]
 
 @dataclass
 class PreparedBatch:
-    """Up to a batch of pairs, decoded and tokenized.
+    """Pairs, decoded and tokenized; an image that pairs side by side have in common is there once.
 
     Attributes:
         errors: for each pair None, or "image: ..." or "caption: ...".
-        pixels: of the pairs without an error: uint8[good, height, width, 3], or whole images that the device resizes.
-        tokens: int64[good, context] of theirs.
+        pixels: the images of the pairs without an error: uint8[images, height, width, 3], or whole images that the
+            device resizes.
+        tokens: int64[good, context] of these pairs.
+        image_of: intp[good], the index of each of these pairs' image in `pixels`.
         release: gives the memory in which the pixels lie back to the decoders; may be called several times.
     """
 
     errors: list[str | None]
     pixels: torch.Tensor | ResizeBatch
     tokens: torch.Tensor
+    image_of: np.ndarray
     release: Callable[[], None] = lambda: None
 
 
@@ -52,7 +56,7 @@ class PairEncoder:
 
     Args:
         model: loaded.
-        rows: the most pairs in a pass through the model.
+        rows: the most images, and the most texts, in a pass through the model.
         has_fixed_shapes: whether passes have one shape, and the model's device resizes images; null: if it is a GPU. A
             transform that a device cannot stand in for is done on the CPU all the same.
         decoders: of images; None: threads of this process, as many as there are cores.
@@ -85,23 +89,28 @@ class PairEncoder:
     def prepare(self, pairs: Sequence[tuple[bytes | None, str | None]]) -> PreparedBatch:
         """Returns the pairs decoded by the decoders and tokenized meanwhile by this thread."""
         transform = self._steps if self._geometry is None else self._geometry
-        coming = self._decoders.decode([image for image, _ in pairs], transform, leave_whole=self._is_fixed)
+        image_of = image_of_each([image for image, _ in pairs])
+        distinct = [pairs[row][0] for row in np.unique(np.array(image_of), return_index=True)[1]]
+        coming = self._decoders.decode(distinct, transform, leave_whole=self._is_fixed)
         texts = self._tokenize([caption for _, caption in pairs])
         images = coming.result()
         errors: list[str | None] = []
         good: list[int] = []
         tokens: list[torch.Tensor] = []
-        for row, (image, text) in enumerate(zip(images.pixels, texts, strict=True)):
+        for number, text in zip(image_of, texts, strict=True):
+            image = images.pixels[number]
             if isinstance(image, str) or isinstance(text, str):
                 errors.append(image if isinstance(image, str) else str(text))
                 continue
             errors.append(None)
-            good.append(row)
+            good.append(number)
             tokens.append(text)
+        wanted, of_good = np.unique(np.array(good, dtype=np.intp), return_inverse=True)
         return PreparedBatch(
             errors=errors,
-            pixels=self._together(images, good) if good else torch.empty(0, dtype=torch.uint8),
+            pixels=self._together(images, wanted.tolist()) if good else torch.empty(0, dtype=torch.uint8),
             tokens=torch.stack(tokens) if tokens else torch.empty(0, dtype=torch.int64),
+            image_of=of_good,
             release=images.release,
         )
 
@@ -124,7 +133,8 @@ class PairEncoder:
         towers = self._all_towers()[device]
         if isinstance(towers, FixedTowers):
             assert isinstance(batch.pixels, ResizeBatch)  # `prepare` makes them
-            return towers.embed(batch.pixels, batch.tokens, batch.release)
+            wait = towers.embed(batch.pixels, batch.tokens, batch.release)
+            return lambda: _a_row_a_pair(wait(), batch.image_of)
         try:
             pixels = batch.pixels
             assert isinstance(pixels, torch.Tensor)  # `prepare` makes them
@@ -132,7 +142,7 @@ class PairEncoder:
         finally:
             batch.release()
         text = towers.encode_texts(batch.tokens)
-        return lambda: (image, text)
+        return lambda: _a_row_a_pair((image, text), batch.image_of)
 
     def embed_texts(self, texts: list[str]) -> np.ndarray:
         """Returns float32[texts, dimension] of unit length."""
@@ -205,6 +215,12 @@ def rows_at(pixels: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
     """Returns the images at ascending indices; neighbours as a view."""
     first, end = int(indices[0]), int(indices[-1]) + 1
     return pixels[first:end] if end - first == len(indices) else pixels[indices]
+
+
+def _a_row_a_pair(embeddings: Embeddings, image_of: np.ndarray) -> Embeddings:
+    """Returns embeddings of images and of texts as those of pairs."""
+    image, text = embeddings
+    return image[image_of], text
 
 
 def _split_transform(preprocess: Compose) -> tuple[Compose, Sequence[float], Sequence[float]]:

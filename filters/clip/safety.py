@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from importlib.metadata import version
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from PIL import Image
 
 from babelsift.filters.clip.devices import usable_cores
 from babelsift.filters.clip.models import model_fingerprint
+from babelsift.filters.clip.pair_batches import Pair, image_of_each, pair_batches
 from babelsift.filters.clip.pixels.images import read_image
 from babelsift.filters.clip.scorer import result_schema
 from babelsift.schemas import ModelError, one_line
@@ -71,19 +71,21 @@ class NsfwClassifier:
     ) -> Iterator[pa.RecordBatch]:
         """Yields rows of `result_schema`, `similarity` being the score; the stream is read a batch ahead.
 
+        An image that pairs side by side have in common is looked at once.
+
         Raises:
             ValueError: `embeddings` is set; the classifier has none.
         """
         if embeddings:
             raise ValueError("the opennsfw classifier has no embeddings")
-        images = (image for image, _ in pairs)
+        batches = pair_batches(pairs, _BATCH)
         with ThreadPoolExecutor(1, "nsfw-read") as reader:
-            waiting = deque([reader.submit(_next_images, images, self._decoders)])
-            while prepared := waiting.popleft().result():
-                waiting.append(reader.submit(_next_images, images, self._decoders))
-                yield self._result(prepared)
+            waiting = deque([reader.submit(_next_images, batches, self._decoders)])
+            while (prepared := waiting.popleft().result()) is not None:
+                waiting.append(reader.submit(_next_images, batches, self._decoders))
+                yield self._result(*prepared)
 
-    def _result(self, images: list[Image.Image | str]) -> pa.RecordBatch:
+    def _result(self, images: list[Image.Image | str], image_of: list[int]) -> pa.RecordBatch:
         good = np.array([not isinstance(image, str) for image in images])
         scores = np.zeros(len(images), np.float32)
         if good.any():
@@ -92,13 +94,20 @@ class NsfwClassifier:
         if not np.isfinite(scores).all():
             raise ModelError("the opennsfw classifier gives no number (NaN); its package is damaged: install it again")
         errors = [image if isinstance(image, str) else None for image in images]
-        return pa.RecordBatch.from_arrays(
+        of_images = pa.RecordBatch.from_arrays(
             [pa.array(scores, mask=~good), pa.array(errors, pa.string())], schema=result_schema()
         )
+        return of_images.take(pa.array(image_of, pa.int64()))
 
 
-def _next_images(images: Iterator[bytes | None], decoders: Executor) -> list[Image.Image | str]:
-    return list(decoders.map(lambda data: read_image(data, _decoded), islice(images, _BATCH)))
+def _next_images(batches: Iterator[list[Pair]], decoders: Executor) -> tuple[list[Image.Image | str], list[int]] | None:
+    """Returns a batch's different images, and the number of each pair's; None where there is no more."""
+    batch = next(batches, None)
+    if batch is None:
+        return None
+    image_of = image_of_each([image for image, _ in batch])
+    distinct = {number: image for number, (image, _) in zip(image_of, batch, strict=True)}
+    return list(decoders.map(lambda data: read_image(data, _decoded), distinct.values())), image_of
 
 
 def _decoded(image: Image.Image) -> Image.Image:

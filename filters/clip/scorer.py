@@ -13,7 +13,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ import pyarrow as pa
 from babelsift.filters.clip.devices import lanes_of
 from babelsift.filters.clip.lanes import Lanes
 from babelsift.filters.clip.models import LoadedModel, load_model
+from babelsift.filters.clip.pair_batches import Pair, pair_batches
 from babelsift.schemas import ModelError
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ class ClipScorer:
 
     Args:
         model, pretrained, device, precision, compiled: see `load_model`.
-        batch_size: pairs in a pass through the model, fewer from the first time on that they do not fit a device's
-            memory.
+        batch_size: images in a pass through the model, and texts; fewer from the first time on that they do not fit a
+            device's memory.
         decoders: of images; None: threads of this process.
 
     Raises:
@@ -145,7 +145,9 @@ class ClipScorer:
     def score_stream(
         self, pairs: Iterable[tuple[bytes | None, str | None]], *, embeddings: bool = False
     ) -> Iterator[pa.RecordBatch]:
-        """Yields the results of `score` for a stream of pairs, a batch of up to `batch_size` rows at a time.
+        """Yields the results of `score` for a stream of pairs, a batch of up to `batch_size` images at a time.
+
+        An image that pairs side by side have in common, with equal bytes, is decoded and embedded once for them.
 
         The stream is read on a thread of its own, a few batches a device ahead of the model and no further.
         """
@@ -153,7 +155,7 @@ class ClipScorer:
         at_once = len(lanes_of(self._encoder.devices))
         running: deque[tuple[PreparedBatch, Future[Callable[[], Embeddings]]]] = deque()
         try:
-            for prepared in self._prepared(iter(pairs), at_once):
+            for prepared in self._prepared(pair_batches(pairs, self.batch_size), at_once):
                 running.append((prepared, lanes.submit(self._encoder.embed, prepared)))
                 if len(running) > at_once:
                     yield self._result(*running.popleft(), embeddings)
@@ -173,20 +175,20 @@ class ClipScorer:
         """Returns the schema of this scorer's results."""
         return result_schema(self.model.dimension if embeddings else None)
 
-    def _prepared(self, pairs: Iterator[tuple[bytes | None, str | None]], ahead: int) -> Iterator[PreparedBatch]:
+    def _prepared(self, batches: Iterator[list[Pair]], ahead: int) -> Iterator[PreparedBatch]:
         with ThreadPoolExecutor(1, "clip-prepare") as reader:
-            waiting = deque(reader.submit(self._prepare_next, pairs) for _ in range(ahead))
+            waiting = deque(reader.submit(self._prepare_next, batches) for _ in range(ahead))
             try:
                 while (prepared := waiting.popleft().result()) is not None:
-                    waiting.append(reader.submit(self._prepare_next, pairs))
+                    waiting.append(reader.submit(self._prepare_next, batches))
                     yield prepared
             finally:
                 for coming in waiting:
                     if not coming.cancel() and coming.exception() is None and (unused := coming.result()) is not None:
                         unused.release()
 
-    def _prepare_next(self, pairs: Iterator[tuple[bytes | None, str | None]]) -> PreparedBatch | None:
-        batch = list(islice(pairs, self.batch_size))
+    def _prepare_next(self, batches: Iterator[list[Pair]]) -> PreparedBatch | None:
+        batch = next(batches, None)
         return self._encoder.prepare(batch) if batch else None
 
     def _result(

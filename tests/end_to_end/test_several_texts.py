@@ -8,10 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from babelsift.filters.clip import decoders
+from babelsift.filters.clip.pixels.decode import decode
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.score.models import load_scorer
 from babelsift.pipelines.staging.layout import STAGING
 from babelsift.schemas import Recipe
-from babelsift.schemas.recipe import DedupImagesSettings, DownloadSettings, ShardSettings, ShardTexts
+from babelsift.schemas.recipe import ClipModel, DedupImagesSettings, DownloadSettings, ShardSettings, ShardTexts
 from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo
 from tests.support.small_run import babelsift, product, write_recipe
 
@@ -198,3 +201,42 @@ def test_a_subset_has_the_uids_of_texts_or_of_images(tmp_path, urls):
     card = (tmp_path / "out" / "README.md").read_text()
     assert f"| samples | {IMAGES} |" in card
     assert f"| texts | {texts}" in card
+
+
+def table_of(folder):
+    return pa.concat_tables(pq.read_table(path) for path in sorted(folder.glob("*.parquet")))
+
+
+def test_a_model_embeds_an_image_once_for_its_texts_and_each_is_found_by_uid(tmp_path, urls, monkeypatch):
+    texts = write_rows(tmp_path / "a.parquet", urls)
+    decoded = []
+
+    def counted(image, *rest, **options):
+        decoded.append(image)
+        return decode(image, *rest, **options)
+
+    monkeypatch.setattr(decoders, "decode", counted)
+    model = ClipModel(model="babelsift-demo", name="demo", batch_size=5)
+    sharding = ShardSettings(samples_per_shard=8, embeddings=True)
+    funnel = curate(
+        tmp_path,
+        *("--columns", "caption=caption+title"),
+        recipe=RECIPE.model_copy(update={"clip": (model,), "shards": sharding}),
+    )
+    assert funnel["kept_rows"] == texts
+    assert (len(decoded), len(set(decoded))) == (IMAGES, IMAGES)
+    monkeypatch.undo()
+    rows, samples = table_of(tmp_path / "out" / "shards"), samples_of(tmp_path / "out")
+    images = [samples[key]["jpg"] for key in rows["key"].to_pylist()]
+    expected = load_scorer(model).score(images, rows["caption"].to_pylist(), embeddings=True)
+    assert rows["similarity_demo"].to_pylist() == expected["similarity"].to_pylist()
+    found = tmp_path / "out" / "embeddings" / "demo"
+    uids = table_of(found / "metadata")["uid"].to_pylist()
+    assert uids == rows["uid"].to_pylist()
+    for kind, column in (("img_emb", "image_embedding"), ("text_emb", "text_embedding")):
+        vectors = np.concatenate([np.load(path) for path in sorted((found / kind).glob("*.npy"))])
+        assert (vectors == np.stack(expected[column].to_pylist())).all()
+    similarities = dict(zip(rows["uid"].to_pylist(), rows["similarity_demo"].to_pylist(), strict=True))
+    for sample in samples.values():
+        for text in json.loads(sample["json"])["texts"]:
+            assert text["similarity_demo"] == pytest.approx(similarities[text["uid"]])

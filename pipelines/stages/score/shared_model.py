@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.clip import EmbeddingHead
+from babelsift.filters.clip.pair_batches import pair_batches
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.stages.score.models import Scorer
 
@@ -53,7 +53,7 @@ class SharedModel:
 
 @dataclass(frozen=True)
 class RemoteScorer:
-    """A `Scorer` that asks a shared model, `rows` pairs at a time."""
+    """A `Scorer` that asks a shared model, about `rows` images with their texts at a time."""
 
     model: SharedModel
     fingerprint: str
@@ -70,9 +70,9 @@ class RemoteScorer:
     ) -> Iterator[pa.RecordBatch]:
         """Yields results for the pairs, in order."""
         waiting: deque[Future[pa.RecordBatch]] = deque()
-        left = iter(pairs)
+        chunks = pair_batches(pairs, self.rows)
         with ThreadPoolExecutor(_CHUNKS_AHEAD, "shared-model") as pool:
-            while chunk := list(islice(left, self.rows)):
+            for chunk in chunks:
                 waiting.append(pool.submit(self.model.score, chunk, embeddings))
                 if len(waiting) >= _CHUNKS_AHEAD:
                     yield waiting.popleft().result()

@@ -56,6 +56,19 @@ def test_an_image_scores_the_same_in_any_company(classifier):
     assert [scores(classifier, [image]).column("similarity")[0].as_py() for image in images] == together
 
 
+def test_an_image_is_looked_at_once_for_its_texts(classifier, monkeypatch):
+    images = [encoded(64, 64, n) for n in range(20)]
+    expected = scores(classifier, images).column("similarity").to_pylist()
+    looked_at = []
+    classify = NSFWClassifier.classify_batch
+    monkeypatch.setattr(
+        NSFWClassifier, "classify_batch", lambda self, all: looked_at.extend(all) or classify(self, all)
+    )
+    found = scores(classifier, [image for image in images for _ in range(3)])
+    assert found.column("similarity").to_pylist() == [score for score in expected for _ in range(3)]
+    assert len(looked_at) == 20
+
+
 def test_large_images_are_made_smaller_first(classifier):
     large = encoded(2400, 1800, 3)
     (found,) = scores(classifier, [large]).column("similarity").to_pylist()

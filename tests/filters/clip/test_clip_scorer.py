@@ -1,5 +1,6 @@
 """What pairs score, in whatever company, and what a bad one costs."""
 
+import collections
 import dataclasses
 import io
 import os
@@ -152,13 +153,13 @@ def test_a_stream_is_read_one_batch_ahead(scorer):
     def pairs():
         for number in range(30):
             pulled.append(number)
-            yield IMAGES[0], f"cat {number}"
+            yield IMAGES[number % 2], f"cat {number}"
 
     results = scorer.score_stream(pairs())
     sizes = []
     for result in results:
         sizes.append(len(result))
-        assert len(pulled) <= sum(sizes) + 2 * scorer.batch_size
+        assert len(pulled) <= sum(sizes) + 2 * scorer.batch_size + 1  # the pair that shows where a batch ends
     assert sizes == [3] * 10
 
 
@@ -260,6 +261,33 @@ def test_equal_captions_are_encoded_once(loaded, scorer):
     assert (len(set(asked)), len(asked)) == (2, 8)
     expected = scorer.score(IMAGES * 5, captions).column("similarity")
     np.testing.assert_allclose(result.column("similarity"), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("has_fixed_shapes", [False, True])
+def test_an_image_is_embedded_once_for_its_texts(has_fixed_shapes, loaded):
+    seen = collections.Counter()
+
+    class Counting:
+        encode_text = staticmethod(loaded.module.encode_text)
+
+        def encode_image(self, pixels):
+            seen.update({image.numpy().tobytes() for image in pixels})  # without what fills up a pass
+            return loaded.module.encode_image(pixels)
+
+    counting = dataclasses.replace(loaded, module=Counting())
+    several = ClipScorer.from_loaded(counting, batch_size=3, has_fixed_shapes=has_fixed_shapes)
+    images = [bytes(bytearray(image)) for image in IMAGES for _ in range(5)] + [b"no image"] * 2
+    captions = [f"a cat, {number}" for number in range(len(images) - 1)] + [""]
+    captions[7] = None
+    found = several.score(images, captions, embeddings=True)
+    blank = 1 if has_fixed_shapes else 0  # the pass that finds out how much memory there is
+    assert (len(seen), max(seen.values())) == (len(IMAGES) + blank, 1)
+    errors = {row: error for row, error in enumerate(found.column("error").to_pylist()) if error}
+    assert sorted(errors) == [7, 40, 41]
+    assert errors[7] == "caption: missing"
+    alone = ClipScorer.from_loaded(counting, batch_size=3, has_fixed_shapes=has_fixed_shapes)
+    apart = [alone.score([image], [caption], embeddings=True) for image, caption in zip(images, captions, strict=True)]
+    assert found.to_pylist() == pa.concat_batches(apart).to_pylist()
 
 
 def test_importing_needs_neither_torch_nor_beam():
