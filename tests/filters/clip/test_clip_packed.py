@@ -112,9 +112,13 @@ def test_what_is_over_goes_to_the_next_pass():
     tokens = captions(200)[:76].flip(0)
     ends = tokens.argmax(dim=-1).numpy()
     passes = list(pack(tokens.numpy(), ends, captions=16, row=77))
+    lengths = [int((ends + 1)[each.rows].sum()) for each in passes]
     assert np.concatenate([each.rows for each in passes]).tolist() == list(range(76))
     assert len({len(each.numbers) for each in passes}) == 1
-    assert max(len(each.rows) for each in passes) == 10
+    assert max(lengths) <= 77
+    following = [int(ends[each.rows[0]]) + 1 for each in passes[1:]]
+    assert all(length + more > 77 for length, more in zip(lengths, following, strict=False))
+    assert max(len(each.rows) for each in pack(tokens.numpy(), ends, captions=4, row=77)) == 4
 
 
 def test_a_caption_s_bits_are_the_same_in_any_company():
