@@ -2,16 +2,19 @@
 
 import json
 import tarfile
+from types import SimpleNamespace
 
 import numpy as np
+import open_clip
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import webdataset
 
 from babelsift.filters.clip import decoders
 from babelsift.filters.clip.pixels.decode import decode
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.score.models import load_scorer
+from babelsift.pipelines.stages.score.models import load_scorer, resolve_model
 from babelsift.pipelines.staging.layout import STAGING
 from babelsift.schemas import Recipe
 from babelsift.schemas.recipe import ClipModel, DedupImagesSettings, DownloadSettings, ShardSettings, ShardTexts
@@ -191,6 +194,61 @@ def test_texts_of_copies_are_merged_and_said_to_be(tmp_path, hostile_web, urls):
     assert sorted(images["texts"].to_pylist()) == [1, 2]
 
 
+def test_the_best_text_is_chosen_of_an_image_s_own_and_its_copy_s(tmp_path, hostile_web, urls):
+    """Texts that come from a copy are scored against the image that stays."""
+    copy = hostile_web.on("/copy.jpg", answer(encoded(photo(0, (48, 40)), quality=70)))
+    rows = [
+        {"url": url, "caption": f"{text} {at}"} for at, url in enumerate([urls[0], copy]) for text in TEXTS.values()
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    model = ClipModel(model="babelsift-demo", name="demo")
+    recipe = Recipe(
+        name="best",
+        download=SETTINGS,
+        clip=(model,),
+        dedup_images=DedupImagesSettings(texts="merge", near_radius_bits=60, min_phash_quality=0),
+        shards=ShardSettings(texts=ShardTexts(choose="best_similarity")),
+    )
+    assert curate(tmp_path, recipe=recipe)["kept_rows"] == 6
+    [sample] = samples_of(tmp_path / "out").values()
+    texts = json.loads(sample["json"])["texts"]
+    expected = load_scorer(model).score([sample["jpg"]] * 6, [text["text"] for text in texts])["similarity"].to_pylist()
+    assert [text["similarity_demo"] for text in texts] == pytest.approx(expected, abs=1e-6)
+    assert {text["text"] for text in texts} == {row["caption"] for row in rows}
+    assert texts[0]["similarity_demo"] == max(text["similarity_demo"] for text in texts)
+    assert sample["txt"].decode() == texts[0]["text"]
+    chosen = recipe.model_copy(
+        update={"shards": ShardSettings(texts=ShardTexts(choose="best_similarity", keep="chosen"))}
+    )
+    funnel = curate(tmp_path, recipe=chosen)
+    assert funnel["stages"][-1]["rejected"] == {"text_not_chosen": 5}
+    [alone] = samples_of(tmp_path / "out").values()
+    assert alone["txt"] == sample["txt"]
+
+
+def test_a_domain_that_grows_is_split_and_nothing_of_it_is_asked_for_again(tmp_path, hostile_web, urls):
+    """What lies in the domain's own partition is found by the URLs that go elsewhere now."""
+    settings = SETTINGS.model_copy(update={"allow_addresses": ("127.0.0.0/8",), "max_failure_rate": None})
+    recipe = RECIPE.model_copy(update={"download": settings})
+    others = [hostile_web.url(f"/{at}.jpg", host=f"127.0.1.{at}") for at in range(1, 61)]  # nobody listens there
+    captions = [f"a photo of thing number {at}" for at in range(len(others) + len(urls))]
+    few = urls[:4] + others
+    pq.write_table(pa.table({"url": few, "caption": captions[: len(few)]}), tmp_path / "a.parquet")
+    curate(tmp_path, recipe=recipe)
+    assert not (tmp_path / "out" / "staging" / "split_domains.json").exists()
+    assert hostile_web.total_requests == 4
+    more = [{"url": url, "caption": f"another text of {url}"} for url in urls]
+    pq.write_table(pa.Table.from_pylist(more), tmp_path / "b.parquet")
+    funnel = curate(tmp_path, recipe=recipe, table="*.parquet")
+    assert json.loads((tmp_path / "out" / "staging" / "split_domains.json").read_text()) == {
+        "first": [],
+        "later": ["127.0.0.1"],
+    }
+    assert hostile_web.total_requests == IMAGES
+    assert funnel["kept_rows"] == 4 + IMAGES
+    assert len(samples_of(tmp_path / "out")) == IMAGES
+
+
 def test_a_subset_has_the_uids_of_texts_or_of_images(tmp_path, urls):
     texts = write_rows(tmp_path / "a.parquet", urls)
     curate(tmp_path, "--columns", "caption=caption+title")
@@ -201,6 +259,31 @@ def test_a_subset_has_the_uids_of_texts_or_of_images(tmp_path, urls):
     card = (tmp_path / "out" / "README.md").read_text()
     assert f"| samples | {IMAGES} |" in card
     assert f"| texts | {texts}" in card
+
+
+def test_training_reads_the_first_text_or_any_of_them(tmp_path, urls):
+    """open_clip's own loader takes the text; webdataset's takes the list of the JSON, as code that draws one does."""
+    from open_clip_train.data import get_wds_dataset
+
+    texts = write_rows(tmp_path / "a.parquet", urls)
+    curate(tmp_path, "--columns", "caption=caption+title")
+    tars = str(tmp_path / "out" / "shards" / "{00000000..00000002}.tar")
+    samples = samples_of(tmp_path / "out")
+    drawn = [
+        (sample["__key__"], [text["text"] for text in sample["json"]["texts"]], sample["txt"])
+        for sample in webdataset.WebDataset(tars, shardshuffle=False).decode()
+    ]
+    assert sum(len(listed) for _, listed, _ in drawn) == texts
+    assert {key: listed[0] for key, listed, _ in drawn} == {key: one["txt"].decode() for key, one in samples.items()}
+    assert all(listed[0] == text for _, listed, text in drawn)
+    name = resolve_model("babelsift-demo")
+    tokenizer = open_clip.get_tokenizer(name)
+    _, preprocess, _ = open_clip.create_model_and_transforms(name, load_weights=False)
+    settings = {"train_data": tars, "train_num_samples": None, "train_data_upsampling_factors": None}
+    settings |= {"dataset_resampled": False, "batch_size": 8, "workers": 1, "world_size": 1, "seed": 0}
+    data = get_wds_dataset(SimpleNamespace(**settings), preprocess, is_train=True, tokenizer=tokenizer)
+    found = {tuple(tokens.tolist()) for _, batch in data.dataloader for tokens in batch}
+    assert found == {tuple(tokenizer(sample["txt"].decode())[0].tolist()) for sample in samples.values()}
 
 
 def table_of(folder):
