@@ -1,8 +1,8 @@
 """Stage frequency: captions on too many images and images with too many captions, which only the whole input shows.
 
 An image is its URL here: nothing is downloaded yet; `dedup.images.placeholders` counts by pixels. The texts of one
-source row count once. A row is 32 bytes in the shuffle, merged before it is grouped: see
-`babelsift.pipelines.core.groups.bottom_k` for why one caption on a million images is no burden.
+page, or of one source row where no page is known, count once. A row is 32 bytes in the shuffle, merged before it is
+grouped: see `babelsift.pipelines.core.groups.bottom_k` for why one caption on a million images is no burden.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import apache_beam as beam
 import pyarrow as pa
 
 from babelsift.pipelines.core.groups.frequent_keys import FindFrequent, key_index
+from babelsift.pipelines.core.groups.images_with_many_texts import FindImagesWithManyTexts
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest
-from babelsift.pipelines.core.groups.pair_digests import caption_digests, row_caption_digests, url_digests
+from babelsift.pipelines.core.groups.pair_digests import caption_digests, url_digests
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, empty_collection
@@ -39,17 +40,14 @@ class FilterFrequencies(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Finds the captions and images that are too frequent, then drops the rows of both at once."""
-        rules = (
-            ("Captions", caption_digests, url_digests, self.settings.max_images_per_caption),
-            ("Images", url_digests, row_caption_digests, self.settings.max_captions_per_image),
-        )
-        side_inputs = []
-        for label, key, member, maximum in rules:
-            if maximum is None:
-                frequent = empty_collection(batches, f"No{label}", bytes)
-            else:
-                frequent = batches | f"Frequent{label}" >> FindFrequent(key, member, maximum, self.partitions)
-            side_inputs.append(beam.pvalue.AsList(frequent))
+        captions, images = self.settings.max_images_per_caption, self.settings.max_captions_per_image
+        frequent = [empty_collection(batches, f"No{label}", bytes) for label in ("Captions", "Images")]
+        if captions is not None:
+            find = FindFrequent(caption_digests, url_digests, captions, self.partitions)
+            frequent[0] = batches | "FrequentCaptions" >> find
+        if images is not None:
+            frequent[1] = batches | "FrequentImages" >> FindImagesWithManyTexts(url_digests, images, self.partitions)
+        side_inputs = [beam.pvalue.AsList(keys) for keys in frequent]
         return batches | "Drop" >> kept_and_rejected(beam.ParDo(_DropFrequent(self.settings), *side_inputs))
 
 

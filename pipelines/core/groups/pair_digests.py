@@ -10,6 +10,8 @@ from babelsift.filters.dedup import comparable_captions
 from babelsift.filters.uids import digests, row_keys, uid_bytes
 from babelsift.filters.urls import canonical_urls
 
+PAGE_URL = "page_url"  # the carried column in which crawls and documents say which page shows an image
+
 
 def uid_digests(batch: pa.RecordBatch) -> np.ndarray:
     """Returns V16[n]: the uid is itself the digest of url and caption."""
@@ -40,6 +42,18 @@ def row_caption_digests(batch: pa.RecordBatch) -> np.ndarray:
     order = np.lexsort((low, high, rows))
     _, starts = np.unique(rows[order], return_index=True)
     return captions[order[starts]][rows]
+
+
+def page_digests(batch: pa.RecordBatch) -> np.ndarray:
+    """Returns V16[n]: of the page that shows the image, where a carried column `page_url` says it, else of the row."""
+    found = np.zeros((len(batch), 2), "<u8")
+    found[:, 0] = row_keys(batch.column("source_file"), batch.column("source_row"))
+    of_pages = found.view("V16").reshape(-1)
+    place = batch.schema.get_field_index(PAGE_URL)
+    if place < 0 or not (pa.types.is_string(kind := batch.schema.field(place).type) or pa.types.is_large_string(kind)):
+        return of_pages
+    pages = batch.column(place)
+    return np.where(pages.is_valid().to_numpy(zero_copy_only=False), digests(pages.fill_null("")).view("V16"), of_pages)
 
 
 def pair_digests(batch: pa.RecordBatch, *, canonical: bool, normalise: bool) -> np.ndarray:

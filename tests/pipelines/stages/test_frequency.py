@@ -1,5 +1,6 @@
 import random
 
+import pyarrow as pa
 import pytest
 
 from babelsift.pipelines.stages.frequency import FilterFrequencies
@@ -34,6 +35,16 @@ def test_an_image_with_too_many_captions_goes(run_stage, read_rows):
     batch = read_rows(6, url=["http://x/1"] * 4 + ["http://x/2"] * 2)
     outputs = run_stage(FilterFrequencies(FrequencyRules(max_captions_per_image=3)), [batch])
     assert outputs.fates() == dict.fromkeys(range(4), "image_with_too_many_captions") | {4: None, 5: None}
+
+
+def test_the_texts_of_one_page_count_once_wherever_its_rows_are(run_stage, read_rows):
+    batch = read_rows(8, url=["http://x/1"] * 4 + ["http://x/2"] * 4)
+    pages = ["http://p/"] * 4 + [f"http://p/{number}" for number in range(3)] + [None]
+    batch = batch.append_column("page_url", pa.array(pages))
+    expected = dict.fromkeys(range(4)) | dict.fromkeys(range(4, 8), "image_with_too_many_captions")
+    for pieces in ([batch], [batch.slice(row, 1) for row in range(8)]):
+        stage = FilterFrequencies(FrequencyRules(max_captions_per_image=3))
+        assert run_stage(stage, pieces).fates() == expected
 
 
 def test_both_rules_count_all_of_the_input_whatever_its_order(run_stage, read_rows):

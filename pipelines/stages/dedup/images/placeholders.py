@@ -1,7 +1,7 @@
 """Images that stand for anything: one content with too many different captions, "image not available", and its copies.
 
-1. Count. The different captions of each content (equal pixels) are counted; those of one source row count once, so that
-   a picture that one page describes in fifty languages stays.
+1. Count. The different captions of each content (equal pixels) are counted; those of one page (`page_url`), or of one
+   source row where no page is known, count once, so that a picture that is described in fifty languages stays.
 2. Copies. What is near to such a content, by its perceptual hash, is found as image dedup finds it.
 3. Drop. All pairs of both are left out: none of their captions is more to be trusted than another.
 """
@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.dedup import DigestIndex
-from babelsift.pipelines.core.groups.frequent_keys import FindFrequent, key_index
-from babelsift.pipelines.core.groups.pair_digests import row_caption_digests
+from babelsift.pipelines.core.groups.frequent_keys import key_index
+from babelsift.pipelines.core.groups.images_with_many_texts import FindImagesWithManyTexts
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -63,9 +63,7 @@ class DropPlaceholders(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Finds the contents, then their copies, and drops all at once."""
-        frequent = batches | "Frequent" >> FindFrequent(
-            pixel_digests, row_caption_digests, self.maximum, self.partitions
-        )
+        frequent = batches | "Frequent" >> FindImagesWithManyTexts(pixel_digests, self.maximum, self.partitions)
         known = beam.pvalue.AsList(frequent)
         select = beam.ParDo(_Placeholders(self._comparison), known).with_output_types(pa.RecordBatch)
         # Few, and shuffled, so that no runner fuses the step that waits for the contents with those that find them.

@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 
 from babelsift.pipelines.stages.dedup.images import DedupImages
 from babelsift.schemas.recipe import DedupImagesSettings
@@ -46,6 +47,16 @@ def test_the_texts_of_one_source_row_count_once(run_stage, image_rows):
     stage = DedupImages(PIXELS, max_captions=2)
     assert fates(run_stage(stage, [fifty_languages]), fifty_languages) == {}
     assert len(fates(run_stage(DedupImages(PIXELS, max_captions=2), [fifty_pages]), fifty_pages)) == 6
+
+
+def test_the_texts_of_one_page_count_once(run_stage, image_rows):
+    columns = {"phash": hashes(1) * 6, "pixels_digest": ["a" * 64] * 6, "key": ["one"] * 6}
+    rows = image_rows(6, **columns)
+    for pages, gone in ((["http://p/"] * 6, 0), (["http://p/", "http://q/"] * 3, 0), ([f"http://p/{n}" for n in range(6)], 6), ([None] * 6, 6)):  # fmt: skip
+        batch = rows.append_column("page_url", pa.array(pages, pa.string()))
+        assert len(fates(run_stage(DedupImages(PIXELS, max_captions=2), [batch]), batch)) == gone
+    numbers = rows.append_column("page_url", pa.array([1] * 6))
+    assert len(fates(run_stage(DedupImages(PIXELS, max_captions=2), [numbers]), numbers)) == 6
 
 
 def test_equal_captions_count_once(run_stage, image_rows):
