@@ -84,7 +84,8 @@ def test_quotes_in_a_file_that_does_not_quote_lose_no_row(curator):
 def test_files_without_a_header_are_read_as_published(curator):
     pairs = list(zip(captions(4), curator.urls(4), strict=True))
     (curator.home / "cc3m.tsv").write_text("".join(f"{caption}\t{url}\n" for caption, url in pairs))
-    (curator.home / "cc12m.tsv").write_text("".join(f"{url}\t{caption} again\n" for caption, url in pairs))
+    others = list(zip(captions(4), curator.urls(8)[4:], strict=True))
+    (curator.home / "cc12m.tsv").write_text("".join(f"{url}\t{caption} again\n" for caption, url in others))
     (curator.home / "ids.csv").write_text("".join(f"{url},7,{caption} thrice\n" for caption, url in pairs))
     assert curator.run("cc*.tsv")[0] == 0
     assert [row["caption"] for row in curator.samples()] == [f"{c} again" for c in captions(4)] + captions(4)

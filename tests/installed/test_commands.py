@@ -3,6 +3,7 @@
 import urllib.error
 import urllib.request
 
+import pyarrow.parquet as pq
 import pytest
 
 from babelsift.pipelines.cli.main import COMMANDS
@@ -54,8 +55,19 @@ def test_each_command_works_in_a_users_folder(installation, workplace, curated, 
 
 def test_every_command_is_tried_here():
     """Those of the list above, and some that have tests of their own."""
-    tried = {command[0] for command, _ in _EACH_COMMAND} - {"--help"} | {"ngrams", "demo", "demo-web", "demo-model"}
+    others = {"ngrams", "urls", "demo", "demo-web", "demo-model"}
+    tried = {command[0] for command, _ in _EACH_COMMAND} - {"--help"} | others
     assert tried == {add.__name__.removeprefix("add_").replace("_", "-") for add in COMMANDS}
+
+
+def test_the_urls_of_a_run_that_ends_before_the_download_are_listed(installation, workplace, curated):
+    folder = workplace / "out" / "until"
+    ended = ["--recipe", "recipe.yaml", *_TABLE, "--until", "dedup_pairs", "--output", folder]
+    succeeded(installation.babelsift("curate", *ended, cwd=workplace))
+    succeeded(installation.babelsift("urls", folder, cwd=workplace))
+    listed = pq.read_table(folder / "urls")
+    assert {"url", "caption", "uid"} <= set(listed.column_names)
+    assert 0 < len(listed) <= curated.pairs
 
 
 def test_the_n_grams_are_a_vocabulary(installation, workplace, curated):

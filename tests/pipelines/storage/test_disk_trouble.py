@@ -71,7 +71,12 @@ def rows(disk, image_rows):
 
 
 def product(folder):
-    return {name: folder.open("shards", name).read() for name in folder.list("shards")}
+    return {
+        f"{room}/{name}": folder.open(room, name).read()
+        for room in ("shards", "images")
+        if folder.exists(room)
+        for name in folder.list(room)
+    }
 
 
 def all_files(folder):
@@ -84,16 +89,17 @@ def test_a_disk_that_is_full_at_any_moment(disk, rows):
     write_shard(disk, 0, table, samples_per_shard=10)
     needed, expected = whole - Full.free_bytes, product(disk)
     for free_bytes in [*range(0, needed, needed // 12), needed - 1]:
-        disk.fs.rm(disk.path("shards"), recursive=True)
+        for name in product(disk):
+            disk.fs.rm(disk.path(name))
         Full.free_bytes = free_bytes
         with pytest.raises(
             RunFolderError,
-            match=r"cannot write \S*run/shards/00000000\S+: .*No space left.* free space, then run the same command again",
+            match=r"cannot write \S*run/(?:shards|images)/00000000\S+: .*No space left.* free space, then run the same command again",
         ):
             write_shard(disk, 0, table, samples_per_shard=10)
         left = product(disk)
         assert left == {name: expected[name] for name in left}, "what has a name is whole"
-        assert all_files(disk) == sorted([*before, *(disk.path("shards", name) for name in left)])
+        assert all_files(disk) == sorted([*before, *(disk.path(name) for name in left)])
         Full.free_bytes = whole
         write_shard(disk, 0, table, samples_per_shard=10)
         assert product(disk) == expected
@@ -123,7 +129,7 @@ def test_a_shard_changed_behind_our_back_is_written_again(disk, rows, suffix, da
     write_shard(disk, 0, table, samples_per_shard=10)
     expected = product(disk)
     path = f"shards/00000000{suffix}"
-    disk.write(path, damage(expected[path.removeprefix("shards/")]))
+    disk.write(path, damage(expected[path]))
     write_shard(disk, 0, table, samples_per_shard=10)
     assert product(disk) == expected
 
