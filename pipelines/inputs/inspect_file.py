@@ -62,7 +62,7 @@ class InspectedFile:
         ranges: the slices that it is read by.
         rows: how many it has, exact for parquet, a guess for text.
         is_looked_through: whether `names` and `kinds` are known to hold for every row.
-        lists: indices of the columns that hold lists, and nothing else.
+        lists: indices of the columns that hold lists, alone or among fewer strings.
     """
 
     file: InputFile
@@ -282,7 +282,7 @@ def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int
         (RowRange(),),
         estimated,
         is_looked_through,
-        frozenset(index for index, kind in enumerate(kinds.values()) if kind.types - {type(None)} == {list}),
+        frozenset(index for index, kind in enumerate(kinds.values()) if kind.is_of_lists),
     )
 
 
@@ -312,7 +312,7 @@ def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         (RowRange(),),
         len(records) if is_looked_through else max(len(records), _size(file) // _GUESSED_SAMPLE_BYTES),
         is_looked_through,
-        frozenset(index for index, kind in enumerate(kinds.values()) if list in kind.types),
+        frozenset(index for index, kind in enumerate(kinds.values()) if kind.is_of_lists),
     )
 
 
@@ -343,15 +343,25 @@ class _JsonKind:
 
     Attributes:
         lowest, highest: of its integers.
+        lists, strings: how many values are one.
     """
 
     types: set[type] = field(default_factory=set)
     lowest: int | None = None
     highest: int | None = None
+    lists: int = 0
+    strings: int = 0
+
+    @property
+    def is_of_lists(self) -> bool:
+        """Whether lists are what it holds; among more strings a list is of the wrong type."""
+        return self.lists > 0 and self.lists >= self.strings
 
     def add(self, value: Any) -> None:
         kind = type(value)
         self.types.add(kind)
+        self.lists += kind is list
+        self.strings += kind is str
         if kind is int:
             self.lowest = value if self.lowest is None else min(self.lowest, value)
             self.highest = value if self.highest is None else max(self.highest, value)

@@ -151,6 +151,13 @@ def test_the_texts_of_an_image_are_one_sample(tmp_path, urls):
     assert (len(rows), set(rows["key"].to_pylist())) == (texts, set(samples))
     images = pa.concat_tables(pq.read_table(path) for path in sorted((tmp_path / "out" / "images").glob("*.parquet")))
     assert (images["key"].to_pylist(), sum(images["texts"].to_pylist())) == (sorted(samples), texts)
+    written = times_of_writing(tmp_path / "out" / "shards")
+    assert curate(tmp_path, "--columns", "caption=caption+title") == funnel
+    assert times_of_writing(tmp_path / "out" / "shards") == written, "what is unchanged stays as it is"
+
+
+def times_of_writing(folder):
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("0*")}
 
 
 @pytest.mark.parametrize(

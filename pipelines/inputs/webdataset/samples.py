@@ -6,11 +6,16 @@ import io
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 IMAGE_TYPES = frozenset(("jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif", "ppm", "jxl", "heic"))
 TEXT_TYPES = frozenset(("txt", "text", "caption", "cap", "cls", "url", "lang", "title", "alt"))
 _JSON = "json"
 _MAX_TEXT_BYTES = 1 << 22
+_BLOCK = 1 << 16
 # Names of members that programs leave beside a dataset's samples.
 _HIDDEN = ("__", ".")
 
@@ -77,7 +82,8 @@ def read_samples(content: io.BufferedIOBase, *, compressed: bool = False, max_im
     seen: set[str] = set()
     sample: Sample | None = None
     try:
-        with tarfile.open(fileobj=content, mode="r|" if compressed else "r:") as tar:
+        mode: Literal["r|", "r:"] = "r|" if compressed else "r:"
+        with tarfile.open(fileobj=content, mode=mode, tarinfo=_Member) as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
                 key, suffix = split_name(member.name)
@@ -89,12 +95,33 @@ def read_samples(content: io.BufferedIOBase, *, compressed: bool = False, max_im
                     sample = Sample(key, is_repeated=key in seen)
                     seen.add(key)
                 sample.add(suffix, member, tar, max_image_bytes=max_image_bytes)
+            _check_end(tar)
     except (tarfile.TarError, EOFError, OverflowError) as error:
         if sample is not None:
             yield sample
         raise BrokenTarError(f"breaks off after {len(seen)} samples: {error}") from error
     if sample is not None:
         yield sample
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose broken header is an error wherever it stands; but for the first, tarfile takes it for the end."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile_)
+        except tarfile.EOFHeaderError:  # the two blocks of zeros
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"no member begins at byte {tarfile_.offset}: {error}") from error
+
+
+def _check_end(tar: tarfile.TarFile) -> None:
+    """Raises tarfile.ReadError where more than zeros follows a tar's end, such as a second tar."""
+    while chunk := tar.fileobj.read(_BLOCK):  # type: ignore[union-attr]  # open for reading
+        if chunk.strip(b"\0"):
+            raise tarfile.ReadError("something follows its end, such as another tar: give each as a file")
 
 
 def split_name(name: str) -> tuple[str, str]:

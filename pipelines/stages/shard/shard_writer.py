@@ -132,7 +132,7 @@ def _fingerprint(metadata: pa.Table, stores: Sequence[str]) -> str:
 
 def _is_whole(folder: RunFolder, stats: Mapping[str, Any], expected: Collection[str]) -> bool:
     """Whether a commit mark says all that it should, and the files it names are what was written."""
-    if not set(_MARK) <= set(stats) or sum(stats["languages"].values()) != stats["samples"]:
+    if not set(_MARK) <= set(stats) or sum(stats["languages"].values()) != stats["texts"]:
         return False
     files = stats["files"]
     return (

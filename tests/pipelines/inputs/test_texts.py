@@ -195,3 +195,11 @@ def test_every_text_of_every_row_has_one_fate(rows, choice, tmp_path_factory):
     assert rows_read == len(rows)
     assert texts == len(pairs) + len(gone)
     assert texts >= rows_read
+
+
+def test_a_value_that_is_no_list_costs_no_text_but_its_own(tmp_path):
+    rows = [{"url": URL, "caption": ["a", "b"]}, {"url": URL, "caption": "c"}, {"url": URL, "caption": 5}]
+    path = jsonl(tmp_path / "a.jsonl", [*rows, {"url": URL, "caption": None}])
+    rows_read, texts, pairs, gone = read(path, "caption=caption")
+    assert (rows_read, texts, [text for text, *_ in pairs]) == (4, 5, ["a", "b", "c"])
+    assert [(row, reason) for row, reason, _ in gone] == [(2, "wrong_type"), (3, "missing_caption")]

@@ -1,5 +1,7 @@
 """Tars of any making as rows: grouped as the package webdataset groups, and no image read for its text."""
 
+import gzip
+
 import pytest
 import webdataset
 
@@ -110,6 +112,36 @@ def test_a_tar_that_breaks_off_keeps_what_is_whole(tmp_path):
     pairs, ledger = read(path)
     assert [pair["__key__"] for pair in pairs] == ["0", "1", "2"]
     assert [row["reason"] for row in ledger if row["reason"] == "unreadable_row"] == ["unreadable_row"]
+
+
+def _flip(content, member):
+    """Flips a bit in the name of a member's header; each of the members here takes three blocks."""
+    place = 1536 * member + 10
+    return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize(
+    ("damaged", "whole"),
+    [
+        (lambda content: _flip(content, 5), ["0", "1", "2"]),
+        (lambda content: _flip(content, 2), ["0"]),
+        (lambda content: content[: 1536 * 6], ["0", "1", "2"]),
+        (lambda content: content[: 1536 * 6 + 100], ["0", "1", "2"]),
+        (lambda content: content + content, ["0", "1", "2", "3", "4"]),
+        (lambda content: content + b"more", ["0", "1", "2", "3", "4"]),
+    ],
+    ids=["header", "early header", "cut between members", "cut in a header", "two tars", "more"],
+)
+def test_nothing_after_damage_is_lost_without_a_row(tmp_path, damaged, whole, suffix):
+    path = write_tar(tmp_path / "0.tar", [(f"{n}.{kind}", b"x" * 600) for n in range(5) for kind in ("jpg", "txt")])
+    content = damaged(path.read_bytes())
+    path.unlink()
+    path = tmp_path / f"0.tar{suffix}"
+    path.write_bytes(gzip.compress(content) if suffix else content)
+    pairs, ledger = read(path)
+    assert set(whole) - {"2"} <= {pair["__key__"] for pair in pairs} <= set(whole)
+    assert [row["reason"] for row in ledger].count("unreadable_row") == 1
 
 
 @pytest.mark.parametrize("content", [b"no tar at all" * 100, b"\x00" * 100])
