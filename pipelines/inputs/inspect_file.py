@@ -21,6 +21,7 @@ from babelsift.pipelines.inputs.documents.document_rows import DEFAULT_CAPTION a
 from babelsift.pipelines.inputs.documents.document_rows import is_document
 from babelsift.pipelines.inputs.formats import CRAWL_FORMATS, WEBDATASET
 from babelsift.pipelines.inputs.slices import FileLayout, InputFile
+from babelsift.pipelines.inputs.storage_file import StorageFile
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
 from babelsift.pipelines.inputs.tables.delimited import DelimitedRows
 from babelsift.pipelines.inputs.tables.image_column import image_column
@@ -238,6 +239,9 @@ def _size(file: InputFile) -> int:
 
 def _inspect_crawl(file: InputFile, choice: ColumnChoice) -> InspectedFile:
     schema = crawl_schema(file)
+    with StorageFile(file) as content:
+        if not content.read(1):
+            return InspectedFile(file)
     choice = replace(choice, caption=choice.caption or DEFAULT_CAPTIONS[file.format])
     pair = choose_columns(choice, schema.names, where=file.shown)
     layout = FileLayout(pair.url, pair.captions, language=pair.language)

@@ -73,6 +73,7 @@ class _ReadSlice(beam.DoFn):
             yield from emit(Stage.READ, texts, kept, rejected)
         for counted in (rate, self._all_rate):
             counted.check()
+        rate.say_if_nothing_is_readable()
         logging.info("read: %s: %d rows", element.file.shown, total)
         yield beam.pvalue.TaggedOutput(ROWS_READ, (total, all_texts))
 
@@ -106,6 +107,11 @@ class UnreadableRate:
                 if reason in _UNREADABLE:
                     self._unreadable += 1
                     self._problem = self._problem or f"{value}{_UNREADABLE[reason]}"
+
+    def say_if_nothing_is_readable(self) -> None:
+        """Logs a warning where no row of those counted could be read, however few they are."""
+        if self._rows and self._unreadable == self._rows:
+            logging.warning("read: %s: nothing in it could be read: %s", self._name, self._problem)
 
     def check(self) -> None:
         """Raises InputError where too many of the rows that were counted are unreadable."""

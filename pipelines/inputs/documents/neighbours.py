@@ -64,7 +64,9 @@ def matched_images(infos: list[Any], texts: list[Any]) -> Iterator[DocumentImage
         fields: Mapping[str, Any] = info if isinstance(info, dict) else {}
         url, place = fields.get("raw_url"), fields.get("matched_text_index")
         url = url if isinstance(url, str) else None
-        if not isinstance(place, int) or not 0 <= place < len(texts):
+        # What went through a table with nulls has its integers as floats.
+        place = int(place) if isinstance(place, float) and place.is_integer() else place
+        if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < len(texts):
             yield DocumentImage(url, None, [], [], number)
             continue
         matched = next(iter(_near(texts[place : place + 1])), None)

@@ -108,18 +108,18 @@ class _Member(tarfile.TarInfo):
     """A member whose broken header is an error wherever it stands; but for the first, tarfile takes it for the end."""
 
     @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         try:
-            return super().fromtarfile(tarfile_)
-        except tarfile.EOFHeaderError:  # the two blocks of zeros
-            raise
+            return super().frombuf(buf, encoding, errors)
         except tarfile.HeaderError as error:
-            raise tarfile.ReadError(f"no member begins at byte {tarfile_.offset}: {error}") from error
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise  # a block of zeros is the end
+            raise tarfile.ReadError(f"no member begins where one should: {error}") from error
 
 
 def _check_end(tar: tarfile.TarFile) -> None:
     """Raises tarfile.ReadError where more than zeros follows a tar's end, such as a second tar."""
-    while chunk := tar.fileobj.read(_BLOCK):  # type: ignore[union-attr]  # open for reading
+    while chunk := tar.fileobj.read(_BLOCK):
         if chunk.strip(b"\0"):
             raise tarfile.ReadError("something follows its end, such as another tar: give each as a file")
 

@@ -47,6 +47,16 @@ def test_a_file_in_another_encoding_stops_the_run_and_says_so(tmp_path):
     assert "a.csv: 33% of 90 rows cannot be read (the first: 'gr\\udcf6\\udcdfe 0' is not UTF-8)" in line
 
 
+@pytest.mark.parametrize(("rows", "bad", "said"), [(1, 1, True), (2, 1, False), (0, 0, False)])
+def test_a_small_file_of_which_nothing_can_be_read_is_said(caplog, rows, bad, said):
+    rate = UnreadableRate(0.1, "a.warc.gz")
+    rate.add(rows, [unreadable(bad)])
+    rate.check()
+    rate.say_if_nothing_is_readable()
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert lines == (["read: a.warc.gz: nothing in it could be read: not JSON"] if said else [])
+
+
 def test_without_a_rate_any_file_is_read():
     rate = UnreadableRate(None, "a.csv")
     rate.add(100, [unreadable(100)])

@@ -92,6 +92,18 @@ def test_a_list_of_paths_names_files_from_the_root_of_its_bucket(tmp_path):
     assert pairs[1]["warc_filename"] == "crawl-data/CC-MAIN-2024-22/segments/1/warc/CC-MAIN-1.warc.gz"
 
 
+def test_a_list_may_name_files_from_the_disks_root_and_hold_remarks(tmp_path):
+    file = write(tmp_path / "elsewhere/a.wat.gz", wat_record([image_link("/1.jpg", "a dog")]))
+    paths = write(tmp_path / "wat.paths", f"# two months\n{file}\n".encode())
+    _, pairs, _ = read(plan_input([str(paths)]))
+    assert [row["caption"] for row in pairs] == ["a dog"]
+
+
+def test_an_empty_file_is_said_to_be(tmp_path):
+    with pytest.raises(InputError, match=r"a\.warc\.gz.*empty"):
+        plan_input([str(write(tmp_path / "a.warc.gz", b""))])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(gzip.compress(b"\n \n", mtime=0), "names no file"), (b"no gzip", "not readable as a list of paths")],

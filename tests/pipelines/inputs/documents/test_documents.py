@@ -111,3 +111,15 @@ def test_a_file_of_documents_that_is_cut_is_one_line(tmp_path):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(InputError, match="not readable as parquet"):
         read(path)
+
+
+@pytest.mark.parametrize(
+    ("place", "text"), [(1, "It is brown."), (1.0, "It is brown."), (1.5, None), (True, None), ("1", None)]
+)
+def test_a_place_that_a_table_made_a_float_is_read(tmp_path, place, text):
+    [document] = MMC4
+    info = [{"raw_url": "http://x/1.jpg", "matched_text_index": place}]
+    (tmp_path / "a.jsonl").write_text(json.dumps({**document, "image_info": info}))
+    plan = plan_input([str(tmp_path / "a.jsonl")])
+    [block] = [block for part in plan.slices for block in read_slice(part, plan)]
+    assert [row["caption"] for batch in block.pairs for row in batch.to_pylist()][:1] == ([text] if text else [])
