@@ -12,6 +12,8 @@ import socket
 import struct
 from typing import Any
 
+from babelsift.pipelines.processes.channel import receive_exactly
+
 SETUP, IMAGE, RESULT, ERROR, WANTS_MEMORY, MEMORY = b"S", b"I", b"R", b"E", b"W", b"M"
 _HEAD = struct.Struct("<cII")  # kind, bytes of the pickled object, bytes of the body
 
@@ -39,30 +41,11 @@ def receive_message(channel: socket.socket) -> Message | None:
     Raises:
         BlockingIOError: nothing has come within the socket's time.
     """
-    head = _receive(channel, _HEAD.size)
+    head = receive_exactly(channel, _HEAD.size)
     if head is None:
         return None
     kind, pickled_bytes, body_bytes = _HEAD.unpack(head)
-    pickled, body = _receive(channel, pickled_bytes), _receive(channel, body_bytes)
+    pickled, body = receive_exactly(channel, pickled_bytes), receive_exactly(channel, body_bytes)
     if pickled is None or body is None:
         return None
     return kind, pickle.loads(pickled), body
-
-
-def bound_waiting(channel: socket.socket, seconds: float) -> None:
-    """Lets no call of a blocking socket wait longer: the kernel sees to it, without a further call for each."""
-    timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
-    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
-    channel.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
-
-
-def _receive(channel: socket.socket, size: int) -> bytes | None:
-    try:
-        received = channel.recv(size, socket.MSG_WAITALL) if size else b""
-        while len(received) < size:  # a signal came between, or the end
-            if not (more := channel.recv(size - len(received), socket.MSG_WAITALL)):
-                return None
-            received += more
-    except ConnectionResetError:
-        return None
-    return received

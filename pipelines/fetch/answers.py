@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from babelsift.pipelines.fetch.fetched import Fetched
+from babelsift.pipelines.processes.channel import receive_exactly
 from babelsift.schemas import RejectReason
 
 # While one URL's body waits to be read another's arrives: so many URLs a slot are taken up at once, and no more.
@@ -61,31 +62,12 @@ def receive_answer(channel: socket.socket) -> Answer | None:
     Raises:
         BlockingIOError: nothing has come within the socket's time.
     """
-    if (head := _receive(channel, _ANSWER_HEAD.size)) is None:
+    if (head := receive_exactly(channel, _ANSWER_HEAD.size)) is None:
         return None
     ticket, row, seconds, status, attempts, reason_bytes, body_bytes = _ANSWER_HEAD.unpack(head)
-    text, body = _receive(channel, reason_bytes), _receive(channel, body_bytes)
+    text, body = receive_exactly(channel, reason_bytes), receive_exactly(channel, body_bytes)
     if text is None or body is None:
         return None
     reason, _, detail = text.decode().partition("\n")
     failed = RejectReason(reason) if reason else None
     return Answer(ticket, row, Fetched(None if failed else body, failed, detail, status or None, attempts, seconds))
-
-
-def _receive(channel: socket.socket, size: int) -> bytes | None:
-    """Waits for so many bytes; None where there are fewer before the end."""
-    try:
-        received = channel.recv(size, socket.MSG_WAITALL) if size else b""
-        while len(received) < size:  # a signal came between, or the end
-            if not (more := channel.recv(size - len(received), socket.MSG_WAITALL)):
-                return None
-            received += more
-    except ConnectionResetError:
-        return None
-    return received
-
-
-def bound_receiving(channel: socket.socket, seconds: float) -> None:
-    """Lets no call that receives from a blocking socket wait longer; the kernel sees to it, at no cost a call."""
-    timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
-    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)

@@ -7,8 +7,9 @@ import socket
 import threading
 from collections.abc import Sequence
 
-from babelsift.pipelines.fetch.answers import NO_TICKET, Answer, bound_receiving, pack_ask, receive_answer
+from babelsift.pipelines.fetch.answers import NO_TICKET, Answer, pack_ask, receive_answer
 from babelsift.pipelines.processes import RunningServer, ServerProcess
+from babelsift.pipelines.processes.channel import bound_receiving
 from babelsift.schemas.recipe import DownloadSettings
 
 _SENT_AHEAD_BYTES = 2**22  # as much of it as the system grants

@@ -8,6 +8,8 @@ import socket
 import struct
 from typing import Any
 
+from babelsift.pipelines.processes.channel import receive_exactly
+
 _LENGTH = struct.Struct("<I")
 _MOST_BYTES = 2**24
 
@@ -53,10 +55,6 @@ def receive(channel: socket.socket) -> tuple[Any, int | None]:
 
 
 def _exactly(channel: socket.socket, size: int) -> bytes:
-    content = bytearray()
-    while len(content) < size:
-        piece = channel.recv(size - len(content))
-        if not piece:
-            raise EOFError("the other process is gone")
-        content += piece
-    return bytes(content)
+    if (content := receive_exactly(channel, size)) is None:
+        raise EOFError("the other process is gone")
+    return content
