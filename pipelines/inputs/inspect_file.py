@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from babelsift.pipelines.inputs.carried.json_kind import JsonKind
 from babelsift.pipelines.inputs.carried.types import ColumnKind, carried_type, is_list
 from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns, choose_text_columns
 from babelsift.pipelines.inputs.crawl.slices import DEFAULT_CAPTIONS, crawl_schema, estimated_rows
@@ -38,7 +38,6 @@ _ROW_GROUPS_TOGETHER_ROWS = 100_000
 _GUESSED_COMPRESSION = 4
 _GUESSED_IMAGES_A_DOCUMENT = 3
 _GUESSED_SAMPLE_BYTES = 50_000
-_EXACT_IN_DOUBLE = 2**53
 _CSV_DELIMITERS = (",", "\t", ";", "|")
 
 
@@ -232,25 +231,36 @@ def _characters(file: InputFile) -> int:
 
 def _size(file: InputFile) -> int:
     """Returns a file's bytes, 0 where they are not known."""
+    return _known_size(file) or 0
+
+
+def _known_size(file: InputFile) -> int | None:
+    """Returns a file's bytes; None where its file system does not say."""
     with storage_failures(InputError, f"{file.shown}: cannot be read"):
         fs, path = open_file_system(file.path)
-        return retrying(lambda: fs.info(path)).get("size") or 0
+        size: int | None = retrying(lambda: fs.info(path)).get("size")
+    return size
+
+
+def _is_empty(file: InputFile) -> bool:
+    with StorageFile(file) as content:
+        return not content.read(1)
 
 
 def _inspect_crawl(file: InputFile, choice: ColumnChoice) -> InspectedFile:
     schema = crawl_schema(file)
-    with StorageFile(file) as content:
-        if not content.read(1):
-            return InspectedFile(file)
+    size = _known_size(file)
+    if size == 0 or (size is None and _is_empty(file)):
+        return InspectedFile(file)
     choice = replace(choice, caption=choice.caption or DEFAULT_CAPTIONS[file.format])
     pair = choose_columns(choice, schema.names, where=file.shown)
     layout = FileLayout(pair.url, pair.captions, language=pair.language)
     kinds = tuple(ColumnKind(column.type) for column in schema)
-    return InspectedFile(file, tuple(schema.names), kinds, layout, (RowRange(),), estimated_rows(file, _size(file)))
+    return InspectedFile(file, tuple(schema.names), kinds, layout, (RowRange(),), estimated_rows(file, size or 0))
 
 
 def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int) -> InspectedFile:
-    kinds: dict[str, _JsonKind] = {}
+    kinds: dict[str, JsonKind] = {}
     rows, problem = 0, ""
     is_looked_through = False
     with open_json(file) as records:
@@ -263,7 +273,7 @@ def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int
                     problem = record
                     continue
                 for name, value in record.items():
-                    kinds.setdefault(name, _JsonKind()).add(value)
+                    kinds.setdefault(name, JsonKind()).add(value)
         except StopIteration:
             is_looked_through = True
         except (NotJsonError, *BROKEN_CONTENT):
@@ -291,7 +301,7 @@ def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int
 
 
 def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
-    kinds: dict[str, _JsonKind] = {}
+    kinds: dict[str, JsonKind] = {}
     problem = ""
     records = list(itertools.islice(sample_records(file), _SAMPLED_ROWS))
     for record in records:
@@ -299,7 +309,7 @@ def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
             problem = problem or record
             continue
         for name, value in record.items():
-            kinds.setdefault(name, _JsonKind()).add(value)
+            kinds.setdefault(name, JsonKind()).add(value)
     if not kinds:
         if problem:
             raise ValueError(problem)
@@ -339,48 +349,3 @@ def _inspect_documents(file: InputFile, choice: ColumnChoice, documents: int) ->
 def _no_objects(problem: str, rows: int) -> str:
     remedy = "a file has one JSON object a line, or is named .json and is an array of objects"
     return f"none of its first {rows} rows is a JSON object ({problem}); {remedy}"
-
-
-@dataclass
-class _JsonKind:
-    """What a key's values are.
-
-    Attributes:
-        lowest, highest: of its integers.
-        lists, strings: how many values are one.
-    """
-
-    types: set[type] = field(default_factory=set)
-    lowest: int | None = None
-    highest: int | None = None
-    lists: int = 0
-    strings: int = 0
-
-    @property
-    def is_of_lists(self) -> bool:
-        """Whether lists are what it holds; among more strings a list is of the wrong type."""
-        return self.lists > 0 and self.lists >= self.strings
-
-    def add(self, value: Any) -> None:
-        kind = type(value)
-        self.types.add(kind)
-        self.lists += kind is list
-        self.strings += kind is str
-        if kind is int:
-            self.lowest = value if self.lowest is None else min(self.lowest, value)
-            self.highest = value if self.highest is None else max(self.highest, value)
-
-    def column_kind(self, is_looked_through: bool) -> ColumnKind:
-        """Returns the kind that holds the values: text what is nested or mixed, as its JSON."""
-        types = self.types - {type(None)}
-        if types == {bool}:
-            return ColumnKind(pa.bool_())
-        if types == {float} or (types == {int, float} and self._is_within(-_EXACT_IN_DOUBLE, _EXACT_IN_DOUBLE)):
-            return ColumnKind(pa.float64())
-        for kind, lowest, highest in ((pa.int64(), -(2**63), 2**63 - 1), (pa.uint64(), 0, 2**64 - 1)):
-            if types == {int} and self._is_within(lowest, highest):
-                return ColumnKind(kind, self.lowest, self.highest) if is_looked_through else ColumnKind(kind)
-        return ColumnKind(pa.string())
-
-    def _is_within(self, lowest: int, highest: int) -> bool:
-        return self.lowest is None or self.highest is None or lowest <= self.lowest <= self.highest <= highest

@@ -1,1 +1,3 @@
-"""Columns that an input carries beside URL and text: `types` decides them once over all files, `values` converts."""
+"""Columns that an input carries beside URL and text: `types` decides them once over all files, `json_kind` by what JSON
+records hold; `values` converts.
+"""

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-_EXACT_IN_DOUBLE = 2**53
+EXACT_IN_DOUBLE = 2**53
 _MAX_DECIMAL_DIGITS = 76
 _MAX_DECIMAL128_DIGITS = 38
 _INTEGER_DIGITS = {8: 3, 16: 5, 32: 10, 64: 20}
@@ -132,7 +132,7 @@ def _join_integers(one: ColumnKind, another: ColumnKind) -> ColumnKind:
 
 
 def _join_integer_and_float(integer: ColumnKind, _: ColumnKind) -> ColumnKind:
-    exact = integer.is_within(-_EXACT_IN_DOUBLE, _EXACT_IN_DOUBLE)
+    exact = integer.is_within(-EXACT_IN_DOUBLE, EXACT_IN_DOUBLE)
     return ColumnKind(pa.float64() if exact else pa.string())
 
 
