@@ -78,6 +78,7 @@ class RejectReason(str, Enum):
     URL_OPTED_OUT = "url_opted_out"
     DOMAIN_OPTED_OUT = "domain_opted_out"
     # language
+    LANGUAGE_DISAGREES = "language_disagrees"
     LANGUAGE_NOT_KEPT = "language_not_kept"
     LANGUAGE_SCORE_TOO_LOW = "language_score_too_low"
     # frequency

@@ -12,12 +12,13 @@ from babelsift.schemas.languages import normalise_language
 _KEEP = "language.keep"
 
 
-def check_languages(named: Iterable[tuple[str, str]], identifier: LanguageIdentifier) -> None:
+def check_languages(named: Iterable[tuple[str, str]], identifier: LanguageIdentifier, *, others: bool = False) -> None:
     """Looks whether an identifier can identify every language that settings name, in the spelling that captions get.
 
     Args:
         named: (setting, language's code), as `Recipe.named_languages` lists them.
         identifier: loads its model.
+        others: whether captions may be in languages that it cannot identify, as the input may say so.
 
     Raises:
         ModelError: the model cannot be loaded.
@@ -28,7 +29,7 @@ def check_languages(named: Iterable[tuple[str, str]], identifier: LanguageIdenti
         if setting != _KEEP and script:
             raise RecipeError(f"{setting}: {code!r} names a script, and {_KEEP} alone takes one; write {language!r}")
         spelt = normalise_language(language)
-        if spelt not in identifier.languages:
+        if not others and spelt not in identifier.languages:
             raise RecipeError(
                 f"{setting}: the language model {identifier.model or 'lid.176'} cannot identify {code!r}; "
                 "remove it, or set language.model to a model that can"

@@ -61,7 +61,7 @@ def check_settings(recipe: Recipe) -> None:
         load_faiss()
     identifier = LanguageIdentifier(recipe.language.model, raw=recipe.language.raw)
     identifier.load()
-    check_languages(recipe.named_languages, identifier)
+    check_languages(recipe.named_languages, identifier, others=recipe.language.source != "replace")
     nothing = identifier.identify(pa.array([], pa.string()))
     captions, (languages, scores) = pa.array([], pa.string()), nothing.columns
     reject_by_language(captions, languages, scores, recipe.language, Decision.keep_all(0))
@@ -107,6 +107,20 @@ def check_input(recipe: Recipe, source: InputPlan) -> None:
     check_head_names(recipe, source)
     check_option_columns(recipe.download, list(source.sources.values()))
     check_conditions(recipe, source.carried)
+
+
+def check_text_languages(recipe: Recipe, source: InputPlan | None) -> None:
+    """Checks that the input says its texts' languages where a recipe believes or checks them.
+
+    Raises:
+        RecipeError: no column says them.
+    """
+    if recipe.language.source == "replace" or (source is not None and source.has_text_languages):
+        return
+    raise RecipeError(
+        f"language.source is {recipe.language.source}, and no column of the input says the texts' languages; name it: "
+        "--columns url=NAME,caption=NAME,language=NAME"
+    )
 
 
 def check_images(source: InputPlan) -> None:

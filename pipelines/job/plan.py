@@ -20,6 +20,7 @@ from babelsift.pipelines.job.checks import (
     check_parts,
     check_settings,
     check_source,
+    check_text_languages,
 )
 from babelsift.pipelines.job.embedding_stores import compared_stores
 from babelsift.pipelines.run_folder.claim import check_claimable
@@ -108,6 +109,7 @@ def plan_run(
     imported = None if staging is None else plan_import(staging)
     folder = RunFolder(output).check_writable()
     check_claimable(folder)
+    check_text_languages(recipe, source)
     if source is not None:
         check_input(recipe, source)
     check_settings(recipe)

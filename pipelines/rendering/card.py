@@ -7,7 +7,13 @@ from typing import Any
 import yaml
 
 from babelsift.pipelines.rendering.data import ReportData
-from babelsift.pipelines.rendering.funnel_view import UNDETERMINED, kept_languages, language_rows, reasons_of
+from babelsift.pipelines.rendering.funnel_view import (
+    UNDETERMINED,
+    kept_languages,
+    language_rows,
+    large_languages,
+    reasons_of,
+)
 from babelsift.pipelines.rendering.notices import DEMO_NOTICE, notices, uses_demo_model
 from babelsift.pipelines.rendering.templating import ENVIRONMENT
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, VALIDATION
@@ -43,6 +49,7 @@ def render_card(
         languages=languages[:_SHOWN_LANGUAGES],
         languages_left_out=max(len(languages) - _SHOWN_LANGUAGES, 0),
         language_count=kept_languages(languages),
+        large_languages=large_languages(languages, data.recipe.language.report_min_texts),
         main_reasons={stage.stage: [reason for reason, _ in reasons_of(stage)[:3]] for stage in data.funnel.stages},
         fields=sample_fields(data.recipe),
         image_members=_image_members(data.recipe),

@@ -141,6 +141,14 @@ def kept_languages(rows: list[LanguageRow]) -> int:
     return sum(1 for row in rows if row.kept and row.language != UNDETERMINED)
 
 
+def large_languages(rows: list[LanguageRow], minimum: int | None) -> list[str] | None:
+    """Returns the languages of which at least `minimum` texts were kept, the most first; None: nobody asks for them."""
+    if minimum is None:
+        return None
+    large = [row for row in rows if row.kept >= minimum and row.language != UNDETERMINED]
+    return [row.language for row in sorted(large, key=lambda row: (-row.kept, row.language))]
+
+
 def with_rest(rows: list[LanguageRow], limit: int = SHOWN_LANGUAGES) -> tuple[list[LanguageRow], LanguageRow | None]:
     """Returns the first rows, and the sum of the others as one row where there are any."""
     top, rest = rows[:limit], rows[limit:]

@@ -10,6 +10,7 @@ from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import (
     kept_languages,
     language_rows,
+    large_languages,
     near_caption_rows,
     stage_bars,
     with_rest,
@@ -46,6 +47,7 @@ def render_report(data: ReportData) -> str:
         stages=stage_bars(data.funnel),
         languages_kept=kept_languages(all_languages),
         languages=languages,
+        large_languages=large_languages(all_languages, data.recipe.language.report_min_texts),
         other_languages=other_languages,
         near_captions=near_caption_rows(data.funnel),
         plots=_score_plots(data),

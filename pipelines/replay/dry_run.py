@@ -18,7 +18,13 @@ from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
-from babelsift.pipelines.job.checks import check_conditions, check_head_names, check_parts, check_settings
+from babelsift.pipelines.job.checks import (
+    check_conditions,
+    check_head_names,
+    check_parts,
+    check_settings,
+    check_text_languages,
+)
 from babelsift.pipelines.job.curate import ROWS_A_MATCH, curate_stages
 from babelsift.pipelines.replay.stored_languages import StoredLanguages, are_languages_known, are_scores_wanted
 from babelsift.pipelines.replay.stored_pairs import StoredImages, StoredPairs
@@ -108,6 +114,7 @@ def dry_run(
         _check_without_input(recipe, folder)
     else:
         check_head_names(recipe, plan)
+        check_text_languages(recipe, plan)
     check_conditions(recipe, pa.schema([]) if plan is None else plan.carried)
     scores = find_scores(folder, recipe.clip, recipe.heads)
     check_settings(recipe)
@@ -156,6 +163,11 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
                 edited |= CAPTION_CHANGES.name in pq.read_schema(file).names
     if edited:
         raise RecipeError("captions were edited, and a finished run has no others; give the run's --input")
+    if recipe.language.source != "replace":
+        raise RecipeError(
+            f"language.source is {recipe.language.source}: a finished run has not stored what its input says of "
+            "languages; give the run's --input"
+        )
     stored = score_schema(recipe.model_names, recipe.head_names).names
     beyond = sorted({name for rule, _ in recipe.select.walk() for name in rule.conditions} - set(stored))
     near = [name for name in beyond if closest_name(name, stored, cutoff=0.8)]

@@ -22,7 +22,7 @@ from babelsift.schemas.recipe import LanguageSettings
 
 # Carried from reading to here; an input has no column of such a name, as its own are not read beside them.
 _STORED = {"language": "stored_language", "language_score": "stored_language_score"}
-_SHAPING = ("language.model", "language.raw", "caption_edits")
+_SHAPING = ("language.model", "language.raw", "language.source", "caption_edits")
 
 
 def are_languages_known(manifest: Manifest, recipe: Recipe) -> bool:

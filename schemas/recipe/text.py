@@ -94,12 +94,16 @@ class LanguageSettings(Settings):
 
     Attributes:
         raw: a caption's language is the model's own first label, as DataComp's baselines take it.
+        source: what the languages that the input says of its texts are good for.
+        report_min_texts: report and card name the languages of which so many texts were kept; null: they do not.
     """
 
     model: str | None = None
     raw: bool = False
+    source: Literal["replace", "believe", "check"] = "replace"
     keep: tuple[LanguageCode, ...] | None = None
     min_score: Ratio | None = None
+    report_min_texts: PositiveInt | None = None
 
 
 class FrequencyRules(Settings):

@@ -88,7 +88,8 @@ PUBLISHED = {
     "wit": {
         "images.min_side_px": 100, "shards.texts.choose": "per_language",
         "read.columns": "url=image_url,caption=caption_reference_description/caption_attribution_description/"
-        "caption_alt_text_description,language=language",
+        "caption_alt_text_description/page_title,language=language",
+        "language.source": "believe", "language.report_min_texts": 12_000,
     },
     "dfn": {"clip": "ViT-B-32", "select.top_fraction": 0.15, "requires": ("filtering network",), **DATACOMP_DOWNLOAD},
 }  # fmt: skip
