@@ -1,25 +1,35 @@
-"""What became of one pair: where it is in the shards, or when and why it was left out."""
+"""What became of one pair: where it is in the shards, or when and why it was left out, and the same of its image."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from textwrap import indent
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import FUNNEL, REJECTS
+from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE, FUNNEL, REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.schemas import RunFolderError, public_url
+from babelsift.schemas.duplicates import TEXT_MERGED
 
 _UID_DIGITS = 32
 _UID = re.compile(rf"[0-9a-f]{{4,{_UID_DIGITS}}}", re.IGNORECASE)
 _UIDS_NAMED = 3
+_PATH = "__path"  # of the parquet file that a row is from
+
+_Row = dict[str, Any]
+_Samples = dict[tuple[str, str], list[_Row]]
 
 
 def fates_of(output: str, uid_or_url: str) -> list[str]:
-    """Returns a text for each input row with that uid or URL: a URL may have several captions.
+    """Returns a text for each input row with that uid or URL, and one for all other texts of the same image.
+
+    A URL may have several captions; a sample may have texts of several URLs, where those of copies were merged.
 
     Args:
         output: the run folder.
@@ -37,42 +47,101 @@ def fates_of(output: str, uid_or_url: str) -> list[str]:
     column, condition = "url", pc.field("url") == uid_or_url
     if _UID.fullmatch(uid_or_url):
         column, condition = "uid", pc.starts_with(pc.field("uid"), uid_or_url.lower())
-    kept = [
-        (f"{split.folder}/{name}", row)
-        for split in SPLITS.values()
-        for name in folder.list(split.folder, ".parquet")
-        for row in _matching_rows(folder, f"{split.folder}/{name}", condition)
-    ]
-    ledger = [f"{REJECTS}/{name}" for name in folder.list(REJECTS, ".parquet")]
-    rejected = [row for path in ledger for row in _matching_rows(folder, path, condition)]
-    uids = sorted({row["uid"] for row in (*(row for _, row in kept), *rejected)} - {None})
-    if not kept and not rejected:
+    rows = _rows_where(folder, condition)
+    uids = sorted({row["uid"] for row in rows} - {None})
+    if not rows:
         raise RunFolderError(
             f"{public_url(output)}: no pair with {column} {uid_or_url} was in the input; check its spelling"
         )
     if column == "uid" and len(uids) > 1:
         named = ", ".join(uids[:_UIDS_NAMED]) + (", ..." if len(uids) > _UIDS_NAMED else "")
         raise RunFolderError(f"{len(uids)} pairs have a uid that begins with {uid_or_url}: {named}; give more digits")
-    return [*(_kept_text(path, row) for path, row in kept), *map(_rejected_text, rejected)]
+    of_image, samples = _rows_of_images(folder, rows)
+    texts = [_fate_text(row, samples) for row in rows]
+    asked = {_identity(row) for row in rows}
+    others = [_fate_text(row, samples) for row in of_image if _identity(row) not in asked]
+    if others:
+        texts.append("other texts of its image:\n" + indent("\n".join(others), "  "))
+    return texts
 
 
-def _kept_text(path: str, row: dict) -> str:
+def _rows_where(folder: RunFolder, condition: pc.Expression) -> list[_Row]:
+    """Returns the rows of the shards, in their order, then those of the ledger."""
+    kept = [f"{split.folder}/{name}" for split in SPLITS.values() for name in folder.list(split.folder, ".parquet")]
+    ledger = [f"{REJECTS}/{name}" for name in folder.list(REJECTS, ".parquet")]
+    return [row for path in (*kept, *ledger) for row in _matching_rows(folder, path, condition)]
+
+
+def _matching_rows(folder: RunFolder, path: str, condition: pc.Expression) -> Iterator[_Row]:
+    with folder.open(path) as file:
+        for row in pq.read_table(file, filters=condition).to_pylist():
+            yield {**row, _PATH: path}
+
+
+def _rows_of_images(folder: RunFolder, rows: Sequence[_Row]) -> tuple[list[_Row], _Samples]:
+    """Returns (all rows of the images that some rows are of, {(path, key): the rows of the sample, in its order})."""
+    of_urls = _rows_of_copies(folder, rows)
+    samples: _Samples = {}
+    for row in (*rows, *of_urls):
+        sample = _sample_of(row)
+        if sample is not None and sample not in samples:
+            samples[sample] = list(_matching_rows(folder, sample[0], pc.field("key") == sample[1]))
+    in_samples = [row for sample in samples.values() for row in sample]
+    return in_samples + [row for row in of_urls if _sample_of(row) is None], samples
+
+
+def _rows_of_copies(folder: RunFolder, rows: Sequence[_Row]) -> list[_Row]:
+    """Returns all rows of some rows' URLs, and of the URLs of copies whose texts were merged with theirs."""
+    found, urls, new = list(rows), set[str](), {row["url"] for row in rows} - {None}
+    while new:
+        urls |= new
+        found = _rows_where(folder, pc.field("url").isin(pa.array(sorted(urls))))
+        merged = _merged_with(folder, pa.array(sorted({row["uid"] for row in found} - {None}), pa.string()))
+        of_merged = _rows_where(folder, pc.field("uid").isin(merged)) if len(merged) else []
+        new = {row["url"] for row in of_merged} - urls
+    return found
+
+
+def _merged_with(folder: RunFolder, uids: pa.Array) -> pa.Array:
+    """Returns the uids that duplicates.parquet has of merged texts on the other side of some uids."""
+    if not folder.exists(DUPLICATES_FILE):
+        return uids.slice(0, 0)
+    with folder.open(DUPLICATES_FILE) as file:
+        if TEXT_MERGED.name not in pq.read_schema(file).names:
+            return uids.slice(0, 0)
+        either = pc.field("uid").isin(uids) | pc.field("survivor").isin(uids)
+        merged = pq.read_table(file, columns=["uid", "survivor"], filters=either & pc.field(TEXT_MERGED.name))
+    return pa.array(sorted({*merged["uid"].to_pylist(), *merged["survivor"].to_pylist()}), pa.string())
+
+
+def _sample_of(row: _Row) -> tuple[str, str] | None:
+    return (row[_PATH], row["key"]) if "key" in row else None
+
+
+def _identity(row: _Row) -> tuple[Any, ...]:
+    return row[_PATH], row["source_file"], row["source_row"], row["uid"]
+
+
+def _fate_text(row: _Row, samples: _Samples) -> str:
+    sample = _sample_of(row)
+    return _rejected_text(row) if sample is None else _kept_text(row, samples[sample])
+
+
+def _kept_text(row: _Row, sample: Sequence[_Row]) -> str:
     scores = [f"{key} {row[key]:.4f}" for key in row if key.startswith("similarity_") and row[key] is not None]
-    location = f"{path.removesuffix('.parquet')}.tar, key {row['key']}"
+    location = f"{row[_PATH].removesuffix('.parquet')}.tar, key {row['key']}"
+    if len(sample) > 1:
+        number = [_identity(other) for other in sample].index(_identity(row)) + 1
+        location += f", text {number} of {len(sample)}" + (", the chosen one" if number == 1 else "")
     return f"kept: {location} ({', '.join([row['language'], *scores])})\n  {_pair(row)}"
 
 
-def _rejected_text(row: dict) -> str:
+def _rejected_text(row: _Row) -> str:
     value = f", found {row['value']}" if row["value"] is not None else ""
     threshold = f", asked for {row['threshold']}" if row["threshold"] is not None else ""
     return f"left out at {row['stage']}: {row['reason']}{value}{threshold}\n  {_pair(row)}"
 
 
-def _matching_rows(folder: RunFolder, path: str, condition: pc.Expression) -> Iterator[dict]:
-    with folder.open(path) as file:
-        yield from pq.read_table(file, filters=condition).to_pylist()
-
-
-def _pair(row: dict) -> str:
+def _pair(row: _Row) -> str:
     read = f"row {row['source_row']} of {row['source_file']}"
     return f"uid {row['uid']}  url {row['url']}  caption {row['caption']!r}  {read}"

@@ -38,7 +38,7 @@ _SAYS_NOTHING = {"name", "description", "requires", "omits"}
 # What stops a run, or is said of it, and shapes no row.
 _NOT_SHAPING = {"read": {"max_unreadable_rate"}, "language": {"report_min_texts"}}
 # Settings that came later: with these values a stage gives what it gave before.
-_CAME_LATER = {"read": {"columns": None}, "language": {"source": "replace"}}
+_CAME_LATER: dict[str, dict[str, Any]] = {"read": {"columns": None}, "language": {"source": "replace"}}
 # How fast a model runs and where changes no score.
 _NOT_SCORING = {"batch_size", "device", "name"}
 # Their outputs are found again row by row, whatever was changed before them.
@@ -62,7 +62,7 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
                 found[stage.value]["seed"] = value
             continue
         if group in _CAME_LATER:
-            passed_over, new = _NOT_SHAPING.get(group, ()), _CAME_LATER[group].items()
+            passed_over, new = _NOT_SHAPING.get(group, set()), _CAME_LATER[group].items()
             value = {key: value[key] for key in value if key not in passed_over and (key, value[key]) not in new}
             if not value:
                 continue

@@ -13,6 +13,7 @@ import webdataset
 
 from babelsift.filters.clip import decoders
 from babelsift.filters.clip.pixels.decode import decode
+from babelsift.pipelines.inspection.why import fates_of
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.models import load_scorer, resolve_model
 from babelsift.pipelines.staging.layout import STAGING
@@ -145,6 +146,9 @@ def test_the_texts_of_an_image_are_one_sample(tmp_path, urls):
         assert {text["source"] for text in content["texts"]} <= {"caption", "title"}
         assert sample["txt"].startswith(b"a photo")  # the first row of the input
     assert listed == texts
+    check_why(
+        tmp_path / "out", max((json.loads(one["json"]) for one in samples.values()), key=lambda one: len(one["texts"]))
+    )
     sizes = json.loads((tmp_path / "out" / "shards" / "sizes.json").read_text())
     assert (sum(sizes.values()), max(sizes.values())) == (IMAGES, 8)
     rows = pa.concat_tables(pq.read_table(path) for path in sorted((tmp_path / "out" / "shards").glob("*.parquet")))
@@ -154,6 +158,18 @@ def test_the_texts_of_an_image_are_one_sample(tmp_path, urls):
     written = times_of_writing(tmp_path / "out" / "shards")
     assert curate(tmp_path, "--columns", "caption=caption+title") == funnel
     assert times_of_writing(tmp_path / "out" / "shards") == written, "what is unchanged stays as it is"
+
+
+def check_why(out, sample):
+    """Asked for one text of a sample, `why` says which was chosen, and which others there are."""
+    texts = sample["texts"]
+    for number, text in enumerate(texts):
+        said, others = fates_of(str(out), text["uid"])
+        place = f"key {sample['key']}, text {number + 1} of {len(texts)}"
+        assert f"{place}, the chosen one (" in said if number == 0 else f"{place} (" in said
+        assert others.count(f"key {sample['key']}, text ") == len(texts) - 1
+        assert [f"uid {other['uid']}" in others for other in texts] == [other != text for other in texts]
+    assert len(fates_of(str(out), sample["url"])) == len(texts)
 
 
 def times_of_writing(folder):
@@ -231,6 +247,12 @@ def test_the_best_text_is_chosen_of_an_image_s_own_and_its_copy_s(tmp_path, host
     assert funnel["stages"][-1]["rejected"] == {"text_not_chosen": 5}
     [alone] = samples_of(tmp_path / "out").values()
     assert alone["txt"] == sample["txt"]
+    # `why` tells of a text that was not chosen which one was, whichever copy it comes from.
+    not_chosen = next(text for text in texts if text["text"][-1] != texts[0]["text"][-1])
+    said, others = fates_of(str(tmp_path / "out"), not_chosen["uid"])
+    assert said.startswith("left out at shard: text_not_chosen")
+    assert others.count("left out at shard: text_not_chosen") == 4
+    assert f"uid {texts[0]['uid']}" in others.partition("kept: ")[2].partition("left out")[0]
 
 
 def test_a_domain_that_grows_is_split_and_nothing_of_it_is_asked_for_again(tmp_path, hostile_web, urls):

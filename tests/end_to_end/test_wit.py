@@ -19,7 +19,25 @@ from tests.support.small_run import babelsift, write_recipe
 
 SOURCES = Path(__file__).parents[2] / "docs" / "sources.md"
 # DATA.md of google-research-datasets/wit, in this order.
-HEADER = ["language", "page_url", "image_url", "page_title", "section_title", "hierarchical_section_title", "caption_reference_description", "caption_attribution_description", "caption_alt_text_description", "mime_type", "original_height", "original_width", "is_main_image", "attribution_passes_lang_id", "page_changed_recently", "context_page_description", "context_section_description"]
+HEADER = [
+    "language",
+    "page_url",
+    "image_url",
+    "page_title",
+    "section_title",
+    "hierarchical_section_title",
+    "caption_reference_description",
+    "caption_attribution_description",
+    "caption_alt_text_description",
+    "mime_type",
+    "original_height",
+    "original_width",
+    "is_main_image",
+    "attribution_passes_lang_id",
+    "page_changed_recently",
+    "context_page_description",
+    "context_section_description",
+]
 # Language, image, reference, attribution, alt text, page title.
 ROWS = [
     ("en", 0, "A dog runs", "English: A dog of the breed", "dog", "Dog"),
