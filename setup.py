@@ -36,6 +36,9 @@ CLIP = [
     "open_clip_torch>=3.0",  # architectures, weights and tokenizers of the published CLIP models
     "safetensors>=0.4",  # weights that cannot run code when they are loaded
     "tokenizers>=0.20",  # byte-pair merges in Rust, for open_clip's own vocabulary
+    # JPEGs by libjpeg-turbo right into memory that is given, refusing what it warns of: Pillow's pixels in two thirds
+    # of the time; OpenCV says nothing of damage
+    "simplejpeg>=1.8",
 ]
 EXTRAS = {
     "clip": CLIP,

@@ -25,10 +25,9 @@ from typing import Any
 import numpy as np
 
 from babelsift.filters.clip.decoders import DecodedImages
-from babelsift.filters.clip.pixels.decode import decode
 from babelsift.filters.clip.pixels.geometry import Geometry
 from babelsift.pipelines.processes import start_child
-from babelsift.pipelines.stages.score.feed.decode_worker import Decoded, decode_into
+from babelsift.pipelines.stages.score.feed.decode_worker import Decoded, decode_images, decode_into
 from babelsift.pipelines.stages.score.feed.messages import receive, send
 from babelsift.pipelines.stages.score.feed.slabs import Slab
 
@@ -110,7 +109,8 @@ class DecodeProcesses:
             task["room"] = [room + start * each, room + (start + len(some)) * each]
             size = sum(len(image or b"") for image in some)
             if written + size > room:
-                tasks.append(self._threads.submit(_decode_here, slab, some, task))
+                # They find no room: this process decodes them.
+                tasks.append(self._threads.submit(decode_images, some, slab.memory, task))
                 continue
             task["images"], written = _written(slab, some, written)
             tasks.append(self._threads.submit(self._decoded, slab, task))
@@ -273,22 +273,6 @@ def _written(slab: Slab, images: Sequence[bytes | None], at: int) -> tuple[list[
         places.append([at, size])
         at += size
     return places, at
-
-
-def _decode_here(slab: Slab, images: Sequence[bytes | None], task: dict[str, Any]) -> list[Decoded]:
-    """Decodes files that are too large for a slab's room."""
-    geometry = Geometry(**task["geometry"])
-    at: int = task["room"][0]
-    found: list[Decoded] = []
-    for image in images:
-        pixels = decode(image, geometry)
-        if isinstance(pixels, str):
-            found.append(pixels)
-            continue
-        slab.memory[at : at + pixels.size] = pixels.reshape(-1)
-        found.append([at, pixels.shape[0], pixels.shape[1]])
-        at += pixels.size
-    return found
 
 
 def _checked(answer: Any, task: dict[str, Any]) -> list[Decoded]:

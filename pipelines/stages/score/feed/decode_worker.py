@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -48,25 +49,36 @@ def serve(parent: int, channel_file: int) -> None:
 
 
 def decode_into(memory: np.ndarray, task: dict[str, Any]) -> list[Decoded]:
-    """Returns [start, height, width] of each image's pixels in the memory, or "image: ..." and its fault.
+    """Decodes images whose bytes lie in the memory into that memory; see `decode_images`.
 
     Args:
         memory: uint8[any].
-        task: "images", [start, size] of the bytes of each; "room", [start, end] for their pixels, enough for all of
-            them cut out; "geometry", the fields of a `Geometry`; "leave_whole", whether images may be whole where
-            there is room.
+        task: as there, and "images", [start, size] of the bytes of each.
+    """
+    return decode_images([memory[start : start + size].data for start, size in task["images"]], memory, task)
+
+
+def decode_images(
+    images: Sequence[bytes | memoryview | None], memory: np.ndarray, task: dict[str, Any]
+) -> list[Decoded]:
+    """Returns [start, height, width] of each image's pixels in the memory, or "image: ..." and its fault.
+
+    Args:
+        images: encoded JPEG, PNG or WebP.
+        memory: uint8[any].
+        task: "room", [start, end] for their pixels, enough for all of them cut out; "geometry", the fields of a
+            `Geometry`; "leave_whole", whether images may be whole where there is room.
     """
     geometry = Geometry(**task["geometry"])
     cut_bytes = geometry.height * geometry.width * 3
     at, end = task["room"]
-    found: list[Decoded] = []
-    for left, (start, size) in zip(reversed(range(len(task["images"]))), task["images"], strict=True):
+    decoded: list[Decoded] = []
+    for left, image in zip(reversed(range(len(images))), images, strict=True):
         most = min(MAX_WHOLE_PIXELS, (end - at - left * cut_bytes) // 3) if task["leave_whole"] else 0
-        pixels = decode(memory[start : start + size].data, geometry, max_whole_pixels=most)
+        pixels = decode(image, geometry, max_whole_pixels=most, into=memory[at:end])
         if isinstance(pixels, str):
-            found.append(pixels)
+            decoded.append(pixels)
             continue
-        memory[at : at + pixels.size] = pixels.reshape(-1)
-        found.append([at, pixels.shape[0], pixels.shape[1]])
+        decoded.append([at, pixels.shape[0], pixels.shape[1]])
         at += pixels.size
-    return found
+    return decoded
