@@ -1,4 +1,4 @@
-"""The images that carry too many different texts from different pages, as what stands for anything does."""
+"""The images that carry too many different texts from different pages or hosts, as what stands for anything does."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import pyarrow as pa
 
 from babelsift.pipelines.core.groups.frequent_keys import FindFrequent, key_index
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest
-from babelsift.pipelines.core.groups.pair_digests import page_digests, row_caption_digests
+from babelsift.pipelines.core.groups.pair_digests import row_caption_digests, source_digests
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.transform import Transform
 
 
 @dataclass
 class FindImagesWithManyTexts(Transform):
-    """Finds the images with more than `maximum` different texts, of more than as many different pages.
+    """Finds the images with more than `maximum` different texts, from more than as many different sources.
 
-    The texts of one source row count once. A row's page is its `page_url` where that is carried, else the row itself.
+    The texts of one source row count once. A source is a page, as `page_url` says it where that is carried, and the
+    registered domain that serves the image; where no page is known it is the row itself.
 
     Input: RecordBatches. Output: packed V16 arrays (bytes), the keys' digests, one a partition.
 
@@ -34,12 +35,12 @@ class FindImagesWithManyTexts(Transform):
     partitions: int
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
-        """Counts texts, then the pages of the few images that have too many."""
+        """Counts texts, then the sources of the few images that have too many."""
         texts = batches | "Texts" >> FindFrequent(self.key, row_caption_digests, self.maximum, self.partitions)
         select = beam.ParDo(_RowsOf(self.key), beam.pvalue.AsList(texts)).with_output_types(pa.RecordBatch)
         # Shuffled, so that no runner fuses the step that waits for the texts with those that count them.
         rows = batches | "TooManyTexts" >> select | "Apart" >> beam.Reshuffle()
-        return rows | "Pages" >> FindFrequent(self.key, page_digests, self.maximum, self.partitions)
+        return rows | "Sources" >> FindFrequent(self.key, source_digests, self.maximum, self.partitions)
 
 
 class _RowsOf(beam.DoFn):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup import comparable_captions
 from babelsift.filters.uids import digests, row_keys, uid_bytes
-from babelsift.filters.urls import canonical_urls
+from babelsift.filters.urls import canonical_urls, registered_domains
 
 PAGE_URL = "page_url"  # the carried column in which crawls and documents say which page shows an image
 
@@ -44,16 +45,21 @@ def row_caption_digests(batch: pa.RecordBatch) -> np.ndarray:
     return captions[order[starts]][rows]
 
 
-def page_digests(batch: pa.RecordBatch) -> np.ndarray:
-    """Returns V16[n]: of the page that shows the image, where a carried column `page_url` says it, else of the row."""
+def source_digests(batch: pa.RecordBatch) -> np.ndarray:
+    """Returns V16[n]: of the page that shows the image and the domain that serves it.
+
+    Where no carried column `page_url` says the page, the row stands for it.
+    """
     found = np.zeros((len(batch), 2), "<u8")
     found[:, 0] = row_keys(batch.column("source_file"), batch.column("source_row"))
-    of_pages = found.view("V16").reshape(-1)
+    of_rows = found.view("V16").reshape(-1)
     place = batch.schema.get_field_index(PAGE_URL)
     if place < 0 or not (pa.types.is_string(kind := batch.schema.field(place).type) or pa.types.is_large_string(kind)):
-        return of_pages
-    pages = batch.column(place)
-    return np.where(pages.is_valid().to_numpy(zero_copy_only=False), digests(pages.fill_null("")).view("V16"), of_pages)
+        return of_rows
+    pages = pc.fill_null(pc.utf8_trim_whitespace(batch.column(place)), "")
+    domains = pc.fill_null(registered_domains(batch.column("url")), "")
+    is_known = pc.not_equal(pages, "").to_numpy(zero_copy_only=False)
+    return np.where(is_known, digests(pages, domains).view("V16"), of_rows)
 
 
 def pair_digests(batch: pa.RecordBatch, *, canonical: bool, normalise: bool) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Images that stand for anything: one content with too many different captions, "image not available", and its copies.
 
-1. Count. The different captions of each content (equal pixels) are counted; those of one page (`page_url`), or of one
-   source row where no page is known, count once, so that a picture that is described in fifty languages stays.
+1. Count. The different captions of each content (equal pixels) are counted; those of one page (`page_url`) to which one
+   domain serves it count once, or where no page is known those of one source row, so that a picture that is described
+   in fifty languages stays.
 2. Copies. What is near to such a content, by its perceptual hash, is found as image dedup finds it.
 3. Drop. All pairs of both are left out: none of their captions is more to be trusted than another.
 """

@@ -59,6 +59,30 @@ def test_the_texts_of_one_page_count_once(run_stage, image_rows):
     assert len(fates(run_stage(DedupImages(PIXELS, max_captions=2), [numbers]), numbers)) == 6
 
 
+def test_one_page_on_which_many_hosts_serve_the_image_is_many_sources(run_stage, image_rows):
+    columns = {"phash": hashes(1) * 6, "pixels_digest": ["a" * 64] * 6, "page_url": ["http://p/"] * 6}
+    hosts = (["img.{}.com"], 6), (["{}.shop.co.uk"], 0), (["img.{}.com", "cdn.same.com"], 6), (["img.1.com"], 0)
+    for patterns, gone in hosts:
+        urls = [f"http://{patterns[row % len(patterns)].format(row)}/{row}.jpg" for row in range(6)]
+        batch = image_rows(6, url=urls, **columns)
+        assert len(fates(run_stage(DedupImages(PIXELS, max_captions=3), [batch]), batch)) == gone, patterns
+
+
+def test_a_page_that_is_blank_is_not_known(run_stage, image_rows):
+    batch = image_rows(6, phash=hashes(1) * 6, pixels_digest=["a" * 64] * 6, page_url=["", " "] * 3)
+    assert len(fates(run_stage(DedupImages(PIXELS, max_captions=3), [batch]), batch)) == 6
+
+
+def test_near_copies_of_a_placeholder_go_however_few_texts_they_have(run_stage, image_rows):
+    placeholder, other = hashes(2)
+    phash = [placeholder] * 4 + [flipped(placeholder, 5), flipped(placeholder, 18), flipped(placeholder, 40), other]
+    digests = ["a" * 64] * 4 + ["b" * 64, "c" * 64, "d" * 64, "e" * 64]
+    batch = image_rows(8, phash=phash, pixels_digest=digests, sha256=digests)
+    found = fates(run_stage(DedupImages(PIXELS, max_captions=3), [batch]), batch)
+    assert set(found) == {0, 1, 2, 3, 4, 5}
+    assert [found[row][1].rpartition(" at ")[2] for row in (4, 5)] == ["5 bits", "18 bits"]
+
+
 def test_equal_captions_count_once(run_stage, image_rows):
     batch = image_rows(5, phash=hashes(1) * 5, pixels_digest=["a" * 64] * 5, caption=["same"] * 5)
     assert fates(run_stage(DedupImages(PIXELS, max_captions=1), [batch]), batch) == {}
