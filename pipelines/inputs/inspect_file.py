@@ -28,7 +28,7 @@ from babelsift.pipelines.inputs.tables.image_column import image_column
 from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_json, open_lines, open_parquet, pair_test
 from babelsift.pipelines.inputs.tables.text_lines import Lines
-from babelsift.pipelines.inputs.webdataset.records import default_caption, sample_records
+from babelsift.pipelines.inputs.webdataset.records import TEXTS, default_caption, lists_texts, sample_records
 from babelsift.pipelines.storage.errors import retrying, storage_failures
 from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.schemas import InputError, one_line
@@ -303,7 +303,10 @@ def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int
 def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
     kinds: dict[str, JsonKind] = {}
     problem = ""
-    records = list(itertools.islice(sample_records(file), _SAMPLED_ROWS))
+    each_text = choice.caption is None or (choice.caption == TEXTS and lists_texts(file, _SAMPLED_ROWS))
+    if each_text:
+        choice = replace(choice, caption=None)
+    records = list(itertools.islice(sample_records(file, each_text=each_text), _SAMPLED_ROWS))
     for record in records:
         if isinstance(record, str):
             problem = problem or record
@@ -322,7 +325,14 @@ def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         file,
         names,
         tuple(kind.column_kind(is_looked_through) for kind in kinds.values()),
-        FileLayout(pair.url, pair.captions, keys=names, language=pair.language, holds_images=True),
+        FileLayout(
+            pair.url,
+            pair.captions,
+            keys=names,
+            language=pair.language,
+            holds_images=True,
+            each_text=each_text,
+        ),
         (RowRange(),),
         len(records) if is_looked_through else max(len(records), _size(file) // _GUESSED_SAMPLE_BYTES),
         is_looked_through,

@@ -59,7 +59,7 @@ def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
         yield from _read_crawl(part, plan)
         return
     if part.file.format == WEBDATASET:
-        yield from _read_records(sample_records(part.file), part, plan)
+        yield from _read_records(sample_records(part.file, each_text=part.layout.each_text), part, plan)
         return
     try:
         if part.layout.is_of_documents:

@@ -57,6 +57,7 @@ class FileLayout:
         image: parquet only: index of the column that holds the images themselves; None: there is none.
         holds_images: whether the rows bring their images, so that nothing is downloaded.
         is_of_documents: whether a row is an image of an interleaved document.
+        each_text: webdataset only: whether a sample whose json lists its texts is a row a text.
     """
 
     url: int
@@ -71,6 +72,7 @@ class FileLayout:
     image: int | None = None
     holds_images: bool = False
     is_of_documents: bool = False
+    each_text: bool = False
 
     @property
     def pair(self) -> frozenset[int]:

@@ -13,6 +13,8 @@ import webdataset
 
 from babelsift.filters.clip import decoders
 from babelsift.filters.clip.pixels.decode import decode
+from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.pipelines.inspection.why import fates_of
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.models import load_scorer, resolve_model
@@ -155,9 +157,26 @@ def test_the_texts_of_an_image_are_one_sample(tmp_path, urls):
     assert (len(rows), set(rows["key"].to_pylist())) == (texts, set(samples))
     images = pa.concat_tables(pq.read_table(path) for path in sorted((tmp_path / "out" / "images").glob("*.parquet")))
     assert (images["key"].to_pylist(), sum(images["texts"].to_pylist())) == (sorted(samples), texts)
+    as_tars, as_tables = (said_by(tmp_path / "out" / "shards", kind) for kind in ("tar", "parquet"))
+    assert as_tars == as_tables
+    assert len(as_tars) == texts
     written = times_of_writing(tmp_path / "out" / "shards")
     assert curate(tmp_path, "--columns", "caption=caption+title") == funnel
     assert times_of_writing(tmp_path / "out" / "shards") == written, "what is unchanged stays as it is"
+
+
+def said_by(shards, kind):
+    """What a product's tars, or its tables, say of its texts where they are the input."""
+    plan = plan_input([str(shards / f"*.{kind}")])
+    rows = [
+        row
+        for part in plan.slices
+        for block in read_slice(part, plan)
+        for batch in block.pairs
+        for row in batch.to_pylist()
+    ]
+    said = ("url", "caption", "input_uid", "input_language", "input_text_source", "input_width")
+    return sorted(tuple(row[name] for name in said) for row in rows)
 
 
 def check_why(out, sample):

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypeGuard
 
 from babelsift.pipelines.inputs.input_images import url_of_bytes
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.pipelines.inputs.storage_file import StorageFile
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT, decompressed
 from babelsift.pipelines.inputs.webdataset.samples import BrokenTarError, Sample, read_samples
+from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, TEXT_SOURCE
 
 # Where a sample's text is, if the user does not say: the first of these that the samples have.
-_CAPTIONS = ("txt", "caption", "cap", "text", "alt")
-KEY, URL = "__key__", "url"
+_TXT = "txt"
+_CAPTIONS = (_TXT, "caption", "cap", "text", "alt")
+KEY, URL, TEXTS = "__key__", "url", "texts"
+# What all texts of a sample of ours share, and how the field of a text is named where it is a row's.
+_OF_IMAGES = frozenset((KEY, "key", URL, *DOWNLOAD_SCHEMA.names)) - (frozenset(LANGUAGE_SCHEMA.names) - {URL})
+_OWN_NAMES = {"source": TEXT_SOURCE.name}
 
 
-def sample_records(file: InputFile) -> Iterator[dict[str, Any] | str]:
+def sample_records(file: InputFile, *, each_text: bool = False) -> Iterator[dict[str, Any] | str]:
     """Yields a tar's samples as rows, or what is wrong with a sample that is none; images are passed over.
 
     What follows a place where a tar breaks off is one such row.
+
+    Args:
+        file: the tar.
+        each_text: whether a sample whose json lists its texts is a row a text; see `text_records`.
 
     Raises:
         InputError: the file system does not give the file.
@@ -30,6 +40,8 @@ def sample_records(file: InputFile) -> Iterator[dict[str, Any] | str]:
         for sample in open_samples(file):
             if sample.is_repeated:
                 yield f"key {sample.key!r} is there before: its members are not adjacent, or two samples have it"
+            elif each_text:
+                yield from text_records(record_of(sample, file.source))
             else:
                 yield record_of(sample, file.source)
     except (BrokenTarError, *BROKEN_CONTENT) as error:
@@ -68,6 +80,47 @@ def record_of(sample: Sample, source: str) -> dict[str, Any]:
     else:
         record[URL] = url.strip()
     return record
+
+
+def text_records(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yields a row for each text of a sample's `texts`, a list of objects with `text`; else the sample as it is.
+
+    A text's own fields come before the sample's. Of our own shards the sample's fields are those of its first text, so
+    that another text's row has of them what is the image's alone.
+    """
+    texts = record.get(TEXTS)
+    if not is_list_of_texts(texts):
+        yield record
+        return
+    shared = {name: value for name, value in record.items() if name != TEXTS}
+    is_ours = texts[0].get("uid") == record.get("uid") is not None
+    for index, text in enumerate(texts):
+        fields = {name: value for name, value in shared.items() if not is_ours or not index or name in _OF_IMAGES}
+        own = {_OWN_NAMES.get(name, name): value for name, value in text.items() if name != "text"}
+        yield {**fields, **own, _TXT: text["text"], **({"caption": text["text"]} if "caption" in shared else {})}
+
+
+def lists_texts(file: InputFile, samples: int) -> bool:
+    """Returns whether a json among a tar's first samples lists its texts as objects.
+
+    Raises:
+        InputError: the file system does not give the file.
+    """
+    records = itertools.islice(sample_records(file), samples)
+    return any(is_list_of_texts(record.get(TEXTS)) for record in records if isinstance(record, dict))
+
+
+def is_list_of_texts(value: object) -> TypeGuard[list[dict[str, Any]]]:
+    """Returns whether a field of a json lists texts as objects, as our shards do.
+
+    >>> is_list_of_texts([{"text": "a dog", "language": "en"}]), is_list_of_texts(["a dog"])
+    (True, False)
+    """
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(text, dict) and isinstance(text.get("text"), str) for text in value)
+    )
 
 
 def default_caption(names: Sequence[str]) -> str | None:

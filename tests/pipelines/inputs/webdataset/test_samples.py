@@ -5,6 +5,7 @@ import gzip
 import pytest
 import webdataset
 
+from babelsift.pipelines.inputs.columns import parse_columns
 from babelsift.pipelines.inputs.list_files import input_files
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_images import read_input_images
@@ -104,6 +105,61 @@ def test_a_url_of_the_json_is_the_pairs_and_a_field_of_any_type_is_carried(tmp_p
     [one, other], [] = read(write_tar(tmp_path / "0.tar", members))
     assert (one["url"], one["input_width"], one["tags"]) == ("http://x/1.jpg", 3, '["a"]')
     assert other["url"] == "https://input.invalid/0.tar/1"
+
+
+OURS = {"uid": "u0", "url": "http://x/0.jpg", "caption": "a dog", "width": 32, "language_score": 0.5, "license": "cc"}
+TEXTS = [
+    {"text": "a dog", "uid": "u0", "language": "en", "source": "alt", "similarity_demo": 0.3},
+    {"text": "ein Hund", "uid": "u1", "language": "de", "source": "title", "text_language": "de-AT"},
+]
+
+
+def test_each_text_of_a_sample_of_ours_comes_in_with_what_is_said_of_it(tmp_path):
+    members = [("0.jpg", PIXELS), ("0.txt", "a dog"), ("0.json", {**OURS, "texts": TEXTS}), ("1.jpg", PIXELS)]
+    members += [("1.txt", "a cat"), ("1.json", {**OURS, "uid": "u2", "texts": [{"text": "a cat", "uid": "u2"}]})]
+    pairs, [] = read(write_tar(tmp_path / "0.tar", members))
+    said = ("caption", "url", "input_uid", "input_language", "input_text_source", "input_text_language")
+    assert [tuple(pair[name] for name in said) for pair in pairs] == [
+        ("a dog", "http://x/0.jpg", "u0", "en", "alt", None),
+        ("ein Hund", "http://x/0.jpg", "u1", "de", "title", "de-AT"),
+        ("a cat", "http://x/0.jpg", "u2", None, None, None),
+    ]
+    assert [(pair["input_width"], pair["input_similarity_demo"]) for pair in pairs] == [
+        (32, 0.3),
+        (32, None),
+        (32, None),
+    ]
+    # What the json says of its first text alone is not said of the others.
+    assert [(pair["input_language_score"], pair["license"]) for pair in pairs] == [
+        (0.5, "cc"),
+        (None, None),
+        (0.5, "cc"),
+    ]
+    assert len(images(tmp_path / "0.tar")) == 2
+
+
+def test_each_text_of_others_lists_has_what_is_the_samples(tmp_path):
+    document = {"license": "cc", "texts": [{"text": "a dog"}, {"text": "ein Hund", "license": "by"}]}
+    path = write_tar(tmp_path / "0.tar", [("0.jpg", PIXELS), ("0.json", document)])
+    for columns in (None, parse_columns("url=url,caption=texts")):
+        pairs, [] = read(path, columns=columns)
+        assert [(pair["caption"], pair["license"]) for pair in pairs] == [("a dog", "cc"), ("ein Hund", "by")]
+
+
+@pytest.mark.parametrize("texts", [["a dog", "ein Hund"], [], "a dog", [{"text": 1}], [{"text": "a"}, None], None])
+def test_another_list_of_texts_is_a_column_like_any(tmp_path, texts):
+    members = [("0.jpg", PIXELS), ("0.txt", "first"), ("0.json", {"texts": texts})]
+    pairs, [] = read(write_tar(tmp_path / "0.tar", members))
+    assert [pair["caption"] for pair in pairs] == ["first"]
+    if texts and isinstance(texts[0], str):
+        pairs, _ = read(tmp_path / "0.tar", columns=parse_columns("url=url,caption=texts"))
+        assert [pair["caption"] for pair in pairs] == ([texts] if isinstance(texts, str) else texts)
+
+
+def test_who_names_a_member_gets_that_text_alone(tmp_path):
+    path = write_tar(tmp_path / "0.tar", [("0.jpg", PIXELS), ("0.txt", "a dog"), ("0.json", {**OURS, "texts": TEXTS})])
+    pairs, [] = read(path, columns=parse_columns("url=url,caption=txt"))
+    assert [pair["caption"] for pair in pairs] == ["a dog"]
 
 
 def test_a_tar_that_breaks_off_keeps_what_is_whole(tmp_path):
