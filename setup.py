@@ -48,6 +48,8 @@ EXTRAS = {
     "tagger": ["textblob>=0.19"],  # English parts of speech from a lexicon that its wheel ships
     "semantic": ["faiss-cpu>=1.9"],  # seeded spherical k-means of embeddings, as SemDeDup uses it
     "webdataset": ["webdataset>=0.2.86"],  # reads webdatasets; img2dataset pins it below 0.3, 1.x is tested, too
+    # downloads in the place of our own client, with its own distributors; the field's tool
+    "img2dataset": ["img2dataset>=1.47,<2"],
     "crawl": [
         "fastwarc>=2.0",  # WARC records, natively, from any stream; what cc2dataset reads them with
         "msgspec>=0.19",  # a WAT record's JSON, of which nothing is kept but the links

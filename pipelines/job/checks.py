@@ -25,13 +25,23 @@ from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_s
 from babelsift.schemas.unavailable_features import describe_unavailable
 
 
-def check_source(inputs: Sequence[str], staging: str | None, retry_failed: Sequence[str]) -> None:
-    """Checks that a run has an input, and that it downloads where failed downloads are to be retried.
+def check_source(
+    inputs: Sequence[str], staging: str | None, retry_failed: Sequence[str], *, img2dataset: bool = False
+) -> None:
+    """Checks that a run has an input, and that it downloads where that is asked for.
+
+    Args:
+        inputs: globs of tables.
+        staging: an img2dataset folder.
+        retry_failed: classes of failures.
+        img2dataset: whether img2dataset is to download.
 
     Raises:
         InputError: there is neither an input nor an img2dataset folder.
-        RecipeError: failures are to be retried in a run that downloads nothing.
+        RecipeError: a run that downloads nothing is asked to do it anew, or by img2dataset.
     """
+    if img2dataset and staging is not None:
+        raise RecipeError("--download-with: nothing is downloaded with --staging; leave out one of them")
     if retry_failed and staging is not None:
         raise RecipeError("--retry-failed: nothing is downloaded with --staging; leave out one of them")
     if not inputs and staging is None:
@@ -136,6 +146,16 @@ def check_images(source: InputPlan) -> None:
         raise InputError(
             f"--input: {with_images[0]} brings its images and {without[0]} does not; curate them in runs of their own"
         )
+
+
+def check_urls(source: InputPlan) -> None:
+    """Checks that there is something to download, for a run that is told by whom.
+
+    Raises:
+        InputError: the input brings its images.
+    """
+    if source.holds_images:
+        raise InputError("--download-with: the input brings its images, nothing is downloaded; leave the option out")
 
 
 def check_conditions(recipe: Recipe, carried: pa.Schema) -> None:

@@ -11,7 +11,8 @@ from babelsift.pipelines.job.checks import check_input
 from babelsift.pipelines.job.curate import Curate
 from babelsift.pipelines.job.decoders import with_own_decoders
 from babelsift.pipelines.job.facts import facts_of
-from babelsift.pipelines.job.plan import RunPlan
+from babelsift.pipelines.job.img2dataset_steps import LAST_TEXT_STAGE, download_by_img2dataset
+from babelsift.pipelines.job.plan import RunPlan, runs_through
 from babelsift.pipelines.run_folder.claim import claim_folder
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.finished_run import read_funnel
@@ -36,7 +37,10 @@ def execute(plan: RunPlan) -> Funnel:
     """
     with RunLock(plan.folder) as lock:
         check_downloads(plan.folder, plan.recipe.download, force=plan.force)  # another run may have worked here since
-        plan = _import_images(replace(plan, folder=claim_folder(plan.folder, lock.token)))
+        plan = replace(plan, folder=claim_folder(plan.folder, lock.token))
+        if plan.distributor is not None and runs_through(Stage.DOWNLOAD, plan.until):
+            plan = _downloaded_by_img2dataset(plan)
+        plan = _import_images(plan)
         assert plan.source is not None
         manifest = _begin(plan, plan.source)
         if plan.until is not None:
@@ -48,6 +52,15 @@ def execute(plan: RunPlan) -> Funnel:
         funnel = read_funnel(plan.folder)
         assert funnel is not None  # the report wrote it
         return funnel.check()
+
+
+def _downloaded_by_img2dataset(plan: RunPlan) -> RunPlan:
+    """Runs the text side, whose survivors img2dataset downloads; returns the plan of the rest, which takes them."""
+    assert plan.source is not None
+    text_side = replace(plan, until=LAST_TEXT_STAGE)
+    manifest = _begin(text_side, plan.source)
+    _execute_until(text_side, plan.source, manifest, LAST_TEXT_STAGE)
+    return download_by_img2dataset(plan, manifest)
 
 
 def _execute_until(plan: RunPlan, source: InputPlan, manifest: Manifest, last: Stage) -> Funnel:

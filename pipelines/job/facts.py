@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.decoders import decoder_warning
 from babelsift.pipelines.job.plan import RunPlan
-from babelsift.pipelines.job.versions import software_versions
+from babelsift.pipelines.job.versions import img2dataset_version, software_versions
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import INPUT_IMAGES_FOLDER
+from babelsift.pipelines.run_folder.paths import IMG2DATASET_IMAGES, INPUT_IMAGES_FOLDER
 from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, ImportPlan, import_problems
 from babelsift.schemas import public_url
 
@@ -47,7 +47,9 @@ def facts_of(plan: RunPlan, source: InputPlan, decoders: Mapping[str, Sequence[s
 
 def _import_facts(folder: RunFolder, imported: ImportPlan) -> dict[str, str]:
     facts = {TAKEN_FROM: public_url(imported.tars.url)}
-    if not imported.tars.url.endswith(INPUT_IMAGES_FOLDER):  # those are of the recipe's making
+    if imported.tars.url.endswith(IMG2DATASET_IMAGES):
+        facts["downloaded with"] = f"img2dataset {img2dataset_version()}, by the recipe's settings"
+    elif not imported.tars.url.endswith(INPUT_IMAGES_FOLDER):  # those are of the recipe's making
         facts["shape of images"] = "as that folder's own settings made them"
     if problems := import_problems(folder, imported):
         facts["wrong with them"] = "; ".join(problems[:_PROBLEMS_SHOWN])

@@ -21,11 +21,13 @@ from babelsift.pipelines.job.checks import (
     check_settings,
     check_source,
     check_text_languages,
+    check_urls,
 )
 from babelsift.pipelines.job.embedding_stores import compared_stores
 from babelsift.pipelines.run_folder.claim import check_claimable
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry, parse_retry
+from babelsift.pipelines.stages.img2dataset_download.options import check_img2dataset
 from babelsift.pipelines.stages.img2dataset_folder.scan import plan_import
 from babelsift.pipelines.stages.score.models import CheckedModels, check_models
 from babelsift.pipelines.staging.imported_rows import ImportPlan
@@ -49,6 +51,7 @@ class RunPlan:
         allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
         options: Beam's.
         until: the last stage, whose survivors are written in the place of shards; None: the run goes to its end.
+        distributor: how img2dataset spreads its work, where it is what downloads; None: our own client does.
     """
 
     recipe: Recipe
@@ -62,6 +65,7 @@ class RunPlan:
     allow_shrink: bool = False
     options: PipelineOptions = field(default_factory=lambda: PipelineOptions([]))
     until: Stage | None = None
+    distributor: str | None = None
 
 
 def runs_through(stage: Stage, until: Stage | None) -> bool:
@@ -81,6 +85,7 @@ def plan_run(
     force: bool = False,
     allow_shrink: bool = False,
     until: Stage | None = None,
+    img2dataset: str | None = None,
 ) -> RunPlan:
     """Returns the plan of a run after every check, the cheap ones first: recipe, input, output, downloads, models.
 
@@ -96,6 +101,7 @@ def plan_run(
         force: download again what was downloaded with other settings.
         allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
         until: the last stage, whose survivors are written in the place of shards; None: the run goes to its end.
+        img2dataset: the distributor of img2dataset, where that is to download; None: our own client does.
 
     Raises:
         BabelsiftError: one of its kinds, with one line that names the remedy.
@@ -103,7 +109,9 @@ def plan_run(
     options = options or PipelineOptions([])
     check_runner(options)
     check_parts(recipe)
-    check_source(inputs, staging, retry_failed)
+    check_source(inputs, staging, retry_failed, img2dataset=img2dataset is not None)
+    if img2dataset is not None:
+        check_img2dataset(recipe.download, img2dataset, output)
     retry = parse_retry(retry_failed, before=time.time()) if retry_failed else NO_RETRY
     source = plan_input(inputs, columns=columns or recipe_columns(recipe.read.columns)) if inputs else None
     imported = None if staging is None else plan_import(staging)
@@ -112,6 +120,8 @@ def plan_run(
     check_text_languages(recipe, source)
     if source is not None:
         check_input(recipe, source)
+        if img2dataset is not None:
+            check_urls(source)
     check_settings(recipe)
     check_other_data(recipe)
     check_downloads(folder, recipe.download, force=force)
@@ -135,4 +145,5 @@ def plan_run(
         allow_shrink=allow_shrink,
         options=options,
         until=until,
+        distributor=img2dataset,
     )

@@ -16,3 +16,11 @@ def software_versions() -> str:
         except metadata.PackageNotFoundError:
             continue
     return ", ".join([f"Python {platform.python_version()}", *known])
+
+
+def img2dataset_version() -> str:
+    """Returns the version of img2dataset that is installed here, or that there is none."""
+    try:
+        return metadata.version("img2dataset")
+    except metadata.PackageNotFoundError:
+        return "of another machine"

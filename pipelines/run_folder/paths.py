@@ -17,5 +17,8 @@ UNTIL_FOLDER = "until"  # what runs that end after a stage leave
 CONCEPTS_FOLDER = "concepts"
 INPUT_IMAGES_FOLDER = "staging/input"  # images that the input brought as bytes
 IMPORTED_FOLDER = "staging/adopted"  # the rows of an img2dataset folder
+IMG2DATASET_HOME = "staging/img2dataset"  # what img2dataset downloads within a run
+IMG2DATASET_IMAGES = f"{IMG2DATASET_HOME}/images"
+REFUSED_URLS = f"{IMG2DATASET_HOME}/refused"
 
 TAR, PARQUET, STATS = ".tar", ".parquet", "_stats.json"

@@ -8,7 +8,8 @@ inventory               what is staged and scored, and what other settings made
 empty_shards            shards that fill gaps in the numbering
 img2dataset_status      statuses of img2dataset and our reasons
 imported_rows           rows of an imported img2dataset folder
-pair_keys               what tells a pair among those of its image
+listed_urls             lists for img2dataset, where that downloads within a run
+pair_keys               what tells pairs apart, or brings them together
 partitions              which staging partition a pair lies in
 image_rows, records     rows of images; records of what became of a download
 scores/                 scores and embeddings, a file a staging partition

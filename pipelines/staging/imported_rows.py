@@ -15,7 +15,13 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.commit_marks import is_count, is_list_of_texts, is_object
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS
+from babelsift.pipelines.run_folder.paths import (
+    IMG2DATASET_IMAGES,
+    IMPORTED_FOLDER,
+    PARQUET,
+    REFUSED_URLS,
+    STATS,
+)
 from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.schemas import RunFolderError, public_url
@@ -33,10 +39,17 @@ IMPORTED_ROWS = pa.schema([*IMPORTED_SCHEMA, pa.field("staging_shard", pa.int32(
 
 @dataclass(frozen=True)
 class ImportPlan:
-    """The shards of a folder, by number."""
+    """The shards of a folder, by number.
+
+    Attributes:
+        tars: the folder.
+        shards: their numbers.
+        refused: files in REFUSED_URLS, of URLs that were kept from the downloader which made the folder.
+    """
 
     tars: TarFolder
     shards: tuple[int, ...]
+    refused: tuple[str, ...] = ()
 
 
 def imported_path(shard: int, suffix: str) -> str:
@@ -77,7 +90,8 @@ def finished_import(folder: RunFolder, url: str) -> ImportPlan:
     ]
     if not shards:
         raise RunFolderError(f"{folder.url}: no images were taken from {url}; run `babelsift curate --staging` first")
-    return ImportPlan(TarFolder(url, 5), tuple(shards))
+    refused = folder.list(REFUSED_URLS, PARQUET) if url.endswith(IMG2DATASET_IMAGES) else ()
+    return ImportPlan(TarFolder(url, 5), tuple(shards), tuple(refused))
 
 
 def read_imported(shard: int, folder: RunFolder) -> pa.RecordBatch:

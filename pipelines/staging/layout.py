@@ -16,6 +16,7 @@ from babelsift.pipelines.storage.tar_members import TarMembers
 from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES
 
 STAGING = "staging/images"
+LISTED_URL = "listed_url"  # in what img2dataset made of a list of ours: the URL as pairs have it
 MEMBERS = TarMembers(mode=0o444)
 STAGED_SCHEMA = pa.schema(
     [

@@ -43,6 +43,17 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         help="download again what failed in earlier runs, by class, comma between: dns, connection, tls, timeout, "
         "http, 503, 5xx, ..., or all; what succeeded is not touched",
     )
+    curate.add_argument(
+        "--download-with",
+        choices=["babelsift", "img2dataset"],
+        default="babelsift",
+        help="who asks the web for images: our own client, or img2dataset (extra img2dataset), by the same settings",
+    )
+    curate.add_argument(
+        "--distributor",
+        metavar="NAME",
+        help="with --download-with img2dataset: how it spreads its work, multiprocessing (the default), pyspark or ray",
+    )
     add_column_options(curate)
     curate.add_argument("--force", action="store_true", help="download again what other settings had downloaded")
     curate.add_argument(
@@ -76,7 +87,7 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     retry = known.retry_failed.split(",") if known.retry_failed else ()
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
     until = None if known.until is None else Stage(known.until)
-    reuse |= {"allow_shrink": known.allow_shrink, "until": until}
+    reuse |= {"allow_shrink": known.allow_shrink, "until": until, "img2dataset": _distributor(known)}
     funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
     print(format_funnel(funnel))
     if until is not None:
@@ -86,3 +97,12 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
         print(f"note: {sentence}")
     print(f"report: {public_url(known.output).rstrip('/')}/{REPORT_PAGE}")
     return 0
+
+
+def _distributor(known: argparse.Namespace) -> str | None:
+    """Returns img2dataset's distributor where it is to download, else None."""
+    if known.download_with == "img2dataset":
+        return known.distributor or "multiprocessing"
+    if known.distributor is not None:
+        raise InputError("--distributor: is img2dataset's; add --download-with img2dataset")
+    return None

@@ -47,6 +47,11 @@ class Retry:
     everything: bool = False
     before: float = 0.0
 
+    @property
+    def wants_any(self) -> bool:
+        """Whether there is any failure that is to be tried again."""
+        return self.everything or bool(self.reasons or self.statuses)
+
     def wants(self, reason: str | None, detail: str | None) -> bool:
         """Whether a pair that was left out so is to be tried again."""
         if reason is None:

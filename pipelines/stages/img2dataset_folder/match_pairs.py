@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.uids import digests
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
@@ -19,6 +18,8 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.gather_shards import GatherShards
 from babelsift.pipelines.staging.imported_rows import IMPORTED_ROWS, ImportPlan, read_imported
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS
+from babelsift.pipelines.staging.listed_urls import read_refused
+from babelsift.pipelines.staging.pair_keys import PartitionByUrl, with_uids_as_scored
 from babelsift.pipelines.staging.staged_rows import with_staged_columns
 from babelsift.schemas import LANGUAGE_SCHEMA, Decision, RejectReason, Stage, check
 from babelsift.schemas.recipe import DownloadSettings
@@ -30,8 +31,9 @@ _SHARD = "staging_shard"
 class ReuseStaged(Transform):
     """Gives each pair the image that an imported folder has for it.
 
-    A pair is matched by URL and caption; where the folder has no captions, by URL. Of several rows the first success
-    counts, by shard and key. `min_image_size`, `max_image_area` and `max_aspect_ratio` are asked of the size as served.
+    A pair is matched by URL and caption, as it is or as edits left it; where the folder has no captions, by URL. Of
+    several rows the first success counts, by shard and key, else the last failure. `min_image_size`, `max_image_area`
+    and `max_aspect_ratio` are asked of the size as served.
 
     Input: LANGUAGE_SCHEMA and carried columns. Outputs: kept: DOWNLOAD_SCHEMA and the carried columns, one batch a
         staging shard. REJECTED: pairs without an image there.
@@ -47,14 +49,18 @@ class ReuseStaged(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> dict[str, beam.PCollection]:
         """Brings each URL's rows together, matches them, and brings each staging shard's rows together."""
-        by_url = _ByUrl(self.partitions)
+        by_url = PartitionByUrl(self.partitions)
         keyed = tuple[int, pa.RecordBatch]
         pairs = batches | "SplitPairs" >> beam.ParDo(SplitByPartition(by_url)).with_output_types(keyed)
+        parts: list[tuple[Callable[..., pa.RecordBatch], int | str]] = [
+            *((read_imported, shard) for shard in self.plan.shards),
+            *((read_refused, name) for name in self.plan.refused),
+        ]
         staged = (
             batches.pipeline
-            | "Shards" >> beam.Create(list(self.plan.shards), reshuffle=False)
+            | "Shards" >> beam.Create(parts, reshuffle=False)
             | "SpreadImported" >> beam.Reshuffle()
-            | "ReadImported" >> beam.Map(read_imported, self.folder).with_output_types(pa.RecordBatch)
+            | "ReadImported" >> beam.Map(_read, self.folder).with_output_types(pa.RecordBatch)
             | "SplitStaged" >> beam.ParDo(SplitByPartition(by_url)).with_output_types(keyed)
         )
         matched = (
@@ -66,15 +72,9 @@ class ReuseStaged(Transform):
         return {"kept": kept, REJECTED: matched[REJECTED]}
 
 
-@dataclass(frozen=True)
-class _ByUrl:
-    """Says each row's partition by its URL; rows without a URL have none."""
-
-    partitions: int
-
-    def __call__(self, batch: pa.RecordBatch) -> np.ndarray:
-        numbers = np.frombuffer(digests(batch.column("url")).tobytes(), "<u8")[::2]
-        return (numbers % np.uint64(self.partitions)).astype(np.int64)
+def _read(part: tuple[Callable[..., pa.RecordBatch], int | str], folder: RunFolder) -> pa.RecordBatch:
+    read, what = part
+    return read(what, folder)
 
 
 class _Match(beam.DoFn):
@@ -119,7 +119,8 @@ def _staged_indices(rows: pa.RecordBatch, staged: pa.RecordBatch) -> pa.Array:
     """Returns int64[n], the index of each row's staged row, null where there is none."""
     successes = [status == SUCCESS for status in staged.column("status").to_pylist()]
     shards, keys = staged.column(_SHARD).to_pylist(), staged.column("key").to_pylist()
-    order = sorted(range(len(staged)), key=lambda row: (not successes[row], shards[row], keys[row] or ""))
+    by_place = sorted(range(len(staged)), key=lambda row: (shards[row], keys[row] or ""))
+    order = [row for row in by_place if successes[row]] + [row for row in by_place[::-1] if not successes[row]]
     by_pair: dict[str, int] = {}
     by_url: dict[str, int] = {}
     uids, urls = staged.column("uid").to_pylist(), staged.column("url").to_pylist()
@@ -129,8 +130,10 @@ def _staged_indices(rows: pa.RecordBatch, staged: pa.RecordBatch) -> pa.Array:
             by_pair.setdefault(uids[row], row)
         else:
             by_url.setdefault(urls[row], row)
-    pairs = zip(rows.column("uid").to_pylist(), rows.column("url").to_pylist(), strict=True)
-    return pa.array([by_pair.get(uid, by_url.get(url)) for uid, url in pairs], pa.int64())
+    edited = with_uids_as_scored(rows).column("uid").to_pylist()
+    pairs = zip(rows.column("uid").to_pylist(), edited, rows.column("url").to_pylist(), strict=True)
+    matches = [by_pair.get(uid, by_pair.get(now, by_url.get(url))) for uid, now, url in pairs]
+    return pa.array(matches, pa.int64())
 
 
 def _reject_by_size(staged: pa.RecordBatch, settings: DownloadSettings, decision: Decision) -> None:

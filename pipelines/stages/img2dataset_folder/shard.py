@@ -21,7 +21,7 @@ from babelsift.pipelines.stages.img2dataset_folder.table import read_img2dataset
 from babelsift.pipelines.stages.img2dataset_folder.tar import TarSample, TarWalk
 from babelsift.pipelines.staging.img2dataset_status import reason_of
 from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA
-from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, SUCCESS
+from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, LISTED_URL, SUCCESS
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -31,6 +31,7 @@ _MAX_PROBLEMS = 20
 _PAIR = ("url", "caption")
 _REASONS = frozenset(reason.value for reason in RejectReason)
 _EXTENSIONS = {"jpeg": "jpg"}
+_OWN = frozenset([*IMPORTED_SCHEMA.names, LISTED_URL])
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def _described(sample: TarSample) -> dict[str, Any]:
     """What a tar says of a sample itself."""
     record: dict[str, Any] = {"status": SUCCESS}
     for name in ("url", "caption", "exif", "sha256", "reason", "detail", "error_message", "md5", "sha512"):
-        value = sample.document.get(name)
+        value = sample.document.get(LISTED_URL if name == "url" and LISTED_URL in sample.document else name)
         record[name] = value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
     for name in ("original_width", "original_height"):
         value = sample.document.get(name)
@@ -166,7 +167,7 @@ def _without_image(row: dict[str, Any], lost: str) -> dict[str, Any]:
 
 def _carried_of(documents: list[Mapping[str, Any]]) -> dict[str, pa.Array]:
     """What samples' json says beyond img2dataset's own fields; values of several types in one field as JSON text."""
-    names = dict.fromkeys(name for document in documents for name in document if name not in IMPORTED_SCHEMA.names)
+    names = dict.fromkeys(name for document in documents for name in document if name not in _OWN)
     columns = {}
     for name in names:
         values = [document.get(name) for document in documents]

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 from babelsift.pipelines.inputs.pairs import text_from_arrow
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET
-from babelsift.pipelines.staging.layout import STAGED_SCHEMA
+from babelsift.pipelines.staging.layout import LISTED_URL, STAGED_SCHEMA
 
 _NEEDED = ("key", "url", "status")
 _TEXTS = ("url", "caption", "key", "status", "error_message", "exif", "sha256", "reason", "detail", "md5", "sha512")
 _NUMBERS = ("original_width", "original_height")
-_OWN = frozenset(STAGED_SCHEMA.names)
+_OWN = frozenset([*STAGED_SCHEMA.names, LISTED_URL])
 
 
 class Img2datasetTable:
@@ -30,6 +30,8 @@ class Img2datasetTable:
     def __init__(self, table: pa.Table) -> None:
         self._table = table
         self._texts = {name: text_from_arrow(self._column(name)).texts.to_pylist() for name in _TEXTS}
+        if LISTED_URL in table.column_names:
+            self._texts["url"] = text_from_arrow(self._column(LISTED_URL)).texts.to_pylist()
         self._numbers = {name: _whole_numbers(self._column(name)) for name in _NUMBERS}
         self.rows = len(table)
         self.keys = {key: row for row, key in enumerate(self._texts["key"]) if key is not None}

@@ -257,6 +257,24 @@ def test_a_success_counts_before_a_failure_of_the_same_pair_and_the_first_before
     assert found == {first.caption: (1, "000010000"), second.caption: (0, "000000001")}
 
 
+def test_of_failures_the_last_counts_as_a_retry_adds_them(tmp_path, language_rows):
+    [entry] = entries(1)
+    for shard, error in enumerate(("timed out", "HTTP Error 404: Not Found")):
+        write_shard(tmp_path, shard, [Entry(entry.url, entry.caption, error=error)])
+    _, rejected = matched(tmp_path, language_rows, {"url": [entry.url], "caption": [entry.caption]})
+    assert rejected == {entry.caption: ("http_status", "404", None)}
+
+
+def test_a_caption_that_was_edited_is_found_as_it_was_listed(tmp_path, language_rows):
+    [entry] = entries(1)
+    for shard in (0, 1):
+        write_shard(tmp_path, shard, entries(1))
+    before = compute_uids(pa.array([entry.url]), pa.array([f"{entry.caption}!"])).to_pylist()
+    table = {"url": [entry.url], "caption": [entry.caption], "uid": before, "caption_changes": ["mask"]}
+    found, rejected = matched(tmp_path, language_rows, table)
+    assert (found, rejected) == ({entry.caption: (0, "000000000")}, {})
+
+
 @pytest.mark.parametrize(
     ("setting", "limit", "fate"),
     [
