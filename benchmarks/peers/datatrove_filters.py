@@ -12,7 +12,7 @@ from fasttext.FastText import _FastText
 
 def filters(model: str) -> list:
     language = LanguageFilter(label_only=True)
-    language.model._model = _FastText(model)
+    language.model._model = _FastText(model)  # noqa: SLF001 (it downloads its own otherwise)
     language.model.k = 1
     off = dict.fromkeys(("dup_line_frac", "dup_para_frac", "dup_line_char_frac", "dup_para_char_frac"))
     return [

@@ -78,7 +78,7 @@ class ClipScorer:
             has_fixed_shapes: score as on a GPU, images resized by the device and passes of one shape; None: on GPUs.
         """
         scorer = cls.__new__(cls)
-        scorer._start(model, batch_size, decoders, has_fixed_shapes)
+        cls._start(scorer, model, batch_size, decoders, has_fixed_shapes)
         return scorer
 
     def _start(

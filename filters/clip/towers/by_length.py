@@ -223,14 +223,19 @@ class _CausalTower:
 
     def shortened(self, length: int) -> Encode:
         """Returns the tower's encoding of captions of that many tokens; weights are shared."""
-        tower = copy.copy(self.tower)
-        positions = self.tower.positional_embedding[:length]
-        tower._parameters = {
-            **self.tower._parameters,
-            "positional_embedding": torch.nn.Parameter(positions, requires_grad=False),
-        }
-        tower._buffers = {**self.tower._buffers, "attn_mask": self.tower.attn_mask[:length, :length]}
+        positions = torch.nn.Parameter(self.tower.positional_embedding[:length], requires_grad=False)
+        mask = self.tower.attn_mask[:length, :length]
+        tower = _with_tensors(self.tower, positional_embedding=positions, attn_mask=mask)
         return getattr(tower, self._encode)
+
+
+def _with_tensors(module: Any, **tensors: torch.Tensor) -> Any:
+    """Returns a module with some of its parameters and buffers replaced, which shares all others."""
+    changed = copy.copy(module)
+    for kept in ("_parameters", "_buffers"):  # set as attributes, they would change in the original, too
+        own = vars(module)[kept]
+        vars(changed)[kept] = {**own, **{name: tensor for name, tensor in tensors.items() if name in own}}
+    return changed
 
 
 class _MaskedTower:
