@@ -58,7 +58,8 @@ from babelsift.pipelines.stages.language import with_languages
 from babelsift.pipelines.stages.read import read_slice
 from babelsift.pipelines.stages.report.ledger import write_ledger_file
 from babelsift.pipelines.stages.score.model_handlers import ClipModelHandler
-from babelsift.pipelines.stages.score.score_pairs import add_scores, split_unscorable
+from babelsift.pipelines.stages.score.run_models import add_scores
+from babelsift.pipelines.stages.score.score_pairs import split_unscorable
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
 from babelsift.pipelines.staging.shards import StagingListing
 from babelsift.pipelines.staging.staged_rows import split_staged

@@ -14,8 +14,8 @@ from babelsift.filters.clip import load_head_of_files, prompts_fingerprint
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.score.model_errors import UNSCORABLE
 from babelsift.pipelines.stages.score.models import classifier_model, heads_of
-from babelsift.pipelines.stages.score.score_pairs import UNSCORABLE
 from babelsift.pipelines.staging.pair_keys import with_uids_as_scored
 from babelsift.pipelines.staging.scores.score_store import (
     PAIR_COLUMNS,

@@ -8,26 +8,24 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.ml.inference.base import PredictionResult, RunInference
 
 from babelsift.filters.clip import EmbeddingHead
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.score.model_handlers import ClassifierHandler, ClipModelHandler
-from babelsift.pipelines.stages.score.models import Scorer, heads_of, load_classifier, load_heads, load_scorer
+from babelsift.pipelines.stages.score.model_errors import UNSCORABLE, error_columns
+from babelsift.pipelines.stages.score.models import Scorer, load_classifier, load_heads, load_scorer
 from babelsift.pipelines.stages.score.shard_scoring import ReadImages
 from babelsift.pipelines.staging.shards import read_staged_images
 from babelsift.schemas import (
     DOWNLOAD_SCHEMA,
     Decision,
-    RejectReason,
     Stage,
     check,
     score_schema,
     similarity_column,
 )
-from babelsift.schemas.recipe import ClipModel, Head, routes
+from babelsift.schemas.recipe import ClipModel, Head
 
 
 @dataclass
@@ -57,38 +55,15 @@ class ScorePairs(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> Any:
         """Returns the outputs `kept` and REJECTED."""
-        for name, handler in self._handlers():
-            batches = (
-                batches
-                | f"Score_{name}" >> RunInference(handler, model_identifier=handler.model_tag())
-                | f"AddScores_{name}" >> beam.Map(add_scores).with_output_types(pa.RecordBatch)
-            )
+        if self.models or any(head.classifier is not None for head in self.heads):
+            # It imports torch by way of Beam: seconds that a run without a model is spared.
+            from babelsift.pipelines.stages.score.run_models import run_models
+
+            batches = run_models(self, batches)
         models = tuple(str(model.name) for model in self.models)
         heads = tuple(head.name for head in self.heads)
         split = beam.FlatMap(split_unscorable, models, heads)
         return batches | "SplitUnscorable" >> kept_and_rejected(split)
-
-    def _handlers(self) -> Iterator[tuple[str, ClipModelHandler]]:
-        where = routes(self.models)
-        for model in self.models:
-            name = str(model.name)
-            heads = heads_of(model, self.models, self.heads)
-            loads: dict[str, Any] = {"load": self.load, "load_head_scorers": self.load_head_scorers, "read": self.read}
-            yield name, ClipModelHandler(self.folder, model, route=where[name], heads=heads, **loads)
-        for head in self.heads:
-            if head.classifier is not None:
-                yield head.name, ClassifierHandler(self.folder, head, load=self.load_classifiers, read=self.read)
-
-
-def add_scores(prediction: PredictionResult) -> pa.RecordBatch:
-    """Returns the rows of a prediction with its scores and, until `split_unscorable`, the errors of its model."""
-    rows: pa.RecordBatch = prediction.example
-    scores: pa.RecordBatch = prediction.inference
-    name = str(prediction.model_id)
-    ours = {"similarity": similarity_column(name), "error": _error_column(name)}
-    for found in scores.schema:
-        rows = rows.append_column(found.with_name(ours.get(found.name, found.name)), scores.column(found.name))
-    return rows
 
 
 def split_unscorable(
@@ -97,7 +72,7 @@ def split_unscorable(
     """Yields the rows that every model could score, without the errors, and as REJECTED the others."""
     check(batch, DOWNLOAD_SCHEMA, where="score")
     decision = Decision.keep_all(len(batch))
-    for column in [name for name in batch.schema.names if name.endswith(_ERROR) and name.startswith(_OWN)]:
+    for column in error_columns(batch):
         errors = batch.column(column).to_pylist()
         for start, reason in UNSCORABLE.items():
             wrong = [error is not None and error.startswith(start) for error in errors]
@@ -110,15 +85,3 @@ def split_unscorable(
             )
     kept, rejected = decision.split(batch, Stage.SCORE)
     yield from emit(Stage.SCORE, len(batch), [check(kept, score_schema(models, heads), where="score")], [rejected])
-
-
-# How an error of a model begins: the reason that it is.
-UNSCORABLE = {"image:": RejectReason.UNSCORABLE_IMAGE, "caption:": RejectReason.UNSCORABLE_CAPTION}
-
-
-# A column's name that neither a stage nor a model nor an input can have: carried columns cannot begin like it.
-_OWN, _ERROR = similarity_column(""), ".error"
-
-
-def _error_column(name: str) -> str:
-    return f"{_OWN}{name}{_ERROR}"

@@ -10,7 +10,7 @@ from apache_beam.ml.inference.base import PredictionResult
 from babelsift.filters.clip import result_schema
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.model_handlers import ClipModelHandler
-from babelsift.pipelines.stages.score.score_pairs import add_scores
+from babelsift.pipelines.stages.score.run_models import add_scores
 from babelsift.pipelines.stages.score.shared_model import HeadedScorer
 from babelsift.schemas.recipe import ClipModel
 from tests.support.counting_scorer import CLIP, CountingScorer, a_counting_scorer, download_rows, image_named_by_offset
