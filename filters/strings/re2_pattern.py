@@ -26,7 +26,8 @@ class Pattern:
         self.text = text
 
     @cached_property
-    def _compiled(self) -> Any:
+    def compiled(self) -> Any:
+        """RE2's own pattern."""
         return re2.compile(self.text)
 
     def matches(self, strings: pa.LargeStringArray) -> np.ndarray:
@@ -35,7 +36,7 @@ class Pattern:
         Args:
             strings: clean, no nulls.
         """
-        search = self._compiled.search
+        search = self.compiled.search
         return np.array([search(text) is not None for text in strings.to_pylist()], dtype=bool)
 
     def replace(self, strings: pa.LargeStringArray, replacement: str) -> pa.LargeStringArray:
@@ -45,7 +46,7 @@ class Pattern:
             strings: clean, no nulls.
             replacement: without references.
         """
-        replace = self._compiled.sub
+        replace = self.compiled.sub
         return pa.array([replace(replacement, text) for text in strings.to_pylist()], pa.large_string())
 
     def find(self, strings: pa.LargeStringArray) -> np.ndarray:
@@ -54,7 +55,7 @@ class Pattern:
         Args:
             strings: clean, no nulls.
         """
-        search = self._compiled.search
+        search = self.compiled.search
         matches = np.full(len(strings), None, dtype=object)
         for row, text in enumerate(strings.to_pylist()):
             match = search(text)

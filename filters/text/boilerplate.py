@@ -20,6 +20,7 @@ from babelsift.filters.strings import (
     normalise,
 )
 from babelsift.filters.text.boilerplate_phrases import PHRASES, WORDS
+from babelsift.filters.text.stripping.phrase_lists import phrases_alone
 
 # No phrase is longer, and a caption of placeholder words only rarely is: long captions need no look-up.
 _LONGEST = 80
@@ -52,8 +53,9 @@ def normalise_caption(captions: pa.Array) -> pa.LargeStringArray:
 def is_not_boilerplate(captions: pa.Array) -> pa.BooleanArray:
     """Keeps captions that are more than a placeholder ("image", "Bild 3", "click to enlarge", "图片").
 
-    A caption is boilerplate when, normalised, it is one of PHRASES, or has no word outside WORDS. A caption without any
-    letter is not boilerplate (letter ratios tell it).
+    A caption is boilerplate when, normalised, it is one of PHRASES, is nothing but what galleries, shops and stock
+    agencies put beside a description ("stock photo"), or has no word outside WORDS. A caption without any letter is not
+    boilerplate (letter ratios tell it).
 
     Args:
         captions: string[n], nullable.
@@ -97,7 +99,7 @@ def _first_words() -> FirstWords:
 
 @cache
 def _known() -> tuple[pa.LargeStringArray, pa.LargeStringArray]:
-    return _normalised_set(PHRASES), _normalised_set(WORDS)
+    return _normalised_set(PHRASES | phrases_alone()), _normalised_set(WORDS)
 
 
 def _normalised_set(entries: frozenset[str]) -> pa.LargeStringArray:

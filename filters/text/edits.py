@@ -1,4 +1,4 @@
-"""Edits captions before any rule sees them: Unicode form, mojibake, personal data."""
+"""Edits captions before any rule sees them: mojibake, Unicode form, what the page put around them, personal data."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from babelsift.filters.strings import clean_strings, normalise
 from babelsift.filters.strings.unicode_forms import Form
 from babelsift.filters.text.encoding_errors import repair_mojibake
 from babelsift.filters.text.personal import KINDS, mask_personal_data
+from babelsift.filters.text.stripping import strip_filenames, strip_markup, strip_phrases, strip_urls
 from babelsift.schemas.recipe import CaptionEdits
+
+# In their order: an escaped tag may hold an address, and a file name may end in a phrase.
+_STRIPPING: dict[str, Callable[[pa.Array], pa.LargeStringArray]] = {
+    "markup": strip_markup,
+    "urls": strip_urls,
+    "phrases": strip_phrases,
+    "filenames": strip_filenames,
+}
 
 
 def normalise_unicode(captions: pa.Array, *, form: Form) -> pa.LargeStringArray:
@@ -35,8 +44,9 @@ def normalise_unicode(captions: pa.Array, *, form: Form) -> pa.LargeStringArray:
 def edit_captions(captions: pa.Array, edits: CaptionEdits) -> tuple[pa.LargeStringArray, pa.StringArray]:
     """Returns captions edited by the settings, and the changes of each.
 
-    Mojibake is repaired first, then the form is normalised, then personal data are masked. An edit that would leave
-    nothing but blanks is made all the same: the rules decide.
+    Mojibake is repaired first, then the form is normalised, then markup, addresses, file names and pages' phrases are
+    taken off, then personal data are masked. What is taken off leaves two words at least, or the caption stays as it is
+    and the rules decide.
 
     Args:
         captions: string[n], nullable.
@@ -66,6 +76,9 @@ def _steps(edits: CaptionEdits) -> Iterator[tuple[str, Callable[[pa.Array], pa.L
         yield "mojibake", repair_mojibake
     if edits.unicode != "none":
         yield edits.unicode, partial(normalise_unicode, form=edits.unicode)
+    for kind, strip in _STRIPPING.items():
+        if kind in edits.strip:
+            yield kind, strip
     for kind in KINDS:
         if kind in edits.mask:
             yield kind, partial(mask_personal_data, kind=kind)

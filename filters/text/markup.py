@@ -7,16 +7,16 @@ import pyarrow as pa
 
 from babelsift.filters.strings import CodePoints, Pattern, clean_strings, flatten, keep_mask
 
-_TAGS = (
+TAGS = (
     "a|abbr|article|aside|audio|b|big|blockquote|body|br|button|caption|center|cite|code|col|dd|del|div|dl|dt|em|embed|"
     "figcaption|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|label|li|link|main|mark|meta|"
     "nav|noscript|object|ol|option|p|picture|pre|q|s|script|section|select|small|source|span|strike|strong|style|sub|"
     "sup|svg|table|tbody|td|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|var|video|wbr"
 )
 _PATTERNS = (
-    rf"</?(?:{_TAGS})(?:\s[^<>]*|/)?>",
+    rf"</?(?:{TAGS})(?:\s[^<>]*|/)?>",
     # Tags cut off by a length limit, comments and declarations.
-    rf"<(?:{_TAGS})\s+[a-z-]+\s*=",
+    rf"<(?:{TAGS})\s+[a-z-]+\s*=",
     r"<!--|-->|<!doctype|<!\[cdata\[|<\?(?:php|xml|=)|\?>|<%|%>",
     # Escaped tags, and spaces that should have been decoded.
     r"&(?:amp;)*(?:lt|gt|nbsp|#60|#62|#160|#x3c|#x3e|#xa0);",

@@ -16,11 +16,14 @@ class CaptionEdits(Settings):
     Attributes:
         unicode: a normalisation form.
         repair_mojibake: with ftfy.
+        strip: what is taken off: tags and codes (character references are decoded), web addresses, phrases of galleries
+            and shops at both ends, extension and camera's number of file names.
         mask: what is replaced by a word in brackets.
     """
 
     unicode: Literal["none", "NFC", "NFKC"] = "none"
     repair_mojibake: bool = False
+    strip: tuple[Literal["markup", "urls", "phrases", "filenames"], ...] = ()
     mask: tuple[Literal["emails", "phone_numbers", "ip_addresses", "payment_cards"], ...] = ()
 
     def __bool__(self) -> bool:

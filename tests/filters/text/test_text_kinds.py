@@ -11,6 +11,7 @@ BOILERPLATE = [
     "画像", "画像１", "クリックで拡大", "图片", "圖片", "点击查看大图", "صورة", "صورة 2", "اضغط للتكبير", "תמונה", "이미지", "이미지 없음",
     "รูปภาพ", "hình ảnh", "Resim", "RESİM", "εικόνα", "छवि", "ＩＭＡＧＥ", "image image photo", "«Photo»", "Cliquez pour agrandir",
     "I\u200bmage", "no image available", "Kuva", "obrázek", "zdjęcie", "Imagem", "immagine", "afbeelding", "billede",
+    "Stock Photo", "Lizenzfreie Stockfotos", "Load image into Gallery viewer", "On Pinterest", "図",
 ]  # fmt: skip
 FILENAMES = [
     "IMG_1234.jpg", "IMG_1234", "img 1234", "DSC0021", "DSC_0021.JPG", "DSCN1234", "photo-3.png", "photo-3", "P1010234",
