@@ -67,7 +67,8 @@ def as_pairs(
         decision.reject(pc.fill_null(blank, True), missing, values=column.texts)
     origin = [pa.repeat(pa.scalar(source, pa.string()), len(rows)), pa.array(rows, pa.int64())]
     readable = pa.array(decision.kept)
-    uids = pc.if_else(readable, compute_uids(urls.texts, captions.texts), pa.scalar(None, pa.string()))
+    readable_uids = compute_uids(urls.texts.filter(readable), captions.texts.filter(readable))
+    uids = pc.replace_with_mask(pa.nulls(len(rows), pa.string()), readable, readable_uids)
     names = [*READ_SCHEMA.names, *carried.schema.names]
     raw = pa.RecordBatch.from_arrays([uids, urls.texts, captions.texts, *origin, *carried.columns], names=names)
     kept, rejected = decision.split(raw, Stage.READ)

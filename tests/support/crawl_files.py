@@ -22,9 +22,21 @@ def page_record(url, html, *, headers=(), content_type="text/html; charset=utf-8
     return member(record) if compressed else record
 
 
-def wat_json(url, links, *, metas=(), base=None, title=None, headers=None, filename="CC-MAIN-1.warc.gz", offset="17"):
+def wat_json(
+    url,
+    links,
+    *,
+    metas=(),
+    base=None,
+    title=None,
+    headers=None,
+    filename="CC-MAIN-1.warc.gz",
+    offset="17",
+    head_links=(),
+):
     """What Common Crawl's extractor says of a page."""
     head = {"Metas": list(metas)}
+    head |= {"Link": list(head_links)} if head_links else {}
     head |= {"Base": base} if base else {}
     head |= {"Title": title} if title else {}
     response = {"Headers": headers or {"Content-Type": "text/html"}, "HTML-Metadata": {"Head": head, "Links": links}}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -28,8 +28,7 @@ _PAGE_FIELDS = (
 )
 
 
-@dataclass(frozen=True)
-class PageOrigin:
+class PageOrigin(NamedTuple):
     """Where a page was found, and what it says of itself.
 
     Attributes:
@@ -168,7 +167,7 @@ class RowGatherer:
     def take(self) -> ImageRows:
         """Returns the rows that were gathered, and begins anew."""
         own = list(zip(*self._images, strict=True)) or [()] * len(self.columns)
-        pages = pa.RecordBatch.from_arrays([self._page_column(name, kind) for name, kind in _PAGE_FIELDS], names=_NAMES)
+        pages = pa.RecordBatch.from_arrays(self._page_columns(), names=_NAMES)
         beside = pages.take(pa.array(self._page_of, pa.int32()))
         batch = pa.RecordBatch.from_arrays(
             [*(_texts(values) for values in own), *beside.columns], schema=image_schema(self.columns)
@@ -179,11 +178,11 @@ class RowGatherer:
         self._unreadable, self._left_out = {}, {}
         return rows
 
-    def _page_column(self, name: str, kind: pa.DataType) -> pa.Array:
-        if name == "crawl":
-            return pa.array([self._crawl] * len(self._pages), kind)
-        values = [getattr(page, name) for page in self._pages]
-        return _texts(values) if kind == pa.string() else pa.array(values, kind)
+    def _page_columns(self) -> list[pa.Array]:
+        columns = dict(zip(PageOrigin._fields, zip(*self._pages, strict=True), strict=True)) if self._pages else {}
+        columns["crawl"] = (self._crawl,) * len(self._pages)
+        values = ((columns.get(name, ()), kind) for name, kind in _PAGE_FIELDS)
+        return [_texts(column) if kind == pa.string() else pa.array(column, kind) for column, kind in values]
 
     def _leave_out(self, reason: RejectReason, value: str, image: tuple[str | None, ...]) -> None:
         url = shortened(image[0] or "")

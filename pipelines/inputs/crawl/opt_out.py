@@ -22,5 +22,7 @@ def page_opt_out(metas: Iterable[tuple[str, str]], headers: Iterable[str] = ()) 
     >>> page_opt_out([("Robots", "NOINDEX, follow")])
     'noindex'
     """
-    values = [content for name, content in metas if name.strip().lower() in _ROBOTS]
-    return opt_out_directive([*values, *headers], directives=DIRECTIVES, user_agent_token="ccbot")
+    values = [*(content for name, content in metas if name.strip().lower() in _ROBOTS), *headers]
+    if not values:
+        return None
+    return opt_out_directive(values, directives=DIRECTIVES, user_agent_token="ccbot")

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from babelsift.pipelines.inputs.crawl.archive import DamagedRecord, read_records
 from babelsift.pipelines.inputs.crawl.image_rows import ImageRows, PageOrigin, RowGatherer, warc_path
-from babelsift.pipelines.inputs.crawl.links import Base, largest_of_srcset
+from babelsift.pipelines.inputs.crawl.links import WEB, Base, largest_of_srcset
 from babelsift.pipelines.inputs.crawl.opt_out import page_opt_out
+from babelsift.pipelines.inputs.crawl.wat_json import IMAGE_PATHS
 from babelsift.pipelines.inputs.crawl.wat_record import Link, WatRecord, decode_record
 
 if TYPE_CHECKING:
     from fastwarc.warc import WarcRecord
 
 WAT_COLUMNS = ("url", "alt", "title", "link_path")
-_SRC, _DATA_SRC = "IMG@/src", "IMG@/data-src"
-_IMAGE_PATHS = frozenset((_SRC, _DATA_SRC, "IMG@/srcset", "IMG@/data-srcset"))
+_SRC = "IMG@/src"
+_ONE_URL = (_SRC, "IMG@/data-src")  # the others hold a list
+_IMAGE_PATHS = frozenset(IMAGE_PATHS)
 _METADATA = 32  # fastwarc's WarcRecordType.metadata
 _IMAGE = b"IMG@"
 _TELLING_HEADERS = re.compile(rb"x-robots-tag|content-language", re.IGNORECASE)
-_HTML_LANGUAGE = ("html@/lang", "html@/xml:lang")
+_LANGUAGE = ("html@/lang", "html@/xml:lang", "content-language")
 
 
 def read_wat(file: BinaryIO, path: str, *, rows: int) -> Iterator[ImageRows]:
@@ -73,10 +75,15 @@ def add_record(gathered: RowGatherer, content: bytes, path: str) -> None:
         return
     absolute = Base(record.page_url, html.base).absolute
     rows: list[tuple[str | None, ...]] = [
-        (absolute(link.url) if link.path == _SRC else _absolute(link, absolute), link.alt, link.title, link.path)
+        (
+            link.url if link.url.startswith(WEB) and link.path == _SRC else _absolute(link, absolute),
+            link.alt,
+            link.title,
+            link.path,
+        )
         for link in images
     ]
-    metas = [(meta.name or meta.property or meta.http_equiv or "", meta.content or "") for meta in html.metas]
+    metas = [((meta.name or meta.property or meta.http_equiv or "").lower(), meta.content or "") for meta in html.metas]
     headers = _headers(record)
     opt_out = page_opt_out(metas, headers.get("x-robots-tag", []))
     origin = PageOrigin(
@@ -91,8 +98,8 @@ def add_record(gathered: RowGatherer, content: bytes, path: str) -> None:
 
 
 def _absolute(link: Link, absolute: Callable[[str], str]) -> str | None:
-    url = link.url if link.path == _DATA_SRC else largest_of_srcset(link.url)
-    return absolute(url) if url else None
+    url = link.url if link.path in _ONE_URL else largest_of_srcset(link.url)
+    return absolute(url) if url or link.path == _SRC else None
 
 
 def _headers(record: WatRecord) -> dict[str, list[str]]:
@@ -107,6 +114,6 @@ def _headers(record: WatRecord) -> dict[str, list[str]]:
 
 
 def _language(metas: list[tuple[str, str]], headers: dict[str, list[str]]) -> str | None:
-    named = {name.lower(): content.strip() for name, content in reversed(metas)}
-    said = [named.get(name) for name in (*_HTML_LANGUAGE, "content-language")]
-    return next((language for language in [*said, *headers.get("content-language", [])] if language), None)
+    said = {name: content.strip() for name, content in reversed(metas) if name in _LANGUAGE}
+    in_order = [*(said[name] for name in _LANGUAGE if name in said), *headers.get("content-language", [])]
+    return next((language for language in in_order if language), None)

@@ -1,19 +1,14 @@
-"""What a WAT record says, as far as images are concerned; the rest of its JSON is passed over without being kept.
+"""What a WAT record says, as far as images are concerned."""
 
-The annotations of this module are evaluated: the classes inside `_decoder` are made of them.
-"""
+from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from babelsift.schemas import InputError
+from babelsift.pipelines.inputs.crawl.wat_json import wat_decoders
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A link of a page: what it is the attribute of (`IMG@/src`), its URL, and what stands beside it."""
 
     path: str = ""
@@ -23,8 +18,7 @@ class Link:
     rel: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(NamedTuple):
     """A `meta` element of a page."""
 
     name: str | None = None
@@ -33,9 +27,12 @@ class Meta:
     content: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Html:
-    """What a WAT record says of a page's HTML."""
+class Html(NamedTuple):
+    """What a WAT record says of a page's HTML.
+
+    Attributes:
+        links: those of images, and maybe others: objects with `path`, and where it is an image's what a Link has.
+    """
 
     links: Any = ()
     base: str | None = None
@@ -44,8 +41,7 @@ class Html:
     head_links: Any = ()
 
 
-@dataclass(frozen=True, slots=True)
-class WatRecord:
+class WatRecord(NamedTuple):
     """What a WAT record says.
 
     Attributes:
@@ -71,11 +67,14 @@ def decode_record(content: bytes) -> WatRecord:
         RecursionError: it is nested too deeply.
         InputError: the package that reads it is missing.
     """
-    decode, wrong_type = _decoder()
+    decoders = wat_decoders()
     try:
-        record = decode(content)
-    except wrong_type:
+        return _as_record(decoders.decode(content))
+    except decoders.wrong_type:
         return _of_json(json.loads(content))
+
+
+def _as_record(record: Any) -> WatRecord:
     response, container = record.envelope.payload.response, record.container
     html = None
     if response is not None and response.html is not None:
@@ -85,62 +84,6 @@ def decode_record(content: bytes) -> WatRecord:
     return WatRecord(
         html, record.envelope.header.page_url, headers, container.filename, _whole_number(container.offset)
     )
-
-
-@cache
-def _decoder() -> tuple[Callable[[bytes], Any], type[Exception]]:
-    """Returns what decodes a record, keeping what is wanted alone, and what it raises at values of another type."""
-    try:
-        import msgspec
-    except ImportError as error:
-        raise InputError("WAT files need msgspec: pip install 'babelsift[crawl]'") from error
-
-    class LinkJson(msgspec.Struct, gc=False):
-        path: str = ""
-        url: str = ""
-        alt: str | None = None
-        title: str | None = None
-        rel: str | None = None
-
-    class MetaJson(msgspec.Struct, gc=False, rename={"http_equiv": "http-equiv"}):
-        name: str | None = None
-        property: str | None = None
-        http_equiv: str | None = None
-        content: str | None = None
-
-    class HeadJson(msgspec.Struct, rename={"base": "Base", "title": "Title", "metas": "Metas", "links": "Link"}):
-        base: str | None = None
-        title: str | None = None
-        metas: list[MetaJson] = []
-        links: list[LinkJson] = []
-
-    class HtmlJson(msgspec.Struct, rename={"head": "Head", "links": "Links"}):
-        head: HeadJson | None = None
-        links: list[LinkJson] = []
-
-    class ResponseJson(msgspec.Struct, rename={"html": "HTML-Metadata", "headers": "Headers"}):
-        html: HtmlJson | None = None
-        headers: msgspec.Raw = msgspec.Raw(b"{}")
-
-    class PayloadJson(msgspec.Struct, rename={"response": "HTTP-Response-Metadata"}):
-        response: ResponseJson | None = None
-
-    class HeaderJson(msgspec.Struct, rename={"page_url": "WARC-Target-URI"}):
-        page_url: str = ""
-
-    class EnvelopeJson(msgspec.Struct, rename={"payload": "Payload-Metadata", "header": "WARC-Header-Metadata"}):
-        payload: PayloadJson
-        header: HeaderJson
-
-    class ContainerJson(msgspec.Struct, rename={"filename": "Filename", "offset": "Offset"}):
-        filename: str | None = None
-        offset: str | int | None = None
-
-    class RecordJson(msgspec.Struct, rename={"envelope": "Envelope", "container": "Container"}):
-        envelope: EnvelopeJson
-        container: ContainerJson = msgspec.field(default_factory=ContainerJson)
-
-    return msgspec.json.Decoder(RecordJson).decode, msgspec.ValidationError
 
 
 def _of_json(record: Any) -> WatRecord:

@@ -51,6 +51,26 @@ def test_image_links_are_rows_with_their_page_and_its_place():
     ]
 
 
+def test_links_of_paths_that_nobody_knows_stand_beside_images_and_take_nothing_from_them():
+    """The quick way knows paths; a record with another goes the slower way, and the path is known afterwards."""
+    unknown = [{"path": "MARQUEE@/data-bg", "url": "/x"}, {"url": "/no/path"}, {"path": "A@/href", "url": 5, "alt": 7}]
+    dog = image_link("/media/dog.jpg", "a dog", title="Rex")
+    for between in ([], unknown, unknown[:1], unknown[1:]):
+        link = ("https://example.org/media/dog.jpg", "a dog")
+        assert links(page([*between, dog, *between]), page([dog])) == [link, link]
+
+
+def test_a_license_is_found_among_the_links_of_the_head():
+    head = [{"path": "LINK@/href", "url": "/style.css", "rel": "stylesheet"}]
+    license_link = {"path": "LINK@/href", "url": "https://creativecommons.org/by", "rel": "License nofollow"}
+    said = [
+        row["page_license"]
+        for more in ([], [license_link])
+        for row in rows(page([image_link("/dog.jpg", "a dog")], head_links=head + more))
+    ]
+    assert said == [None, "https://creativecommons.org/by"]
+
+
 @pytest.mark.parametrize(
     ("url", "base", "absolute"),
     [
