@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 import fsspec
 
-from babelsift.filters.strings.entry_lists import read_text
+from babelsift.filters.strings.entry_lists import kind_of_json, read_text
 from babelsift.schemas import RecipeError
 from babelsift.schemas.languages import normalise_language
 
@@ -90,6 +90,8 @@ def read_list(path: str) -> list[str]:
             entries = json.loads(content)
         except (ValueError, RecursionError) as error:
             raise RecipeError(f"{_SETTING}: {path} is not a JSON list: {error}") from error
+    elif kind := kind_of_json(content):
+        raise RecipeError(f"{_SETTING}: {path} holds {kind}; give a JSON list of entries, or one entry a line")
     else:
         lines = content.removesuffix("\n").split("\n") if content else []
         entries = [line.removesuffix("\r") for line in lines]

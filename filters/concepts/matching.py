@@ -63,6 +63,11 @@ class ConceptMatcher:
         """
         _ = self._indices
 
+    @property
+    def list_sizes(self) -> dict[str, int]:
+        """How many entries each list has, by its name; loads the lists."""
+        return {name: len(index) for name, index in self._indices.items()}
+
     def match(self, captions: pa.Array, languages: pa.Array) -> pa.ListArray:
         """Returns the entries that each caption matches.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TypeVar
@@ -35,6 +36,26 @@ def read_text(path: str, *, setting: str) -> str:
         ) from error
 
 
+def kind_of_json(content: str) -> str | None:
+    """Returns "a JSON list" or "a JSON object" where a text is one as a whole, else None.
+
+    Args:
+        content: of a file.
+
+    >>> kind_of_json('{"en": ["dog"]}'), kind_of_json("[deleted]")
+    ('a JSON object', None)
+    """
+    kinds = {"[": "a JSON list", "{": "a JSON object"}
+    kind = kinds.get(content.lstrip()[:1])
+    if kind is None:
+        return None
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return kind
+
+
 def read_entries(source: EntryList, *, setting: str) -> Iterator[str]:
     """Yields the entries of a list: those spelled out, then each file's lines without blank ones and `#` comments.
 
@@ -43,11 +64,14 @@ def read_entries(source: EntryList, *, setting: str) -> Iterator[str]:
         setting: the setting that holds it, for messages.
 
     Raises:
-        RecipeError: a file cannot be read.
+        RecipeError: a file cannot be read, or holds JSON.
     """
     yield from (entry.strip() for entry in source.entries if entry.strip())
     for path in source.files:
-        for line in read_text(path, setting=setting).splitlines():
+        content = read_text(path, setting=setting)
+        if kind := kind_of_json(content):
+            raise RecipeError(f"{setting}: {path} holds {kind}; write one entry a line")
+        for line in content.splitlines():
             entry = line.strip()
             if entry and not entry.startswith("#"):
                 yield entry

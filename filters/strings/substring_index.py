@@ -43,6 +43,7 @@ class SubstringIndex:
         """
         if any(not entry for entry in entries):
             raise ValueError("an entry to search for is empty; leave it out")
+        self._size = len(entries)
         kinds = ahocorasick_rs.Implementation
         kind = kinds.DFA if len(entries) <= _MOST_FOR_FULL_TABLES else kinds.ContiguousNFA
         self._automaton = (
@@ -50,6 +51,9 @@ class SubstringIndex:
             if entries
             else None
         )
+
+    def __len__(self) -> int:
+        return self._size
 
     def find(self, strings: pa.LargeStringArray) -> Occurrences:
         """Returns all occurrences of the entries.

@@ -22,6 +22,7 @@ from babelsift.pipelines.stages.download.row_options import check_option_columns
 from babelsift.pipelines.stages.select.select_pairs import check_columns
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
+from babelsift.schemas.recipe import ConceptSettings
 from babelsift.schemas.unavailable_features import describe_unavailable
 
 
@@ -78,8 +79,24 @@ def check_settings(recipe: Recipe) -> None:
     reject_by_captions(captions, recipe.captions, Decision.keep_all(0))
     reject_by_urls(captions, recipe.urls, Decision.keep_all(0))
     if recipe.metadata is not None:
-        ConceptMatcher(recipe.metadata.entries).load()
+        _check_concepts(recipe.metadata, identifier, others=recipe.language.source != "replace")
     AddressPolicy(recipe.download.allow_addresses, recipe.download.ports)
+
+
+def _check_concepts(settings: ConceptSettings, identifier: LanguageIdentifier, *, others: bool) -> None:
+    """Checks that captions can match the entries: as many as are asked for, in languages that captions can be in."""
+    sizes = ConceptMatcher(settings.entries).list_sizes
+    if max(sizes.values()) < settings.min_matches:
+        raise RecipeError(
+            f"metadata.min_matches is {settings.min_matches}, and no list in {settings.entries} has more than "
+            f"{max(sizes.values())} entries: no pair can meet both; change one of them"
+        )
+    usable = sizes.keys() & (identifier.languages | {"", "default"})
+    if not usable and not others:
+        raise RecipeError(
+            f"metadata.entries: {settings.entries} has no list for a language that captions are labelled, such as "
+            f"{min(sizes)}; name lists by language: en.json, zh.txt, or default.json for the rest"
+        )
 
 
 def check_other_data(recipe: Recipe) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from babelsift.schemas.columns import similarity_column
-from babelsift.schemas.languages import normalise_language
+from babelsift.schemas.languages import UNDETERMINED, normalise_language
 from babelsift.schemas.recipe.numbers import DEFAULT, setting_for
 from babelsift.schemas.recipe.selection import ModelChoice, SelectRule, model_for
 from babelsift.schemas.recipe.settings import EntryList
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from babelsift.schemas.recipe.whole import Recipe
 
 _CHARACTERS, _WORDS, _AREA = "characters of a caption", "words of a caption", "px of an image's area"
+_URL_CHARACTERS, _SHORTEST_URL = "characters of a URL", "http://a.b"
 # What columns hold, whatever a recipe says: the lowest and the highest value.
 _COLUMN_RANGES: Mapping[str, tuple[float, float]] = {
     "language_score": (0, 1),
@@ -81,7 +82,10 @@ def _recipe_rules(recipe: Recipe) -> _Conjunction:
     keep = recipe.language.keep
     bounds = (
         *_column_ranges(recipe),
+        Bound(_CHARACTERS, 1, True, "a caption has 1 character or more"),
         *_caption_bounds(recipe.captions, "captions"),
+        Bound(_URL_CHARACTERS, len(_SHORTEST_URL), True, f"{_SHORTEST_URL} has {len(_SHORTEST_URL)} characters"),
+        *_bounds(_URL_CHARACTERS, recipe.urls.max_characters, "urls.max_characters", is_lower=False),
         *_bounds("language_score", recipe.language.min_score, "language.min_score", is_lower=True),
         *_image_bounds(recipe),
     )
@@ -228,6 +232,13 @@ def _empty_lists(recipe: Recipe) -> Iterator[str]:
     """Yields a line for each list that lets nothing through."""
     if recipe.language.keep == ():
         yield "language.keep is empty: no pair would stay; name languages, or write null for all"
+    if recipe.urls.schemes == ():
+        yield "urls.schemes is empty: no URL would pass; name some, or write null for any"
+    if set(recipe.language.keep or ()) == {UNDETERMINED} and recipe.language.min_score:
+        yield (
+            f"language.min_score is {recipe.language.min_score:g}, language.keep lets only {UNDETERMINED} through, "
+            "the score of which is 0: no pair can meet both; change one of them"
+        )
     for rule, _ in recipe.select.walk():
         if rule.languages == ():
             yield "select: languages is empty: no pair would pass; name languages, or write null for all"

@@ -23,6 +23,10 @@ def refusal(text):
             "captions: {min_characters: 50, max_characters: 49}",
             ["captions.min_characters is 50", "captions.max_characters is 49"],
         ),
+        ("captions: {max_characters: 0}", ["1 character or more", "captions.max_characters is 0"]),
+        ("urls: {max_characters: 8}", ["http://a.b has 10 characters", "urls.max_characters is 8"]),
+        ("urls: {schemes: []}", ["urls.schemes is empty"]),
+        ("language: {keep: [und], min_score: 0.5}", ["language.min_score is 0.5", "und"]),
         ("captions: {min_words: 9, max_characters: 8}", ["captions.min_words is 9", "captions.max_characters is 8"]),
         (
             "images: {min_side_px: 200}\ndownload: {max_image_area: 39999}",

@@ -93,6 +93,8 @@ def test_each_language_has_its_own_list_and_others_the_default(tmp_path):
         ('["a"', "is not a JSON list"),
         ("a\n\nb", "found '' at position 1"),
         ("", "found nothing"),
+        ('{"dog": 3, "cat": 4}', "holds a JSON object"),
+        ('{\n  "en": ["dog"]\n}\n', "holds a JSON object"),
     ],
 )
 def test_what_is_no_list_of_entries_is_said(tmp_path, content, message):

@@ -106,3 +106,12 @@ def test_lists_come_from_the_recipe_and_from_files(tmp_path):
     assert list(read_entries(source, setting="x")) == ["baz", "foo", "bar # no comment"]
     with pytest.raises(RecipeError, match=r"captions\.flagged_words: cannot read .*none\.txt"):
         list(read_entries(EntryList(files=(str(tmp_path / "none.txt"),)), setting="captions.flagged_words"))
+
+
+@pytest.mark.parametrize("content", ['["dog", "cat"]', '{"en": ["dog"]}', '{\n "words": []\n}'])
+def test_a_list_of_lines_is_no_json(tmp_path, content):
+    (tmp_path / "words.txt").write_text(content)
+    with pytest.raises(RecipeError, match=r"words\.txt holds a JSON (list|object); write one entry a line"):
+        list(read_entries(EntryList(files=(str(tmp_path / "words.txt"),)), setting="captions.flagged_words"))
+    (tmp_path / "words.txt").write_text("[dog]\n{cat\n")
+    assert [*read_entries(EntryList(files=(str(tmp_path / "words.txt"),)), setting="s")] == ["[dog]", "{cat"]
