@@ -31,7 +31,7 @@ from babelsift.schemas.errors import (
 )
 from babelsift.schemas.funnel import IN, OUT, SOURCE_ROWS, Funnel, StageFunnel
 from babelsift.schemas.public_urls import public_text, public_url, public_values
-from babelsift.schemas.reasons import STAGE_ORDER, RejectReason, Stage
+from babelsift.schemas.reasons import OPTIONAL_STAGES, STAGE_ORDER, ColumnReason, RejectReason, Stage
 from babelsift.schemas.recipe import Recipe
 from babelsift.schemas.recipe.recipe_file import dump_recipe, parse_recipe, recipe_from
 
@@ -43,6 +43,7 @@ __all__ = [
     "LANGUAGE_SCHEMA",
     "LEDGER_SCHEMA",
     "MATCHED_ENTRIES",
+    "OPTIONAL_STAGES",
     "OUT",
     "READ_SCHEMA",
     "SOURCE_ROWS",
@@ -52,6 +53,7 @@ __all__ = [
     "TEXT_SOURCE",
     "AccountingError",
     "BabelsiftError",
+    "ColumnReason",
     "Decision",
     "DownloadError",
     "Funnel",

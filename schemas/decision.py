@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.schemas.columns import LEDGER_SCHEMA
-from babelsift.schemas.reasons import RejectReason, Stage
+from babelsift.schemas.reasons import ColumnReason, RejectReason, Stage
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Decision:
     """The verdict on every row of one batch; rows not rejected are kept. The first rejection of a row stands.
 
     Attributes:
-        reasons: object[n], a RejectReason or None where the row is kept.
+        reasons: object[n], a RejectReason or ColumnReason, or None where the row is kept.
         values: object[n], the value that decided, as text or None.
         thresholds: object[n], what the value was compared with, as text or None.
     """
@@ -34,7 +34,7 @@ class Decision:
     def reject(
         self,
         rejected: pa.BooleanArray | np.ndarray,
-        reason: RejectReason,
+        reason: RejectReason | ColumnReason,
         *,
         values: object = None,
         threshold: object = None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from babelsift.schemas.errors import AccountingError
-from babelsift.schemas.reasons import STAGE_ORDER, Stage
+from babelsift.schemas.reasons import OPTIONAL_STAGES, STAGE_ORDER, Stage
 
 IN, OUT = "in", "out"
 SOURCE_ROWS = "source_rows"  # of the first stage: rows of the input, each of which may have several texts
@@ -51,10 +51,15 @@ class Funnel:
 
     @classmethod
     def from_counts(cls, counts: Counts) -> Funnel:
-        """Builds the funnel of all stages in pipeline order; a stage that the counts do not name saw no row."""
+        """Builds the funnel of all stages in pipeline order; a stage that the counts do not name saw no row.
+
+        Optional stages that they do not name are left out.
+        """
         source_rows = [rows for (_, outcome, _), rows in counts.items() if outcome == SOURCE_ROWS]
         counts = {key: rows for key, rows in counts.items() if key[1] != SOURCE_ROWS}
-        stages = tuple(_stage_funnel(stage, counts) for stage in STAGE_ORDER)
+        counted = {stage for stage, _, _ in counts}
+        shown = [stage for stage in STAGE_ORDER if stage.value in counted or stage not in OPTIONAL_STAGES]
+        stages = tuple(_stage_funnel(stage, counts) for stage in shown)
         return cls(stages, sum(source_rows) if source_rows else None)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 
 
@@ -11,6 +12,7 @@ class Stage(str, Enum):
     READ = "read"
     RULES = "rules"
     LANGUAGE = "language"
+    TEXT_COLUMNS = "text_columns"
     FREQUENCY = "frequency"
     METADATA = "metadata"
     DEDUP_PAIRS = "dedup_pairs"
@@ -19,6 +21,7 @@ class Stage(str, Enum):
     DECONTAMINATE = "decontaminate"
     DEDUP_IMAGES = "dedup_images"
     SCORE = "score"
+    IMAGE_COLUMNS = "image_columns"
     DECONTAMINATE_EMBEDDINGS = "decontaminate_embeddings"
     DEDUP_SEMANTIC = "dedup_semantic"
     SELECT = "select"
@@ -27,6 +30,8 @@ class Stage(str, Enum):
 
 
 STAGE_ORDER: tuple[Stage, ...] = tuple(Stage)
+# Stages that only recipes with columns have; other runs have no account of them.
+OPTIONAL_STAGES = frozenset({Stage.TEXT_COLUMNS, Stage.IMAGE_COLUMNS})
 
 
 class RejectReason(str, Enum):
@@ -149,3 +154,23 @@ class RejectReason(str, Enum):
     CONCEPTS_TOO_FREQUENT = "concepts_too_frequent"
     # shard
     TEXT_NOT_CHOSEN = "text_not_chosen"
+
+
+@dataclass(frozen=True)
+class ColumnReason:
+    """Why a pair was left out by a condition on a column that the recipe itself names in `columns`.
+
+    Attributes:
+        column: its name.
+    """
+
+    column: str
+
+    @property
+    def value(self) -> str:
+        """The word in the ledger, the counters and the report.
+
+        >>> ColumnReason("toxicity").value
+        'toxicity_not_met'
+        """
+        return f"{self.column}_not_met"

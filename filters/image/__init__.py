@@ -15,6 +15,7 @@ from babelsift.filters.image.hashing.phash import (
 )
 from babelsift.filters.image.hashing.structure import structure_of
 from babelsift.filters.image.measure import MeasuredImage, measure_image
+from babelsift.filters.image.pixels import decode_rgb
 from babelsift.filters.image.process import ImageFailure, ProcessedImage, process_image
 from babelsift.filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
 from babelsift.filters.image.sniff import ALLOWED_FORMATS, sniff_format
@@ -34,6 +35,7 @@ __all__ = [
     "MetadataBlocks",
     "ProcessedImage",
     "blur_boxes",
+    "decode_rgb",
     "hamming_distances",
     "has_min_bytes",
     "has_min_side",

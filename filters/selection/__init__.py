@@ -11,7 +11,14 @@ from babelsift.filters.selection.backfill import (
     merge_states,
     plan_backfills,
 )
-from babelsift.filters.selection.conditions import holds_numbers, meets_condition, numbers_of
+from babelsift.filters.selection.conditions import (
+    can_meet,
+    holds_numbers,
+    holds_values,
+    meets_condition,
+    numbers_of,
+    reject_by_condition,
+)
 from babelsift.filters.selection.histogram import (
     BIN_WIDTH,
     Histogram,
@@ -56,12 +63,14 @@ __all__ = [
     "apply_backfills",
     "binned_thresholds",
     "bins_of",
+    "can_meet",
     "count_digits",
     "digit_at",
     "highest_first",
     "histogram_of",
     "histograms_of",
     "holds_numbers",
+    "holds_values",
     "language_states",
     "lower_edge",
     "meets_condition",
@@ -70,6 +79,7 @@ __all__ = [
     "numbers_of",
     "order_by",
     "plan_backfills",
+    "reject_by_condition",
     "rows_by_language",
     "score_at",
     "top_fraction_bin",

@@ -1,18 +1,23 @@
-"""Bounds on a column of numbers, of whatever Arrow type; nothing in here needs pandas."""
+"""What a column's values must be: bounds of numbers, lists of strings; nothing in here needs pandas."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from babelsift.filters.selection.score_choice import rows_by_language
+from babelsift.schemas import ColumnReason, Decision, RejectReason
 from babelsift.schemas.recipe import Condition
 
 _COMPARE = {"min": np.greater_equal, "above": np.greater, "max": np.less_equal, "below": np.less}
 # A bound between two integers means the next one that it lets through.
 _ROUND = {"min": math.ceil, "above": math.floor, "max": math.floor, "below": math.ceil}
+_SHOWN_CHARACTERS = 80
 
 
 def holds_numbers(kind: pa.DataType) -> bool:
@@ -31,19 +36,71 @@ def holds_numbers(kind: pa.DataType) -> bool:
     )
 
 
-def meets_condition(values: pa.Array, condition: Condition) -> np.ndarray:
-    """Returns bool[n], which values lie within the bounds; null and NaN do where the condition keeps nulls.
-
-    Integers are compared exactly. Floats are compared in their own type: 0.1 in a column of float32 is the 0.1 that was
-    written to it. Decimals are compared as float64.
+def holds_values(kind: pa.DataType) -> bool:
+    """Returns whether a condition can look for the values of a type: strings, integers, booleans, lists of them.
 
     Args:
-        values: a column of numbers, n rows, nullable.
-        condition: the bounds.
+        kind: a column's.
+
+    >>> holds_values(pa.list_(pa.string())), holds_values(pa.float32())
+    (True, False)
+    """
+    if pa.types.is_dictionary(kind) or _is_list(kind):
+        kind = kind.value_type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return is_text or pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)
+
+
+def can_meet(kind: pa.DataType, condition: Condition) -> bool:
+    """Returns whether a condition says something of a column of that type."""
+    return holds_numbers(kind) if condition.compares_numbers else holds_values(kind)
+
+
+def reject_by_condition(
+    batch: pa.RecordBatch,
+    column: str,
+    condition: Condition,
+    decision: Decision,
+    reason: RejectReason | ColumnReason = RejectReason.CONDITION_NOT_MET,
+) -> None:
+    """Rejects the rows of a batch whose value does not meet a condition; the ledger has column, value and bounds.
+
+    Args:
+        batch: with the column; and with language, where the condition is one a language.
+        column: its name.
+        condition: what the value must be.
+        decision: on the batch.
+        reason: of the rows that are left out.
+    """
+    values = batch.column(column)
+    for rows, wanted in _by_language(batch, condition):
+        if not (wanted.compares_numbers or wanted.compares_values):
+            continue
+        of_rows = values if rows is None else values.take(pa.array(rows))
+        missed = np.zeros(len(batch), bool)
+        missed[slice(None) if rows is None else rows] = ~meets_condition(of_rows, wanted)
+        if missed.any():
+            decision.reject(missed, reason, values=_shown(values, column), threshold=f"{column} {wanted.text()}")
+
+
+def meets_condition(values: pa.Array, condition: Condition) -> np.ndarray:
+    """Returns bool[n], which values meet a condition; null and NaN do where it keeps nulls.
+
+    Integers are compared exactly. Floats are compared in their own type: 0.1 in a column of float32 is the 0.1 that was
+    written to it. Decimals are compared as float64. Of a list `in` and `not_in` are about all items, `any_of` about
+    one.
+
+    Args:
+        values: a column, n rows, nullable.
+        condition: the same for all languages.
 
     >>> meets_condition(pa.array([1, 2, None]), Condition(min=2)).tolist()
     [False, True, False]
+    >>> meets_condition(pa.array([["a", "b"], ["c"], []]), Condition(any_of=("a",))).tolist()
+    [True, False, False]
     """
+    if condition.compares_values:
+        return _is_listed(values, condition)
     numbers, missing = numbers_of(values)
     met = np.ones(len(numbers), bool)
     for name, compare in _COMPARE.items():
@@ -74,6 +131,74 @@ def numbers_of(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     missing = values.is_null(nan_is_null=True).to_numpy(zero_copy_only=False)
     zero = pa.scalar(0, values.type)
     return pc.if_else(pa.array(missing), zero, values).to_numpy(zero_copy_only=False), missing
+
+
+def _by_language(batch: pa.RecordBatch, condition: Condition) -> Iterator[tuple[np.ndarray | None, Condition]]:
+    """Yields rows and the condition that they must meet; None stands for all rows."""
+    if not condition.languages:
+        yield None, condition
+        return
+    for language, rows in rows_by_language(batch):
+        yield rows, condition.for_language(language)
+
+
+def _is_listed(values: pa.Array, condition: Condition) -> np.ndarray:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    missing = values.is_null().to_numpy(zero_copy_only=False)
+    row_of_item, items = np.arange(len(values)), values
+    if _is_list(values.type):
+        row_of_item = pc.list_parent_indices(values).to_numpy()
+        items = pc.list_flatten(values)
+    met = np.ones(len(values), bool)
+    for wanted, is_met in ((condition.one_of, _all), (condition.not_in, _none), (condition.any_of, _some)):
+        if wanted is not None:
+            is_in = pc.is_in(items, value_set=_comparable(wanted, items.type)).to_numpy(zero_copy_only=False)
+            met &= is_met(is_in, row_of_item, len(values))
+    return np.where(missing, condition.keep_null, met)
+
+
+def _all(is_in: np.ndarray, row_of_item: np.ndarray, rows: int) -> np.ndarray:
+    return ~_some(~is_in, row_of_item, rows)
+
+
+def _none(is_in: np.ndarray, row_of_item: np.ndarray, rows: int) -> np.ndarray:
+    return ~_some(is_in, row_of_item, rows)
+
+
+def _some(is_in: np.ndarray, row_of_item: np.ndarray, rows: int) -> np.ndarray:
+    return np.bincount(row_of_item[is_in], minlength=rows) > 0
+
+
+def _comparable(wanted: Any, kind: pa.DataType) -> pa.Array:
+    """The values of a list that a column of that type can have."""
+    values: list[Any] = list(wanted)
+    if pa.types.is_boolean(kind):
+        values = [value for value in values if isinstance(value, bool)]
+    elif pa.types.is_integer(kind):
+        values = [int(value) for value in values if not isinstance(value, str) and float(value).is_integer()]
+    elif not pa.types.is_null(kind):
+        values = [value for value in values if isinstance(value, str)]
+    else:
+        values = []
+    return pa.array(values, kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+
+
+def _shown(values: pa.Array, column: str) -> list[str | None]:
+    if holds_numbers(values.type):
+        numbers, missing = numbers_of(values)
+        pairs = zip(missing, numbers.tolist(), strict=True)
+        return [None if null else f"{column} {value:.6g}" for null, value in pairs]
+    return [None if value is None else f"{column} {_clipped(value)}" for value in values.to_pylist()]
+
+
+def _clipped(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
 
 
 def _bound_for(kind: np.dtype, name: str, bound: float) -> float | np.floating:

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.rules import reject_by_captions
-from babelsift.filters.selection.conditions import meets_condition, numbers_of
+from babelsift.filters.selection.conditions import reject_by_condition
 from babelsift.filters.selection.histogram import Histogram, lower_edge, merge, top_fraction_bin
 from babelsift.filters.selection.score_choice import ScoreChoice, rows_by_language
 from babelsift.filters.selection.thresholds import EVERY_LANGUAGE, Threshold, Thresholds, TopFraction
-from babelsift.schemas import Decision, RejectReason
-from babelsift.schemas.recipe import Condition, ModelChoice, SelectRule, SelectSettings, setting_for
+from babelsift.schemas import ColumnReason, Decision, RejectReason
+from babelsift.schemas.recipe import ModelChoice, SelectRule, SelectSettings, setting_for
 
 ChoiceHistograms = Mapping[ScoreChoice, Mapping[str, Histogram]]  # choice -> language -> histogram
 
@@ -28,11 +28,13 @@ class Selector:
         names: the CLIP models' names, in order.
         thresholds: of every fraction that the settings ask for; a fraction without one had no scored pair, so that no
             pair reaches it.
+        reasons: column -> the reason of rows that a condition on it leaves out, where it has one of its own.
     """
 
     settings: SelectSettings
     names: tuple[str, ...]
     thresholds: Thresholds = field(default_factory=dict)
+    reasons: Mapping[str, ColumnReason] = field(default_factory=dict)
 
     @property
     def choice(self) -> ScoreChoice | None:
@@ -82,7 +84,9 @@ class Selector:
         if rule.captions is not None:
             reject_by_captions(batch.column("caption"), rule.captions, decision)
         for column, condition in rule.conditions.items():
-            _reject_by_condition(batch, column, condition, decision)
+            reject_by_condition(
+                batch, column, condition, decision, self.reasons.get(column, RejectReason.CONDITION_NOT_MET)
+            )
         if similarity and rule.similarity_setting is not None:
             scores = self._choice(model).scores(batch)
             if rule.min_similarity is not None:
@@ -157,14 +161,6 @@ def _reject_by_language(batch: pa.RecordBatch, languages: Sequence[str], decisio
     spoken = batch.column("language").to_pylist()
     rejected = np.array([language not in languages for language in spoken], bool)
     decision.reject(rejected, RejectReason.LANGUAGE_NOT_KEPT, values=spoken, threshold=", ".join(languages))
-
-
-def _reject_by_condition(batch: pa.RecordBatch, column: str, condition: Condition, decision: Decision) -> None:
-    values = batch.column(column)
-    met = meets_condition(values, condition)
-    numbers, missing = numbers_of(values)
-    shown = [None if null else f"{column} {value:.6g}" for null, value in zip(missing, numbers.tolist(), strict=True)]
-    decision.reject(~met, RejectReason.CONDITION_NOT_MET, values=shown, threshold=f"{column} {condition.text()}")
 
 
 def _reject_by_min_similarity(

@@ -35,16 +35,24 @@ def kept_and_rejected(step: beam.ParDo, others: Mapping[str, type] | None = None
 
 
 def emit(
-    stage: Stage, in_rows: int, kept: Iterable[pa.RecordBatch], rejected: Iterable[pa.RecordBatch]
+    stage: Stage,
+    in_rows: int,
+    kept: Iterable[pa.RecordBatch],
+    rejected: Iterable[pa.RecordBatch],
+    *,
+    is_out: bool = True,
 ) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
     """Yields a stage's outputs for one element and counts them: kept batches, and ledger batches tagged REJECTED.
 
     Counters, namespace = stage: `in_rows`, `out_rows`, `rejected_<reason>_rows`. Empty batches are not emitted.
+
+    Args:
+        is_out: whether what is kept leaves the stage; if not, another step of it follows.
     """
     Metrics.counter(stage.value, "in_rows").inc(in_rows)
     for batch in kept:
         if len(batch):
-            Metrics.counter(stage.value, "out_rows").inc(len(batch))
+            Metrics.counter(stage.value, "out_rows").inc(len(batch) if is_out else 0)
             yield batch
     for batch in rejected:
         if len(batch):

@@ -18,9 +18,8 @@ from babelsift.pipelines.decoding.messages import (
     RESULT,
     SETUP,
     WANTS_MEMORY,
-    receive_message,
-    send_message,
 )
+from babelsift.pipelines.processes.messages import receive_message, send_message
 
 _STDERR = 2
 

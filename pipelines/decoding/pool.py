@@ -19,11 +19,10 @@ from babelsift.pipelines.decoding.messages import (
     MEMORY,
     SETUP,
     WANTS_MEMORY,
-    receive_message,
-    send_message,
 )
 from babelsift.pipelines.processes import RunningServer, ServerProcess
 from babelsift.pipelines.processes.channel import bound_waiting
+from babelsift.pipelines.processes.messages import receive_message, send_message
 
 _TRIES = 2  # a decoder that was killed for its memory, or by hand, says nothing of its image
 _CLOCK_TO_CPU = 5  # so many times longer may an image take by the clock: the machine has other things to do, too

@@ -15,7 +15,7 @@ from babelsift.pipelines.run_folder.lock import read_lease
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.staging.inventory import scored_pairs, staged_downloads
-from babelsift.schemas import Funnel, InputError, Recipe, RunFolderError, Stage, public_url
+from babelsift.schemas import OPTIONAL_STAGES, Funnel, InputError, Recipe, RunFolderError, Stage, public_url
 
 
 class State(str, Enum):
@@ -84,6 +84,8 @@ def _stages(folder: RunFolder, manifest: Manifest, recipe: Recipe, funnel: Funne
     paid = {Stage.DOWNLOAD: _downloads(folder, recipe), Stage.SCORE: _scores(folder, recipe, changed)}
     cause = ""
     for stage in Stage:
+        if stage in OPTIONAL_STAGES and stage.value not in {*manifest.stages, *changed, *counted}:
+            continue
         changes_here = "; ".join(changed.get(stage.value, []))
         there = ", ".join(filter(None, [counted.get(stage.value), *_files(folder, stage)]))
         state, why = State.DONE, ""

@@ -13,6 +13,7 @@ from babelsift.filters.language import LanguageIdentifier, check_languages
 from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.inputs.slices import InputPlan
+from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, check_names, output_schema
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
 from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
 from babelsift.pipelines.stages.dedup.images import DedupImages
@@ -124,16 +125,22 @@ def check_other_embeddings(recipe: Recipe, compared: Mapping[str, ScoreStore]) -
     DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed)
 
 
-def check_input(recipe: Recipe, source: InputPlan) -> None:
+def check_input(recipe: Recipe, source: InputPlan, columns: Sequence[ResolvedColumn] = ()) -> None:
     """Checks that the input has the columns that the recipe names, and none with a name that the recipe gives.
+
+    Args:
+        recipe: the run's settings.
+        source: what is read.
+        columns: the recipe's, with their makers.
 
     Raises:
         RecipeError: a column is missing or has a name that is taken; names the closest column.
     """
     check_images(source)
     check_head_names(recipe, source)
+    check_names(columns, [*recipe.score_columns, *recipe.model_names, *source.carried.names])
     check_option_columns(recipe.download, list(source.sources.values()))
-    check_conditions(recipe, source.carried)
+    check_conditions(recipe, source.carried, columns)
 
 
 def check_text_languages(recipe: Recipe, source: InputPlan | None) -> None:
@@ -175,17 +182,19 @@ def check_urls(source: InputPlan) -> None:
         raise InputError("--download-with: the input brings its images, nothing is downloaded; leave the option out")
 
 
-def check_conditions(recipe: Recipe, carried: pa.Schema) -> None:
-    """Checks that the columns that conditions name reach the selection and hold numbers.
+def check_conditions(recipe: Recipe, carried: pa.Schema, columns: Sequence[ResolvedColumn] = ()) -> None:
+    """Checks that the columns that conditions name reach the selection and hold what these compare.
 
     Args:
         recipe: the run's settings.
         carried: the input's columns beside URL and caption.
+        columns: the recipe's, with their makers.
 
     Raises:
         RecipeError: a column does not; names the closest column.
     """
-    check_columns(recipe.select, pa.schema([*score_schema(recipe.model_names, recipe.head_names), *carried]))
+    known = [*score_schema(recipe.model_names, recipe.head_names), *output_schema(columns), *carried]
+    check_columns(recipe.select, pa.schema(known))
 
 
 def check_head_names(recipe: Recipe, source: InputPlan) -> None:
@@ -194,5 +203,5 @@ def check_head_names(recipe: Recipe, source: InputPlan) -> None:
     Raises:
         RecipeError: a head does.
     """
-    if taken := [head.name for head in recipe.heads if head.name in source.carried.names]:
+    if taken := [head.name for head in recipe.all_heads if head.name in source.carried.names]:
         raise RecipeError(f"heads: the input has a column {taken[0]!r}, too; give the head another name")

@@ -22,6 +22,8 @@ from babelsift.pipelines.run_folder.manifest import Manifest
 from babelsift.pipelines.run_folder.product import Product
 from babelsift.pipelines.run_folder.replacement import ShrinkGuard, recipe_digest
 from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts, concept_files
+from babelsift.pipelines.stages.columns.column_stages import ColumnStages, column_stages
+from babelsift.pipelines.stages.columns.early_conditions import decide_early, late_conditions
 from babelsift.pipelines.stages.concept_matching import MatchConcepts
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
 from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
@@ -88,7 +90,8 @@ class Curate(Transform):
             self.source.estimated_rows,
             read=ReadPairs(self.source, recipe.read),
             download=self._images(),
-            score=ScorePairs(folder, recipe.clip, recipe.heads, read=read_images),
+            score=ScorePairs(folder, recipe.clip, recipe.all_heads, read=read_images),
+            columns=column_stages(folder, recipe, plan.columns, self.manifest, read=read_images),
             compared=compared_stores(folder, recipe, plan.models) if runs_through(Stage.SCORE, plan.until) else {},
             until=plan.until,
         )
@@ -175,6 +178,7 @@ def curate_stages(
     read: beam.PTransform,
     download: beam.PTransform,
     score: beam.PTransform,
+    columns: ColumnStages,
     language: beam.PTransform | None = None,
     compared: Mapping[str, ScoreStore] = MappingProxyType({}),
     until: Stage | None = None,
@@ -185,6 +189,7 @@ def curate_stages(
         rows: about how many there are; decides in how many partitions they are compared.
         read, download, score: where pairs, images and similarities come from: the input, the web and models, or a
             finished run folder.
+        columns: the stages that make the recipe's columns, and where conditions decide.
         language: replaces IdentifyLanguage.
         compared: group of settings -> the stores of the embeddings that it compares.
         until: the last stage; None: balancing.
@@ -192,7 +197,7 @@ def curate_stages(
     stages: dict[Stage, Any] = {}
     language = language or IdentifyLanguage(recipe.language)
     sources = {"read": read, "download": download, "score": score, "language": language}
-    steps = _steps(pbegin, recipe, rows, **sources, compared=compared)
+    steps = _steps(pbegin, recipe, rows, **sources, columns=columns, compared=compared)
     for stage, outputs in steps:  # what follows the last is never made
         stages[stage] = outputs
         if stage is until:
@@ -209,23 +214,28 @@ def _steps(
     download: beam.PTransform,
     score: beam.PTransform,
     language: beam.PTransform,
+    columns: ColumnStages,
     compared: Mapping[str, ScoreStore],
 ) -> Iterator[tuple[Stage, Any]]:
     """Yields each stage and its outputs; a stage is made when it is asked for."""
     partitions = max(1, rows // _ROWS_A_DEDUP_PART)
-    pairs = pbegin | "Read" >> read
+    placed = columns.placed
+    pairs = decide_early(pbegin | "Read" >> read, Stage.READ, placed, [ROWS_READ])
     yield Stage.READ, pairs
     rules = pairs.kept | "Rules" >> FilterPairs(recipe.captions, recipe.urls, recipe.caption_edits)
     yield Stage.RULES, rules
-    identified = rules.kept | "Language" >> language
+    identified = decide_early(rules.kept | "Language" >> language, Stage.LANGUAGE, placed)
     yield Stage.LANGUAGE, identified
+    if (make := columns.made.get(Stage.TEXT_COLUMNS)) is not None:
+        identified = identified.kept | "TextColumns" >> make
+        yield Stage.TEXT_COLUMNS, identified
     frequency = identified.kept | "Frequency" >> FilterFrequencies(recipe.frequency, partitions)
     yield Stage.FREQUENCY, frequency
     metadata = frequency.kept | "Metadata" >> MatchConcepts(recipe.metadata)
     yield Stage.METADATA, metadata
     distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, partitions)
     yield Stage.DEDUP_PAIRS, distinct
-    downloaded = distinct.kept | "Download" >> download
+    downloaded = decide_early(distinct.kept | "Download" >> download, Stage.DOWNLOAD, placed)
     yield Stage.DOWNLOAD, downloaded
     images = downloaded["kept"] | "ImageRules" >> FilterImages(recipe.images)
     yield Stage.IMAGE_RULES, images
@@ -234,15 +244,20 @@ def _steps(
     max_captions = recipe.frequency.max_captions_per_image
     unique = clean.kept | "DedupImages" >> DedupImages(recipe.dedup_images, partitions, max_captions)
     yield Stage.DEDUP_IMAGES, unique
-    scored = unique.kept | "Score" >> score
+    scored = decide_early(unique.kept | "Score" >> score, Stage.SCORE, placed)
     yield Stage.SCORE, scored
+    if (make := columns.made.get(Stage.IMAGE_COLUMNS)) is not None:
+        scored = scored.kept | "ImageColumns" >> make
+        yield Stage.IMAGE_COLUMNS, scored
     decontaminate = DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
     unseen = scored.kept | "DecontaminateEmbeddings" >> decontaminate
     yield Stage.DECONTAMINATE_EMBEDDINGS, unseen
     dedup_semantic = DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed)
     meaning = unseen.kept | "DedupSemantic" >> dedup_semantic
     yield Stage.DEDUP_SEMANTIC, meaning
-    select = meaning.kept | "Select" >> SelectPairs(recipe.select, recipe.model_names, recipe.seed)
+    select = meaning.kept | "Select" >> SelectPairs(
+        late_conditions(recipe.select, placed), recipe.model_names, recipe.seed, placed.reasons
+    )
     yield Stage.SELECT, select
     balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)
     yield Stage.BALANCE, balance

@@ -88,7 +88,7 @@ def _import_images(plan: RunPlan) -> RunPlan:
     if plan.source is not None:
         return plan
     source = plan_imported_input(plan.folder, plan.imported)
-    check_input(plan.recipe, source)
+    check_input(plan.recipe, source, plan.columns)
     return replace(plan, source=source)
 
 

@@ -26,6 +26,7 @@ from babelsift.pipelines.job.checks import (
 from babelsift.pipelines.job.embedding_stores import compared_stores
 from babelsift.pipelines.run_folder.claim import check_claimable
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, resolve
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry, parse_retry
 from babelsift.pipelines.stages.img2dataset_download.options import check_img2dataset
 from babelsift.pipelines.stages.img2dataset_folder.scan import plan_import
@@ -49,6 +50,7 @@ class RunPlan:
         retry: failures of earlier downloads that are tried again.
         force: download again what was downloaded with other settings.
         allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
+        columns: the recipe's columns with their makers.
         options: Beam's.
         until: the last stage, whose survivors are written in the place of shards; None: the run goes to its end.
         distributor: how img2dataset spreads its work, where it is what downloads; None: our own client does.
@@ -63,6 +65,7 @@ class RunPlan:
     retry: Retry = NO_RETRY
     force: bool = False
     allow_shrink: bool = False
+    columns: tuple[ResolvedColumn, ...] = ()
     options: PipelineOptions = field(default_factory=lambda: PipelineOptions([]))
     until: Stage | None = None
     distributor: str | None = None
@@ -118,8 +121,9 @@ def plan_run(
     folder = RunFolder(output).check_writable()
     check_claimable(folder)
     check_text_languages(recipe, source)
+    resolved = resolve(recipe.made_columns)
     if source is not None:
-        check_input(recipe, source)
+        check_input(recipe, source, resolved)
         if img2dataset is not None:
             check_urls(source)
     check_settings(recipe)
@@ -130,7 +134,7 @@ def plan_run(
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))
     models = CheckedModels()
     if needs_models:
-        models = check_models(recipe.clip, recipe.heads, keep=runs_in_this_process(options))
+        models = check_models(recipe.clip, recipe.all_heads, keep=runs_in_this_process(options))
         check_other_embeddings(recipe, compared_stores(folder, recipe, models))
     options = options or PipelineOptions([])
     return RunPlan(
@@ -143,6 +147,7 @@ def plan_run(
         retry=retry,
         force=force,
         allow_shrink=allow_shrink,
+        columns=resolved,
         options=options,
         until=until,
         distributor=img2dataset,

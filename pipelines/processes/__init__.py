@@ -2,7 +2,8 @@
 
 `child`: starting one, and ending with the process that started it; from here import `start_child` in the one and
 `end_with_parent` in the other. `server`: one that serves sockets; from here import `ServerProcess` and `RunningServer`.
-`channel`: what they receive by sockets, and how long they wait. `beam_worker`: Beam's own worker as such a process.
+`channel`: what they receive by sockets, and how long they wait. `messages`: objects and bytes that go by sockets.
+`beam_worker`: Beam's own worker as such a process.
 """
 
 from babelsift.pipelines.processes.child import end_with_parent, start_child

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -47,6 +48,15 @@ class RunningServer:
             return socket.send_fds(self._control, [b"."], list(fds)) > 0
         except OSError:  # it has ended
             return False
+
+    def exit_code(self) -> str:
+        """Returns how the process ended, whose end of a socket is closed: by which signal, or with which exit code."""
+        try:
+            code = self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return "it closed its socket"
+        return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
     def kill(self) -> None:
         """Ends the process whatever it does, and waits for its end."""

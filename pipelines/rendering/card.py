@@ -117,7 +117,7 @@ def sample_fields(recipe: Recipe) -> list[tuple[str, str, str]]:
         fields.append(
             (similarity_column(str(model.name)), "float", f"cosine, -1 to 1, of {weights} in {model.precision}")
         )
-    for head in recipe.heads:
+    for head in recipe.all_heads:
         source = head.classifier or f"a head on {head.model or recipe.model_names[0]}"
         fields.append((head.name, "float", f"score of {source}"))
     return fields

@@ -106,6 +106,7 @@ def unknown_lines(
         not_stored, other_downloads: of each recipe, see `babelsift.pipelines.replay.dry_run.DryRun`.
     """
     unpaid = {"download": "were never downloaded", "score": "were never scored"}
+    unpaid |= dict.fromkeys(("text_columns", "image_columns"), "have no value in a column")
     lines = [
         f"not known: by {name}, {count_text(pairs)} pairs {unpaid[stage]}; `babelsift curate` pays for them"
         for name, stages in zip(names, not_stored, strict=True)

@@ -34,6 +34,8 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest
 from babelsift.pipelines.run_folder.paths import FUNNEL
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
+from babelsift.pipelines.stages.columns.column_stages import column_stages
+from babelsift.pipelines.stages.columns.resolved import check_names, output_schema, resolve
 from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStaged
 from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
 from babelsift.pipelines.stages.report.ledger import WriteLedger
@@ -110,13 +112,15 @@ def dry_run(
     manifest = open_manifest(folder, rows=0, rows_per_partition=1)
     if manifest.unfinished:
         raise RunFolderError(f"{output}: the run that began last has not ended; finish it by `babelsift curate` first")
+    resolved = resolve(recipe.made_columns)
     if plan is None:
-        _check_without_input(recipe, folder)
+        _check_without_input(recipe, folder, output_schema(resolved).names)
     else:
         check_head_names(recipe, plan)
         check_text_languages(recipe, plan)
-    check_conditions(recipe, pa.schema([]) if plan is None else plan.carried)
-    scores = find_scores(folder, recipe.clip, recipe.heads)
+        check_names(resolved, [*recipe.score_columns, *recipe.model_names, *plan.carried.names])
+    check_conditions(recipe, pa.schema([]) if plan is None else plan.carried, resolved)
+    scores = find_scores(folder, recipe.clip, recipe.all_heads)
     check_settings(recipe)
     images, other_downloads = _images(folder, recipe, manifest, staging)
     rows = funnel.input_rows if plan is None else plan.estimated_rows
@@ -124,6 +128,7 @@ def dry_run(
     read = StoredPairs(folder, known) if plan is None else ReadPairs(plan, recipe.read)
     language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
     steps: dict[str, Any] = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
+    steps["columns"] = column_stages(folder, recipe, resolved, manifest, makes=False)
     steps["compared"] = compared_stores(recipe, [model.store for model in scores])
     with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as scratch:
         outcome = RunFolder(scratch)
@@ -150,7 +155,7 @@ def _images(
     return images, {why: count for why, (_, count, _) in stale.items()}
 
 
-def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
+def _check_without_input(recipe: Recipe, folder: RunFolder, made: Sequence[str]) -> None:
     """Checks that a recipe needs neither captions before edits nor columns of the input: the run has not stored them.
 
     Raises:
@@ -168,7 +173,9 @@ def _check_without_input(recipe: Recipe, folder: RunFolder) -> None:
             f"language.source is {recipe.language.source}: a finished run has not stored what its input says of "
             "languages; give the run's --input"
         )
-    stored = score_schema(recipe.model_names, recipe.head_names).names
+    if rows := [column.name for column in recipe.made_columns if column.of == "row"]:
+        raise RecipeError(f"columns: {rows[0]!r} is of rows of the input, which a finished run lacks; give --input")
+    stored = [*score_schema(recipe.model_names, recipe.head_names).names, *made]
     beyond = sorted({name for rule, _ in recipe.select.walk() for name in rule.conditions} - set(stored))
     near = [name for name in beyond if closest_name(name, stored, cutoff=0.8)]
     if beyond and not near:

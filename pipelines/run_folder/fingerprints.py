@@ -11,7 +11,8 @@ from typing import Any
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.storage.errors import retrying, storage_failures
 from babelsift.pipelines.storage.file_systems import open_file_system
-from babelsift.schemas import InputError, Recipe, Stage, public_url, public_values
+from babelsift.schemas import OPTIONAL_STAGES, InputError, Recipe, Stage, public_url, public_values
+from babelsift.schemas.recipe.columns import TEXTUAL
 
 # Which stage each group of a recipe's settings shapes.
 STAGE_OF_GROUP = {
@@ -29,6 +30,7 @@ STAGE_OF_GROUP = {
     "dedup_images": Stage.DEDUP_IMAGES,
     "clip": Stage.SCORE,
     "heads": Stage.SCORE,
+    "columns": Stage.TEXT_COLUMNS,  # and others, by what a column is of
     "dedup_semantic": Stage.DEDUP_SEMANTIC,
     "select": Stage.SELECT,
     "balance": Stage.BALANCE,
@@ -41,6 +43,7 @@ _NOT_SHAPING = {"read": {"max_unreadable_rate"}, "language": {"report_min_texts"
 _CAME_LATER: dict[str, dict[str, Any]] = {"read": {"columns": None}, "language": {"source": "replace"}}
 # How fast a model runs and where changes no score.
 _NOT_SCORING = {"batch_size", "device", "name"}
+_NOT_SAYING = {"batch_size", "device", "name", "timeout_s", "on_error"}
 # Their outputs are found again row by row, whatever was changed before them.
 PAID_ONCE = (Stage.DOWNLOAD, Stage.SCORE)
 
@@ -52,7 +55,7 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
 
     A group that no stage is named for counts as the first rules': then too much is said to be redone, never too little.
     """
-    found: dict[str, Settings] = {stage.value: {} for stage in Stage}
+    found: dict[str, Settings] = {stage.value: {} for stage in Stage if stage not in OPTIONAL_STAGES}
     found[Stage.READ.value] = {"input": dict(input_files)}
     for group, value in recipe.model_dump(mode="json").items():
         if group in _SAYS_NOTHING:
@@ -70,8 +73,19 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
             value = shaping_settings(recipe.download)
         elif group == "clip":
             value = {one["name"]: {key: one[key] for key in one if key not in _NOT_SCORING} for one in value}
+        elif group == "columns":
+            for column in value:
+                leaves = _leaves(f"columns.{column['name']}", {k: column[k] for k in column if k not in _NOT_SAYING})
+                found.setdefault(_stage_of_column(column).value, {}).update(leaves)
+            continue
         found[STAGE_OF_GROUP.get(group, Stage.RULES).value] |= dict(_leaves(group, value))
     return public_values(json.loads(json.dumps(found)))
+
+
+def _stage_of_column(column: Mapping[str, Any]) -> Stage:
+    if column["of"] in TEXTUAL:
+        return Stage.TEXT_COLUMNS
+    return Stage.SCORE if column["of"] == "embedding" or column["by"] == "opennsfw" else Stage.IMAGE_COLUMNS
 
 
 def _drawing_stages(recipe: Recipe) -> Iterator[Stage]:
@@ -87,6 +101,8 @@ def fingerprints(settings: Mapping[str, Settings]) -> dict[str, str]:
     """Returns {stage: digest of its settings and of all that went before}, 16 hex digits, in the stages' order."""
     digest, found = hashlib.sha256(), {}
     for stage in Stage:
+        if stage in OPTIONAL_STAGES and stage.value not in settings:
+            continue
         digest.update(json.dumps([stage.value, settings.get(stage.value, {})], sort_keys=True).encode())
         found[stage.value] = digest.hexdigest()[:16]
     return found

@@ -83,6 +83,8 @@ def _write_file(partition: tuple[int, Iterable[pa.RecordBatch]], folder: RunFold
 
 def _write_funnel(counts: dict, folder: RunFolder, last: Stage, after: object = None) -> dict[str, Any]:
     whole = Funnel.from_counts(counts)
-    funnel = replace(whole, stages=whole.stages[: STAGE_ORDER.index(last) + 1]).check().to_json()
+    names = [stage.value for stage in STAGE_ORDER[: STAGE_ORDER.index(last) + 1]]
+    until = tuple(stage for stage in whole.stages if stage.stage in names)
+    funnel = replace(whole, stages=until).check().to_json()
     folder.write_json(f"{survivors_folder(last)}/{FUNNEL}", funnel)
     return funnel

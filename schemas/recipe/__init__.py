@@ -4,6 +4,7 @@ Units are in the names. `None` switches a threshold off; `0` means zero. `recipe
 """
 
 from babelsift.schemas.recipe.clip import ClipModel, Route, model_slug, routes
+from babelsift.schemas.recipe.columns import Column
 from babelsift.schemas.recipe.dedup import (
     DecontaminateSettings,
     DedupImagesSettings,
@@ -45,6 +46,7 @@ __all__ = [
     "CaptionEdits",
     "CaptionRules",
     "ClipModel",
+    "Column",
     "ConceptSettings",
     "Condition",
     "DecontaminateSettings",

@@ -95,7 +95,7 @@ def _recipe_rules(recipe: Recipe) -> _Conjunction:
 def _column_ranges(recipe: Recipe) -> Iterator[Bound]:
     ranges = dict(_COLUMN_RANGES)
     ranges |= {similarity_column(name): (-1, 1) for name in recipe.model_names}
-    ranges |= {head.name: (0, 1) for head in recipe.heads if head.is_share}
+    ranges |= {head.name: (0, 1) for head in recipe.all_heads if head.is_share}
     for column, (lowest, highest) in ranges.items():
         said = f"column {column} holds {lowest:g} " + ("or more" if math.isinf(highest) else f"to {highest:g}")
         yield Bound(column, lowest, True, said)
@@ -144,7 +144,7 @@ def _rule_itself(rule: SelectRule, where: str, model: ModelChoice, names: tuple[
     for column, condition in rule.conditions.items():
         for name in ("min", "above", "max", "below"):
             value, said = getattr(condition, name), f"{where}.conditions.{column}.{name}"
-            if value is not None and not condition.keep_null:
+            if value is not None and not isinstance(value, Mapping) and not condition.keep_null:
                 is_open = name in ("above", "below")
                 bounds.append(Bound(column, value, name in ("min", "above"), f"{said} is {_shown(value)}", is_open))
     lowest = rule.min_similarity

@@ -64,7 +64,8 @@ class HeadClusters(Settings):
     reference: Annotated[str, Field(min_length=1)]
 
 
-def _shipped(value: object) -> object:
+def shipped_prompts(value: object) -> object:
+    """Returns the settings of a shipped list where a recipe gives its name alone."""
     return {"shipped": value} if isinstance(value, str) else value
 
 
@@ -81,7 +82,7 @@ class Head(Settings):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
     model: str | None = None
     layers: HeadLayers | None = None
-    prompts: Annotated[HeadPrompts | None, BeforeValidator(_shipped)] = None
+    prompts: Annotated[HeadPrompts | None, BeforeValidator(shipped_prompts)] = None
     clusters: HeadClusters | None = None
     classifier: Literal["opennsfw"] | None = None
 

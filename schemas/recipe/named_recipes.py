@@ -17,7 +17,7 @@ from babelsift.schemas.recipe.text import CaptionRules
 
 _KEY = "recipe"
 # Groups that keep and leave out no pair, or that the naming recipe decides for both.
-_NOT_OF_A_RULE = {"name", "description", "requires", "omits", "seed", "download", "clip", "heads", "shards"}
+_NOT_OF_A_RULE = {"name", "description", "requires", "omits", "seed", "download", "clip", "heads", "columns", "shards"}
 _SAID_BY_A_RULE = {"captions", "select", "language"}
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, model_serializer, model_validator
 
 from babelsift.schemas.recipe.numbers import ByLanguage, Cosine, Fraction, LanguageCode, PositiveInt, setting_for
 from babelsift.schemas.recipe.settings import Settings
@@ -28,41 +28,102 @@ def model_for(model: ModelChoice, language: str | None, names: tuple[str, ...]) 
     return next(iter(names), None) if model is None else setting_for(model, language)
 
 
-class Condition(Settings):
-    """Bounds on a numeric column: `min` >=, `max` <=, `above` >, `below` <; a bound that is null is off.
+Value = str | int | float | bool
+_BOUNDS = (("min", ">="), ("above", ">"), ("max", "<="), ("below", "<"))
+_MEMBERS = (("one_of", "in"), ("not_in", "not in"), ("any_of", "any of"))
+_SHOWN_VALUES = 8
 
-    A null value meets no condition unless `keep_null` is set.
+
+class Condition(Settings):
+    """What a column's value must be, for all languages or by language; what is null is off, a null value meets none.
+
+    Attributes:
+        min, max, above, below: bounds of a number: >=, <=, >, <.
+        one_of: `in` in a recipe: the value is one of these; of a list, every item is.
+        not_in: the value is none of these; of a list, no item is.
+        any_of: an item of a list is one of these.
+        keep_null: a null value passes.
+        at: `select`: decide in the stage select; null: at the end of the stage that makes the column.
     """
 
-    min: float | None = None
-    max: float | None = None
-    above: float | None = None
-    below: float | None = None
+    min: ByLanguage[float] | None = None
+    max: ByLanguage[float] | None = None
+    above: ByLanguage[float] | None = None
+    below: ByLanguage[float] | None = None
+    one_of: ByLanguage[tuple[Value, ...]] | None = Field(default=None, alias="in")
+    not_in: ByLanguage[tuple[Value, ...]] | None = None
+    any_of: ByLanguage[tuple[Value, ...]] | None = None
     keep_null: bool = False
+    at: Literal["select"] | None = None
 
     @model_validator(mode="after")
     def _bounds_fit(self) -> Condition:
-        if self.min is None and self.max is None and self.above is None and self.below is None:
-            raise ValueError("a condition needs one of min (>=), max (<=), above (>), below (<)")
+        if not self.compares_numbers and not self.compares_values:
+            raise ValueError(
+                "a condition needs one of min (>=), max (<=), above (>), below (<), or of in, not_in, any_of"
+            )
+        if self.compares_numbers and self.compares_values:
+            raise ValueError("a condition compares numbers (min, max, above, below) or values (in, not_in, any_of)")
         for first, second in (("min", "above"), ("max", "below")):
             if getattr(self, first) is not None and getattr(self, second) is not None:
                 raise ValueError(f"a condition has {first} or {second}, not both")
-        low = self.above if self.min is None else self.min
-        high = self.below if self.max is None else self.max
-        open_ends = self.above is not None or self.below is not None
-        if low is not None and high is not None and (low > high or (low == high and open_ends)):
-            raise ValueError(f"no value is both {self.text()}")
+        for language in self.languages or (None,):
+            wanted = self.for_language(language)
+            low = wanted.above if wanted.min is None else wanted.min
+            high = wanted.below if wanted.max is None else wanted.max
+            open_ends = self.above is not None or self.below is not None
+            if isinstance(low, float) and isinstance(high, float) and (low > high or (low == high and open_ends)):
+                raise ValueError(f"no value is both {wanted.text()}")
         return self
+
+    @model_serializer(mode="wrap")
+    def _said(self, plain: Callable[[Condition], dict[str, Any]]) -> dict[str, Any]:
+        # Keys that came later are left out where they say nothing, so that older recipes are written as they were.
+        said = {"in" if key == "one_of" else key: value for key, value in plain(self).items()}
+        later = ("in", "not_in", "any_of", "at")
+        return {key: value for key, value in said.items() if value is not None or key not in later}
+
+    @property
+    def compares_numbers(self) -> bool:
+        """Whether it has bounds."""
+        return any(getattr(self, name) is not None for name, _ in _BOUNDS)
+
+    @property
+    def compares_values(self) -> bool:
+        """Whether it has lists of values."""
+        return any(getattr(self, name) is not None for name, _ in _MEMBERS)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that it names, `default` among them; none where it is the same for all."""
+        settings = (getattr(self, name) for name, _ in (*_BOUNDS, *_MEMBERS))
+        return tuple(dict.fromkeys(key for setting in settings if isinstance(setting, Mapping) for key in setting))
+
+    def for_language(self, language: str | None) -> Condition:
+        """Returns the condition as it is for a language; one that asks for nothing there has no bound at all."""
+        names = [name for name, _ in (*_BOUNDS, *_MEMBERS)]
+        return self.model_copy(update={name: setting_for(getattr(self, name), language) for name in names})
 
     def text(self) -> str:
         """Returns the condition as the ledger shows it.
 
-        >>> Condition(min=0.2, below=0.5).text()
-        '>= 0.2, < 0.5'
+        >>> Condition(min=0.2, below=0.5).text(), Condition(any_of=("a", "b")).text()
+        ('>= 0.2, < 0.5', 'any of a, b')
         """
-        signs = (("min", ">="), ("above", ">"), ("max", "<="), ("below", "<"))
-        bounds = [f"{sign} {getattr(self, name):g}" for name, sign in signs if getattr(self, name) is not None]
-        return ", ".join(bounds)
+        bounds = [f"{sign} {_number(getattr(self, name))}" for name, sign in _BOUNDS if getattr(self, name) is not None]
+        lists = [f"{sign} {_listed(getattr(self, name))}" for name, sign in _MEMBERS if getattr(self, name) is not None]
+        return ", ".join([*bounds, *lists])
+
+
+def _number(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float | int) else str(value)
+
+
+def _listed(values: Any) -> str:
+    if isinstance(values, Mapping):
+        return str(values)
+    shown = [str(value) for value in values[:_SHOWN_VALUES]]
+    return ", ".join([*shown, "..."] if len(values) > _SHOWN_VALUES else shown)
 
 
 class SelectRule(Settings):
@@ -77,7 +138,8 @@ class SelectRule(Settings):
         min_similarity: a cosine.
         top_fraction: of all pairs, the most similar first.
         top_fraction_by_language: of each language's pairs, the most similar first.
-        conditions: column -> its bounds, on any score, size or numeric column of the input.
+        conditions: column -> what its value must be. Those of `select` itself decide at the end of the stage that makes
+            the column, unless they say `at: select`; those of rules inside it decide in the stage select.
         languages: the languages that pass.
         captions: rules as the recipe's own, but counted into this expression: pairs that fail them are scored, and
             fractions count them. The same goes for `languages`.

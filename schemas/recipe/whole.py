@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from babelsift.schemas.columns import is_stage_column, similarity_column
 from babelsift.schemas.recipe.clip import OTHERS, ClipModel
+from babelsift.schemas.recipe.columns import Column
 from babelsift.schemas.recipe.contradictions import find_contradictions
 from babelsift.schemas.recipe.dedup import (
     DecontaminateSettings,
@@ -76,6 +77,7 @@ class Recipe(Settings):
     dedup_images: DedupImagesSettings = DedupImagesSettings()
     clip: Annotated[tuple[ClipModel, ...], Field(strict=False), BeforeValidator(_as_tuple)] = ()
     heads: Annotated[tuple[Head, ...], Field(strict=False), BeforeValidator(_as_tuple)] = ()
+    columns: Annotated[tuple[Column, ...], Field(strict=False), BeforeValidator(_as_tuple)] = ()
     dedup_semantic: DedupSemanticSettings | None = None
     select: SelectSettings = SelectSettings()
     balance: BalanceSettings | None = None
@@ -121,22 +123,31 @@ class Recipe(Settings):
 
     @model_validator(mode="after")
     def _heads_have_models(self) -> Recipe:
-        names = [head.name for head in self.heads]
+        read_embeddings = {head.name: head.model for head in self.all_heads if not head.classifier}
+        read_embeddings |= {
+            one.name: None if one.model is None else str(one.model) for one in self.columns if one.of == "embedding"
+        }
+        groups = [("heads", head.name) for head in self.heads] + [("columns", column.name) for column in self.columns]
+        names = [name for _, name in groups]
         if len(set(names)) < len(names):
-            raise ValueError(f"heads: two are both named {max(names, key=names.count)!r}; give each its own name")
-        for head in self.heads:
-            if head.name in self.model_names:
-                raise ValueError(f"heads: {head.name!r} is the name of a clip model; give the head another name")
-            if is_stage_column(head.name):
-                raise ValueError(f"heads: {head.name!r} is a column that a stage has; give the head another name")
-            if head.classifier:
+            twice = max(names, key=names.count)
+            where = " and ".join(dict.fromkeys(group for group, name in groups if name == twice))
+            raise ValueError(f"{where}: two are both named {twice!r}; give each its own name")
+        for group, name in groups:
+            what = group.removesuffix("s")
+            if name in self.model_names:
+                raise ValueError(f"{group}: {name!r} is the name of a clip model; give the {what} another name")
+            if is_stage_column(name):
+                raise ValueError(f"{group}: {name!r} is a column that a stage has; give the {what} another name")
+            if name not in read_embeddings:
                 continue
-            model = self.model_named(head.model)
+            wanted_model = read_embeddings[name]
+            model = self.model_named(wanted_model)
             if model is None:
-                wanted = f"clip model {head.model!r}" if head.model else "a clip model"
-                raise ValueError(f"heads: {head.name!r} needs {wanted}, there are {list(self.model_names)}")
+                wanted = f"clip model {wanted_model!r}" if wanted_model else "a clip model"
+                raise ValueError(f"{group}: {name!r} needs {wanted}, there are {list(self.model_names)}")
             if not model.keep_embeddings:
-                raise ValueError(f"heads: {head.name!r} reads the embeddings of {model.name!r}; let it keep_embeddings")
+                raise ValueError(f"{group}: {name!r} reads the embeddings of {model.name!r}; let it keep_embeddings")
         return self
 
     @model_validator(mode="after")
@@ -156,6 +167,10 @@ class Recipe(Settings):
             named += [("select.languages", code) for code in rule.languages or ()]
             for setting in ("model", "min_similarity", "top_fraction_by_language"):
                 named += _languages_in(f"select.{setting}", getattr(rule, setting))
+            for condition in rule.conditions.values():
+                named += [("select.conditions", code) for code in condition.languages if code != DEFAULT]
+        for column in self.columns:
+            named += _languages_in("columns.model", column.model)
         named += _languages_in("select.min_pairs_per_language", self.select.min_pairs_per_language)
         named += _languages_in("select.caps.per_language", self.select.caps.per_language)
         return list(dict.fromkeys(named))
@@ -182,7 +197,17 @@ class Recipe(Settings):
     @property
     def head_names(self) -> tuple[str, ...]:
         """The names of the heads, in order, which are their columns' names."""
-        return tuple(head.name for head in self.heads)
+        return tuple(head.name for head in self.all_heads)
+
+    @property
+    def all_heads(self) -> tuple[Head, ...]:
+        """The heads and classifiers that the score stage runs: those of `heads`, then those of `columns`."""
+        return (*self.heads, *(column.head for column in self.columns if column.head is not None))
+
+    @property
+    def made_columns(self) -> tuple[Column, ...]:
+        """The columns that stages of their own make: all of `columns` but heads."""
+        return tuple(column for column in self.columns if column.head is None)
 
     @property
     def model_names(self) -> tuple[str, ...]:

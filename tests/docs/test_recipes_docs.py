@@ -53,8 +53,13 @@ def groups():
     found = {"The recipe itself": own}
     for name, field in Recipe.model_fields.items():
         for model in models_in(field.annotation):
-            found[name] = model.model_fields
-    return found | {name: model.model_fields for name, model in WITHIN.items()}
+            found[name] = named_fields(model)
+    return found | {name: named_fields(model) for name, model in WITHIN.items()}
+
+
+def named_fields(model):
+    """{setting as a recipe writes it: its field}"""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def default_text(field):
@@ -66,7 +71,7 @@ def default_text(field):
         return "null" if value is None else "[]"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, BaseModel):
+    if isinstance(value, BaseModel) or value == {}:
         return "{}"
     if isinstance(value, tuple):
         return f"[{', '.join(map(str, value))}]"

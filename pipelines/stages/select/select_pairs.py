@@ -11,7 +11,7 @@ Without fractions, minimums and caps a batch is decided on its own, and none wai
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
@@ -23,7 +23,7 @@ from babelsift.filters.selection import (
     Selector,
     Thresholds,
     apply_backfills,
-    holds_numbers,
+    can_meet,
     language_states,
     merge_states,
     plan_backfills,
@@ -35,7 +35,7 @@ from babelsift.pipelines.core.transform import Transform, single_element
 from babelsift.pipelines.stages.select.cap_candidates import candidates_of
 from babelsift.pipelines.stages.select.cap_limits import AllLimits, CapLimits, reject_beyond_caps
 from babelsift.pipelines.stages.select.top_fractions import FractionThresholds
-from babelsift.schemas import Decision, RecipeError, Stage
+from babelsift.schemas import ColumnReason, Decision, RecipeError, Stage
 from babelsift.schemas.recipe import SelectSettings
 from babelsift.schemas.suggestions import did_you_mean
 
@@ -57,15 +57,17 @@ class SelectPairs(Transform):
         settings: the recipe's select group.
         names: of the CLIP models, in order.
         seed: of draws among pairs that come equal.
+        reasons: column -> the reason of rows that a condition on it leaves out, where it has one of its own.
     """
 
     settings: SelectSettings
     names: tuple[str, ...]
     seed: int = 0
+    reasons: Mapping[str, ColumnReason] = field(default_factory=dict)
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """Finds the thresholds, the backfills of small languages, and the caps' limits; then decides all at once."""
-        selector = Selector(self.settings, self.names)
+        selector = Selector(self.settings, self.names, reasons=self.reasons)
         plan = self._plan(batches, selector)
         side_inputs: list[beam.pvalue.AsSideInput] = [] if plan is None else [beam.pvalue.AsSingleton(plan)]
         if plan is None:
@@ -101,24 +103,29 @@ class SelectPairs(Transform):
 
 
 def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
-    """Checks that the columns which conditions name are there and hold numbers.
+    """Checks that the columns which conditions name are there and hold what these compare.
 
     Args:
         settings: the recipe's select group.
         columns: all that rows have when they reach this stage.
 
     Raises:
-        RecipeError: one is not, or holds none; names the closest.
+        RecipeError: one is not, or holds something else; names the closest.
     """
-    numeric = [field.name for field in columns if holds_numbers(field.type)]
     for rule, _ in settings.walk():
-        for name in rule.conditions:
-            if name in numeric:
-                continue
+        for name, condition in rule.conditions.items():
             if name in columns.names:
                 kind = columns.field(name).type
-                raise RecipeError(f"select.conditions: column {name!r} holds {kind}, and a condition compares numbers")
-            hint = did_you_mean(name, numeric, otherwise=f"there are {', '.join(numeric)}")
+                if can_meet(kind, condition):
+                    continue
+                needs = (
+                    "a condition compares numbers"
+                    if condition.compares_numbers
+                    else ("in, not_in and any_of look for strings, integers or lists of them")
+                )
+                raise RecipeError(f"select.conditions: column {name!r} holds {kind}, and {needs}")
+            comparable = [field.name for field in columns if can_meet(field.type, condition)]
+            hint = did_you_mean(name, comparable, otherwise=f"there are {', '.join(comparable)}")
             raise RecipeError(f"select.conditions: no column {name!r} reaches this stage; {hint}")
 
 
@@ -157,7 +164,7 @@ def report_of(plan: _Plan) -> dict[str, Any]:
 
 
 def _states(batch: pa.RecordBatch, selector: Selector, thresholds: Thresholds) -> dict:
-    return language_states(batch, Selector(selector.settings, selector.names, thresholds))
+    return language_states(batch, Selector(selector.settings, selector.names, thresholds, selector.reasons))
 
 
 def _with_backfills(states: dict, selector: Selector, thresholds: Thresholds) -> _Plan:

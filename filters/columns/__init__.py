@@ -1,0 +1,10 @@
+"""What makes columns: models of texts and images that ship, behind one interface; needs no Beam.
+
+maker                  the interface: what a column's maker is, and how what it returns becomes columns
+fasttext_classifier    any fastText classifier by file
+"""
+
+from babelsift.filters.columns.fasttext_classifier import FastTextClassifier
+from babelsift.filters.columns.maker import ColumnMaker, FunctionMaker, as_columns, fingerprint_of
+
+__all__ = ["ColumnMaker", "FastTextClassifier", "FunctionMaker", "as_columns", "fingerprint_of"]

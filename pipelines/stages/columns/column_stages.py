@@ -1,0 +1,61 @@
+"""The stages that make a recipe's columns, as a run or a replay has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import apache_beam as beam
+
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.manifest import Manifest
+from babelsift.pipelines.stages.columns.early_conditions import PlacedConditions, place_conditions
+from babelsift.pipelines.stages.columns.image_columns import ImageColumns
+from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
+from babelsift.pipelines.stages.columns.text_columns import TextColumns
+from babelsift.pipelines.staging.images import ReadImages, read_staged_images
+from babelsift.schemas import Recipe, Stage
+
+
+@dataclass(frozen=True)
+class ColumnStages:
+    """What a recipe's columns add to the stages.
+
+    Attributes:
+        placed: where conditions decide.
+        made: TEXT_COLUMNS, IMAGE_COLUMNS -> their transforms; those that the recipe needs.
+    """
+
+    placed: PlacedConditions
+    made: Mapping[Stage, beam.PTransform] = field(default_factory=dict)
+
+
+def column_stages(
+    folder: RunFolder,
+    recipe: Recipe,
+    columns: Sequence[ResolvedColumn],
+    manifest: Manifest,
+    *,
+    read: ReadImages = read_staged_images,
+    makes: bool = True,
+) -> ColumnStages:
+    """Returns the stages of a recipe's columns.
+
+    Args:
+        folder: the run folder.
+        recipe: the run's settings.
+        columns: the recipe's, with their makers.
+        manifest: the run folder's.
+        read: reads staged images.
+        makes: whether what is not stored is made; if not, such rows are left out as not stored.
+    """
+    placed = place_conditions(recipe, columns)
+    texts = tuple(one for one in columns if one.column.is_of_text)
+    others = tuple(one for one in columns if not one.column.is_of_text)
+    made: dict[Stage, beam.PTransform] = {}
+    if texts:
+        partitions, first = manifest.partitions, manifest.first_partitions
+        made[Stage.TEXT_COLUMNS] = TextColumns(folder, texts, placed, partitions, first, makes=makes)
+    if others:
+        made[Stage.IMAGE_COLUMNS] = ImageColumns(folder, others, placed, read=read, makes=makes)
+    return ColumnStages(placed, made)

@@ -1,0 +1,71 @@
+"""What `by` may say in a recipe's column. A new kind is a line of KINDS, or the entry point of a package.
+
+A kind makes a `ColumnMaker` of a column's settings and of one of its models, where it has any; for plain functions
+`FunctionMaker` is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+
+from babelsift.filters.columns import ColumnMaker, FastTextClassifier
+from babelsift.pipelines.stages.columns.calls.call_maker import CallMaker
+from babelsift.schemas import RecipeError
+from babelsift.schemas.recipe import Column
+from babelsift.schemas.suggestions import did_you_mean
+
+ENTRY_POINTS = "babelsift.columns"
+_ANY = ("caption", "url", "row", "image", "pair")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to make columns.
+
+    Attributes:
+        make: (column, model or None) -> its maker; raises ModelError.
+        of: what it can say something of.
+        needs_model: whether a column has to name a model.
+    """
+
+    make: Callable[[Column, str | None], ColumnMaker]
+    of: tuple[str, ...]
+    needs_model: bool = False
+
+
+def _fasttext(column: Column, model: str | None) -> ColumnMaker:
+    return FastTextClassifier(str(model), label=column.label, labels=column.labels, column=column.name)
+
+
+def _call(column: Column, model: str | None) -> ColumnMaker:
+    return CallMaker(column)
+
+
+KINDS: Mapping[str, Kind] = {
+    "call": Kind(_call, _ANY),
+    "fasttext": Kind(_fasttext, ("caption", "url"), needs_model=True),
+}
+
+
+def kind_of(column: Column) -> Kind:
+    """Returns the kind that a column is of: one of KINDS, or what an installed package brings by that name.
+
+    Raises:
+        RecipeError: there is none, it says nothing of such things, or it needs a model; names the closest.
+    """
+    kind = KINDS.get(column.by)
+    if kind is None:
+        brought = {entry.name: entry for entry in metadata.entry_points(group=ENTRY_POINTS)}
+        if column.by not in brought:
+            names = [*KINDS, "layers", "prompts", "clusters", "opennsfw", *brought]
+            hint = did_you_mean(column.by, names, otherwise=f"there are {', '.join(names)}")
+            raise RecipeError(f"columns: {column.name!r}: nothing is called {column.by!r}; {hint}")
+        value = brought[column.by].value
+        kind = Kind(lambda column, model: CallMaker(column, value), _ANY)
+    if column.of not in kind.of:
+        raise RecipeError(f"columns: {column.name!r}: {column.by} is of {', '.join(kind.of)}, not of {column.of}")
+    if kind.needs_model and None in column.models.values():
+        raise RecipeError(f"columns: {column.name!r}: {column.by} needs a model; name one: `model: ...`")
+    return kind

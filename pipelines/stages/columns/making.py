@@ -1,0 +1,219 @@
+"""One batch's columns: what is stored is looked up, what is not is made and stored, then conditions decide.
+
+Columns are made one after the other, and each condition decides as soon as its column is there: the next column is only
+made of the rows that are left. Equal things are asked about once.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from apache_beam.metrics import Metrics
+
+from babelsift.filters.columns import ColumnMaker
+from babelsift.filters.columns.maker import ERROR
+from babelsift.pipelines.core.batches import concat
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.columns.column_histograms import ColumnCounts, count_values
+from babelsift.pipelines.stages.columns.early_conditions import PlacedConditions, apply_conditions
+from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, Source, load_source
+from babelsift.pipelines.staging.columns.column_store import ColumnStore, Place, rows_of, value_columns
+from babelsift.pipelines.staging.columns.digests import thing_digests
+from babelsift.schemas import Decision, RejectReason, Stage
+
+_LOG = logging.getLogger(__name__)
+ROWS_PER_PART = 4096  # things that are asked about before they are stored: what an interruption can cost
+_IMAGES_AT_ONCE = 256  # in memory
+_ERRORS_SHOWN = 3
+
+# Things of rows, as a maker takes them; the flags say which of the rows could not be read, with why.
+Things = tuple[tuple[Any, ...], list[str | None]]
+ReadThings = Callable[[pa.RecordBatch, str, bool], Things]
+
+
+@dataclass
+class MadeRows:
+    """What became of a batch.
+
+    Attributes:
+        kept: rows with all columns. rejected: ledger rows.
+        counts: column -> its values, counted.
+    """
+
+    kept: pa.RecordBatch
+    rejected: list[pa.RecordBatch] = field(default_factory=list)
+    counts: dict[str, ColumnCounts] = field(default_factory=dict)
+
+
+@dataclass
+class Making:
+    """Makes the columns of batches.
+
+    Attributes:
+        folder: the run folder.
+        columns: in order.
+        placed: the recipe's conditions.
+        stage: whose rows they are.
+        read: things of rows.
+        makes: whether what is not stored is made; if not, such rows are left out as not stored.
+    """
+
+    folder: RunFolder
+    columns: Sequence[ResolvedColumn]
+    placed: PlacedConditions
+    stage: Stage
+    read: ReadThings
+    makes: bool = True
+    _makers: dict[tuple[str, str | None], ColumnMaker] = field(default_factory=dict)
+
+    def of(self, rows: pa.RecordBatch, place: Place) -> MadeRows:
+        """Returns the rows of a partition with their columns.
+
+        Raises:
+            ModelError: a maker gives no values.
+            RunFolderError: values cannot be read or stored.
+        """
+        made = MadeRows(rows)
+        for resolved in self.columns:
+            made.kept = self._with_column(made, resolved, place)
+        return made
+
+    def close(self) -> None:
+        """Ends what makers run on."""
+        while self._makers:
+            self._makers.popitem()[1].close()
+
+    def _with_column(self, made: MadeRows, resolved: ResolvedColumn, place: Place) -> pa.RecordBatch:
+        rows, decision = made.kept, Decision.keep_all(len(made.kept))
+        arrays, unknown = self._values(rows, resolved, place)
+        batch = rows
+        for output, array in zip(resolved.outputs, arrays, strict=True):
+            batch = batch.append_column(output, array)
+            made.counts[output.name] = count_values(array if not unknown.any() else array.filter(pa.array(~unknown)))
+        decision.reject(unknown, RejectReason.NOT_STORED, values=resolved.column.name)
+        names = {output.name for output in resolved.outputs}
+        conditions = {name: one for name, one in self.placed.of(self.stage).items() if name in names}
+        apply_conditions(batch, conditions, self.placed.reasons, decision)
+        kept, rejected = decision.split(batch, self.stage)
+        made.rejected += [rejected] if len(rejected) else []
+        return kept
+
+    def _values(
+        self, rows: pa.RecordBatch, resolved: ResolvedColumn, place: Place
+    ) -> tuple[list[pa.Array], np.ndarray]:
+        """Returns the column's arrays, and bool[n]: which rows' values are not known."""
+        source_of_row = resolved.source_of_rows(rows)
+        keys = thing_digests(rows, resolved.column.of)
+        parts: list[list[pa.Array]] = [[] for _ in resolved.fields]
+        order, unknown = [np.flatnonzero(source_of_row < 0)], np.zeros(len(rows), bool)
+        for values, one in zip(parts, resolved.fields, strict=True):
+            values.append(pa.nulls(len(order[0]), one.type))
+        for number, source in enumerate(resolved.sources):
+            of_source = np.flatnonzero(source_of_row == number)
+            if not len(of_source):
+                continue
+            taken = pa.array(of_source)
+            columns, is_known = self._of_source(rows.take(taken), keys.take(taken), resolved, source, place)
+            for values, column in zip(parts, columns, strict=True):
+                values.append(column)
+            unknown[of_source[~is_known]] = True
+            order.append(of_source)
+        back = pa.array(np.argsort(np.concatenate(order), kind="stable"))
+        return [pa.concat_arrays(values).take(back) for values in parts], unknown
+
+    def _of_source(
+        self, rows: pa.RecordBatch, keys: pa.Array, resolved: ResolvedColumn, source: Source, place: Place
+    ) -> tuple[list[pa.Array], np.ndarray]:
+        """Returns the values of one maker's rows, and which of them are known."""
+        column = resolved.column
+        store = ColumnStore(self.folder, column.name, source.fingerprint, resolved.fields)
+        stored = store.values(place)
+        found = rows_of(stored, keys)
+        if self.makes and found.null_count:
+            store.describe(source.info)
+            missing = np.flatnonzero(found.is_null())
+            first_rows = missing[_first_of_each(keys.take(pa.array(missing)))]
+            new = pa.array(first_rows)
+            made = self._made(rows.take(new), keys.take(new), resolved, source, store, place)
+            stored = pa.concat_tables([stored, *made])
+            found = rows_of(stored, keys)
+        *values, errors = value_columns(stored, resolved.fields, found)
+        failed = len(errors) - errors.null_count
+        if failed:
+            Metrics.counter(self.stage.value, f"failed_{column.name}_rows").inc(failed)
+        return values, ~found.is_null().to_numpy(zero_copy_only=False)
+
+    def _made(
+        self,
+        rows: pa.RecordBatch,
+        keys: pa.Array,
+        resolved: ResolvedColumn,
+        source: Source,
+        store: ColumnStore,
+        place: Place,
+    ) -> Iterator[pa.Table]:
+        """Yields the values of rows, a part at a time, each stored."""
+        column, maker = resolved.column, self._maker(resolved, source)
+        for start in range(0, len(rows), ROWS_PER_PART):
+            started, part = time.monotonic(), rows.slice(start, ROWS_PER_PART)
+            at_once = ROWS_PER_PART if column.is_of_text else _IMAGES_AT_ONCE
+            chunks = (part.slice(first, at_once) for first in range(0, len(part), at_once))
+            read = (self.read(chunk, column.of, source.takes_pixels) for chunk in chunks)
+            made = concat([_with_faults(maker, things, faults, resolved.fields) for things, faults in read])
+            table = store.add(place, keys.slice(start, ROWS_PER_PART), made)
+            seconds = time.monotonic() - started
+            Metrics.counter(self.stage.value, "made_rows").inc(len(part))
+            Metrics.counter(self.stage.value, "make_msec").inc(int(seconds * 1000))
+            _LOG.info("column %s: partition %05d: %d made in %.1f s", column.name, place.number, len(part), seconds)
+            _warn_of_errors(column.name, made)
+            yield table
+
+    def _maker(self, resolved: ResolvedColumn, source: Source) -> ColumnMaker:
+        key = resolved.column.name, source.model
+        if key not in self._makers:
+            self._makers[key] = load_source(resolved.column, source)
+        return self._makers[key]
+
+
+def _first_of_each(keys: pa.Array) -> np.ndarray:
+    """int64[m], the first index of each different digest, rising."""
+    indices = keys.dictionary_encode().indices.to_numpy()
+    return np.unique(indices, return_index=True)[1]
+
+
+def _with_faults(
+    maker: ColumnMaker, things: tuple[Any, ...], faults: Sequence[str | None], fields: Sequence[pa.Field]
+) -> pa.RecordBatch:
+    """Returns what a maker says of things, and null of those that could not be read, with why."""
+    schema = pa.schema([*fields, pa.field(ERROR, pa.string())])
+    good = np.array([fault is None for fault in faults], bool)
+    if good.all():
+        return maker.make(*things)
+    made = maker.make(*things) if good.any() else pa.RecordBatch.from_pylist([], schema=schema)
+    rows = np.full(len(good), -1)
+    rows[good] = np.arange(good.sum())
+    *columns, errors = made.take(pa.array(rows, mask=~good)).columns
+    said = [fault or error for fault, error in zip(faults, errors.to_pylist(), strict=True)]
+    return pa.RecordBatch.from_arrays([*columns, pa.array(said, pa.string())], schema=schema)
+
+
+def _warn_of_errors(name: str, made: pa.RecordBatch) -> None:
+    errors = [error for error in made.column(ERROR).to_pylist() if error is not None]
+    if errors:
+        shown = "; ".join(list(dict.fromkeys(errors))[:_ERRORS_SHOWN])
+        _LOG.warning("column %s: %d of %d have no value: %s", name, len(errors), len(made), shown)
+
+
+def merged_counts(counts: Iterable[Mapping[str, ColumnCounts]]) -> dict[str, ColumnCounts]:
+    """Returns the sum of counts by column."""
+    total: dict[str, ColumnCounts] = {}
+    for one in counts:
+        for name, of_column in one.items():
+            total[name] = total[name] + of_column if name in total else of_column
+    return total

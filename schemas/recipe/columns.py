@@ -1,0 +1,99 @@
+"""Columns: what a model or a function says of a text, a URL, a row, an image, a pair or an embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
+from babelsift.schemas.recipe.heads import shipped_prompts as _shipped
+from babelsift.schemas.recipe.numbers import ByLanguage, PositiveInt
+from babelsift.schemas.recipe.settings import Settings
+
+Kind = Literal["float", "integer", "string", "list"]
+_FUNCTION = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+_OF_HEADS = ("layers", "prompts", "clusters")
+TEXTUAL = ("caption", "url", "row")  # what is there before the download
+
+
+class Column(Settings):
+    """One column or several, which `select` may decide by; `by` says what makes it, other settings are of some kinds.
+
+    Attributes:
+        name: of the column; where there are several, each is `<name>_<its own>`.
+        of: what the value is said of; values are stored by its digest, so that equal things are asked about once.
+        by: `fasttext`, `transformers`, `call`, `layers`, `prompts`, `clusters`, `opennsfw`, or a name that an
+            installed package brings (entry point `babelsift.columns`).
+        model: a file, a folder or a name, or one a language; for embeddings the CLIP model's name, null: the first.
+        label: of a classifier: the value is its probability. labels: `best`: the most probable label and, in
+            `<name>_score`, its probability; `all`: a probability each.
+        heads: names of the heads of a model that has several; the value of each is its most probable class.
+        layers, prompts, clusters: as in `heads`.
+        call, setup: `module:function` of one's own. options: its keyword arguments. gives: the type of the values; of
+            several columns {its own name: type}. takes: images as `bytes` or as decoded `pixels`.
+        batch_size: things of a call. timeout_s: seconds that a call may take. device: null: a GPU where there is one.
+        on_error: what an exception costs: `skip`: the row's value, which is null; `stop`: the run.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+    of: Literal["caption", "url", "row", "image", "pair", "embedding"]
+    by: Annotated[str, Field(pattern=r"^[A-Za-z][\w.-]*$")]
+    model: ByLanguage[str] | None = None
+    label: str | None = None
+    labels: Literal["best", "all"] = "best"
+    heads: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    layers: HeadLayers | None = None
+    prompts: Annotated[HeadPrompts | None, BeforeValidator(_shipped)] = None
+    clusters: HeadClusters | None = None
+    call: Annotated[str, Field(pattern=_FUNCTION)] | None = None
+    setup: Annotated[str, Field(pattern=_FUNCTION)] | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    gives: Kind | dict[str, Kind] = "float"
+    takes: Literal["bytes", "pixels"] = "bytes"
+    batch_size: PositiveInt = 256
+    timeout_s: Annotated[float, Field(gt=0)] = 300.0
+    device: str | None = None
+    on_error: Literal["skip", "stop"] = "skip"
+
+    @model_validator(mode="after")
+    def _settings_fit(self) -> Column:
+        if (self.call is not None) != (self.by == "call"):
+            raise ValueError(
+                f"column {self.name!r}: `call: module:function` goes with `by: call`; give both or neither"
+            )
+        if (self.of == "embedding") != (self.by in _OF_HEADS) and self.by != "call":
+            raise ValueError(
+                f"column {self.name!r}: {', '.join(_OF_HEADS)} and calls are of embeddings, nothing else is"
+            )
+        for kind in _OF_HEADS:
+            if (getattr(self, kind) is not None) != (self.by == kind):
+                raise ValueError(f"column {self.name!r}: `{kind}` goes with `by: {kind}`; give both or neither")
+        if self.by == "opennsfw" and self.of != "image":
+            raise ValueError(f"column {self.name!r}: opennsfw looks at images; write `of: image`")
+        if self.by in ("fasttext", "transformers") and self.of not in ("caption", "url"):
+            raise ValueError(f"column {self.name!r}: {self.by} reads texts; write `of: caption` or `of: url`")
+        if self.of == "embedding" and isinstance(self.model, Mapping):
+            raise ValueError(f"column {self.name!r}: an embedding is of one CLIP model; name one")
+        return self
+
+    @property
+    def head(self) -> Head | None:
+        """The head of a CLIP model, or the classifier beside it, that this column is; None: it is of another kind."""
+        if self.by in _OF_HEADS:
+            model = None if self.model is None else str(self.model)
+            return Head(name=self.name, model=model, **{self.by: getattr(self, self.by)})
+        return Head(name=self.name, classifier="opennsfw") if self.by == "opennsfw" else None
+
+    @property
+    def is_of_text(self) -> bool:
+        """Whether it is made before the download."""
+        return self.of in TEXTUAL
+
+    @property
+    def models(self) -> dict[str | None, str | None]:
+        """{language, or None for all languages: its model}; languages that are not named have no value."""
+        if isinstance(self.model, Mapping):
+            return {**self.model}
+        return {None: self.model}

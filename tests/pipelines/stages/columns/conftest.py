@@ -1,0 +1,76 @@
+"""A module of a user's own, where functions of columns are."""
+
+import textwrap
+
+import pytest
+
+MODULE = """
+import os
+import time
+
+import pyarrow.compute as pc
+
+SAID = {said!r}
+
+
+def length(texts):
+    with open(SAID, "a") as said:
+        said.writelines(f"{{text}}\\n" for text in texts.to_pylist())
+    return pc.utf8_length(texts)
+
+
+def fussy(texts):
+    for text in texts.to_pylist():
+        if "odd" in text:
+            raise ValueError(f"odd: {{text}}")
+        if "fatal" in text:
+            os._exit(3)
+        if "endless" in text:
+            time.sleep(600)
+        if "wrong" in text:
+            return [1.0] * 99
+    return [len(text) / 2 for text in texts.to_pylist()]
+
+
+def prepared(start):
+    return {{"start": start}}
+
+
+def counted(state, texts):
+    print("counted", len(texts))
+    return [state["start"] + len(text) for text in texts.to_pylist()]
+
+
+def shade(images):
+    means = [float(image.mean()) for image in images]
+    return {{"mean": means, "tone": ["dark" if mean < 128 else "light" for mean in means]}}
+
+
+def fits(images, captions):
+    return [len(image) + len(caption) for image, caption in zip(images, captions.to_pylist())]
+
+
+def cheap(rows):
+    return [price is not None and price < 10 for price in rows.column("price").to_pylist()]
+
+
+def broken_setup():
+    raise RuntimeError("no weights")
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """The name of a module that calls can import; `module.said()` are the texts that it was asked about."""
+    path, said = tmp_path / "their_columns.py", tmp_path / "said.txt"
+    path.write_text(textwrap.dedent(MODULE.format(said=str(said))))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    class Module(str):
+        def said(self):
+            return sorted(said.read_text().splitlines()) if said.exists() else []
+
+        def edit(self, old, new):
+            path.write_text(path.read_text().replace(old, new))
+
+    return Module("their_columns")

@@ -1,0 +1,55 @@
+"""Columns of images and pairs as a stage, on images that are handed to it."""
+
+import pyarrow as pa
+import pytest
+
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.columns.early_conditions import place_conditions
+from babelsift.pipelines.stages.columns.image_columns import ImageColumns
+from babelsift.pipelines.stages.columns.resolved import resolve
+from babelsift.schemas import recipe_from
+from tests.support.hostile_web import encoded, photo
+
+IMAGES = [encoded(photo(number, (40, 30))) for number in range(3)]
+READ = []
+
+
+def read(folder, rows):
+    """The images of rows: their row's, of the last row none that can be decoded."""
+    READ.extend(rows.column("source_row").to_pylist())
+    images = [*IMAGES, b"no image"]
+    return [images[row] for row in rows.column("source_row").to_pylist()]
+
+
+def stage(folder, columns, **conditions):
+    recipe = recipe_from({"name": "mine", "columns": columns, "select": {"conditions": conditions}}, source="test")
+    resolved = resolve(recipe.made_columns)
+    return ImageColumns(RunFolder(str(folder)), resolved, place_conditions(recipe, resolved), read)
+
+
+@pytest.fixture
+def shade(module):
+    gives = {"mean": "float", "tone": "string"}
+    return {"name": "shade", "of": "image", "by": "call", "call": f"{module}:shade", "takes": "pixels", "gives": gives}
+
+
+def test_pixels_are_measured_once_and_broken_images_have_no_value(run_stage, image_rows, shade, tmp_path):
+    rows = image_rows(4, staging_shard=[0, 0, 1, 1])
+    READ.clear()
+    outputs = run_stage(stage(tmp_path, [shade], shade_tone={"in": ["dark", "light"]}), [rows])
+    assert outputs.fates() == {0: None, 1: None, 2: None, 3: "shade_tone_not_met"}
+    assert all(0 <= row["shade_mean"] <= 255 for row in outputs.kept)
+    assert (outputs.rejected[0]["value"], outputs.rejected[0]["threshold"]) == (None, "shade_tone in dark, light")
+    assert outputs.counters["image_columns.failed_shade_rows"] == 1
+    assert sorted(READ) == [0, 1, 2, 3]
+    run_stage(stage(tmp_path, [shade], shade_mean={"above": 300}), [rows])
+    assert len(READ) == 4
+    assert len(list(tmp_path.glob("staging/columns/shade-*/values_0000[01]_0000.parquet"))) == 2
+
+
+def test_pairs_of_one_image_are_things_of_their_own(run_stage, image_rows, module, tmp_path):
+    fits = {"name": "fits", "of": "pair", "by": "call", "call": f"{module}:fits", "gives": "integer"}
+    rows = image_rows(2, caption=["a", "bbb"], sha256=["0" * 64] * 2, source_row=pa.array([0, 0]))
+    outputs = run_stage(stage(tmp_path, [fits], fits={"min": len(IMAGES[0]) + 2}), [rows])
+    assert [row["fits"] for row in outputs.kept] == [len(IMAGES[0]) + 3]
+    assert [row["reason"] for row in outputs.rejected] == ["fits_not_met"]
