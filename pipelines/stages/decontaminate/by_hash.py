@@ -14,7 +14,12 @@ from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import PassAll, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.stages.decontaminate.evaluation_images import plan_evaluation, read_evaluation
+from babelsift.pipelines.stages.decontaminate.evaluation_images import (
+    EvaluationFiles,
+    evaluation_decoders,
+    plan_evaluation,
+    read_evaluation,
+)
 from babelsift.pipelines.stages.dedup.images import (
     EARLIER_RANK,
     DuplicateImages,
@@ -55,7 +60,7 @@ class Decontaminate(Transform):
         """Compares all images with the evaluation sets' and never with one another."""
         if not self._files:
             return batches | "Pass" >> kept_and_rejected(beam.ParDo(PassAll(Stage.DECONTAMINATE)))
-        read = beam.FlatMap(read_evaluation).with_output_types(pa.RecordBatch)
+        read = beam.ParDo(_ReadEvaluation()).with_output_types(pa.RecordBatch)
         sets = batches.pipeline | "Files" >> beam.Create(self._files) | "ReadEvaluation" >> read
         ours = batches | "Hashes" >> beam.Map(hash_rows, self._comparison).with_output_types(pa.RecordBatch)
         theirs = sets | "EvaluationHashes" >> beam.Map(evaluation_rows).with_output_types(pa.RecordBatch)
@@ -76,6 +81,17 @@ def evaluation_rows(images: pa.RecordBatch) -> pa.RecordBatch:
 
 def _uids_of(images: pa.RecordBatch) -> pa.Array:
     return compute_uids(pa.array(["evaluation"] * len(images)), images.column("name"))
+
+
+class _ReadEvaluation(beam.DoFn):
+    def setup(self) -> None:
+        self._decoders = evaluation_decoders()
+
+    def process(self, element: EvaluationFiles) -> Iterator[pa.RecordBatch]:
+        yield from read_evaluation(element, self._decoders)
+
+    def teardown(self) -> None:
+        self._decoders.close()
 
 
 class _NamesOfMatched(beam.DoFn):

@@ -7,13 +7,17 @@ import logging
 import posixpath
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.filters.image import ImageFailure, measure_image
+from babelsift.pipelines.decoding import OF_THE_MACHINE, ImageDecoders
 from babelsift.pipelines.inputs.list_files import files_in
 from babelsift.pipelines.inputs.named_file import open_named_file
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -38,11 +42,12 @@ EVALUATION_SCHEMA = pa.schema(
 )
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _AT_ONCE = 1_000
-_EMBEDDED_AT_ONCE = 128
+_DECODED_AT_ONCE = 128
 _SETTING = "decontaminate.against"
 _TABLE_REMEDY = "write it with `babelsift hash`"
 _ANY_CAPTION = "an image"  # a scorer embeds pairs
 _MAX_PIXELS = 100_000_000
+_DECODE_TIMEOUT_S = 60.0  # of CPU: a set is the user's own, and no image of it is to be missing for a slow machine
 
 
 @dataclass(frozen=True)
@@ -84,15 +89,24 @@ def plan_evaluation(sources: Sequence[str]) -> tuple[EvaluationFiles, ...]:
     return tuple(EvaluationFiles(paths) for paths in [*chunks, *((path,) for path in sorted(set(whole)))])
 
 
-def read_evaluation(files: EvaluationFiles, scorer: ClipScorer | None = None) -> Iterator[pa.RecordBatch]:
+def evaluation_decoders() -> ImageDecoders:
+    """Returns what decodes evaluation images, in processes of their own; its processes start with the first image."""
+    return ImageDecoders(partial(measure_image, max_source_pixels=_MAX_PIXELS), timeout_s=_DECODE_TIMEOUT_S)
+
+
+def read_evaluation(
+    files: EvaluationFiles, decoders: ImageDecoders, scorer: ClipScorer | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yields EVALUATION_SCHEMA; an image that cannot be decoded is logged and left out.
 
     Args:
         files: one element of `plan_evaluation`.
+        decoders: of `evaluation_decoders`.
         scorer: whose embeddings become a further column, null where it cannot read an image; None: no such column.
 
     Raises:
-        InputError: a file cannot be read, or is a table, of which there are no embeddings.
+        InputError: a file cannot be read, or is a table, of which there are no embeddings; an image was not decoded in
+            time, or took its decoder with it.
     """
     if files.paths[0].lower().endswith(".parquet"):
         if scorer is not None:
@@ -102,7 +116,7 @@ def read_evaluation(files: EvaluationFiles, scorer: ClipScorer | None = None) ->
             for batch in pq.ParquetFile(file).iter_batches(_AT_ONCE, columns=EVALUATION_SCHEMA.names):
                 yield batch.select(EVALUATION_SCHEMA.names).cast(EVALUATION_SCHEMA)
         return
-    yield from _hashed(_members(files.paths), scorer)
+    yield from _hashed(_members(files.paths), decoders, scorer)
 
 
 def write_hashes(sources: Sequence[str], output: str, scorer: ClipScorer | None = None) -> int:
@@ -122,12 +136,13 @@ def write_hashes(sources: Sequence[str], output: str, scorer: ClipScorer | None 
     folder, _, name = output.rpartition("/")
     # Whole or not at all: a table of half the images would let the others through.
     with (
+        closing(evaluation_decoders()) as decoders,
         storage_failures(InputError, f"cannot write --output {public_url(output)}"),
         RunFolder(folder or ("/" if output.startswith("/") else ".")).writing(name) as file,
         pq.ParquetWriter(file, schema, compression="zstd") as writer,
     ):
         for files in planned:
-            for batch in read_evaluation(files, scorer):
+            for batch in read_evaluation(files, decoders, scorer):
                 writer.write_batch(batch)
                 rows += len(batch)
     return rows
@@ -162,20 +177,22 @@ def embedding_schema(scorer: ClipScorer) -> pa.Schema:
     return schema.with_metadata({MODEL_KEY: scorer.fingerprint})
 
 
-def _hashed(images: Iterable[tuple[str, bytes]], scorer: ClipScorer | None) -> Iterator[pa.RecordBatch]:
-    records, bodies = [], []
-    for name, body in images:
-        measured = measure_image(body, max_source_pixels=_MAX_PIXELS)
-        if isinstance(measured, ImageFailure):
-            logging.warning("evaluation image %s is left out: %s, %s", name, measured.reason.value, measured.detail)
-        else:
-            records.append({"name": name, "sha256": hashlib.sha256(body).hexdigest(), **measured.columns()})
-            bodies += [body] if scorer is not None else []
-        if len(records) == (_AT_ONCE if scorer is None else _EMBEDDED_AT_ONCE):
+def _hashed(
+    images: Iterable[tuple[str, bytes]], decoders: ImageDecoders, scorer: ClipScorer | None
+) -> Iterator[pa.RecordBatch]:
+    images = iter(images)
+    while part := list(islice(images, _DECODED_AT_ONCE)):
+        records, bodies = [], []
+        for (name, body), measured in zip(part, decoders.in_order(body for _, body in part), strict=True):
+            if not isinstance(measured, ImageFailure):
+                records.append({"name": name, "sha256": hashlib.sha256(body).hexdigest(), **measured.columns()})
+                bodies.append(body)
+            elif measured.reason in OF_THE_MACHINE:
+                raise InputError(f"evaluation image {name}: {measured.detail}; run again, or take it out of the set")
+            else:
+                logging.warning("evaluation image %s is left out: %s, %s", name, measured.reason.value, measured.detail)
+        if records:
             yield _batch(records, bodies, scorer)
-            records, bodies = [], []
-    if records:
-        yield _batch(records, bodies, scorer)
 
 
 def _batch(records: list[dict], bodies: list[bytes], scorer: ClipScorer | None) -> pa.RecordBatch:

@@ -1,6 +1,7 @@
 import errno
 import io
 import tarfile
+from contextlib import closing
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +12,11 @@ from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.core.groups.pair_digests import digests_of_urls
 from babelsift.pipelines.inputs.named_file import open_named_file
 from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import plan_embeddings, read_evaluation_embeddings
-from babelsift.pipelines.stages.decontaminate.evaluation_images import plan_evaluation, read_evaluation
+from babelsift.pipelines.stages.decontaminate.evaluation_images import (
+    evaluation_decoders,
+    plan_evaluation,
+    read_evaluation,
+)
 from babelsift.pipelines.stages.dedup.pairs.earlier_pairs import plan_earlier, read_earlier
 from babelsift.pipelines.storage.errors import PATIENCE_VARIABLE
 from babelsift.schemas import InputError
@@ -49,7 +54,8 @@ def read_all_earlier(path):
 
 
 def read_all_images(path):
-    return [batch.to_pylist() for files in plan_evaluation([path]) for batch in read_evaluation(files)]
+    with closing(evaluation_decoders()) as decoders:
+        return [batch.to_pylist() for files in plan_evaluation([path]) for batch in read_evaluation(files, decoders)]
 
 
 def read_all_embeddings(path):

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import tarfile
+from contextlib import closing
 
 import cv2
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 
 from babelsift.filters.image import measure_image
 from babelsift.pipelines.cli.main import main
+from babelsift.pipelines.decoding import DecoderCrashedError, DecoderPool, DecodeTimeoutError
 from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
 from babelsift.pipelines.stages.decontaminate.evaluation_images import (
     EVALUATION_SCHEMA,
+    evaluation_decoders,
     plan_evaluation,
     read_evaluation,
 )
@@ -68,6 +71,12 @@ def shard_of(folder, path):
         tar.addfile(info, io.BytesIO(b""))
 
 
+@pytest.fixture(scope="module")
+def decoders():
+    with closing(evaluation_decoders()) as decoders:
+        yield decoders
+
+
 def test_each_kind_of_copy_is_left_out_with_the_name_it_matched(run_stage, images, eval_set):
     cat, dog = picture(0), picture(1)
     batch = images(
@@ -120,7 +129,7 @@ def test_exact_only(run_stage, images, eval_set):
     assert [row["source_row"] for row in outputs.kept] == [1]
 
 
-def test_shards_and_tables_of_hashes_are_sets_too(tmp_path, eval_set, capsys):
+def test_shards_and_tables_of_hashes_are_sets_too(tmp_path, eval_set, decoders, capsys):
     shard_of(eval_set, tmp_path / "set.tar")
     table = tmp_path / "eval.parquet"
     assert main(["hash", str(tmp_path / "set.tar"), "--output", str(table)]) == 0
@@ -128,25 +137,38 @@ def test_shards_and_tables_of_hashes_are_sets_too(tmp_path, eval_set, capsys):
     assert pq.read_schema(table).equals(EVALUATION_SCHEMA)
     read = {}
     for kind, place in {"folder": eval_set, "tar": tmp_path / "set.tar", "table": table}.items():
-        batches = [batch for files in plan_evaluation([str(place)]) for batch in read_evaluation(files)]
+        batches = [batch for files in plan_evaluation([str(place)]) for batch in read_evaluation(files, decoders)]
         read[kind] = pa.Table.from_batches(batches).sort_by("sha256")
     assert read["table"].equals(read["tar"])
     assert read["tar"].drop_columns("name").equals(read["folder"].drop_columns("name"))
     assert set(read["tar"]["name"].to_pylist()) == {f"set.tar/{name}" for name in NAMES}
 
 
-def test_a_broken_image_is_told_of_and_left_out(eval_set, caplog):
+def test_a_broken_image_is_told_of_and_left_out(eval_set, decoders, caplog):
     (eval_set / "broken.jpg").write_bytes(encoded(photo(1))[:300])
     (eval_set / "text.png").write_bytes(b"no image at all")
     rows = [
         row
         for files in plan_evaluation([str(eval_set)])
-        for batch in read_evaluation(files)
+        for batch in read_evaluation(files, decoders)
         for row in batch.to_pylist()
     ]
     assert {row["name"] for row in rows} == {f"evalset/{name}" for name in NAMES}
     assert "evalset/broken.jpg" in caplog.text
     assert "evalset/text.png" in caplog.text
+
+
+@pytest.mark.parametrize("failure", [DecodeTimeoutError("60 s of CPU"), DecoderCrashedError("by signal 9")])
+def test_an_image_that_the_machine_could_not_decode_is_an_error(eval_set, decoders, monkeypatch, failure):
+    def decode(self, body, *arguments):
+        raise failure
+
+    monkeypatch.setattr(DecoderPool, "decode", decode)
+    [files] = plan_evaluation([str(eval_set)])
+    with pytest.raises(
+        InputError, match=f"evaluation image evalset/.*: {failure}; run again, or take it out of the set"
+    ):
+        list(read_evaluation(files, decoders))
 
 
 @pytest.mark.parametrize("place", ["nothing-here", "empty/*.jpg"])
