@@ -27,7 +27,9 @@ def chosen_columns(known: argparse.Namespace) -> ColumnChoice | None:
         InputError: the options say it twice, or not as they are written.
     """
     if known.columns is None:
-        return ColumnChoice(known.url_col, known.caption_col) if known.url_col or known.caption_col else None
+        if not (known.url_col or known.caption_col):
+            return None
+        return ColumnChoice(known.url_col, known.caption_col, option="--url-col")
     if known.url_col or known.caption_col:
         raise InputError("--columns says which columns are the pair; leave out --url-col and --caption-col")
     return parse_columns(known.columns)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS, URL_COLUMNS, TextColumns
 from babelsift.schemas import InputError
@@ -28,6 +28,7 @@ _SYNTAX = (
 )
 _KEYS = ("url", "caption", "language")
 _ALL, _ELSE = "+", "/"
+_OF_ONE_PART = ("--url-col", "--caption-col")
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,17 @@ class ColumnChoice:
         url: a name, or a number from 1 on as text.
         caption: likewise, or several joined by `+` and `/`.
         language: likewise, of the column that says the texts' language; None: none does.
+        option: what the user named them by, for messages.
     """
 
     url: str | None = None
     caption: str | None = None
     language: str | None = None
+    option: str = field(default="--columns", repr=False, compare=False)
+
+    def remedy(self, part: str) -> str:
+        """Returns what the user sets to name a part of the pair."""
+        return f"--{part}-col NAME" if self.option in _OF_ONE_PART else f"{self.option} {part}=NAME|N"
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ def parse_columns(text: str, *, setting: str = "--columns") -> ColumnChoice:
             raise InputError(f"{setting} {text!r}: unknown key {key!r}; {hint}")
     if empty := [key for key, name in chosen.items() if not name.strip()]:
         raise InputError(f"{setting} {text!r}: {empty[0]} names no column; {_SYNTAX}")
-    return ColumnChoice(**chosen)
+    return ColumnChoice(**chosen, option=setting)
 
 
 def recipe_columns(text: str | None) -> ColumnChoice | None:
@@ -115,11 +122,11 @@ def choose_columns(choice: ColumnChoice, names: Sequence[str], *, where: str) ->
     Raises:
         InputError: a column is missing, or several could be meant.
     """
-    url = _index(choice.url, URL_COLUMNS, names, where, "url")
-    captions = _captions(choice.caption, names, where)
+    url = _index(choice, URL_COLUMNS, names, where, "url", given=choice.url)
+    captions = _captions(choice, names, where)
     if any(url in chain for chain in captions):
         raise InputError(f"{where}: column {names[url]!r} is both the URL and the caption; set --columns url=,caption=")
-    language = None if choice.language is None else _index(choice.language, (), names, where, "language")
+    language = None if choice.language is None else _index(choice, (), names, where, "language", given=choice.language)
     if language is not None and (language == url or any(language in chain for chain in captions)):
         raise InputError(f"{where}: column {names[language]!r} is both the language and the pair; name another")
     return PairColumns(url, captions, language=language)
@@ -149,7 +156,7 @@ def choose_text_columns(choice: ColumnChoice, first_row: Sequence[str], *, where
     else:
         return replace(columns, has_header=columns.url not in urls)
     url = _number(choice.url, len(first_row))
-    captions = None if choice.caption is None else _captions(choice.caption, first_row, where)
+    captions = None if choice.caption is None else _captions(choice, first_row, where)
     if url is None and len(urls) == 1:
         url = urls[0]
     if captions is None and len(first_row) == 2 and url is not None:
@@ -162,17 +169,18 @@ def choose_text_columns(choice: ColumnChoice, first_row: Sequence[str], *, where
     return PairColumns(url, captions, has_header=False, language=_number(choice.language, len(first_row)))
 
 
-def _captions(given: str | None, names: Sequence[str], where: str) -> TextColumns:
+def _captions(choice: ColumnChoice, names: Sequence[str], where: str) -> TextColumns:
     """Returns the columns of each text; a part that several marks are in is the longest that a column is named as."""
+    given = choice.caption
     if given is None:
-        return ((_index(None, CAPTION_COLUMNS, names, where, "caption"),),)
+        return ((_index(choice, CAPTION_COLUMNS, names, where, "caption", given=None),),)
     parts = _parts(given)
     marks = re.findall(r"[+/]", given)
     chains: list[tuple[int, ...]] = []
     start, mark = 0, _ALL
     while start < len(parts):
         end = next((end for end in range(len(parts), start + 1, -1) if _is_column(given, start, end, names)), start + 1)
-        index = _index(_joined(given, start, end), CAPTION_COLUMNS, names, where, "caption")
+        index = _index(choice, CAPTION_COLUMNS, names, where, "caption", given=_joined(given, start, end))
         chains = [*chains, (index,)] if mark == _ALL else [*chains[:-1], (*chains[-1], index)]
         mark = marks[end - 1] if end < len(parts) else mark
         start = end
@@ -197,8 +205,10 @@ def _is_column(given: str, start: int, end: int, names: Sequence[str]) -> bool:
     return _joined(given, start, end) in names
 
 
-def _index(given: str | None, candidates: Sequence[str], names: Sequence[str], where: str, part: str) -> int:
-    """Returns the index of the column that is `part` of the pair."""
+def _index(
+    choice: ColumnChoice, candidates: Sequence[str], names: Sequence[str], where: str, part: str, *, given: str | None
+) -> int:
+    """Returns the index of the column that is `part` of the pair; given: as the choice names it, or a part of that."""
     if given is None:
         for alike in (lambda name: name, _plain):
             for candidate in candidates:
@@ -219,8 +229,7 @@ def _index(given: str | None, candidates: Sequence[str], names: Sequence[str], w
     if not given.strip():
         raise InputError(f"{where}: {part} names no column beside a + or a /; {_SYNTAX}")
     hint = did_you_mean(given, names, otherwise=f"it has {_shown(names)}")
-    option = f"--columns {part}=NAME|N" if part == "language" else f"--{part}-col"
-    raise InputError(f"{where}: has no column {given!r}; {hint} (set {option})")
+    raise InputError(f"{where}: has no column {given!r}; {hint} (set {choice.remedy(part)})")
 
 
 def _only(indices: Sequence[int], names: Sequence[str], where: str, part: str) -> int:

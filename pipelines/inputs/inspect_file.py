@@ -6,6 +6,7 @@ Only footers and beginnings are read here, in the driver; the rows are read by t
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,7 +25,7 @@ from babelsift.pipelines.inputs.slices import FileLayout, InputFile
 from babelsift.pipelines.inputs.storage_file import StorageFile
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
 from babelsift.pipelines.inputs.tables.delimited import DelimitedRows
-from babelsift.pipelines.inputs.tables.image_column import image_column
+from babelsift.pipelines.inputs.tables.image_column import further_image_columns, image_column
 from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_json, open_lines, open_parquet, pair_test
 from babelsift.pipelines.inputs.tables.text_lines import Lines
@@ -63,6 +64,7 @@ class InspectedFile:
         rows: how many it has, exact for parquet, a guess for text.
         is_looked_through: whether `names` and `kinds` are known to hold for every row.
         lists: indices of the columns that hold lists, alone or among fewer strings.
+        left_out: indices of columns that are neither of the pair nor carried.
     """
 
     file: InputFile
@@ -73,6 +75,7 @@ class InspectedFile:
     rows: int = 0
     is_looked_through: bool = True
     lists: frozenset[int] = frozenset()
+    left_out: frozenset[int] = frozenset()
 
     @property
     def has_several_texts(self) -> bool:
@@ -82,13 +85,16 @@ class InspectedFile:
         return len(indices) > 1 or not self.lists.isdisjoint(indices)
 
 
-def inspect_file(file: InputFile, choice: ColumnChoice, *, scanned_characters: int) -> InspectedFile:
+def inspect_file(
+    file: InputFile, choice: ColumnChoice, *, scanned_characters: int, guessed_size: int | None = None
+) -> InspectedFile:
     """Returns what there is to know about a file before its rows are read.
 
     Args:
         file: with its format.
         choice: the columns that the user names.
         scanned_characters: of a JSON file so many are looked through for keys and types, at least 1000 rows.
+        guessed_size: bytes that a crawl's file is taken to have; None: its file system is asked.
 
     Raises:
         InputError: it cannot be read as what its name says, or its pair's columns cannot be told.
@@ -97,7 +103,7 @@ def inspect_file(file: InputFile, choice: ColumnChoice, *, scanned_characters: i
         if file.format == "parquet":
             return _inspect_parquet(file, choice)
         if file.format in CRAWL_FORMATS:
-            return _inspect_crawl(file, choice)
+            return _inspect_crawl(file, choice, guessed_size)
         if file.format == WEBDATASET:
             return _inspect_webdataset(file, choice)
         if file.format.startswith("json"):
@@ -128,7 +134,11 @@ def _inspect_parquet(file: InputFile, choice: ColumnChoice) -> InspectedFile:
     ranges = tuple(_parquet_ranges(sizes))
     layout = FileLayout(pair.url, pair.captions, language=pair.language, image=image, holds_images=image is not None)
     lists = frozenset(index for index, column in enumerate(schema) if is_list(carried_type(column.type)))
-    return InspectedFile(file, names, kinds, layout, ranges, sum(sizes), lists=lists)
+    further = frozenset(further_image_columns(schema)) - layout.pair
+    if further:
+        shown = ", ".join(names[index] for index in sorted(further))
+        logging.warning("read: %s: a row has one image, %r; left out: %s", file.shown, names[image or 0], shown)
+    return InspectedFile(file, names, kinds, layout, ranges, sum(sizes), lists=lists, left_out=further)
 
 
 def _kinds_of(schema: pa.Schema, metadata: pq.FileMetaData) -> Iterator[ColumnKind]:
@@ -231,11 +241,15 @@ def _characters(file: InputFile) -> int:
 
 def _size(file: InputFile) -> int:
     """Returns a file's bytes, 0 where they are not known."""
-    return _known_size(file) or 0
+    return known_size(file) or 0
 
 
-def _known_size(file: InputFile) -> int | None:
-    """Returns a file's bytes; None where its file system does not say."""
+def known_size(file: InputFile) -> int | None:
+    """Returns a file's bytes; None where its file system does not say.
+
+    Raises:
+        InputError: the file system does not give the file.
+    """
     with storage_failures(InputError, f"{file.shown}: cannot be read"):
         fs, path = open_file_system(file.path)
         size: int | None = retrying(lambda: fs.info(path)).get("size")
@@ -247,9 +261,9 @@ def _is_empty(file: InputFile) -> bool:
         return not content.read(1)
 
 
-def _inspect_crawl(file: InputFile, choice: ColumnChoice) -> InspectedFile:
+def _inspect_crawl(file: InputFile, choice: ColumnChoice, guessed_size: int | None) -> InspectedFile:
     schema = crawl_schema(file)
-    size = _known_size(file)
+    size = known_size(file) if guessed_size is None else guessed_size
     if size == 0 or (size is None and _is_empty(file)):
         return InspectedFile(file)
     choice = replace(choice, caption=choice.caption or DEFAULT_CAPTIONS[file.format])

@@ -19,6 +19,8 @@ from fsspec.utils import glob_translate
 from babelsift.pipelines.inputs.crawl.paths_file import is_paths_file, listed_files
 from babelsift.pipelines.inputs.formats import format_of
 from babelsift.pipelines.inputs.slices import InputFile
+from babelsift.pipelines.run_folder.paths import FUNNEL, MANIFEST, PARQUET, SIZES, STATS, TAR
+from babelsift.pipelines.run_folder.shard_layout import TRAIN
 from babelsift.pipelines.storage.errors import is_absent, is_passing, retrying, storage_failures
 from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.schemas import InputError, one_line, public_url
@@ -66,6 +68,8 @@ def input_files(globs: Sequence[str]) -> list[InputFile]:
     files: dict[str, InputFile] = {}
     taken: set[str] = set()
     for position, glob in enumerate(globs, start=1):
+        if not glob.strip():
+            raise InputError(f"--input {glob!r}: names no file")
         for path, name in itertools.chain.from_iterable(map(_named_files, _without_braces(glob))):
             source = name if len(globs) == 1 else f"{position}/{name}"
             number = 1
@@ -135,10 +139,35 @@ def _tables_below(fs: AbstractFileSystem, root: str) -> list[str]:
     What begins with a dot or an underscore, there or in a folder's name, is what programs leave beside their output.
     """
     paths = [path for path in sorted(_files_below(fs, root)) if not _is_hidden(path, root)]
+    if set(paths) >= {f"{root}{MANIFEST}", f"{root}{FUNNEL}"}:
+        shards = f"{public_url(root)}{TRAIN.folder}"
+        raise InputError(f"--input {public_url(root)!r} is a run folder; its product is in {shards}: name that")
+    paths = _without_descriptions(paths)
     tables = [path for path in paths if format_of(path) is not None]
     if others := [path for path in paths if format_of(path) is None]:
         logging.warning("read: %s: %d files of no known format are left out: %s", root, len(others), others[0])
     return tables
+
+
+def _without_descriptions(paths: Sequence[str]) -> list[str]:
+    """Returns files without those that describe others, as img2dataset and our product have them beside a shard.
+
+    `00000_stats.json` describes `00000.tar` or `00000.parquet`; `00000.parquet` has the rows of `00000.tar` once more,
+    without images; `sizes.json` counts the tars beside it.
+    """
+    names = set(paths)
+    folders = {posixpath.dirname(path) for path in paths if path.endswith(TAR)}
+    left_out = [
+        path
+        for path in paths
+        if (path.endswith(STATS) and not names.isdisjoint(path.removesuffix(STATS) + end for end in (TAR, PARQUET)))
+        or (path.endswith(PARQUET) and path.removesuffix(PARQUET) + TAR in names)
+        or (posixpath.basename(path) == SIZES and posixpath.dirname(path) in folders)
+    ]
+    if left_out:
+        logging.info("read: %d files describe the shards beside them and are left out: %s", len(left_out), left_out[0])
+    described = frozenset(left_out)
+    return [path for path in paths if path not in described]
 
 
 def _is_hidden(path: str, root: str) -> bool:

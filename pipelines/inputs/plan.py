@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from babelsift.pipelines.inputs.carried.types import ColumnKind, unify, unique_names
 from babelsift.pipelines.inputs.columns import ColumnChoice
-from babelsift.pipelines.inputs.formats import with_format
-from babelsift.pipelines.inputs.inspect_file import InspectedFile, inspect_file
+from babelsift.pipelines.inputs.formats import CRAWL_FORMATS, with_format
+from babelsift.pipelines.inputs.inspect_file import InspectedFile, inspect_file, known_size
 from babelsift.pipelines.inputs.list_files import input_files
 from babelsift.pipelines.inputs.slices import InputFile, InputPlan, InputSlice
 from babelsift.pipelines.inputs.texts import text_sources
@@ -22,6 +22,8 @@ from babelsift.schemas.columns import is_stage_column
 
 # Of all JSON files together so much is looked through for their keys and types, before the first row is read.
 _SCANNED_CHARACTERS = 1 << 26
+_SIZES_ASKED = 256
+_EMPTY_SHOWN = 10
 
 
 def plan_input(
@@ -44,7 +46,7 @@ def plan_input(
     Raises:
         InputError: a glob matches nothing, a file's format is unknown or unreadable, or a column is missing.
     """
-    choice = columns or ColumnChoice(url_column, caption_column)
+    choice = columns or ColumnChoice(url_column, caption_column, option="--caption-col")
     return plan_files(input_files(globs), choice, scanned_characters=scanned_characters)
 
 
@@ -55,13 +57,36 @@ def plan_files(
     files = [with_format(file) for file in files]
     each = scanned_characters // max(1, sum(file.format.startswith("json") for file in files))
     with ThreadPoolExecutor(16) as pool:
-        inspected = list(pool.map(lambda file: inspect_file(file, choice, scanned_characters=each), files))
+        sizes = _guessed_sizes(files, pool)
+        inspected = list(
+            pool.map(
+                lambda file: inspect_file(file, choice, scanned_characters=each, guessed_size=sizes.get(file)), files
+            )
+        )
     filled = [found for found in inspected if found.layout is not None]
-    for file in (found.file for found in inspected if found.layout is None):
-        if not filled:
-            raise InputError(f"{file.shown}: is empty; a {file.format} file starts with {_beginning(file)}")
+    empty = [found.file for found in inspected if found.layout is None]
+    if not filled:
+        raise InputError(f"{empty[0].shown}: is empty; a {empty[0].format} file starts with {_beginning(empty[0])}")
+    for file in empty[:_EMPTY_SHOWN]:
         logging.warning("read: %s: is empty", file.shown)
+    if len(empty) > _EMPTY_SHOWN:
+        logging.warning("read: %d files more are empty", len(empty) - _EMPTY_SHOWN)
     return _plan(filled)
+
+
+def _guessed_sizes(files: Sequence[InputFile], pool: ThreadPoolExecutor) -> dict[InputFile, int]:
+    """Returns the sizes of many files of a crawl: of some that are asked, of the others what these have on the average.
+
+    A list of paths has 90 000; each would be a request, and only how the work is cut up hangs on it.
+    """
+    crawled = [file for file in files if file.format in CRAWL_FORMATS]
+    if len(crawled) <= _SIZES_ASKED:
+        return {}
+    stride = -(-len(crawled) // _SIZES_ASKED)
+    asked = dict(zip(crawled[::stride], pool.map(known_size, crawled[::stride]), strict=True))
+    known = {file: size for file, size in asked.items() if size is not None}
+    mean = max(1, sum(known.values()) // max(1, len(known)))
+    return dict.fromkeys(crawled, mean) | known
 
 
 def _plan(files: Sequence[InspectedFile]) -> InputPlan:
@@ -104,7 +129,7 @@ def _carried_names(file: InspectedFile) -> dict[str, int]:
     indices = [
         index
         for index, name in enumerate(cleaned)
-        if index not in file.layout.pair and in_ours.get(name, name) is not None
+        if index not in file.layout.pair | file.left_out and in_ours.get(name, name) is not None
     ]
     named = [cleaned[index] or f"column_{index + 1}" for index in indices]
     names = [in_ours.get(name) or carried_name(name) for name in named]

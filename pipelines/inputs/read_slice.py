@@ -107,13 +107,14 @@ def _batches(parquet: pq.ParquetFile, part: InputSlice) -> Iterator[pa.RecordBat
         yield from parquet.iter_batches(BATCH_ROWS, row_groups=groups)
         return
     names = parquet.schema_arrow.names
-    columns = [name for index, name in enumerate(names) if index != layout.image]
+    read = (layout.pair | {index for index in layout.carried if index is not None}) - {layout.image}
+    columns = [name for index, name in enumerate(names) if index in read]
     first_row = part.first_row
     for batch in parquet.iter_batches(BATCH_ROWS, row_groups=groups, columns=columns):
         given = text_from_arrow(batch.column(names[layout.url])).texts if layout.url < len(names) else None
         urls = urls_of_rows(pa.nulls(len(batch), pa.string()) if given is None else given, part.file.source, first_row)
-        images = pa.nulls(len(batch))
-        arrays = [images if index == layout.image else batch.column(name) for index, name in enumerate(names)]
+        nothing = pa.nulls(len(batch))
+        arrays = [batch.column(name) if index in read else nothing for index, name in enumerate(names)]
         arrays[layout.url : layout.url + 1] = [urls]
         yield pa.RecordBatch.from_arrays(arrays, names=[str(index) for index in range(len(arrays))])
         first_row += len(batch)

@@ -13,6 +13,7 @@ import posixpath
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from fsspec import AbstractFileSystem
@@ -23,7 +24,7 @@ from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.pipelines.storage.open_store import open_store
 from babelsift.pipelines.storage.store import Store, is_temporary
 from babelsift.pipelines.storage.whole_file import WholeFile
-from babelsift.schemas import RunFolderError
+from babelsift.schemas import RunFolderError, public_url
 from babelsift.schemas.file_systems import file_system_error
 
 _SHOWN_CHARACTERS = 60
@@ -185,9 +186,20 @@ class RunFolder:
         try:
             self.write(probe, b"")
             self.remove(probe)
+        except RunFolderError as error:  # it names the probe, and what the system said of it
+            cause = error.__cause__
+            if not isinstance(cause, OSError) or not cause.strerror:
+                raise
+            raise self._not_writable(cause.strerror) from error
         except (OSError, ImportError, ValueError) as error:
-            raise RunFolderError(f"--output {self.url}: cannot be written: {error}; choose another folder") from error
+            raise self._not_writable(str(error)) from error
         return self
+
+    def _not_writable(self, reason: str) -> RunFolderError:
+        url = public_url(self.url)
+        if self.is_local and Path(self.path("")).is_file():
+            return RunFolderError(f"--output {url}: is a file; name a folder")
+        return RunFolderError(f"--output {url}: cannot be written: {reason}; choose another folder")
 
     def remove(self, path: str) -> None:
         """Removes a file; one that is not there is fine."""

@@ -84,7 +84,7 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     from babelsift.pipelines.job.run import run
     from babelsift.pipelines.rendering import format_funnel, surprises
 
-    retry = known.retry_failed.split(",") if known.retry_failed else ()
+    retry = () if known.retry_failed is None else known.retry_failed.split(",")
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
     until = None if known.until is None else Stage(known.until)
     reuse |= {"allow_shrink": known.allow_shrink, "until": until, "img2dataset": _distributor(known)}

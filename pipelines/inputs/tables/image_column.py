@@ -18,6 +18,15 @@ def image_column(schema: pa.Schema) -> int | None:
 
     It is a struct with a field `bytes`, or a binary column with a usual name.
     """
+    return next(iter(_image_columns(schema)), None)
+
+
+def further_image_columns(schema: pa.Schema) -> list[int]:
+    """Returns the indices of the columns that hold images beside the one that is the rows' image."""
+    return _image_columns(schema)[1:]
+
+
+def _image_columns(schema: pa.Schema) -> list[int]:
     structs = [index for index, column in enumerate(schema) if _is_image_struct(column.type)]
     named = [
         index
@@ -25,7 +34,7 @@ def image_column(schema: pa.Schema) -> int | None:
         for index, column in enumerate(schema)
         if column.name.lower() == name and (index in structs or _is_binary(column.type))
     ]
-    return next(iter([*named, *structs]), None)
+    return list(dict.fromkeys([*named, *structs]))
 
 
 def image_bodies(column: pa.Array) -> Iterator[bytes | None]:

@@ -16,7 +16,27 @@ _MAX_ELEMENT_CHARACTERS = 1 << 26
 _BLANKS = " \t\r\n"
 _LEADING_BLANKS = re.compile(f"[{_BLANKS}]*")
 _ARRAY = re.compile(rf"[{_BLANKS}]*\[[{_BLANKS}]*[{{\]]")
-_DECODE = json.JSONDecoder().raw_decode
+
+
+class _RepeatedKey(dict):
+    """An object in which a key has two values."""
+
+    key: str
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns an object as a dict; where a key is there with several values, so that it can be told."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        repeated = next((key for key, value in pairs if values[key] != value), None)
+        if repeated is not None:
+            values = _RepeatedKey(values)
+            values.key = repeated
+    return values
+
+
+_decode_line = json.JSONDecoder(object_pairs_hook=_object).decode
+_DECODE = json.JSONDecoder(object_pairs_hook=_object).raw_decode
 
 
 class NotJsonError(ValueError):
@@ -74,15 +94,19 @@ def _line_records(lines: Lines) -> Iterator[dict[str, Any] | str]:
             if not line.strip(_BLANKS + "\v\f"):
                 continue
             try:
-                value = json.loads(line)
+                value = _decode_line(line)
             except (ValueError, RecursionError) as error:
                 yield f"not JSON: {error}"
             else:
-                yield value if isinstance(value, dict) else _record(value)
+                yield _record(value)
 
 
 def _record(value: object) -> dict[str, Any] | str:
-    return value if isinstance(value, dict) else f"a JSON {type(value).__name__} where an object is expected"
+    if type(value) is dict:
+        return value
+    if isinstance(value, _RepeatedKey):
+        return f"the key {value.key!r} is there twice, with two values"
+    return f"a JSON {type(value).__name__} where an object is expected"
 
 
 class _Array:

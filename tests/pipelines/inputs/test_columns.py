@@ -6,6 +6,7 @@ from babelsift.pipelines.inputs.columns import (
     choose_columns,
     choose_text_columns,
     parse_columns,
+    recipe_columns,
 )
 from babelsift.schemas import InputError
 
@@ -73,6 +74,9 @@ def test_names_are_matched_without_case_and_blanks_where_one_is_meant(choice, na
         (ColumnChoice("3", None), ["link", "caption"], "no column '3'"),
         (ColumnChoice("0", None), ["link", "caption"], "no column '0'"),
         (ColumnChoice("1", "1"), ["url", "caption"], "'url' is both the URL and the caption"),
+        (parse_columns("caption=alt"), ["url", "caption"], r"no column 'alt'.*\(set --columns caption=NAME\|N\)"),
+        (recipe_columns("caption=alt"), ["url", "caption"], r"\(set read.columns: caption=NAME\|N\)"),
+        (ColumnChoice("lnk", option="--url-col"), ["url", "caption"], r"\(set --url-col NAME\)"),
     ],
 )
 def test_what_cannot_be_told_is_one_line_with_the_remedy(choice, names, message):

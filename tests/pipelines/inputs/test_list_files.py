@@ -56,6 +56,30 @@ def test_a_folder_is_its_tables_without_what_spark_leaves_beside_them(spark_fold
     assert sources(str(spark_folder) + end) == ["part-00001.csv.gz", "year=2024/part-00000.parquet"]
 
 
+def test_a_folder_of_shards_is_its_tars_without_what_describes_them(tmp_path):
+    """As our product and img2dataset's output have it; where there are no tars, the tables are read."""
+    names = ["shards/00000.tar", "shards/00000.parquet", "shards/00000_stats.json", "shards/sizes.json"]
+    names += ["tables/00000.parquet", "tables/00000_stats.json", "tables/rows_stats.json"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert sources(str(tmp_path / "shards")) == ["00000.tar"]
+    assert sources(str(tmp_path / "tables")) == ["00000.parquet", "rows_stats.json"]
+
+
+def test_a_run_folder_names_the_folder_of_its_product(tmp_path):
+    for name in ("manifest.json", "funnel.json", "a.parquet"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(InputError, match=r"is a run folder; its product is in \S*/shards: name that"):
+        input_files([str(tmp_path)])
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_a_blank_name_is_not_the_working_folder(blank):
+    with pytest.raises(InputError, match="names no file"):
+        input_files([blank])
+
+
 def test_a_glob_matches_no_marks_of_spark(spark_folder):
     assert sources(str(spark_folder / "*")) == ["part-00001.csv.gz", "readme.md"]
 

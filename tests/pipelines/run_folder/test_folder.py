@@ -63,8 +63,16 @@ def test_removing_what_is_not_there_is_fine(folder):
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_line():
-    with pytest.raises(RunFolderError, match=r"cannot write /proc/nowhere.*choose another --output"):
+    with pytest.raises(RunFolderError, match=r"^--output /proc/nowhere: cannot be written: .*; choose another folder$"):
         RunFolder("/proc/nowhere").check_writable()
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_clear_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunFolderError, match=r"^--output \S*/file: is a file; name a folder$"):
+        RunFolder(str(tmp_path / "file")).check_writable()
+    with pytest.raises(RunFolderError, match=r"^--output \S*/file/out: cannot be written: Not a directory"):
+        RunFolder(str(tmp_path / "file" / "out")).check_writable()
 
 
 def test_json_that_is_none_is_named(folder):

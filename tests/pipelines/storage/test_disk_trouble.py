@@ -140,6 +140,6 @@ def test_a_folder_that_may_only_be_read_is_one_clear_line(disk, monkeypatch):
 
     monkeypatch.setattr(Full, "open", refuse)
     with pytest.raises(
-        RunFolderError, match=r"cannot write \S*run/\S+: .*Read-only file system.*choose another --output"
+        RunFolderError, match=r"--output \S*run: cannot be written: Read-only file system; choose another folder"
     ):
         disk.check_writable()

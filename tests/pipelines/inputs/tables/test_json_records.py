@@ -26,6 +26,13 @@ def test_what_is_no_object_says_what_it_is():
     assert fourth.startswith("not JSON: ")
 
 
+@pytest.mark.parametrize("as_array", [False, True])
+def test_a_key_with_two_values_is_a_row_that_says_so(as_array):
+    lines = ['{"a": 1, "b": 2, "a": 3}', '{"a": 1, "a": 1}', '{"a": {"b": 1, "b": 2}}']
+    text = f"[{','.join(lines)}]" if as_array else "\n".join(lines)
+    assert records(text) == ["the key 'a' is there twice, with two values", {"a": 1}, {"a": {"b": 2}}]
+
+
 def test_only_a_new_line_ends_a_row():
     assert records('{"a": "x\u2028y"}\n{"b":\r1}\n') == [{"a": "x\u2028y"}, {"b": 1}]
 
