@@ -22,7 +22,7 @@ from babelsift.pipelines.run_folder.manifest import Manifest
 from babelsift.pipelines.run_folder.product import Product
 from babelsift.pipelines.run_folder.replacement import ShrinkGuard, recipe_digest
 from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts, concept_files
-from babelsift.pipelines.stages.columns.column_stages import ColumnStages, column_stages
+from babelsift.pipelines.stages.columns.column_stages import ColumnStages, column_stages, merged_column_counts
 from babelsift.pipelines.stages.columns.early_conditions import decide_early, late_conditions
 from babelsift.pipelines.stages.concept_matching import MatchConcepts
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
@@ -119,6 +119,7 @@ class Curate(Transform):
             "histograms": {
                 name: distinct.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
             },
+            "columns": merged_column_counts(stages, chosen.kept),
             "selection": select[REPORT],
             "concepts": self._concepts(balance, chosen.kept, begun),
             "warnings": (misread, *self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),

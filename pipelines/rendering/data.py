@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from babelsift.filters.counting import ColumnCounts
 from babelsift.schemas import Funnel, Recipe
 
 
@@ -56,6 +58,7 @@ class ReportData:
         facts: name -> text, in the order to show them.
         score_histograms: similarity column -> language -> bin -> rows, of the pairs that reached the select stage.
         bin_width: cosine; bin b covers [-1 + b * bin_width, -1 + (b + 1) * bin_width).
+        columns: column that a recipe names or has a condition on -> how its values are spread.
         samples: up to some hundreds, in the order to show them.
         warnings: sentences of the stages, shown first.
         clusters: a few of each kind.
@@ -67,6 +70,7 @@ class ReportData:
     facts: dict[str, str] = field(default_factory=dict)
     score_histograms: dict[str, dict[str, dict[int, int]]] = field(default_factory=dict)
     bin_width: float = 2e-4
+    columns: Mapping[str, ColumnCounts] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     clusters: list[ImageCluster] = field(default_factory=list)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from babelsift.pipelines.rendering.column_view import column_views
 from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import (
     kept_languages,
@@ -51,6 +52,7 @@ def render_report(data: ReportData) -> str:
         other_languages=other_languages,
         near_captions=near_caption_rows(data.funnel),
         plots=_score_plots(data),
+        columns=column_views(data),
         kept=kept_cards(data.samples),
         images=data.kept_images,
         rejected=rejected_groups(data.samples, data.funnel),

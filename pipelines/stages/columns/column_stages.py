@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import apache_beam as beam
 
+from babelsift.filters.counting import merge_column_counts
+from babelsift.pipelines.core.stage_outputs import StageOutputs
+from babelsift.pipelines.core.transform import single_element
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import Manifest
-from babelsift.pipelines.stages.columns.early_conditions import PlacedConditions, place_conditions
+from babelsift.pipelines.stages.columns.early_conditions import COUNTS, PlacedConditions, place_conditions
 from babelsift.pipelines.stages.columns.image_columns import ImageColumns
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
 from babelsift.pipelines.stages.columns.text_columns import TextColumns
@@ -28,6 +32,20 @@ class ColumnStages:
 
     placed: PlacedConditions
     made: Mapping[Stage, beam.PTransform] = field(default_factory=dict)
+
+
+def merged_column_counts(stages: Mapping[Stage, Any], beside: beam.PCollection) -> beam.PCollection[dict]:
+    """Returns one {column: ColumnCounts} of all stages that count values.
+
+    Args:
+        stages: their outputs.
+        beside: any collection of the same pipeline.
+    """
+    counted = [one[COUNTS] for one in stages.values() if isinstance(one, StageOutputs) and COUNTS in one]
+    if not counted:
+        return single_element(beside, "NoColumnCounts", {})
+    together = tuple(counted) | "AllColumnCounts" >> beam.Flatten()
+    return together | "ColumnCounts" >> beam.CombineGlobally(merge_column_counts)
 
 
 def column_stages(

@@ -10,6 +10,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
+from babelsift.filters.counting import count_values
 from babelsift.filters.selection import reject_by_condition
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -26,6 +27,7 @@ from babelsift.schemas import (
 )
 from babelsift.schemas.recipe import Condition, SelectSettings
 
+COUNTS = "column_counts"  # the tag of how columns are spread: {column: ColumnCounts}
 Conditions = Mapping[str, Condition]  # column -> what its value must be
 
 
@@ -81,7 +83,8 @@ def late_conditions(select: SelectSettings, placed: PlacedConditions) -> SelectS
 class DecideEarly(Transform):
     """Takes a stage's outputs, and leaves out of what it keeps the rows that do not meet conditions.
 
-    Input: the outputs of a stage, by tag. Output: the same, with rows moved from `kept` to REJECTED.
+    Input: the outputs of a stage, by tag. Output: the same, with rows moved from `kept` to REJECTED, and COUNTS: how
+    the columns are spread that the conditions are on.
 
     Attributes:
         stage: whose rows they are, in the ledger too.
@@ -96,9 +99,9 @@ class DecideEarly(Transform):
     def expand(self, outputs: Mapping[str, beam.PCollection]) -> StageOutputs:
         """Decides each batch on its own."""
         decide = beam.ParDo(_Decide(self.stage, self.conditions, self.reasons))
-        decided = outputs["kept"] | "Decide" >> kept_and_rejected(decide)
+        decided = outputs["kept"] | "Decide" >> kept_and_rejected(decide, {COUNTS: dict})
         rejected = (outputs[REJECTED], decided[REJECTED]) | "AllRejected" >> beam.Flatten()
-        return StageOutputs({**outputs, "kept": decided.kept, REJECTED: rejected})
+        return StageOutputs({**outputs, "kept": decided.kept, REJECTED: rejected, COUNTS: decided[COUNTS]})
 
 
 def decide_early(outputs: Any, stage: Stage, placed: PlacedConditions, tags: Collection[str] = ()) -> Any:
@@ -134,6 +137,8 @@ class _Decide(beam.DoFn):
         decision = Decision.keep_all(len(element))
         apply_conditions(element, self._conditions, self._reasons, decision)
         kept, rejected = decision.split(element, self._stage)
+        counts = {name: count_values(element.column(name)) for name in self._conditions}
+        yield beam.pvalue.TaggedOutput(COUNTS, counts)
         if len(kept):
             yield kept
         if len(rejected):

@@ -15,14 +15,13 @@ import pyarrow as pa
 
 from babelsift.filters.image import decode_rgb
 from babelsift.pipelines.core.split_by_partition import split_rows
-from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.decoding import usable_cores
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.columns.early_conditions import PlacedConditions
+from babelsift.pipelines.stages.columns.early_conditions import COUNTS, PlacedConditions
 from babelsift.pipelines.stages.columns.making import Making, Things
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
-from babelsift.pipelines.stages.columns.text_columns import COUNTS
 from babelsift.pipelines.staging.columns.column_store import Place
 from babelsift.pipelines.staging.gather_shards import staging_shards
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
@@ -50,9 +49,10 @@ class ImageColumns(Transform):
     read: ReadImages = read_staged_images
     makes: bool = True
 
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
+    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """Makes the columns of each staging shard's rows."""
-        return batches | "Make" >> kept_and_rejected(beam.ParDo(_MakeImageColumns(self)), {COUNTS: dict})
+        made = batches | "Make" >> kept_and_rejected(beam.ParDo(_MakeImageColumns(self)), {COUNTS: dict})
+        return StageOutputs({"kept": made.kept, REJECTED: made[REJECTED], COUNTS: made[COUNTS]})
 
 
 def read_images(rows: pa.RecordBatch, of: str, takes_pixels: bool, *, folder: RunFolder, read: ReadImages) -> Things:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +18,9 @@ from apache_beam.metrics import Metrics
 
 from babelsift.filters.columns import ColumnMaker
 from babelsift.filters.columns.maker import ERROR
+from babelsift.filters.counting import ColumnCounts, count_values
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.columns.column_histograms import ColumnCounts, count_values
 from babelsift.pipelines.stages.columns.early_conditions import PlacedConditions, apply_conditions
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, Source, load_source
 from babelsift.pipelines.staging.columns.column_store import ColumnStore, Place, rows_of, value_columns
@@ -208,12 +208,3 @@ def _warn_of_errors(name: str, made: pa.RecordBatch) -> None:
     if errors:
         shown = "; ".join(list(dict.fromkeys(errors))[:_ERRORS_SHOWN])
         _LOG.warning("column %s: %d of %d have no value: %s", name, len(errors), len(made), shown)
-
-
-def merged_counts(counts: Iterable[Mapping[str, ColumnCounts]]) -> dict[str, ColumnCounts]:
-    """Returns the sum of counts by column."""
-    total: dict[str, ColumnCounts] = {}
-    for one in counts:
-        for name, of_column in one.items():
-            total[name] = total[name] + of_column if name in total else of_column
-    return total

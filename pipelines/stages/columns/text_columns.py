@@ -18,14 +18,12 @@ from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.columns.early_conditions import PlacedConditions
+from babelsift.pipelines.stages.columns.early_conditions import COUNTS, PlacedConditions
 from babelsift.pipelines.stages.columns.making import Making, Things
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
 from babelsift.pipelines.staging.columns.column_store import Place
 from babelsift.pipelines.staging.columns.digests import partitions_of, thing_digests
 from babelsift.schemas import LANGUAGE_SCHEMA, Stage, check
-
-COUNTS = "column_counts"  # the tag of the stage's counts of values, {column: ColumnCounts}
 
 
 @dataclass

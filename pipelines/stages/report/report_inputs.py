@@ -8,11 +8,12 @@ from typing import Any
 
 import apache_beam as beam
 
+from babelsift.filters.counting import ColumnCounts
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import similarity_column
 from babelsift.schemas.duplicates import DrawnCluster
 
-_SINGLE = ("counts", "kept", "rejected", "selection", "clusters", "cluster_urls")  # of others any number
+_SINGLE = ("counts", "kept", "rejected", "columns", "selection", "clusters", "cluster_urls")  # of others any number
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class ReportInputs:
         kept: {group: drawn rows that were kept}, of `SampleRows`.
         rejected: {group: drawn rows that were rejected}, of `SampleRows`.
         histograms: {similarity column: {language: {bin: pairs}}}, of `SimilarityHistograms`.
+        columns: {column: how it is spread}, of `merged_column_counts`.
         selection: the account of `SelectPairs`.
         concepts: names of the files that `WriteConcepts` wrote.
         warnings: lists of lines, of `RemovalWarnings`.
@@ -39,6 +41,7 @@ class ReportInputs:
     kept: Mapping[str, list]
     rejected: Mapping[str, list]
     histograms: dict[str, dict[str, dict[int, int]]]
+    columns: Mapping[str, ColumnCounts]
     selection: Mapping[str, Any]
     concepts: list[str]
     warnings: list[list[str]]

@@ -88,6 +88,7 @@ def write_report(
         facts={**facts, **backfill_facts(inputs.selection)},
         score_histograms=inputs.histograms,
         bin_width=BIN_WIDTH,
+        columns=inputs.columns,
         samples=with_images(folder, samples, tars),
         warnings=list(chain.from_iterable(sorted(inputs.warnings))),
         clusters=clusters_with_images(folder, inputs.clusters, inputs.cluster_urls, tars),

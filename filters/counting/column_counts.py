@@ -1,0 +1,94 @@
+"""How a column's values are spread, for the report: counts that add up whatever the order of the batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_DIGITS = 3  # significant, of numbers that are counted together
+_MAX_WORDS = 1000  # different ones, beyond which a column holds texts rather than labels
+_MAX_WORD_CHARACTERS = 40
+
+
+@dataclass(frozen=True)
+class ColumnCounts:
+    """How often a column has which value.
+
+    Attributes:
+        rows: all of them. nulls: those without a value.
+        numbers: number, to three significant digits -> rows; of numeric columns.
+        words: string, or item of a list -> rows; of others. None: there are too many to be labels.
+    """
+
+    rows: int = 0
+    nulls: int = 0
+    numbers: Mapping[float, int] = field(default_factory=dict)
+    words: Mapping[str, int] | None = field(default_factory=dict)
+
+    def __add__(self, other: ColumnCounts) -> ColumnCounts:
+        numbers = Counter(self.numbers) + Counter(other.numbers)
+        words = None if self.words is None or other.words is None else Counter(self.words) + Counter(other.words)
+        return ColumnCounts(self.rows + other.rows, self.nulls + other.nulls, dict(numbers), _few(words))
+
+
+def count_values(values: pa.Array) -> ColumnCounts:
+    """Returns the counts of a column's values.
+
+    Args:
+        values: numbers, strings, booleans, lists of strings, or anything else that is shown as text; nullable.
+
+    >>> count_values(pa.array([0.12345, 0.1234, None])).numbers
+    {0.123: 2}
+    >>> count_values(pa.array(["a", "b", "a"])).words
+    {'a': 2, 'b': 1}
+    """
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    if pa.types.is_decimal(values.type) or pa.types.is_null(values.type):
+        values = values.cast(pa.float64())
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        known = pc.drop_null(values).to_numpy(zero_copy_only=False).astype(np.float64)
+        known = known[~np.isnan(known)]
+        rounded, counts = np.unique(_rounded(known), return_counts=True)
+        by_number = dict(zip(rounded.tolist(), counts.tolist(), strict=True))
+        return ColumnCounts(len(values), len(values) - len(known), numbers=by_number)
+    is_list = pa.types.is_list(values.type) or pa.types.is_large_list(values.type)
+    words: Counter[str] = Counter()
+    for item in pc.value_counts(pc.list_flatten(values) if is_list else values).to_pylist():
+        if item["values"] is not None:
+            words[str(item["values"])[:_MAX_WORD_CHARACTERS]] += item["counts"]
+    return ColumnCounts(len(values), values.null_count, words=_few(words))
+
+
+def merge_column_counts(counts: Iterable[Mapping[str, ColumnCounts]]) -> dict[str, ColumnCounts]:
+    """Returns the sum of counts by column.
+
+    >>> merge_column_counts([{"a": ColumnCounts(1)}, {"a": ColumnCounts(2)}])["a"].rows
+    3
+    """
+    total: dict[str, ColumnCounts] = {}
+    for one in counts:
+        for name, of_column in one.items():
+            total[name] = total[name] + of_column if name in total else of_column
+    return total
+
+
+def _few(words: Counter[str] | None) -> dict[str, int] | None:
+    # Counts only grow, so that whether there are too many does not depend on the order in which they are summed.
+    return None if words is None or len(words) > _MAX_WORDS else dict(words)
+
+
+def _rounded(numbers: np.ndarray) -> np.ndarray:
+    finite = np.isfinite(numbers) & (numbers != 0)
+    digits = np.zeros(len(numbers))
+    digits[finite] = np.floor(np.log10(np.abs(numbers[finite]))) - (_DIGITS - 1)
+    powers = 10.0 ** np.abs(digits)  # whole, so that dividing by it gives the nearest double of the decimal number
+    with np.errstate(invalid="ignore"):
+        small = np.round(numbers * powers) / powers
+        large = np.round(numbers / powers) * powers
+    return np.where(digits < 0, small, large)
