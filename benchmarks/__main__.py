@@ -16,6 +16,7 @@ BENCHMARKS = {
     "metadata_matching": "500 000 concept entries: to build the matcher, and to match",
     "download": "downloading photographs, against img2dataset (PHOTOS=DIR)",
     "download_memory": "peak memory of downloads of two sizes (PHOTOS=DIR)",
+    "texts": "several texts an image, against the same images with one each",
     "dry_run": "how long a dry run takes",
     "survive": "a run that is killed at 20 moments, and repeated",
     "sharding": "memory and time of selecting and sharding 1 and 10 million pairs",

@@ -13,17 +13,15 @@ import json
 import os
 import sys
 import tempfile
-import threading
 
 from benchmarks.harness.download_sides import download, write_table
 from benchmarks.harness.outcome import Figure, Outcome
-from benchmarks.harness.own_process import in_process, memory_mib
+from benchmarks.harness.own_process import in_process, peak_during
 from benchmarks.workloads.photo_web import photo_web
 from benchmarks.workloads.photographs import photograph_folder
 
 _GOAL = 1.2
 _THREADS = 64
-_LOOK_S = 0.2
 _SHARD_ROWS = 500  # whatever the size: a shard under way is in memory, and a run's shards do not grow with its table
 
 
@@ -43,18 +41,7 @@ def run() -> Outcome:
 
 def measure(table: str, output: str) -> None:
     """Downloads a table; prints the peak memory, in MiB, of this process and of those that fetch and decode for it."""
-    is_over, peak = threading.Event(), 0.0
-
-    def look() -> None:
-        nonlocal peak
-        while not is_over.wait(_LOOK_S):
-            peak = max(peak, memory_mib(os.getpid()))
-
-    looking = threading.Thread(target=look)
-    looking.start()
-    download(table, output, _THREADS, _SHARD_ROWS)
-    is_over.set()
-    looking.join()
+    peak = peak_during(lambda: download(table, output, _THREADS, _SHARD_ROWS))
     print(json.dumps(peak))
 
 

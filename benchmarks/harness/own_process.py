@@ -7,9 +7,12 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+_LOOK_S = 0.2
 
 
 def in_process(module: str, function: str, *arguments: object) -> Any:
@@ -49,6 +52,25 @@ def memory_mib(process: int) -> float:
     except OSError:  # it is gone
         return 0.0
     return int(rollup.split("\nPss:")[1].split()[0]) / 1024 + sum(map(memory_mib, started))
+
+
+def peak_during(work: Callable[[], object]) -> float:
+    """Does some work; returns the peak memory, in MiB, of this process and of all that it started for it meanwhile."""
+    is_over, peak = threading.Event(), 0.0
+
+    def look() -> None:
+        nonlocal peak
+        while not is_over.wait(_LOOK_S):
+            peak = max(peak, memory_mib(os.getpid()))
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        work()
+    finally:
+        is_over.set()
+        looking.join()
+    return peak
 
 
 def started_here() -> list[int]:

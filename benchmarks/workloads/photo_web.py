@@ -1,4 +1,4 @@
-"""A web of real photographs on loopback: any path is answered with one of a folder's, always the same one.
+"""A web of real photographs on loopback: a file's name is answered with it, any other path with one of the folder's.
 
 The server is a process of its own and does next to nothing for a request, so that what is measured is who asks: the
 bodies lie in memory, the request's path alone is looked at, and connections stay open for who wants them so.
@@ -14,12 +14,14 @@ import sys
 import time
 import urllib.request
 import zlib
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 from benchmarks.workloads.photographs import photograph_files
 
 _CONTENT_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
-_CPU_PATH = b"/-/cpu-seconds"
+_CPU_PATH, _REQUESTS_PATH = b"/-/cpu-seconds", b"/-/requests"
 _BACKLOG = 4096
 HOSTS = 64  # addresses that it answers on: a crawl's images lie on many hosts, and limits are a host
 
@@ -50,15 +52,25 @@ def photo_url(base_url: str, number: int) -> str:
 
 def served_cpu_seconds(base_url: str) -> float:
     """Returns the CPU time that the server has taken up to now."""
-    with urllib.request.urlopen(base_url + _CPU_PATH.decode()) as response:
-        return float(json.load(response))
+    return float(_said(base_url, _CPU_PATH))
+
+
+def served_requests(base_url: str) -> tuple[int, int]:
+    """Returns (requests for photographs, different URLs among them) up to now."""
+    requests, different = _said(base_url, _REQUESTS_PATH)
+    return requests, different
+
+
+def _said(base_url: str, path: bytes) -> Any:
+    with urllib.request.urlopen(base_url + path.decode()) as response:
+        return json.load(response)
 
 
 class _Connection(asyncio.Protocol):
     """Answers requests without a body, one after the other."""
 
-    def __init__(self, answers: list[bytes], latency_s: float) -> None:
-        self._answers = answers
+    def __init__(self, answers: dict[bytes, bytes], asked: Counter[bytes], latency_s: float) -> None:
+        self._answers, self._any, self._asked = answers, list(answers.values()), asked
         self._latency_s = latency_s
         self._received = b""
 
@@ -84,12 +96,19 @@ class _Connection(asyncio.Protocol):
             return
         path = request.split(b" ", 2)[1]
         if path == _CPU_PATH:
-            self._transport.write(_http(b"application/json", json.dumps(time.process_time()).encode()))
+            self._say(time.process_time())
+        elif path == _REQUESTS_PATH:
+            self._say([self._asked.total(), len(self._asked)])
         else:
-            self._transport.write(self._answers[zlib.crc32(path) % len(self._answers)])
+            self._asked[path] += 1
+            found = self._answers.get(path[1:])
+            self._transport.write(self._any[zlib.crc32(path) % len(self._any)] if found is None else found)
         # urllib, and so img2dataset, asks for this and waits for the end of the connection
         if b"connection: close" in request.lower():
             self._transport.close()
+
+    def _say(self, content: object) -> None:
+        self._transport.write(_http(b"application/json", json.dumps(content).encode()))
 
 
 def _http(content_type: bytes, body: bytes) -> bytes:
@@ -97,14 +116,16 @@ def _http(content_type: bytes, body: bytes) -> bytes:
 
 
 async def _serve(photos: str, latency_s: float) -> None:
-    answers = [
-        _http(_CONTENT_TYPES[file.suffix.lower()].encode(), file.read_bytes()) for file in photograph_files(photos)
-    ]
+    answers = {
+        file.name.encode(): _http(_CONTENT_TYPES[file.suffix.lower()].encode(), file.read_bytes())
+        for file in photograph_files(photos)
+    }
+    asked: Counter[bytes] = Counter()
     loop = asyncio.get_running_loop()
 
     async def listen(host: int, port: int) -> asyncio.Server:
         address = f"127.0.0.{1 + host}"
-        return await loop.create_server(lambda: _Connection(answers, latency_s), address, port, backlog=_BACKLOG)
+        return await loop.create_server(lambda: _Connection(answers, asked, latency_s), address, port, backlog=_BACKLOG)
 
     first = await listen(0, 0)
     port = first.sockets[0].getsockname()[1]

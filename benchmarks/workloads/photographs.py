@@ -28,7 +28,7 @@ def photograph_folder(home: str) -> str:
     named = os.environ.get("PHOTOS")
     if not named:
         print("bench: no photographs here, so scenes are drawn; PHOTOS=DIR names a folder of real ones", flush=True)
-        return _draw(Path(home) / "photographs")
+        return draw_scenes(Path(home) / "photographs", _SCENES)
     if not photograph_files(named):
         raise SystemExit(f"bench: PHOTOS={named}: no {', '.join(EXTENSIONS)} files there")
     return named
@@ -40,9 +40,10 @@ def photograph_files(folder: str) -> list[Path]:
     return sorted(path for path in paths if path.suffix.lower() in EXTENSIONS)
 
 
-def _draw(folder: Path) -> str:
+def draw_scenes(folder: Path, count: int) -> str:
+    """Draws scenes into a new folder, `0000.jpg` and so on, of the seeds from 0 on; returns its path."""
     folder.mkdir()
-    for seed in range(_SCENES):
+    for seed in range(count):
         scene = np.ascontiguousarray(draw(make_scene(Random(seed)))[..., ::-1])
         cv2.imwrite(str(folder / f"{seed:04d}.jpg"), scene, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     return str(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 
 _KILLED, _FAILED = 137, 1
@@ -29,7 +30,31 @@ def kill_at(operation: int, work: Callable[[], object]) -> bool:
     return status == _KILLED
 
 
-def _count_down(operations: int) -> None:
+def changes_of(work: Callable[[], object]) -> int:
+    """Does some work in a forked process; returns how many changes of the disk it made, counted as `kill_at` does.
+
+    Raises:
+        AssertionError: the work itself failed.
+    """
+    receiving, sending = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            left = _count_down(sys.maxsize)
+            work()
+            os.write(sending, str(sys.maxsize - left[0]).encode())
+            os._exit(0)
+        finally:
+            os._exit(_FAILED)
+    os.close(sending)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert status == 0, f"the work failed with {status}"
+    with os.fdopen(receiving) as counted:
+        return int(counted.read())
+
+
+def _count_down(operations: int) -> list[int]:
+    """Has this process die at a change of the disk; returns a list of how many are left until then."""
     left = [operations]
 
     def counted(change: Callable[..., object]) -> Callable[..., object]:
@@ -43,3 +68,4 @@ def _count_down(operations: int) -> None:
 
     for name in ("fsync", "replace", "unlink"):
         setattr(os, name, counted(getattr(os, name)))
+    return left
