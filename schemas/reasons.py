@@ -147,6 +147,7 @@ class RejectReason(str, Enum):
     OUTSIDE_TOP_FRACTION = "outside_top_fraction"
     CONDITION_NOT_MET = "condition_not_met"
     NO_ALTERNATIVE_MET = "no_alternative_met"
+    NOT_MATCHED_IN_DOCUMENT = "not_matched_in_document"
     BEYOND_CAPTION_CAP = "beyond_caption_cap"
     BEYOND_HOST_CAP = "beyond_host_cap"
     BEYOND_LANGUAGE_CAP = "beyond_language_cap"

@@ -28,6 +28,7 @@ from babelsift.filters.selection.histogram import (
     merge,
     top_fraction_bin,
 )
+from babelsift.filters.selection.one_to_one import load_matching, match_one_to_one
 from babelsift.filters.selection.order_keys import (
     DIGIT_BITS,
     KEY_BITS,
@@ -72,7 +73,9 @@ __all__ = [
     "holds_numbers",
     "holds_values",
     "language_states",
+    "load_matching",
     "lower_edge",
+    "match_one_to_one",
     "meets_condition",
     "merge",
     "merge_states",

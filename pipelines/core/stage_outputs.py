@@ -61,6 +61,23 @@ def emit(
             yield beam.pvalue.TaggedOutput(REJECTED, batch)
 
 
+def emit_step(
+    stage: Stage, kept: pa.RecordBatch, rejected: pa.RecordBatch, *, is_last: bool
+) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
+    """Yields the outputs of one of a stage's steps, so that over all of them each row is counted once.
+
+    Args:
+        stage: whose counters count the rows.
+        kept: what goes on to the next step, which counts it; of the last step what the stage keeps.
+        rejected: ledger rows.
+        is_last: whether it is the last step.
+    """
+    if not is_last and len(kept):
+        yield kept
+    counted = [kept] if is_last else []
+    yield from emit(stage, len(rejected) + sum(map(len, counted)), counted, [rejected])
+
+
 class PassAll(beam.DoFn):
     """Keeps every batch as it is: the step of a stage that the settings switch off.
 

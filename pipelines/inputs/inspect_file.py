@@ -19,7 +19,7 @@ from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns, cho
 from babelsift.pipelines.inputs.crawl.slices import DEFAULT_CAPTIONS, crawl_schema, estimated_rows
 from babelsift.pipelines.inputs.documents.document_rows import COLUMNS as DOCUMENT_COLUMNS
 from babelsift.pipelines.inputs.documents.document_rows import DEFAULT_CAPTION as DOCUMENT_CAPTION
-from babelsift.pipelines.inputs.documents.document_rows import is_document
+from babelsift.pipelines.inputs.documents.document_rows import DOCUMENT_TEXTS, is_document
 from babelsift.pipelines.inputs.formats import CRAWL_FORMATS, WEBDATASET
 from babelsift.pipelines.inputs.slices import FileLayout, InputFile
 from babelsift.pipelines.inputs.storage_file import StorageFile
@@ -355,10 +355,13 @@ def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
 
 
 def _inspect_documents(file: InputFile, choice: ColumnChoice, documents: int) -> InspectedFile:
-    names = tuple(DOCUMENT_COLUMNS)
+    columns = dict(DOCUMENT_COLUMNS)
+    if DOCUMENT_TEXTS in (choice.caption or ""):
+        columns[DOCUMENT_TEXTS] = pa.list_(pa.string())
+    names = tuple(columns)
     pair = choose_columns(replace(choice, caption=choice.caption or DOCUMENT_CAPTION), names, where=file.shown)
     # What is nested is carried as its JSON, as of any JSON file.
-    kinds = tuple(ColumnKind(pa.string() if is_list(kind) else kind) for kind in DOCUMENT_COLUMNS.values())
+    kinds = tuple(ColumnKind(pa.string() if is_list(kind) else kind) for kind in columns.values())
     return InspectedFile(
         file,
         names,
@@ -366,7 +369,7 @@ def _inspect_documents(file: InputFile, choice: ColumnChoice, documents: int) ->
         FileLayout(pair.url, pair.captions, keys=names, language=pair.language, is_of_documents=True),
         (RowRange(),),
         max(1, documents * _GUESSED_IMAGES_A_DOCUMENT),
-        lists=frozenset(index for index, kind in enumerate(DOCUMENT_COLUMNS.values()) if is_list(kind)),
+        lists=frozenset(index for index, kind in enumerate(columns.values()) if is_list(kind)),
     )
 
 

@@ -11,6 +11,7 @@ from babelsift.filters.concepts import ConceptMatcher
 from babelsift.filters.dedup import load_faiss
 from babelsift.filters.language import LanguageIdentifier, check_languages
 from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
+from babelsift.filters.selection import load_matching
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, check_names, output_schema
@@ -20,6 +21,7 @@ from babelsift.pipelines.stages.dedup.images import DedupImages
 from babelsift.pipelines.stages.dedup.pairs import DedupPairs
 from babelsift.pipelines.stages.dedup.semantic import DedupSemantic
 from babelsift.pipelines.stages.download.row_options import check_option_columns
+from babelsift.pipelines.stages.select.match_documents import DOCUMENT
 from babelsift.pipelines.stages.select.select_pairs import check_columns
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
@@ -155,6 +157,23 @@ def check_text_languages(recipe: Recipe, source: InputPlan | None) -> None:
         f"language.source is {recipe.language.source}, and no column of the input says the texts' languages; name it: "
         "--columns url=NAME,caption=NAME,language=NAME"
     )
+
+
+def check_documents(recipe: Recipe, source: InputPlan | None) -> None:
+    """Checks that the input has documents where a recipe matches within them, and that there is what matches.
+
+    Raises:
+        RecipeError: it has none.
+        ModelError: scipy is not installed.
+    """
+    if recipe.select.one_to_one_in is None:
+        return
+    if source is None or DOCUMENT not in source.carried.names:
+        raise RecipeError(
+            "select.one_to_one_in: document needs an input of documents, or a column `document` that names each row's; "
+            "the input has none: leave the setting out"
+        )
+    load_matching()
 
 
 def check_images(source: InputPlan) -> None:

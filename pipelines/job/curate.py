@@ -257,7 +257,7 @@ def _steps(
     meaning = unseen.kept | "DedupSemantic" >> dedup_semantic
     yield Stage.DEDUP_SEMANTIC, meaning
     select = meaning.kept | "Select" >> SelectPairs(
-        late_conditions(recipe.select, placed), recipe.model_names, recipe.seed, placed.reasons
+        late_conditions(recipe.select, placed), recipe.model_names, recipe.seed, placed.reasons, partitions
     )
     yield Stage.SELECT, select
     balance = select.kept | "Balance" >> BalanceConcepts(recipe.balance, recipe.metadata, recipe.seed)

@@ -14,6 +14,7 @@ from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import (
+    check_documents,
     check_input,
     check_other_data,
     check_other_embeddings,
@@ -121,6 +122,7 @@ def plan_run(
     folder = RunFolder(output).check_writable()
     check_claimable(folder)
     check_text_languages(recipe, source)
+    check_documents(recipe, source)
     resolved = resolve(recipe.made_columns)
     if source is not None:
         check_input(recipe, source, resolved)

@@ -20,6 +20,7 @@ from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.job.checks import (
     check_conditions,
+    check_documents,
     check_head_names,
     check_parts,
     check_settings,
@@ -118,6 +119,7 @@ def dry_run(
     else:
         check_head_names(recipe, plan)
         check_text_languages(recipe, plan)
+        check_documents(recipe, plan)
         check_names(resolved, [*recipe.score_columns, *recipe.model_names, *plan.carried.names])
     check_conditions(recipe, pa.schema([]) if plan is None else plan.carried, resolved)
     scores = find_scores(folder, recipe.clip, recipe.all_heads)
@@ -173,6 +175,8 @@ def _check_without_input(recipe: Recipe, folder: RunFolder, made: Sequence[str])
             f"language.source is {recipe.language.source}: a finished run has not stored what its input says of "
             "languages; give the run's --input"
         )
+    if recipe.select.one_to_one_in is not None:
+        raise RecipeError("select.one_to_one_in: a finished run has not stored its documents; give the run's --input")
     if rows := [column.name for column in recipe.made_columns if column.of == "row"]:
         raise RecipeError(f"columns: {rows[0]!r} is of rows of the input, which a finished run lacks; give --input")
     stored = [*score_schema(recipe.model_names, recipe.head_names).names, *made]

@@ -40,7 +40,11 @@ _SAYS_NOTHING = {"name", "description", "requires", "omits"}
 # What stops a run, or is said of it, and shapes no row.
 _NOT_SHAPING = {"read": {"max_unreadable_rate"}, "language": {"report_min_texts"}}
 # Settings that came later: with these values a stage gives what it gave before.
-_CAME_LATER: dict[str, dict[str, Any]] = {"read": {"columns": None}, "language": {"source": "replace"}}
+_CAME_LATER: dict[str, dict[str, Any]] = {
+    "read": {"columns": None},
+    "language": {"source": "replace"},
+    "select": {"one_to_one_in": None},
+}
 # How fast a model runs and where changes no score.
 _NOT_SCORING = {"batch_size", "device", "name"}
 _NOT_SAYING = {"batch_size", "device", "name", "timeout_s", "on_error"}

@@ -216,12 +216,14 @@ class SelectSettings(SelectRule):
             that similarity alone left out, until so many are kept or `lowest_similarity` is reached; selection.json
             says how many.
         lowest_similarity: the least similarity of backfilled pairs.
+        one_to_one_in: what an image and a text are matched in, one to one, so that similarities have the greatest sum.
         caps: the most pairs of a kind.
     """
 
     exact_fractions: bool = False
     min_pairs_per_language: ByLanguage[PositiveInt] | None = None
     lowest_similarity: Cosine | None = None
+    one_to_one_in: Literal["document"] | None = None
     caps: PairCaps = PairCaps()
 
     @model_validator(mode="after")
@@ -246,6 +248,10 @@ class SelectSettings(SelectRule):
             for name in models:
                 if name not in names:
                     raise ValueError(f"select.model {name!r} is not one of the clip models {list(names)}")
+        if self.one_to_one_in is not None and not names:
+            raise ValueError(
+                "select.one_to_one_in matches by similarity, but the recipe has no clip model; add `clip:`"
+            )
         if self.caps.prefer == "similarity" and not names:
             raise ValueError("select.caps.prefer: similarity needs a clip model; add `clip:` or prefer the seed")
 

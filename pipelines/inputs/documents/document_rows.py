@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from babelsift.pipelines.inputs.documents.neighbours import DocumentImage, interleaved_images, matched_images
+from babelsift.pipelines.inputs.documents.neighbours import DocumentImage, all_texts, interleaved_images, matched_images
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.pipelines.inputs.tables.open_tables import open_json, open_parquet
 from babelsift.schemas import one_line
@@ -24,6 +24,8 @@ COLUMNS = {
     "page_url": pa.string(),
 }
 DEFAULT_CAPTION = "matched_text+before+after"
+# All texts of the document: a column only where it is named, as each image's row would carry the whole document.
+DOCUMENT_TEXTS = "document_texts"
 _INTERLEAVED, _MATCHED = ("images", "texts"), ("image_info", "text_list")
 _DOCUMENTS_TOGETHER = 256
 
@@ -47,6 +49,7 @@ def document_rows(file: InputFile) -> Iterator[dict[str, Any] | str]:
             continue
         try:
             images = list(_images(document))
+            texts = all_texts(_list(document, _names(document)[1]))
         except ValueError as error:
             yield one_line(error)
             continue
@@ -59,6 +62,7 @@ def document_rows(file: InputFile) -> Iterator[dict[str, Any] | str]:
                 "document": f"{file.source}#{number}",
                 "image_number": image.number,
                 "page_url": _page_url(document),
+                DOCUMENT_TEXTS: texts,
             }
 
 
@@ -82,10 +86,15 @@ def _documents(file: InputFile) -> Iterator[dict[str, Any] | str]:
 _READ = {*_INTERLEAVED, *_MATCHED, "general_metadata", "url", "page_url"}
 
 
+def _names(document: dict[str, Any]) -> tuple[str, str]:
+    """Returns what a document's images and its texts are named."""
+    return _INTERLEAVED if all(name in document for name in _INTERLEAVED) else _MATCHED
+
+
 def _images(document: dict[str, Any]) -> Iterator[DocumentImage]:
-    if all(name in document for name in _INTERLEAVED):
-        return interleaved_images(*(_list(document, name) for name in _INTERLEAVED))
-    return matched_images(*(_list(document, name) for name in _MATCHED))
+    names = _names(document)
+    read = interleaved_images if names == _INTERLEAVED else matched_images
+    return read(*(_list(document, name) for name in names))
 
 
 def _list(document: dict[str, Any], name: str) -> list[Any]:

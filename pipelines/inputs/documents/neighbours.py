@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -73,11 +74,20 @@ def matched_images(infos: list[Any], texts: list[Any]) -> Iterator[DocumentImage
         yield DocumentImage(url, matched, _near(texts[:place][::-1]), _near(texts[place + 1 :]), number)
 
 
+def all_texts(texts: list[Any]) -> list[str]:
+    """Returns the texts of a document that are any, in their order.
+
+    >>> all_texts(["A dog. ", None, " ", "It runs."])
+    ['A dog.', 'It runs.']
+    """
+    return list(_texts(texts))
+
+
 def _near(texts: list[Any]) -> list[str]:
-    near: list[str] = []
+    return list(itertools.islice(_texts(texts), _TEXTS_A_SIDE))
+
+
+def _texts(texts: list[Any]) -> Iterator[str]:
     for text in texts:
-        if len(near) == _TEXTS_A_SIDE:
-            break
         if isinstance(text, str) and text.strip():
-            near.append(text.strip()[:_MAX_TEXT_CHARACTERS])
-    return near
+            yield text.strip()[:_MAX_TEXT_CHARACTERS]

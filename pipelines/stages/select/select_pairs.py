@@ -5,7 +5,9 @@
 3. Limits. The last pair that each caption, host and language may keep is found among what is kept then.
 4. Decide. Each batch is decided once, by all three.
 
-Without fractions, minimums and caps a batch is decided on its own, and none waits for the last one.
+Where images and texts of documents are matched one to one, that comes before the limits, which are then found among
+what is matched (`match_documents`). Without fractions, minimums and caps a batch is decided on its own, and none waits
+for the last one.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import pyarrow as pa
 from babelsift.filters.selection import (
     EVERY_LANGUAGE,
     Backfill,
+    ScoreChoice,
     Selector,
     Thresholds,
     apply_backfills,
@@ -30,10 +33,11 @@ from babelsift.filters.selection import (
 )
 from babelsift.pipelines.core.groups.radix_select import SelectedKeys
 from babelsift.pipelines.core.side_inputs import OncePerBundle
-from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit_step, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, single_element
 from babelsift.pipelines.stages.select.cap_candidates import candidates_of
 from babelsift.pipelines.stages.select.cap_limits import AllLimits, CapLimits, reject_beyond_caps
+from babelsift.pipelines.stages.select.match_documents import MatchDocuments
 from babelsift.pipelines.stages.select.top_fractions import FractionThresholds
 from babelsift.schemas import ColumnReason, Decision, RecipeError, Stage
 from babelsift.schemas.recipe import SelectSettings
@@ -58,12 +62,14 @@ class SelectPairs(Transform):
         names: of the CLIP models, in order.
         seed: of draws among pairs that come equal.
         reasons: column -> the reason of rows that a condition on it leaves out, where it has one of its own.
+        partitions: of documents; results do not depend on how many.
     """
 
     settings: SelectSettings
     names: tuple[str, ...]
     seed: int = 0
     reasons: Mapping[str, ColumnReason] = field(default_factory=dict)
+    partitions: int = 64
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """Finds the thresholds, the backfills of small languages, and the caps' limits; then decides all at once."""
@@ -72,11 +78,30 @@ class SelectPairs(Transform):
         side_inputs: list[beam.pvalue.AsSideInput] = [] if plan is None else [beam.pvalue.AsSingleton(plan)]
         if plan is None:
             plan = single_element(batches, "NoPlan", _NO_PLAN)
+        report = plan | "Report" >> beam.Map(report_of)
+        if self.settings.one_to_one_in is not None:
+            outputs = self._matched(batches, selector, side_inputs)
+            return StageOutputs({**outputs, REPORT: report})
         if self.settings.caps:
             side_inputs = [beam.pvalue.AsSingleton(plan), *self._limits(batches, selector, plan)]
         outputs = batches | "Decide" >> kept_and_rejected(beam.ParDo(_Select(selector, self.seed), *side_inputs))
-        report = plan | "Report" >> beam.Map(report_of)
         return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], REPORT: report})
+
+    def _matched(
+        self, batches: beam.PCollection[pa.RecordBatch], selector: Selector, plan: list[beam.pvalue.AsSideInput]
+    ) -> StageOutputs:
+        """Decides by the rules, matches what is kept, and caps what is matched."""
+        rules = beam.ParDo(_Select(selector, self.seed, is_last=False), *plan)
+        decided = batches | "Decide" >> kept_and_rejected(rules)
+        choice = ScoreChoice.of(self.settings.model, self.names)
+        match = MatchDocuments(choice, self.partitions, is_last=not self.settings.caps)
+        matched = decided.kept | "Match" >> match
+        kept, rejected = matched.kept, [decided[REJECTED], matched[REJECTED]]
+        if self.settings.caps:
+            caps_alone = SelectSettings(model=self.settings.model, caps=self.settings.caps)
+            capped = kept | "Cap" >> SelectPairs(caps_alone, self.names, self.seed)
+            kept, rejected = capped.kept, [*rejected, capped[REJECTED]]
+        return StageOutputs({"kept": kept, REJECTED: rejected | "AllRejected" >> beam.Flatten()})
 
     def _limits(
         self, batches: beam.PCollection[pa.RecordBatch], selector: Selector, plan: beam.PCollection[_Plan]
@@ -188,9 +213,12 @@ class _Candidates(beam.DoFn):
 
 
 class _Select(beam.DoFn):
-    def __init__(self, selector: Selector, seed: int) -> None:
+    """Decides each batch; is_last: whether what is kept has come through the stage, so that it is counted."""
+
+    def __init__(self, selector: Selector, seed: int, *, is_last: bool = True) -> None:
         self._selector = selector
         self._seed = seed
+        self._is_last = is_last
         self._limits = OncePerBundle(AllLimits.of)
 
     def process(
@@ -207,4 +235,4 @@ class _Select(beam.DoFn):
             limits = self._limits.of(captions, hosts, languages)
             reject_beyond_caps(decision, element, self._selector, self._seed, limits)
         kept, rejected = decision.split(element, Stage.SELECT)
-        yield from emit(Stage.SELECT, len(element), [kept], [rejected])
+        yield from emit_step(Stage.SELECT, kept, rejected, is_last=self._is_last)

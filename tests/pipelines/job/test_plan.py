@@ -13,7 +13,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import open_manifest, save_manifest
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.pipelines.staging.shards import StagingWriter
-from babelsift.schemas import InputError, RecipeError, RunFolderError, recipe_from
+from babelsift.schemas import InputError, RecipeError, RunFolderError, Stage, recipe_from
 
 DEMO = {"model": "babelsift-demo"}
 
@@ -104,3 +104,13 @@ def test_a_head_may_not_take_the_name_of_a_column_of_the_input(tmp_path):
     head = recipe(clip=DEMO, heads=[{"name": "width_cm", "prompts": "laion400m-nsfw"}]).heads
     with pytest.raises(RecipeError, match="the input has a column 'width_cm', too"):
         plan_run(demo.model_copy(update={"heads": head}), table(tmp_path, width_cm=[1]), str(tmp_path / "out"))
+
+
+def test_matching_in_documents_needs_documents_and_similarities(tmp_path):
+    with pytest.raises(RecipeError, match="one_to_one_in matches by similarity, but the recipe has no clip model"):
+        recipe(select={"one_to_one_in": "document"})
+    matching = recipe(clip=DEMO, select={"one_to_one_in": "document"})
+    with pytest.raises(RecipeError, match="one_to_one_in: document needs an input of documents"):
+        plan_run(matching, table(tmp_path), str(tmp_path / "out"), until=Stage.RULES)
+    plan = plan_run(matching, table(tmp_path, document=["a"]), str(tmp_path / "out"), until=Stage.RULES)
+    assert plan.source.carried.names == ["document"]

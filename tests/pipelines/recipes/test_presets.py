@@ -91,6 +91,9 @@ PUBLISHED = {
         "caption_alt_text_description/page_title,language=language",
         "language.source": "believe", "language.report_min_texts": 12_000,
     },
+    "mmc4": {
+        "clip": "ViT-L-14", "select.one_to_one_in": "document", "read.columns": "caption=document_texts",
+    },
     "dfn": {"clip": "ViT-B-32", "select.top_fraction": 0.15, "requires": ("filtering network",), **DATACOMP_DOWNLOAD},
 }  # fmt: skip
 # Groups in which a preset may not have any rule but those of its row.

@@ -67,6 +67,8 @@ def test_two_recipes_of_one_name_are_told_apart():
     ("settings", "message"),
     [
         ({"caption_edits": {"unicode": "NFC"}}, "captions were edited, and a finished run has no others; give the run's --input"),
+        ({"language": {"source": "check"}}, "language.source is check: a finished run has not stored what its input says of languages; give the run's --input"),
+        ({"clip": {"model": "babelsift-demo"}, "select": {"one_to_one_in": "document"}}, "a finished run has not stored its documents; give the run's --input"),
         ({"select": {"conditions": {"page_rank": {"min": 1}}}}, "a finished run has no column 'page_rank'; give the run's --input"),
         ({"select": {"conditions": {"widht": {"min": 1}}}}, "no column 'widht' reaches this stage; did you mean 'width'"),
     ],

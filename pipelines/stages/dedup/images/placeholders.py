@@ -21,7 +21,7 @@ from babelsift.filters.dedup import DigestIndex
 from babelsift.pipelines.core.groups.frequent_keys import key_index
 from babelsift.pipelines.core.groups.images_with_many_texts import FindImagesWithManyTexts
 from babelsift.pipelines.core.side_inputs import OncePerBundle
-from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import emit_step, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.dedup.images.duplicate_images import DuplicateImages
 from babelsift.pipelines.stages.dedup.images.find_duplicate_images import FindDuplicateImages
@@ -129,6 +129,4 @@ class _Drop(beam.DoFn):
         ]
         decision.reject(is_copy, reason, values=values, threshold=self._maximum)
         kept, rejected = decision.split(element, Stage.DEDUP_IMAGES)
-        if len(kept):
-            yield kept  # the stage counts it where it finds duplicates
-        yield from emit(Stage.DEDUP_IMAGES, len(rejected), [], [rejected])
+        yield from emit_step(Stage.DEDUP_IMAGES, kept, rejected, is_last=False)

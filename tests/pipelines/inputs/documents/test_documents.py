@@ -123,3 +123,22 @@ def test_a_place_that_a_table_made_a_float_is_read(tmp_path, place, text):
     plan = plan_input([str(tmp_path / "a.jsonl")])
     [block] = [block for part in plan.slices for block in read_slice(part, plan)]
     assert [row["caption"] for batch in block.pairs for row in batch.to_pylist()][:1] == ([text] if text else [])
+
+
+@pytest.mark.parametrize(("documents", "write"), [(OBELICS, parquet), (MMC4, lines)])
+def test_all_texts_of_the_document_are_candidates_where_they_are_named(documents, write, tmp_path):
+    path = write(tmp_path, documents)
+    plan = plan_input([str(path)], columns=parse_columns("caption=document_texts"))
+    rows = [
+        row
+        for part in plan.slices
+        for block in read_slice(part, plan)
+        for batch in block.pairs
+        for row in batch.to_pylist()
+    ]
+    texts = [text.strip() for text in documents[0].get("texts") or documents[0]["text_list"] if text]
+    for number in range(2):
+        of_image = [row for row in rows if row["document"] == f"{path.name}#0" and row["image_number"] == number]
+        assert [row["caption"] for row in of_image] == texts
+        assert [row["text_source"] for row in of_image] == [f"document_texts[{at}]" for at in range(len(texts))]
+    assert "document_texts" not in plan_input([str(path)]).carried.names
