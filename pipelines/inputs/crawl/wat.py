@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from fastwarc.warc import WarcRecord
 
 WAT_COLUMNS = ("url", "alt", "title", "link_path")
-_SRC = "IMG@/src"
-_ONE_URL = (_SRC, "IMG@/data-src")  # the others hold a list
+_SRC, _DATA_SRC = "IMG@/src", "IMG@/data-src"  # one URL each; the others hold a list
 _IMAGE_PATHS = frozenset(IMAGE_PATHS)
 _METADATA = 32  # fastwarc's WarcRecordType.metadata
 _IMAGE = b"IMG@"
@@ -98,8 +97,10 @@ def add_record(gathered: RowGatherer, content: bytes, path: str) -> None:
 
 
 def _absolute(link: Link, absolute: Callable[[str], str]) -> str | None:
-    url = link.url if link.path in _ONE_URL else largest_of_srcset(link.url)
-    return absolute(url) if url or link.path == _SRC else None
+    if link.path == _SRC:
+        return absolute(link.url)
+    url = link.url if link.path == _DATA_SRC else largest_of_srcset(link.url)
+    return absolute(url) if url else None
 
 
 def _headers(record: WatRecord) -> dict[str, list[str]]:

@@ -55,7 +55,6 @@ class WatDecoders:
             import msgspec
         except ImportError as error:
             raise InputError("WAT files need msgspec: pip install 'babelsift[crawl]'") from error
-        self._msgspec = msgspec
         self.wrong_type: type[Exception] = msgspec.ValidationError
         texts = [("url", str, ""), ("alt", str | None, None), ("title", str | None, None)]
         self._classes = {path: self._link_class(path, texts) for path in IMAGE_PATHS}
@@ -92,10 +91,12 @@ class WatDecoders:
             self._of_known_paths = self._decoder(list[reduce(or_, self._classes.values())])  # type: ignore[misc]
 
     def _link_class(self, path: str, fields: list[Any]) -> Any:
-        return self._msgspec.defstruct("Link", fields, tag_field="path", tag=path, namespace={"path": path}, gc=False)
+        import msgspec
+
+        return msgspec.defstruct("Link", fields, tag_field="path", tag=path, namespace={"path": path}, gc=False)
 
     def _decoder(self, list_of_links: Any) -> Callable[[bytes], Any]:
-        msgspec = self._msgspec
+        import msgspec
 
         class MetaJson(msgspec.Struct, gc=False, rename={"http_equiv": "http-equiv"}):
             name: str | None = None
