@@ -69,7 +69,7 @@ def find_lists(path: str) -> dict[str, str]:
     for name in names:
         base = os.path.basename(name)
         if base.endswith(_LIST_ENDINGS):
-            lists[_list_name(base.split(".")[0])] = files.unstrip_protocol(name)
+            lists[_list_name(base.split(".")[0])] = _in_folder(path, base)
     if not lists:
         raise RecipeError(f"{_SETTING}: {path} holds no list; name them by language, such as en.json or zh.txt")
     return lists
@@ -100,6 +100,18 @@ def read_list(path: str) -> list[str]:
         found = "nothing" if wrong is None else f"{entries[wrong]!r} at position {wrong}"
         raise RecipeError(f"{_SETTING}: {path} should list entries as text, found {found}")
     return entries
+
+
+def _in_folder(folder: str, name: str) -> str:
+    """Returns the URL of a file in a folder by that of the folder, with the host and user that paths do not have.
+
+    >>> _in_folder("sftp://me@host/lists/", "en.txt"), _in_folder("zip://lists::a.zip", "en.txt")
+    ('sftp://me@host/lists/en.txt', 'zip://lists/en.txt::a.zip')
+    """
+    first, mark, rest = folder.partition("::")
+    if mark and "://" not in first:  # simplecache::s3://bucket/lists
+        return f"{folder.rstrip('/')}/{name}"
+    return f"{first.rstrip('/')}/{name}{mark}{rest}"
 
 
 def _list_name(base: str) -> str:

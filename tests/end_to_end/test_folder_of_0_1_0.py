@@ -35,5 +35,7 @@ def test_the_same_recipe_goes_on_in_it(tmp_path):
     assert {path: path.read_bytes() for path in images} == images
     assert set(product_files(folder)) <= {"manifest.json", ".babelsift-lock", *manifest.product.files()}
     before = product(str(out))
+    for damaged in ("sizes.json", "shards/sizes.json"):
+        (out / damaged).write_bytes(b"{\xff")  # made again
     assert babelsift(*command, "--output", str(out)).code == 0
     assert product(str(out)) == before

@@ -13,20 +13,25 @@ _EXIF_PREFIX = b"Exif\0\0"
 _METADATA = {b"EXIF": "exif", b"XMP ": "xmp", b"C2PA": "c2pa"}
 _PIXELS = frozenset({b"ALPH", b"VP8 ", b"VP8L", b"ANIM"})
 _HAS_PROFILE_OR_METADATA = 0x20 | 0x08 | 0x04
+# Zeros in lossy data are valid code, so a decoder notices no hole. One-coloured images have runs of them, too: libwebp
+# wrote up to 0.72 bytes a macroblock, over all qualities and methods.
+_ZEROS_A_MACROBLOCK, _ZEROS_IN_ANY = 2, 64
 
 
 def open_webp(body: bytes) -> ImageFile:
     """Returns a WebP taken apart.
 
     Raises:
-        ImageFailureError: its first chunk is no image, or there are more than 10 000 chunks.
+        ImageFailureError: its first chunk is no image, there are more than 10 000 chunks, or its lossy data has a run
+            of zeros that is longer than encoders write.
     """
     kind = body[12:16]
     if kind == b"VP8 ":
         if body[23:26] != b"\x9d\x01\x2a":
             raise broken("webp without a key frame")
-        width, height = struct.unpack_from("<HH", body, 26)
-        return _still(body, width & 0x3FFF, height & 0x3FFF)
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", body, 26))
+        _check_hole(body, 30, 20 + int.from_bytes(body[16:20], "little"), width, height)
+        return _still(body, width, height)
     if kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", body, 21)
         return _still(body, (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
@@ -50,6 +55,8 @@ def _extended(body: bytes) -> ImageFile:
     for name, start, end in _chunks(body, min(said, len(body))):
         padded = min(end + (end - start) % 2, len(body))
         frames += name == b"ANMF"
+        if name == b"VP8 ":
+            _check_hole(body, start, end, width, height)
         if start == 20 or name in _PIXELS or (name == b"ANMF" and frames == 1):
             kept.keep(start - 8, padded)
         elif name in _METADATA:
@@ -64,6 +71,14 @@ def _extended(body: bytes) -> ImageFile:
     flags = bytes([chunks[8] & ~_HAS_PROFILE_OR_METADATA])
     riff = b"RIFF" + struct.pack("<I", min(len(chunks) + 4 + missing, 2**32 - 1)) + b"WEBP"
     return ImageFile(header, riff + chunks[:8] + flags + chunks[9:], metadata.blocks())
+
+
+def _check_hole(body: bytes, start: int, end: int, width: int, height: int) -> None:
+    """Raises ImageFailureError where lossy data has a longer run of zeros than images of this size have."""
+    macroblocks = -(-width // 16) * -(-height // 16)
+    longest = _ZEROS_IN_ANY + _ZEROS_A_MACROBLOCK * macroblocks
+    if end - start > longest and body.find(bytes(longest), start, end) >= 0:
+        raise broken(f"webp with a hole of more than {longest} zeros in its data")
 
 
 def _chunks(body: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:

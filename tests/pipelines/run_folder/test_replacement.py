@@ -130,6 +130,11 @@ def test_a_folder_of_0_1_0_says_what_product_it_has(tmp_path):
     folder = RunFolder(str(tmp_path / "out"))
     manifest = read_manifest(folder)
     assert (manifest.format, manifest.partitions, manifest.product) == (1, 4, None)
+    sizes = folder.read("shards/sizes.json")
+    folder.write("shards/sizes.json", b"{\xff")
+    with pytest.raises(RunFolderError, match=r"shards/sizes\.json is not JSON .*; remove it and run again"):
+        with_held_product(folder, manifest)
+    folder.write("shards/sizes.json", sizes)
     manifest = with_held_product(folder, manifest)
     held = manifest.product
     assert (held.samples, held.shards) == ({"train": 20, "validation": 4}, {"train": 4, "validation": 1})

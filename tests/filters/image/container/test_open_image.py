@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from babelsift.filters.image import ImageFailureError, read_header, sniff_format
+from babelsift.filters.image import ImageFailureError, open_image, read_header, sniff_format
 from babelsift.filters.image.decode import decode_image
 from babelsift.schemas import RejectReason
 from tests.support.hostile_web import encoded, photo
@@ -184,3 +184,22 @@ def test_png_chunk_longer_than_the_file(length):
     body[at : at + 4] = length.to_bytes(4, "big")
     with pytest.raises(ImageFailureError, match="chunk longer than the file"):
         read_header(bytes(body))
+
+
+@pytest.mark.parametrize("options", [{}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0"}], ids=["simple", "extended"])
+def test_a_hole_of_zeros_in_lossy_webp_is_told(options):
+    """libwebp decodes it without a word."""
+    body = encoded(photo(1, (320, 240)), "WEBP", quality=90, **options)
+    start = len(body) // 3
+    whole = body + bytes(5000)  # behind the file no decoder reads
+    assert open_image(whole).header.width == 320
+    with pytest.raises(ImageFailureError, match="hole of more than 664 zeros"):
+        open_image(body[:start] + bytes(700) + body[start + 700 :])
+
+
+@pytest.mark.parametrize("quality", [1, 60, 100])
+@pytest.mark.parametrize("method", [0, 4])
+def test_images_of_one_colour_have_no_hole(quality, method):
+    for colour in ("black", "white"):
+        body = encoded(Image.new("RGB", (1600, 1200), colour), "WEBP", quality=quality, method=method)
+        assert open_image(body).header.width == 1600
