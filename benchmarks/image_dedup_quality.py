@@ -20,10 +20,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pyarrow as pa
 
 from babelsift.filters.bytes16 import from_halves, halves
-from babelsift.filters.dedup import IMAGE_HASHES, crop_radius, has_varied_rows, near_image_links
-from babelsift.filters.image import CROP_BYTES, CROPS, hash_pixels, low_bits, luminance_of, structure_of
+from babelsift.filters.dedup import FIRST_VIEW, WHOLE_VIEW, crop_radius, near_image_links, view_radius
+from babelsift.filters.image import hash_pixels, luminance_of, structure_of
+from babelsift.pipelines.stages.dedup.images.image_hashes import hashed_records
+from babelsift.schemas.recipe import DedupImagesSettings
 from benchmarks.harness.outcome import Figure, Outcome
 from benchmarks.peers.environments import PeerError, run_peer
 from benchmarks.workloads.image_copies import COPIES, goal_of
@@ -111,46 +114,49 @@ def _tiles(photos: list[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def _records(images: list[np.ndarray]) -> np.ndarray:
-    """IMAGE_HASHES[n, 1 + CROPS]: the whole image, then its crops."""
-    records = np.zeros((len(images), 1 + CROPS), dtype=IMAGE_HASHES)
-    for row, image in enumerate(images):
-        hashes = hash_pixels(image)
-        whole = np.frombuffer(hashes.phash, np.uint8)
-        records["hash"][row, 0] = whole.view("<u8")
-        records["low"][row, 0] = low_bits(whole[None]).view("<u8")[0]
-        crops = np.frombuffer(hashes.phash_crops, np.uint8).reshape(CROPS, CROP_BYTES)
-        records["low"][row, 1:] = crops.view("<u8")
-    records["crop"] = np.arange(1 + CROPS)
-    records["uid"] = _uids(np.arange(len(images)))[:, None]
-    return records
+    """IMAGE_HASHES of each image: of the whole, of crops and of views, whose uid is the image's number."""
+    hashes = [hash_pixels(image) for image in images]
+    columns = {
+        "uid": [f"{number:032x}" for number in range(len(images))],
+        "caption": [""] * len(images),
+        "sha256": [one.pixels_digest for one in hashes],
+        **{name: [getattr(one, name) for one in hashes] for name in hashes[0].columns()},
+        "rank": [0] * len(images),
+    }
+    types = {name: pa.binary(len(values[0])) for name, values in columns.items() if isinstance(values[0], bytes)}
+    types |= {"phash_quality": pa.float32(), "rank": pa.uint64()}
+    rows = pa.RecordBatch.from_pydict({name: pa.array(values, types.get(name)) for name, values in columns.items()})
+    return hashed_records(rows, DedupImagesSettings())
 
 
-def _stored(records: np.ndarray) -> np.ndarray:
-    """bool[n, 1 + CROPS]: all but the crops of images whose hashes say too little for that."""
-    return (records["crop"] == 0) | has_varied_rows(records["hash"][:, 0])[:, None]
+def _recall(originals: np.ndarray, copies: np.ndarray, **options: int) -> float:
+    """The share of originals to which their copy is linked."""
+    count = int((originals["crop"] == 0).sum())
+    copies = copies.copy()
+    copies["uid"] = _uids(_numbers(copies["uid"]) + count)
+    links = near_image_links(np.concatenate([originals, copies]), radius=RADIUS, **options)
+    kept, gone = _numbers(links["survivor"]), _numbers(links["uid"])
+    return float(len(np.unique(kept[gone == kept + count])) / count)
 
 
 def _uids(numbers: np.ndarray) -> np.ndarray:
     return from_halves(np.zeros_like(numbers), numbers)
 
 
-def _recall(originals: np.ndarray, copies: np.ndarray, **options: int) -> float:
-    """The share of originals to which their copy is linked."""
-    copies = copies.copy()
-    copies["uid"] = _uids(np.arange(len(copies)) + len(originals))[:, None]
-    table = np.concatenate([originals, copies])
-    links = near_image_links(table[_stored(table)], radius=RADIUS, **options)
-    numbers = {name: halves(links[name])[1].astype(np.int64) for name in ("uid", "survivor")}
-    found = numbers["uid"] == numbers["survivor"] + len(originals)
-    return float(len(np.unique(numbers["survivor"][found])) / len(originals))
+def _numbers(uids: np.ndarray) -> np.ndarray:
+    return halves(uids)[1].astype(np.int64)
 
 
 def _false_merges(records: np.ndarray, owner: np.ndarray) -> tuple[int, int, int]:
     """(pairs of different photographs, those within the radius, those within half as much again), each compared."""
-    whole, low, crops = records["hash"][:, 0], records["low"][:, 0], records["low"][:, 1:]
-    varied = has_varied_rows(whole)
+    numbers = np.unique(records["crop"])
+    hashes = {number: _by_image(records, number, len(owner)) for number in numbers}
+    whole, _ = hashes.pop(0)
+    low, varied = hashes[WHOLE_VIEW]
+    crops = np.stack([hashes[number][0] for number in numbers if 0 < number < FIRST_VIEW], axis=1)
+    views = [hashes[number] for number in numbers if number >= FIRST_VIEW]
     pairs = merged = wider = 0
-    for row in range(len(records) - 1):
+    for row in range(len(owner) - 1):
         others = np.flatnonzero(owner[row + 1 :] != owner[row]) + row + 1
         bits = np.bitwise_count(whole[others] ^ whole[row]).sum(axis=1)
         by_crop = np.minimum(
@@ -158,10 +164,27 @@ def _false_merges(records: np.ndarray, owner: np.ndarray) -> tuple[int, int, int
             np.bitwise_count(low[others][:, None] ^ crops[row]).sum(axis=2).min(axis=1, initial=128),
         )
         by_crop[~(varied[others] & varied[row])] = 128
+        by_view = np.full(len(others), 128, np.int64)
+        for view, exists in views:
+            apart = np.bitwise_count(view[others] ^ view[row]).sum(axis=1)
+            by_view = np.minimum(by_view, np.where(exists[others] & exists[row], apart, 128))
         pairs += len(others)
-        merged += int(((bits <= RADIUS) | (by_crop <= crop_radius(RADIUS))).sum())
-        wider += int(((bits <= RADIUS * 3 // 2) | (by_crop <= crop_radius(RADIUS) * 3 // 2)).sum())
+        for share in (2, 3):
+            near = (bits <= RADIUS * share // 2) | (by_crop <= crop_radius(RADIUS) * share // 2)
+            near |= by_view <= view_radius(RADIUS) * share // 2
+            merged += int(near.sum()) if share == 2 else 0
+            wider += int(near.sum()) if share == 3 else 0
     return pairs, merged, wider
+
+
+def _by_image(records: np.ndarray, number: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (uint64[n, words], the hash of a crop or view of each image; bool[n], whether there is one)."""
+    chosen = records[records["crop"] == number]
+    name = "low" if number else "hash"
+    hashes, exists = np.zeros((count, chosen[name].shape[1]), np.uint64), np.zeros(count, bool)
+    rows = _numbers(chosen["uid"])
+    hashes[rows], exists[rows] = chosen[name], True
+    return hashes, exists
 
 
 def _peers(photos: list[np.ndarray], tiles: list[np.ndarray], owner: np.ndarray) -> dict[str, dict]:

@@ -207,7 +207,7 @@ def _distinct_images(recipe: Recipe, batches: _Batches, ledger: _Batches) -> _Ba
     whole = _drop_losers(whole, content_digests(whole, pixels=False, captions=False), Stage.DEDUP_IMAGES, ledger)
     rows = hash_rows(whole, settings)
     structured = rows.filter(pa.array(has_structure(rows, settings.min_phash_quality)))
-    records = hashed_records(structured, captions=False, crops=settings.near_crops)
+    records = hashed_records(structured, settings)
     gone = nearest_kept_images(near_image_links(records, radius=settings.near_radius_bits))
     uids = uid_bytes(whole.column("uid"))
     whole = _drop(whole, np.isin(_as_text(uids), _as_text(gone["uid"])), Stage.DEDUP_IMAGES, ledger)

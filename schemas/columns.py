@@ -12,6 +12,7 @@ from babelsift.schemas.errors import SchemaError
 
 PHASH_BYTES = 32
 PHASH_CROPS_BYTES = 14 * 16
+PHASH_VIEWS_BYTES = 9 * 16 + 2
 
 
 def _field(name: str, kind: pa.DataType, *, nullable: bool = False, unit: str | None = None) -> pa.Field:
@@ -54,6 +55,12 @@ DOWNLOAD_SCHEMA = _extend(
     _field("phash", pa.binary(PHASH_BYTES), unit="256-bit DCT perceptual hash"),
     _field(
         "phash_crops", pa.binary(PHASH_CROPS_BYTES), nullable=True, unit="128-bit hashes of 14 crops; null: as above"
+    ),
+    _field(
+        "phash_views",
+        pa.binary(PHASH_VIEWS_BYTES),
+        nullable=True,
+        unit="128-bit hashes of 9 views, and the orientations of the last two, a byte each; null: as above",
     ),
     _field("phash_quality", pa.float32(), unit="0 (nothing to tell the image by) to 1"),
     _field("staging_shard", pa.int32(), unit="number of the staging shard"),

@@ -14,9 +14,11 @@ DUPLICATES_SCHEMA = pa.schema(
             "kind",
             pa.string(),
             nullable=False,
-            metadata={"unit": "equal_bytes, equal_pixels, equal_hash, near_hash, near_crop or semantic"},
+            metadata={"unit": "equal_bytes, equal_pixels, equal_hash, near_hash, near_crop, near_altered or semantic"},
         ),
-        pa.field("distance", pa.int32(), metadata={"unit": "bits, of 256; near_crop: of 128; semantic: null"}),
+        pa.field(
+            "distance", pa.int32(), metadata={"unit": "bits, of 256; near_crop, near_altered: of 128; semantic: null"}
+        ),
         pa.field(
             "earlier_run", pa.bool_(), nullable=False, metadata={"unit": "whether the survivor is of another run"}
         ),
@@ -28,6 +30,16 @@ DUPLICATES_SCHEMA = pa.schema(
 TEXT_MERGED = pa.field(
     "text_merged", pa.bool_(), nullable=False, metadata={"unit": "whether the survivor got the text"}
 )
+_COMPARED = {"near_crop": " of a crop", "near_altered": " of an altered copy"}
+
+
+def how_compared(kind: str) -> str:
+    """Returns what is said of a distance behind its bits: which hashes were compared, where not those of whole images.
+
+    >>> how_compared("near_crop"), how_compared("near_hash")
+    (' of a crop', '')
+    """
+    return _COMPARED.get(kind, "")
 
 
 @dataclass(frozen=True)

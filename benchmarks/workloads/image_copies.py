@@ -50,6 +50,59 @@ def _watermarked(image: np.ndarray) -> np.ndarray:
     return marked
 
 
+def _written_upon(image: np.ndarray) -> np.ndarray:
+    """White capitals with a black edge at the top and at the bottom."""
+    height, width = image.shape[:2]
+    marked, scale = image.copy(), width / 500
+    font = cv2.FONT_HERSHEY_DUPLEX
+    for text, place in (("WHEN YOU SEE IT", 0.14), ("BOTTOM TEXT", 0.95)):
+        for colour, strokes in ((0, 8), (255, 4)):
+            thickness = max(1, round(strokes * scale))
+            left = (width - cv2.getTextSize(text, font, 1.7 * scale, thickness)[0][0]) // 2
+            start = (left, int(height * place))
+            cv2.putText(marked, text, start, font, 1.7 * scale, (colour,) * 3, thickness, cv2.LINE_AA)
+    return marked
+
+
+def _watermarked_all_over(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    marked, scale = image.copy(), width / 500
+    for line, top in enumerate(range(height // 12, height, max(1, height // 7))):
+        for left in range(-(line % 2) * width // 5, width, max(1, 2 * width // 5)):
+            thickness = max(1, round(2 * scale))
+            cv2.putText(
+                marked, "example", (left, top), cv2.FONT_HERSHEY_SIMPLEX, scale, (255,) * 3, thickness, cv2.LINE_AA
+            )
+    return cv2.addWeighted(marked, 0.7, image, 0.3, 0)
+
+
+def _turned(image: np.ndarray, *, degrees: float, border: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
+
+
+def _rotated(image: np.ndarray, *, quarters: int) -> np.ndarray:
+    return np.ascontiguousarray(np.rot90(image, quarters))
+
+
+def _mirrored(image: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+def _mirrored_thumbnail(image: np.ndarray) -> np.ndarray:
+    return _jpeg(_resized(_mirrored(image), scale=0.5), quality=75)
+
+
+def _padded(image: np.ndarray, *, colour: int) -> np.ndarray:
+    """Made square, and compressed."""
+    height, width = image.shape[:2]
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    edges = top, side - height - top, left, side - width - left
+    return _jpeg(cv2.copyMakeBorder(image, *edges, cv2.BORDER_CONSTANT, value=(colour,) * 3), quality=85)
+
+
 def _framed(image: np.ndarray, *, share: float, colour: int) -> np.ndarray:
     width = max(1, round(share * min(image.shape[:2])))
     return cv2.copyMakeBorder(image, width, width, width, width, cv2.BORDER_CONSTANT, value=(colour,) * 3)
@@ -78,10 +131,28 @@ COPIES: dict[str, Copy] = {
     "border_2_black": partial(_framed, share=0.02, colour=0),
     "border_3_white": partial(_framed, share=0.03, colour=255),
     "border_5_black": partial(_framed, share=0.05, colour=0),
+    "mirrored": _mirrored,
+    "mirrored_thumbnail": _mirrored_thumbnail,
+    "rotated_90": partial(_rotated, quarters=1),
+    "rotated_180": partial(_rotated, quarters=2),
+    "rotated_270": partial(_rotated, quarters=3),
+    "turned_3_filled": partial(_turned, degrees=3, border=cv2.BORDER_REFLECT),
+    "turned_3_back_black": partial(_turned, degrees=-3, border=cv2.BORDER_CONSTANT),
+    "turned_2_filled": partial(_turned, degrees=2, border=cv2.BORDER_REFLECT),
+    "text": _written_upon,
+    "watermark_all_over": _watermarked_all_over,
+    "one_side_10_left": partial(_cropped, left=0.1),
+    "one_side_10_bottom": partial(_cropped, bottom=0.1),
+    "one_side_8_right": partial(_cropped, right=0.08),
+    "border_10_white": partial(_framed, share=0.1, colour=255),
+    "border_10_black": partial(_framed, share=0.1, colour=0),
+    "square_white": partial(_padded, colour=255),
+    "square_black": partial(_padded, colour=0),
 }
 _NEARLY_ALL = ("resize", "jpeg", "webp", "crop")
+_LESS = {"mirrored": 0.95, "rotated": 0.95, "text": 0.8, "one_side": 0.8}
 
 
 def goal_of(name: str) -> float:
     """Returns the share of such copies that is to be found."""
-    return 0.99 if name.startswith(_NEARLY_ALL) else 0.9
+    return 0.99 if name.startswith(_NEARLY_ALL) else next((_LESS[kind] for kind in _LESS if name.startswith(kind)), 0.9)

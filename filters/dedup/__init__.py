@@ -58,9 +58,11 @@ from babelsift.filters.dedup.exact import (
 from babelsift.filters.dedup.greedy_independent_set import greedy_independent_set
 from babelsift.filters.dedup.images import (
     CROP_BANDS,
+    FIRST_VIEW,
     IMAGE_HASHES,
     IMAGE_LINK,
     WHOLE_BANDS,
+    WHOLE_VIEW,
     bucket_keys,
     crop_radius,
     has_varied_rows,
@@ -69,6 +71,7 @@ from babelsift.filters.dedup.images import (
     nearest_of_pairs,
     owning_partitions,
     partitions_of_bands,
+    view_radius,
 )
 
 __all__ = [
@@ -78,11 +81,13 @@ __all__ = [
     "CROP_BANDS",
     "DIGEST_RECORD",
     "EARLIER",
+    "FIRST_VIEW",
     "IMAGE_HASHES",
     "IMAGE_LINK",
     "MAX_CHARACTERS",
     "SEMANTIC_LINK",
     "WHOLE_BANDS",
+    "WHOLE_VIEW",
     "DigestIndex",
     "KeptRows",
     "ShingleSets",
@@ -126,4 +131,5 @@ __all__ = [
     "unit_vectors",
     "unpack_digest_records",
     "unpack_embedding_records",
+    "view_radius",
 ]

@@ -14,6 +14,7 @@ from babelsift.filters.image.hashing.phash import (
     perceptual_hashes,
 )
 from babelsift.filters.image.hashing.structure import structure_of
+from babelsift.filters.image.hashing.views import VIEW_CROPS, VIEWS_BYTES, split_views
 from babelsift.filters.image.measure import MeasuredImage, measure_image
 from babelsift.filters.image.pixels import decode_rgb
 from babelsift.filters.image.process import ImageFailure, ProcessedImage, process_image
@@ -25,6 +26,8 @@ __all__ = [
     "CROPS",
     "CROP_BYTES",
     "PHASH_BITS",
+    "VIEWS_BYTES",
+    "VIEW_CROPS",
     "Box",
     "ImageFailure",
     "ImageFailureError",
@@ -50,5 +53,6 @@ __all__ = [
     "process_image",
     "read_header",
     "sniff_format",
+    "split_views",
     "structure_of",
 ]

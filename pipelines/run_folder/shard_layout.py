@@ -8,7 +8,7 @@ from dataclasses import dataclass
 INTERNAL_COLUMNS = frozenset(("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32"))
 INTERNAL_COLUMNS |= {"sample_uid", "text_rank"}
 # Nor do the hashes that only deduplication compares.
-INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "pixels_digest"}
+INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "phash_views", "pixels_digest"}
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,12 @@ class DedupImagesSettings(RemovalRateBounds):
         default=True, description="true: bytes; pixels: of the decoded image, whatever its container; false: off"
     )
     near_radius_bits: Annotated[int, Field(ge=0, le=64)] | None = None
-    near_crops: bool = Field(default=True, description="also find copies with a few percent cut off, or a thin border")
+    near_crops: bool = Field(
+        default=True, description="also find copies that are cut, framed, turned by a few degrees or written upon"
+    )
+    orientations: bool = Field(
+        default=True, description="with near_crops: also find copies that are mirrored, or turned by 90 degrees"
+    )
     min_phash_quality: Ratio = Field(
         default=0.1, description="blank images, gradients and flat logos lie below 0.1: their hashes merge nothing"
     )
@@ -147,6 +152,7 @@ class DecontaminateSettings(Settings):
     against: tuple[str, ...] = ()
     radius_bits: Annotated[int, Field(ge=0, le=64)] | None = 31
     crops: bool = True
+    orientations: bool = True
     min_phash_quality: Ratio = 0.1
     embeddings: tuple[str, ...] = ()
     min_cosine: Annotated[float, Field(gt=0, le=1)] | None = None

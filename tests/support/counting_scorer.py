@@ -35,7 +35,7 @@ def a_counting_scorer(model):
     return CountingScorer()
 
 
-UNKNOWN = {"image_crc32", "pixels_digest", "phash_crops"}
+UNKNOWN = {"image_crc32", "pixels_digest", "phash_crops", "phash_views"}
 
 
 def download_rows(captions, shard=4, **changes):

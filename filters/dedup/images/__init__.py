@@ -5,22 +5,26 @@
 
 from babelsift.filters.dedup.images.hash_bands import (
     CROP_BANDS,
+    FIRST_VIEW,
     IMAGE_HASHES,
     WHOLE_BANDS,
+    WHOLE_VIEW,
     bucket_keys,
     owning_partitions,
     partitions_of_bands,
 )
 from babelsift.filters.dedup.images.hash_entropy import has_varied_rows
 from babelsift.filters.dedup.images.image_links import IMAGE_LINK, nearest_of_pairs
-from babelsift.filters.dedup.images.near_images import crop_radius, near_image_links
+from babelsift.filters.dedup.images.near_images import crop_radius, near_image_links, view_radius
 from babelsift.filters.dedup.images.nearest_kept_images import nearest_kept_images
 
 __all__ = [
     "CROP_BANDS",
+    "FIRST_VIEW",
     "IMAGE_HASHES",
     "IMAGE_LINK",
     "WHOLE_BANDS",
+    "WHOLE_VIEW",
     "bucket_keys",
     "crop_radius",
     "has_varied_rows",
@@ -29,4 +33,5 @@ __all__ = [
     "nearest_of_pairs",
     "owning_partitions",
     "partitions_of_bands",
+    "view_radius",
 ]

@@ -18,7 +18,8 @@ import numpy as np
 from babelsift.filters.mix64 import mix64
 
 # hash: a perceptual hash. low: its low bits, which crops are compared by. rank: which image is kept, the lower first,
-# then the lower uid. group: only hashes of one group are compared. crop: 0, or the number of a crop, from 1.
+# then the lower uid. group: only hashes of one group are compared. crop: 0; the number of a crop, from 1; or that of a
+# view, from FIRST_VIEW on, which is compared with others of its number alone.
 IMAGE_HASHES = np.dtype(
     [
         ("hash", "<u8", (4,)),
@@ -29,6 +30,8 @@ IMAGE_HASHES = np.dtype(
         ("uid", "V16"),
     ]
 )
+FIRST_VIEW = 1 << 8
+WHOLE_VIEW = FIRST_VIEW  # the low bits of the whole image; the others follow
 
 _CROP_BANDS = 1 << 20  # numbers of crops' bands begin here
 _ROW_BITS = np.uint64(32)

@@ -7,7 +7,7 @@ import numpy as np
 from babelsift.filters.bytes16 import halves
 
 # Two images with hashes within the radius; `survivor` is the one that would be kept. crop: the crop by which they are
-# near, or 0 where their whole hashes are.
+# near, or 0 where their whole hashes are; from FIRST_VIEW on, the view.
 IMAGE_LINK = np.dtype(
     [
         ("uid", "V16"),
@@ -28,7 +28,7 @@ def links_between(first: np.ndarray, second: np.ndarray, *, by: str) -> np.ndarr
 
     Args:
         first: IMAGE_HASHES[n]; a crop's hash may be among them.
-        second: IMAGE_HASHES[n], of whole images.
+        second: IMAGE_HASHES[n], of whole images, or of the same view as the first.
         by: the hash that is compared: `hash` or `low`.
 
     Returns:

@@ -7,20 +7,23 @@ hash keeps a bounded number of links a bucket.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from babelsift.filters.bytes16 import halves
-from babelsift.filters.dedup.images.hash_bands import WHOLE_BANDS, Band, packed_buckets
+from babelsift.filters.dedup.images.hash_bands import FIRST_VIEW, WHOLE_BANDS, Band, packed_buckets
 from babelsift.filters.dedup.images.hash_entropy import has_varied_rows
 from babelsift.filters.dedup.images.image_links import IMAGE_LINK, links_between, nearest_of_pairs, order_by_rank
 from babelsift.filters.mix64 import mix64
 
 _COMPARED_UP_TO = 256  # hashes of a bucket; splitting it costs as much
 _WAITING_LINKS = 1 << 17
+_FEW = 4  # times as many others
+_WIDEST_VIEW_RADIUS = 24
 _SURELY_FOUND = len(WHOLE_BANDS) - 1  # bits: two hashes that are so near share at least one band
+_WHOLE_WORDS = 4  # of 64 bits; crops and views have two
 _ROW_BITS = np.uint64(32)
 _ROW_MASK = np.uint64((1 << 32) - 1)
 
@@ -38,6 +41,21 @@ def crop_radius(radius: int) -> int:
     17
     """
     return radius * 18 // 32
+
+
+def view_radius(radius: int) -> int:
+    """Returns the bits of 128 within which two views are near, for a radius of whole hashes.
+
+    Half as many again as its share: text, a watermark, a small turn change a fifth of these bits, and strangers agree
+    in so many less than once in a million pairs. Beyond 24 bits they do.
+
+    Args:
+        radius: bits of 256.
+
+    >>> view_radius(31), view_radius(64)
+    (23, 24)
+    """
+    return min(radius * 24 // 32, _WIDEST_VIEW_RADIUS)
 
 
 def near_image_links(
@@ -62,19 +80,19 @@ def near_image_links(
     Returns:
         IMAGE_LINK[m], sorted by uid, then survivor.
     """
-    whole, crops = (np.flatnonzero(chosen) for chosen in (records["crop"] == 0, records["crop"] > 0))
-    if not len(whole):
-        return np.empty(0, dtype=IMAGE_LINK)
-    whole = whole[order_by_rank(_column(records, "rank", whole), _column(records, "uid", whole))]
+    numbers = np.ascontiguousarray(records["crop"])
+    whole, crops = _ranked(records, numbers == 0), np.flatnonzero((numbers > 0) & (numbers < FIRST_VIEW))
     search = _Search(radius, (partition, partitions), ranked_below, compared_up_to)
     links = [np.empty(0, dtype=IMAGE_LINK)]
-    for pairs, rows, by in (
-        (search.whole_pairs(records, whole), whole, "hash"),
-        (search.crop_pairs(records, whole, crops), crops, "low"),
+    views = [_ranked(records, numbers == number) for number in np.unique(numbers[numbers >= FIRST_VIEW])]
+    for pairs, firsts, seconds, by in (
+        (search.whole_pairs(records, whole), whole, whole, "hash"),
+        (search.crop_pairs(records, whole, crops), crops, whole, "low"),
+        *((search.view_pairs(records, rows), rows, rows, "low") for rows in views),
     ):
         for start in range(0, len(pairs), _WAITING_LINKS):
             first, second = _rows_of(pairs[start : start + _WAITING_LINKS])
-            new = links_between(records[rows[first]], records[whole[second]], by=by)
+            new = links_between(records[firsts[first]], records[seconds[second]], by=by)
             links = _merged(links, new, nearest_of_pairs)
     return nearest_of_pairs(np.concatenate(links))
 
@@ -90,14 +108,20 @@ class _Search:
 
     def whole_pairs(self, records: np.ndarray, whole: np.ndarray) -> np.ndarray:
         """Returns the near pairs of whole hashes, row << 32 | row, by their row indices in `whole`, sorted by rank."""
-        limits = len(whole), 0
-        if self.ranked_below is not None:
-            limits = (int(np.searchsorted(_column(records, "rank", whole), self.ranked_below)),) * 2
         hashes, groups = (_column(records, name, whole) for name in ("hash", "group"))
-        pairs = [np.empty(0, dtype=np.uint64)]
-        for first, second in self._near(hashes, groups, limits, crops=False):
-            pairs = _merged(pairs, first << _ROW_BITS | second, _distinct)
-        return _distinct(np.concatenate(pairs))
+        return _all_of(self._near(hashes, groups, self._limits(records, whole), self.radius))
+
+    def view_pairs(self, records: np.ndarray, views: np.ndarray) -> np.ndarray:
+        """Returns the near pairs of views of one number, as `whole_pairs` does."""
+        hashes, groups = (_column(records, name, views) for name in ("low", "group"))
+        limits = self._limits(records, views)
+        return _all_of(self._near(hashes, groups, limits, view_radius(self.radius)))
+
+    def _limits(self, records: np.ndarray, ranked: np.ndarray) -> tuple[int, int]:
+        """Returns how many of the rows may be leaders, and how many may be nothing else."""
+        if self.ranked_below is None:
+            return len(ranked), 0
+        return (int(np.searchsorted(_column(records, "rank", ranked), self.ranked_below)),) * 2
 
     def crop_pairs(self, records: np.ndarray, whole: np.ndarray, crops: np.ndarray) -> np.ndarray:
         """Returns the near pairs of crops and other whole images, row << 32 | row, by their row indices in both."""
@@ -108,7 +132,7 @@ class _Search:
         ranks, uids, hashes, groups = (_column(records, name, rows) for name in ("rank", "uid", "low", "group"))
         images, varied = _image_numbers(ranks, uids), has_varied_rows(_column(records, "hash", whole))
         limits, before = (len(whole), len(whole)), ranks < (self.ranked_below or 0)
-        for first, second in self._near(hashes, groups, limits, crops=True):
+        for first, second in self._near(hashes, groups, limits, crop_radius(self.radius)):
             compared = varied[second] & (images[first] != images[second])
             if self.ranked_below is not None:
                 compared &= before[first] != before[second]
@@ -117,12 +141,13 @@ class _Search:
         return _distinct(np.concatenate(pairs))
 
     def _near(
-        self, hashes: np.ndarray, groups: np.ndarray, limits: tuple[int, int], *, crops: bool
+        self, hashes: np.ndarray, groups: np.ndarray, limits: tuple[int, int], radius: int
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         from babelsift.filters.dedup.images.bucket_kernels import near_in_buckets
 
-        radius = crop_radius(self.radius) if crops else self.radius
-        asked = (radius, self.compared_up_to, *limits)
+        if not len(hashes):
+            return
+        asked, crops = (radius, self.compared_up_to, *limits), hashes.shape[1] < _WHOLE_WORDS
         for band, packed in packed_buckets(hashes, groups, crops=crops, partition=self.partition):
             sieve = _sieve(band, radius, hashes.shape[1])
             first, second = _rows_of(near_in_buckets(packed, hashes, np.array(band.splits), asked, sieve))
@@ -142,13 +167,31 @@ def _sieve(band: Band, radius: int, words: int) -> tuple[int, int]:
     return int(min(band.pair) < 8), min(radius, max(_SURELY_FOUND, math.ceil(radius * share + 3.6 * spread)))
 
 
+def _ranked(records: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Returns the rows of the chosen records, in order of (rank, uid)."""
+    rows = np.flatnonzero(chosen)
+    return rows[order_by_rank(_column(records, "rank", rows), _column(records, "uid", rows))]
+
+
 def _column(records: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
-    """Returns a column of the chosen rows; of records as they lie it would take many times as long."""
+    """Returns a column of the chosen rows; of records as they lie it would take many times as long.
+
+    Few records are copied whole, of many the column.
+    """
+    if _FEW * len(rows) < len(records):
+        return np.ascontiguousarray(records.take(rows)[name])
     return np.ascontiguousarray(records[name]).take(rows, axis=0)
 
 
 def _rows_of(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return pairs >> _ROW_BITS, pairs & _ROW_MASK
+
+
+def _all_of(found: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    pairs = [np.empty(0, dtype=np.uint64)]
+    for first, second in found:
+        pairs = _merged(pairs, first << _ROW_BITS | second, _distinct)
+    return _distinct(np.concatenate(pairs))
 
 
 def _distinct(pairs: np.ndarray) -> np.ndarray:

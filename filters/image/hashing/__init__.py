@@ -11,16 +11,20 @@ from babelsift.filters.image.hashing.phash import (
     perceptual_hashes,
 )
 from babelsift.filters.image.hashing.structure import structure_of
+from babelsift.filters.image.hashing.views import VIEW_CROPS, VIEWS_BYTES, split_views
 
 __all__ = [
     "CROPS",
     "CROP_BYTES",
     "PHASH_BITS",
+    "VIEWS_BYTES",
+    "VIEW_CROPS",
     "ImageHashes",
     "hamming_distances",
     "hash_pixels",
     "low_bits",
     "luminance_of",
     "perceptual_hashes",
+    "split_views",
     "structure_of",
 ]

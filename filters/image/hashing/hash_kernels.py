@@ -37,20 +37,32 @@ def window_hashes(
     waves = np.empty((len(cosines), len(levels)))
     products(cosines, levels, waves)
     spectrum = np.empty((frequencies, frequencies))
-    first = np.zeros(frequencies * frequencies // 8, np.uint8)
+    every = np.arange(frequencies * frequencies)
+    first = np.zeros(len(every) // 8, np.uint8)
     others = np.zeros((len(windows) - 1, len(low) // 8), np.uint8)
     for window in range(len(windows)):
         down, across = windows[window, 0], windows[window, 1]
         products(cosines[down : down + frequencies], waves[across : across + frequencies], spectrum)
-        values = spectrum.ravel()
-        median = upper_median(values)
         if window:
-            for place in range(len(low)):
-                others[window - 1, place >> 3] |= (values[low[place]] > median) << (~place & 7)
+            set_bits(spectrum, low, others[window - 1])
         else:
-            for place in range(len(values)):
-                first[place >> 3] |= (values[place] > median) << (~place & 7)
+            set_bits(spectrum, every, first)
     return first, others
+
+
+@jit
+def set_bits(spectrum: np.ndarray, places: np.ndarray, bits: np.ndarray) -> None:
+    """Sets those of the bits whose frequency has more than the median.
+
+    Args:
+        spectrum: float64[n, n], whole numbers.
+        places: int64[m], the frequencies that have a bit, in order.
+        bits: uint8[m / 8], zeros.
+    """
+    values = spectrum.ravel()
+    median = upper_median(values)
+    for bit in range(len(places)):
+        bits[bit >> 3] |= (values[places[bit]] > median) << (~bit & 7)
 
 
 @jit_of_whole_numbers

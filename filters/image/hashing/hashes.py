@@ -12,6 +12,7 @@ from blake3 import blake3
 from babelsift.filters.image.hashing.luminance import grey_of, luminance_of_grey
 from babelsift.filters.image.hashing.phash import perceptual_hashes
 from babelsift.filters.image.hashing.structure import structure_of
+from babelsift.filters.image.hashing.views import view_hashes
 
 _SUMMED_ROWS = 8  # one in so many
 
@@ -27,12 +28,14 @@ class ImageHashes:
             out of all data sets could serve any picture that has its digest. SHA-256 takes three times as long.
         phash: 32 bytes.
         phash_crops: CROPS times CROP_BYTES bytes, hashes of the image's crops.
+        phash_views: VIEWS_BYTES, hashes of the image as its copies may look, see `view_hashes`.
         phash_quality: 0 to 1, how much structure the image has.
     """
 
     pixels_digest: str
     phash: bytes
     phash_crops: bytes
+    phash_views: bytes
     phash_quality: float
 
     def columns(self) -> dict[str, Any]:
@@ -53,6 +56,7 @@ def hash_pixels(image: np.ndarray) -> ImageHashes:
         pixels_digest=_pixels_digest(image, grey),
         phash=phash,
         phash_crops=phash_crops,
+        phash_views=view_hashes(luminance, grey),
         phash_quality=structure_of(luminance),
     )
 

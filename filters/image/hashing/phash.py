@@ -15,8 +15,8 @@ import numpy as np
 
 from babelsift.filters.image.hashing.luminance import GREY_SIDE
 
-_FREQUENCIES = 16
-PHASH_BITS = _FREQUENCIES * _FREQUENCIES
+FREQUENCIES = 16
+PHASH_BITS = FREQUENCIES * FREQUENCIES
 CROP_BYTES = 16
 _FIXED_POINT = 1 << 13  # so that all sums stay below 2**53, which floats hold exactly
 
@@ -35,29 +35,33 @@ CROPS = len(_CROPS)
 
 def _frequency_order() -> np.ndarray:
     """The places of a whole hash's bits, lowest frequencies first."""
-    frequency = np.arange(1, _FREQUENCIES + 1)
+    frequency = np.arange(1, FREQUENCIES + 1)
     return np.argsort((frequency[:, None] ** 2 + frequency[None, :] ** 2).ravel(), kind="stable")
 
 
 # The bits are dealt out in turn, so that each two bytes of the lowest 64 bits are as steady as the others.
-_LOW_BITS = _frequency_order()[: 8 * CROP_BYTES].reshape(2, 16, 4).transpose(0, 2, 1).ravel()
+LOW_BITS = _frequency_order()[: 8 * CROP_BYTES].reshape(2, 16, 4).transpose(0, 2, 1).ravel()
 
 
-def _window_cosines(start: float, end: float) -> np.ndarray:
-    """The DCT-II rows 1 to 16 of what two cuts, which may lie within pixels, leave of 64, in fixed point."""
+def window_cosines(start: float, end: float) -> np.ndarray:
+    """Returns float64[16, 64]: the DCT-II rows 1 to 16 of what two cuts leave of 64 pixels, in fixed point.
+
+    Args:
+        start, end: shares cut off, which may lie within pixels.
+    """
     left, right = start * GREY_SIDE, (1 - end) * GREY_SIDE
     edges = np.clip(np.arange(GREY_SIDE + 1), left, right)
-    frequency = np.pi * np.arange(1, _FREQUENCIES + 1)[:, None] / (right - left)
+    frequency = np.pi * np.arange(1, FREQUENCIES + 1)[:, None] / (right - left)
     # the mean of the cosine over each pixel's part of the window
     waves = np.diff(np.sin(frequency * (edges - left)[None, :]), axis=1) / frequency
     return np.rint(waves * np.sqrt(2 / GREY_SIDE) * _FIXED_POINT)
 
 
-_COSINES = np.concatenate([_window_cosines(*cut) for cut in _AXIS.values()])
+_COSINES = np.concatenate([window_cosines(*cut) for cut in _AXIS.values()])
 
 
 # Of the whole image and of each crop: the first rows of cosines, down and across.
-_WINDOWS = np.array([[_FREQUENCIES * list(_AXIS).index(cut) for cut in cuts] for cuts in (("all", "all"), *_CROPS)])
+_WINDOWS = np.array([[FREQUENCIES * list(_AXIS).index(cut) for cut in cuts] for cuts in (("all", "all"), *_CROPS)])
 
 
 def perceptual_hashes(luminance: np.ndarray) -> tuple[bytes, bytes]:
@@ -71,7 +75,7 @@ def perceptual_hashes(luminance: np.ndarray) -> tuple[bytes, bytes]:
     """
     from babelsift.filters.image.hashing.hash_kernels import window_hashes
 
-    whole, crops = window_hashes(luminance, _COSINES, _WINDOWS, _FREQUENCIES, _LOW_BITS)
+    whole, crops = window_hashes(luminance, _COSINES, _WINDOWS, FREQUENCIES, LOW_BITS)
     return whole.tobytes(), crops.tobytes()
 
 
@@ -84,7 +88,7 @@ def low_bits(hashes: np.ndarray) -> np.ndarray:
     Returns:
         uint8[n, 16].
     """
-    return np.packbits(np.ascontiguousarray(np.unpackbits(hashes, axis=1)[:, _LOW_BITS]), axis=1)
+    return np.packbits(np.ascontiguousarray(np.unpackbits(hashes, axis=1)[:, LOW_BITS]), axis=1)
 
 
 def hamming_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -6,6 +6,8 @@ measures, of which the smallest counts, so that one threshold serves for all.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from babelsift.filters.image.hashing.luminance import GREY_SIDE
@@ -17,13 +19,11 @@ _FLAT_LEVELS = 9  # grey levels that pass for one colour: what compression makes
 _FLAT_SCALE = 1.25  # an image of which two colours take 92 in 100 has a structure of 0.1
 
 
-def _smooth_basis() -> np.ndarray:
-    """int64[4, 64]: an orthonormal basis of the polynomials of low degree, in fixed point."""
-    basis, _ = np.linalg.qr(np.vander(np.linspace(-1, 1, GREY_SIDE), _SMOOTH_DEGREE + 1))
+@cache
+def _smooth_basis(side: int) -> np.ndarray:
+    """int64[4, side]: an orthonormal basis of the polynomials of low degree, in fixed point."""
+    basis, _ = np.linalg.qr(np.vander(np.linspace(-1, 1, side), _SMOOTH_DEGREE + 1))
     return np.ascontiguousarray(np.rint(basis.T * (1 << _BASIS_BITS)).astype(np.int64))
-
-
-_SMOOTH = _smooth_basis()
 
 
 def structure_of(luminance: np.ndarray) -> float:
@@ -33,10 +33,12 @@ def structure_of(luminance: np.ndarray) -> float:
     share of the image that is of other colours than its two commonest.
 
     Args:
-        luminance: uint16[64, 64], what `luminance_of` makes of the image.
+        luminance: uint16[n, n], what `luminance_of` makes of the image, or a part of it.
     """
     from babelsift.filters.image.hashing.hash_kernels import structure
 
-    steps, steps_of_rest, flat = structure(luminance, _SMOOTH, _BASIS_BITS, _FLAT_LEVELS)
-    gradients = min(steps // _GRADIENT_SCALE, steps_of_rest // _GRADIENT_SCALE, 100) / 100
+    side, luminance = len(luminance), np.ascontiguousarray(luminance)
+    steps, steps_of_rest, flat = structure(luminance, _smooth_basis(side), _BASIS_BITS, _FLAT_LEVELS)
+    scale = _GRADIENT_SCALE * side // GREY_SIDE  # of an image of half the side, half as many steps are as much
+    gradients = min(steps // scale, steps_of_rest // scale, 100) / 100
     return min(gradients, 1.0, round((1 - flat / luminance.size) * _FLAT_SCALE, 4))

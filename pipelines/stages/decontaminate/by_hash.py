@@ -53,6 +53,7 @@ class Decontaminate(Transform):
             exact="pixels",
             near_radius_bits=self.settings.radius_bits,
             near_crops=self.settings.crops,
+            orientations=self.settings.orientations,
             min_phash_quality=self.settings.min_phash_quality,
         )
 

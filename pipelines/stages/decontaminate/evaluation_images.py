@@ -25,7 +25,7 @@ from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import EMBED
 from babelsift.pipelines.staging.scores.embedding_checksums import EMBEDDINGS
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import InputError, public_url
-from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES
+from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES, PHASH_VIEWS_BYTES
 
 if TYPE_CHECKING:
     from babelsift.filters.clip import ClipScorer  # and with it torch, which hashes do without
@@ -37,6 +37,7 @@ EVALUATION_SCHEMA = pa.schema(
         pa.field("pixels_digest", pa.string(), nullable=False),
         pa.field("phash", pa.binary(PHASH_BYTES), nullable=False),
         pa.field("phash_crops", pa.binary(PHASH_CROPS_BYTES), nullable=False),
+        pa.field("phash_views", pa.binary(PHASH_VIEWS_BYTES)),  # null in tables that were written before
         pa.field("phash_quality", pa.float32(), nullable=False),
     ]
 )
@@ -113,8 +114,10 @@ def read_evaluation(
             shown = public_url(files.paths[0])
             raise InputError(f"{shown} holds hashes, of which no model makes embeddings; name the images")
         with open_named_file(files.paths[0], setting=_SETTING, remedy=_TABLE_REMEDY) as file:
-            for batch in pq.ParquetFile(file).iter_batches(_AT_ONCE, columns=EVALUATION_SCHEMA.names):
-                yield batch.select(EVALUATION_SCHEMA.names).cast(EVALUATION_SCHEMA)
+            table = pq.ParquetFile(file)
+            names = [name for name in EVALUATION_SCHEMA.names if name in table.schema_arrow.names]
+            for batch in table.iter_batches(_AT_ONCE, columns=names):
+                yield _with_all_columns(batch)
         return
     yield from _hashed(_members(files.paths), decoders, scorer)
 
@@ -148,10 +151,23 @@ def write_hashes(sources: Sequence[str], output: str, scorer: ClipScorer | None 
     return rows
 
 
+def _with_all_columns(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns a table's rows as EVALUATION_SCHEMA; a column that came later than the table is null."""
+    columns = [
+        batch.column(field.name).cast(field.type)
+        if field.name in batch.schema.names
+        else pa.nulls(len(batch), field.type)
+        for field in EVALUATION_SCHEMA
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=EVALUATION_SCHEMA)
+
+
 def _check_table(path: str) -> None:
     with open_named_file(path, setting=_SETTING, remedy=_TABLE_REMEDY) as file:
         schema = pq.read_schema(file)
     for field in EVALUATION_SCHEMA:
+        if field.nullable and field.name not in schema.names:
+            continue
         if field.name not in schema.names or schema.field(field.name).type != field.type:
             shown = public_url(path)
             raise InputError(f"{shown} has no column {field.name!r} of {field.type}; {_TABLE_REMEDY}")

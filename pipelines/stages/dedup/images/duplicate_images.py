@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.dedup import IMAGE_LINK, KeptRows, position_of
+from babelsift.filters.dedup import FIRST_VIEW, IMAGE_LINK, KeptRows, position_of
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.groups.lowest_per_digest import kept_rows
 from babelsift.pipelines.stages.dedup.images.image_hashes import (
@@ -17,7 +17,7 @@ from babelsift.pipelines.stages.dedup.images.image_hashes import (
     phash_digests,
     ranks_of,
 )
-from babelsift.schemas.duplicates import DUPLICATES_SCHEMA
+from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, how_compared
 from babelsift.schemas.recipe import DedupImagesSettings
 
 EXACT_KINDS = ("equal_bytes", "equal_pixels")
@@ -109,6 +109,7 @@ class KeptInstead:
         followed = links[index[rows]]
         self.uids[rows], self.ranks[rows] = followed["survivor"], followed["survivor_rank"]
         near_kinds = np.where(followed["crop"] > 0, "near_crop", "near_hash")
+        near_kinds = np.where(followed["crop"] >= FIRST_VIEW, "near_altered", near_kinds)
         self.kind[rows] = np.where(np.isin(self.kind[rows], EXACT_KINDS), self.kind[rows], near_kinds)
         self.distance[rows] = followed["distance"]
 
@@ -116,7 +117,7 @@ class KeptInstead:
         """Returns how near a row is to the image that is kept, as the ledger says it behind its name."""
         exact = self.kind[row] in EXACT_KINDS and not self.distance[row]
         near = "" if exact else f" at {self.distance[row]} bits"
-        return f"{near} of a crop" if self.kind[row] == "near_crop" else near
+        return near + how_compared(self.kind[row])
 
     def ledger_values(self) -> list[str | None]:
         """Returns what the ledger says of each row; None where the row itself is kept."""

@@ -103,12 +103,13 @@ class _FirstOfEachHash(beam.DoFn):
     """Yields the packed records of the row that is kept of each distinct hash."""
 
     def __init__(self, settings: DedupImagesSettings) -> None:
-        self._captions, self._crops = settings.by == "image_and_caption", settings.near_crops
+        self._settings = settings
         self._kept = OncePerBundle(kept_rows)
 
     def process(self, element: pa.RecordBatch, equal_hashes: list[bytes]) -> Iterator[bytes]:
-        digests, uids = phash_digests(element, captions=self._captions), uid_bytes(element.column("uid"))
+        captions = self._settings.by == "image_and_caption"
+        digests, uids = phash_digests(element, captions=captions), uid_bytes(element.column("uid"))
         is_kept = self._kept.of(equal_hashes).duplicate_of(digests, ranks_of(element), uids) < 0
-        records = hashed_records(element.filter(pa.array(is_kept)), captions=self._captions, crops=self._crops)
+        records = hashed_records(element.filter(pa.array(is_kept)), self._settings)
         if len(records):
             yield records.tobytes()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.dedup import IMAGE_HASHES, has_varied_rows
-from babelsift.filters.image import CROP_BYTES, CROPS, low_bits
+from babelsift.filters.dedup import IMAGE_HASHES, WHOLE_VIEW, has_varied_rows
+from babelsift.filters.image import CROP_BYTES, CROPS, VIEW_CROPS, low_bits, split_views
+from babelsift.filters.mix64 import mix64
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.pipelines.staging.image_rows import ImageRows, image_rows
 from babelsift.schemas.recipe import DedupImagesSettings
@@ -17,7 +20,7 @@ EARLIER_RANK = 0
 THIS_RUN_RANK = 1
 _LARGEST_AREA = 1 << 62
 _RANK = pa.field("rank", pa.uint64(), nullable=False)
-_COMPARED = ("uid", "caption", "sha256", "pixels_digest", "phash", "phash_crops", "phash_quality")
+_COMPARED = ("uid", "caption", "sha256", "pixels_digest", "phash", "phash_crops", "phash_views", "phash_quality")
 
 
 def hash_rows(batch: pa.RecordBatch, settings: DedupImagesSettings) -> pa.RecordBatch:
@@ -87,13 +90,12 @@ def has_structure(rows: pa.RecordBatch, min_quality: float) -> np.ndarray:
     return rows.column("phash_quality").to_numpy(zero_copy_only=False) >= np.float32(min_quality)
 
 
-def hashed_records(rows: pa.RecordBatch, *, captions: bool, crops: bool) -> np.ndarray:
-    """Returns one IMAGE_HASHES record a row, and one a crop where crops are known and varied enough to be compared.
+def hashed_records(rows: pa.RecordBatch, settings: DedupImagesSettings) -> np.ndarray:
+    """Returns one IMAGE_HASHES record a row, and one a crop and a view of images varied enough to be compared by them.
 
     Args:
         rows: hash rows.
-        captions: only rows with an equal caption are compared.
-        crops: whether crops are compared at all.
+        settings: whether crops, and views of images in any orientation, are compared at all, and captions with them.
 
     Returns:
         IMAGE_HASHES[m], the whole images first.
@@ -102,18 +104,52 @@ def hashed_records(rows: pa.RecordBatch, *, captions: bool, crops: bool) -> np.n
     whole = np.zeros(len(rows), dtype=IMAGE_HASHES)
     whole["hash"], whole["low"] = hashes.view("<u8"), low_bits(hashes).view("<u8")
     whole["rank"], whole["uid"] = ranks_of(rows), uid_bytes(rows.column("uid"))
-    if captions:
+    if settings.by == "image_and_caption":
         caption_digests = digests(rows.column("caption"))
         whole["group"] = np.ascontiguousarray(caption_digests).view("<u8").reshape(-1, 2)[:, 0]
-    with_crops = np.empty(0, dtype=np.int64)
-    if crops:
-        is_known = rows.column("phash_crops").is_valid().to_numpy(zero_copy_only=False)
-        with_crops = np.flatnonzero(is_known & has_varied_rows(whole["hash"]))
-    cropped = np.repeat(whole[with_crops], CROPS)
-    low = _fixed_bytes(rows.column("phash_crops").take(pa.array(with_crops))).reshape(-1, CROP_BYTES)
-    cropped["hash"], cropped["low"] = 0, low.view("<u8")
-    cropped["crop"] = np.tile(np.arange(1, CROPS + 1), len(with_crops))
-    return np.concatenate([whole, cropped])
+    if not settings.near_crops:
+        return whole
+    varied = has_varied_rows(whole["hash"])
+    views = _view_records(rows, whole, varied, settings.orientations)
+    return np.concatenate([whole, *_crop_records(rows, whole, varied), *views])
+
+
+def _crop_records(rows: pa.RecordBatch, whole: np.ndarray, varied: np.ndarray) -> Iterator[np.ndarray]:
+    known, crops = _known(rows.column("phash_crops"), varied)
+    crops = crops.reshape(-1, CROPS, CROP_BYTES)
+    for number in range(CROPS):
+        yield _with_low(whole[known], crops[:, number], 1 + number)
+
+
+def _view_records(
+    rows: pa.RecordBatch, whole: np.ndarray, varied: np.ndarray, orientations: bool
+) -> Iterator[np.ndarray]:
+    yield _with_low(whole[varied], np.ascontiguousarray(whole["low"][varied]).view(np.uint8), WHOLE_VIEW)
+    known, stored = _known(rows.column("phash_views"), varied)
+    views, images = split_views(stored), whole[known]
+    for number in range(VIEW_CROPS):
+        exists = views.exists[:, number]
+        yield _with_low(images[exists], views.crops[exists, number], 1 + CROPS + number)
+    for number in range(views.oriented.shape[1]):
+        exists = views.exists[:, VIEW_CROPS + number]
+        oriented = _with_low(images[exists], views.oriented[exists, number], WHOLE_VIEW + 1 + number)
+        if not orientations:
+            oriented["group"] ^= mix64(1 + views.orientations[exists, number].astype(np.uint64))
+        yield oriented
+
+
+def _known(column: pa.Array, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns (the indices of the chosen rows that have a value, their bytes)."""
+    known = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False) & chosen)
+    return known, _fixed_bytes(column.take(pa.array(known)))
+
+
+def _with_low(images: np.ndarray, low: np.ndarray, number: int) -> np.ndarray:
+    """Returns the records of one crop, or view, of each image; low: uint8[n, CROP_BYTES]."""
+    records = images.copy()
+    records["hash"], records["low"] = 0, np.ascontiguousarray(low).view("<u8").reshape(-1, 2)
+    records["crop"] = number
+    return records
 
 
 def _fixed_bytes(column: pa.Array) -> np.ndarray:

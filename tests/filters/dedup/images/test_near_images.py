@@ -6,11 +6,13 @@ import pytest
 from babelsift.filters.bytes16 import from_halves
 from babelsift.filters.dedup import (
     CROP_BANDS,
+    FIRST_VIEW,
     IMAGE_HASHES,
     WHOLE_BANDS,
     crop_radius,
     near_image_links,
     nearest_kept_images,
+    view_radius,
 )
 from babelsift.filters.dedup.images.image_links import order_by_rank
 from babelsift.filters.image import low_bits
@@ -131,6 +133,33 @@ def test_a_crop_beyond_its_radius_does_not_link(base):
     for count, expected in ((17, 1), (18, 0)):
         made = np.concatenate([records([base, other]), crop_of(base, uid=1, flips=flips[:count])])
         assert len(near_image_links(made, radius=31)) == expected
+
+
+def view_of(whole_hash, *, uid, number=FIRST_VIEW + 1, flips=(), group=0):
+    made = crop_of(whole_hash, uid=uid, number=number, flips=flips)
+    made["group"] = group
+    return made
+
+
+@whole_and_split
+def test_views_of_one_number_link(base, options):
+    made = np.concatenate([view_of(base, uid=4), view_of(base, uid=3, flips=range(64, 64 + view_radius(31)))])
+    [link] = near_image_links(made, radius=31, **options)
+    found = number(link["uid"]), number(link["survivor"]), link["distance"], link["crop"]
+    assert found == (4, 3, view_radius(31), FIRST_VIEW + 1)
+
+
+def test_views_of_other_numbers_or_groups_or_beyond_the_radius_do_not_link(base):
+    far = view_of(base, uid=6, flips=range(64, 65 + view_radius(31)))
+    others = [view_of(base, uid=2, number=FIRST_VIEW), view_of(base, uid=4, group=9), crop_of(base, uid=5), far]
+    for other in others:
+        assert not len(near_image_links(np.concatenate([view_of(base, uid=3), other]), radius=31))
+
+
+def test_of_views_only_those_of_low_rank_survive_where_so_asked(base):
+    made = np.concatenate([view_of(base, uid=uid) for uid in range(4)])
+    made["rank"] = [1, 1, 0, 0]
+    assert left_out(made, 31, ranked_below=1) == {0: (2, 0), 1: (2, 0)}
 
 
 def test_an_image_is_no_duplicate_of_its_own_crops(base):

@@ -4,16 +4,9 @@ import pytest
 
 from babelsift.filters.image import CROP_BYTES, CROPS, PHASH_BITS, hash_pixels, low_bits
 from babelsift.schemas.columns import PHASH_CROPS_BYTES
+from tests.support.pictures import picture
 
 FAR = 35  # bits of 128; by chance two are 64 apart
-
-
-def picture(seed, height=240, width=320):
-    random = np.random.default_rng(seed)
-    octaves = [(2.0**-n, random.integers(0, 256, (6 * 2**n, 8 * 2**n, 3), dtype=np.uint8)) for n in range(6)]
-    layers = [weight * cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) for weight, noise in octaves]
-    total = np.sum(layers, axis=0) / sum(weight for weight, _ in octaves)
-    return np.clip(total, 0, 255).astype(np.uint8)
 
 
 def whole(image):

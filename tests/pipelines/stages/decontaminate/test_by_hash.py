@@ -22,15 +22,9 @@ from babelsift.pipelines.stages.decontaminate.evaluation_images import (
 from babelsift.schemas import InputError
 from babelsift.schemas.recipe import DecontaminateSettings
 from tests.support.hostile_web import encoded, photo
+from tests.support.pictures import picture
 
 NAMES = ["cat.png", "dog.jpg", "boat.webp"]
-
-
-def picture(seed):
-    random = np.random.default_rng(seed)
-    octaves = [(2.0**-n, random.integers(0, 256, (6 * 2**n, 8 * 2**n, 3), dtype=np.uint8)) for n in range(6)]
-    layers = [weight * cv2.resize(noise, (320, 240), interpolation=cv2.INTER_CUBIC) for weight, noise in octaves]
-    return np.clip(np.sum(layers, axis=0) / sum(weight for weight, _ in octaves), 0, 255).astype(np.uint8)
 
 
 def packed(image, extension, *flags):
@@ -142,6 +136,18 @@ def test_shards_and_tables_of_hashes_are_sets_too(tmp_path, eval_set, decoders, 
     assert read["table"].equals(read["tar"])
     assert read["tar"].drop_columns("name").equals(read["folder"].drop_columns("name"))
     assert set(read["tar"]["name"].to_pylist()) == {f"set.tar/{name}" for name in NAMES}
+
+
+def test_a_table_of_hashes_of_before_there_were_views_is_a_set_too(run_stage, images, tmp_path, eval_set, capsys):
+    table = tmp_path / "eval.parquet"
+    main(["hash", str(eval_set), "--output", str(table)])
+    pq.write_table(pq.read_table(table).drop_columns(["phash_views"]), table)
+    [files] = plan_evaluation([str(table)])
+    [batch] = read_evaluation(files)
+    assert batch.schema.equals(EVALUATION_SCHEMA)
+    assert batch.column("phash_views").null_count == len(batch) == pq.read_metadata(table).num_rows > 0
+    settings = DecontaminateSettings(against=(str(table),))
+    assert run_stage(Decontaminate(settings), [images(packed(picture(1), ".jpg"))]).rejected
 
 
 def test_a_broken_image_is_told_of_and_left_out(eval_set, decoders, caplog):

@@ -5,11 +5,12 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from babelsift.filters.dedup import IMAGE_HASHES, near_image_links, nearest_of_pairs
-from babelsift.filters.image import low_bits
+from babelsift.filters.image import hash_pixels, low_bits
 from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES
 from babelsift.pipelines.stages.dedup.images import DedupImages
 from babelsift.pipelines.stages.dedup.images.near_images import partitions_of
 from babelsift.schemas.recipe import DedupImagesSettings
+from tests.support.pictures import picture
 
 NEAR = DedupImagesSettings(near_radius_bits=20)
 
@@ -138,6 +139,20 @@ def test_a_crop_falls_to_its_original(run_stage, image_rows):
     [gone] = outputs.rejected
     assert gone["value"] == f"{min(uids(batch, 0, 1))} at 0 bits of a crop"
     assert run_stage(DedupImages(DedupImagesSettings(near_radius_bits=20, near_crops=False)), [batch]).rejected == []
+
+
+def test_a_mirrored_copy_falls_to_its_original_unless_orientations_tell_images_apart(run_stage, image_rows):
+    image = picture(3)
+    pixels = [image, np.ascontiguousarray(image[:, ::-1]), picture(4)]
+    columns = [hash_pixels(one).columns() for one in pixels]
+    stored = {name: [column[name] for column in columns] for name in columns[0]}
+    batch = image_rows(3, sha256=stored["pixels_digest"], **stored)
+    [gone] = run_stage(DedupImages(NEAR), [batch]).rejected
+    survivor, _, bits = gone["value"].split(maxsplit=2)
+    assert survivor == min(uids(batch, 0, 1))
+    assert bits.endswith("bits of an altered copy")
+    for settings in ({"orientations": False}, {"near_crops": False}):
+        assert run_stage(DedupImages(DedupImagesSettings(near_radius_bits=20, **settings)), [batch]).rejected == []
 
 
 def test_an_equal_copy_names_who_survived_in_the_end(run_stage, image_rows):
