@@ -138,12 +138,12 @@ def test_shards_and_tables_of_hashes_are_sets_too(tmp_path, eval_set, decoders, 
     assert set(read["tar"]["name"].to_pylist()) == {f"set.tar/{name}" for name in NAMES}
 
 
-def test_a_table_of_hashes_of_before_there_were_views_is_a_set_too(run_stage, images, tmp_path, eval_set, capsys):
+def test_a_table_of_hashes_of_before_there_were_views_is_a_set_too(run_stage, images, tmp_path, eval_set, decoders):
     table = tmp_path / "eval.parquet"
     main(["hash", str(eval_set), "--output", str(table)])
     pq.write_table(pq.read_table(table).drop_columns(["phash_views"]), table)
     [files] = plan_evaluation([str(table)])
-    [batch] = read_evaluation(files)
+    [batch] = read_evaluation(files, decoders)
     assert batch.schema.equals(EVALUATION_SCHEMA)
     assert batch.column("phash_views").null_count == len(batch) == pq.read_metadata(table).num_rows > 0
     settings = DecontaminateSettings(against=(str(table),))
