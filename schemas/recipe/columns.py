@@ -95,5 +95,5 @@ class Column(Settings):
     def models(self) -> dict[str | None, str | None]:
         """{language, or None for all languages: its model}; languages that are not named have no value."""
         if isinstance(self.model, Mapping):
-            return {**self.model}
+            return dict[str | None, str | None](self.model.items())
         return {None: self.model}
