@@ -2,9 +2,18 @@
 
 maker                  the interface: what a column's maker is, and how what it returns becomes columns
 fasttext_classifier    any fastText classifier by file
+sequence_classifier    any sequence classifier of transformers, by name or folder
 """
 
 from babelsift.filters.columns.fasttext_classifier import FastTextClassifier
 from babelsift.filters.columns.maker import ColumnMaker, FunctionMaker, as_columns, fingerprint_of
+from babelsift.filters.columns.sequence_classifier import SequenceClassifier
 
-__all__ = ["ColumnMaker", "FastTextClassifier", "FunctionMaker", "as_columns", "fingerprint_of"]
+__all__ = [
+    "ColumnMaker",
+    "FastTextClassifier",
+    "FunctionMaker",
+    "SequenceClassifier",
+    "as_columns",
+    "fingerprint_of",
+]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
-from babelsift.filters.columns import ColumnMaker, FastTextClassifier
+from babelsift.filters.columns import ColumnMaker, FastTextClassifier, SequenceClassifier
 from babelsift.pipelines.stages.columns.calls.call_maker import CallMaker
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import Column
@@ -39,6 +39,18 @@ def _fasttext(column: Column, model: str | None) -> ColumnMaker:
     return FastTextClassifier(str(model), label=column.label, labels=column.labels, column=column.name)
 
 
+def _transformers(column: Column, model: str | None) -> ColumnMaker:
+    return SequenceClassifier(
+        str(model),
+        label=column.label,
+        labels=column.labels,
+        heads=column.heads,
+        batch_size=column.batch_size,
+        device=column.device,
+        column=column.name,
+    )
+
+
 def _call(column: Column, model: str | None) -> ColumnMaker:
     return CallMaker(column)
 
@@ -46,6 +58,7 @@ def _call(column: Column, model: str | None) -> ColumnMaker:
 KINDS: Mapping[str, Kind] = {
     "call": Kind(_call, _ANY),
     "fasttext": Kind(_fasttext, ("caption", "url"), needs_model=True),
+    "transformers": Kind(_transformers, ("caption", "url"), needs_model=True),
 }
 
 
