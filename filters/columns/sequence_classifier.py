@@ -189,7 +189,7 @@ class SequenceClassifier:
 def _multi_head_network(torch: Any, backbone: Any, config: Any, heads: list[Any]) -> Any:
     """A transformer with several linear heads on its first token, whose output has `logits` [n, heads, classes]."""
 
-    class MultiHead(torch.nn.Module):  # type: ignore[misc]
+    class MultiHead(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.backbone, self.heads, self.config = backbone, torch.nn.ModuleList(heads), config

@@ -16,6 +16,7 @@ from babelsift.pipelines.cli.commands.concepts import add_concepts
 from babelsift.pipelines.cli.commands.curate import add_curate
 from babelsift.pipelines.cli.commands.demo import add_demo, add_demo_model, add_demo_web
 from babelsift.pipelines.cli.commands.hash import add_hash
+from babelsift.pipelines.cli.commands.models import add_models
 from babelsift.pipelines.cli.commands.ngrams import add_ngrams
 from babelsift.pipelines.cli.commands.recipes import add_recipes
 from babelsift.pipelines.cli.commands.status import add_status
@@ -41,6 +42,7 @@ COMMANDS = (
     add_curate,
     add_demo,
     add_recipes,
+    add_models,
     add_why,
     add_status,
     add_subset,

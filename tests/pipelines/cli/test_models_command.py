@@ -1,0 +1,27 @@
+"""`babelsift models fetch`."""
+
+from babelsift.filters.language.model_file import shipped_model
+from babelsift.pipelines.cli.main import main
+from tests.support.tiny_classifiers import write_classifier
+
+
+def test_each_model_of_a_recipe_is_named_once_it_is_here(tmp_path, capsys):
+    folder = write_classifier(tmp_path / "toxic", ["fine", "toxic"])
+    (tmp_path / "recipe.yaml").write_text(
+        "name: mine\ncolumns:\n"
+        f"  - {{name: toxic, of: caption, by: transformers, model: '{folder}'}}\n"
+        f"  - {{name: lang, of: caption, by: fasttext, model: '{shipped_model()}'}}\n"
+    )
+    assert main(["models", "fetch", str(tmp_path / "recipe.yaml")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["columns.toxic", "columns.lang"]
+    assert all(line.endswith(": is here") for line in lines)
+
+
+def test_a_model_that_is_nowhere_is_one_line(tmp_path, capsys):
+    (tmp_path / "recipe.yaml").write_text(
+        "name: mine\ncolumns: {name: toxic, of: caption, by: transformers, model: ./gone}\n"
+    )
+    assert main(["models", "fetch", str(tmp_path / "recipe.yaml")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "no model './gone'" in line
