@@ -309,8 +309,10 @@ def test_a_subset_has_the_uids_of_texts_or_of_images(tmp_path, urls):
     assert f"| texts | {texts}" in card
 
 
-def test_training_reads_the_first_text_or_any_of_them(tmp_path, urls):
+def test_training_reads_the_first_text_or_any_of_them(tmp_path, urls, monkeypatch):
     """open_clip's own loader takes the text; webdataset's takes the list of the JSON, as code that draws one does."""
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
+        monkeypatch.setenv(name, "1")
     from open_clip_train.data import get_wds_dataset
 
     texts = write_rows(tmp_path / "a.parquet", urls)
@@ -332,6 +334,23 @@ def test_training_reads_the_first_text_or_any_of_them(tmp_path, urls):
     data = get_wds_dataset(SimpleNamespace(**settings), preprocess, is_train=True, tokenizer=tokenizer)
     found = {tuple(tokens.tolist()) for _, batch in data.dataloader for tokens in batch}
     assert found == {tuple(tokenizer(sample["txt"].decode())[0].tolist()) for sample in samples.values()}
+    check_hugging_face(tmp_path / "out" / "shards", samples, str(tmp_path / "cache"))
+
+
+def check_hugging_face(shards, samples, cache):
+    """Hugging Face's data sets have of the tars a sample with its list, of the tables a row a text."""
+    from datasets import load_dataset
+
+    listed = {key: json.loads(sample["json"])["texts"] for key, sample in samples.items()}
+    files = {kind: sorted(map(str, shards.glob(f"*.{kind}"))) for kind in ("tar", "parquet")}
+    for streaming in (True, False):
+        tars = load_dataset(
+            "webdataset", data_files={"train": files["tar"]}, split="train", streaming=streaming, cache_dir=cache
+        )
+        assert {row["__key__"]: row["json"]["texts"] for row in tars} == listed
+    table = load_dataset("parquet", data_files={"train": files["parquet"]}, split="train", cache_dir=cache)
+    rows = sorted((row["key"], row["caption"], row["text_source"]) for row in table)
+    assert rows == sorted((key, text["text"], text["source"]) for key, texts in listed.items() for text in texts)
 
 
 def table_of(folder):
