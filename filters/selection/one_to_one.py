@@ -5,6 +5,9 @@
    so as many images as can be have a text.
 3. Match. scipy's sparse Jonker-Volgenant finds the cheapest matching. Images and texts stand in the order of their
    lowest uids, so that equal similarities are always decided alike.
+
+The time grows with the square of a document's images. Of a document with more than MOST_IMAGES, which no page has, the
+best pair of all is taken first, then the best of what is left, and so on.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy as np
 
 from babelsift.schemas import ModelError
 
+MOST_IMAGES = 10_000
 _FAR = 2.0  # more than a cosine: an edge of zero would be none
 
 
@@ -62,7 +66,8 @@ def match_one_to_one(
     _, starts = np.unique(documents[rows], return_index=True)
     for of_document in np.split(rows, starts[1:]):
         sides = _numbered(images[of_document]), _numbered(texts[of_document])
-        matched[of_document] = _matching(*sides, scores[of_document].astype(np.float64))
+        match = _matching if sides[0].max(initial=0) < MOST_IMAGES else _best_first
+        matched[of_document] = match(*sides, scores[of_document].astype(np.float64))
     return matched
 
 
@@ -96,4 +101,17 @@ def _matching(images: np.ndarray, texts: np.ndarray, scores: np.ndarray) -> np.n
     of_image[row] = column
     matched = np.zeros(len(scores), dtype=bool)
     matched[best[of_image[images[best]] == texts[best]]] = True
+    return matched
+
+
+def _best_first(images: np.ndarray, texts: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Returns bool[n], the edges of a matching that takes the best edge first; of equal ones the first."""
+    matched = np.zeros(len(scores), dtype=bool)
+    taken: tuple[set[int], set[int]] = set(), set()
+    for edge in np.argsort(-scores, kind="stable").tolist():
+        image, text = int(images[edge]), int(texts[edge])
+        if image not in taken[0] and text not in taken[1]:
+            matched[edge] = True
+            taken[0].add(image)
+            taken[1].add(text)
     return matched

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from babelsift.filters.selection import match_one_to_one
+from babelsift.filters.selection.one_to_one import MOST_IMAGES
 
 
 def matched(pairs, order=None):
@@ -46,6 +47,14 @@ def test_a_pair_without_a_similarity_is_not_matched_and_no_pairs_are_none():
     assert matched([("d", "a", "s", float("nan"))]) == set()
     empty = np.array([], dtype=str)
     assert match_one_to_one(empty, empty, empty, np.array([], np.float32), empty).tolist() == []
+
+
+def test_a_document_of_more_images_than_a_page_has_is_matched_best_first():
+    images = np.repeat(np.arange(MOST_IMAGES + 1), 2)
+    texts = images + np.tile([0, 1], MOST_IMAGES + 1)  # each image has its own text and that of the next
+    scores = np.where(texts > images, 0.3, 0.2).astype(np.float32)
+    is_matched = match_one_to_one(np.zeros(len(images)), images, texts, scores, np.arange(len(images)))
+    assert (is_matched == (texts > images)).all()
 
 
 @given(
