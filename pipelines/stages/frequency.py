@@ -18,7 +18,7 @@ from babelsift.pipelines.core.groups.images_with_many_texts import FindImagesWit
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest
 from babelsift.pipelines.core.groups.pair_digests import caption_digests, url_digests
 from babelsift.pipelines.core.side_inputs import OncePerBundle
-from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import PassAll, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.schemas import Decision, RejectReason, Stage
 from babelsift.schemas.recipe import FrequencyRules
@@ -41,6 +41,8 @@ class FilterFrequencies(Transform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Finds the captions and images that are too frequent, then drops the rows of both at once."""
         captions, images = self.settings.max_images_per_caption, self.settings.max_captions_per_image
+        if captions is None and images is None:
+            return batches | "Pass" >> kept_and_rejected(beam.ParDo(PassAll(Stage.FREQUENCY)))
         frequent = [empty_collection(batches, f"No{label}", bytes) for label in ("Captions", "Images")]
         if captions is not None:
             find = FindFrequent(caption_digests, url_digests, captions, self.partitions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -57,20 +57,39 @@ class GatherReportInputs(Transform):
     """
 
     def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[ReportInputs]:
-        """Makes each input one element, names it, and joins them."""
-        pipeline = inputs["counts"].pipeline
-        histograms = tuple(
-            histogram | f"NameHistogram_{model}" >> beam.Map(_named, similarity_column(model))
+        """Names each element by its input, and gathers all at once: on a cluster each gathering starts workers anew."""
+        histograms = [
+            histogram | f"Name_{model}" >> beam.Map(_named_histogram, similarity_column(model))
             for model, histogram in inputs["histograms"].items()
+        ]
+        others = [name for name in sorted(inputs) if name != "histograms"]
+        named = [inputs[name] | f"Name_{name}" >> beam.Map(_named, name) for name in others]
+        return (
+            (*histograms, *named)
+            | "Together" >> beam.Flatten()
+            | "Gather" >> beam.combiners.ToList()
+            | "Inputs" >> beam.Map(report_inputs)
         )
-        merged = histograms | "AllModels" >> beam.Flatten(pipeline=pipeline) | "Histograms" >> beam.combiners.ToDict()
-        single = {"histograms": merged} | {name: inputs[name] for name in _SINGLE}
-        for name in {field.name for field in fields(ReportInputs)} - single.keys():
-            single[name] = inputs[name] | f"List_{name}" >> beam.combiners.ToList()
-        named = tuple(single[name] | f"Name_{name}" >> beam.Map(_named, name) for name in sorted(single))
-        together = named | "Together" >> beam.Flatten() | "Gather" >> beam.combiners.ToDict()
-        return together | "Inputs" >> beam.Map(lambda values: ReportInputs(**values))
+
+
+def report_inputs(named: Iterable[tuple[str, Any]]) -> ReportInputs:
+    """Returns the report's inputs.
+
+    Args:
+        named: (field of `ReportInputs`, element), in any order; of `histograms` an element is (column, histogram).
+    """
+    gathered: dict[str, list] = {field.name: [] for field in fields(ReportInputs)}
+    for name, value in named:
+        gathered[name].append(value)
+    values: dict[str, Any] = {**gathered, "histograms": dict(gathered["histograms"])}
+    for name in _SINGLE:
+        [values[name]] = gathered[name]
+    return ReportInputs(**values)
 
 
 def _named(value: Any, name: str) -> tuple[str, Any]:
     return name, value
+
+
+def _named_histogram(histogram: Any, column: str) -> tuple[str, Any]:
+    return "histograms", (column, histogram)
