@@ -39,6 +39,7 @@ _ROW_GROUPS_TOGETHER_ROWS = 100_000
 _GUESSED_COMPRESSION = 4
 _GUESSED_IMAGES_A_DOCUMENT = 3
 _GUESSED_SAMPLE_BYTES = 50_000
+_TOO_FEW_SAMPLES = 3  # rows of a tar that breaks off, to say that it lacks texts
 _CSV_DELIMITERS = (",", "\t", ";", "|")
 
 
@@ -196,7 +197,7 @@ def _inspect_delimited(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         if first is None:
             return InspectedFile(file)
         if any("\0" in name for name in first):
-            raise ValueError("it begins with bytes that are no text")
+            raise ValueError(f"it begins {_begins_as(first[0])}")
         pair = choose_text_columns(choice, first, where=file.shown)
         layout = FileLayout(
             pair.url,
@@ -210,6 +211,13 @@ def _inspect_delimited(file: InputFile, choice: ColumnChoice) -> InspectedFile:
     names = tuple(first) if pair.has_header else tuple(f"column_{number}" for number in range(1, len(first) + 1))
     kinds = tuple(ColumnKind(pa.string()) for _ in names)
     return InspectedFile(file, names, kinds, layout, (RowRange(),), rows + (not pair.has_header))
+
+
+def _begins_as(text: str) -> str:
+    """Returns what a file is that begins with such a text and is none."""
+    known = {"PAR1": "as a parquet file does: name it .parquet", "\x1f": "as a .gz does, maybe within another"}
+    known |= {"PK\x03\x04": "as a .zip does: unpack it", "(\udcb5/\udcfd": "as a .zst does: name it so"}
+    return next((said for start, said in known.items() if text.startswith(start)), "with bytes that are no text")
 
 
 def _delimiter(file: InputFile, lines: Lines) -> str:
@@ -334,7 +342,12 @@ def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
     is_looked_through = len(records) < _SAMPLED_ROWS
     names = tuple(kinds)
     choice = replace(choice, caption=choice.caption or default_caption(names))
-    pair = choose_columns(choice, names, where=file.shown)
+    try:
+        pair = choose_columns(choice, names, where=file.shown)
+    except InputError as error:
+        if problem and len(records) <= _TOO_FEW_SAMPLES:
+            raise ValueError(problem) from error
+        raise
     return InspectedFile(
         file,
         names,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -90,7 +91,7 @@ def _without_braces(glob: str) -> list[str]:
     """
     glob = glob.removeprefix(_WEBDATASET)
     match = _BRACES.search(glob)
-    if match is None:
+    if match is None or os.path.exists(glob):  # a path that is there is itself, whatever it looks like
         return [glob]
     first, last, names = match.groups()
     if names is None:
@@ -263,8 +264,18 @@ def _entries(fs: AbstractFileSystem, folder: str) -> list[tuple[str, bool]]:
         entries = retrying(lambda: fs.ls(folder, detail=True))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    paths = [(entry["name"].rstrip("/"), entry["type"] == "directory") for entry in entries]
+    paths = [(entry["name"].rstrip("/"), entry["type"] == "directory") for entry in entries if not _leads_back(entry)]
+    links = {entry["name"] for entry in entries if entry.get("islink")}
+    paths = [(path, is_folder or (path in links and os.path.isdir(path))) for path, is_folder in paths]
     return [(path, is_folder) for path, is_folder in paths if path != folder.rstrip("/")]
+
+
+def _leads_back(entry: dict[str, Any]) -> bool:
+    """Whether an entry is a link to a folder that it lies in itself, which has no end."""
+    if not entry.get("islink"):
+        return False
+    target = os.path.realpath(entry["name"])
+    return os.path.isdir(target) and f"{os.path.realpath(os.path.dirname(entry['name']))}/".startswith(f"{target}/")
 
 
 def _root(fs: AbstractFileSystem, pattern: str) -> str:

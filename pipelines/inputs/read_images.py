@@ -10,6 +10,7 @@ from babelsift.pipelines.inputs.formats import WEBDATASET
 from babelsift.pipelines.inputs.input_images import InputImage
 from babelsift.pipelines.inputs.pairs import text_from_arrow
 from babelsift.pipelines.inputs.slices import InputSlice
+from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
 from babelsift.pipelines.inputs.tables.image_column import image_bodies, urls_of_rows
 from babelsift.pipelines.inputs.tables.open_tables import open_parquet
 from babelsift.pipelines.inputs.webdataset.records import URL, open_samples, record_of
@@ -38,11 +39,11 @@ def _of_tar(part: InputSlice, max_bytes: int) -> Iterator[InputImage]:
     url = part.layout.keys[part.layout.url]
     try:
         for sample in open_samples(part.file, max_image_bytes=max_bytes):
-            if not sample.is_repeated:
+            if not sample.problem:
                 problem = "" if sample.image_bytes is None else f"{sample.image_bytes} bytes"
                 named = record_of(sample, part.file.source)
                 yield InputImage(str(named.get(url) or named[URL]), sample.image, problem)
-    except BrokenTarError:
+    except (BrokenTarError, *BROKEN_CONTENT):
         return  # a row of the ledger says so
 
 

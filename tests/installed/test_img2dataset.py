@@ -65,7 +65,7 @@ class _Web:
         await (answer(self.bodies[path]) if path in self.bodies else answer(b"", status=404))(request)
 
     async def _busy(self, request):
-        await (answer(b"", status=503) if self.is_busy else answer(self.bodies["/0 ü.jpg"]))(request)
+        await (answer(b"", status=503) if self.is_busy else answer(encoded(photo(_IMAGES, (64, 48)))))(request)
 
 
 @pytest.fixture

@@ -35,8 +35,30 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-_decode_line = json.JSONDecoder(object_pairs_hook=_object).decode
-_DECODE = json.JSONDecoder(object_pairs_hook=_object).raw_decode
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
+# Python makes no integer of more than 4300 digits of text: such a one stays text, and costs nothing beside it.
+_LONG_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=lambda digits: int(digits) if len(digits) < _MAX_DIGITS else digits
+)
+_MAX_DIGITS = 4000
+
+
+def _decode_line(line: str) -> object:
+    try:
+        return _DECODER.decode(line)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return _LONG_DECODER.decode(line)
+
+
+def _decode_at(text: str, offset: int) -> tuple[object, int]:
+    try:
+        return _DECODER.raw_decode(text, offset)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return _LONG_DECODER.raw_decode(text, offset)
 
 
 class NotJsonError(ValueError):
@@ -160,7 +182,7 @@ class _Array:
             raise self._error("the array breaks off")
         while True:
             try:
-                value, end = _DECODE(self._buffer, self._offset)
+                value, end = _decode_at(self._buffer, self._offset)
             except RecursionError as error:
                 raise self._error("too deeply nested") from error
             except ValueError as error:

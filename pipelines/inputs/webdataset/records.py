@@ -38,8 +38,8 @@ def sample_records(file: InputFile, *, each_text: bool = False) -> Iterator[dict
     """
     try:
         for sample in open_samples(file):
-            if sample.is_repeated:
-                yield f"key {sample.key!r} is there before: its members are not adjacent, or two samples have it"
+            if sample.problem:
+                yield sample.problem
             elif each_text:
                 yield from text_records(record_of(sample, file.source))
             else:

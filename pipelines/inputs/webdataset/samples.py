@@ -18,6 +18,7 @@ _MAX_TEXT_BYTES = 1 << 22
 _BLOCK = 1 << 16
 # Names of members that programs leave beside a dataset's samples.
 _HIDDEN = ("__", ".")
+_REPEATED = "key {!r} is there before: its members are not adjacent, or two samples have it"
 
 
 class BrokenTarError(ValueError):
@@ -34,7 +35,7 @@ class Sample:
         document: the content of its json member; None: it has none.
         image: the content of its image; None: it was not read, or there is none.
         image_bytes: of the image; None: the sample has none.
-        is_repeated: whether another sample of the tar had the key before.
+        problem: why it is no sample: another had the key before, or a member is there twice; "" where it is one.
     """
 
     key: str
@@ -42,8 +43,9 @@ class Sample:
     document: bytes | None = None
     image: bytes | None = None
     image_bytes: int | None = None
-    is_repeated: bool = False
+    problem: str = ""
     _image_suffix: str = ""
+    _suffixes: set[str] = field(default_factory=set)
 
     def add(self, suffix: str, member: tarfile.TarInfo, tar: tarfile.TarFile, *, max_image_bytes: int) -> None:
         """Adds a member; the last part of its suffix says what it is.
@@ -54,6 +56,10 @@ class Sample:
             tar: that it is of.
             max_image_bytes: images that are longer are not read; 0: none is.
         """
+        if suffix in self._suffixes:
+            self.problem = self.problem or f"the member {self.key}.{suffix} is there twice"
+            return
+        self._suffixes.add(suffix)
         kind = suffix.rpartition(".")[2]
         if kind in IMAGE_TYPES:
             # `jpg` is the sample's image, whatever else there is; of `seg.png` and `mask.png` the first.
@@ -92,7 +98,7 @@ def read_samples(content: io.BufferedIOBase, *, compressed: bool = False, max_im
                 if sample is None or sample.key != key:
                     if sample is not None:
                         yield sample
-                    sample = Sample(key, is_repeated=key in seen)
+                    sample = Sample(key, problem=_REPEATED.format(key) if key in seen else "")
                     seen.add(key)
                 sample.add(suffix, member, tar, max_image_bytes=max_image_bytes)
             _check_end(tar)

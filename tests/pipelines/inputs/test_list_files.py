@@ -189,3 +189,22 @@ def test_a_refusal_is_said_at_once(store):
 )
 def test_files_of_a_folder_a_glob_or_a_path(store, place, found):
     assert [path.rsplit("/", 1)[1] for path in files_in(f"faulty://{place}", sought="them")] == found
+
+
+def test_a_link_to_a_folder_is_one_and_a_link_that_leads_back_has_an_end(tmp_path):
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "far" / "deep" / "a.csv").write_text("")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "b.csv").write_text("")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "far")
+    (tmp_path / "in" / "itself").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "above").symlink_to(tmp_path)
+    assert sources(str(tmp_path / "in")) == ["b.csv", "linked/deep/a.csv"]
+    assert sources(str(tmp_path / "in" / "**" / "*.csv")) == ["b.csv", "linked/deep/a.csv"]
+
+
+def test_a_file_whose_name_looks_like_braces_is_itself(tmp_path):
+    for name in ("a{1,2}.csv", "a1.csv"):
+        (tmp_path / name).write_text("")
+    assert sources(str(tmp_path / "a{1,2}.csv")) == ["a{1,2}.csv"]
+    assert sources(str(tmp_path / "{a1,a1}.csv")) == ["a1.csv"]

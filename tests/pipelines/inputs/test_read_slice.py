@@ -441,3 +441,18 @@ def problem_of(path):
         read(plan_input([path]))
     except InputError as error:
         return str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PAR1" + bytes(8), "as a parquet file does: name it .parquet"),
+        (gzip.compress(b"url,caption\n"), "as a .gz does"),
+        (zstandard.compress(b"url,caption\n" * 9), "as a .zst does: name it so"),
+        (bytes(12), "with bytes that are no text"),
+    ],
+)
+def test_a_table_that_is_something_else_says_what(tmp_path, content, said):
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        plan_input([str(tmp_path / "a.csv")])

@@ -33,6 +33,12 @@ def test_a_key_with_two_values_is_a_row_that_says_so(as_array):
     assert records(text) == ["the key 'a' is there twice, with two values", {"a": 1}, {"a": {"b": 2}}]
 
 
+@pytest.mark.parametrize("as_array", [False, True])
+def test_a_number_too_long_for_python_stays_text_and_costs_no_row(as_array):
+    lines = [f'{{"a": {"9" * 6000}, "b": 1}}', '{"b": 2}']
+    assert records(f"[{','.join(lines)}]" if as_array else "\n".join(lines)) == [{"a": "9" * 6000, "b": 1}, {"b": 2}]
+
+
 def test_only_a_new_line_ends_a_row():
     assert records('{"a": "x\u2028y"}\n{"b":\r1}\n') == [{"a": "x\u2028y"}, {"b": 1}]
 

@@ -231,3 +231,34 @@ def test_braces_that_stand_for_a_file_that_is_not_there_are_one_line(tmp_path):
 def test_an_image_that_is_longer_than_it_may_be_is_not_read(tmp_path):
     [image] = images(write_tar(tmp_path / "0.tar", [("0.jpg", b"x" * 2000), ("0.txt", "a")]))
     assert (image.body, image.problem) == (None, "2000 bytes")
+
+
+def test_a_member_that_is_there_twice_makes_its_sample_none(tmp_path):
+    members = [("0.jpg", PIXELS), ("0.txt", "a dog"), ("0.TXT", "a cat"), ("1.jpg", PIXELS), ("1.txt", "a cow")]
+    path = write_tar(tmp_path / "0.tar", members)
+    pairs, ledger = read(path)
+    assert [pair["caption"] for pair in pairs] == ["a cow"]
+    assert [row["value"] for row in ledger] == ["the member 0.txt is there twice"]
+    assert [image.url for image in images(path)] == [pairs[0]["url"]]
+
+
+def test_a_compressed_tar_that_is_damaged_far_behind_gives_what_comes_before(tmp_path):
+    members = [
+        (f"{n:04d}.{kind}", content) for n in range(1200) for kind, content in (("jpg", PIXELS), ("txt", f"{n}"))
+    ]
+    packed = bytearray(gzip.compress(write_tar(tmp_path / "0.tar", members).read_bytes(), mtime=0))
+    packed[-5] ^= 0xFF  # of the checksum, which is looked at last
+    (tmp_path / "1.tar.gz").write_bytes(packed)
+    pairs, ledger = read(tmp_path / "1.tar.gz")
+    [row] = ledger
+    assert row["reason"] == "unreadable_row"
+    assert "CRC check failed" in row["value"]
+    assert len(pairs) > 1000
+    assert len(images(tmp_path / "1.tar.gz")) == len(pairs)
+
+
+def test_a_tar_that_breaks_off_before_a_text_says_so_and_not_that_it_lacks_one(tmp_path):
+    whole = write_tar(tmp_path / "0.tar", [("0.jpg", PIXELS), ("0.txt", "a dog")]).read_bytes()
+    (tmp_path / "1.tar").write_bytes(whole[:1200])
+    with pytest.raises(InputError, match="breaks off after 1 samples"):
+        plan_input([str(tmp_path / "1.tar")])
