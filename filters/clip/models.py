@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import hashlib
 import json
-import logging
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from babelsift.filters.clip.devices import devices_for, resolve_precision
-from babelsift.filters.clip.model_source import ModelSource, import_open_clip, resolve_source
+from babelsift.filters.clip.backends.model_parts import ModelParts
+from babelsift.filters.clip.backends.model_source import is_of_transformers
 from babelsift.schemas import ModelError, one_line
 
-_LOG = logging.getLogger(__name__)
 # Of the resize on devices: 1 came within a level of Pillow's, 2 is Pillow's.
 RESIZE_VERSION = 2
 # Its tokens go into the fingerprint, so that another vocabulary or cleaning is another model.
+_NAMED_FACTS = {"model", "pretrained", "architecture", "preprocessing"}
 _PROBE_CAPTION = "A photo of 2 Cats &amp; a dog; Ein Foto, كلب وقطة, 猫と犬, кошка, แมว"
 
 
@@ -80,64 +77,40 @@ def load_model(
     Raises:
         ModelError: anything that keeps the model from scoring, in one line with its remedy.
     """
-    source = resolve_source(model, pretrained)
-    open_clip = import_open_clip()
-    from babelsift.filters.clip.patches import without_tf32  # needs torch, as open_clip does
-    from babelsift.filters.clip.residuals import widen_residuals
-
-    first, *more = devices_for(device)
-    with _libraries_silenced():
-        _fetch_weights(open_clip, source)
-        try:
-            architecture = open_clip.get_model_config(source.name)
-            precision = resolve_precision(precision, first, architecture, more_devices=more)
-            module, preprocess = open_clip.create_model_from_pretrained(
-                source.name,
-                source.pretrained,
-                precision=precision,
-                device=first,
-                force_quick_gelu=source.quick_gelu,
-            )
-        except Exception as error:
-            raise ModelError(f"cannot load CLIP model {source}: {one_line(error)}; {_REMEDIES[source.kind]}") from error
-        tokenizer = _load_tokenizer(open_clip, source, architecture)
-    # Its weights go on requiring gradients, though none are computed: torch multiplies a batch with others by copying
-    # them once a token, which takes text towers in bf16 three times as long.
-    module = module.eval()
-    widened = widen_residuals(module) if precision != "fp32" else []
-    if first.type == "cuda":
-        module = without_tf32(module)
-    context_length = tokenizer.context_length
+    if is_of_transformers(model):
+        from babelsift.filters.clip.backends.transformers_models import load_from_transformers as load
+    else:
+        from babelsift.filters.clip.backends.open_clip_models import load_from_open_clip as load
+    parts, first, more = load(model, pretrained, device=device, precision=precision)
     try:
-        tokens = tokenizer([_PROBE_CAPTION])
-        dimension = _probe(module, preprocess, tokens, first, precision)
+        tokens = parts.tokenize([_PROBE_CAPTION])
+        dimension = _probe(parts, tokens, first)
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise ModelError(
-            f"CLIP model {source} fails on a first pair: {one_line(error)}; its architecture, tokenizer and weights "
-            f"do not fit together, or {first} does not do {precision}"
+            f"CLIP model {parts.name} fails on a first pair: {one_line(error)}; its architecture, tokenizer and "
+            f"weights do not fit together, or {first} does not do {parts.precision}"
         ) from error
     info = {
-        "model": source.identity[0],
-        "pretrained": source.identity[1],
-        "weights_digest": model_digest(module),
-        "architecture": _without_paths(architecture)
-        | {"quick_gelu": source.quick_gelu or architecture.get("quick_gelu", False)},
-        "preprocessing": open_clip.get_model_preprocess_cfg(module),
+        "model": parts.facts["model"],
+        "pretrained": parts.facts["pretrained"],
+        "weights_digest": model_digest(parts.module),
+        "architecture": parts.facts["architecture"],
+        "preprocessing": parts.facts["preprocessing"],
         "tokens_digest": hashlib.sha256(tokens.numpy().tobytes()).hexdigest(),
-        "precision": precision,
-        **({"fp32_residuals": widened} if widened else {}),
+        "precision": parts.precision,
+        **{name: fact for name, fact in parts.facts.items() if name not in _NAMED_FACTS},
         **({"compiled": True} if compiled else {}),
         **device_info(first),
     }
     return LoadedModel(
-        name=str(source),
-        module=module,
-        preprocess=preprocess,
-        tokenize=tokenizer,
-        context_length=context_length,
+        name=parts.name,
+        module=parts.module,
+        preprocess=parts.preprocess,
+        tokenize=parts.tokenize,
+        context_length=parts.context_length,
         dimension=dimension,
         device=first,
-        precision=precision,
+        precision=parts.precision,
         info=info,
         fingerprint=model_fingerprint(**info),
         compiled=compiled,
@@ -217,82 +190,19 @@ def model_fingerprint(
     return hashlib.sha256(json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def _without_paths(architecture: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns an architecture's settings without the folder of a text tower on this machine, which may be moved."""
-    text = {
-        name: "local" if name.startswith("hf_") and isinstance(value, str) and os.path.isdir(value) else value
-        for name, value in architecture.get("text_cfg", {}).items()
-    }
-    return {**architecture, "text_cfg": text}
-
-
-_REMEDIES = {
-    "tag": "remove the damaged file from the cache and try again",
-    "file": "check that the checkpoint is whole and of that architecture",
-    "hub": "check the name and the network, or give a local folder with its files",
-    "folder": "check that the folder was copied whole",
-}
-
-
-def _fetch_weights(open_clip: Any, source: ModelSource) -> None:
-    """Downloads a tag's weights to open_clip's cache where they are missing; a step apart, for its own errors."""
-    if source.kind != "tag":
-        return
-    _LOG.info("looking for the weights of %s; where they are not in the cache they are downloaded", source)
-    try:
-        open_clip.download_pretrained(open_clip.get_pretrained_cfg(source.name, source.pretrained))
-    except Exception as error:
-        raise ModelError(
-            f"cannot download the weights of {source}: {one_line(error)}; connect to the network once, "
-            "or give a checkpoint file as pretrained"
-        ) from error
-
-
-def _load_tokenizer(open_clip: Any, source: ModelSource, architecture: Mapping[str, Any]) -> Any:
-    from babelsift.filters.clip.tokenizer import fast_tokenizer  # needs torch, as open_clip does
-
-    try:
-        return fast_tokenizer(open_clip.get_tokenizer(source.name))
-    except Exception as error:
-        name = architecture.get("text_cfg", {}).get("hf_tokenizer_name", "open_clip's own")
-        raise ModelError(
-            f"cannot load the tokenizer of CLIP model {source}, {name}: {one_line(error, 200)}; "
-            "pip install 'babelsift[multilingual]' and connect to the network once, or name a folder with its "
-            "files as hf_tokenizer_name in the model's text_cfg"
-        ) from error
-
-
-def _probe(module: Any, preprocess: Any, tokens: Any, device: Any, precision: str) -> int:
+def _probe(parts: ModelParts, tokens: Any, device: Any) -> int:
     """Returns the length of the embeddings of one grey image and one caption."""
     import torch
     from PIL import Image
 
     from babelsift.filters.clip.residuals import input_dtype
 
-    pixels = preprocess(Image.new("RGB", (64, 48), (128, 128, 128)))[None]
+    pixels = parts.preprocess(Image.new("RGB", (64, 48), (128, 128, 128)))[None]
     with torch.inference_mode():
-        image = module.encode_image(pixels.to(device=device, dtype=input_dtype(module, precision)))
-        text = module.encode_text(tokens.to(device))
+        image = parts.module.encode_image(pixels.to(device=device, dtype=input_dtype(parts.module, parts.precision)))
+        text = parts.module.encode_text(tokens.to(device))
     if image.shape != text.shape or image.ndim != 2:
         raise ValueError(f"image embeddings are {tuple(image.shape)}, those of captions {tuple(text.shape)}")
     if not (torch.isfinite(image).all() and torch.isfinite(text).all()):
         raise ValueError("its outputs are not numbers (NaN)")
     return image.shape[1]
-
-
-@contextlib.contextmanager
-def _libraries_silenced() -> Iterator[None]:
-    """Keeps open_clip from the root logger and the Hub from telling each retry; faults become a ModelError."""
-    root, hub = logging.getLogger(), logging.getLogger("huggingface_hub")
-    level = hub.level
-    root.addFilter(_is_not_open_clip)
-    hub.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        root.removeFilter(_is_not_open_clip)
-        hub.setLevel(level)
-
-
-def _is_not_open_clip(record: logging.LogRecord) -> bool:
-    return "open_clip" not in record.pathname

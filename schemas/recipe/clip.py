@@ -34,7 +34,7 @@ def model_slug(model: str, pretrained: str | None = None) -> str:
 
 
 class ClipModel(Settings):
-    """One CLIP model: an open_clip architecture and weights, a `hf-hub:` name, or a local folder or checkpoint."""
+    """One CLIP model: an open_clip architecture and weights, a `hf-hub:` or `transformers:` name, a folder, a file."""
 
     model: Annotated[str, Field(min_length=1)]
     pretrained: str | None = None

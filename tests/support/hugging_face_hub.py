@@ -1,8 +1,9 @@
-"""A hub of Hugging Face's kind on loopback: one data set, its files, and nothing else."""
+"""A hub of Hugging Face's kind on loopback: one data set or model, its files, and nothing else."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -13,8 +14,11 @@ _COMMIT = "1" * 40
 
 
 @contextlib.contextmanager
-def serving_hub(name: str, files: Mapping[str, bytes]) -> Iterator[str]:
-    """Serves a data set by its name; gives the endpoint."""
+def serving_hub(name: str, files: Mapping[str, bytes], *, kind: str = "datasets") -> Iterator[str]:
+    """Serves one of `datasets` or `models` by its name; gives the endpoint."""
+    place = f"/{name}" if kind == "models" else f"/{kind}/{name}"
+    description = {"id": name, "sha": _COMMIT, "tags": []}
+    description["siblings"] = [{"rfilename": path, "size": len(content)} for path, content in files.items()]
 
     class Hub(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -31,11 +35,12 @@ def serving_hub(name: str, files: Mapping[str, bytes]) -> Iterator[str]:
 
         def do_GET(self) -> None:
             path = unquote(self.path.partition("?")[0])
-            entry = f"/datasets/{name}/resolve/main/"
-            if path == f"/api/datasets/{name}":
-                self._send(200, json.dumps({"id": name, "sha": _COMMIT, "siblings": [], "tags": []}).encode())
-            elif path.startswith(f"/api/datasets/{name}/tree/main"):
-                self._send(200, json.dumps(self._entries(path.partition("/tree/main")[2].strip("/"))).encode())
+            entry = f"{place}/resolve/{path.removeprefix(place).split('/')[2]}/" if path.startswith(place) else "?"
+            if path in (f"/api/{kind}/{name}", f"/api/{kind}/{name}/revision/main"):
+                self._send(200, json.dumps(description).encode())
+            elif path.startswith(f"/api/{kind}/{name}/tree/"):
+                folder = path.partition("/tree/")[2].partition("/")[2]
+                self._send(200, json.dumps(self._entries(folder.strip("/"))).encode())
             elif path.startswith(entry) and path.removeprefix(entry) in files:
                 self._send_file(files[path.removeprefix(entry)])
             else:
@@ -50,7 +55,7 @@ def serving_hub(name: str, files: Mapping[str, bytes]) -> Iterator[str]:
             return entries + [{"type": "file", "path": p, "size": len(files[p]), "oid": _COMMIT} for p in own]
 
         def _send_file(self, content: bytes) -> None:
-            headers = {"ETag": '"1"', "X-Repo-Commit": _COMMIT}
+            headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": _COMMIT}
             asked = self.headers.get("Range")
             if asked is None:
                 self._send(200, content, headers)

@@ -32,6 +32,7 @@ def decode(
     """
 
     def pixels_of(image: Image.Image) -> np.ndarray:
+        image = geometry.converted(image)
         if data is None or image.mode not in _BAND_BY_BAND:
             return np.asarray(geometry.by_pillow(image).convert("RGB"))
         is_small = image.width * image.height <= max_whole_pixels
@@ -43,6 +44,19 @@ def decode(
 
     pixels = read_image(data, pixels_of, shorter_side=geometry.shorter_side)
     return pixels if into is None or isinstance(pixels, str) else _placed(pixels, into)
+
+
+def cut_whole(image: Image.Image, geometry: Geometry) -> np.ndarray:
+    """Returns uint8[geometry's height, width, 3], what a model sees of an opened image.
+
+    Args:
+        image: of any mode.
+        geometry: which part, at which size.
+    """
+    image = geometry.converted(image)
+    if image.mode not in _BAND_BY_BAND:
+        return np.asarray(geometry.by_pillow(image).convert("RGB"))
+    return cut_out(np.asarray(image), geometry)
 
 
 def _placed(pixels: np.ndarray, into: np.ndarray) -> np.ndarray:

@@ -43,6 +43,8 @@ def geometry_of(transform: Compose) -> Geometry | None:
         transform: its steps before the conversion to a tensor.
     """
     first, *rest = transform.transforms
+    if hasattr(first, "geometry"):  # a `ProcessorCut`, which knows its own
+        return first.geometry
     rest = [step for step in rest if not {type(step).__name__, getattr(step, "__name__", "")} & _CONVERSIONS]
     kernel = _KERNELS.get(getattr(first, "interpolation", None))
     if kernel is None or len(rest) > 1 or (rest and type(rest[0]).__name__ not in ("CenterCrop", "CenterCropOrPad")):

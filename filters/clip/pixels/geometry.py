@@ -28,6 +28,9 @@ class Geometry:
             "cover" and "contain": the aspect, just large enough to fill the cut, or to fit in. "squash": nothing.
         kernel: one of `coefficients.KERNELS`.
         fill: level of the padding.
+        middle: how half a pixel of a cut is rounded. "even": as torchvision does. "down": as transformers does.
+        colours: when an image's colours become RGB. "last": after the resize, as in open_clip. "first": before it.
+            "first_on_white": before it, what is transparent on white.
     """
 
     height: int
@@ -35,6 +38,8 @@ class Geometry:
     rule: Literal["shorter", "cover", "contain", "squash"] = "shorter"
     kernel: str = "bicubic"
     fill: int = 0
+    middle: Literal["even", "down"] = "even"
+    colours: Literal["last", "first", "first_on_white"] = "last"
 
     @property
     def shorter_side(self) -> int | None:
@@ -63,7 +68,7 @@ class Geometry:
 
     def corner(self, resized: tuple[int, int]) -> tuple[int, int]:
         """Returns the (top, left) of the cut within the resized image, negative where it is padded."""
-        return _offset(resized[0], self.height), _offset(resized[1], self.width)
+        return self._offset(resized[0], self.height), self._offset(resized[1], self.width)
 
     def taps(self, height: int, width: int) -> tuple[Taps, Taps]:
         """Returns the weights of the cut's rows and columns for an image of a size in px.
@@ -86,6 +91,16 @@ class Geometry:
             for first, side, size in zip(self.corner(resized), (self.height, self.width), resized, strict=True)
         )
 
+    def converted(self, image: Image.Image) -> Image.Image:
+        """Returns an image in the mode in which it is resized."""
+        if self.colours == "last":
+            return image
+        is_transparent = "A" in image.getbands() or image.info.get("transparency") is not None
+        if self.colours == "first_on_white" and is_transparent:
+            image = image.convert("RGBA")
+            return Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image).convert("RGB")
+        return image if image.mode in ("RGB", "L") else image.convert("RGB")
+
     def by_pillow(self, image: Image.Image) -> Image.Image:
         """Returns the cut in the image's own mode, as torchvision makes it of images of any mode."""
         height, width = self.resized(image.height, image.width)
@@ -96,9 +111,10 @@ class Geometry:
         top, left = self.corner(image.size[::-1])
         return image.crop((left, top, left + self.width, top + self.height))
 
-
-def _offset(size: int, side: int) -> int:
-    return -((side - size) // 2) if side > size else round((size - side) / 2.0)
+    def _offset(self, size: int, side: int) -> int:
+        if side > size:
+            return -((side - size) // 2)
+        return round((size - side) / 2.0) if self.middle == "even" else (size - side) // 2
 
 
 def _padded(image: Image.Image, border: tuple[int, int, int, int], level: int) -> Image.Image:

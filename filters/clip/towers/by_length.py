@@ -20,6 +20,7 @@ from torch.nn.functional import normalize
 from babelsift.filters.clip.towers.compiling import Encode, as_it_is, compile_tower
 from babelsift.filters.clip.towers.memory import is_out_of_memory
 from babelsift.filters.clip.towers.packed import PackedTower, packable
+from babelsift.filters.clip.towers.two_towers import TwoTowers
 from babelsift.schemas import ModelError, one_line
 
 _LOG = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ ROWS_PER_BLOCK = 16
 _CAPTIONS_PER_BLOCK = 8
 # Captions are encoded with others of about their length, not with the longest of their batch: a caption's last bit
 # would depend on its batch.
-_TEXT_LENGTHS = (12, 16, 24, 32, 48)
+_TEXT_LENGTHS = (12, 16, 24, 32, 48, 96, 128, 256)
 # After a shortage smaller passes are made, so many of them, before a larger is tried again.
 _PASSES_UNTIL_MORE = 64
 
@@ -260,6 +261,8 @@ def shortenable_tower(module: Any) -> _CausalTower | _MaskedTower | None:
     Args:
         module: a model of open_clip.
     """
+    if isinstance(module, TwoTowers):
+        return None if module.padding is None else _MaskedTower(module, module.padding)
     custom = getattr(module, "text", None)
     if isinstance(custom, HFTextEncoder):
         padding = getattr(custom.config, "pad_token_id", None)

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 import babelsift.filters.clip
 from babelsift.filters.clip import ClipScorer, check_model, model_digest, model_fingerprint
-from babelsift.filters.clip.model_source import resolve_source
+from babelsift.filters.clip.backends.model_source import resolve_source
 from babelsift.schemas import ModelError
 
 ARCHITECTURE = "babelsift-test-tiny"

@@ -17,7 +17,9 @@ from babelsift.schemas.suggestions import did_you_mean
 
 HUB_PREFIX = "hf-hub:"
 FOLDER_PREFIX = "local-dir:"
+TRANSFORMERS_PREFIX = "transformers:"
 _CONFIG_NAME = "open_clip_config.json"
+_TRANSFORMERS_CONFIG_NAME = "config.json"
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt", ".npz", ".npy", ".ckpt")
 _FOLDER_WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth")
 
@@ -48,6 +50,18 @@ class ModelSource:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.pretrained})" if self.pretrained else self.name
+
+
+def is_of_transformers(model: str) -> bool:
+    """Returns whether a model is one of transformers: `transformers:` names it, or it is a folder of their layout.
+
+    Args:
+        model: a recipe's name of a model.
+    """
+    if model.startswith(TRANSFORMERS_PREFIX):
+        return True
+    folder = Path(model.removeprefix(FOLDER_PREFIX)).expanduser()
+    return (folder / _TRANSFORMERS_CONFIG_NAME).is_file() and not (folder / _CONFIG_NAME).exists()
 
 
 def import_open_clip() -> Any:
