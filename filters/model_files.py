@@ -65,12 +65,10 @@ def find_model(name: str) -> Path | None:
         return folder
     if name.startswith((".", "~", os.sep)) or not _NAME.fullmatch(name):
         raise ModelError(f"no model {name!r}: it is no folder here, and no organisation/name of Hugging Face's hub")
-    hub = _hub(name)
-    try:
-        found = Path(hub.snapshot_download(name, local_files_only=True))
-    except (OSError, ValueError):  # nothing of it is here
-        return None
-    return found if _is_whole(found) else None
+    # Newer versions of the hub's library do not call a snapshot whole that lacks files which nobody asked for.
+    config = _hub(name).try_to_load_from_cache(name, "config.json")
+    found = Path(config).parent if isinstance(config, str) else None
+    return found if found is not None and _is_whole(found) else None
 
 
 def describe_on_hub(name: str, *, patience_s: float = _ANSWER_S) -> HubModel:
@@ -156,6 +154,10 @@ def _wanted(names: Any) -> list[str]:
 
 def _is_whole(folder: Path) -> bool:
     names = [path.name for path in folder.iterdir()]
+    for index in fnmatch.filter(names, "*.index.json"):  # of weights in several files
+        parts = set(read_config(folder, index).get("weight_map", {}).values())
+        if not parts <= set(names):
+            return False
     return "config.json" in names and any(fnmatch.filter(names, kind) for kind in _WEIGHTS)
 
 

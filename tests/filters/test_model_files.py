@@ -1,11 +1,13 @@
 """Models by folder and by name: found here, fetched from a hub on loopback, refused in time."""
 
+import logging
 import socket
 
 import pytest
 
 from babelsift.filters.model_files import describe_on_hub, find_model, model_digest, model_folder
 from babelsift.schemas import ModelError
+from tests.support.hugging_face_hub import serving_hub
 
 
 @pytest.fixture
@@ -16,6 +18,8 @@ def hub_at(monkeypatch, tmp_path):
         from huggingface_hub import constants
 
         monkeypatch.setattr(constants, "ENDPOINT", endpoint)
+        template = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
 
     return ask
@@ -45,6 +49,20 @@ def test_without_a_network_it_is_one_line_in_time(hub_at):
     hub_at(f"http://127.0.0.1:{port}")
     with pytest.raises(ModelError, match=r"model org/name: not here, and cannot be fetched .* models fetch"):
         model_folder("org/name")
+
+
+def test_a_model_is_fetched_once_and_found_afterwards(hub_at, caplog):
+    files = {"config.json": b"{}", "model.safetensors": b"weights", "tokenizer.json": b"{ }"}
+    more = {"pytorch_model.bin": b"could run code", "README.md": b"not asked for", "onnx/model.onnx": b"neither"}
+    with caplog.at_level(logging.INFO), serving_hub("org/name", {**files, **more}, kind="models") as endpoint:
+        hub_at(endpoint)
+        assert find_model("org/name") is None
+        folder = model_folder("org/name")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == files
+    assert any(message.startswith("models: fetching org/name, 0.0 MB") for message in caplog.messages)
+    assert find_model("org/name") == folder
+    (folder / "model.safetensors.index.json").write_text('{"weight_map": {"a": "model-2.safetensors"}}')
+    assert find_model("org/name") is None
 
 
 def test_a_hub_that_does_not_answer_is_one_line_in_time(hub_at):

@@ -36,7 +36,7 @@ def serving_hub(name: str, files: Mapping[str, bytes], *, kind: str = "datasets"
         def do_GET(self) -> None:
             path = unquote(self.path.partition("?")[0])
             entry = f"{place}/resolve/{path.removeprefix(place).split('/')[2]}/" if path.startswith(place) else "?"
-            if path in (f"/api/{kind}/{name}", f"/api/{kind}/{name}/revision/main"):
+            if path == f"/api/{kind}/{name}" or path.startswith(f"/api/{kind}/{name}/revision/"):
                 self._send(200, json.dumps(description).encode())
             elif path.startswith(f"/api/{kind}/{name}/tree/"):
                 folder = path.partition("/tree/")[2].partition("/")[2]

@@ -94,13 +94,13 @@ def resolve_source(model: str, pretrained: str | None = None) -> ModelSource:
     if architecture in open_clip.list_models():
         return _architecture(open_clip, architecture, pretrained)
     if model.startswith(HUB_PREFIX):
-        _forbid_pretrained(model, pretrained)
+        forbid_pretrained(model, pretrained)
         if not re.fullmatch(r"[\w.-]+/[\w.-]+", model.removeprefix(HUB_PREFIX)):
             raise ModelError(f"{model!r} is not a Hugging Face name; write hf-hub:organisation/name")
         return ModelSource("hub", model)
     folder = Path(model.removeprefix(FOLDER_PREFIX)).expanduser()
     if model.startswith((FOLDER_PREFIX, ".", "~", os.sep)) or folder.is_dir():
-        _forbid_pretrained(model, pretrained)
+        forbid_pretrained(model, pretrained)
         return _folder(folder)
     hint = did_you_mean(architecture, open_clip.list_models(), otherwise="`open_clip.list_models()` lists them")
     raise ModelError(
@@ -108,7 +108,8 @@ def resolve_source(model: str, pretrained: str | None = None) -> ModelSource:
     )
 
 
-def _forbid_pretrained(model: str, pretrained: str | None) -> None:
+def forbid_pretrained(model: str, pretrained: str | None) -> None:
+    """Raises a ModelError where weights are named for a model that brings its own."""
     if pretrained is not None:
         raise ModelError(f"{model} brings its own weights; remove pretrained ({pretrained!r}) or name an architecture")
 

@@ -6,19 +6,22 @@ transformers.
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from babelsift.filters.clip.backends.hub import has_weights, hub_folder
 from babelsift.filters.clip.backends.model_parts import ModelParts
-from babelsift.filters.clip.backends.model_source import FOLDER_PREFIX, TRANSFORMERS_PREFIX, import_open_clip
+from babelsift.filters.clip.backends.model_source import (
+    FOLDER_PREFIX,
+    TRANSFORMERS_PREFIX,
+    forbid_pretrained,
+    import_open_clip,
+)
 from babelsift.filters.clip.backends.processors import MOST_TOKENS, ProcessorTokenizer, image_transform
 from babelsift.filters.clip.devices import devices_for, resolve_precision
 from babelsift.filters.clip.towers.two_towers import TwoTowers
+from babelsift.filters.model_files import model_folder, read_config
 from babelsift.schemas import ModelError, one_line
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -43,8 +46,7 @@ def load_from_transformers(
     """
     import_open_clip()
     transformers = _transformers()
-    if pretrained is not None:
-        raise ModelError(f"{model} brings its own weights; remove pretrained ({pretrained!r})")
+    forbid_pretrained(model, pretrained)
     place = model.removeprefix(TRANSFORMERS_PREFIX).removeprefix(FOLDER_PREFIX)
     folder, identity = _folder(place)
     first, *more = devices_for(device)
@@ -53,11 +55,11 @@ def load_from_transformers(
     try:
         config = transformers.AutoConfig.from_pretrained(folder)
         precision = resolve_precision(precision, first, _as_architecture(config), more_devices=more)
-        found = transformers.AutoModel.from_pretrained(folder, torch_dtype=_DTYPES[precision])
+        model_of_both = _loaded(transformers, folder, _DTYPES[precision])
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         processor = _image_processor(transformers, folder)
         tokenize = ProcessorTokenizer(tokenizer, _positions(config))
-        module = TwoTowers(found, tokenize).to(first).eval()
+        module = TwoTowers(model_of_both, tokenize).to(first).eval()
         preprocess = image_transform(processor)
     except Exception as error:
         raise ModelError(
@@ -87,32 +89,27 @@ def _transformers() -> Any:
 
 def _folder(place: str) -> tuple[Path, str]:
     """Returns the folder of a model, and its name whatever folder it lies in."""
-    folder = Path(place).expanduser()
-    is_name = re.fullmatch(r"[\w.-]+/[\w.-]+", place) and not place.startswith((".", "~"))
-    if not folder.is_dir():
-        if is_name:
-            return hub_folder(place), f"{TRANSFORMERS_PREFIX}{place}"
-        raise ModelError(f"no model folder {place!r}; write transformers:organisation/name or give a folder")
-    config = folder / "config.json"
-    try:
-        kind = json.loads(config.read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError, AttributeError) as error:
-        raise ModelError(
-            f"{config} cannot be read as a model's description ({one_line(error)}); copy it again"
-        ) from error
+    folder = model_folder(place)
+    kind = read_config(folder).get("model_type")
     if kind is None:
-        raise ModelError(f"{config} has no model_type; it is not the description of a model of transformers")
-    if not has_weights(folder):
-        raise ModelError(f"{folder} holds no weights; put model.safetensors there")
-    return folder, f"{TRANSFORMERS_PREFIX}{kind}"
+        raise ModelError(f"{folder / 'config.json'} has no model_type; it is not the description of a model")
+    is_here = Path(place).expanduser().is_dir()
+    return folder, f"{TRANSFORMERS_PREFIX}{kind if is_here else place}"
+
+
+def _loaded(transformers: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """Returns a model with all of its weights: transformers only warns of those that lack, and draws them."""
+    model, said = transformers.AutoModel.from_pretrained(folder, torch_dtype=dtype, output_loading_info=True)
+    for needed in ("get_image_features", "get_text_features"):
+        if not hasattr(model, needed):
+            raise ValueError(f"{type(model).__name__} has no {needed}, so it gives no embeddings of both kinds")
+    if missing := sorted(said["missing_keys"]):
+        raise ValueError(f"{missing[0]} is missing from its weights")
+    return model
 
 
 def _remedy(folder: Path) -> str:
-    try:
-        has_code = "auto_map" in json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        has_code = False
-    if has_code:
+    if "auto_map" in read_config(folder):
         return "its description asks for Python code that it brings along, which is not run"
     return "check that the folder has all files of the model, its tokenizer and its image processor"
 

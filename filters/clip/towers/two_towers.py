@@ -27,9 +27,6 @@ class TwoTowers(torch.nn.Module):
 
     def __init__(self, model: Any, tokenize: Any) -> None:
         super().__init__()
-        for needed in ("get_image_features", "get_text_features"):
-            if not hasattr(model, needed):
-                raise ValueError(f"{type(model).__name__} has no {needed}, so it gives no embeddings of both kinds")
         self.model = model
         self._padding_token, self._has_mask = tokenize.padding, tokenize.has_mask
         self._patch = self._strip_patch()
@@ -51,7 +48,7 @@ class TwoTowers(torch.nn.Module):
 
     def _strip_patch(self) -> int | None:
         """Returns px of a patch of a model that takes grids of any aspect; see `ProcessorCut`."""
-        vision = getattr(self.model.config, "vision_config", None)
+        vision: Any = getattr(self.model.config, "vision_config", None)
         return int(vision.patch_size) if hasattr(vision, "num_patches") and not hasattr(vision, "image_size") else None
 
     @staticmethod

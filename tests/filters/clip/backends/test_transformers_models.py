@@ -8,6 +8,7 @@ import pytest
 import torch
 import transformers
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from babelsift.filters.clip import ClipScorer, load_model
 from babelsift.filters.clip.encoder import PairEncoder
@@ -123,14 +124,21 @@ def damaged(folder, tmp_path, harm):
     return str(tmp_path / "model")
 
 
+def without_a_weight(folder):
+    weights = load_file(folder / "model.safetensors")
+    del weights["logit_scale"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 @pytest.mark.parametrize(
     ("harm", "expected"),
     [
-        (lambda folder: (folder / "model.safetensors").unlink(), "holds no weights; put model.safetensors there"),
-        (lambda folder: (folder / "config.json").write_text("{"), "cannot be read as a model's description"),
+        (lambda folder: (folder / "model.safetensors").unlink(), "no file named model.safetensors"),
+        (lambda folder: (folder / "config.json").write_text("{"), "is no model folder: config.json"),
         (lambda folder: (folder / "config.json").write_text("{}"), "has no model_type"),
         (lambda folder: (folder / "preprocessor_config.json").unlink(), "tokenizer and its image processor"),
         (lambda folder: (folder / "model.safetensors").write_bytes(b"x" * 99), "cannot load model"),
+        (without_a_weight, "logit_scale is missing from its weights"),
         (
             lambda folder: (folder / "config.json").write_text('{"model_type": "bert"}'),
             "has no get_image_features",
@@ -151,7 +159,7 @@ def test_damaged_folders(transformers_folder, tmp_path, harm, expected):
 
 
 def test_wrong_names(transformers_folder):
-    with pytest.raises(ModelError, match="no model folder '/no/such'; write transformers:organisation/name or give"):
+    with pytest.raises(ModelError, match="no model '/no/such': it is no folder here"):
         load_model("transformers:/no/such")
     with pytest.raises(ModelError, match="brings its own weights; remove pretrained"):
         load_model(str(transformers_folder("clip")), "openai")
