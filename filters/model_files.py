@@ -95,7 +95,8 @@ def fetch_model(model: HubModel) -> Path:
     """
     hub = _hub(model.name)
     try:
-        return Path(hub.snapshot_download(model.name, revision=model.revision, allow_patterns=sorted(model.files)))
+        # By its branch, under which it is found again, not by the commit.
+        return Path(hub.snapshot_download(model.name, allow_patterns=sorted(model.files)))
     except (OSError, ValueError) as error:
         raise ModelError(f"model {model.name}: cannot be fetched: {one_line(error)}; try again") from error
 

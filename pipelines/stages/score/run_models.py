@@ -6,7 +6,7 @@ Beam's inference package imports torch, which takes seconds: import this module 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
@@ -18,12 +18,14 @@ from babelsift.pipelines.stages.score.models import heads_of
 from babelsift.schemas import similarity_column
 from babelsift.schemas.recipe import routes
 
-if TYPE_CHECKING:
-    from babelsift.pipelines.stages.score.score_pairs import ScorePairs
 
+def run_models(stage: Any, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
+    """Returns the batches with a column of scores and one of errors for each of a stage's models and classifiers.
 
-def run_models(stage: ScorePairs, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[pa.RecordBatch]:
-    """Returns the batches with a column of scores and one of errors for each of a stage's models and classifiers."""
+    Args:
+        stage: a `ScorePairs`, which imports this module.
+        batches: of DOWNLOAD_SCHEMA.
+    """
     for name, handler in _handlers(stage):
         batches = (
             batches
@@ -33,7 +35,7 @@ def run_models(stage: ScorePairs, batches: beam.PCollection[pa.RecordBatch]) -> 
     return batches
 
 
-def _handlers(stage: ScorePairs) -> Iterator[tuple[str, ClipModelHandler]]:
+def _handlers(stage: Any) -> Iterator[tuple[str, ClipModelHandler]]:
     where = routes(stage.models)
     for model in stage.models:
         name = str(model.name)
