@@ -5,6 +5,7 @@ What is not here is fetched, which is said at once; a hub that does not answer i
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import hashlib
 import json
@@ -12,7 +13,9 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswerError
 from dataclasses import dataclass
@@ -85,6 +88,37 @@ def describe_on_hub(name: str, *, patience_s: float = _ANSWER_S) -> HubModel:
     info = _answered(lambda: hub.HfApi().model_info(name, files_metadata=True, timeout=patience_s), name, patience_s)
     names = {one.rfilename: int(one.size or 0) for one in info.siblings or ()}
     return HubModel(name, str(info.sha), {one: names[one] for one in _wanted(names)})
+
+
+def check_reachable(address: str, name: str, *, patience_s: float = _ANSWER_S) -> None:
+    """Asks whether a model can be fetched at all, before a library of others tries for minutes.
+
+    Args:
+        address: http or https, where its files lie.
+        name: of the model.
+        patience_s: how long an answer may take; any will do.
+
+    Raises:
+        ModelError: nobody answers.
+    """
+
+    def ask() -> None:
+        request = urllib.request.Request(address, method="HEAD")
+        with contextlib.suppress(urllib.error.HTTPError), urllib.request.urlopen(request, timeout=patience_s):
+            pass
+
+    _answered(ask, name, patience_s)
+
+
+def is_cached(name: str, files: Iterable[str]) -> bool:
+    """Returns whether one of some files of a model on the hub has been fetched.
+
+    Args:
+        name: organisation/name.
+        files: of the model.
+    """
+    hub = _hub(name)
+    return any(isinstance(hub.try_to_load_from_cache(name, file), str) for file in files)
 
 
 def fetch_model(model: HubModel) -> Path:
@@ -188,7 +222,7 @@ def _answered(ask: Callable[[], _Answer], name: str, patience_s: float) -> _Answ
     try:
         return answer.result(patience_s)
     except NoAnswerError as error:
-        raise ModelError(f"model {name}: not here, and Hugging Face's hub does not answer; {offline}") from error
+        raise ModelError(f"model {name}: not here, and where it is to be fetched nobody answers; {offline}") from error
     except Exception as error:  # requests', httpx' and the hub's own
         kind = type(error).__name__
         if "NotFound" in kind or "HFValidation" in kind:

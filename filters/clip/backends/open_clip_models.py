@@ -9,14 +9,21 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from babelsift.filters.clip.backends.model_parts import ModelParts
-from babelsift.filters.clip.backends.model_source import ModelSource, import_open_clip, resolve_source
+from babelsift.filters.clip.backends.model_source import HUB_PREFIX, ModelSource, import_open_clip, resolve_source
 from babelsift.filters.clip.devices import devices_for, resolve_precision
+from babelsift.filters.model_files import check_reachable, is_cached
 from babelsift.schemas import ModelError, one_line
 
 _LOG = logging.getLogger(__name__)
+_WEIGHTS_ON_THE_HUB = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
 _REMEDIES = {
     "tag": "remove the damaged file from the cache and try again",
     "file": "check that the checkpoint is whole and of that architecture",
@@ -46,6 +53,7 @@ def load_from_open_clip(
 
     first, *more = devices_for(device)
     with _libraries_silenced():
+        _check_network(open_clip, source)
         _fetch_weights(open_clip, source)
         try:
             architecture = open_clip.get_model_config(source.name)
@@ -78,11 +86,29 @@ def load_from_open_clip(
     return parts, first, more
 
 
+def _check_network(open_clip: Any, source: ModelSource) -> None:
+    """Raises a ModelError within seconds where a model must be fetched and cannot be; open_clip tries for minutes."""
+    from huggingface_hub import constants  # open_clip needs it
+
+    settings = (open_clip.get_pretrained_cfg(source.name, source.pretrained) if source.kind == "tag" else None) or {}
+    name, file = os.path.split(settings.get("hf_hub", ""))
+    if source.kind == "hub":
+        name, file = source.name.removeprefix(HUB_PREFIX), "open_clip_config.json"
+    if name:
+        is_here = constants.HF_HUB_OFFLINE or is_cached(name, [file] if file else _WEIGHTS_ON_THE_HUB)
+        address = f"{constants.ENDPOINT}/{name}"
+    else:
+        address = settings.get("url", "")
+        is_here = not address or (Path("~/.cache/clip").expanduser() / os.path.basename(address)).exists()
+    if not is_here:
+        _LOG.info("%s is not on this machine; it is fetched from %s", source, address)
+        check_reachable(address, str(source))
+
+
 def _fetch_weights(open_clip: Any, source: ModelSource) -> None:
     """Downloads a tag's weights to open_clip's cache where they are missing; a step apart, for its own errors."""
     if source.kind != "tag":
         return
-    _LOG.info("looking for the weights of %s; where they are not in the cache they are downloaded", source)
     try:
         open_clip.download_pretrained(open_clip.get_pretrained_cfg(source.name, source.pretrained))
     except Exception as error:

@@ -69,7 +69,7 @@ def error_of(model, pretrained=None, **options):
         ("hf-hub:org/name", "openai", "hf-hub:org/name brings its own weights; remove pretrained ('openai')"),
         ("local-dir:/no/such", None, "no CLIP model folder '/no/such'"),
         ("./no_such", None, "no CLIP model folder 'no_such'"),
-        (ARCHITECTURE, "gone", f"cannot download the weights of {ARCHITECTURE} (gone): <urlopen error"),
+        (ARCHITECTURE, "gone", f"model {ARCHITECTURE} (gone): not here, and cannot be fetched (<urlopen error"),
     ],
 )
 def test_wrong_names(tags, model, pretrained, expected):
