@@ -23,6 +23,18 @@ def _extend(schema: pa.Schema, *fields: pa.Field) -> pa.Schema:
     return pa.schema([*schema, *fields])
 
 
+# Of the pixels as served; of images that came with the input or lay in an imported folder, of those.
+IMAGE_MEASURES = (
+    _field("image_brightness", pa.float32(), nullable=True, unit="0 to 1, of the mean colour; null: staged before"),
+    _field("image_brightness_5", pa.float32(), nullable=True, unit="0 to 1, which 95 of 100 pixels exceed"),
+    _field("image_brightness_99", pa.float32(), nullable=True, unit="0 to 1, which 1 of 100 pixels exceeds"),
+    _field("image_contrast", pa.float32(), nullable=True, unit="standard deviation of brightness, 0 to 0.5"),
+    _field("image_entropy", pa.float32(), nullable=True, unit="bits, of the values of three channels"),
+    _field("image_sharpness", pa.float32(), nullable=True, unit="0 (blurred) to 1"),
+    _field("image_colour", pa.float32(), nullable=True, unit="0 (grey) to 1, how far apart channels are"),
+    _field("image_border", pa.float32(), nullable=True, unit="share of the area that is a border of one colour"),
+)
+
 READ_SCHEMA = pa.schema(
     [
         _field("uid", pa.string(), unit="32 hex digits"),
@@ -63,6 +75,7 @@ DOWNLOAD_SCHEMA = _extend(
         unit="128-bit hashes of 9 views, and the orientations of the last two, a byte each; null: as above",
     ),
     _field("phash_quality", pa.float32(), unit="0 (nothing to tell the image by) to 1"),
+    *IMAGE_MEASURES,
     _field("staging_shard", pa.int32(), unit="number of the staging shard"),
     _field("image_extension", pa.string(), unit="jpg, png or webp"),
     _field("image_offset", pa.int64(), unit="bytes from the start of the staging tar"),

@@ -10,6 +10,7 @@ from babelsift.filters.image.hashing.hash_kernels import compile_hashes
 from babelsift.filters.image.hashing.view_kernels import compile_views
 from babelsift.filters.image.jpeg import count_rows
 from babelsift.filters.image.kernels import luminance, shrink
+from babelsift.filters.image.measures.kernels import compile_measures
 
 
 def compile_all() -> None:
@@ -20,4 +21,5 @@ def compile_all() -> None:
     compile_hashes()
     compile_borders()
     compile_views()
+    compile_measures()
     count_rows(cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes())

@@ -10,15 +10,15 @@ from functools import partial
 from babelsift.filters.image.complete import decode_complete
 from babelsift.filters.image.container import open_image
 from babelsift.filters.image.decode import LARGE_IMAGES, decode_image, is_large
+from babelsift.filters.image.facts import PixelFacts, facts_of
 from babelsift.filters.image.failure import ImageFailureError
-from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
 from babelsift.filters.image.process import ImageFailure
 from babelsift.schemas import RejectReason
 
 
 @dataclass(frozen=True)
-class MeasuredImage(ImageHashes):
-    """A stored image that decodes; width and height are px, upright, and the hashes are of these pixels."""
+class MeasuredImage(PixelFacts):
+    """A stored image that decodes; width and height are px, upright, and the facts are of these pixels."""
 
     format: str
     width: int
@@ -55,8 +55,8 @@ def measure_image(
                 has_complained=has_complained,
             )
             pixels = decoded.pixels
-            hashes = hash_pixels(pixels)
+            facts = facts_of(pixels)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
     height, width = pixels.shape[:2]
-    return MeasuredImage(**hashes.columns(), format=header.format, width=width, height=height)
+    return MeasuredImage(**facts.columns(), format=header.format, width=width, height=height)

@@ -22,16 +22,16 @@ from babelsift.filters.image.decode import (
     is_large,
 )
 from babelsift.filters.image.exif import exif_json
+from babelsift.filters.image.facts import PixelFacts, facts_of
 from babelsift.filters.image.failure import ImageFailureError
-from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
 from babelsift.filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
 
 @dataclass(frozen=True)
-class ProcessedImage(ImageHashes):
-    """An image ready to be stored, with the hashes of its pixels as served.
+class ProcessedImage(PixelFacts):
+    """An image ready to be stored, with what its pixels as served tell.
 
     Attributes:
         data: the file to store.
@@ -137,7 +137,7 @@ def _processed(
         and decoded.as_stored
         and not boxes
     )
-    hashes = hash_pixels(decoded.pixels)  # at once after resizing, which has just read them
+    facts = facts_of(decoded.pixels)  # at once after resizing, which has just read them
     height, width = stored.shape[:2]
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
@@ -150,5 +150,5 @@ def _processed(
         sha256=hashlib.sha256(body).hexdigest(),
         exif=exif_json(header.exif) if settings.extract_exif else None,
         metadata=file.metadata,
-        **hashes.columns(),
+        **facts.columns(),
     )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from babelsift.schemas.columns import IMAGE_MEASURES
+
 # Where a pair's bytes lay in staging depends on how often a run was interrupted, so it never reaches a shard.
 INTERNAL_COLUMNS = frozenset(("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32"))
 INTERNAL_COLUMNS |= {"sample_uid", "text_rank"}
 # Nor do the hashes that only deduplication compares.
 INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "phash_views", "pixels_digest"}
+# Nor what decides about an image and says nothing to who trains on it.
+INTERNAL_COLUMNS |= {measure.name for measure in IMAGE_MEASURES}
 
 
 @dataclass(frozen=True)

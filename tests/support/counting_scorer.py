@@ -35,9 +35,6 @@ def a_counting_scorer(model):
     return CountingScorer()
 
 
-UNKNOWN = {"image_crc32", "pixels_digest", "phash_crops", "phash_views"}
-
-
 def download_rows(captions, shard=4, **changes):
     count = len(captions)
     values = {
@@ -55,7 +52,7 @@ def download_rows(captions, shard=4, **changes):
     columns = []
     for field in DOWNLOAD_SCHEMA:
         blank = "x" if pa.types.is_string(field.type) else 1
-        default = [None if field.name in UNKNOWN else blank] * count
+        default = [None if field.nullable else blank] * count
         columns.append(pa.array(values.get(field.name, default), field.type))
     return pa.RecordBatch.from_arrays(
         [*columns, pa.array([{"at": at} for at in range(count)])], schema=DOWNLOAD_SCHEMA.append(CARRIED)

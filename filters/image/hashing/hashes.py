@@ -50,7 +50,17 @@ def hash_pixels(image: np.ndarray) -> ImageHashes:
         image: uint8[height, width, 3], BGR.
     """
     grey = grey_of(image)
-    luminance = luminance_of_grey(grey)
+    return hash_grey(image, grey, luminance_of_grey(grey))
+
+
+def hash_grey(image: np.ndarray, grey: np.ndarray, luminance: np.ndarray) -> ImageHashes:
+    """Returns an image's hashes, where its grey levels and its luminance are known.
+
+    Args:
+        image: uint8[height, width, 3], BGR.
+        grey: uint8[height, width].
+        luminance: uint16[64, 64].
+    """
     phash, phash_crops = perceptual_hashes(luminance)
     return ImageHashes(
         pixels_digest=_pixels_digest(image, grey),

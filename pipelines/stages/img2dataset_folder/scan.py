@@ -30,7 +30,7 @@ from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA, ImportPla
 from babelsift.schemas import InputError, public_url
 from babelsift.schemas.recipe import DownloadSettings
 
-_VERSION = 2  # of what is found in a shard; raised when the same files would give other rows
+_VERSION = 3  # of what is found in a shard; raised when the same files would give other rows
 
 
 def plan_import(url: str) -> ImportPlan:
