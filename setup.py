@@ -8,7 +8,7 @@ CORE = [
     "apache-beam>=2.77,<2.80",  # the pipeline model that this is; runs in process and on Flink, Spark, Dataflow
     "pyarrow>=17",  # rows travel as its record batches; parquet; vectorised rules
     "numpy>=2.0",  # what Arrow's compute functions do not have
-    "pydantic>=2.8",  # recipes validated as a whole, with the path of what is wrong
+    "pydantic>=2.10",  # recipes validated as a whole, with the path of what is wrong
     "PyYAML>=6",  # recipes are YAML
     "fsspec>=2024.6",  # run folders and inputs on any file system
     "zstandard>=0.22",  # .zst inputs
@@ -27,6 +27,7 @@ CORE = [
     "ahocorasick-rs>=1.0",  # half a million metadata entries, or a list of words, in one pass over the captions
     "ftfy>=6.3",  # tells mojibake from text, and repairs it
     "tldextract>=5.1",  # the Public Suffix List as a snapshot, so that it works offline
+    "shtab>=1.7",  # completion scripts for shells from argparse's own parsers, with no cost at start-up
     "jinja2>=3.1",  # the report and the dataset card, with escaping on
     "matplotlib>=3.8",  # the report's plots as deterministic SVG
 ]
@@ -77,6 +78,7 @@ EXTRAS = {
         "pytest-timeout>=2.3",  # a hang is a failure with a traceback
         "pytest-xdist>=3.6",  # both cores
         "uv>=0.5",  # builds the wheel and installs it in an environment of its own
+        "jsonschema>=4.20",  # holds recipes to the schema that editors use
         "hypothesis>=6.100",  # properties of the filters
         "cryptography>=42",  # certificates for the hostile TLS server
         "webdataset==0.2.86",  # a reader that users have; the newest that open_clip's loader works with

@@ -5,6 +5,7 @@ entry_point      the process that is the command
 exit_status      how the command ends
 command_parser   a parser whose errors are one line
 beam_options     Beam's own options, which follow ours
+recipe_options   --recipe and --set
 columns          which columns of the input are the pair
 folder_command   what the commands that look at a finished run share
 log_lines        progress on standard error

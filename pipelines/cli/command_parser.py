@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from babelsift.schemas import BabelsiftError
-from babelsift.schemas.suggestions import closest_name
+from babelsift.schemas.suggestions import closest_name, did_you_mean
 
 
 class UsageError(BabelsiftError):
@@ -15,17 +15,32 @@ class UsageError(BabelsiftError):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """As argparse's own; raises UsageError, takes no abbreviations, knows --verbose wherever it stands."""
+    """As argparse's own; raises UsageError, takes no abbreviations, knows --verbose and --quiet wherever they stand."""
 
     def __init__(self, **settings: object) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})  # type: ignore[arg-type]
         if self.add_help:
             about = "show what the libraries log, too, and the traceback of an unexpected error"
             self.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=about)
+            about = "say nothing but warnings and errors"
+            self.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help=about)
 
     def error(self, message: str) -> NoReturn:
         """Raises the message as one line; argparse itself would print the whole usage."""
         raise UsageError(f"{message}; see `{self.prog} --help`")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Names the nearest choice beside a wrong one, as argparse itself does from Python 3.14 on."""
+        if action.choices is None or value in action.choices:
+            return
+        known = [str(choice) for choice in action.choices]
+        hint = did_you_mean(str(value), known, otherwise=f"there are {', '.join(known)}")
+        raise argparse.ArgumentError(action, f"invalid choice: {value!r}; {hint}")
+
+    @property
+    def actions(self) -> list[argparse.Action]:
+        """The options and arguments that the parser knows."""
+        return self._actions
 
     @property
     def options(self) -> list[str]:

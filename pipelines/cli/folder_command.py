@@ -16,12 +16,25 @@ def add_folder_command(
     """Adds a command that takes a run folder and --json, and returns its parser."""
     command = commands.add_parser(name, help=help, description=description)
     command.add_argument("output", metavar="OUT", help="run folder")
-    command.add_argument("--json", action="store_true", help="for programs")
+    add_json_option(command)
     command.set_defaults(run=run)
     return command
 
 
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --json to a command's parser."""
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
 def print_found(known: argparse.Namespace, result: Any, text: str) -> int:
     """Prints what was found, as JSON where that was asked for, else the text, and returns the exit code."""
-    print(json.dumps(result, ensure_ascii=False) if known.json else text.removesuffix("\n"))
+    if known.json:
+        print_json(result)
+    else:
+        print(text.removesuffix("\n"))
     return 0
+
+
+def print_json(content: Any) -> None:
+    """Prints a JSON document in one line, as a program reads it."""
+    print(json.dumps(content, ensure_ascii=False))

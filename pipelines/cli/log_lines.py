@@ -19,15 +19,16 @@ class _PublicFormatter(logging.Formatter):
         return public_text(super().format(record))
 
 
-def show_log_lines(*, verbose: bool) -> None:
+def show_log_lines(*, verbose: bool, quiet: bool = False) -> None:
     """Sends log lines to standard error.
 
     Args:
         verbose: what the libraries log and warn of, too.
+        quiet: warnings and errors alone.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_PublicFormatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S"))
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING if quiet else logging.INFO, force=True)
     if not verbose:
         # What a library logs and then raises would be said twice, once with a traceback.
         ours = tuple(str(Path(package.__path__[0])) + os.sep for package in (schemas, filters, pipelines))

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import babelsift
 from babelsift.pipelines.cli.command_parser import CommandParser, UsageError
 from babelsift.pipelines.cli.commands.compare import add_compare
+from babelsift.pipelines.cli.commands.completion import add_completion
 from babelsift.pipelines.cli.commands.concepts import add_concepts
 from babelsift.pipelines.cli.commands.curate import add_curate
 from babelsift.pipelines.cli.commands.demo import add_demo, add_demo_model, add_demo_web
@@ -51,6 +52,7 @@ COMMANDS = (
     add_concepts,
     add_hash,
     add_ngrams,
+    add_completion,
     add_demo_web,
     add_demo_model,
 )
@@ -104,9 +106,10 @@ def _run(words: Sequence[str]) -> int:
     if command is None:
         return 0
     known, left = _parse(command, own_words)
-    show_log_lines(verbose=getattr(known, "verbose", False))
+    known.root = parser
+    show_log_lines(verbose=getattr(known, "verbose", False), quiet=getattr(known, "quiet", False))
     if not getattr(known, "takes_beam_options", False):
-        command.check_words(left)
+        getattr(known, "parser", command).check_words(left)
     return known.run(known, left)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from textwrap import indent
 from typing import Any
 
@@ -20,14 +21,83 @@ from babelsift.schemas.duplicates import TEXT_MERGED
 _UID_DIGITS = 32
 _UID = re.compile(rf"[0-9a-f]{{4,{_UID_DIGITS}}}", re.IGNORECASE)
 _UIDS_NAMED = 3
+_SIMILARITY = "similarity_"
+# Of a row, whether of a shard or of the ledger.
+_SHOWN = {
+    "uid",
+    "url",
+    "caption",
+    "source_file",
+    "source_row",
+    "language",
+    "key",
+    "stage",
+    "reason",
+    "value",
+    "threshold",
+}
 _PATH = "__path"  # of the parquet file that a row is from
 
 _Row = dict[str, Any]
 _Samples = dict[tuple[str, str], list[_Row]]
 
 
+@dataclass(frozen=True)
+class Fate:
+    """What became of a row of the input.
+
+    Attributes:
+        row: of the shard's table, or of the ledger.
+        tar: the shard's path within the run folder; None: the row was left out.
+        number: of the row's text among those of its sample, from 1 on; the first is the chosen one.
+        texts: of the sample.
+        is_asked: whether it is what was asked for, or else another text of the same image.
+    """
+
+    row: Mapping[str, Any]
+    tar: str | None
+    number: int = 1
+    texts: int = 1
+    is_asked: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        shown = {name: value for name, value in self.row.items() if name in _SHOWN or name.startswith(_SIMILARITY)}
+        fate = {"fate": "rejected" if self.tar is None else "kept", **shown, "is_asked": self.is_asked}
+        return fate if self.tar is None else fate | {"shard": self.tar, "text": self.number, "texts": self.texts}
+
+    def __str__(self) -> str:
+        return _rejected_text(self.row) if self.tar is None else self._kept_text(self.tar)
+
+    def _kept_text(self, tar: str) -> str:
+        row = self.row
+        scores = [f"{key} {row[key]:.4f}" for key in row if key.startswith(_SIMILARITY) and row[key] is not None]
+        location = f"{tar}, key {row['key']}"
+        if self.texts > 1:
+            location += f", text {self.number} of {self.texts}" + (", the chosen one" if self.number == 1 else "")
+        return f"kept: {location} ({', '.join([row['language'], *scores])})\n  {_pair(row)}"
+
+
 def fates_of(output: str, uid_or_url: str) -> list[str]:
     """Returns a text for each input row with that uid or URL, and one for all other texts of the same image.
+
+    Args:
+        output: the run folder.
+        uid_or_url: as of `find_fates`.
+
+    Raises:
+        RunFolderError: as `find_fates`.
+    """
+    fates = find_fates(output, uid_or_url)
+    texts = [str(fate) for fate in fates if fate.is_asked]
+    others = [str(fate) for fate in fates if not fate.is_asked]
+    if others:
+        texts.append("other texts of its image:\n" + indent("\n".join(others), "  "))
+    return texts
+
+
+def find_fates(output: str, uid_or_url: str) -> list[Fate]:
+    """Returns the fate of each input row with that uid or URL, then of all other texts of the same image.
 
     A URL may have several captions; a sample may have texts of several URLs, where those of copies were merged.
 
@@ -57,12 +127,9 @@ def fates_of(output: str, uid_or_url: str) -> list[str]:
         named = ", ".join(uids[:_UIDS_NAMED]) + (", ..." if len(uids) > _UIDS_NAMED else "")
         raise RunFolderError(f"{len(uids)} pairs have a uid that begins with {uid_or_url}: {named}; give more digits")
     of_image, samples = _rows_of_images(folder, rows)
-    texts = [_fate_text(row, samples) for row in rows]
     asked = {_identity(row) for row in rows}
-    others = [_fate_text(row, samples) for row in of_image if _identity(row) not in asked]
-    if others:
-        texts.append("other texts of its image:\n" + indent("\n".join(others), "  "))
-    return texts
+    others = [_fate(row, samples, is_asked=False) for row in of_image if _identity(row) not in asked]
+    return [_fate(row, samples, is_asked=True) for row in rows] + others
 
 
 def _rows_where(folder: RunFolder, condition: pc.Expression) -> list[_Row]:
@@ -122,26 +189,21 @@ def _identity(row: _Row) -> tuple[Any, ...]:
     return row[_PATH], row["source_file"], row["source_row"], row["uid"]
 
 
-def _fate_text(row: _Row, samples: _Samples) -> str:
+def _fate(row: _Row, samples: _Samples, *, is_asked: bool) -> Fate:
     sample = _sample_of(row)
-    return _rejected_text(row) if sample is None else _kept_text(row, samples[sample])
+    if sample is None:
+        return Fate(row, None, is_asked=is_asked)
+    texts = [_identity(text) for text in samples[sample]]
+    tar = f"{row[_PATH].removesuffix('.parquet')}.tar"
+    return Fate(row, tar, texts.index(_identity(row)) + 1, len(texts), is_asked)
 
 
-def _kept_text(row: _Row, sample: Sequence[_Row]) -> str:
-    scores = [f"{key} {row[key]:.4f}" for key in row if key.startswith("similarity_") and row[key] is not None]
-    location = f"{row[_PATH].removesuffix('.parquet')}.tar, key {row['key']}"
-    if len(sample) > 1:
-        number = [_identity(other) for other in sample].index(_identity(row)) + 1
-        location += f", text {number} of {len(sample)}" + (", the chosen one" if number == 1 else "")
-    return f"kept: {location} ({', '.join([row['language'], *scores])})\n  {_pair(row)}"
-
-
-def _rejected_text(row: _Row) -> str:
+def _rejected_text(row: Mapping[str, Any]) -> str:
     value = f", found {row['value']}" if row["value"] is not None else ""
     threshold = f", asked for {row['threshold']}" if row["threshold"] is not None else ""
     return f"left out at {row['stage']}: {row['reason']}{value}{threshold}\n  {_pair(row)}"
 
 
-def _pair(row: _Row) -> str:
+def _pair(row: Mapping[str, Any]) -> str:
     read = f"row {row['source_row']} of {row['source_file']}"
     return f"uid {row['uid']}  url {row['url']}  caption {row['caption']!r}  {read}"

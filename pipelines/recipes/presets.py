@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -29,20 +30,24 @@ def preset_text(name: str) -> str:
     return (_PRESETS / f"{name}.yaml").read_text(encoding="utf-8")
 
 
-def load_recipe(name_or_file: str) -> Recipe:
+def load_recipe(name_or_file: str, changes: Sequence[str] = ()) -> Recipe:
     """Returns a preset, or the recipe in a YAML file; recipes that its select rules name are spelt out.
+
+    Args:
+        name_or_file: a name without suffix is a preset's, unless there is a file of that name.
+        changes: settings that the recipe has otherwise, `GROUP.SETTING=VALUE` each.
 
     Raises:
         RecipeError: neither, or its content is not a recipe.
     """
-    return _load(name_or_file, ())
+    return _load(name_or_file, (), changes)
 
 
-def _load(name_or_file: str, inside: tuple[str, ...]) -> Recipe:
+def _load(name_or_file: str, inside: tuple[str, ...], changes: Sequence[str] = ()) -> Recipe:
     if name_or_file in inside:
         raise RecipeError(f"recipe {name_or_file} names itself, by way of {' -> '.join([*inside, name_or_file])}")
     find = partial(_load, inside=(*inside, name_or_file))
-    return parse_recipe(_text_of(name_or_file), source=name_or_file, find=find)
+    return parse_recipe(_text_of(name_or_file), source=name_or_file, find=find, changes=changes)
 
 
 def _text_of(name_or_file: str) -> str:

@@ -45,7 +45,9 @@ class Column(Settings):
     labels: Literal["best", "all"] = "best"
     heads: Annotated[tuple[str, ...], Field(strict=False)] = ()
     layers: HeadLayers | None = None
-    prompts: Annotated[HeadPrompts | None, BeforeValidator(_shipped)] = None
+    prompts: Annotated[
+        HeadPrompts | None, BeforeValidator(_shipped, json_schema_input_type=str | HeadPrompts | None)
+    ] = None
     clusters: HeadClusters | None = None
     call: Annotated[str, Field(pattern=_FUNCTION)] | None = None
     setup: Annotated[str, Field(pattern=_FUNCTION)] | None = None

@@ -82,7 +82,9 @@ class Head(Settings):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
     model: str | None = None
     layers: HeadLayers | None = None
-    prompts: Annotated[HeadPrompts | None, BeforeValidator(shipped_prompts)] = None
+    prompts: Annotated[
+        HeadPrompts | None, BeforeValidator(shipped_prompts, json_schema_input_type=str | HeadPrompts | None)
+    ] = None
     clusters: HeadClusters | None = None
     classifier: Literal["opennsfw"] | None = None
 

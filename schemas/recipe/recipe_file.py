@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,38 +12,39 @@ from pydantic import BaseModel, ValidationError
 from babelsift.schemas.errors import RecipeError
 from babelsift.schemas.public_urls import public_values
 from babelsift.schemas.recipe import Recipe
+from babelsift.schemas.recipe.changed_settings import with_changes
 from babelsift.schemas.recipe.named_recipes import check_fits, spell_out
+from babelsift.schemas.recipe.yaml_text import load_yaml
 from babelsift.schemas.suggestions import did_you_mean
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's booleans only: in 1.1 `no` is false, so Norwegian and img2dataset's resize_mode `no` would be, too."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
-
-
-def parse_recipe(text: str, *, source: str, find: Callable[[str], Recipe] | None = None) -> Recipe:
+def parse_recipe(
+    text: str, *, source: str, find: Callable[[str], Recipe] | None = None, changes: Sequence[str] = ()
+) -> Recipe:
     """Returns the recipe that a YAML text describes.
 
     Args:
         source: the file or preset the text came from, for messages.
         find: the recipe of a name or file that a select rule names; without it such names are unknown settings.
+        changes: settings that the command line changes, as `with_changes` takes them.
 
     Raises:
         RecipeError: not YAML, or one line for each setting that is unknown, of the wrong type or out of range.
     """
-    try:
-        content = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{source}: not YAML: {' '.join(str(error).split())}") from error
+    content = load_yaml(text, source=source)
     if not isinstance(content, dict):
         kind = type(content).__name__
         raise RecipeError(f"{source}: a recipe is a mapping, found {kind}; see `babelsift recipes show demo`")
+    if not changes:
+        return _recipe(content, source=source, find=find)
+    try:
+        return _recipe(with_changes(content, changes), source="--set", find=find)
+    except RecipeError:
+        _recipe(content, source=source, find=find)  # what is wrong without the changes, is wrong in the file
+        raise
+
+
+def _recipe(content: dict[str, Any], *, source: str, find: Callable[[str], Recipe] | None) -> Recipe:
     if find is None or not isinstance(content.get("select"), dict):
         return recipe_from(content, source=source)
     try:

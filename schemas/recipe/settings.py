@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -36,4 +36,5 @@ def _entries_or_file(value: object) -> object:
     return {"entries": value} if isinstance(value, (list, tuple)) else value
 
 
-Entries = Annotated[EntryList, BeforeValidator(_entries_or_file)]
+_ENTRIES = Union[str, tuple[str, ...], EntryList]  # noqa: UP007 (a value, for pydantic)
+Entries = Annotated[EntryList, BeforeValidator(_entries_or_file, json_schema_input_type=_ENTRIES)]

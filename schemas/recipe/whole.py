@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -51,6 +51,11 @@ def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, dict) else value
 
 
+def _one_or_several(entry: Any) -> BeforeValidator:
+    """Takes a group alone for a list of one; the JSON Schema says so, too."""
+    return BeforeValidator(_as_tuple, json_schema_input_type=entry | tuple[entry, ...])
+
+
 def _languages_in(setting: str, value: object) -> list[tuple[str, str]]:
     return [(setting, code) for code in value if code != DEFAULT] if isinstance(value, Mapping) else []
 
@@ -75,9 +80,9 @@ class Recipe(Settings):
     images: ImageRules = ImageRules()
     decontaminate: DecontaminateSettings = DecontaminateSettings()
     dedup_images: DedupImagesSettings = DedupImagesSettings()
-    clip: Annotated[tuple[ClipModel, ...], Field(strict=False), BeforeValidator(_as_tuple)] = ()
-    heads: Annotated[tuple[Head, ...], Field(strict=False), BeforeValidator(_as_tuple)] = ()
-    columns: Annotated[tuple[Column, ...], Field(strict=False), BeforeValidator(_as_tuple)] = ()
+    clip: Annotated[tuple[ClipModel, ...], Field(strict=False), _one_or_several(ClipModel)] = ()
+    heads: Annotated[tuple[Head, ...], Field(strict=False), _one_or_several(Head)] = ()
+    columns: Annotated[tuple[Column, ...], Field(strict=False), _one_or_several(Column)] = ()
     dedup_semantic: DedupSemanticSettings | None = None
     select: SelectSettings = SelectSettings()
     balance: BalanceSettings | None = None

@@ -7,7 +7,8 @@ import argparse
 from babelsift.pipelines.cli.beam_options import beam_options
 from babelsift.pipelines.cli.columns import add_column_options, chosen_columns
 from babelsift.pipelines.cli.commands.dry_run import add_dry_run_options, run_dry
-from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.cli.folder_command import print_json
+from babelsift.pipelines.cli.recipe_options import add_set_option, chosen_recipe
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE, UNTIL_FOLDER
 from babelsift.schemas import STAGE_ORDER, InputError, Stage, public_url
 
@@ -22,6 +23,7 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         "job runs in this process on all cores. The same command again goes on where an interrupted one stopped.",
     )
     curate.add_argument("--recipe", required=True, metavar="NAME|FILE", help="a preset's name or a YAML file")
+    add_set_option(curate)
     curate.add_argument(
         "--input",
         default=[],
@@ -73,7 +75,7 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
 
 
 def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
-    recipe = load_recipe(known.recipe)
+    recipe = chosen_recipe(known)
     options = beam_options(known, beam_words)
     if known.dry_run:
         return run_dry(known, recipe)
@@ -89,13 +91,14 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     until = None if known.until is None else Stage(known.until)
     reuse |= {"allow_shrink": known.allow_shrink, "until": until, "img2dataset": _distributor(known)}
     funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
-    print(format_funnel(funnel))
-    if until is not None:
-        print(f"survivors: {public_url(known.output).rstrip('/')}/{UNTIL_FOLDER}/{until.value}")
-        return 0
-    for sentence in surprises(funnel, recipe):
-        print(f"note: {sentence}")
-    print(f"report: {public_url(known.output).rstrip('/')}/{REPORT_PAGE}")
+    where = f"{public_url(known.output).rstrip('/')}/{REPORT_PAGE if until is None else UNTIL_FOLDER}"
+    made = {"report": where} if until is None else {"survivors": f"{where}/{until.value}"}
+    notes = list(surprises(funnel, recipe)) if until is None else []
+    if known.json:
+        print_json({"funnel": funnel.to_json(), "notes": notes, **made})
+    elif not getattr(known, "quiet", False):
+        lines = [f"note: {sentence}" for sentence in notes] + [f"{what}: {path}" for what, path in made.items()]
+        print("\n".join([format_funnel(funnel), *lines]))
     return 0
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 from babelsift.pipelines.cli.columns import chosen_columns
+from babelsift.pipelines.cli.folder_command import print_json
 from babelsift.schemas import Recipe
 
 
@@ -17,7 +17,7 @@ def add_dry_run_options(curate: argparse.ArgumentParser) -> None:
         help="print the funnel that the recipe would give on what the finished run in --output has stored: no web, no "
         "models, nothing written; without --input on the pairs that it had",
     )
-    curate.add_argument("--json", action="store_true", help="with --dry-run: for programs")
+    curate.add_argument("--json", action="store_true", help="print the funnel for programs")
 
 
 def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
@@ -35,7 +35,7 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
             "not_stored": outcome.not_stored,
             "other_downloads": outcome.other_downloads,
         }
-        print(json.dumps(content, ensure_ascii=False))
+        print_json(content)
         return 0
     print(format_funnel(outcome.funnel), end="")
     for language, backfill in outcome.selection["relaxed_languages"].items():

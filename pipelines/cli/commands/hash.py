@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from babelsift.pipelines.cli.folder_command import add_json_option, print_found
 from babelsift.schemas import public_url
 
 
@@ -19,6 +20,7 @@ def add_hash(commands: argparse._SubParsersAction) -> None:
     hashes.add_argument("--model", help="also write embeddings by this CLIP model, named as in a recipe's clip.model")
     hashes.add_argument("--pretrained", help="its weights, as clip.pretrained")
     hashes.add_argument("--precision", default="auto", help="as clip.precision")
+    add_json_option(hashes)
     hashes.set_defaults(run=_hash)
 
 
@@ -32,5 +34,5 @@ def _hash(known: argparse.Namespace, _: list[str]) -> int:
 
         clip = {name: getattr(known, name) for name in ("model", "pretrained", "precision")}
         scorer = load_scorer(recipe_from({"name": "hash", "clip": clip}, source="babelsift hash").clip[0])
-    print(f"{write_hashes(known.images, known.output, scorer)} images hashed into {public_url(known.output)}")
-    return 0
+    images, file = write_hashes(known.images, known.output, scorer), public_url(known.output)
+    return print_found(known, {"images": images, "file": file}, f"{images} images hashed into {file}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.cli.folder_command import add_json_option, print_json
+from babelsift.pipelines.cli.recipe_options import add_set_option, chosen_recipe
 
 
 def add_models(commands: argparse._SubParsersAction) -> None:
@@ -17,13 +18,18 @@ def add_models(commands: argparse._SubParsersAction) -> None:
     )
     models.add_argument("action", choices=["fetch"])
     models.add_argument("recipe", metavar="RECIPE", help="preset name or YAML file")
+    add_set_option(models)
+    add_json_option(models)
     models.set_defaults(run=_models)
 
 
 def _models(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.job.fetch_models import fetch_models
 
-    for model in fetch_models(load_recipe(known.recipe)):
+    for model in fetch_models(chosen_recipe(known)):
+        if known.json:
+            print_json({"setting": model.setting, "name": model.name, "fetched_bytes": model.bytes or 0})
+            continue
         size = "is here" if model.bytes is None else f"fetched {model.bytes / 1e6:.1f} MB"
         print(f"{model.setting:30} {model.name}: {size}", flush=True)
     return 0

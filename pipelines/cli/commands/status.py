@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from babelsift.pipelines.cli.folder_command import add_folder_command, print_found
-from babelsift.pipelines.recipes.presets import load_recipe
+from babelsift.pipelines.cli.recipe_options import add_set_option, chosen_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import RECIPE
 from babelsift.schemas import Recipe, RunFolderError, parse_recipe
@@ -22,19 +22,22 @@ def add_status(commands: argparse._SubParsersAction) -> None:
         "would use it, and why not. Starts nothing and changes nothing.",
     )
     status.add_argument("--recipe", metavar="NAME|FILE", help="a preset or a YAML file (default: the folder's own)")
+    add_set_option(status)
 
 
 def _status(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.inspection.status import format_status, status_of
 
     folder = RunFolder(known.output)
-    status = status_of(folder, load_recipe(known.recipe) if known.recipe else _own_recipe(folder))
+    status = status_of(folder, _recipe_of(known, folder))
     return print_found(known, status.to_json(), format_status(status))
 
 
-def _own_recipe(folder: RunFolder) -> Recipe:
+def _recipe_of(known: argparse.Namespace, folder: RunFolder) -> Recipe:
+    if known.recipe:
+        return chosen_recipe(known)
     path = folder.path(RECIPE)
     if not folder.exists(RECIPE):
         raise RunFolderError(f"{path}: is not there, as no run has begun; name one with --recipe")
     with folder.open(RECIPE) as file:
-        return parse_recipe(file.read().decode(), source=path)
+        return parse_recipe(file.read().decode(), source=path, changes=known.set)

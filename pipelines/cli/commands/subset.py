@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from babelsift.pipelines.cli.folder_command import add_json_option, print_found
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import public_url
 
@@ -27,6 +28,7 @@ def add_subset(commands: argparse._SubParsersAction) -> None:
     subset.add_argument(
         "--images", action="store_true", help="one uid an image, of its chosen text; default: the uids of all texts"
     )
+    add_json_option(subset)
     subset.set_defaults(run=_subset)
 
 
@@ -34,5 +36,5 @@ def _subset(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.inspection.subset import write_subset
 
     uids = write_subset(RunFolder(known.output), known.file, column=known.column, images=known.images)
-    print(f"{uids} uids in {public_url(known.file)}")
-    return 0
+    file = public_url(known.file)
+    return print_found(known, {"uids": uids, "file": file}, f"{uids} uids in {file}")

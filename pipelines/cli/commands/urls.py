@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from babelsift.pipelines.cli.folder_command import add_json_option, print_found
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import public_url
 
@@ -17,6 +18,7 @@ def add_urls(commands: argparse._SubParsersAction) -> None:
         "what img2dataset makes of it, `babelsift curate --staging` takes.",
     )
     urls.add_argument("output", metavar="OUT", help="run folder")
+    add_json_option(urls)
     urls.set_defaults(run=_urls)
 
 
@@ -25,10 +27,10 @@ def _urls(known: argparse.Namespace, _: list[str]) -> int:
 
     rows = write_url_list(RunFolder(known.output))
     folder = f"{public_url(known.output).rstrip('/')}/{URL_LIST_FOLDER}"
-    print(f"{rows} pairs in {folder}")
-    print(
+    lines = (
+        f"{rows} pairs in {folder}",
         f"img2dataset --url_list {folder} --input_format parquet --url_col url --caption_col caption "
-        "--save_additional_columns '[\"uid\"]' --output_format webdataset --output_folder DIR"
+        "--save_additional_columns '[\"uid\"]' --output_format webdataset --output_folder DIR",
+        f"babelsift curate --recipe RECIPE --output {public_url(known.output)} --staging DIR",
     )
-    print(f"babelsift curate --recipe RECIPE --output {public_url(known.output)} --staging DIR")
-    return 0
+    return print_found(known, {"pairs": rows, "folder": folder}, "\n".join(lines))

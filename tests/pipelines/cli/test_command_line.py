@@ -62,7 +62,7 @@ def test_a_wrong_recipe_is_one_line_and_exit_code_2_before_anything_is_read(tmp_
         ({"--recipe": "datacomp-basik"}, "no recipe 'datacomp-basik'; did you mean 'datacomp-basic'?"),
         ({"--recipe": "/no/such.yaml"}, "cannot be read"),
         ({"--input": "/no/such/*.parquet"}, "no file matches --input"),
-        ({"--output": "/proc/nowhere"}, "cannot write"),
+        ({"--output": "/proc/nowhere"}, "cannot be written"),
         ({"--url-col": "LINK"}, "no column 'LINK'"),
         ({"--outptu": "x"}, "unknown option '--outptu'; did you mean '--output'?"),
     ],

@@ -2,7 +2,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from babelsift.pipelines.inspection.why import fates_of
+from babelsift.pipelines.inspection.why import fates_of, find_fates
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import LEDGER_SCHEMA, RunFolderError
 
@@ -53,3 +53,9 @@ def test_a_prefix_that_one_pair_has_is_enough(out, asked, rows):
 def test_one_line_where_no_pair_or_several_are_meant(out, asked, message):
     with pytest.raises(RunFolderError, match=message.replace(".", r"\.")):
         fates_of(out, asked)
+
+
+def test_a_fate_as_plain_values(out):
+    [fate] = [fate.to_json() for fate in find_fates(out, "7700")]
+    expected = {"fate": "rejected", "uid": UIDS[2], "url": "http://e.org/2", "reason": "too_short", "is_asked": True}
+    assert expected.items() <= fate.items()
