@@ -10,6 +10,7 @@ from benchmarks.harness.outcome import Outcome
 BENCHMARKS = {
     "overhead": "the demo's pairs through Beam, against a plain loop over the same stages",
     "language": "language identification and the rules on captions, against fastText alone, datatrove, Data-Juicer",
+    "columns": "columns of texts, against the bare loops of fastText and of a transformer",
     "pair_dedup": "pair dedup at 1 and 10 million rows",
     "near_captions": "nearly equal captions, against datatrove's MinHash",
     "skew": "a million copies of one image, against as many different ones",

@@ -46,7 +46,7 @@ _PEERS = ("datatrove", "data_juicer")
 
 def run() -> Outcome:
     """Times all sides on the same captions."""
-    captions, source = _captions()
+    captions, source = given_captions()
     array = pa.array(captions, pa.string())
     figures = _against_raw(captions, array)
     shared = _filtering(array, _SHARED_RULES, LanguageSettings())
@@ -84,7 +84,8 @@ def _compared(rounds: list[dict], name: str, captions: int, goal: str | None) ->
     return Figure("captions/s", *pace, median_ratio(theirs, ours), goal)
 
 
-def _captions() -> tuple[list[str], str]:
+def given_captions() -> tuple[list[str], str]:
+    """Returns the captions of the file that CAPTIONS names, or the demo's, and where they are from."""
     given = os.environ.get("CAPTIONS")
     if given is None:
         pairs = build_web(0, CAPTIONS).pairs

@@ -18,6 +18,7 @@ from babelsift.schemas.suggestions import did_you_mean
 _PREFIX = "__label__"
 _ALL = 100_000  # more labels than any model has
 _ANY = -1.0  # the least probability: from 0 on fastText passes over labels below 1e-5
+_NOTHING = ((None, None),)
 _BLOCK = 2**20
 
 
@@ -76,9 +77,10 @@ class FastTextClassifier:
     def _best(self, texts: list[str]) -> list[pa.Array]:
         predict = self._native.predict
         # Where no word of a text is known, fastText says nothing of it.
-        best = [next(iter(predict(f"{text}\n", 1, 0.0, "strict")), (None, None)) for text in texts]
-        names = [None if name is None else name.removeprefix(_PREFIX) for _, name in best]
-        return [pa.array(names, TYPES["string"]), pa.array([score for score, _ in best], TYPES["float"])]
+        best = [(predict(text + "\n", 1, 0.0, "strict") or _NOTHING)[0] for text in texts]
+        names = pa.array([name for _, name in best], TYPES["string"])
+        scores = pa.array([score for score, _ in best], TYPES["float"])
+        return [pc.replace_substring(names, _PREFIX, "", max_replacements=1), scores]
 
     def _probabilities(self, texts: list[str]) -> list[pa.Array]:
         predict = self._native.predict
@@ -87,7 +89,7 @@ class FastTextClassifier:
         row_of |= {name: row for row, name in enumerate(wanted)}  # labels that were trained without the usual prefix
         values = np.full((len(wanted), len(texts)), np.nan, np.float32)
         for column, text in enumerate(texts):
-            for score, name in predict(f"{text}\n", _ALL, _ANY, "strict"):
+            for score, name in predict(text + "\n", _ALL, _ANY, "strict"):
                 if (row := row_of.get(name)) is not None:
                     values[row, column] = score
         return [pa.array(row, from_pandas=True) for row in values]

@@ -16,7 +16,7 @@ import apache_beam as beam
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
 from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.pipelines.inputs.slices import InputPlan
-from babelsift.pipelines.job.embedding_stores import compared_stores, embedding_stores
+from babelsift.pipelines.job.embedding_stores import compared_stores, embedding_stores, model_stores
 from babelsift.pipelines.job.plan import RunPlan, runs_through
 from babelsift.pipelines.run_folder.manifest import Manifest
 from babelsift.pipelines.run_folder.product import Product
@@ -56,7 +56,7 @@ from babelsift.pipelines.stages.shard.choose_texts import ChooseTexts
 from babelsift.pipelines.stages.shard.replace_product import BeginReplacement, ReplacementPlan
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
 from babelsift.pipelines.stages.survivors import WriteSurvivors
-from babelsift.pipelines.staging.images import read_staged_images
+from babelsift.pipelines.staging.images import ReadImages, read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_row_count
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Recipe, Stage
@@ -91,7 +91,7 @@ class Curate(Transform):
             read=ReadPairs(self.source, recipe.read),
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.all_heads, read=read_images),
-            columns=column_stages(folder, recipe, plan.columns, self.manifest, read=read_images),
+            columns=self._columns(read_images),
             compared=compared_stores(folder, recipe, plan.models) if runs_through(Stage.SCORE, plan.until) else {},
             until=plan.until,
         )
@@ -126,6 +126,11 @@ class Curate(Transform):
             "clusters": clusters,
             "cluster_urls": urls | "ClusterUrls" >> UrlsOfClusters(clusters),
         } | "Report" >> WriteReport(folder, recipe, self.manifest.facts, tars)
+
+    def _columns(self, read: ReadImages) -> ColumnStages:
+        plan = self.plan
+        stores = model_stores(plan.folder, plan.recipe, plan.models)
+        return column_stages(plan.folder, plan.recipe, plan.columns, self.manifest, read=read, stores=stores)
 
     def _survivors(self, stages: Mapping[Stage, Any], last: Stage) -> beam.PCollection[dict]:
         kept = {name: stage["kept"] for name, stage in stages.items()}

@@ -14,6 +14,12 @@ def embedding_stores(folder: RunFolder, recipe: Recipe, models: CheckedModels) -
     return tuple(ScoreStore(folder, name, models.fingerprints[name]) for name in names)
 
 
+def model_stores(folder: RunFolder, recipe: Recipe, models: CheckedModels) -> dict[str, ScoreStore]:
+    """Returns the store of each of a recipe's models that is loaded, by the model's name."""
+    names = [name for name in recipe.model_names if name in models.fingerprints]
+    return {name: ScoreStore(folder, name, models.fingerprints[name]) for name in names}
+
+
 def compared_stores(folder: RunFolder, recipe: Recipe, models: CheckedModels) -> dict[str, ScoreStore]:
     """Returns the stores of the embeddings that groups of a recipe compare, by the group's name."""
     compared = {group: name or recipe.model_names[0] for group, name in recipe.compared_models.items()}

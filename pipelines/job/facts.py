@@ -35,6 +35,11 @@ def facts_of(plan: RunPlan, source: InputPlan, decoders: Mapping[str, Sequence[s
         "versions": software_versions(),
     }
     facts |= {f"model {name}": description for name, description in plan.models.descriptions.items()}
+    for resolved in plan.columns:
+        column, fingerprints = resolved.column, ", ".join(source.fingerprint for source in resolved.sources)
+        models = ", ".join(str(source.model) for source in resolved.sources if source.model is not None)
+        maker = models or column.call or column.by
+        facts[f"column {column.name}"] = f"of {column.of}: {maker}, fingerprint {fingerprints}"
     if (warning := decoder_warning(decoders)) is not None:
         logging.warning("run folder: %s", warning)
         facts["decoders"] = warning

@@ -130,7 +130,9 @@ def dry_run(
     read = StoredPairs(folder, known) if plan is None else ReadPairs(plan, recipe.read)
     language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
     steps: dict[str, Any] = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
-    steps["columns"] = column_stages(folder, recipe, resolved, manifest, makes=False)
+    steps["columns"] = column_stages(
+        folder, recipe, resolved, manifest, makes=False, stores={model.store.name: model.store for model in scores}
+    )
     steps["compared"] = compared_stores(recipe, [model.store for model in scores])
     with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as scratch:
         outcome = RunFolder(scratch)

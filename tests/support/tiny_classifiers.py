@@ -10,6 +10,16 @@ from safetensors.torch import save_file
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] [MASK] a dog cat in the park on sofa ein hund wiese".split()  # noqa: SIM905
 
+_TINY = {
+    "vocab_size": len(WORDS),
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 40,
+    "initializer_range": 1.0,
+}
+
 
 def write_tokenizer(folder: Path) -> None:
     """Writes BERT's tokenizer of a few words."""
@@ -26,18 +36,8 @@ def write_classifier(folder: Path, labels: list[str], *, seed: int = 0, **config
 
     write_tokenizer(folder)
     torch.manual_seed(seed)
-    settings = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=40,
-        initializer_range=1.0,
-        id2label=dict(enumerate(labels)),
-        label2id={label: number for number, label in enumerate(labels)},
-        **config,
-    )
+    names = {"id2label": dict(enumerate(labels)), "label2id": {label: number for number, label in enumerate(labels)}}
+    settings = BertConfig(**{**_TINY, **names, **config})
     BertForSequenceClassification(settings).save_pretrained(folder)
     return str(folder)
 
@@ -48,15 +48,7 @@ def write_multi_head(folder: Path, heads: int, classes: int = 4) -> str:
 
     write_tokenizer(folder)
     torch.manual_seed(1)
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=40,
-        initializer_range=1.0,
-    )
+    config = BertConfig(**_TINY)
     weights = {f"bert.{name}": tensor.contiguous() for name, tensor in BertModel(config).state_dict().items()}
     for number in range(heads):
         weights |= {f"heads.{number}.weight": torch.randn(classes, 16), f"heads.{number}.bias": torch.zeros(classes)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -18,6 +19,7 @@ from babelsift.pipelines.stages.columns.image_columns import ImageColumns
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
 from babelsift.pipelines.stages.columns.text_columns import TextColumns
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Recipe, Stage
 
 
@@ -56,6 +58,7 @@ def column_stages(
     *,
     read: ReadImages = read_staged_images,
     makes: bool = True,
+    stores: Mapping[str, ScoreStore] = MappingProxyType({}),
 ) -> ColumnStages:
     """Returns the stages of a recipe's columns.
 
@@ -66,6 +69,7 @@ def column_stages(
         manifest: the run folder's.
         read: reads staged images.
         makes: whether what is not stored is made; if not, such rows are left out as not stored.
+        stores: CLIP model -> where its embeddings lie; of none in a run that ends before they are read.
     """
     placed = place_conditions(recipe, columns)
     texts = tuple(one for one in columns if one.column.is_of_text)
@@ -75,5 +79,8 @@ def column_stages(
         partitions, first = manifest.partitions, manifest.first_partitions
         made[Stage.TEXT_COLUMNS] = TextColumns(folder, texts, placed, partitions, first, makes=makes)
     if others:
-        made[Stage.IMAGE_COLUMNS] = ImageColumns(folder, others, placed, read=read, makes=makes)
+        of_embeddings = {one.column.name: one.column.model for one in others if one.column.of == "embedding"}
+        models = {name: str(model or recipe.model_names[0]) for name, model in of_embeddings.items()}
+        used = {name: stores[model] for name, model in models.items() if model in stores}
+        made[Stage.IMAGE_COLUMNS] = ImageColumns(folder, others, placed, read=read, makes=makes, stores=used)
     return ColumnStages(placed, made)

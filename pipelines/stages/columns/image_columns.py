@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any
 
@@ -25,12 +25,15 @@ from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
 from babelsift.pipelines.staging.columns.column_store import Place
 from babelsift.pipelines.staging.gather_shards import staging_shards
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
-from babelsift.schemas import DOWNLOAD_SCHEMA, Stage, check
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.stored_embeddings import read_embeddings
+from babelsift.schemas import DOWNLOAD_SCHEMA, Stage, check, similarity_column
+from babelsift.schemas.recipe import Column
 
 
 @dataclass
 class ImageColumns(Transform):
-    """Adds the columns that are said of images and pairs, and leaves out rows by the conditions on them.
+    """Adds the columns that are said of images, pairs and embeddings, and leaves out rows by the conditions on them.
 
     Input: batches with DOWNLOAD_SCHEMA's columns. Main output: the same with the columns. REJECTED: rows that do not
     meet a condition. COUNTS: how the columns' values are spread.
@@ -41,6 +44,7 @@ class ImageColumns(Transform):
         placed: the recipe's conditions.
         read: reads staged images.
         makes: whether what is not stored is made; if not, such rows are REJECTED as not stored.
+        stores: column -> where the embeddings lie that it is of.
     """
 
     folder: RunFolder
@@ -48,6 +52,7 @@ class ImageColumns(Transform):
     placed: PlacedConditions
     read: ReadImages = read_staged_images
     makes: bool = True
+    stores: Mapping[str, ScoreStore] = field(default_factory=dict)
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """Makes the columns of each staging shard's rows."""
@@ -55,28 +60,40 @@ class ImageColumns(Transform):
         return StageOutputs({"kept": made.kept, REJECTED: made[REJECTED], COUNTS: made[COUNTS]})
 
 
-def read_images(rows: pa.RecordBatch, of: str, takes_pixels: bool, *, folder: RunFolder, read: ReadImages) -> Things:
-    """Returns the images of rows, and of pairs their captions, as a maker takes them.
+def read_things(rows: pa.RecordBatch, column: Column, takes_pixels: bool, *, stage: ImageColumns) -> Things:
+    """Returns the images of rows, of pairs their captions too, or their embeddings, as a maker takes them.
 
     Args:
-        rows: DOWNLOAD_SCHEMA.
-        of: image or pair.
+        rows: DOWNLOAD_SCHEMA; where columns are of embeddings with similarities.
+        column: of images, pairs or embeddings.
         takes_pixels: whether images are to be decoded: uint8[height, width, 3], RGB.
-        folder, read: where images are staged.
+        stage: where images and embeddings lie.
 
     Returns:
         (the things that could be read, of each row why it could not).
     """
-    images: list[Any] = read(folder, rows)
+    if column.of == "embedding":
+        return _read_embeddings(rows, stage.stores[column.name])
+    images: list[Any] = stage.read(stage.folder, rows)
     faults: list[str | None] = [None] * len(rows)
     if takes_pixels:
         decoded = list(_decoders().map(decode_rgb, images))
         faults = [one if isinstance(one, str) else None for one in decoded]
         images = [one for one in decoded if not isinstance(one, str)]
-    if of == "image":
+    if column.of == "image":
         return (images,), faults
     good = np.flatnonzero([fault is None for fault in faults])
     return (images, rows.column("caption").take(pa.array(good))), faults
+
+
+def _read_embeddings(rows: pa.RecordBatch, store: ScoreStore) -> Things:
+    """Returns float32[n, dimension] of the images of the rows that the model has scored."""
+    is_scored = rows.column(similarity_column(store.name)).is_valid().to_numpy(zero_copy_only=False)
+    faults = [None if scored else f"not scored by {store.name}" for scored in is_scored]
+    if not is_scored.any():
+        return (np.zeros((0, 1), np.float32),), faults
+    table = pa.Table.from_batches([rows.filter(pa.array(is_scored))])
+    return (read_embeddings(store, table, kinds=["img_emb"])["img_emb"].astype(np.float32),), faults
 
 
 @cache
@@ -93,8 +110,9 @@ class _MakeImageColumns(beam.DoFn):
 
     def setup(self) -> None:
         stage = self._stage
-        read = partial(read_images, folder=stage.folder, read=stage.read)
-        self._making = Making(stage.folder, stage.columns, stage.placed, Stage.IMAGE_COLUMNS, read, makes=stage.makes)
+        read = partial(read_things, stage=stage)
+        models = {name: store.fingerprint for name, store in stage.stores.items()}
+        self._making = Making(stage.folder, stage.columns, stage.placed, Stage.IMAGE_COLUMNS, read, stage.makes, models)
 
     def process(self, element: pa.RecordBatch) -> Iterator[object]:
         check(element, DOWNLOAD_SCHEMA, where="image_columns")

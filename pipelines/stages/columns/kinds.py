@@ -17,7 +17,7 @@ from babelsift.schemas.recipe import Column
 from babelsift.schemas.suggestions import did_you_mean
 
 ENTRY_POINTS = "babelsift.columns"
-_ANY = ("caption", "url", "row", "image", "pair")
+_ANY = ("caption", "url", "row", "image", "pair", "embedding")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.metrics import Metrics
 
-from babelsift.filters.columns import ColumnMaker
+from babelsift.filters.columns import ColumnMaker, fingerprint_of
 from babelsift.filters.columns.maker import ERROR
 from babelsift.filters.counting import ColumnCounts, count_values
 from babelsift.pipelines.core.batches import concat
@@ -26,6 +26,7 @@ from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, Source, 
 from babelsift.pipelines.staging.columns.column_store import ColumnStore, Place, rows_of, value_columns
 from babelsift.pipelines.staging.columns.digests import thing_digests
 from babelsift.schemas import Decision, RejectReason, Stage
+from babelsift.schemas.recipe import Column
 
 _LOG = logging.getLogger(__name__)
 ROWS_PER_PART = 4096  # things that are asked about before they are stored: what an interruption can cost
@@ -34,7 +35,7 @@ _ERRORS_SHOWN = 3
 
 # Things of rows, as a maker takes them; the flags say which of the rows could not be read, with why.
 Things = tuple[tuple[Any, ...], list[str | None]]
-ReadThings = Callable[[pa.RecordBatch, str, bool], Things]
+ReadThings = Callable[[pa.RecordBatch, Column, bool], Things]
 
 
 @dataclass
@@ -62,6 +63,7 @@ class Making:
         stage: whose rows they are.
         read: things of rows.
         makes: whether what is not stored is made; if not, such rows are left out as not stored.
+        models: column -> the fingerprint of the CLIP model whose embeddings it is of.
     """
 
     folder: RunFolder
@@ -70,6 +72,7 @@ class Making:
     stage: Stage
     read: ReadThings
     makes: bool = True
+    models: Mapping[str, str] = field(default_factory=dict)
     _makers: dict[tuple[str, str | None], ColumnMaker] = field(default_factory=dict)
 
     def of(self, rows: pa.RecordBatch, place: Place) -> MadeRows:
@@ -132,16 +135,23 @@ class Making:
     ) -> tuple[list[pa.Array], np.ndarray]:
         """Returns the values of one maker's rows, and which of them are known."""
         column = resolved.column
-        store = ColumnStore(self.folder, column.name, source.fingerprint, resolved.fields)
-        stored = store.values(place)
+        fingerprint = source.fingerprint
+        if column.name in self.models:
+            fingerprint = fingerprint_of({"maker": fingerprint, "model": self.models[column.name]})
+        store = ColumnStore(self.folder, column.name, fingerprint, resolved.fields)
+        there = store.read(place)
+        stored = there.table
         found = rows_of(stored, keys)
         if self.makes and found.null_count:
             store.describe(source.info)
             missing = np.flatnonzero(found.is_null())
             first_rows = missing[_first_of_each(keys.take(pa.array(missing)))]
             new = pa.array(first_rows)
-            made = self._made(rows.take(new), keys.take(new), resolved, source, store, place)
-            stored = pa.concat_tables([stored, *made])
+            made = self._made(rows.take(new), resolved, source)
+            tables = [stored]
+            for (start, part), number in zip(made, there.free, strict=False):
+                tables.append(store.add(place, number, keys.take(new.slice(start, len(part))), part))
+            stored = pa.concat_tables(tables)
             found = rows_of(stored, keys)
         *values, errors = value_columns(stored, resolved.fields, found)
         failed = len(errors) - errors.null_count
@@ -150,29 +160,22 @@ class Making:
         return values, ~found.is_null().to_numpy(zero_copy_only=False)
 
     def _made(
-        self,
-        rows: pa.RecordBatch,
-        keys: pa.Array,
-        resolved: ResolvedColumn,
-        source: Source,
-        store: ColumnStore,
-        place: Place,
-    ) -> Iterator[pa.Table]:
-        """Yields the values of rows, a part at a time, each stored."""
+        self, rows: pa.RecordBatch, resolved: ResolvedColumn, source: Source
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Yields (first row, values) of rows, a part at a time, to be stored before the next is made."""
         column, maker = resolved.column, self._maker(resolved, source)
+        at_once = ROWS_PER_PART if column.is_of_text else _IMAGES_AT_ONCE
         for start in range(0, len(rows), ROWS_PER_PART):
             started, part = time.monotonic(), rows.slice(start, ROWS_PER_PART)
-            at_once = ROWS_PER_PART if column.is_of_text else _IMAGES_AT_ONCE
             chunks = (part.slice(first, at_once) for first in range(0, len(part), at_once))
-            read = (self.read(chunk, column.of, source.takes_pixels) for chunk in chunks)
+            read = (self.read(chunk, column, source.takes_pixels) for chunk in chunks)
             made = concat([_with_faults(maker, things, faults, resolved.fields) for things, faults in read])
-            table = store.add(place, keys.slice(start, ROWS_PER_PART), made)
             seconds = time.monotonic() - started
             Metrics.counter(self.stage.value, "made_rows").inc(len(part))
             Metrics.counter(self.stage.value, "make_msec").inc(int(seconds * 1000))
-            _LOG.info("column %s: partition %05d: %d made in %.1f s", column.name, place.number, len(part), seconds)
+            _LOG.info("column %s: %d made in %.1f s", column.name, len(part), seconds)
             _warn_of_errors(column.name, made)
-            yield table
+            yield start, made
 
     def _maker(self, resolved: ResolvedColumn, source: Source) -> ColumnMaker:
         key = resolved.column.name, source.model

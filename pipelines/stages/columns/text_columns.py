@@ -24,6 +24,7 @@ from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
 from babelsift.pipelines.staging.columns.column_store import Place
 from babelsift.pipelines.staging.columns.digests import partitions_of, thing_digests
 from babelsift.schemas import LANGUAGE_SCHEMA, Stage, check
+from babelsift.schemas.recipe import Column
 
 
 @dataclass
@@ -78,9 +79,9 @@ def text_partitions(batch: pa.RecordBatch, of: str, partitions: int) -> np.ndarr
     return partitions_of(thing_digests(batch, of), partitions)
 
 
-def read_texts(rows: pa.RecordBatch, of: str, takes_pixels: bool) -> Things:
+def read_texts(rows: pa.RecordBatch, column: Column, takes_pixels: bool) -> Things:
     """Returns the texts of rows, or the rows, as a maker takes them; all of them can be read."""
-    return (rows if of == "row" else rows.column(of),), [None] * len(rows)
+    return (rows if column.of == "row" else rows.column(column.of),), [None] * len(rows)
 
 
 class _MakeTextColumns(beam.DoFn):

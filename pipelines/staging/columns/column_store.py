@@ -16,6 +16,7 @@ import logging
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -60,6 +61,19 @@ class Place:
 
 
 @dataclass(frozen=True)
+class StoredValues:
+    """What is stored of a partition.
+
+    Attributes:
+        table: `ColumnStore.schema`.
+        free: the numbers of files that are free, from the lowest on.
+    """
+
+    table: pa.Table
+    free: Iterator[int]
+
+
+@dataclass(frozen=True)
 class ColumnStore:
     """The values of one maker in a run folder.
 
@@ -101,19 +115,23 @@ class ColumnStore:
                 "give the column another name or move that folder away"
             )
 
-    def values(self, place: Place) -> pa.Table:
-        """Returns what is stored of a partition: `schema`, a digest once.
+    def read(self, place: Place) -> StoredValues:
+        """Returns what is stored of a partition.
 
         Raises:
             RunFolderError: a stored file cannot be read.
         """
-        tables = [table for stem in place.stems() for _, table in self._files(stem) if table is not None]
-        return pa.concat_tables(tables) if tables else self.schema.empty_table()
+        files = {stem: dict(self._files(stem)) for stem in place.stems()}
+        whole = [table for of_stem in files.values() for table in of_stem.values() if table is not None]
+        taken = {number for number, table in files[next(place.stems())].items() if table is not None}
+        free = (number for number in count() if number not in taken)  # a damaged one's place first
+        return StoredValues(pa.concat_tables(whole) if whole else self.schema.empty_table(), free)
 
-    def add(self, place: Place, digests: pa.Array, made: pa.RecordBatch) -> pa.Table:
-        """Stores values as the partition's next file, and returns them as `values` does.
+    def add(self, place: Place, number: int, digests: pa.Array, made: pa.RecordBatch) -> pa.Table:
+        """Stores values as one of the partition's files, and returns them as `read` does.
 
         Args:
+            number: of the file, one that is free.
             digests: of the things, each once.
             made: their values, as the maker gives them.
 
@@ -121,10 +139,7 @@ class ColumnStore:
             RunFolderError: the folder cannot be written.
         """
         table = pa.Table.from_arrays([digests, *made.columns], schema=self.schema)
-        stem = next(place.stems())
-        taken = {number for number, stored in self._files(stem) if stored is not None}
-        number = next(number for number in range(len(taken) + 1) if number not in taken)  # a damaged one's place first
-        with self.folder.writing(self._path(stem, number)) as file:
+        with self.folder.writing(self._path(next(place.stems()), number)) as file:
             pq.write_table(table, file, compression="zstd", write_page_checksum=True)
         return table
 

@@ -50,6 +50,10 @@ def fits(images, captions):
     return [len(image) + len(caption) for image, caption in zip(images, captions.to_pylist())]
 
 
+def first(vectors):
+    return vectors[:, 0]
+
+
 def cheap(rows):
     return [price is not None and price < 10 for price in rows.column("price").to_pylist()]
 

@@ -7,6 +7,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.columns.early_conditions import place_conditions
 from babelsift.pipelines.stages.columns.image_columns import ImageColumns
 from babelsift.pipelines.stages.columns.resolved import resolve
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import recipe_from
 from tests.support.hostile_web import encoded, photo
 
@@ -53,3 +54,19 @@ def test_pairs_of_one_image_are_things_of_their_own(run_stage, image_rows, modul
     outputs = run_stage(stage(tmp_path, [fits], fits={"min": len(IMAGES[0]) + 2}), [rows])
     assert [row["fits"] for row in outputs.kept] == [len(IMAGES[0]) + 3]
     assert [row["reason"] for row in outputs.rejected] == ["fits_not_met"]
+
+
+def test_embeddings_are_those_that_the_model_stored(run_stage, image_rows, module, tmp_path):
+    folder = RunFolder(str(tmp_path / "out"))
+    rows = image_rows(3, similarity_a=pa.array([0.3, 0.2, None], pa.float32()))
+    store = ScoreStore(folder, "a", "f" * 64)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array([1, 0, 0.5, 0.5], pa.float16()), 2)
+    scores = {"similarity": pa.array([0.3, 0.2], pa.float32()), "error": pa.nulls(2, pa.string())}
+    store.add(0, rows.slice(0, 2), pa.record_batch({**scores, "image_embedding": vectors, "text_embedding": vectors}))
+    column = {"name": "first", "of": "embedding", "by": "call", "call": f"{module}:first"}
+    recipe = recipe_from(
+        {"name": "mine", "clip": {"model": "babelsift-demo", "name": "a"}, "columns": column}, source="test"
+    )
+    resolved = resolve(recipe.made_columns)
+    stage = ImageColumns(folder, resolved, place_conditions(recipe, resolved), read, stores={"first": store})
+    assert [row["first"] for row in run_stage(stage, [rows]).kept] == [1.0, 0.5, None]
