@@ -6,7 +6,8 @@ from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
 from babelsift.pipelines.storage.local_store import LocalStore
-from babelsift.pipelines.storage.object_store import ObjectStore, RenamingStore
+from babelsift.pipelines.storage.object_store import ObjectStore
+from babelsift.pipelines.storage.renaming_store import RenamingStore
 from babelsift.pipelines.storage.s3_store import S3Store
 from babelsift.pipelines.storage.store import Store
 

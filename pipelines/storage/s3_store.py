@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from babelsift.pipelines.storage.errors import causes, http_status, is_passing, retrying, s3_code
-from babelsift.pipelines.storage.object_store import ObjectStore, Upload, as_os_errors
+from babelsift.pipelines.storage.object_store import ObjectStore, Upload
+from babelsift.pipelines.storage.remote_store import as_os_errors
 from babelsift.pipelines.storage.store import Check
 from babelsift.schemas import RunFolderError
 

@@ -1,6 +1,6 @@
 """The store of a run folder: the few operations through which everything in it is read, written and removed.
 
-`local_store` is the one for disks, `object_store` the one for everything else that fsspec reaches.
+`local_store` is the one for disks, `remote_store` what those for everything else that fsspec reaches share.
 """
 
 from __future__ import annotations

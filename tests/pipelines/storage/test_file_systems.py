@@ -4,9 +4,9 @@ import fsspec
 import pytest
 import s3fs
 
-from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.storage.errors import Retries
 from babelsift.pipelines.storage.file_systems import open_file_system
+from babelsift.pipelines.storage.object_store import ObjectStore
 from tests.support.faulty_proxy import Fault
 
 ATTEMPTS = Retries().attempts
@@ -14,18 +14,22 @@ ATTEMPTS = Retries().attempts
 
 @pytest.fixture
 def requests(s3_bucket, monkeypatch, tmp_path):
-    """requests(**options) -> how many requests a read of a run folder on a store sends while all are answered by 503."""
+    """requests(**options) -> how many requests a read from a store sends while all are answered by 503.
+
+    However slow the machine is: nothing is waited for between them, and no time goes by.
+    """
     monkeypatch.delenv("AWS_MAX_ATTEMPTS")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
 
     def count(**options):
         s3fs.S3FileSystem.clear_instance_cache()
-        folder = RunFolder(s3_bucket.url("run"), tuple(options.items()))
+        fs, path = open_file_system(s3_bucket.url("run"), **options)
+        store = ObjectStore(fs, path, retries=Retries(wait=lambda seconds: None, clock=lambda: 0.0))
         with (
             s3_bucket.proxy.injecting(Fault.UNAVAILABLE) as injection,
             pytest.raises(OSError, match=r"Service Unavailable|injected"),
         ):
-            folder.read("a")
+            store.read("a")
         return len(injection.met)
 
     yield count

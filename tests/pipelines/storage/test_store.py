@@ -11,8 +11,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from babelsift.pipelines.storage.errors import Retries
 from babelsift.pipelines.storage.local_store import LocalStore
-from babelsift.pipelines.storage.object_store import ObjectStore, RenamingStore, StorageError
+from babelsift.pipelines.storage.object_store import ObjectStore
 from babelsift.pipelines.storage.open_store import open_store
+from babelsift.pipelines.storage.remote_store import StorageError
+from babelsift.pipelines.storage.renaming_store import RenamingStore
 from babelsift.pipelines.storage.store import Entry
 from babelsift.schemas import RunFolderError
 
