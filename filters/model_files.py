@@ -15,7 +15,7 @@ import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswerError
 from dataclasses import dataclass
@@ -121,8 +121,12 @@ def is_cached(name: str, files: Iterable[str]) -> bool:
     return any(isinstance(hub.try_to_load_from_cache(name, file), str) for file in files)
 
 
-def fetch_model(model: HubModel) -> Path:
+def fetch_model(model: HubModel, *, more: Sequence[str] = ()) -> Path:
     """Fetches a model's files, those that are not here yet, and returns their folder.
+
+    Args:
+        model: as the hub describes it.
+        more: patterns of files beside them.
 
     Raises:
         ModelError: the hub does not give them.
@@ -130,13 +134,17 @@ def fetch_model(model: HubModel) -> Path:
     hub = _hub(model.name)
     try:
         # By its branch, under which it is found again, not by the commit.
-        return Path(hub.snapshot_download(model.name, allow_patterns=sorted(model.files)))
+        return Path(hub.snapshot_download(model.name, allow_patterns=[*sorted(model.files), *more]))
     except (OSError, ValueError) as error:
         raise ModelError(f"model {model.name}: cannot be fetched: {one_line(error)}; try again") from error
 
 
-def model_folder(name: str) -> Path:
+def model_folder(name: str, *, has_code: bool = False) -> Path:
     """Returns the folder of a model's files, which are fetched first where they are not here.
+
+    Args:
+        name: see `find_model`.
+        has_code: fetch the Python code that the model brings, too.
 
     Raises:
         ModelError: there is no such model, or it cannot be fetched.
@@ -146,7 +154,7 @@ def model_folder(name: str) -> Path:
         return found
     model = describe_on_hub(name)
     logging.info("models: fetching %s, %.1f MB, from Hugging Face's hub", name, model.bytes / 1e6)
-    return fetch_model(model)
+    return fetch_model(model, more=("*.py",) if has_code else ())
 
 
 def model_digest(folder: Path) -> str:

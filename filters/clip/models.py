@@ -62,6 +62,7 @@ def load_model(
     device: str | None = None,
     precision: str = "auto",
     compiled: bool = False,
+    remote_code: bool = False,
 ) -> LoadedModel:
     """Loads a model and tries it on a pair.
 
@@ -70,6 +71,7 @@ def load_model(
         device: None takes all GPUs where there are any, else the CPU.
         precision: fp32, bf16, fp16, or auto: see `resolve_precision`.
         compiled: run it through torch.compile.
+        remote_code: run the Python code that a model of transformers brings.
 
     Returns:
         the model in evaluation mode, with the facts that its fingerprint is made of.
@@ -78,10 +80,15 @@ def load_model(
         ModelError: anything that keeps the model from scoring, in one line with its remedy.
     """
     if is_of_transformers(model):
-        from babelsift.filters.clip.backends.transformers_models import load_from_transformers as load
+        from babelsift.filters.clip.backends.transformers_models import load_from_transformers
+
+        parts, first, more = load_from_transformers(
+            model, pretrained, device=device, precision=precision, remote_code=remote_code
+        )
     else:
-        from babelsift.filters.clip.backends.open_clip_models import load_from_open_clip as load
-    parts, first, more = load(model, pretrained, device=device, precision=precision)
+        from babelsift.filters.clip.backends.open_clip_models import load_from_open_clip
+
+        parts, first, more = load_from_open_clip(model, pretrained, device=device, precision=precision)
     try:
         tokens = parts.tokenize([_PROBE_CAPTION])
         dimension = _probe(parts, tokens, first)

@@ -46,7 +46,9 @@ _CAME_LATER: dict[str, dict[str, Any]] = {
     "select": {"one_to_one_in": None},
 }
 # How fast a model runs and where changes no score.
-_NOT_SCORING = {"batch_size", "device", "name"}
+_NOT_SCORING = {"batch_size", "device", "name", "decode_processes"}
+# Came later: without it a model is what it was.
+_CODE_OF_MODELS = ("remote_code", False)
 _NOT_SAYING = {"batch_size", "device", "name", "timeout_s", "on_error"}
 # Their outputs are found again row by row, whatever was changed before them.
 PAID_ONCE = (Stage.DOWNLOAD, Stage.SCORE)
@@ -76,7 +78,12 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
         elif group == "download":
             value = shaping_settings(recipe.download)
         elif group == "clip":
-            value = {one["name"]: {key: one[key] for key in one if key not in _NOT_SCORING} for one in value}
+            value = {
+                one["name"]: {
+                    key: one[key] for key in one if key not in _NOT_SCORING and (key, one[key]) != _CODE_OF_MODELS
+                }
+                for one in value
+            }
         elif group == "columns":
             for column in value:
                 leaves = _leaves(f"columns.{column['name']}", {k: column[k] for k in column if k not in _NOT_SAYING})

@@ -56,6 +56,9 @@ class ClipModel(Settings):
         default=None,
         description="that decode images; 0: threads do; null: 3/4 of the cores for GPUs, else 0",
     )
+    remote_code: bool = Field(
+        default=False, description="run the Python code that a `transformers:` model brings, with all that you may do"
+    )
     keep_embeddings: bool = True
 
     @model_validator(mode="before")

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from babelsift.filters.model_files import describe_on_hub, find_model, model_digest, model_folder
+from babelsift.filters.model_files import check_reachable, describe_on_hub, find_model, model_digest, model_folder
 from babelsift.schemas import ModelError
 from tests.support.hugging_face_hub import serving_hub
 
@@ -70,3 +70,12 @@ def test_a_hub_that_does_not_answer_is_one_line_in_time(hub_at):
         hub_at(f"http://127.0.0.1:{silent.getsockname()[1]}")
         with pytest.raises(ModelError, match="model org/name: not here, and"):
             describe_on_hub("org/name", patience_s=0.3)
+        with pytest.raises(
+            ModelError, match=r"model ViT-B-32 \(openai\): not here, and where it is to be fetched nobody"
+        ):
+            check_reachable(f"http://127.0.0.1:{silent.getsockname()[1]}/x", "ViT-B-32 (openai)", patience_s=0.3)
+
+
+def test_any_answer_says_that_a_model_can_be_asked_for():
+    with serving_hub("org/name", {}) as endpoint:
+        check_reachable(f"{endpoint}/nothing/there", "org/name")

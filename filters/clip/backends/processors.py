@@ -127,7 +127,10 @@ def _geometries(processor: Any) -> Iterator[Geometry]:
 
 def _sides(size: Any) -> tuple[int, ...] | None:
     """Returns height and width, or the shorter side alone, of a processor's settings; None of any others."""
-    known = {name: value for name, value in dict(size or {}).items() if value is not None}
+    try:
+        known = {name: value for name, value in dict(size or {}).items() if value is not None}
+    except (TypeError, ValueError):  # of a processor with ways of its own
+        return None
     if set(known) == {"shortest_edge"}:
         return (int(known["shortest_edge"]),)
     return (int(known["height"]), int(known["width"])) if set(known) == {"height", "width"} else None

@@ -6,6 +6,7 @@ transformers.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ _CHANGING = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "a
 
 
 def load_from_transformers(
-    model: str, pretrained: str | None, *, device: str | None, precision: str
+    model: str, pretrained: str | None, *, device: str | None, precision: str, remote_code: bool = False
 ) -> tuple[ModelParts, Any, list[Any]]:
     """Returns a model, the device that it is on, and the others that it is to run on.
 
@@ -40,6 +41,7 @@ def load_from_transformers(
         pretrained: None: the model brings its weights.
         device: see `devices_for`.
         precision: see `resolve_precision`; nothing of it is kept in fp32.
+        remote_code: run the Python code that the model brings.
 
     Raises:
         ModelError: it cannot be loaded, in a line with its remedy.
@@ -48,16 +50,17 @@ def load_from_transformers(
     transformers = _transformers()
     forbid_pretrained(model, pretrained)
     place = model.removeprefix(TRANSFORMERS_PREFIX).removeprefix(FOLDER_PREFIX)
-    folder, identity = _folder(place)
+    folder, identity = _folder(place, remote_code)
+    trust = {"trust_remote_code": remote_code}
     first, *more = devices_for(device)
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     try:
-        config = transformers.AutoConfig.from_pretrained(folder)
+        config = transformers.AutoConfig.from_pretrained(folder, **trust)
         precision = resolve_precision(precision, first, _as_architecture(config), more_devices=more)
-        model_of_both = _loaded(transformers, folder, _DTYPES[precision])
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-        processor = _image_processor(transformers, folder)
+        model_of_both = _loaded(transformers, folder, _DTYPES[precision], trust)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **trust)
+        processor = _image_processor(transformers, folder, trust)
         tokenize = ProcessorTokenizer(tokenizer, _positions(config))
         module = TwoTowers(model_of_both, tokenize).to(first).eval()
         preprocess = image_transform(processor)
@@ -73,6 +76,7 @@ def load_from_transformers(
         "architecture": _settings(config.to_dict()),
         "preprocessing": _settings(processor.to_dict()),
         "backend": "transformers",
+        **({"code": _code_digest(folder)} if remote_code else {}),
     }
     return ModelParts(model, module, preprocess, tokenize, tokenize.context_length, precision, facts), first, more
 
@@ -87,9 +91,9 @@ def _transformers() -> Any:
     return transformers
 
 
-def _folder(place: str) -> tuple[Path, str]:
+def _folder(place: str, has_code: bool) -> tuple[Path, str]:
     """Returns the folder of a model, and its name whatever folder it lies in."""
-    folder = model_folder(place)
+    folder = model_folder(place, has_code=has_code)
     kind = read_config(folder).get("model_type")
     if kind is None:
         raise ModelError(f"{folder / 'config.json'} has no model_type; it is not the description of a model")
@@ -97,9 +101,17 @@ def _folder(place: str) -> tuple[Path, str]:
     return folder, f"{TRANSFORMERS_PREFIX}{kind if is_here else place}"
 
 
-def _loaded(transformers: Any, folder: Path, dtype: torch.dtype) -> Any:
+def _code_digest(folder: Path) -> str:
+    """Returns the sha256 of the code in a model's folder, and of what its description asks for from elsewhere."""
+    digest = hashlib.sha256(repr(read_config(folder).get("auto_map")).encode())
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _loaded(transformers: Any, folder: Path, dtype: torch.dtype, trust: dict[str, bool]) -> Any:
     """Returns a model with all of its weights: transformers only warns of those that lack, and draws them."""
-    model, said = transformers.AutoModel.from_pretrained(folder, torch_dtype=dtype, output_loading_info=True)
+    model, said = transformers.AutoModel.from_pretrained(folder, torch_dtype=dtype, output_loading_info=True, **trust)
     for needed in ("get_image_features", "get_text_features"):
         if not hasattr(model, needed):
             raise ValueError(f"{type(model).__name__} has no {needed}, so it gives no embeddings of both kinds")
@@ -110,16 +122,16 @@ def _loaded(transformers: Any, folder: Path, dtype: torch.dtype) -> Any:
 
 def _remedy(folder: Path) -> str:
     if "auto_map" in read_config(folder):
-        return "its description asks for Python code that it brings along, which is not run"
+        return "it brings Python code of its own, which is run only where the model has `remote_code: true`"
     return "check that the folder has all files of the model, its tokenizer and its image processor"
 
 
-def _image_processor(transformers: Any, folder: Path) -> Any:
+def _image_processor(transformers: Any, folder: Path, trust: dict[str, bool]) -> Any:
     """Returns the processor on Pillow: that on torch differs from it by a level here and there."""
     option: dict[str, Any] = (
         {"backend": "pil"} if int(transformers.__version__.split(".")[0]) >= 5 else {"use_fast": False}
     )
-    return transformers.AutoImageProcessor.from_pretrained(folder, **option)
+    return transformers.AutoImageProcessor.from_pretrained(folder, **option, **trust)
 
 
 def _as_architecture(config: Any) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def load_scorer(model: ClipModel) -> ClipScorer:
         device=model.device,
         precision=model.precision,
         compiled=model.compiled,
+        remote_code=model.remote_code,
     )
     gpus = 1 + len(loaded.more_devices) if loaded.device.type == "cuda" else 0
     processes = decode_processes(gpus) if model.decode_processes is None else model.decode_processes

@@ -147,7 +147,7 @@ def without_a_weight(folder):
             lambda folder: (folder / "config.json").write_text(
                 '{"model_type": "x", "auto_map": {"AutoConfig": "a.B"}}'
             ),
-            "its description asks for Python code that it brings along, which is not run",
+            "which is run only where the model has `remote_code: true`",
         ),
     ],
 )
