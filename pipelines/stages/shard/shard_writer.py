@@ -43,6 +43,7 @@ SHARDS = TRAIN.folder
 # So many rows are read while as many are written: enough to lie side by side in staging, and little enough for memory.
 _BYTES_AT_ONCE = 64 * 2**20
 _ROWS_AT_ONCE = 10_000
+_OBJECTS_AT_ONCE = 1000
 _SIMILARITY = similarity_column("")
 # Columns that all texts of a sample share; the others are a text's.
 _OF_IMAGES = ("key", "url", *(name for name in DOWNLOAD_SCHEMA.names if name not in {*LANGUAGE_SCHEMA.names, "key"}))
@@ -126,8 +127,12 @@ def _public(rows: pa.Table, keys: list[str]) -> pa.Table:
 
 
 def _fingerprint(metadata: pa.Table, stores: Sequence[str]) -> str:
-    rows = [json.dumps(row, sort_keys=True, default=str) for row in metadata.to_pylist()]
-    return hashlib.blake2b("\n".join([str(_VERSION), *rows, *stores]).encode(), digest_size=16).hexdigest()
+    digest = hashlib.blake2b(str(_VERSION).encode(), digest_size=16)
+    for row in _objects(metadata):
+        digest.update(b"\n" + json.dumps(row, sort_keys=True, default=str).encode())
+    for store in stores:
+        digest.update(b"\n" + store.encode())
+    return digest.hexdigest()
 
 
 def _is_whole(folder: RunFolder, stats: Mapping[str, Any], expected: Collection[str]) -> bool:
@@ -221,8 +226,14 @@ def _text_of(row: Mapping[str, Any]) -> dict[str, Any]:
 def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
     # A float32 similarity is written with the digits it has, not with those of the nearest float64.
     floats = [field.name for field in metadata.schema if pa.types.is_float32(field.type)]
-    for row in metadata.to_pylist():
+    for row in _objects(metadata):
         for name in floats:
             if row[name] is not None:
                 row[name] = float(f"{row[name]:.7g}")
         yield {name: json_value(value) for name, value in row.items()}
+
+
+def _objects(rows: pa.Table) -> Iterator[dict[str, Any]]:
+    """Yields rows as Python's objects, a few at a time: all of a shard's are hundreds of megabytes."""
+    for batch in rows.to_batches(_OBJECTS_AT_ONCE):
+        yield from batch.to_pylist()
