@@ -32,6 +32,12 @@ def fussy(texts):
     return [len(text) / 2 for text in texts.to_pylist()]
 
 
+def moody(texts):
+    if os.path.exists(SAID + ".stop"):
+        raise RuntimeError("stopped")
+    return length(texts)
+
+
 def prepared(start):
     return {{"start": start}}
 

@@ -71,6 +71,19 @@ def test_a_damaged_file_is_made_again(run_stage, language_rows, module, tmp_path
     assert path.read_bytes() == whole
 
 
+def test_a_run_that_ended_half_way_goes_on(run_stage, language_rows, module, tmp_path):
+    """Partitions that were made before the one at which a run ends are not made again."""
+    column = {**length(module), "call": f"{module}:moody", "on_error": "stop"}
+    first, all_of_them = language_rows(3, caption=CAPTIONS[:3]), language_rows(6, caption=CAPTIONS)
+    run_stage(stage(tmp_path / "out", recipe([column]), 8), [first])
+    (tmp_path / "said.txt.stop").touch()
+    with pytest.raises(ModelError, match="moody: raises RuntimeError: stopped"):
+        run_stage(stage(tmp_path / "out", recipe([column]), 8), [all_of_them])
+    (tmp_path / "said.txt.stop").unlink()
+    assert len(run_stage(stage(tmp_path / "out", recipe([column]), 8), [all_of_them]).kept) == 6
+    assert module.said() == ["a", "bb", "ccc", "dddd"]
+
+
 def test_what_is_not_stored_is_left_out_where_nothing_is_made(run_stage, language_rows, module, tmp_path):
     mine = recipe([length(module)], length={"max": 3})
     run_stage(stage(tmp_path / "out", mine), [language_rows(3, caption=CAPTIONS[:3])])
