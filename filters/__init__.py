@@ -5,6 +5,7 @@ A room for each subject; import from the room, which names what it gives:
 - `text`, `urls`, `language`: rules on captions and URLs, and the language of a caption.
 - `image`: what bytes are, decoding, hashing, and rules on sizes.
 - `clip`: similarity of images and captions, heads, an NSFW classifier; needs `babelsift[clip]`.
+- `opt_outs`: what sites and image files say against training on them.
 - `concepts`: MetaCLIP's matching and balancing. `counting`: n-grams and distinct members in bounded memory.
 - `dedup`: exact, near and semantic duplicates.
 - `rules`, `selection`: apply a recipe's rules to batches.
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         dedup,
         image,
         language,
+        opt_outs,
         rules,
         selection,
         strings,
@@ -46,6 +48,7 @@ __all__ = [
     "dedup",
     "image",
     "language",
+    "opt_outs",
     "rules",
     "selection",
     "strings",

@@ -111,7 +111,12 @@ class RejectReason(str, Enum):
     TRUNCATED_BODY = "truncated_body"
     EMPTY_BODY = "empty_body"
     BODY_TOO_LARGE = "body_too_large"
+    # download: opt-outs
     OPTED_OUT = "opted_out"
+    TDM_RESERVED = "tdm_reserved"
+    CONTENT_USAGE_OPT_OUT = "content_usage_opt_out"
+    CONTENT_SIGNAL_OPT_OUT = "content_signal_opt_out"
+    DATA_MINING_PROHIBITED = "data_mining_prohibited"
     ROBOTS_DISALLOWED = "robots_disallowed"
     HASH_MISMATCH = "hash_mismatch"
     # download: this machine
@@ -155,6 +160,19 @@ class RejectReason(str, Enum):
     CONCEPTS_TOO_FREQUENT = "concepts_too_frequent"
     # shard
     TEXT_NOT_CHOSEN = "text_not_chosen"
+
+
+# By which a site or an image file says at the download that it is not to be used.
+OPT_OUTS = frozenset(
+    {
+        RejectReason.OPTED_OUT,
+        RejectReason.TDM_RESERVED,
+        RejectReason.CONTENT_USAGE_OPT_OUT,
+        RejectReason.CONTENT_SIGNAL_OPT_OUT,
+        RejectReason.DATA_MINING_PROHIBITED,
+        RejectReason.ROBOTS_DISALLOWED,
+    }
+)
 
 
 @dataclass(frozen=True)

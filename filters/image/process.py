@@ -25,6 +25,7 @@ from babelsift.filters.image.exif import exif_json
 from babelsift.filters.image.facts import PixelFacts, facts_of
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
+from babelsift.filters.opt_outs import prohibited_data_mining
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -89,6 +90,7 @@ def process_image(
     """
     try:
         file = open_image(body)
+        _hear_opt_outs(file, settings)
         if not settings.auto_orient:
             file = replace(file, header=replace(file.header, orientation=1))
         _check_size(file.header, settings)
@@ -109,6 +111,11 @@ def decode_for(body: bytes, header: ImageHeader, settings: DownloadSettings) -> 
     scale = decoding_scale(header.width, header.height, settings)
     decoded = decode_image(body, header, scale=scale if can_be_decoded_smaller(header, scale) else 1)
     return decoded if is_fine_enough(decoded, settings) else decode_image(body, header)
+
+
+def _hear_opt_outs(file: ImageFile, settings: DownloadSettings) -> None:
+    if settings.opt_outs.data_mining and (term := prohibited_data_mining(file.metadata.xmp)):
+        raise ImageFailureError(RejectReason.DATA_MINING_PROHIBITED, term)
 
 
 def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:

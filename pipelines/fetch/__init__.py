@@ -7,7 +7,6 @@ from babelsift.pipelines.fetch.address import AddressPolicy
 from babelsift.pipelines.fetch.answers import URLS_A_SLOT, Answer
 from babelsift.pipelines.fetch.failure import FetchFailureError
 from babelsift.pipelines.fetch.fetched import Fetched
-from babelsift.pipelines.fetch.opt_out import opt_out_directive
 from babelsift.pipelines.fetch.session import FetchSession
 
 __all__ = [
@@ -17,5 +16,4 @@ __all__ = [
     "FetchFailureError",
     "FetchSession",
     "Fetched",
-    "opt_out_directive",
 ]

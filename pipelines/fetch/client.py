@@ -23,13 +23,12 @@ from babelsift.pipelines.fetch.failure import FetchFailureError
 from babelsift.pipelines.fetch.fetched import Fetched
 from babelsift.pipelines.fetch.limits import HostPace, HostSlots, LargeBodies
 from babelsift.pipelines.fetch.network_errors import failure_of
-from babelsift.pipelines.fetch.opt_out import opt_out_directive
+from babelsift.pipelines.fetch.opt_outs import OUR_TOKEN, headers_opt_out
 from babelsift.pipelines.fetch.resolver import CheckedResolver, Lookup, SystemLookup
 from babelsift.pipelines.fetch.robots import MAX_ROBOTS_BYTES, RobotsRules
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
-_PRODUCT = "babelsift"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, asyncio.TimeoutError)
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
@@ -42,7 +41,7 @@ _ACCEPT = "image/jpeg,image/png;q=0.9,image/webp;q=0.9,image/*;q=0.8,*/*;q=0.5"
 
 def user_agent(settings: DownloadSettings) -> str:
     """Returns the user agent: img2dataset's browser string, then who we are and where to complain."""
-    names = ["compatible", _PRODUCT]
+    names = ["compatible", OUR_TOKEN]
     if settings.user_agent_token:
         names.append(settings.user_agent_token)
     if settings.contact:
@@ -77,7 +76,7 @@ class ImageClient:
         self._slots = asyncio.Semaphore(settings.thread_count)
         self._hosts = HostSlots(settings.connections_per_host)
         self._pace = HostPace(settings.requests_per_host_per_s)
-        token = settings.user_agent_token or _PRODUCT
+        token = settings.user_agent_token or OUR_TOKEN
         self._robots = RobotsRules(self._get_robots, user_agent_token=token) if settings.robots_txt else None
         self._large = LargeBodies(settings.max_body_bytes)
         resolver = CheckedResolver(self._policy, lookup, timeout_s=settings.timeout_s)
@@ -210,13 +209,8 @@ class ImageClient:
         settings, status = self._settings, response.status
         if not 200 <= status < 300:
             raise _status_failure(response)
-        directive = opt_out_directive(
-            response.headers.getall("X-Robots-Tag", ()),
-            directives=settings.disallowed_header_directives,
-            user_agent_token=settings.user_agent_token,
-        )
-        if directive:
-            raise FetchFailureError(RejectReason.OPTED_OUT, directive, http_status=status)
+        if (opt_out := headers_opt_out(lambda name: response.headers.getall(name, ()), settings)) is not None:
+            raise FetchFailureError(*opt_out, http_status=status)
         declared = response.content_length
         if declared is not None and declared > settings.max_body_bytes:
             raise FetchFailureError(RejectReason.BODY_TOO_LARGE, f"{declared} bytes announced", http_status=status)

@@ -15,6 +15,7 @@ from babelsift.pipelines.rendering.funnel_view import (
     reasons_of,
 )
 from babelsift.pipelines.rendering.notices import DEMO_NOTICE, notices, uses_demo_model
+from babelsift.pipelines.rendering.opt_outs import opt_out_forms
 from babelsift.pipelines.rendering.templating import ENVIRONMENT
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, VALIDATION
 from babelsift.schemas import DOWNLOAD_SCHEMA, Funnel, Recipe, similarity_column
@@ -43,6 +44,7 @@ def render_card(
             card_header(data, validation=validation_shards > 0), sort_keys=False, allow_unicode=True, width=100
         ).strip(),
         recipe=data.recipe,
+        opt_outs=opt_out_forms(data),
         funnel=data.funnel,
         kept=data.funnel.kept_rows,
         images=data.kept_images,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import language_rows
 from babelsift.pipelines.rendering.number_format import clipped, count_text, shown
+from babelsift.pipelines.rendering.opt_outs import opt_out_forms
 from babelsift.pipelines.rendering.surprises import surprises
 from babelsift.schemas import Recipe
 
@@ -71,8 +72,11 @@ def _of_recipe(data: ReportData) -> list[str]:
         sentences.append(f"Private addresses could be reached by URLs of the input ({clipped(named, 200)}).")
     if not recipe.download.verify_tls:
         sentences.append("TLS certificates were not verified, so images may come from someone else than their host.")
-    if not recipe.download.disallowed_header_directives:
+    opt_outs = opt_out_forms(data)
+    if not opt_outs.x_robots_tag:
         sentences.append("Opt-outs were not honoured: X-Robots-Tag headers were ignored.")
+    if opt_outs.unheard:
+        sentences.append(f"Opt-outs were not heard in these forms: {'; '.join(opt_outs.unheard)}.")
     return sentences
 
 

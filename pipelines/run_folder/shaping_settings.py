@@ -19,6 +19,7 @@ _NOT_SHAPING = {
     "max_failure_rate",
     "failure_window",
     "samples_per_staging_shard",
+    "opt_outs",  # what is staged stays: see docs/rights.md
 }
 
 

@@ -13,6 +13,7 @@ from babelsift.pipelines.fetch import Fetched
 from babelsift.pipelines.staging.img2dataset_status import DECODING_ERROR, HASH_MISMATCH, IMAGE_ERRORS, OPTED_OUT
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, STAGED_SCHEMA, SUCCESS
 from babelsift.schemas import RejectReason
+from babelsift.schemas.reasons import OPT_OUTS
 
 
 def new_record(*, uid: str, url: str, caption: str, key: str) -> dict[str, Any]:
@@ -33,8 +34,8 @@ def with_fetch_failure(record: dict[str, Any], fetched: Fetched) -> dict[str, An
 
 
 def with_image_failure(record: dict[str, Any], failure: ImageFailure) -> dict[str, Any]:
-    """Returns the record of a pair whose body is no image to be stored, or was not decoded here."""
-    if failure.reason in OF_THE_MACHINE:
+    """Returns the record of a pair whose body is no image to be stored, or was not decoded here, or opts out."""
+    if failure.reason in OF_THE_MACHINE or failure.reason in OPT_OUTS:
         return with_fetch_failure(record, Fetched(None, failure.reason, failure.detail))
     return {
         **record,

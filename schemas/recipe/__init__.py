@@ -16,6 +16,7 @@ from babelsift.schemas.recipe.dedup import (
 from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
 from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
 from babelsift.schemas.recipe.numbers import DEFAULT, setting_for
+from babelsift.schemas.recipe.opt_outs import OptOutSettings
 from babelsift.schemas.recipe.read import ReadSettings
 from babelsift.schemas.recipe.selection import (
     BalanceSettings,
@@ -63,6 +64,7 @@ __all__ = [
     "LanguageSettings",
     "ModelChoice",
     "NearCaptions",
+    "OptOutSettings",
     "PairCaps",
     "PartsOfSpeech",
     "ReadSettings",

@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from babelsift.schemas.recipe.numbers import Count, PositiveInt, Ratio
+from babelsift.schemas.recipe.opt_outs import OptOutSettings
 from babelsift.schemas.recipe.settings import Settings
+
+_BESIDE_IMG2DATASETS = ("noml",)
 
 HashName = Literal["md5", "sha256", "sha512"]
 
@@ -62,11 +65,18 @@ class DownloadSettings(Settings):
     contact: str | None = Field(default=None, description="address or page named in the user agent")
     disallowed_header_directives: tuple[str, ...] = ("noai", "noimageai", "noindex", "noimageindex")
     robots_txt: bool = Field(default=False, description="ask each host's robots.txt, and heed it")
+    opt_outs: OptOutSettings = OptOutSettings()
     max_failure_rate: Ratio | None = Field(
         default=0.98, description="of the URLs of `failure_window`: a run in which more fail stops; null: none does"
     )
     failure_window: PositiveInt = Field(default=500, description="URLs, the latest of a process")
     samples_per_staging_shard: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
+
+    @property
+    def forbidding_directives(self) -> tuple[str, ...]:
+        """The directives of X-Robots-Tag by which an image is left out; none where the recipe names none."""
+        named = self.disallowed_header_directives if self.opt_outs.x_robots_tag else ()
+        return (*named, *_BESIDE_IMG2DATASETS) if named else ()
 
     @model_validator(mode="after")
     def _quality_fits(self) -> DownloadSettings:

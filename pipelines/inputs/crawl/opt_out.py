@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from babelsift.pipelines.fetch.opt_out import opt_out_directive
+from babelsift.filters.opt_outs import opt_out_directive
 
 # By a page's own word nothing of it, or none of its images, goes into an index or a training set.
 DIRECTIVES = ("noindex", "noimageindex", "none", "noai", "noimageai", "noml")
@@ -25,4 +25,4 @@ def page_opt_out(metas: Iterable[tuple[str, str]], headers: Iterable[str] = ()) 
     values = [*(content for name, content in metas if name.strip().lower() in _ROBOTS), *headers]
     if not values:
         return None
-    return opt_out_directive(values, directives=DIRECTIVES, user_agent_token="ccbot")
+    return opt_out_directive(values, directives=DIRECTIVES, user_agent_tokens=("ccbot",))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babelsift.schemas import RecipeError, RejectReason
+from babelsift.schemas.reasons import OPT_OUTS
 from babelsift.schemas.suggestions import did_you_mean
 
 _SHORT = {
@@ -25,9 +26,10 @@ _SHORT = {
     "decode": RejectReason.DECODE_TIMEOUT,
     "crashed": RejectReason.DECODER_CRASHED,
 }
-_REASONS = (*_SHORT.values(), RejectReason.ADDRESS_REFUSED, RejectReason.OPTED_OUT, RejectReason.NOT_AN_IMAGE)
+_REASONS = (*_SHORT.values(), RejectReason.ADDRESS_REFUSED, *OPT_OUTS, RejectReason.NOT_AN_IMAGE)
 _REASONS += (RejectReason.IMAGE_UNDECODABLE, RejectReason.BODY_TOO_LARGE, RejectReason.URL_INVALID)
 _ALL = "all"
+_OPT_OUTS = "opt_outs"
 _STATUS = re.compile(r"[1-5]([0-9]{2}|xx)\Z")
 
 
@@ -67,7 +69,7 @@ NO_RETRY = Retry()
 
 
 def parse_retry(classes: Sequence[str], *, before: float) -> Retry:
-    """Returns what the classes mean: `dns`, `timeout` ..., a reject reason's name, an HTTP status (503, 5xx), or `all`.
+    """Returns what the classes mean: `dns`, `opt_outs` ..., a reject reason's name, an HTTP status (503, 5xx), `all`.
 
     Raises:
         RecipeError: no such class; names the closest.
@@ -79,11 +81,13 @@ def parse_retry(classes: Sequence[str], *, before: float) -> Retry:
     for name in names:
         if name in known:
             reasons.add(known[name])
+        elif name == _OPT_OUTS:
+            reasons.update(reason.value for reason in OPT_OUTS)
         elif _STATUS.match(name):
             statuses.append(name)
         elif name != _ALL:
-            others = f"one of {', '.join([*_SHORT, _ALL])}, or a status as 503, 5xx"
-            hint = did_you_mean(name, [*known, _ALL], otherwise=others)
+            others = f"one of {', '.join([*_SHORT, _OPT_OUTS, _ALL])}, or a status as 503, 5xx"
+            hint = did_you_mean(name, [*known, _OPT_OUTS, _ALL], otherwise=others)
             raise RecipeError(f"--retry-failed: no class {name!r}; {hint}")
     everything = _ALL in names
     return Retry(frozenset(reasons), tuple(statuses), everything, before)

@@ -39,7 +39,8 @@ def shaping_options(settings: DownloadSettings) -> dict[str, Any]:
     """Returns the options by which an image is what it is; equal ones, and it need not be downloaded again."""
     values = {name: getattr(settings, name) for name in _SHAPING}
     options = {name: value for name, value in values.items() if not (name in _NO_LIMIT and value is None)}
-    return options | {"disallowed_header_directives": list(settings.disallowed_header_directives)}
+    directives = list(settings.disallowed_header_directives) if settings.opt_outs.x_robots_tag else []
+    return options | {"disallowed_header_directives": directives}
 
 
 def img2dataset_options(settings: DownloadSettings) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from PIL import Image
 
 from babelsift.filters.image import ImageFailure, ProcessedImage, process_image, read_header
 from babelsift.schemas import RejectReason
-from babelsift.schemas.recipe import DownloadSettings
+from babelsift.schemas.recipe import DownloadSettings, OptOutSettings
 from tests.support.hostile_web import encoded, photo
+from tests.support.image_files import jpeg_segment, jpeg_with
 
 JPEG = encoded(photo(1, (640, 480)))
 
@@ -162,3 +163,11 @@ def test_one_pixel_makes_other_pixels():
 def test_pixels_of_another_shape_are_others():
     flat = [process(encoded(Image.new("RGB", size, (9, 9, 9)), "PNG")) for size in ((40, 30), (30, 40))]
     assert flat[0].pixels_digest != flat[1].pixels_digest
+
+
+def test_a_file_that_prohibits_data_mining():
+    term = "DMI-PROHIBITED-AIMLTRAINING"
+    xmp = f'<r plus:DataMining="http://ns.useplus.org/ldf/vocab/{term}"/>'.encode()
+    body = jpeg_with(JPEG, jpeg_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp))
+    assert process(body) == ImageFailure(RejectReason.DATA_MINING_PROHIBITED, term)
+    assert process(body, opt_outs=OptOutSettings(data_mining=False)).data == process(JPEG).data

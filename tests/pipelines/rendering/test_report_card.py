@@ -108,12 +108,18 @@ def test_the_demo_model_is_named_as_one():
 
 def test_opt_outs():
     honoured = card(download={"user_agent_token": "ourbot"})
-    assert "`noai`, `noimageai`, `noindex`, `noimageindex` to everyone or to `ourbot` was not kept" in " ".join(
+    assert "`noai`, `noimageai`, `noindex`, `noimageindex`, `noml` to everyone or to `ourbot` was not kept" in " ".join(
         honoured.split()
     )
     ignored = card(download={"disallowed_header_directives": []})
     assert "**Opt-outs were not honoured**" in ignored
     assert "Opt-outs were honoured" not in ignored
+    assert "Heard as well: TDMRep's `tdm-reservation` header; " in honoured
+    assert "Not heard" not in honoured
+    some = card(download={"opt_outs": {"content_usage": False, "x_robots_tag": False}})
+    assert "**Not heard**: AIPREF's Content-Usage header" in some
+    assert "**Opt-outs were not honoured**" in some
+    assert "**Not heard**: TDMRep" in card(facts={"downloaded with": "img2dataset 1.47"})
 
 
 def test_facts_cannot_break_their_table():

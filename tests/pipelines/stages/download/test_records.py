@@ -9,7 +9,7 @@ from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.pipelines.staging.records import new_record, with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.staged_rows import threshold_of
 from babelsift.schemas import RejectReason
-from babelsift.schemas.recipe import DownloadSettings
+from babelsift.schemas.recipe import DownloadSettings, OptOutSettings
 from tests.support.hostile_web import encoded, photo
 
 PAIR = new_record(uid="0" * 32, url="http://e.com/a", caption="c", key="000000001")
@@ -45,6 +45,14 @@ def test_img2datasets_words_for_image_failures(reason, message):
     assert (record["status"], record["error_message"], record["reason"]) == ("failed_to_resize", message, reason.value)
 
 
+def test_a_file_that_opts_out_is_a_failed_download():
+    record = with_image_failure(PAIR, ImageFailure(RejectReason.DATA_MINING_PROHIBITED, "DMI-PROHIBITED"))
+    assert (record["status"], record["error_message"]) == (
+        "failed_to_download",
+        "data mining prohibited: DMI-PROHIBITED",
+    )
+
+
 def test_a_record_has_every_column():
     image = process_image(encoded(photo(1)), DownloadSettings())
     record = with_image(PAIR, image)
@@ -63,6 +71,7 @@ def test_a_record_has_every_column():
         ({"max_body_bytes": 1000}, True),
         ({"disallowed_header_directives": ()}, True),
         ({"timeout_s": 1.0}, False),
+        ({"opt_outs": OptOutSettings(content_usage=False)}, False),
         ({"retries": 9}, False),
         ({"thread_count": 1}, False),
         ({"samples_per_staging_shard": 10}, False),

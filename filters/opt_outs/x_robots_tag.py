@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 # Directives that have a value after a colon: what stands before the colon is no robot's name.
 _WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-video-preview")
+# A time of day has colons, too, but "25-jun-2010 15" is no robot's name.
+_ROBOT = re.compile(r"[a-z*][a-z0-9_.*/-]*")
+_EVERYONE = "*"
 
 
 def opt_out_directive(
-    header_values: Iterable[str], *, directives: Iterable[str], user_agent_token: str | None
+    header_values: Iterable[str], *, directives: Iterable[str], user_agent_tokens: Iterable[str] = ()
 ) -> str | None:
     """Returns the directive by which the X-Robots-Tag headers forbid the use of an image, or None.
 
@@ -18,20 +22,25 @@ def opt_out_directive(
 
     Args:
         header_values: one X-Robots-Tag header each.
-        directives: those that forbid.
-        user_agent_token: our name.
+        directives: those that forbid; where `noindex` does, so does `none`, which means it.
+        user_agent_tokens: our names.
 
     Source:
-        img2dataset 1.47, `is_disallowed`.
+        img2dataset 1.47, `is_disallowed`; Google's "Robots meta tag specifications" for names and values.
+
+    >>> opt_out_directive(["otherbot: noindex, ourbot: noai"], directives=["noai"], user_agent_tokens=["OurBot"])
+    'noai'
     """
     forbidding = {directive.strip().lower() for directive in directives}
-    token = user_agent_token.strip().lower() if user_agent_token else None
+    if "noindex" in forbidding:
+        forbidding.add("none")
+    tokens = {token.strip().lower() for token in user_agent_tokens} | {_EVERYONE}
     for value in header_values:
         addressed_to_us = True
-        for part in value.lower().split(","):
+        for part in re.split("[,;]", value.lower()):
             name, colon, rest = part.partition(":")
-            if colon and name.strip() not in _WITH_VALUE:
-                addressed_to_us = name.strip() == token
+            if colon and (name := name.strip()) not in _WITH_VALUE and _ROBOT.fullmatch(name):
+                addressed_to_us = name in tokens
                 part = rest
             if addressed_to_us and part.strip() in forbidding:
                 return part.strip()

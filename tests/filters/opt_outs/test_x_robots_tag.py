@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from babelsift.pipelines.fetch import opt_out_directive
+from babelsift.filters.opt_outs import opt_out_directive
 
 DIRECTIVES = ("noai", "noimageai", "noindex", "noimageindex")
 
@@ -22,14 +22,23 @@ DIRECTIVES = ("noai", "noimageai", "noindex", "noimageindex")
         (["unavailable_after: 25 Jun 2010 15:00:00 PST, noai"], None, "noai"),
         (["max-snippet: 10, nofollow"], None, None),
         (["noindex, otherbot: nofollow"], None, "noindex"),
+        (["unavailable_after: Friday, 25-Jun-2010 15:00:00 UTC, noai"], "mybot", "noai"),
+        (["otherbot: all, *: noai"], "mybot", "noai"),
+        (["*: nofollow", "otherbot: noai"], "mybot", None),
+        (["all; noimageai"], None, "noimageai"),
+        (["noai, all"], None, "noai"),
+        (["mybot: all", "noai"], "mybot", "noai"),
+        (["none"], None, "none"),
+        (["noml"], None, None),
+        (["noai=false", "no ai", "index, follow", "", ",,:;"], "mybot", None),
         (["otherbot: nofollow, noai", "noimageindex"], "mybot", "noimageindex"),
     ],
 )
 def test_opt_out(values, token, directive):
-    assert opt_out_directive(values, directives=DIRECTIVES, user_agent_token=token) == directive
+    assert opt_out_directive(values, directives=DIRECTIVES, user_agent_tokens=[token] if token else []) == directive
 
 
 def test_only_the_directives_asked_for_count():
-    assert opt_out_directive(["noindex"], directives=("NoAI ",), user_agent_token=None) is None
-    assert opt_out_directive(["noai"], directives=("NoAI ",), user_agent_token=None) == "noai"
-    assert opt_out_directive(["noai"], directives=(), user_agent_token=None) is None
+    assert opt_out_directive(["noindex"], directives=("NoAI ",)) is None
+    assert opt_out_directive(["noai"], directives=("NoAI ",)) == "noai"
+    assert opt_out_directive(["noai"], directives=()) is None

@@ -1,0 +1,47 @@
+"""Which opt-outs a run heard and which it did not, in words for the card and the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from babelsift.pipelines.rendering.data import ReportData
+from babelsift.schemas.recipe import OptOutSettings
+
+# Facts of a run whose images img2dataset downloaded: it hears X-Robots-Tag and nothing else.
+_OF_IMG2DATASET = ("downloaded with", "shape of images")
+_ITS_ONLY_FORM = "x_robots_tag"
+
+
+@dataclass(frozen=True)
+class OptOutForms:
+    """Forms of opt-outs, as the settings describe them.
+
+    Attributes:
+        heard: those by which images were left out.
+        unheard: those that the recipe switches off, or that whoever downloaded the images does not know.
+        x_robots_tag: whether that one was heard.
+    """
+
+    heard: tuple[str, ...]
+    unheard: tuple[str, ...]
+    x_robots_tag: bool
+
+
+def opt_out_forms(data: ReportData) -> OptOutForms:
+    """Returns which forms a run heard beside robots.txt."""
+    settings = data.recipe.download
+    unknown = any(fact in data.facts for fact in _OF_IMG2DATASET)
+    heard: list[tuple[str, str]] = []
+    unheard: list[tuple[str, str]] = []
+    for name, field in OptOutSettings.model_fields.items():
+        is_heard = bool(getattr(settings.opt_outs, name))
+        if name == _ITS_ONLY_FORM:
+            is_heard = bool(settings.forbidding_directives)
+        elif unknown:
+            is_heard = False
+        (heard if is_heard else unheard).append((name, field.description or name))
+    return OptOutForms(
+        tuple(words for name, words in heard if name != _ITS_ONLY_FORM),
+        tuple(words for name, words in unheard if name != _ITS_ONLY_FORM),
+        _ITS_ONLY_FORM in dict(heard),
+    )
