@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from babelsift.pipelines.inputs.crawl.links import Base, largest_of_srcset
+from babelsift.pipelines.inputs.crawl.tangled import tangle_of
 from babelsift.schemas import InputError
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ def read_page(text: str, page_url: str) -> PageContent:
         page_url: what its URLs are relative to.
     Raises:
         InputError: the package that reads HTML is missing.
+        ValueError: it would cost the parser what no page is worth.
     """
+    if tangle := tangle_of(text):
+        raise ValueError(tangle)
     try:
         from selectolax.lexbor import LexborHTMLParser
     except ImportError as error:

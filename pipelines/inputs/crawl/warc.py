@@ -12,6 +12,7 @@ from babelsift.pipelines.inputs.crawl.charset import page_text
 from babelsift.pipelines.inputs.crawl.html import PAGE_COLUMNS, read_page
 from babelsift.pipelines.inputs.crawl.image_rows import ImageRows, PageOrigin, RowGatherer, warc_path
 from babelsift.pipelines.inputs.crawl.opt_out import page_opt_out
+from babelsift.schemas import one_line
 
 if TYPE_CHECKING:
     from fastwarc.warc import WarcRecord
@@ -39,7 +40,10 @@ def read_warc(file: BinaryIO, path: str, *, rows: int) -> Iterator[ImageRows]:
         if isinstance(record, DamagedRecord):
             gathered.add_unreadable(f"at byte {record.offset}: {record.problem}")
         else:
-            _add_page(gathered, record, path)
+            try:
+                _add_page(gathered, record, path)
+            except ValueError as error:
+                gathered.add_unreadable(f"at byte {record.offset}: {one_line(error)}")
         if gathered.count >= rows:
             yield gathered.take()
     yield gathered.take()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 
 _CHUNK_CHARACTERS = 1 << 20
@@ -16,6 +17,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _ESCAPE = "babelsift-escape"
+_NEWLINE, _ANY_END = re.compile("\n"), re.compile("[\r\n]")
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
@@ -106,12 +108,16 @@ class Lines:
 def _line_chunks(text: io.TextIOBase, newline: str, max_characters: int) -> Iterator[list[str]]:
     """Yields lists of whole lines."""
     rest = ""
+    end = _NEWLINE if newline else _ANY_END
     while chunk := text.read(_CHUNK_CHARACTERS):
+        if len(rest) >= max_characters:  # what follows of the line is not kept, nor put together anew each time
+            found = end.search(chunk)
+            if found is None:
+                continue
+            rest, chunk = rest[:max_characters], chunk[found.start() :]
         lines = io.StringIO(rest + chunk, newline=newline).readlines()
         # A carriage return may be the first half of the line's end.
         rest = "" if lines[-1].endswith("\n") else lines.pop()
-        if len(rest) > max_characters + _CHUNK_CHARACTERS:
-            rest = rest[:max_characters]
         if lines:
             yield lines
     if rest:

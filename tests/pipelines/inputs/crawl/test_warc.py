@@ -200,3 +200,30 @@ def test_what_is_no_page_is_no_row(settings):
 def test_a_page_without_a_type_is_told_by_its_beginning():
     assert image("<!doctype html><html><img src=a.jpg alt=a></html>", content_type=None)["alt"] == "a"
     assert images("GIF89a<img src=a.jpg>", content_type=None) == []
+
+
+@pytest.mark.parametrize(
+    ("html", "said"),
+    [
+        ("<div>" * 200_000, "nested 200001 deep"),
+        ("".join(f"<p><b id={number}>" for number in range(10_000)), "10000 formatting elements that nothing closes"),
+    ],
+)
+def test_a_page_whose_parsing_would_not_end_costs_itself_alone(html, said):
+    """Each would take minutes, or more memory than there is."""
+    [block] = blocks(page_record(PAGE, f'<html>{html}<img src="a.jpg" alt="a">'), page_record(PAGE, FULL))
+    assert [said in problem for problem in block.unreadable.values()] == [True]
+    assert len(block.batch) == 2
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p><font size=2>" * 20_000,
+        "".join(f'<a name="{number}">' for number in range(20_000)),
+        "<ul>" + "<li>one <b>word</b>" * 20_000 + "</ul>",
+        "<div>" * 9_000 + "</div>" * 9_000,
+    ],
+)
+def test_a_long_or_careless_page_is_read(html):
+    assert image(f'<html>{html}<img src="a.jpg" alt="a">')["alt"] == "a"
