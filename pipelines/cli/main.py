@@ -22,6 +22,7 @@ from babelsift.pipelines.cli.commands.ngrams import add_ngrams
 from babelsift.pipelines.cli.commands.recipes import add_recipes
 from babelsift.pipelines.cli.commands.status import add_status
 from babelsift.pipelines.cli.commands.subset import add_subset
+from babelsift.pipelines.cli.commands.train_head import add_train_head
 from babelsift.pipelines.cli.commands.urls import add_urls
 from babelsift.pipelines.cli.commands.why import add_why
 from babelsift.pipelines.cli.exit_status import (
@@ -44,6 +45,7 @@ COMMANDS = (
     add_demo,
     add_recipes,
     add_models,
+    add_train_head,
     add_why,
     add_status,
     add_subset,

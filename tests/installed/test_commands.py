@@ -55,7 +55,7 @@ def test_each_command_works_in_a_users_folder(installation, workplace, curated, 
 
 def test_every_command_is_tried_here():
     """Those of the list above, and some that have tests of their own."""
-    others = {"ngrams", "urls", "models", "demo", "demo-web", "demo-model"}
+    others = {"ngrams", "urls", "models", "train-head", "demo", "demo-web", "demo-model"}
     tried = {command[0] for command, _ in _EACH_COMMAND} - {"--help"} | others
     assert tried == {add.__name__.removeprefix("add_").replace("_", "-") for add in COMMANDS}
 

@@ -1,0 +1,188 @@
+"""Trains a head on the image embeddings that a run has stored, against a table of labels or of preferences."""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass
+
+import fsspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from babelsift.filters.clip.head_training import TrainedHead, train_head
+from babelsift.filters.uids import order_keys
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
+from babelsift.pipelines.storage.errors import storage_failures
+from babelsift.schemas import InputError, RunFolderError, one_line, public_url
+from babelsift.schemas.suggestions import did_you_mean
+
+_HELD_OUT = 5  # one of so many uids
+_CARD = ".md"
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """What was trained, on how many rows.
+
+    Attributes:
+        rows: of the table. used: those whose images have embeddings. held_out: of these, not trained on.
+        head: the head and its figures.
+        card: where these are written.
+    """
+
+    rows: int
+    used: int
+    held_out: int
+    head: TrainedHead
+    card: str
+
+
+def train_on_run(folder: RunFolder, labels: str, model: str, output: str, *, seed: int = 0) -> TrainingReport:
+    """Writes a head's safetensors file and, beside it, its card.
+
+    Args:
+        folder: a run folder with stored embeddings.
+        labels: a parquet or CSV table: uid and label (0 or 1), or uid, other_uid and preference (1: the first).
+        model: name of the CLIP model.
+        output: the file to write, any fsspec URL.
+        seed: of which rows are held out.
+
+    Raises:
+        InputError: the table cannot be read, or has no such columns.
+        RunFolderError: the folder has no embeddings of the model; names those that it has.
+        ModelError: rows are of one label.
+    """
+    table = _read_labels(labels)
+    store = _store_of(folder, model)
+    names = [name for name in ("uid", "other_uid") if name in table.column_names]
+    is_pair = len(names) > 1
+    uids = [table.column(name).combine_chunks() for name in names]
+    known, vectors = _embeddings(store, pa.concat_arrays(uids))
+    found = [pc.index_in(column, value_set=known) for column in uids]
+    is_known = np.all([column.is_valid().to_numpy(zero_copy_only=False) for column in found], axis=0)
+    used = table.filter(pa.array(is_known))
+    if not len(used):
+        raise InputError(f"{labels}: no uid of it has an embedding of {model!r} in {folder.url}; are they of this run?")
+    rows, *others = [vectors[column.filter(pa.array(is_known)).to_numpy()].astype(np.float32) for column in found]
+    for other in others:
+        rows = rows - other
+    truth = used.column("preference" if is_pair else "label").to_numpy().astype(bool)
+    if is_pair:  # tables may name the preferred one first throughout
+        turned = order_keys(used.column("uid").combine_chunks(), seed + 1) % np.uint64(2) == 0
+        rows[turned] *= -1
+        truth = truth ^ turned
+    held_out = order_keys(used.column("uid").combine_chunks(), seed) % np.uint64(_HELD_OUT) == 0
+    head = train_head(rows, truth, held_out, has_bias=not is_pair)
+    card = posixpath.splitext(output)[0] + _CARD
+    report = TrainingReport(len(table), len(used), int(held_out.sum()), head, card)
+    _write(report, output, labels, store, is_pair)
+    return report
+
+
+def _read_labels(labels: str) -> pa.Table:
+    try:
+        with fsspec.open(labels, "rb", compression="infer") as file:
+            is_csv = ".csv" in posixpath.basename(labels)
+            table = pa.csv.read_csv(file) if is_csv else pq.read_table(file)
+    except (OSError, ImportError, ValueError, pa.ArrowException) as error:
+        where = public_url(labels)
+        raise InputError(f"--labels {where}: cannot be read: {one_line(error)}; give parquet or CSV") from error
+    names = ["uid", "other_uid", "preference"] if "preference" in table.column_names else ["uid", "label"]
+    if missing := [name for name in names if name not in table.column_names]:
+        raise InputError(
+            f"--labels {labels}: has no column {missing[0]!r}, it has {table.column_names}; a table has uid and label, "
+            "or uid, other_uid and preference"
+        )
+    table = table.select(names)
+    values = table.column(names[-1])
+    try:
+        uids = [pc.cast(table.column(name), pa.string()) for name in names[:-1]]
+        numbers = pc.cast(values, pa.int64())
+    except pa.ArrowException as error:
+        raise InputError(f"--labels {labels}: {one_line(error)}; labels are 0 and 1, uids text") from error
+    if values.null_count or not set(pc.unique(numbers).to_pylist()) <= {0, 1}:
+        raise InputError(f"--labels {labels}: column {names[-1]!r} holds other values than 0 and 1")
+    wrong = [uid for column in uids for uid in column.to_pylist() if uid is None or not _is_uid(uid)]
+    if wrong:
+        raise InputError(f"--labels {labels}: {wrong[0]!r} is no uid, 32 hex digits as the shards' tables have them")
+    return pa.table([*uids, numbers], names=names)
+
+
+def _is_uid(text: str) -> bool:
+    return len(text) == 32 and not set(text) - set("0123456789abcdef")
+
+
+def _store_of(folder: RunFolder, model: str) -> ScoreStore:
+    stored: dict[str, list[str]] = {}
+    for name in folder.folders(SCORES_FOLDER):
+        info = read_model_info(folder, name)
+        if info is not None and folder.list(f"{SCORES_FOLDER}/{name}/img_emb", ".npy"):
+            stored.setdefault(name[: -len("-" + info["fingerprint"][:8])], []).append(info["fingerprint"])
+    if model not in stored:
+        hint = did_you_mean(model, stored, otherwise=f"there are {', '.join(stored) or 'none'}")
+        raise RunFolderError(f"{folder.url}: has no embeddings of a model {model!r}; {hint}")
+    if len(stored[model]) > 1:
+        raise RunFolderError(
+            f"{folder.path(SCORES_FOLDER)}: {len(stored[model])} models are called {model!r}; remove those out of date"
+        )
+    return ScoreStore(folder, model, stored[model][0])
+
+
+def _embeddings(store: ScoreStore, wanted: pa.Array) -> tuple[pa.Array, np.ndarray]:
+    """Returns the wanted uids that have embeddings, each once, and float16[n, dimension]."""
+    names = store.folder.list(f"{store.root}/metadata", ".parquet")
+    shards = sorted({int(name.split("_")[1]) for name in names})
+    uids: list[pa.Array] = []
+    vectors: list[np.ndarray] = []
+    for shard in shards:
+        for chunk, table in store.chunks(shard):
+            column = table.column("uid").combine_chunks()
+            mask = pc.and_(pc.is_in(column, value_set=wanted), table.column("error").combine_chunks().is_null())
+            rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
+            if len(rows):
+                uids.append(column.take(pa.array(rows)))
+                vectors.append(store.embeddings("img_emb", shard, chunk, table)[rows])
+    if not uids:
+        return pa.array([], pa.string()), np.zeros((0, 1), np.float16)
+    return pa.concat_arrays(uids), np.concatenate(vectors)
+
+
+def _write(report: TrainingReport, output: str, labels: str, store: ScoreStore, is_pair: bool) -> None:
+    from safetensors.numpy import save
+
+    head = report.head
+    tensors = {"0.weight": head.weight[None, :], "0.bias": np.array([head.bias], np.float32)}
+    with storage_failures(RunFolderError, f"cannot write {public_url(output)}"):
+        with fsspec.open(output, "wb") as file:
+            file.write(save(tensors))
+        with fsspec.open(report.card, "w", encoding="utf-8") as file:
+            file.write(_card(report, output, labels, store, is_pair))
+
+
+def _card(report: TrainingReport, output: str, labels: str, store: ScoreStore, is_pair: bool) -> str:
+    head, name = report.head, posixpath.splitext(posixpath.basename(output))[0]
+    what = "which of two images is preferred" if is_pair else "a label"
+    layers = f"{{file: {output}, output: sigmoid}}"
+    bins = "\n".join(f"| {one.rows} | {one.score:.3f} | {one.positive:.3f} |" for one in head.calibration)
+    return f"""# {name}
+
+Logistic regression of {what} on the image embeddings of `{store.name}` (fingerprint {store.fingerprint}).
+
+- labels: {posixpath.basename(labels)}, {report.rows} rows, {report.used} with embeddings, {report.held_out} held out
+- penalty: {head.penalty:g}, chosen by a fifth of the training rows
+- held-out AUC: {head.auc:.4f}
+- held-out calibration error: {head.calibration_error:.4f}
+
+| held-out rows | mean score | share of positives |
+|---|---|---|
+{bins}
+
+```yaml
+columns:
+  - {{name: {name.replace("-", "_")}, of: embedding, by: layers, model: {store.name}, layers: {layers}}}
+```
+"""

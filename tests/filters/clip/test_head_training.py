@@ -1,0 +1,51 @@
+"""Heads that are trained: what they learn, and what is said of how well."""
+
+import numpy as np
+import pytest
+
+from babelsift.filters.clip.head_training import auc_of, train_head
+from babelsift.schemas import ModelError
+
+RNG = np.random.default_rng(0)
+DIRECTION = RNG.normal(size=16)
+
+
+def drawn(rows, *, noise=0.5):
+    """(embeddings of unit length, labels by a direction and noise)"""
+    vectors = RNG.normal(size=(rows, 16))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors.astype(np.float32), vectors @ DIRECTION + noise * RNG.normal(size=rows) > 0
+
+
+def test_it_learns_the_direction_and_says_how_well_by_rows_that_it_has_not_seen():
+    rows, labels = drawn(2000)
+    held_out = np.arange(2000) % 5 == 0
+    head = train_head(rows, labels, held_out)
+    cosine = head.weight @ DIRECTION / np.linalg.norm(head.weight) / np.linalg.norm(DIRECTION)
+    assert cosine > 0.95
+    assert 0.8 < head.auc < 1
+    assert head.calibration_error < 0.1
+    assert sum(bin_.rows for bin_ in head.calibration) == held_out.sum()
+    wrong = train_head(rows, RNG.permutation(labels), held_out)
+    assert abs(wrong.auc - 0.5) < 0.12
+
+
+def test_preferences_are_learned_from_differences_without_a_bias():
+    rows, _ = drawn(3000)
+    better = (rows[:1500] - rows[1500:]) @ DIRECTION > 0
+    head = train_head(rows[:1500] - rows[1500:], better, np.arange(1500) % 4 == 0, has_bias=False)
+    assert head.bias == 0
+    assert head.auc > 0.97
+
+
+def test_auc_agrees_with_counting_pairs():
+    scores = RNG.integers(0, 6, 60) / 5
+    labels = RNG.random(60) < 0.4
+    wins = [(p > n) + (p == n) / 2 for p in scores[labels] for n in scores[~labels]]
+    assert auc_of(scores, labels) == pytest.approx(np.mean(wins))
+
+
+def test_rows_of_one_label_are_refused():
+    rows, labels = drawn(20)
+    with pytest.raises(ModelError, match="of 10 rows held out all have one label"):
+        train_head(rows, np.where(np.arange(20) < 10, True, labels), np.arange(20) < 10)

@@ -1,0 +1,86 @@
+"""`babelsift train-head` on embeddings that are stored, and the head that columns then read."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from babelsift.filters.clip.heads import load_head_of_files
+from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.cli.main import main
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.scores.score_store import PAIR_COLUMNS, ScoreStore
+from babelsift.schemas import recipe_from
+
+ROWS = 400
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A run folder with embeddings of a model `a`, whose first number says the label; labels beside it."""
+    vectors = np.random.default_rng(1).normal(size=(ROWS, 8)).astype(np.float16)
+    uids = compute_uids(pa.array([f"u{row}" for row in range(ROWS)]), pa.array(["c"] * ROWS))
+    sizes = pa.array([1] * ROWS, pa.int64())
+    pairs = pa.record_batch([uids, pa.array(["0" * 64] * ROWS), sizes], names=list(PAIR_COLUMNS))
+    arrays = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), 8)
+    errors = pa.array([None] * (ROWS - 1) + ["image: broken"], pa.string())
+    results = pa.record_batch(
+        {
+            "similarity": pa.array([0.1] * ROWS, pa.float32()),
+            "error": errors,
+            "image_embedding": arrays,
+            "text_embedding": arrays,
+        }
+    )
+    store = ScoreStore(RunFolder(str(tmp_path / "out")), "a", "f" * 64)
+    store.describe({"model": "x"})
+    store.add(0, pairs.slice(0, 300), results.slice(0, 300))
+    store.add(3, pairs.slice(300), results.slice(300))
+    labels = (vectors[:, 0] > 0).astype(int)
+    pq.write_table(pa.table({"uid": uids, "label": labels}), tmp_path / "labels.parquet")
+    order = [(row, row + 1) if vectors[row, 0] > vectors[row + 1, 0] else (row + 1, row) for row in range(0, ROWS, 2)]
+    better, worse = ([uids[pair[side]] for pair in order] for side in (0, 1))
+    table = pa.table({"uid": pa.array(better), "other_uid": pa.array(worse), "preference": [1] * len(better)})
+    pa.csv.write_csv(table, tmp_path / "preferences.csv")
+    return tmp_path, vectors
+
+
+@pytest.mark.parametrize(("labels", "used"), [("labels.parquet", ROWS - 1), ("preferences.csv", ROWS // 2 - 1)])
+def test_a_head_is_trained_and_read_by_columns(home, capsys, labels, used):
+    folder, vectors = home
+    command = ["train-head", str(folder / "out"), "--labels", str(folder / labels), "--model", "a"]
+    assert main([*command, "--output", str(folder / "head.safetensors")]) == 0
+    assert capsys.readouterr().out.startswith(f"{used} of ")
+    card = (folder / "head.md").read_text()
+    assert "held-out AUC: 0.9" in card or "held-out AUC: 1.0" in card
+    layers = {"file": str(folder / "head.safetensors"), "output": "sigmoid"}
+    column = {"name": "mine", "of": "embedding", "by": "layers", "layers": layers}
+    recipe = recipe_from({"name": "r", "clip": {"model": "x", "name": "a"}, "columns": column}, source="test")
+    scores = load_head_of_files(recipe.all_heads[0]).score(vectors.astype(np.float32))
+    assert (scores[vectors[:, 0] > 0.5] > scores[vectors[:, 0] < -0.5].max(initial=0) - 0.5).all()
+    assert np.corrcoef(scores, vectors[:, 0])[0, 1] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"--model": "b"}, "has no embeddings of a model 'b'; there are a"),
+        ({"--labels": "gone.parquet"}, "--labels gone.parquet: cannot be read"),
+        ({"--labels": "no_label.parquet"}, "has no column 'label'"),
+        ({"--labels": "odd.parquet"}, "holds other values than 0 and 1"),
+        ({"--labels": "others.parquet"}, "no uid of it has an embedding of 'a'"),
+        ({"--labels": "names.parquet"}, "'cat' is no uid"),
+    ],
+)
+def test_faults_are_one_line(home, capsys, monkeypatch, change, said):
+    folder, _ = home
+    monkeypatch.chdir(folder)
+    pq.write_table(pa.table({"uid": ["0" * 32]}), "no_label.parquet")
+    pq.write_table(pa.table({"uid": ["0" * 32], "label": [2]}), "odd.parquet")
+    pq.write_table(pa.table({"uid": ["0" * 32], "label": [1]}), "others.parquet")
+    pq.write_table(pa.table({"uid": ["cat"], "label": [1]}), "names.parquet")
+    options = {"--labels": "labels.parquet", "--model": "a", "--output": "head.safetensors", **change}
+    assert main(["train-head", "out", *(word for option in options.items() for word in option)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert said in line
