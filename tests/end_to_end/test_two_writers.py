@@ -153,7 +153,7 @@ def test_killed_twenty_times_on_a_store_the_same_command_gives_the_same_bytes(sm
     assert babelsift(*small.arguments[:-1], str(tmp_path / "whole")).code == 0
     expected = product(str(tmp_path / "whole"))
     kills = 0
-    for after in [*range(2, 42, 2), None]:
+    for after in [*range(1, 29), None]:
         run = start_run(small.arguments)
         reader = threading.Thread(target=run.stderr.read)
         reader.start()
