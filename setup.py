@@ -111,7 +111,7 @@ setup(
     packages=["babelsift", *(f"babelsift.{name}" for name in find_packages(include=[f"{f}*" for f in FOLDERS]))],
     package_data={
         "babelsift": ["py.typed"],
-        "babelsift.filters": ["**/*.txt", "**/*.tsv", "**/*.yaml"],
+        "babelsift.filters": ["**/*.txt", "**/*.tsv", "**/*.yaml", "**/*.npz"],
         "babelsift.pipelines": ["recipes/*.yaml", "demo/*.yaml", "demo/clip/*", "rendering/templates/*"],
     },
     install_requires=CORE,

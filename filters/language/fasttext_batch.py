@@ -55,6 +55,17 @@ class BatchModel:
 
         return top_labels(texts.values, texts.starts, *self._arrays)
 
+    def probabilities(self, texts: CodePoints, rows: np.ndarray) -> np.ndarray:
+        """Returns float32[k, labels], the probability of each of `labels`, as `predict(text, -1)` would.
+
+        Args:
+            texts: as in `top`.
+            rows: int64[k], the texts to look at.
+        """
+        from babelsift.filters.language.fasttext_kernels import label_probabilities
+
+        return label_probabilities(texts.values, texts.starts, rows, self._arrays)
+
 
 def _is_sound(model: QuantisedModel) -> bool:
     """Returns whether all rows that the model refers to are there: compiled loops do not check."""

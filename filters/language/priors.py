@@ -14,12 +14,12 @@ from functools import cache
 # The languages that much of the web is in; a judgement, not taken from a count of pages.
 _COMMON = (
     "en de fr es it pt nl pl ru uk cs sk sl hr sr bg mk el tr az ar fa ur he hi mr ne bn ta te kn ml gu pa th vi id ms "
-    "tl ja ko zh sv da no fi et lv lt hu ro sq ca gl eu is be kk ka hy mn my km lo si sw af la am ku uz tg ky"
+    "tl ja ko zh sv da no fi et lv lt hu ro sq ca gl eu is kk ka hy mn my km lo si sw af la am ku uz tg ky"
 )
 # Other languages with a state, a region or millions of writers.
 _LESS_COMMON = (
-    "ga cy mt lb fy br eo tt ba cv tk so mg jv su ceb ps ckb sd ug sa or as dv bo yi yue bs hbs nn oc ast sc co gd ht "
-    "qu gn rm wa rw ha ig yo zu xh st sn ny mi sm ff wo ln lg om ti ce ab os sah tyv udm mhr kv"
+    "be ga cy mt lb fy br eo tt ba cv tk so mg jv su ceb ps ckb sd ug sa or as dv bo yi yue bs hbs nn oc ast sc "
+    "co gd ht qu gn rm wa rw ha ig yo zu xh st sn ny mi sm ff wo ln lg om ti ce ab os sah tyv udm mhr kv"
 )
 _LESS_COMMON_WEIGHT, _RARE_WEIGHT = 0.25, 0.04
 _STEPS = {**dict.fromkeys(_LESS_COMMON.split(), _LESS_COMMON_WEIGHT), **dict.fromkeys(_COMMON.split(), 1.0)}

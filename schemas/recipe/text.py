@@ -93,7 +93,7 @@ class UrlRules(Settings):
 
 
 class LanguageSettings(Settings):
-    """Which languages are kept, and the fastText model that tells them apart (null: the lid.176 that ships).
+    """Which languages are kept, and the fastText model that tells them apart (null: the two models that ship).
 
     Attributes:
         raw: a caption's language is the model's own first label, as DataComp's baselines take it.

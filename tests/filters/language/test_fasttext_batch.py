@@ -47,6 +47,15 @@ def test_the_answers_are_fasttexts_own(model, native, texts):
     check_same(model, native, texts)
 
 
+def test_all_probabilities_are_fasttexts_own(model, native):
+    texts = ["ein schwarzer hund im schnee", "chien noir", "", "собака", "xq"]
+    found = model.probabilities(flatten(pa.array(texts, pa.large_string())), np.array([3, 0, 1, 2, 4]))
+    for text, probabilities in zip([texts[row] for row in (3, 0, 1, 2, 4)], found, strict=True):
+        expected = {label: probability for probability, label in native.predict(text + "\n", 10_000, 0.0, "strict")}
+        of_labels = dict(zip(model.labels, probabilities.tolist(), strict=True))
+        assert all(of_labels[label] == pytest.approx(expected[label], abs=1e-4) for label in expected)
+
+
 def test_known_words_long_words_and_empty_texts_are_as_in_fasttext(model, native):
     words = [word.decode() for word in read_quantised(shipped_model()).words[1:600]]
     check_same(model, native, [*words, " ".join(words), "a" * 5000, "ein " * 3000, "", " ", "  a   b "])
@@ -95,7 +104,7 @@ def test_both_ways_to_ask_lead_to_the_same_languages():
     captions = pa.array(
         ["ein schwarzer Hund im Schnee", "chien noir", "łódź", "собака", "Nordseekrabben", "xq", None, "the dog"] * 3
     )
-    batch, one_by_one = LanguageIdentifier(), LanguageIdentifier()
+    batch, one_by_one = LanguageIdentifier(shipped_model()), LanguageIdentifier(shipped_model())
     one_by_one.__dict__["_batch"] = None
     expected, found = one_by_one.identify(captions), batch.identify(captions)
     assert found.column("language") == expected.column("language")

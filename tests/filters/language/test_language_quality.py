@@ -82,8 +82,6 @@ def test_languages_with_a_script_or_letters_of_their_own_are_told_apart(identifi
         "ar",
         "fa",
         "he",
-        "hi",
-        "mr",
         "el",
         "ka",
         "hy",
@@ -94,6 +92,8 @@ def test_languages_with_a_script_or_letters_of_their_own_are_told_apart(identifi
         "te",
     ):
         assert right[language] >= 0.97, language
+    # A name of two words may be either's.
+    assert min(right["hi"], right["mr"]) >= 0.9
     assert right["ru"] >= 0.9
     assert right["ur"] >= 0.9
     assert right["uk"] >= 0.9
