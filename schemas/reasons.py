@@ -116,6 +116,9 @@ class RejectReason(str, Enum):
     TDM_RESERVED = "tdm_reserved"
     CONTENT_USAGE_OPT_OUT = "content_usage_opt_out"
     CONTENT_SIGNAL_OPT_OUT = "content_signal_opt_out"
+    TDMREP_RESERVED = "tdmrep_reserved"
+    AI_TXT_DISALLOWED = "ai_txt_disallowed"
+    TRAINING_CRAWLER_DISALLOWED = "training_crawler_disallowed"
     DATA_MINING_PROHIBITED = "data_mining_prohibited"
     ROBOTS_DISALLOWED = "robots_disallowed"
     HASH_MISMATCH = "hash_mismatch"
@@ -169,6 +172,9 @@ OPT_OUTS = frozenset(
         RejectReason.TDM_RESERVED,
         RejectReason.CONTENT_USAGE_OPT_OUT,
         RejectReason.CONTENT_SIGNAL_OPT_OUT,
+        RejectReason.TDMREP_RESERVED,
+        RejectReason.AI_TXT_DISALLOWED,
+        RejectReason.TRAINING_CRAWLER_DISALLOWED,
         RejectReason.DATA_MINING_PROHIBITED,
         RejectReason.ROBOTS_DISALLOWED,
     }

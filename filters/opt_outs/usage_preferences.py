@@ -62,6 +62,18 @@ def content_signal_opt_out(values: Iterable[str]) -> str | None:
     return next((f"{label}=no" for label in _SIGNALS if preferences.get(label) is False), None)
 
 
+def says_anything(values: Iterable[str]) -> bool:
+    """Returns whether there is a yes or a no to anything.
+
+    Args:
+        values: of the headers or lines, one each.
+
+    >>> says_anything(["search=y"]), says_anything(["what?"])
+    (True, False)
+    """
+    return bool(_preferences(values))
+
+
 def _preferences(values: Iterable[str]) -> dict[str, bool]:
     """{label in lower case: whether it is allowed}; what is neither a yes nor a no says nothing.
 

@@ -21,11 +21,11 @@ from babelsift.pipelines.fetch.body import BodyDecoder
 from babelsift.pipelines.fetch.deadline import Deadline
 from babelsift.pipelines.fetch.failure import FetchFailureError
 from babelsift.pipelines.fetch.fetched import Fetched
+from babelsift.pipelines.fetch.host_rules import MAX_FILE_BYTES, HostRules, asks_hosts
 from babelsift.pipelines.fetch.limits import HostPace, HostSlots, LargeBodies
 from babelsift.pipelines.fetch.network_errors import failure_of
 from babelsift.pipelines.fetch.opt_outs import OUR_TOKEN, headers_opt_out
 from babelsift.pipelines.fetch.resolver import CheckedResolver, Lookup, SystemLookup
-from babelsift.pipelines.fetch.robots import MAX_ROBOTS_BYTES, RobotsRules
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -76,8 +76,7 @@ class ImageClient:
         self._slots = asyncio.Semaphore(settings.thread_count)
         self._hosts = HostSlots(settings.connections_per_host)
         self._pace = HostPace(settings.requests_per_host_per_s)
-        token = settings.user_agent_token or OUR_TOKEN
-        self._robots = RobotsRules(self._get_robots, user_agent_token=token) if settings.robots_txt else None
+        self._host_rules = HostRules(self._get_host_file, settings) if asks_hosts(settings) else None
         self._large = LargeBodies(settings.max_body_bytes)
         resolver = CheckedResolver(self._policy, lookup, timeout_s=settings.timeout_s)
         connector = aiohttp.TCPConnector(
@@ -106,8 +105,8 @@ class ImageClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._robots is not None:
-            self._robots.close()
+        if self._host_rules is not None:
+            self._host_rules.close()
         await self._session.close()
         if self._own_lookup:
             self._own_lookup.close()
@@ -164,7 +163,7 @@ class ImageClient:
 
     async def _attempt(self, target: URL, holder: LargeBodies.Holder) -> Fetched:
         try:
-            async with self._last_response(target, self._robots) as response:
+            async with self._last_response(target, self._host_rules) as response:
                 return await self._read(response, holder)
         except FetchFailureError:
             raise
@@ -172,13 +171,13 @@ class ImageClient:
             raise failure_of(error, timeout_s=self._settings.timeout_s) from error
 
     @contextlib.asynccontextmanager
-    async def _last_response(self, target: URL, robots: RobotsRules | None) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _last_response(self, target: URL, host_rules: HostRules | None) -> AsyncIterator[aiohttp.ClientResponse]:
         """Follows redirects to the response that is none; each hop is checked anew."""
         for hop in range(self._settings.max_redirects + 1):
             if hop:
                 await self._pace.turn(target.raw_host or "")
-            if robots is not None:
-                await robots.check(target)
+            if host_rules is not None:
+                await host_rules.check(target)
             async with self._session.get(target, allow_redirects=False) as response:
                 location = response.headers.get("Location") if response.status in _REDIRECTS else None
                 if location is None:
@@ -187,23 +186,24 @@ class ImageClient:
                 target = self._policy.check_redirect(target, location)
         raise FetchFailureError(RejectReason.TOO_MANY_REDIRECTS, f"more than {self._settings.max_redirects}")
 
-    async def _get_robots(self, url: URL) -> tuple[int, bytes]:
+    async def _get_host_file(self, url: URL, retries: int) -> tuple[int, bytes]:
         for attempt in itertools.count(1):
+            await self._pace.turn(url.raw_host or "")
             try:
-                return await asyncio.wait_for(self._read_robots(url), self._settings.timeout_s)
+                return await asyncio.wait_for(self._read_host_file(url), self._settings.timeout_s)
             except (*_NETWORK_ERRORS, ValueError, FetchFailureError) as error:
                 failure = failure_of(error, timeout_s=self._settings.timeout_s)
-                if not failure.retry or attempt > self._settings.retries:
+                if not failure.retry or attempt > retries:
                     raise failure from error
                 await asyncio.sleep(self._backoff_s * 2 ** (attempt - 1))
         raise AssertionError("the loop ends by return or raise")
 
-    async def _read_robots(self, url: URL) -> tuple[int, bytes]:
+    async def _read_host_file(self, url: URL) -> tuple[int, bytes]:
         async with self._last_response(url, None) as response:
             decoder = BodyDecoder(response.headers.get("Content-Encoding"), max_bytes=self._settings.max_body_bytes)
-            while len(decoder) < MAX_ROBOTS_BYTES and (chunk := await self._next_chunk(response)):
+            while len(decoder) < MAX_FILE_BYTES and (chunk := await self._next_chunk(response)):
                 decoder.feed(chunk)
-            return response.status, decoder.begin(MAX_ROBOTS_BYTES)
+            return response.status, decoder.begin(MAX_FILE_BYTES)
 
     async def _read(self, response: aiohttp.ClientResponse, holder: LargeBodies.Holder) -> Fetched:
         settings, status = self._settings, response.status

@@ -75,8 +75,8 @@ def _of_recipe(data: ReportData) -> list[str]:
     opt_outs = opt_out_forms(data)
     if not opt_outs.x_robots_tag:
         sentences.append("Opt-outs were not honoured: X-Robots-Tag headers were ignored.")
-    if opt_outs.unheard:
-        sentences.append(f"Opt-outs were not heard in these forms: {'; '.join(opt_outs.unheard)}.")
+    if opt_outs.switched_off:
+        sentences.append(f"Opt-outs were not heard in these forms: {'; '.join(opt_outs.switched_off)}.")
     return sentences
 
 

@@ -10,6 +10,7 @@ from babelsift.schemas.recipe import OptOutSettings
 # Facts of a run whose images img2dataset downloaded: it hears X-Robots-Tag and nothing else.
 _OF_IMG2DATASET = ("downloaded with", "shape of images")
 _ITS_ONLY_FORM = "x_robots_tag"
+_IN_ROBOTS_TXT = "training_crawlers"
 
 
 @dataclass(frozen=True)
@@ -18,18 +19,20 @@ class OptOutForms:
 
     Attributes:
         heard: those by which images were left out.
-        unheard: those that the recipe switches off, or that whoever downloaded the images does not know.
+        unheard: those that were not, by the recipe or because whoever downloaded the images does not know them.
+        switched_off: those of them that are on by default.
         x_robots_tag: whether that one was heard.
     """
 
     heard: tuple[str, ...]
     unheard: tuple[str, ...]
+    switched_off: tuple[str, ...]
     x_robots_tag: bool
 
 
 def opt_out_forms(data: ReportData) -> OptOutForms:
-    """Returns which forms a run heard beside robots.txt."""
-    settings = data.recipe.download
+    """Returns which forms a run heard."""
+    settings, defaults = data.recipe.download, OptOutSettings().model_dump()
     unknown = any(fact in data.facts for fact in _OF_IMG2DATASET)
     heard: list[tuple[str, str]] = []
     unheard: list[tuple[str, str]] = []
@@ -37,11 +40,12 @@ def opt_out_forms(data: ReportData) -> OptOutForms:
         is_heard = bool(getattr(settings.opt_outs, name))
         if name == _ITS_ONLY_FORM:
             is_heard = bool(settings.forbidding_directives)
-        elif unknown:
+        elif unknown or (name == _IN_ROBOTS_TXT and not settings.robots_txt):
             is_heard = False
         (heard if is_heard else unheard).append((name, field.description or name))
     return OptOutForms(
         tuple(words for name, words in heard if name != _ITS_ONLY_FORM),
         tuple(words for name, words in unheard if name != _ITS_ONLY_FORM),
+        tuple(words for name, words in unheard if name not in (_ITS_ONLY_FORM, _IN_ROBOTS_TXT) and defaults[name]),
         _ITS_ONLY_FORM in dict(heard),
     )

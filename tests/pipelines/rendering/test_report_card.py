@@ -115,9 +115,11 @@ def test_opt_outs():
     assert "**Opt-outs were not honoured**" in ignored
     assert "Opt-outs were honoured" not in ignored
     assert "Heard as well: TDMRep's `tdm-reservation` header; " in honoured
-    assert "Not heard" not in honoured
+    assert "**Not heard**: what a robots.txt that is asked for tells" in honoured
+    every = {"robots_txt": True, "opt_outs": {"tdmrep_json": True, "ai_txt": True}}
+    assert "Not heard" not in card(download=every)
     some = card(download={"opt_outs": {"content_usage": False, "x_robots_tag": False}})
-    assert "**Not heard**: AIPREF's Content-Usage header" in some
+    assert "**Not heard**: AIPREF's Content-Usage header, and lines in robots.txt" in some
     assert "**Opt-outs were not honoured**" in some
     assert "**Not heard**: TDMRep" in card(facts={"downloaded with": "img2dataset 1.47"})
 
