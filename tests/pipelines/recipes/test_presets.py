@@ -94,6 +94,13 @@ PUBLISHED = {
     "mmc4": {
         "clip": "ViT-L-14", "select.one_to_one_in": "document", "read.columns": "caption=document_texts",
     },
+    "cleanvision": {
+        "images.max_aspect_ratio": 1 / 0.35, "dedup_images.near_radius_bits": 0, "dedup_images.near_crops": False,
+        "select.conditions": {
+            "image_brightness_99": Condition(min=0.32), "image_brightness_5": Condition(max=0.95),
+            "image_entropy": Condition(min=3), "image_sharpness": Condition(min=0.29), "image_colour": Condition(above=0),
+        },
+    },
     "dfn": {"clip": "ViT-B-32", "select.top_fraction": 0.15, "requires": ("filtering network",), **DATACOMP_DOWNLOAD},
 }  # fmt: skip
 # Groups in which a preset may not have any rule but those of its row.
