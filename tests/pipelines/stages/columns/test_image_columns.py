@@ -70,3 +70,10 @@ def test_embeddings_are_those_that_the_model_stored(run_stage, image_rows, modul
     resolved = resolve(recipe.made_columns)
     stage = ImageColumns(folder, resolved, place_conditions(recipe, resolved), read, stores={"first": store})
     assert [row["first"] for row in run_stage(stage, [rows]).kept] == [1.0, 0.5, None]
+
+
+def test_measures_and_codes_of_images_are_columns(run_stage, image_rows, tmp_path):
+    columns = [{"name": "look", "of": "image", "by": "measures"}, {"name": "codes", "of": "image", "by": "qr_codes"}]
+    outputs = run_stage(stage(tmp_path, columns, look_entropy={"min": 1}, codes={"max": 0}), [image_rows(3)])
+    assert outputs.rejected == []
+    assert all(0 <= row["look_brightness"] <= 1 and row["codes"] == 0 for row in outputs.kept)
