@@ -107,7 +107,7 @@ def fingerprint_of(info: Mapping[str, Any]) -> str:
     """Returns 64 hex digits over what describes a maker.
 
     >>> fingerprint_of({"a": 1})[:8]
-    '015abd7f'
+    'f9d86028'
     """
     return hashlib.sha256(json.dumps(info, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 

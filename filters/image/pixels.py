@@ -25,7 +25,7 @@ def decode_rgb(body: bytes, *, max_pixels: int = _MAX_PIXELS) -> np.ndarray | st
         uint8[height, width, 3], RGB; or text.
 
     >>> decode_rgb(b"no image")
-    'not_an_image'
+    'not_an_image: text'
     """
     try:
         header = open_image(body).header
