@@ -16,6 +16,7 @@ BENCHMARKS = {
     "skew": "a million copies of one image, against as many different ones",
     "metadata_matching": "500 000 concept entries: to build the matcher, and to match",
     "download": "downloading photographs, against img2dataset (PHOTOS=DIR)",
+    "opt_outs": "what hearing opt-outs costs a download, at 100 URLs a host and at 2.2",
     "download_memory": "peak memory of downloads of two sizes (PHOTOS=DIR)",
     "texts": "several texts an image, against the same images with one each",
     "dry_run": "how long a dry run takes",

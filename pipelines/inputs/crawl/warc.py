@@ -78,8 +78,7 @@ def _add_page(gathered: RowGatherer, record: Record, path: str) -> None:
         warc_path(path, None),
         record.offset,
     )
-    said = [value for name, value in headers if name == "x-robots-tag"]
-    gathered.add_page(origin, page.images, page_opt_out(page.metas, said))
+    gathered.add_page(origin, page.images, page_opt_out(page.metas, headers))
 
 
 def _decoded(header: WarcRecord, content: bytes) -> bytes:

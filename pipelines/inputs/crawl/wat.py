@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from babelsift.pipelines.inputs.crawl.archive import DamagedRecord, read_records
 from babelsift.pipelines.inputs.crawl.image_rows import ImageRows, PageOrigin, RowGatherer, warc_path
 from babelsift.pipelines.inputs.crawl.links import WEB, Base, largest_of_srcset
-from babelsift.pipelines.inputs.crawl.opt_out import page_opt_out
+from babelsift.pipelines.inputs.crawl.opt_out import OPT_OUT_HEADERS, page_opt_out
 from babelsift.pipelines.inputs.crawl.wat_json import IMAGE_PATHS
 from babelsift.pipelines.inputs.crawl.wat_record import Link, WatRecord, decode_record
 
@@ -22,7 +22,7 @@ _SRC, _DATA_SRC = "IMG@/src", "IMG@/data-src"  # one URL each; the others hold a
 _IMAGE_PATHS = frozenset(IMAGE_PATHS)
 _METADATA = 32  # fastwarc's WarcRecordType.metadata
 _IMAGE = b"IMG@"
-_TELLING_HEADERS = re.compile(rb"x-robots-tag|content-language", re.IGNORECASE)
+_TELLING_HEADERS = re.compile(rb"x-robots-tag|tdm-reservation|content-(?:language|usage|signal)", re.IGNORECASE)
 _LANGUAGE = ("html@/lang", "html@/xml:lang", "content-language")
 
 
@@ -84,7 +84,7 @@ def add_record(gathered: RowGatherer, content: bytes, path: str) -> None:
     ]
     metas = [((meta.name or meta.property or meta.http_equiv or "").lower(), meta.content or "") for meta in html.metas]
     headers = _headers(record)
-    opt_out = page_opt_out(metas, headers.get("x-robots-tag", []))
+    opt_out = page_opt_out(metas, [(name, value) for name in OPT_OUT_HEADERS for value in headers.get(name, [])])
     origin = PageOrigin(
         record.page_url,
         _language(metas, headers),

@@ -110,7 +110,10 @@ def test_scripts_and_headings_are_no_text_beside_an_image():
     [
         ('<meta name="robots" content="noindex"><img src=a.jpg alt=a>', ()),
         ('<meta name="Robots" content="index,NOIMAGEINDEX"><img src=a.jpg alt=a>', ()),
+        ('<meta name="tdm-reservation" content="1"><img src=a.jpg alt=a>', ()),
         ("<img src=a.jpg alt=a>", [("X-Robots-Tag", "noindex")]),
+        ("<img src=a.jpg alt=a>", [("tdm-reservation", "1")]),
+        ("<img src=a.jpg alt=a>", [("Content-Usage", "train-ai=n")]),
         ("<img src=a.jpg alt=a>", [("x-robots-tag", "all"), ("X-Robots-Tag", "noimageindex")]),
     ],
 )

@@ -114,6 +114,11 @@ def test_a_link_without_a_text_is_a_row_all_the_same():
         {"metas": [{"name": "robots", "content": "none"}]},
         {"headers": {"X-Robots-Tag": "noimageindex"}},
         {"headers": {"x-robots-tag": ["all", "noai"]}},
+        {"headers": {"TDM-Reservation": "1"}},
+        {"headers": {"Content-Usage": "train-ai=n"}},
+        {"headers": {"Content-Signal": "search=yes, ai-train=no"}},
+        {"metas": [{"name": "tdm-reservation", "content": "1"}]},
+        {"metas": [{"name": "TDM-Reservation", "content": " 1 "}, {"name": "robots", "content": "index"}]},
     ],
 )
 def test_a_page_that_opts_out_is_left_out_image_by_image(said):
@@ -121,6 +126,18 @@ def test_a_page_that_opts_out_is_left_out_image_by_image(said):
     assert [left.reason.value for left in block.left_out.values()] == ["page_opted_out"] * 2
     assert block.count == 3
     assert block.numbers.tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"metas": [{"name": "tdm-reservation", "content": "0"}]},
+        {"metas": [{"name": "tdm-policy", "content": "1"}]},
+        {"headers": {"TDM-Reservation": "0", "Content-Usage": "train-ai=y", "Content-Signal": "ai-train=yes"}},
+    ],
+)
+def test_a_page_that_permits_training_stays(said):
+    assert links(page([image_link("/a.jpg", "a")], **said))
 
 
 @pytest.mark.parametrize("content", ["index, follow", "max-image-preview:large", "googlebot: noindex"])
