@@ -140,8 +140,13 @@ class GroupShards(Transform):
 def ordered_rows(batches: Iterable[pa.RecordBatch], seed: int) -> pa.Table:
     """Returns the rows of one shard in the order that the seed gives them."""
     rows = pa.Table.from_batches(list(batches)).combine_chunks()
-    keys = sort_keys(sample_uids(rows), seed)
-    return rows.take(pa.array(np.lexsort((text_ranks(rows), keys))))
+    order = np.lexsort((text_ranks(rows), sort_keys(sample_uids(rows), seed)))
+    # Column by column, so that there is one column twice, not the whole.
+    columns, schema = rows.columns, rows.schema
+    del rows
+    for index, column in enumerate(columns):
+        columns[index] = column.take(pa.array(order))
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 @dataclass
