@@ -124,6 +124,9 @@ class _Reader:
     _block: int = 0
     _blocks: dict[int, tuple[int, bool]] = field(default_factory=dict)
     _images: list[_Image] = field(default_factory=list)
+    # Of each figure and picture that images are in, looked for once however many these are.
+    _captions: dict[int, str | None] = field(default_factory=dict)
+    _sources: dict[int, tuple[str, str] | None] = field(default_factory=dict)
 
     def images(self, tree: LexborHTMLParser) -> list[dict[str, str | None]]:
         """Returns the images, each with the texts around it."""
@@ -173,20 +176,35 @@ class _Reader:
     def _add_image(self, node: LexborNode) -> None:
         attributes = node.attributes
         figure, picture, language = self._around(node)
-        link_path, url = _address(attributes, picture)
+        link_path, url = _address(attributes) or self._source_of(picture) or ("IMG@/src", None)
         if url is None:
             return
-        caption = figure.css_first("figcaption") if figure is not None else None
         values = {
             "url": self.base.absolute(url.strip()),
             "alt": _clean(attributes.get("alt")),
             "title": _clean(attributes.get("title")),
-            "figcaption": _clean(caption.text()) if caption is not None else None,
+            "figcaption": self._caption_of(figure),
             "heading": self.heading,
             "lang": language,
             "link_path": link_path,
         }
         self._images.append(_Image(values, self._length))
+
+    def _caption_of(self, figure: LexborNode | None) -> str | None:
+        if figure is None:
+            return None
+        if figure.mem_id not in self._captions:
+            caption = figure.css_first("figcaption")
+            self._captions[figure.mem_id] = _clean(caption.text()) if caption is not None else None
+        return self._captions[figure.mem_id]
+
+    def _source_of(self, picture: LexborNode | None) -> tuple[str, str] | None:
+        """Returns (where the URL of a picture's first source that has one stands, the URL)."""
+        if picture is None:
+            return None
+        if picture.mem_id not in self._sources:
+            self._sources[picture.mem_id] = next(filter(None, map(_source_address, picture.css("source"))), None)
+        return self._sources[picture.mem_id]
 
     def _around(self, node: LexborNode) -> tuple[LexborNode | None, LexborNode | None, str | None]:
         """Returns (the figure that an image is in, its picture element, its language)."""
@@ -205,8 +223,8 @@ class _Reader:
         return figure, picture, language or self.language
 
 
-def _address(attributes: dict[str, str | None], picture: LexborNode | None) -> tuple[str, str | None]:
-    """Returns (where an image's URL stands, the URL)."""
+def _address(attributes: dict[str, str | None]) -> tuple[str, str] | None:
+    """Returns (where an image's URL stands, the URL); None where it has none itself."""
     for name in (*_LAZY, "src"):
         url = (attributes.get(name) or "").strip()
         if url and not url.lower().startswith(("data:", "about:", "javascript:", "blob:")):
@@ -214,11 +232,14 @@ def _address(attributes: dict[str, str | None], picture: LexborNode | None) -> t
     for name in _SRCSETS:
         if url := largest_of_srcset(attributes.get(name) or "") or "":
             return f"IMG@/{name}", url
-    for source in picture.css("source") if picture is not None else ():
-        for name in _SRCSETS:
-            if url := largest_of_srcset(_attribute(source, name) or "") or "":
-                return f"SOURCE@/{name}", url
-    return "IMG@/src", None
+    return None
+
+
+def _source_address(source: LexborNode) -> tuple[str, str] | None:
+    for name in _SRCSETS:
+        if url := largest_of_srcset(_attribute(source, name) or ""):
+            return f"SOURCE@/{name}", url
+    return None
 
 
 def _with_open_graph(
