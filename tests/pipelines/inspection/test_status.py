@@ -171,6 +171,15 @@ def test_a_stages_fingerprint_is_of_its_settings_and_of_all_before():
     assert stage_settings(changed(download={"retries": 9}), {}) == before
 
 
+def test_how_a_model_is_run_shapes_nothing_and_which_code_of_its_own_does():
+    plain, processes, code = (
+        stage_settings(recipe_from({"name": "mine", "clip": {"model": "m", **more}}, source="x"), {})
+        for more in ({}, {"decode_processes": 3, "batch_size": 8, "device": "cpu"}, {"remote_code": True})
+    )
+    assert processes == plain
+    assert changes(plain, code)["score"]
+
+
 def test_a_files_version_is_its_size_and_time(tmp_path):
     (tmp_path / "a").write_bytes(b"123")
     found = input_files([str(tmp_path / "a"), str(tmp_path / "none")])
