@@ -66,4 +66,4 @@ def test_worker_processes_import_the_installed_package(installation, checkout, t
     succeeded(done)
     rejected = pa.concat_tables(pq.read_table(path) for path in (tmp_path / "out/rejects").glob("*.parquet"))
     reasons = sorted(rejected.column("reason").to_pylist())
-    assert reasons == ["connection_failed", "language_not_kept", "too_few_words"]
+    assert reasons == ["connection_failure", "language_not_kept", "too_few_words"]
