@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_both_sides_store_scores():
     sizes = {"PAIRS": "40", "RUNS": "1", "BATCH": "16", "PROCESSES": "1", "PHOTOS": ""}
     finished = subprocess.run(

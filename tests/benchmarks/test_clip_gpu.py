@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from benchmarks.clip_gpu.steps import STEPS
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,7 @@ sys.exit(main(["clip_gpu"]))
 """
 
 
+@pytest.mark.slow
 def test_all_parts_on_the_cpu():
     sizes = {"BATCH": "16", "BATCHES": "2", "PAIRS": "40", "ROWS": "16", "MODELS": "babelsift-demo", "PHOTOS": ""}
     finished = subprocess.run(

@@ -78,6 +78,7 @@ def test_webdataset_with_wids(product, tmp_path):
         assert row["source_row"] == place
 
 
+@pytest.mark.slow
 def test_open_clip_trains_on_them(product):
     from open_clip_train.data import get_wds_dataset
     from open_clip_train.train import train_one_epoch
