@@ -22,7 +22,7 @@ class Counted(io.StringIO):
 
 @pytest.mark.parametrize("end", ["\nnext\n", "\r\nnext\n"])
 def test_of_an_overlong_line_the_beginning_is_kept_and_the_next_is_whole(end):
-    lines = Lines(Counted(40 << 20, end), max_characters=1000)
+    lines = Lines(Counted(3 << 20, end), max_characters=1000)
     first, second = lines.take(10)
     assert 1000 <= len(first) <= (1 << 20) + 2
     assert (first.strip("x"), second) == (end.removesuffix("next\n"), "next\n")

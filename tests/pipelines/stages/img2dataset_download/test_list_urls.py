@@ -13,13 +13,15 @@ from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, pla
 from babelsift.pipelines.staging.listed_urls import next_round, read_refused, unfinished_shards
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.img2dataset_folder import Entry, entries, write_shard
+from tests.support.quick_beam import quick_beam
 
 _SETTINGS = DownloadSettings(allow_addresses=("127.0.0.0/8",), ports=None)
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return RunFolder(str(tmp_path / "out"))
+    with quick_beam():
+        yield RunFolder(str(tmp_path / "out"))
 
 
 def list_round(folder, urls, **options):
