@@ -33,7 +33,7 @@ from babelsift.pipelines.stages.img2dataset_download.options import check_img2da
 from babelsift.pipelines.stages.img2dataset_folder.scan import plan_import
 from babelsift.pipelines.stages.score.models import CheckedModels, check_models
 from babelsift.pipelines.staging.imported_rows import ImportPlan
-from babelsift.pipelines.staging.inventory import check_downloads
+from babelsift.pipelines.staging.inventory import check_downloads, say_what_was_not_heard
 from babelsift.schemas import STAGE_ORDER, Recipe, Stage
 
 
@@ -130,7 +130,7 @@ def plan_run(
             check_urls(source)
     check_settings(recipe)
     check_other_data(recipe)
-    check_downloads(folder, recipe.download, force=force)
+    say_what_was_not_heard(check_downloads(folder, recipe.download, force=force))
     needs_models = runs_through(Stage.SCORE, until)
     if recipe.clip and needs_models:
         logging.info("models: loading %s", ", ".join(model.model for model in recipe.clip))

@@ -1,4 +1,7 @@
-"""Which download settings shape the stored images, so that a change of the others downloads nothing again."""
+"""Which download settings shape the stored images, so that a change of the others downloads nothing again.
+
+Opt-outs shape which images are stored, but a change of them downloads nothing either: shards say which were heard.
+"""
 
 from __future__ import annotations
 
@@ -43,3 +46,14 @@ def shaping_settings(settings: DownloadSettings) -> dict[str, Any]:
     shaping = settings.model_dump(mode="json", exclude=_NOT_SHAPING)
     changed = {name: value for name, value in shaping.items() if name not in _CAME_LATER or value != _CAME_LATER[name]}
     return {**changed, "version": _VERSION}
+
+
+# What was heard before shards said it.
+HEARD_ALWAYS = ("x_robots_tag",)
+
+
+def heard_opt_outs(settings: DownloadSettings) -> list[str]:
+    """Returns the names of the forms of opt-outs that a download with these settings hears."""
+    heard = {name: bool(value) for name, value in settings.opt_outs.model_dump().items()}
+    heard["training_crawlers"] &= settings.robots_txt
+    return [name for name, is_heard in heard.items() if is_heard]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
+from babelsift.pipelines.run_folder.shaping_settings import HEARD_ALWAYS, heard_opt_outs, shaping_settings
 from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER
 from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_shard, why_not_reused
 from babelsift.schemas import RunFolderError
@@ -26,7 +27,9 @@ class StagedDownloads:
 
     Attributes:
         rows, images, bytes: of the shards that can be used again. stale: why shards cannot be -> [shards, images,
-            bytes]. unfinished: shards that a killed run left. foreign: shards that something else wrote.
+            bytes]. unheard: forms of opt-outs that are to be heard -> images of shards that can be used again and were
+            downloaded without hearing them. unfinished: shards that a killed run left. foreign: shards that something
+            else wrote.
     """
 
     shards: int = 0
@@ -34,13 +37,14 @@ class StagedDownloads:
     images: int = 0
     bytes: int = 0
     stale: dict[str, list[int]] = field(default_factory=dict)
+    unheard: dict[str, int] = field(default_factory=dict)
     unfinished: int = 0
     foreign: int = 0
 
 
 def staged_downloads(folder: RunFolder, settings: DownloadSettings) -> StagedDownloads:
     """Returns what is staged, as a run with these download settings would find it."""
-    staged, shaping = StagedDownloads(), shaping_settings(settings)
+    staged, shaping, heard = StagedDownloads(), shaping_settings(settings), heard_opt_outs(settings)
     for shard in _all_shards(folder):
         stats = shard.stats or {}
         why = why_not_reused(shard, shaping)
@@ -53,6 +57,8 @@ def staged_downloads(folder: RunFolder, settings: DownloadSettings) -> StagedDow
             staged.rows += stats.get("count", 0)
             staged.images += stats.get("successes", 0)
             staged.bytes += stats.get("tar_bytes", 0)
+            for form in set(heard).difference(stats.get("opt_outs", HEARD_ALWAYS)):
+                staged.unheard[form] = staged.unheard.get(form, 0) + stats.get("successes", 0)
         else:
             stale = staged.stale.setdefault(why, [0, 0, 0])
             counts = (1, stats.get("successes", 0), stats.get("tar_bytes", 0))
@@ -67,20 +73,33 @@ def _all_shards(folder: RunFolder) -> Iterator[StagedShard]:
         yield from pool.map(lambda one: read_shard(folder, *one), listed)
 
 
-def check_downloads(folder: RunFolder, settings: DownloadSettings, *, force: bool) -> None:
-    """Refuses to download again, unless it is forced, what is staged by other settings.
+def say_what_was_not_heard(staged: StagedDownloads) -> None:
+    """Warns of staged images that were downloaded before an opt-out was heard; they stay."""
+    unheard = {form: images for form, images in sorted(staged.unheard.items()) if images}
+    if unheard:
+        logging.warning(
+            "download: %d images were staged before these opt-outs were heard, and stay: %s; for others to be asked, "
+            "use another --output",
+            max(unheard.values()),
+            ", ".join(unheard),
+        )
+
+
+def check_downloads(folder: RunFolder, settings: DownloadSettings, *, force: bool) -> StagedDownloads:
+    """Refuses to download again, unless it is forced, what is staged by other settings; returns what is staged.
 
     Raises:
         RunFolderError: says which settings differ and what that would cost.
     """
-    stale = staged_downloads(folder, settings).stale
-    if stale and not force:
+    staged = staged_downloads(folder, settings)
+    if (stale := staged.stale) and not force:
         shards, images, size = (sum(column) for column in zip(*stale.values(), strict=True))
         raise RunFolderError(
             f"{folder.url}: {images} images in {shards} staging shards ({size / 1e6:.1f} MB) were downloaded with "
             f"other settings ({' / '.join(stale)}) and would be downloaded again; pass --force for that, set them "
             "back, or choose another --output"
         )
+    return staged
 
 
 def scored_pairs(folder: RunFolder) -> dict[str, int]:

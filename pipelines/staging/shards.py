@@ -12,7 +12,7 @@ import tarfile
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -188,7 +188,8 @@ class StagingWriter:
 
     Attributes:
         shard: number. samples_per_shard: of all shards, for the keys. shaping: the settings that shaped the images.
-        where: the folder, within the run folder, that it is written to.
+        where: the folder, within the run folder, that it is written to. opt_outs: the forms that were heard; None:
+            nobody was asked.
     """
 
     folder: RunFolder
@@ -196,6 +197,7 @@ class StagingWriter:
     samples_per_shard: int
     shaping: Mapping[str, Any]
     where: str = STAGING
+    opt_outs: Sequence[str] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __enter__(self) -> StagingWriter:
@@ -276,5 +278,6 @@ class StagingWriter:
             "parquet_sha256": file.sha256,
             "fingerprint": fingerprint(self.shaping),
             "settings": dict(self.shaping),
+            **({} if self.opt_outs is None else {"opt_outs": list(self.opt_outs)}),
         }
         self.folder.write_json(self._path(STATS), stats)

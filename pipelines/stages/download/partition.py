@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
+from babelsift.pipelines.run_folder.shaping_settings import heard_opt_outs, shaping_settings
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
 from babelsift.pipelines.stages.download.row_options import row_options
 from babelsift.pipelines.stages.download.worker import DownloadWorker
@@ -127,7 +127,8 @@ class PartitionDownload:
         if self.stop.is_set():
             raise StoppedError
         _, firsts = np.unique(image_of_row, return_index=True)
-        with StagingWriter(self.folder, shard, self.settings.samples_per_staging_shard, shaping) as writer:
+        size, heard = self.settings.samples_per_staging_shard, heard_opt_outs(self.settings)
+        with StagingWriter(self.folder, shard, size, shaping, opt_outs=heard) as writer:
             staged, times = self.worker.download(rows.take(pa.array(firsts)), writer)
         return StagedBatch(shard, rows, staged.take(pa.array(image_of_row)), times)
 
