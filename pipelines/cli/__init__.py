@@ -8,5 +8,6 @@ beam_options     Beam's own options, which follow ours
 recipe_options   --recipe and --set
 columns          which columns of the input are the pair
 folder_command   what the commands that look at a finished run share
-log_lines        progress on standard error
+log_lines        lines on standard error, as text or JSON
+progress_display how far a run is, drawn on a terminal or told in lines
 """

@@ -15,7 +15,10 @@ class UsageError(BabelsiftError):
 
 
 class CommandParser(argparse.ArgumentParser):
-    """As argparse's own; raises UsageError, takes no abbreviations, knows --verbose and --quiet wherever they stand."""
+    """As argparse's own; raises UsageError, takes no abbreviations.
+
+    It knows --verbose, --quiet and --log-format=FORMAT wherever they stand.
+    """
 
     def __init__(self, **settings: object) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})  # type: ignore[arg-type]
@@ -24,6 +27,8 @@ class CommandParser(argparse.ArgumentParser):
             self.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=about)
             about = "say nothing but warnings and errors"
             self.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help=about)
+            about = "of lines on standard error: text, or a JSON object each"
+            self.add_argument("--log-format", choices=("text", "json"), default=argparse.SUPPRESS, help=about)
 
     def error(self, message: str) -> NoReturn:
         """Raises the message as one line; argparse itself would print the whole usage."""

@@ -24,6 +24,7 @@ from babelsift.pipelines.cli.commands.status import add_status
 from babelsift.pipelines.cli.commands.subset import add_subset
 from babelsift.pipelines.cli.commands.train_head import add_train_head
 from babelsift.pipelines.cli.commands.urls import add_urls
+from babelsift.pipelines.cli.commands.watch import add_watch
 from babelsift.pipelines.cli.commands.why import add_why
 from babelsift.pipelines.cli.exit_status import (
     RUN_FAILED,
@@ -54,6 +55,7 @@ COMMANDS = (
     add_concepts,
     add_hash,
     add_ngrams,
+    add_watch,
     add_completion,
     add_demo_web,
     add_demo_model,
@@ -109,7 +111,11 @@ def _run(words: Sequence[str]) -> int:
         return 0
     known, left = _parse(command, own_words)
     known.root = parser
-    show_log_lines(verbose=getattr(known, "verbose", False), quiet=getattr(known, "quiet", False))
+    show_log_lines(
+        verbose=getattr(known, "verbose", False),
+        quiet=getattr(known, "quiet", False),
+        as_json=getattr(known, "log_format", "text") == "json",
+    )
     if not getattr(known, "takes_beam_options", False):
         getattr(known, "parser", command).check_words(left)
     return known.run(known, left)

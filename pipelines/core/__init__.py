@@ -6,7 +6,8 @@ stage_outputs       what a stage gives back: kept rows, rejected rows, counters
 bundle_buffer       rows buffered within a bundle, one element a partition; `split_by_partition` of whole rows
 bundle_end          what a DoFn emits when its bundle ends
 side_inputs         what is made of side inputs once a bundle
-timers, progress    counters of time, log lines of long work
+counters, timers    Beam's counters, and those of time
+tally, progress     what this process has counted of the run; log lines of long work
 groups/             what is decided over all rows of a group: duplicates, lowest members, ranks
 runners             runs a job, and raises what a worker raised
 """

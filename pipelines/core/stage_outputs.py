@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
 import babelsift.pipelines.core.batches  # noqa: F401 (registers the coder that the types below name)
+from babelsift.pipelines.core.counters import count
 from babelsift.schemas import Stage
 
 REJECTED = "rejected"  # the tag of every stage's second output: rows of LEDGER_SCHEMA
@@ -49,15 +49,15 @@ def emit(
     Args:
         is_out: whether what is kept leaves the stage; if not, another step of it follows.
     """
-    Metrics.counter(stage.value, "in_rows").inc(in_rows)
+    count(stage, "in_rows", in_rows)
     for batch in kept:
         if len(batch):
-            Metrics.counter(stage.value, "out_rows").inc(len(batch) if is_out else 0)
+            count(stage, "out_rows", len(batch) if is_out else 0)
             yield batch
     for batch in rejected:
         if len(batch):
             for counted in batch.column("reason").value_counts().to_pylist():
-                Metrics.counter(stage.value, f"rejected_{counted['values']}_rows").inc(counted["counts"])
+                count(stage, f"rejected_{counted['values']}_rows", counted["counts"])
             yield beam.pvalue.TaggedOutput(REJECTED, batch)
 
 

@@ -6,8 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-from apache_beam.metrics import Metrics
-
+from babelsift.pipelines.core.counters import count
 from babelsift.schemas import Stage
 
 
@@ -22,4 +21,4 @@ def inc_timer_msec(stage: Stage, verb: str, clock: Callable[[], float] = time.mo
     """
     started = clock()
     yield
-    Metrics.counter(stage.value, f"{verb}_msec").inc(round(1000 * (clock() - started)))
+    count(stage, f"{verb}_msec", round(1000 * (clock() - started)))

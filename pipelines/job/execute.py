@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import check_input
 from babelsift.pipelines.job.curate import Curate
@@ -13,6 +14,7 @@ from babelsift.pipelines.job.decoders import with_own_decoders
 from babelsift.pipelines.job.facts import facts_of
 from babelsift.pipelines.job.img2dataset_steps import LAST_TEXT_STAGE, download_by_img2dataset
 from babelsift.pipelines.job.plan import RunPlan, runs_through
+from babelsift.pipelines.job.telling import run_told
 from babelsift.pipelines.run_folder.claim import claim_folder
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.finished_run import read_funnel
@@ -38,20 +40,25 @@ def execute(plan: RunPlan) -> Funnel:
     with RunLock(plan.folder) as lock:
         check_downloads(plan.folder, plan.recipe.download, force=plan.force)  # another run may have worked here since
         plan = replace(plan, folder=claim_folder(plan.folder, lock.token))
-        if plan.distributor is not None and runs_through(Stage.DOWNLOAD, plan.until):
-            plan = _downloaded_by_img2dataset(plan)
-        plan = _import_images(plan)
-        assert plan.source is not None
-        manifest = _begin(plan, plan.source)
-        if plan.until is not None:
-            return _execute_until(plan, plan.source, manifest, plan.until)
-        run_job(Curate(plan, plan.source, manifest), "Curate", plan.options)
-        if plan.imported is None:
-            rows, partitions = plan.source.estimated_rows, manifest.partitions
-            fill_gaps(plan.folder, plan.recipe.download, rows=rows, partitions=partitions)
-        funnel = read_funnel(plan.folder)
-        assert funnel is not None  # the report wrote it
-        return funnel.check()
+        with run_told(plan):
+            return _execute(plan)
+
+
+def _execute(plan: RunPlan) -> Funnel:
+    if plan.distributor is not None and runs_through(Stage.DOWNLOAD, plan.until):
+        plan = _downloaded_by_img2dataset(plan)
+    plan = _import_images(plan)
+    assert plan.source is not None
+    manifest = _begin(plan, plan.source)
+    if plan.until is not None:
+        return _execute_until(plan, plan.source, manifest, plan.until)
+    run_job(Curate(plan, plan.source, manifest), "Curate", plan.options)
+    if plan.imported is None:
+        rows, partitions = plan.source.estimated_rows, manifest.partitions
+        fill_gaps(plan.folder, plan.recipe.download, rows=rows, partitions=partitions)
+    funnel = read_funnel(plan.folder)
+    assert funnel is not None  # the report wrote it
+    return funnel.check()
 
 
 def _downloaded_by_img2dataset(plan: RunPlan) -> RunPlan:
@@ -95,6 +102,7 @@ def _import_images(plan: RunPlan) -> RunPlan:
 def _begin(plan: RunPlan, source: InputPlan) -> Manifest:
     """Writes what a run writes first: the manifest, and into a folder without a product the recipe."""
     folder, recipe = plan.folder, plan.recipe
+    current_tally().plan["rows"] = source.estimated_rows
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=source.estimated_rows, rows_per_partition=rows_per_partition)
     manifest = with_own_decoders(with_held_product(folder, manifest))

@@ -6,6 +6,7 @@ manifest               what was fixed when the folder was made, and what made it
 commit_marks           what a damaged mark of a finished part is taken for
 fingerprints           what shaped each stage's output; shaping_settings: which download settings do
 product, replacement   what a finished product is; replacing one so that a kill is mended by the same command
+progress/              how far a run is, as its processes tell in files, and the view of it
 shard_layout           folders, names and keys of final shards
 finished_run           run folders of earlier runs, which are read and never changed
 

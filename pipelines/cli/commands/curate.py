@@ -83,6 +83,7 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
         raise InputError(
             "nothing to read: --input is missing (only --staging and --dry-run on a finished run go without)"
         )
+    from babelsift.pipelines.cli.progress_display import run_shown
     from babelsift.pipelines.job.run import run
     from babelsift.pipelines.rendering import format_funnel, surprises
 
@@ -90,7 +91,8 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
     until = None if known.until is None else Stage(known.until)
     reuse |= {"allow_shrink": known.allow_shrink, "until": until, "img2dataset": _distributor(known)}
-    funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
+    with run_shown(known, options):
+        funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
     where = f"{public_url(known.output).rstrip('/')}/{REPORT_PAGE if until is None else UNTIL_FOLDER}"
     made = {"report": where} if until is None else {"survivors": f"{where}/{until.value}"}
     notes = list(surprises(funnel, recipe)) if until is None else []

@@ -59,11 +59,13 @@ def add_demo_model(commands: argparse._SubParsersAction) -> None:
 
 
 def _demo(known: argparse.Namespace, beam_words: list[str]) -> int:
+    from babelsift.pipelines.cli.progress_display import run_shown
     from babelsift.pipelines.demo.curate_demo import curate_demo
     from babelsift.pipelines.rendering import format_funnel
 
     options, started = beam_options(known, beam_words), time.monotonic()
-    result = curate_demo(known.output, pairs=known.pairs, seed=known.seed, source=known.source, options=options)
+    with run_shown(known, options):
+        result = curate_demo(known.output, pairs=known.pairs, seed=known.seed, source=known.source, options=options)
     print(f"\nWhat became of the pairs\n\n{format_funnel(result.funnel)}")
     print(f"\nBeside the truth\n\n{result.beside_truth}")
     spent_s = time.monotonic() - started

@@ -8,10 +8,10 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
 from babelsift.filters.counting import count_values
 from babelsift.filters.selection import reject_by_condition
+from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
@@ -142,7 +142,7 @@ class _Decide(beam.DoFn):
         if len(kept):
             yield kept
         if len(rejected):
-            Metrics.counter(self._stage.value, "out_rows").dec(len(rejected))  # the stage counted them as let out
+            count(self._stage, "out_rows", -len(rejected))  # the stage counted them as let out
             for counted in rejected.column("reason").value_counts().to_pylist():
-                Metrics.counter(self._stage.value, f"rejected_{counted['values']}_rows").inc(counted["counts"])
+                count(self._stage, f"rejected_{counted['values']}_rows", counted["counts"])
             yield beam.pvalue.TaggedOutput(REJECTED, rejected)

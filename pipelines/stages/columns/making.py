@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 
 from babelsift.filters.columns import ColumnMaker, fingerprint_of
 from babelsift.filters.columns.maker import ERROR
 from babelsift.filters.counting import ColumnCounts, count_values
 from babelsift.pipelines.core.batches import concat
+from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.columns.early_conditions import PlacedConditions, apply_conditions
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, Source, load_source
@@ -156,7 +156,7 @@ class Making:
         *values, errors = value_columns(stored, resolved.fields, found)
         failed = len(errors) - errors.null_count
         if failed:
-            Metrics.counter(self.stage.value, f"failed_{column.name}_rows").inc(failed)
+            count(self.stage, f"failed_{column.name}_rows", failed)
         return values, ~found.is_null().to_numpy(zero_copy_only=False)
 
     def _made(
@@ -171,8 +171,8 @@ class Making:
             read = (self.read(chunk, column, source.takes_pixels) for chunk in chunks)
             made = concat([_with_faults(maker, things, faults, resolved.fields) for things, faults in read])
             seconds = time.monotonic() - started
-            Metrics.counter(self.stage.value, "made_rows").inc(len(part))
-            Metrics.counter(self.stage.value, "make_msec").inc(int(seconds * 1000))
+            count(self.stage, "made_rows", len(part))
+            count(self.stage, "make_msec", int(seconds * 1000))
             _LOG.info("column %s: %d made in %.1f s", column.name, len(part), seconds)
             _warn_of_errors(column.name, made)
             yield start, made

@@ -10,17 +10,19 @@ from threading import Event
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from babelsift.filters.image import process_image
 from babelsift.pipelines.core.batches import concat
+from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
+from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.progress.files import tell_from_worker
 from babelsift.pipelines.stages.download.large_domains import FindSplitDomains
 from babelsift.pipelines.stages.download.partition import PartitionDownload, StoppedError
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry
@@ -110,6 +112,7 @@ class _DownloadPartition(beam.DoFn):
         self._version = stage.version
 
     def setup(self) -> None:
+        tell_from_worker(self._folder, current_tally().to_json)
         self._worker = acquire_worker(self._settings, self._process)
         self._threads = ThreadPoolExecutor(_PARTITIONS_UNDER_WAY, thread_name_prefix="partition")
         self._under_way: list[_Staging] = []
@@ -177,9 +180,9 @@ class _DownloadPartition(beam.DoFn):
 
     def _emit(self, batch: StagedBatch) -> Iterator[object]:
         if batch.times is None:
-            Metrics.counter(Stage.DOWNLOAD.value, "reused_rows").inc(len(batch.rows))
+            count(Stage.DOWNLOAD, "reused_rows", len(batch.rows))
         else:
-            Metrics.counter(Stage.DOWNLOAD.value, "fetch_msec").inc(batch.times.fetch_msec)
-            Metrics.counter(Stage.DOWNLOAD.value, "process_msec").inc(batch.times.process_msec)
+            count(Stage.DOWNLOAD, "fetch_msec", batch.times.fetch_msec)
+            count(Stage.DOWNLOAD, "process_msec", batch.times.process_msec)
         kept, rejected = split_staged(batch, self._settings)
         yield from emit(Stage.DOWNLOAD, len(batch.rows), [kept], [rejected])

@@ -14,11 +14,13 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
 from babelsift.filters.image import ImageFailure, ImageFailureError, ProcessedImage, parse_boxes, process_image
 from babelsift.pipelines.core.progress import Progress
+from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.decoding import DecoderCrashedError, DecoderPool, DecodeTimeoutError, usable_cores
 from babelsift.pipelines.fetch import URLS_A_SLOT, Answer, Fetched, FetchSession
 from babelsift.pipelines.stages.download.failure_rate import FailureRate
@@ -27,7 +29,7 @@ from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA
 from babelsift.pipelines.staging.records import with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.shards import StagingWriter
 from babelsift.pipelines.staging.staged_rows import ShardTimes
-from babelsift.schemas import DownloadError, RejectReason
+from babelsift.schemas import DownloadError, RejectReason, Stage
 from babelsift.schemas.recipe import DownloadSettings
 
 ProcessImage = Callable[..., "ProcessedImage | ImageFailure"]
@@ -56,7 +58,7 @@ class DownloadWorker:
     ) -> None:
         self._settings = settings
         self._stalled_s = stalled_s
-        self._progress = Progress("download", "rows")
+        self._progress = Progress("download", "rows", Stage.DOWNLOAD)
         self._failure_rate = FailureRate(settings.max_failure_rate, settings.failure_window)
         self._tickets = itertools.count()
         self._lock = threading.Lock()
@@ -166,6 +168,7 @@ class DownloadWorker:
         try:
             record = self._stored(shard, answer.row, answer.fetched)
             self._progress.add(1)
+            _tell(record, answer.fetched)
             self._failure_rate.add(record)
         except BaseException as error:  # noqa: BLE001 it is raised where the shard is waited for
             shard.fail_in_hand(error)
@@ -202,6 +205,20 @@ def _process(
         return process(body, settings, parse_boxes(boxes), **options)
     except ImageFailureError as failure:
         return ImageFailure(failure.reason, failure.detail)
+
+
+def _tell(record: dict[str, Any], fetched: Fetched) -> None:
+    """Counts a URL for whoever watches the run."""
+    outcome = SUCCESS if record["status"] == SUCCESS else str(record.get("reason") or record["status"])
+    size = 0 if fetched.body is None else len(fetched.body)
+    current_tally().add_download(outcome, _host_of(record["url"]), size)
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 def _fetched_nothing(reason: RejectReason, detail: str) -> Fetched:

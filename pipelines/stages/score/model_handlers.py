@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 
 from babelsift.filters.clip import EmbeddingHead, result_schema
+from babelsift.pipelines.core.counters import count
+from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.progress.files import tell_from_worker
 from babelsift.pipelines.stages.score.models import Scorer, classifier_model, load_classifier, load_heads, load_scorer
 from babelsift.pipelines.stages.score.shard_scoring import ReadImages, RoutedRows, ShardScoring, ShardWork
 from babelsift.pipelines.stages.score.shared_model import HeadedScorer, SharedModel, headed_scorer
@@ -94,6 +96,7 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
     def set_environment_vars(self) -> None:
         """Runs in each worker before a model is loaded."""
         super().set_environment_vars()
+        tell_from_worker(self._folder, current_tally().to_json)
         logging.getLogger().addFilter(_is_not_about_memory)
 
     def _predictions(self, batch: Sequence[pa.RecordBatch], model: HeadedScorer) -> Iterator[PredictionResult]:
@@ -123,7 +126,7 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
             for name, head in heads.items():
                 found, computed = store.head_scores(work.shard, f"{name}-{head.fingerprint[:8]}", head.score)
                 of_heads[name] |= found
-                Metrics.counter(Stage.SCORE.value, "head_scored_rows").inc(computed)
+                count(Stage.SCORE, "head_scored_rows", computed)
         wanted = list(zip(batch.keys, batch.taken, strict=True))
         outcome = [scores[key] if is_taken else (None, None) for key, is_taken in wanted]
         columns = {"similarity": [similarity for similarity, _ in outcome], "error": [error for _, error in outcome]}
@@ -133,9 +136,9 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
 
     def _report(self, work: ShardWork) -> None:
         name, scored, seconds = self._name, len(work.rows), work.seconds
-        Metrics.counter(Stage.SCORE.value, "scored_rows").inc(scored)
-        Metrics.counter(Stage.SCORE.value, "reused_rows").inc(work.asked - scored)
-        Metrics.counter(Stage.SCORE.value, "score_msec").inc(int(seconds * 1000))
+        count(Stage.SCORE, "scored_rows", scored)
+        count(Stage.SCORE, "reused_rows", work.asked - scored)
+        count(Stage.SCORE, "score_msec", int(seconds * 1000))
         if scored:
             pace = f"{scored} pairs in {seconds:.1f} s ({scored / max(seconds, 1e-3):.0f} pairs/s)"
             _LOG.info("score %s: shard %05d: %s, %d reused", name, work.shard, pace, work.asked - scored)

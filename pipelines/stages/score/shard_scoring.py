@@ -19,6 +19,7 @@ from babelsift.pipelines.stages.score.feed.read_ahead import ReadAhead
 from babelsift.pipelines.stages.score.models import Scorer
 from babelsift.pipelines.staging.pair_keys import with_uids_as_scored
 from babelsift.pipelines.staging.scores.score_store import PAIR_COLUMNS, PairKey, ScoreStore
+from babelsift.schemas import Stage
 from babelsift.schemas.recipe import Route
 
 ReadImages = Callable[[RunFolder, pa.RecordBatch], list[bytes]]
@@ -143,7 +144,7 @@ class ShardScoring:
     ) -> list[Future[None]]:
         """Hands a shard's parts to the writer, as they are scored; returns those that it may not have stored yet."""
         started = self.clock()
-        progress = Progress(f"score {self.store.name}: shard {work.shard:05d}", "pairs")
+        progress = Progress(f"score {self.store.name}: shard {work.shard:05d}", "pairs", Stage.SCORE)
         for start, part in parts.of(len(work.rows)):
             waiting.append(writer.submit(self.store.add, work.shard, work.rows.slice(start, len(part)), part))
             progress.add(len(part))
