@@ -97,6 +97,7 @@ EXTRAS = {
         "import-linter>=2.17",  # which room may import which
         "mypy==2.4.*",  # types
         "types-PyYAML>=6",
+        "types-psutil>=6",
     ],
 }
 

@@ -22,7 +22,7 @@ class _CurrentStderr(logging.StreamHandler):
         logging.Handler.__init__(self)
 
     @property
-    def stream(self) -> TextIO:  # type: ignore[override]
+    def stream(self) -> TextIO:
         """Standard error."""
         return sys.stderr
 

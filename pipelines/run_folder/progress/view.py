@@ -225,7 +225,11 @@ def stage_timings(processes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
             continue
         began, latest, counts = stages[stage.value]
         seconds, rows = latest - began, counts["in_rows"]
-        account = {"stage": stage.value, "began_s": round(began - start, 2), "seconds": round(seconds, 2)}
+        account: dict[str, Any] = {
+            "stage": stage.value,
+            "began_s": round(began - start, 2),
+            "seconds": round(seconds, 2),
+        }
         account |= {"in_rows": rows, "out_rows": counts["out_rows"]}
         account["rows_per_s"] = round(rows / seconds, 1) if seconds >= _MEASURED_S else None
         timings.append(account | {name: value for name, value in counts.items() if name.endswith("_msec")})
