@@ -13,8 +13,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import psutil
-
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import BabelsiftError, RunFolderError
 
@@ -99,6 +97,11 @@ def of_this_process(counted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _memory_bytes() -> int:
+    """Returns the memory of this process and its children; 0 where psutil is missing, as in an older environment."""
+    try:
+        import psutil
+    except ImportError:
+        return 0
     process = psutil.Process()
     total = 0
     for member in (process, *process.children(recursive=True)):
