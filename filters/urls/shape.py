@@ -25,6 +25,7 @@ _HOSTS = (
     r"\.[a-z.]+(?:/|$)|facebook\.com/tr(?:\?|/))"
 )
 _UP_TO_PATH = r"^[A-Za-z+.-]*:?//[^/?#]*"
+_MAX_PREFIX_CHARACTERS = 2000  # a URL of nothing but slashes would be cut at each of them
 _COMPARED = r"^(?:(?i:https?):)?//(?P<host>[^/?#]*)(?P<rest>[^#]*)"
 
 
@@ -86,7 +87,8 @@ def is_not_opted_out(urls: pa.Array, *, opted_out_urls: Collection[str]) -> pa.B
 
     Args:
         urls: string[n], nullable.
-        opted_out_urls: URLs; a frozenset is taken as `parse_urls` returned it.
+        opted_out_urls: URLs; one that ends in /* stands for all that begin with what is before the star. A frozenset is
+            taken as `parse_urls` returned it.
 
     Returns:
         bool[n], no nulls; a null URL is not kept.
@@ -94,10 +96,23 @@ def is_not_opted_out(urls: pa.Array, *, opted_out_urls: Collection[str]) -> pa.B
     >>> urls = pa.array(["https://example.com/a.jpg", "http://example.com/b.jpg", None])
     >>> is_not_opted_out(urls, opted_out_urls=["http://EXAMPLE.com/a.jpg"]).to_pylist()
     [False, True, False]
+    >>> is_not_opted_out(urls, opted_out_urls=["example.com/*"]).to_pylist()
+    [False, False, False]
     """
     listed = opted_out_urls if isinstance(opted_out_urls, frozenset) else parse_urls(opted_out_urls)
-    kept = [url is not None and url not in listed for url in comparable_urls(urls).to_pylist()]
+    kept = [url is not None and not _is_listed(url, listed) for url in comparable_urls(urls).to_pylist()]
     return pa.array(np.array(kept, dtype=bool))
+
+
+def _is_listed(url: str, listed: frozenset[str]) -> bool:
+    if url in listed:
+        return True
+    end = url.find("/") + 1
+    while end and end <= _MAX_PREFIX_CHARACTERS:
+        if f"{url[:end]}*" in listed:
+            return True
+        end = url.find("/", end) + 1
+    return False
 
 
 def parse_urls(entries: Collection[str]) -> frozenset[str]:

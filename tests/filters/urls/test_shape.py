@@ -35,3 +35,22 @@ def test_opt_outs_hold_whatever_the_scheme_case_of_the_host_and_fragment():
     listed = ["https://A.de/Dog.jpg#top", "b.de/not-a-url"]
     urls = ["http://a.de/Dog.jpg", "https://a.DE/Dog.jpg#x", "http://a.de/dog.jpg", "http://a.de/Dog.jpg?x", None]
     assert is_not_opted_out(pa.array(urls), opted_out_urls=listed).to_pylist() == [False, False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("listed", "kept"),
+    [
+        ("https://A.de/*", [False, False, False, True]),
+        ("a.de/photos/*", [False, False, True, True]),
+        ("a.de/photos/2024/*", [True, False, True, True]),
+        ("a.de/pho*", [True, True, True, True]),
+        ("*", [True, True, True, True]),
+    ],
+)
+def test_a_beginning_that_opts_out(listed, kept):
+    urls = ["http://a.de/photos/1.jpg", "https://A.de/photos/2024/1.jpg?x#y", "http://a.de/1.jpg", "http://ba.de/1.jpg"]
+    assert is_not_opted_out(pa.array(urls), opted_out_urls=[listed]).to_pylist() == kept
+
+
+def test_a_url_of_slashes_takes_no_time():
+    assert is_not_opted_out(pa.array(["http://a.de" + "/" * 100_000]), opted_out_urls=["b.de/*"]).to_pylist() == [True]
