@@ -33,7 +33,7 @@ def border_lines(grey: np.ndarray, start: int, end: int, most: int, levels: int)
             if highest - lowest > 2 * levels:
                 break
         middle = (lowest + highest) // 2
-        is_border = highest - lowest <= 2 * levels
+        is_border = bool(highest - lowest <= 2 * levels)
         while is_border and counts[side] < most:
             line = outermost + counts[side] * (1 - 2 * side)
             for column in range(start, end):

@@ -98,7 +98,7 @@ def split_views(views: np.ndarray) -> ViewHashes:
     """
     hashes = views[:, :-ORIENTED_VIEWS].reshape(-1, VIEW_CROPS + ORIENTED_VIEWS, CROP_BYTES)
     crops, oriented, orientations = hashes[:, :VIEW_CROPS], hashes[:, VIEW_CROPS:], views[:, -ORIENTED_VIEWS:]
-    return ViewHashes(crops, oriented, orientations, exists=hashes.any(axis=2))
+    return ViewHashes(crops, oriented, orientations, exists=np.asarray(hashes.any(axis=2)))
 
 
 def _turned_hash(luminance: np.ndarray, sign: int, slopes: tuple[int, int]) -> bytes:

@@ -102,7 +102,7 @@ def edges(luminance: np.ndarray, rows: tuple[np.ndarray, np.ndarray], across: in
             total = half
             for tap in range(weights.shape[1]):
                 total += weights[row, tap] * np.int64(luminance[firsts[row] + tap, column])
-            grey[row, column] = min(max(total >> (bits + 8), 0), 255)
+            grey[row, column] = int(min(max(total >> (bits + 8), 0), 255))
             levels[grey[row, column]] += 1
     total = squares = np.int64(0)
     for row in range(height):
