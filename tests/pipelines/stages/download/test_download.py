@@ -21,7 +21,9 @@ from babelsift.pipelines.staging.shards import read_staged_images
 from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, LEDGER_SCHEMA, RecipeError, SchemaError, check
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.hostile_web import LOOPBACK_ONLY, HostileWeb, answer, encoded, photo, redirect, reset_after, silence
+from tests.support.image_files import jpeg_segment, jpeg_with
 
+PROHIBITING_XMP = b'http://ns.adobe.com/xap/1.0/\0<r plus:DataMining="http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED"/>'
 SETTINGS = DownloadSettings(
     image_size=64,
     timeout_s=60.0,
@@ -115,6 +117,8 @@ def test_every_pair_is_kept_or_rejected_with_its_reason(web, folder):
         web.on("/silent", silence()),
         web.on("/reset", reset_after(b"")),
         web.on("/robots", answer(BODIES["/photo/0.jpg"], "X-Robots-Tag: noai")),
+        web.on("/tdm", answer(BODIES["/photo/0.jpg"], "tdm-reservation: 1")),
+        web.on("/mined", answer(jpeg_with(BODIES["/photo/0.jpg"], jpeg_segment(0xE1, PROHIBITING_XMP)))),
         web.on("/inward", redirect("http://169.254.169.254/")),
         "file:///etc/passwd",
         "http://10.0.0.1/a.jpg",
@@ -133,6 +137,8 @@ def test_every_pair_is_kept_or_rejected_with_its_reason(web, folder):
         "/silent": ("timeout", "read, 5 s", None),
         "/reset": ("connection_failure", "connection reset", None),
         "/robots": ("opted_out", "noai", None),
+        "/tdm": ("tdm_reserved", "tdm-reservation: 1", None),
+        "/mined": ("data_mining_prohibited", "DMI-PROHIBITED", None),
         "/inward": ("address_refused", "link-local address 169.254.169.254", None),
         "file:///etc/passwd": ("address_refused", "scheme file", None),
         "http://10.0.0.1/a.jpg": ("address_refused", "private address 10.0.0.1", None),
@@ -141,16 +147,18 @@ def test_every_pair_is_kept_or_rejected_with_its_reason(web, folder):
     times = {name: outcome.counters.pop(name) for name in ("fetch_msec", "process_msec")}
     assert times["fetch_msec"] >= 300
     assert outcome.counters == {
-        "in_rows": 17,
+        "in_rows": 19,
         "out_rows": 6,
         "rejected_address_refused_rows": 3,
         "rejected_connection_failure_rows": 1,
+        "rejected_data_mining_prohibited_rows": 1,
         "rejected_http_status_rows": 1,
         "rejected_image_format_not_allowed_rows": 1,
         "rejected_image_too_small_rows": 1,
         "rejected_image_undecodable_rows": 1,
         "rejected_not_an_image_rows": 1,
         "rejected_opted_out_rows": 1,
+        "rejected_tdm_reserved_rows": 1,
         "rejected_timeout_rows": 1,
     }
 
