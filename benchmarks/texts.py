@@ -1,6 +1,6 @@
 """What more texts an image cost: a table of WIT's shape with 3.3 texts an image, against the same images with one each.
 
-    python -m benchmarks texts     TEXTS_IMAGES=1000 sets the size
+    python -m benchmarks texts     TEXTS_IMAGES=900 sets the size
 
 No CLIP model. Both sides run the preset `wit`, each time in a process of its own and a fresh folder, from the plan to
 the report, in turn. Retries are off, so that the web may be asked once for each URL.
@@ -23,7 +23,7 @@ from benchmarks.workloads.photo_web import photo_web, served_requests
 from benchmarks.workloads.photographs import draw_scenes
 from benchmarks.workloads.wit_tables import write_wit
 
-IMAGES = int(os.environ.get("TEXTS_IMAGES", "1000"))
+IMAGES = int(os.environ.get("TEXTS_IMAGES", "900"))
 RUNS = 3
 _SECONDS, _MEMORY = 1.4, 1.1  # at most so many times those of one text an image
 
