@@ -102,8 +102,9 @@ def edges(luminance: np.ndarray, rows: tuple[np.ndarray, np.ndarray], across: in
             total = half
             for tap in range(weights.shape[1]):
                 total += weights[row, tap] * np.int64(luminance[firsts[row] + tap, column])
-            grey[row, column] = int(min(max(total >> (bits + 8), 0), 255))
-            levels[grey[row, column]] += 1
+            level = max(0, min(255, int(total >> (bits + 8))))
+            grey[row, column] = level
+            levels[level] += 1
     total = squares = np.int64(0)
     for row in range(height):
         for column in range(across):

@@ -1,4 +1,4 @@
-"""The language of real alt-text: 597 rows of a public sample of LAION, read twice and labelled by hand.
+"""The language of real alt-text: 597 rows of a public sample of LAION, labelled by hand in one reading.
 
 A row is a stratum, the languages that may be said of it (`?`: it is only names), and the caption. Strata are what was
 drawn from: A: the version of 2026-11-30 said another language in Latin script than English; B: it said English, and
