@@ -100,6 +100,7 @@ def _show_live(poll: Poll, ended: threading.Event) -> None:
     console = Console(stderr=True)
     live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
     with live:
+        console.show_cursor()  # Live hides it, and a second Ctrl-C ends the process where nobody would bring it back
         while True:
             live.update(_drawn(watch.view(poll())), refresh=True)
             if ended.wait(_DISPLAY_EVERY_S):
