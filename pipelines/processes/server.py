@@ -39,7 +39,10 @@ class RunningServer:
         with theirs:
             arguments = [json.dumps(sys.path), str(os.getpid()), str(theirs.fileno()), module, function]
             command = [sys.executable, "-c", _START, *arguments]
-            self._process = start_child(command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+            # In a session of its own: Ctrl-C is for this process, which ends it, and comes while it imports modules, too.
+            self._process = start_child(
+                command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
+            )
         self.pid = self._process.pid
 
     def hand_over(self, fds: Sequence[int]) -> bool:

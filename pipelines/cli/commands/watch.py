@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import time
+from typing import Any
 
 from babelsift.pipelines.cli.folder_command import add_folder_command, print_json
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import RunFolderError, public_url
+
+_SILENT_S = 60.0
+Processes = list[dict[str, Any]]
 
 
 def add_watch(commands: argparse._SubParsersAction) -> None:
@@ -25,29 +29,38 @@ def add_watch(commands: argparse._SubParsersAction) -> None:
 
 
 def _watch(known: argparse.Namespace, _: list[str]) -> int:
-    from babelsift.pipelines.cli.progress_display import log_view, progress_shown
     from babelsift.pipelines.run_folder.progress.files import RUNNING, read_progress
-    from babelsift.pipelines.run_folder.progress.view import ProgressWatch, stage_timings
+    from babelsift.pipelines.run_folder.progress.view import ProgressWatch, duration_text, stage_timings
 
     folder = RunFolder(known.output)
     processes = read_progress(folder)
     if not processes:
         raise RunFolderError(f"{public_url(known.output)}: no run has told how far it is; is it the --output of a run?")
-    if processes[0].get("state") == RUNNING and not known.once and not known.json:
-        latest = [processes]
-        with progress_shown(known, lambda: latest[0]):
-            while latest[0][0].get("state") == RUNNING:
-                time.sleep(max(known.every, 0.1))
-                latest[0] = read_progress(folder) or latest[0]
-        processes = latest[0]
+    if not known.once and not known.json:
+        processes = _watch_until_ended(known, folder, processes)
     view, timings = ProgressWatch().view(processes), stage_timings(processes)
     if known.json:
         print_json({**view.to_json(), "stage_timings": timings})
     elif view.state == RUNNING:
-        log_view(view)
+        print(f"{view}; told {duration_text(max(time.time() - processes[0]['at'], 0.0))} ago")
     else:
         print(format_timings(view.state, view.seconds, timings))
     return 0
+
+
+def _watch_until_ended(known: argparse.Namespace, folder: RunFolder, processes: Processes) -> Processes:
+    """Shows a run until it has ended, or nothing has been heard of it for a minute: then it was killed."""
+    from babelsift.pipelines.cli.progress_display import progress_shown
+    from babelsift.pipelines.run_folder.progress.files import RUNNING, read_progress
+
+    latest, heard = processes, time.monotonic()
+    with progress_shown(known, lambda: latest):
+        while latest[0]["state"] == RUNNING and time.monotonic() - heard < _SILENT_S:
+            time.sleep(max(known.every, 0.1))
+            told = read_progress(folder) or latest
+            heard = heard if told[0]["at"] == latest[0]["at"] else time.monotonic()
+            latest = told
+    return latest
 
 
 def format_timings(state: str, seconds: float, timings: list[dict]) -> str:

@@ -48,6 +48,8 @@ class ProgressFile:
 
     def __enter__(self) -> ProgressFile:
         _told.add(self._folder.url)
+        if self._is_left():
+            self._write(RUNNING)  # in the place of what an earlier run told
         self._thread = threading.Thread(target=self._write_until_ended, name="progress", daemon=True)
         self._thread.start()
         return self
@@ -58,6 +60,12 @@ class ProgressFile:
         self._thread.join(self._every_s)
         if kind is None or self._is_there:
             self._write(DONE if kind is None else FAILED)
+
+    def _is_left(self) -> bool:
+        try:
+            return self._folder.exists(self._path)
+        except (OSError, BabelsiftError):
+            return False
 
     def _write_until_ended(self) -> None:
         while not self._ended.wait(self._every_s):

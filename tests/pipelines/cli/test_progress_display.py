@@ -94,6 +94,14 @@ def test_a_run_is_watched_until_it_ends(out, capsys):
     assert capsys.readouterr().out.splitlines()[-1] == "failed after 9 s"
 
 
+def test_a_run_is_looked_at_once(out, capsys):
+    RunFolder(out).write_json(f"{PROGRESS_FOLDER}/driver.json", DRIVER)
+    assert main(["watch", out, "--once"]) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("rules, stage 2 of 2: 70 of 100 rows (70%)")
+    assert line.endswith(" ago")
+
+
 def test_the_same_for_programs(out, capsys):
     assert main(["watch", out, "--json"]) == 0
     seen = json.loads(capsys.readouterr().out)

@@ -33,6 +33,13 @@ def test_it_is_written_while_the_run_goes_on_and_says_that_it_failed(folder):
     assert read_progress(folder)[0]["state"] == "failed"
 
 
+def test_an_earlier_runs_end_is_not_taken_for_this_ones(folder):
+    with ProgressFile(folder, lambda: COUNTED):
+        pass
+    with ProgressFile(folder, lambda: COUNTED):
+        assert read_progress(folder)[0]["state"] == "running"
+
+
 def test_a_run_that_fails_at_once_leaves_nothing(folder):
     with pytest.raises(ValueError, match="soon"), ProgressFile(folder, lambda: COUNTED):
         raise ValueError("soon")
