@@ -39,7 +39,7 @@ class RunningServer:
         with theirs:
             arguments = [json.dumps(sys.path), str(os.getpid()), str(theirs.fileno()), module, function]
             command = [sys.executable, "-c", _START, *arguments]
-            # In a session of its own: Ctrl-C is for this process, which ends it, and comes while it imports modules, too.
+            # In a session of its own: Ctrl-C is for this process, which ends it; it comes at any moment of its start.
             self._process = start_child(
                 command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True
             )
