@@ -4,8 +4,9 @@
 >>> issubclass(babelsift.RecipeError, babelsift.BabelsiftError)
 True
 
-`babelsift.filters` holds the filters, plain functions over Arrow arrays; `babelsift.schemas` the recipes and the
-columns; `babelsift.pipelines` the Beam transforms. A name is imported when it is first asked for.
+`open_run(path)` reads what a finished run left; `babelsift.filters` holds the filters, plain functions over Arrow
+arrays; `babelsift.schemas` the recipes and the columns; `babelsift.pipelines` the Beam transforms. A name is imported
+when it is first asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from babelsift import filters, schemas
+    from babelsift.pipelines.inspection.finished import open_run
+    from babelsift.pipelines.recipes.presets import load_recipe
     from babelsift.schemas.errors import (
         AccountingError,
         BabelsiftError,
@@ -42,10 +45,16 @@ __all__ = [
     "SchemaError",
     "__version__",
     "filters",
+    "load_recipe",
+    "open_run",
     "schemas",
 ]
 
 _ROOMS = {"filters", "schemas"}
+_HOMES = {
+    "load_recipe": "babelsift.pipelines.recipes.presets",
+    "open_run": "babelsift.pipelines.inspection.finished",
+}
 
 # In a clone the subpackages lie beside this folder, not in it. `python -m`, and Beam's worker processes, look in the
 # working folder first: from a clone they find this folder, even where a wheel is installed.
@@ -59,7 +68,7 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return importlib.import_module(f"babelsift.{name}")
     if name in __all__:
-        return getattr(importlib.import_module("babelsift.schemas.errors"), name)
+        return getattr(importlib.import_module(_HOMES.get(name, "babelsift.schemas.errors")), name)
     raise AttributeError(f"module 'babelsift' has no attribute {name!r}")
 
 

@@ -1,0 +1,70 @@
+"""A finished run as Python sees it: its pairs, its ledger, its funnel, each read when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyarrow.fs import FSSpecHandler, PyFileSystem
+
+from babelsift.pipelines.inspection.why import Fate, find_fates
+from babelsift.pipelines.run_folder.finished_run import read_funnel
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import PARQUET, REJECTS
+from babelsift.pipelines.run_folder.shard_layout import SPLITS
+from babelsift.schemas import LEDGER_SCHEMA, Funnel, RunFolderError, public_url
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run folder whose product is complete; made by `open_run`.
+
+    Attributes:
+        folder: the run folder.
+        funnel: rows in, kept and rejected of each stage.
+    """
+
+    folder: RunFolder
+    funnel: Funnel
+
+    def pairs(self) -> ds.Dataset:
+        """Returns what the shards hold, a row a text, as an Arrow dataset: columns and rows are read when asked for."""
+        return self._dataset([split.folder for split in SPLITS.values()], None)
+
+    def rejects(self) -> ds.Dataset:
+        """Returns the ledger, LEDGER_SCHEMA, as an Arrow dataset: stage, reason, value and threshold of each row."""
+        return self._dataset([REJECTS], pa.schema([field.with_nullable(True) for field in LEDGER_SCHEMA]))
+
+    def why(self, uid_or_url: str) -> list[Fate]:
+        """Returns what became of the rows with a uid or URL, and of the other texts of the same image.
+
+        Args:
+            uid_or_url: a uid, or its first digits where no other pair's uid begins with them; or a URL.
+
+        Raises:
+            RunFolderError: the pair was not in the input, or several pairs' uids begin so.
+        """
+        return find_fates(self.folder.url, uid_or_url)
+
+    def _dataset(self, folders: Sequence[str], schema: pa.Schema | None) -> ds.Dataset:
+        paths = [self.folder.path(where, name) for where in folders for name in self.folder.list(where, PARQUET)]
+        files = PyFileSystem(FSSpecHandler(self.folder.fs))
+        return ds.dataset(paths, schema=schema, format="parquet", filesystem=files)
+
+
+def open_run(url: str) -> FinishedRun:
+    """Returns a finished run.
+
+    Args:
+        url: the run folder, local or any fsspec URL.
+
+    Raises:
+        RunFolderError: no complete run is there.
+    """
+    folder = RunFolder(url)
+    funnel = read_funnel(folder)
+    if funnel is None:
+        raise RunFolderError(f"{public_url(url)}: no complete run is there; run `babelsift curate` first")
+    return FinishedRun(folder, funnel)
