@@ -25,6 +25,7 @@ UNAVAILABLE_FEATURES: dict[str, str] = {
     "n-gram vocabulary": _needs_files("a file of your data's most frequent n-grams", "captions.vocabulary.file"),
     "metadata entries": _needs_files("MetaCLIP's lists, which it publishes", "metadata.entries"),
     "filtering network": _needs_files("DFN-2B's is unpublished: a CLIP checkpoint of your own", "clip.pretrained"),
+    "toxicity classifier": _needs_files("ChineseWebText 2.0's is unpublished: a fastText file", "columns.model"),
 }
 
 

@@ -19,6 +19,7 @@ from babelsift.schemas.suggestions import did_you_mean
 
 _MULTI_LABEL = "multi_label_classification"
 _MOST_TOKENS = 512
+_TOTAL = "total"  # beside several heads: the sum of their classes
 _CPU_BATCH = 32  # a larger one is no faster there, and the last of a shape is filled up
 _LENGTHS = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, _MOST_TOKENS)  # tokens that passes are padded to
 
@@ -32,7 +33,7 @@ class SequenceClassifier:
         labels: "best": the most probable label as a string, and its probability as `score`; "all": a probability each.
             A model of one label gives its number as it is.
         heads: of a model of several linear heads on one transformer (`heads.<n>.weight`), their names in order: the
-            value of each is the number of its most probable class.
+            value of each is the number of its most probable class, and `total` their sum.
         batch_size: texts of a pass on a GPU; fewer on a CPU.
         device: None: a GPU where there is one.
         column: its name, for errors.
@@ -71,7 +72,7 @@ class SequenceClassifier:
             "model_digest": model_digest(self._folder),
             "label": label,
             "labels": None if label or heads else labels,
-            "heads": list(heads),
+            "heads": [*heads, _TOTAL] if heads else [],
         }
         self.fingerprint = fingerprint_of(self.info)
         self._network: Any = None
@@ -110,7 +111,7 @@ class SequenceClassifier:
 
     def _fields(self, label: str | None) -> tuple[pa.Field, ...]:
         if self._heads:
-            return tuple(pa.field(name, TYPES["integer"]) for name in self._heads)
+            return tuple(pa.field(name, TYPES["integer"]) for name in (*self._heads, _TOTAL))
         if self._is_best:
             return pa.field("", TYPES["string"]), pa.field("score", TYPES["float"])
         if label is not None or len(self._labels) == 1:
@@ -122,7 +123,8 @@ class SequenceClassifier:
         if not np.isfinite(logits).all():
             raise ModelError(f"{self._where} gives no number for some texts; fetch it again")
         if self._heads:
-            return [pa.array(classes, TYPES["integer"]) for classes in logits.argmax(axis=2).T]
+            classes = logits.argmax(axis=2)
+            return [pa.array(one, TYPES["integer"]) for one in (*classes.T, classes.sum(axis=1))]
         if len(self._labels) == 1:
             return [pa.array(logits[:, 0], TYPES["float"])]
         shares = 1 / (1 + np.exp(-logits)) if self._is_multi_label else _softmax(logits)

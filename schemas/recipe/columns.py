@@ -29,7 +29,8 @@ class Column(Settings):
         model: a file, a folder or a name, or one a language; for embeddings the CLIP model's name, null: the first.
         label: of a classifier: the value is its probability. labels: `best`: the most probable label and, in
             `<name>_score`, its probability; `all`: a probability each.
-        heads: names of the heads of a model that has several; the value of each is its most probable class.
+        heads: names of the heads of a model that has several; each gives its most probable class, and
+            `total` is their sum.
         layers, prompts, clusters: as in `heads`.
         call, setup: `module:function` of one's own. options: its keyword arguments. gives: the type of the values; of
             several columns {its own name: type}. takes: images as `bytes` or as decoded `pixels`.

@@ -71,7 +71,9 @@ def test_several_heads_are_a_column_each(tmp_path):
     folder = write_multi_head(tmp_path / "m", 5)
     names = ("race", "gender", "religion", "ability", "violence")
     made = said(folder, heads=names)
-    assert made.schema.names == [*names, "error"]
+    assert made.schema.names == [*names, "total", "error"]
+    totals = np.sum([made.column(name) for name in names], axis=0)
+    assert made.column("total").to_pylist() == totals.tolist()
     assert {value for name in names for value in made.column(name).to_pylist()} <= {0, 1, 2, 3}
     assert len({tuple(row.values()) for row in made.to_pylist()}) > 1
     with pytest.raises(ModelError, match="has 5 heads, 2 are named"):

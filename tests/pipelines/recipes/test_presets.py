@@ -101,6 +101,16 @@ PUBLISHED = {
             "image_entropy": Condition(min=3), "image_sharpness": Condition(min=0.29), "image_colour": Condition(above=0),
         },
     },
+    "chinesewebtext2": {
+        "language.keep": ("zh",), "select.conditions": {"toxic": Condition(below=0.99)}, "requires": ("toxicity classifier",),
+    },
+    "celadon": {
+        "select.conditions": {
+            **{f"toxicity_{axis}": Condition(max=2) for axis in ("race", "gender", "religion", "ability", "violence")},
+            "toxicity_total": Condition(max=3),
+        },
+    },
+    "dfn-public": {"clip": "hf-hub:apple/DFN-public", "select.top_fraction": 0.15, **DATACOMP_DOWNLOAD},
     "dfn": {"clip": "ViT-B-32", "select.top_fraction": 0.15, "requires": ("filtering network",), **DATACOMP_DOWNLOAD},
 }  # fmt: skip
 # Groups in which a preset may not have any rule but those of its row.
@@ -263,7 +273,7 @@ def test_a_similarity_equal_to_the_cut_is_kept(name, language, cut):
     assert selected(load_recipe(name), [cut, below], [language] * 2) == [True, False]
 
 
-@pytest.mark.parametrize(("name", "fraction"), [("datacomp-clip-l14-30", 0.3), ("dfn", 0.15)])
+@pytest.mark.parametrize(("name", "fraction"), [("datacomp-clip-l14-30", 0.3), ("dfn", 0.15), ("dfn-public", 0.15)])
 def test_a_fraction_keeps_from_the_value_at_its_index_on(name, fraction):
     scores = np.linspace(0.9, 0.1, 100)
     at = sorted(scores, reverse=True)[int(len(scores) * fraction)]
