@@ -14,7 +14,8 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import read_lease
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.staging.inventory import scored_pairs, staged_downloads
+from babelsift.pipelines.staging.imported_rows import import_summary, imported_shards
+from babelsift.pipelines.staging.inventory import scored_pairs, staged_downloads, stored_values
 from babelsift.schemas import OPTIONAL_STAGES, Funnel, InputError, Recipe, RunFolderError, Stage, public_url
 
 
@@ -81,7 +82,13 @@ def _stages(folder: RunFolder, manifest: Manifest, recipe: Recipe, funnel: Funne
     counted = (
         {} if funnel is None else {count.stage: f"{count.in_rows} in, {count.out_rows} kept" for count in funnel.stages}
     )
-    paid = {Stage.DOWNLOAD: _downloads(folder, recipe), Stage.SCORE: _scores(folder, recipe, changed)}
+    values = stored_values(folder)
+    paid = {
+        Stage.DOWNLOAD: _downloads(folder, recipe),
+        Stage.TEXT_COLUMNS: _columns(values, recipe, Stage.TEXT_COLUMNS, changed),
+        Stage.IMAGE_COLUMNS: _columns(values, recipe, Stage.IMAGE_COLUMNS, changed),
+        Stage.SCORE: _scores(folder, changed),
+    }
     cause = ""
     for stage in Stage:
         if stage in OPTIONAL_STAGES and stage.value not in {*manifest.stages, *changed, *counted}:
@@ -116,6 +123,9 @@ def _downloads(folder: RunFolder, recipe: Recipe) -> tuple[str, str]:
     """Returns (what is staged, why this recipe cannot use all of it)."""
     staged = staged_downloads(folder, recipe.download)
     there = [f"{staged.shards} shards, {staged.rows} rows, {staged.images} images, {staged.bytes / 1e6:.1f} MB"]
+    if imported := imported_shards(folder):
+        rows = sum(import_summary(folder, shard).get("rows", 0) for shard in imported)
+        there = [*(there if staged.shards else ()), f"{len(imported)} imported shards, {rows} rows"]
     if staged.unfinished:
         there.append(f"{staged.unfinished} unfinished shards")
     if staged.foreign:
@@ -124,7 +134,18 @@ def _downloads(folder: RunFolder, recipe: Recipe) -> tuple[str, str]:
     return ", ".join(there), "; ".join([*stale, "needs --force"]) if stale else ""
 
 
-def _scores(folder: RunFolder, recipe: Recipe, changed: Mapping[str, list[str]]) -> tuple[str, str]:
+def _columns(
+    values: Mapping[str, int], recipe: Recipe, stage: Stage, changed: Mapping[str, list[str]]
+) -> tuple[str, str]:
+    """Returns (which values of the stage's columns are stored, which columns have to be made again and why)."""
+    is_text = stage is Stage.TEXT_COLUMNS
+    names = {column.name for column in recipe.made_columns if column.is_of_text is is_text}
+    mine = {name: count for name, count in values.items() if name.rpartition("-")[0] in names}
+    there = ", ".join(f"{name}: {count} values" for name, count in mine.items()) or "no values"
+    return there, "; ".join(changed.get(stage.value, []))
+
+
+def _scores(folder: RunFolder, changed: Mapping[str, list[str]]) -> tuple[str, str]:
     """Returns (what is scored, which models have to score pairs again and why)."""
     pairs = scored_pairs(folder)
     there = ", ".join(f"{name}: {count} pairs" for name, count in pairs.items()) or "no scores"

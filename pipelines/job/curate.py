@@ -24,6 +24,7 @@ from babelsift.pipelines.run_folder.replacement import ShrinkGuard, recipe_diges
 from babelsift.pipelines.stages.balance import CONCEPTS, BalanceConcepts, CountConcepts, WriteConcepts, concept_files
 from babelsift.pipelines.stages.columns.column_stages import ColumnStages, column_stages, merged_column_counts
 from babelsift.pipelines.stages.columns.early_conditions import decide_early, late_conditions
+from babelsift.pipelines.stages.columns.resolved import output_schema
 from babelsift.pipelines.stages.concept_matching import MatchConcepts
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
 from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
@@ -125,7 +126,7 @@ class Curate(Transform):
             "warnings": (misread, *self._removal_warnings(stages)) | "Warnings" >> beam.Flatten(),
             "clusters": clusters,
             "cluster_urls": urls | "ClusterUrls" >> UrlsOfClusters(clusters),
-        } | "Report" >> WriteReport(folder, recipe, self.manifest.facts, tars)
+        } | "Report" >> WriteReport(folder, recipe, self.manifest.facts, tars, output_schema(plan.columns))
 
     def _columns(self, read: ReadImages) -> ColumnStages:
         plan = self.plan

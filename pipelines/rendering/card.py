@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import yaml
 
 from babelsift.pipelines.rendering.data import ReportData
@@ -53,7 +54,7 @@ def render_card(
         language_count=kept_languages(languages),
         large_languages=large_languages(languages, data.recipe.language.report_min_texts),
         main_reasons={stage.stage: [reason for reason, _ in reasons_of(stage)[:3]] for stage in data.funnel.stages},
-        fields=sample_fields(data.recipe),
+        fields=sample_fields(data),
         image_members=_image_members(data.recipe),
         shards=shards,
         validation_shards=validation_shards,
@@ -107,13 +108,11 @@ def _hub_languages(funnel: Funnel) -> list[str]:
     return sorted(code for code in codes - {UNDETERMINED} if code.isascii() and code.isalpha() and len(code) in (2, 3))
 
 
-def sample_fields(recipe: Recipe) -> list[tuple[str, str, str]]:
+def sample_fields(data: ReportData) -> list[tuple[str, str, str]]:
     """Returns (name, type, unit) of the columns that the json of a sample and the parquet beside its shard hold."""
+    recipe = data.recipe
     fields = [("key", "string", "name of the sample's members")]
-    for column in DOWNLOAD_SCHEMA:
-        if column.name not in _NOT_IN_JSON:
-            unit = (column.metadata or {}).get(b"unit", b"").decode()
-            fields.append((column.name, str(column.type), unit))
+    fields += [_described(column) for column in DOWNLOAD_SCHEMA if column.name not in _NOT_IN_JSON]
     for model in recipe.clip:
         weights = f"{model.model} {model.pretrained or ''}".strip()
         fields.append(
@@ -122,7 +121,11 @@ def sample_fields(recipe: Recipe) -> list[tuple[str, str, str]]:
     for head in recipe.all_heads:
         source = head.classifier or f"a head on {head.model or recipe.model_names[0]}"
         fields.append((head.name, "float", f"score of {source}"))
-    return fields
+    return fields + [_described(column) for column in data.made_columns]
+
+
+def _described(column: pa.Field) -> tuple[str, str, str]:
+    return column.name, str(column.type), (column.metadata or {}).get(b"unit", b"").decode()
 
 
 def _image_members(recipe: Recipe) -> list[str]:

@@ -115,6 +115,7 @@ def _records(split: str, fields: Sequence[tuple[str, str, str]]) -> dict[str, An
                 "name": f"{split}/{name}",
                 "description": unit or name,
                 "dataType": _DATA_TYPES.get(kind, "sc:Text"),
+                **({"repeated": True} if kind.startswith("list") else {}),
                 "source": {"fileSet": {"@id": f"{split}-parquet"}, "extract": {"column": name}},
             }
             for name, kind, unit in fields

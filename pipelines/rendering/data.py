@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from babelsift.filters.counting import ColumnCounts
 from babelsift.schemas import Funnel, Recipe
 
@@ -62,6 +64,7 @@ class ReportData:
         samples: up to some hundreds, in the order to show them.
         warnings: sentences of the stages, shown first.
         clusters: a few of each kind.
+        made_columns: what the recipe's columns give, which is in the shards beside the rest.
         images: how many samples the kept pairs make; None: one a pair.
     """
 
@@ -74,6 +77,7 @@ class ReportData:
     samples: list[Sample] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     clusters: list[ImageCluster] = field(default_factory=list)
+    made_columns: pa.Schema = field(default_factory=lambda: pa.schema([]))
     images: int | None = None
 
     def __post_init__(self) -> None:

@@ -51,7 +51,7 @@ _NOT_SCORING = {"batch_size", "device", "name", "decode_processes"}
 _CODE_OF_MODELS = ("remote_code", False)
 _NOT_SAYING = {"batch_size", "device", "name", "timeout_s", "on_error"}
 # Their outputs are found again row by row, whatever was changed before them.
-PAID_ONCE = (Stage.DOWNLOAD, Stage.SCORE)
+PAID_ONCE = (Stage.TEXT_COLUMNS, Stage.DOWNLOAD, Stage.SCORE, Stage.IMAGE_COLUMNS)
 
 Settings = dict[str, Any]
 

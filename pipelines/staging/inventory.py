@@ -1,4 +1,4 @@
-"""What a run folder has paid for: downloads and scores, and which of them a recipe can go on with."""
+"""What a run folder has paid for: downloads, scores and columns, and which of them a recipe can go on with."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shaping_settings import HEARD_ALWAYS, heard_opt_outs, shaping_settings
+from babelsift.pipelines.staging.columns.column_store import COLUMNS_FOLDER
 from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER
 from babelsift.pipelines.staging.shards import StagedShard, StagingListing, read_shard, why_not_reused
 from babelsift.schemas import RunFolderError
@@ -104,12 +105,22 @@ def check_downloads(folder: RunFolder, settings: DownloadSettings, *, force: boo
 
 def scored_pairs(folder: RunFolder) -> dict[str, int]:
     """Returns {folder of a model's scores, "name-fingerprint": pairs that it has scores of}."""
-    paths = [path for path in folder.files_under(SCORES_FOLDER) if path.endswith(".parquet")]
+    return _rows_by_folder(folder, SCORES_FOLDER)
+
+
+def stored_values(folder: RunFolder) -> dict[str, int]:
+    """Returns {folder of a column's values, "name-fingerprint": values that are stored of it}."""
+    return _rows_by_folder(folder, COLUMNS_FOLDER)
+
+
+def _rows_by_folder(folder: RunFolder, root: str) -> dict[str, int]:
+    """Returns {folder in `root`: rows of the parquet files in it}."""
+    paths = [path for path in folder.files_under(root) if path.endswith(".parquet")]
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         rows = pool.map(lambda path: _rows_of(folder, path), paths)
         counts: Counter[str] = Counter()
         for path, count in zip(paths, rows, strict=True):
-            counts[path.removeprefix(f"{SCORES_FOLDER}/").split("/")[0]] += count
+            counts[path.removeprefix(f"{root}/").split("/")[0]] += count
     return dict(sorted(counts.items()))
 
 
@@ -118,4 +129,4 @@ def _rows_of(folder: RunFolder, path: str) -> int:
         with folder.open(path) as file:
             return pq.ParquetFile(file).metadata.num_rows
     except (OSError, pa.ArrowException):
-        return 0  # damaged: the next run names it and scores its pairs again
+        return 0  # damaged: the next run names it and makes it again

@@ -89,6 +89,9 @@ def test_conditions_decide_where_their_columns_are_made_and_values_are_made_once
     }
     rows = pq.read_table(home / "out" / "shards" / "00000000.parquet").to_pylist()
     assert {(row["length"], row["shade_tone"], row["rating"] >= 2) for row in rows} == {(25, "grey", True)}
+    described = json.loads((home / "out" / "croissant.json").read_text())["recordSet"][0]["field"]
+    assert {"train/length", "train/shade_mean", "train/shade_tone"} <= {field["@id"] for field in described}
+    assert "| `shade_tone` | string | said of the image by call |" in (home / "out" / "README.md").read_text()
     page = (home / "out" / "report" / "index.html").read_text()
     assert "<code>length</code>" in page
     assert "<code>rating</code>" in page

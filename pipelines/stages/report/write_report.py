@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 
 from babelsift.filters.selection import BIN_WIDTH
 from babelsift.pipelines.core.transform import Transform
@@ -48,16 +49,18 @@ class WriteReport(Transform):
         recipe: the run's settings.
         facts: shown in the report beside the recipe, name -> text.
         tars: the imported folder that images lie in; None: the run folder's own staging shards.
+        made_columns: what the recipe's columns give.
     """
 
     folder: RunFolder
     recipe: Recipe
     facts: Mapping[str, str]
     tars: TarFolder | None = None
+    made_columns: pa.Schema = field(default_factory=lambda: pa.schema([]))
 
     def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
         """Gathers what was counted, and writes once."""
-        write = beam.Map(write_report, self.folder, self.recipe, self.facts, self.tars)
+        write = beam.Map(write_report, self.folder, self.recipe, self.facts, self.tars, made_columns=self.made_columns)
         return inputs | "Inputs" >> GatherReportInputs() | "Write" >> write
 
 
@@ -67,12 +70,14 @@ def write_report(
     recipe: Recipe,
     facts: Mapping[str, str],
     tars: TarFolder | None = None,
+    *,
+    made_columns: pa.Schema,
 ) -> dict:
     """Writes what people, trainers and auditors read first; returns the funnel as a dict.
 
     Args:
         inputs: what the other steps counted and drew.
-        folder, recipe, facts, tars: see `WriteReport`.
+        folder, recipe, facts, tars, made_columns: see `WriteReport`.
 
     Raises:
         AccountingError: a pair was lost or doubled.
@@ -89,6 +94,7 @@ def write_report(
         score_histograms=inputs.histograms,
         bin_width=BIN_WIDTH,
         columns=inputs.columns,
+        made_columns=made_columns,
         samples=with_images(folder, samples, tars),
         warnings=list(chain.from_iterable(sorted(inputs.warnings))),
         clusters=clusters_with_images(folder, inputs.clusters, inputs.cluster_urls, tars),
@@ -145,7 +151,7 @@ def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict])
     )
     folder.write(CARD, card.encode())
     splits = [(split.name, split.folder) for split in SPLITS.values() if count[split.name]]
-    folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data.recipe)))
+    folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data)))
 
 
 def write_sizes(folder: RunFolder, shards: list[dict]) -> None:

@@ -1,7 +1,10 @@
 """On a run folder that a small run left, or a killed one."""
 
 import json
+import shutil
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from babelsift.pipelines.cli.main import main
@@ -18,6 +21,7 @@ from babelsift.pipelines.run_folder.fingerprints import (
     stage_settings,
 )
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.imported_rows import imported_path
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.schemas import OPTIONAL_STAGES, Recipe, RunFolderError, Stage, dump_recipe, recipe_from
 from tests.support.answering_web import answering_pairs, patient
@@ -118,6 +122,26 @@ def test_a_run_that_did_not_end_is_unfinished(curated, tmp_path):
     status = status_of(copy, RECIPE)
     assert not status.complete
     assert {one.state for one in status.stages} == {State.UNFINISHED, State.KEPT}
+
+
+def test_values_of_columns_and_imported_shards_are_counted(curated, tmp_path):
+    folder = RunFolder(str(shutil.copytree(curated.url, tmp_path / "out")))
+    for name, of in (("length-0a1b2c3d", "00000-of-00001"), ("shade-0a1b2c3d", "00000"), ("gone-0a1b2c3d", "00000")):
+        (tmp_path / "out" / "staging" / "columns" / name).mkdir(parents=True)
+        values = pa.table({"digest": [b"1" * 16, b"2" * 16], "value": [1, 2]})
+        pq.write_table(values, tmp_path / "out" / "staging" / "columns" / name / f"values_{of}_0000.parquet")
+    for shard in (0, 1):
+        mark = {"rows": 30, "captions": 30, "problems": [], "fingerprint": {}}
+        folder.write_json(imported_path(shard, "_stats.json"), mark)
+    columns = [{"name": "length", "of": "caption"}, {"name": "shade", "of": "image"}]
+    calls = [{**column, "by": "call", "call": "mine:function"} for column in columns]
+    groups = RECIPE.model_dump(mode="python", exclude_unset=True) | {"columns": calls}
+    status = {one.stage: one for one in status_of(folder, recipe_from(groups, source="test")).stages}
+    assert status["text_columns"].there == "length-0a1b2c3d: 2 values"
+    assert status["image_columns"].there == "shade-0a1b2c3d: 2 values"
+    assert status["text_columns"].state is State.STALE
+    assert "columns.length.call" in status["text_columns"].why
+    assert status["download"].there.endswith("2 imported shards, 60 rows")
 
 
 def test_the_command_prints_a_table_and_json(curated, capsys):

@@ -12,7 +12,20 @@ from babelsift.schemas import Funnel, recipe_from
 def described(kept):
     counts = {("read", "in", ""): kept, ("shard", "out", "en"): kept - 1, ("shard", "out", "sw"): 1}
     recipe = recipe_from({"name": "mine", "clip": {"model": "ViT-B-32", "name": "b_32"}}, source="test")
-    return ReportData(recipe=recipe, funnel=Funnel.from_counts(counts))
+    made = pa.schema([("length", pa.int64()), ("shown", pa.list_(pa.string()))])
+    return ReportData(recipe=recipe, funnel=Funnel.from_counts(counts), made_columns=made)
+
+
+def _value(kind, text, number):
+    if kind.startswith("list"):
+        return pa.array([[text, "more"]])
+    return pa.array([text]) if kind == "string" else pa.array([number], pa.type_for_alias(kind))
+
+
+def _decoded(value):
+    if isinstance(value, list):
+        return [_decoded(one) for one in value]
+    return value.decode() if isinstance(value, bytes) else value
 
 
 @pytest.fixture
@@ -20,14 +33,11 @@ def data_set(tmp_path):
     """(its folder, its rows by split), with the columns that shards have."""
     data, rows = described(6), {}
     splits = [("train", "shards"), ("validation", "validation")]
-    fields = sample_fields(data.recipe)
+    fields = sample_fields(data)
     for split, folder in splits:
         (tmp_path / folder).mkdir()
         for shard in range(2):
-            values = {
-                name: [f"{split} {shard} {name}"] if kind == "string" else pa.array([shard], pa.type_for_alias(kind))
-                for name, kind, _ in fields
-            }
+            values = {name: _value(kind, f"{split} {shard} {name}", shard) for name, kind, _ in fields}
             pq.write_table(pa.table(values), tmp_path / folder / f"{shard:08d}.parquet")
             rows.setdefault(split, []).append({name: pa.array(value)[0].as_py() for name, value in values.items()})
     (tmp_path / "croissant.json").write_text(json.dumps(croissant(data, splits, fields)))
@@ -39,10 +49,7 @@ def test_mlcroissant_finds_nothing_wrong_and_reads_the_records(data_set):
     loaded = mlcroissant.Dataset(str(folder / "croissant.json"))
     assert not loaded.metadata.ctx.issues.errors
     for split, expected in rows.items():
-        found = [
-            {name.split("/")[1]: value.decode() if isinstance(value, bytes) else value for name, value in row.items()}
-            for row in loaded.records(split)
-        ]
+        found = [{name.split("/")[1]: _decoded(value) for name, value in row.items()} for row in loaded.records(split)]
         assert found == expected
     assert loaded.metadata.name == "mine"
     assert loaded.metadata.in_language == ["en", "sw"]
