@@ -6,6 +6,8 @@ after the columns named here; `carried_name` keeps them from taking a name that 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
 from babelsift.schemas.errors import SchemaError
@@ -107,6 +109,8 @@ CAPTION_CHANGES = _field("caption_changes", pa.string(), nullable=True, unit="ed
 TEXT_SOURCE = _field("text_source", pa.string(), unit="the text's column in the input; in a list: alt[2]")
 TEXT_INDEX = _field("text_index", pa.int32(), unit="the text's place among those of its row, from 0")
 TEXT_LANGUAGE = _field("text_language", pa.string(), nullable=True, unit="as the input says it")
+# Where the input says under which licences images are published.
+LICENSE = _field("license", pa.string(), nullable=True, unit="short identifier, as SPDX has it; null: none is known")
 MATCHED_ENTRIES = _field("matched_entries", pa.list_(pa.int32()), unit="positions in the language's list, from 0")
 
 _CARRIED = "input_"
@@ -139,11 +143,15 @@ def is_stage_column(name: str) -> bool:
     return name in _OWNED or name.startswith("similarity_")
 
 
-def carried_name(name: str) -> str:
+def carried_name(name: str, made: Collection[str] = ()) -> str:
     """Returns the name that an input column is carried under: unchanged, or `input_<name>` where a stage makes it.
 
     A column `input_<name>` gets the prefix again: no two columns get the same name. Where our own shards are the input,
     the plan of an input keeps it as it is (`inputs.plan`).
+
+    Args:
+        name: of the column.
+        made: names of columns that reading makes of this input's, beside those that stages make.
 
     >>> carried_name("license"), carried_name("uid"), carried_name("input_uid")
     ('license', 'input_uid', 'input_input_uid')
@@ -151,7 +159,7 @@ def carried_name(name: str) -> str:
     plain = name
     while plain.startswith(_CARRIED):
         plain = plain.removeprefix(_CARRIED)
-    return _CARRIED + name if is_stage_column(plain) else name
+    return _CARRIED + name if is_stage_column(plain) or plain in made else name
 
 
 def check(batch: pa.RecordBatch, schema: pa.Schema, *, where: str) -> pa.RecordBatch:

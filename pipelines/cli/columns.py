@@ -14,7 +14,8 @@ def add_column_options(parser: argparse.ArgumentParser) -> None:
         "--columns",
         metavar="url=NAME|N,caption=NAME|N[+...]",
         help="columns of the pair, by name or number from 1 on (default: URL, url, ..., TEXT, caption, ... as found); "
-        "caption=A+B: a pair of each text; A/B: the first that is not empty; language=NAME: the texts' language",
+        "caption=A+B: a pair of each text; A/B: the first that is not empty; language=NAME: the texts' language; "
+        "license=NAME: the images' licences",
     )
     parser.add_argument("--url-col", metavar="NAME", help="the same, of the URLs alone")
     parser.add_argument("--caption-col", metavar="NAME", help="the same, of the captions alone")

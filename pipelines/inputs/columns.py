@@ -6,6 +6,7 @@
     caption=A/B                 a fall-back order: the first of them that is not empty
     caption=A/B+C               the first of A and B, and C
     language=NAME               the column that says the texts' language, carried as `text_language`
+    license=NAME                the column that says the images' licences: `license` has their short identifiers
 
 A column that is named just so is taken before `+` and `/` mean anything. Any text column may hold lists of texts.
 """
@@ -24,9 +25,10 @@ _SHOWN_NAMES = 30
 _SHOWN_CHARACTERS = 60
 _URL = re.compile(r"\s*(?:https?:)?//\S|\s*(?:ftp|s3|gs|data):\S", re.IGNORECASE)
 _SYNTAX = (
-    "it takes url=NAME|N,caption=NAME|N[+NAME...][,language=NAME|N], columns counted from 1; A/B: the first not empty"
+    "it takes url=NAME|N,caption=NAME|N[+NAME...][,language=NAME|N][,license=NAME|N], columns counted "
+    "from 1; A/B: the first not empty"
 )
-_KEYS = ("url", "caption", "language")
+_KEYS = ("url", "caption", "language", "license")
 _ALL, _ELSE = "+", "/"
 _OF_ONE_PART = ("--url-col", "--caption-col")
 
@@ -39,12 +41,14 @@ class ColumnChoice:
         url: a name, or a number from 1 on as text.
         caption: likewise, or several joined by `+` and `/`.
         language: likewise, of the column that says the texts' language; None: none does.
+        license: likewise, of the column that says the images' licences.
         option: what the user named them by, for messages.
     """
 
     url: str | None = None
     caption: str | None = None
     language: str | None = None
+    license: str | None = None
     option: str = field(default="--columns", repr=False, compare=False)
 
     def remedy(self, part: str) -> str:
@@ -61,12 +65,14 @@ class PairColumns:
         captions: of each text of a row, the indices of its columns in their fall-back order.
         has_header: whether the first row holds names.
         language: index of the column that says the texts' language, if one does.
+        license: index of the column that says the images' licences, if one does.
     """
 
     url: int
     captions: TextColumns
     has_header: bool = True
     language: int | None = None
+    license: int | None = None
 
 
 def parse_columns(text: str, *, setting: str = "--columns") -> ColumnChoice:
@@ -81,7 +87,7 @@ def parse_columns(text: str, *, setting: str = "--columns") -> ColumnChoice:
         InputError: there is another key, one twice, or none; shows the syntax.
 
     >>> parse_columns("url=1,caption=Alt text")
-    ColumnChoice(url='1', caption='Alt text', language=None)
+    ColumnChoice(url='1', caption='Alt text', language=None, license=None)
     """
     chosen: dict[str, str] = {}
     last = ""
@@ -129,7 +135,10 @@ def choose_columns(choice: ColumnChoice, names: Sequence[str], *, where: str) ->
     language = None if choice.language is None else _index(choice, (), names, where, "language", given=choice.language)
     if language is not None and (language == url or any(language in chain for chain in captions)):
         raise InputError(f"{where}: column {names[language]!r} is both the language and the pair; name another")
-    return PairColumns(url, captions, language=language)
+    license = None if choice.license is None else _index(choice, (), names, where, "license", given=choice.license)
+    if license is not None and (license in (url, language) or any(license in chain for chain in captions)):
+        raise InputError(f"{where}: column {names[license]!r} is both the license and the pair; name another")
+    return PairColumns(url, captions, language=language, license=license)
 
 
 def choose_text_columns(choice: ColumnChoice, first_row: Sequence[str], *, where: str) -> PairColumns:
@@ -150,7 +159,11 @@ def choose_text_columns(choice: ColumnChoice, first_row: Sequence[str], *, where
     try:
         columns = choose_columns(choice, first_row, where=where)
     except InputError:
-        given = [number for number in (choice.url, *_parts(choice.caption), choice.language) if number is not None]
+        given = [
+            number
+            for number in (choice.url, *_parts(choice.caption), choice.language, choice.license)
+            if number is not None
+        ]
         if not urls or any(_number(number, len(first_row)) is None for number in given):
             raise
     else:
@@ -166,7 +179,8 @@ def choose_text_columns(choice: ColumnChoice, first_row: Sequence[str], *, where
             f"{where}: its first row has a URL in it, so there is no header, and {len(first_row)} columns; say which "
             f"are the pair by number, from 1: --columns url={'N' if url is None else url + 1},caption=N"
         )
-    return PairColumns(url, captions, has_header=False, language=_number(choice.language, len(first_row)))
+    language, license = (_number(number, len(first_row)) for number in (choice.language, choice.license))
+    return PairColumns(url, captions, has_header=False, language=language, license=license)
 
 
 def _captions(choice: ColumnChoice, names: Sequence[str], where: str) -> TextColumns:

@@ -9,14 +9,15 @@ import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.inputs.carried.json_kind import JsonKind
 from babelsift.pipelines.inputs.carried.types import ColumnKind, carried_type, is_list
-from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns, choose_text_columns
-from babelsift.pipelines.inputs.crawl.slices import DEFAULT_CAPTIONS, crawl_schema, estimated_rows
+from babelsift.pipelines.inputs.columns import ColumnChoice, PairColumns, choose_columns, choose_text_columns
+from babelsift.pipelines.inputs.crawl.slices import DEFAULT_CAPTIONS, DEFAULT_LICENSE, crawl_schema, estimated_rows
 from babelsift.pipelines.inputs.documents.document_rows import COLUMNS as DOCUMENT_COLUMNS
 from babelsift.pipelines.inputs.documents.document_rows import DEFAULT_CAPTION as DOCUMENT_CAPTION
 from babelsift.pipelines.inputs.documents.document_rows import DOCUMENT_TEXTS, is_document
@@ -115,6 +116,10 @@ def inspect_file(
         raise InputError(f"{file.shown}: not readable as {file.format}: {reason}; remove or replace it") from error
 
 
+def _layout(pair: PairColumns, **more: Any) -> FileLayout:
+    return FileLayout(pair.url, pair.captions, language=pair.language, license=pair.license, **more)
+
+
 def _inspect_parquet(file: InputFile, choice: ColumnChoice) -> InspectedFile:
     with open_parquet(file) as parquet:
         metadata = parquet.metadata
@@ -133,7 +138,7 @@ def _inspect_parquet(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         names, kinds = (*names, "url"), (*kinds, ColumnKind(pa.string()))  # one that names where the bytes are
         pair = choose_columns(choice, names, where=file.shown)
     ranges = tuple(_parquet_ranges(sizes))
-    layout = FileLayout(pair.url, pair.captions, language=pair.language, image=image, holds_images=image is not None)
+    layout = _layout(pair, image=image, holds_images=image is not None)
     lists = frozenset(index for index, column in enumerate(schema) if is_list(carried_type(column.type)))
     further = frozenset(further_image_columns(schema)) - layout.pair
     if further:
@@ -199,14 +204,7 @@ def _inspect_delimited(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         if any("\0" in name for name in first):
             raise ValueError(f"it begins {_begins_as(first[0])}")
         pair = choose_text_columns(choice, first, where=file.shown)
-        layout = FileLayout(
-            pair.url,
-            pair.captions,
-            width=len(first),
-            has_header=pair.has_header,
-            delimiter=delimiter,
-            language=pair.language,
-        )
+        layout = _layout(pair, width=len(first), has_header=pair.has_header, delimiter=delimiter)
         rows = _sampled_rows(file, DelimitedRows(lines, delimiter, len(first), is_row=pair_test(layout)), lines)
     names = tuple(first) if pair.has_header else tuple(f"column_{number}" for number in range(1, len(first) + 1))
     kinds = tuple(ColumnKind(pa.string()) for _ in names)
@@ -274,9 +272,10 @@ def _inspect_crawl(file: InputFile, choice: ColumnChoice, guessed_size: int | No
     size = known_size(file) if guessed_size is None else guessed_size
     if size == 0 or (size is None and _is_empty(file)):
         return InspectedFile(file)
-    choice = replace(choice, caption=choice.caption or DEFAULT_CAPTIONS[file.format])
-    pair = choose_columns(choice, schema.names, where=file.shown)
-    layout = FileLayout(pair.url, pair.captions, language=pair.language)
+    choice = replace(
+        choice, caption=choice.caption or DEFAULT_CAPTIONS[file.format], license=choice.license or DEFAULT_LICENSE
+    )
+    layout = _layout(choose_columns(choice, schema.names, where=file.shown))
     kinds = tuple(ColumnKind(column.type) for column in schema)
     return InspectedFile(file, tuple(schema.names), kinds, layout, (RowRange(),), estimated_rows(file, size or 0))
 
@@ -314,7 +313,7 @@ def _inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int
         file,
         names,
         tuple(kind.column_kind(is_looked_through) for kind in kinds.values()),
-        FileLayout(pair.url, pair.captions, keys=names, language=pair.language),
+        _layout(pair, keys=names),
         (RowRange(),),
         estimated,
         is_looked_through,
@@ -352,14 +351,7 @@ def _inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         file,
         names,
         tuple(kind.column_kind(is_looked_through) for kind in kinds.values()),
-        FileLayout(
-            pair.url,
-            pair.captions,
-            keys=names,
-            language=pair.language,
-            holds_images=True,
-            each_text=each_text,
-        ),
+        _layout(pair, keys=names, holds_images=True, each_text=each_text),
         (RowRange(),),
         len(records) if is_looked_through else max(len(records), _size(file) // _GUESSED_SAMPLE_BYTES),
         is_looked_through,
@@ -379,7 +371,7 @@ def _inspect_documents(file: InputFile, choice: ColumnChoice, documents: int) ->
         file,
         names,
         kinds,
-        FileLayout(pair.url, pair.captions, keys=names, language=pair.language, is_of_documents=True),
+        _layout(pair, keys=names, is_of_documents=True),
         (RowRange(),),
         max(1, documents * _GUESSED_IMAGES_A_DOCUMENT),
         lists=frozenset(index for index, kind in enumerate(columns.values()) if is_list(kind)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ from babelsift.pipelines.inputs.inspect_file import InspectedFile, inspect_file,
 from babelsift.pipelines.inputs.list_files import input_files
 from babelsift.pipelines.inputs.slices import InputFile, InputPlan, InputSlice
 from babelsift.pipelines.inputs.texts import text_sources
-from babelsift.schemas import EXTRA_VALUES, READ_SCHEMA, InputError, carried_name
+from babelsift.schemas import EXTRA_VALUES, LICENSE, READ_SCHEMA, InputError, carried_name
 from babelsift.schemas.columns import is_stage_column
 
 # Of all JSON files together so much is looked through for their keys and types, before the first row is read.
@@ -90,7 +90,8 @@ def _guessed_sizes(files: Sequence[InputFile], pool: ThreadPoolExecutor) -> dict
 
 
 def _plan(files: Sequence[InspectedFile]) -> InputPlan:
-    names = [_carried_names(file) for file in files]
+    says_licenses = any(file.layout is not None and file.layout.license is not None for file in files)
+    names = [_carried_names(file, made=(LICENSE.name,) if says_licenses else ()) for file in files]
     kinds: dict[str, ColumnKind] = {}
     sources: dict[str, str] = {}
     for file, carried in zip(files, names, strict=True):
@@ -99,6 +100,8 @@ def _plan(files: Sequence[InspectedFile]) -> InputPlan:
             kinds[name] = unify(kinds[name], kind) if name in kinds else kind
             sources.setdefault(name, _clean(file.names[index]))
     schema = pa.schema([pa.field(name, kind.type) for name, kind in kinds.items()])
+    if says_licenses:
+        schema = schema.append(pa.field(LICENSE.name, LICENSE.type))
     if not all(file.is_looked_through for file in files):
         schema = schema.append(pa.field(EXTRA_VALUES.name, EXTRA_VALUES.type))
     slices = [_slices(file, carried, schema) for file, carried in zip(files, names, strict=True)]
@@ -121,8 +124,13 @@ def _shown_captions(file: InspectedFile) -> str:
     return "+".join("/".join(_clean(file.names[index]) for index in chain) for chain in file.layout.captions)
 
 
-def _carried_names(file: InspectedFile) -> dict[str, int]:
-    """Returns the names that a file's other columns are carried by -> their indices."""
+def _carried_names(file: InspectedFile, *, made: Collection[str]) -> dict[str, int]:
+    """Returns the names that a file's other columns are carried by -> their indices.
+
+    Args:
+        file: the file.
+        made: names of carried columns that are made of others, which none of its own may have.
+    """
     assert file.layout is not None
     cleaned = [_clean(name) for name in file.names]
     in_ours = _names_in_ours(cleaned)
@@ -132,7 +140,7 @@ def _carried_names(file: InspectedFile) -> dict[str, int]:
         if index not in file.layout.pair | file.left_out and in_ours.get(name, name) is not None
     ]
     named = [cleaned[index] or f"column_{index + 1}" for index in indices]
-    names = [in_ours.get(name) or carried_name(name) for name in named]
+    names = [in_ours.get(name) or carried_name(name, made) for name in named]
     unique = unique_names(names)
     for index, name, new in zip(indices, names, unique, strict=True):
         if new != name:

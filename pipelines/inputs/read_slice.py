@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from babelsift.filters.provenance import license_identifiers
 from babelsift.pipelines.inputs.carried.values import as_carried, from_values, json_text
 from babelsift.pipelines.inputs.crawl.slices import read_images
 from babelsift.pipelines.inputs.documents.document_rows import document_rows
@@ -24,7 +25,7 @@ from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_delimited, open_json, open_parquet
 from babelsift.pipelines.inputs.texts import Values, one_text_a_row, several_pairs
 from babelsift.pipelines.inputs.webdataset.records import sample_records
-from babelsift.schemas import EXTRA_VALUES, InputError, one_line
+from babelsift.schemas import EXTRA_VALUES, LICENSE, InputError, one_line
 
 BATCH_ROWS = 2048
 
@@ -129,6 +130,9 @@ def _pairs_of(
 ) -> tuple[pa.RecordBatch, pa.RecordBatch, int]:
     """Returns (pairs, ledger rows, texts) of rows; see `several_pairs`, the way of rows that have more than a text."""
     layout, source = part.layout, part.file.source
+    if layout.license is not None and LICENSE.name in carried.schema.names:
+        licenses = license_identifiers(one_text_a_row(values_of(layout.license)).texts)
+        carried = carried.set_column(carried.schema.get_field_index(LICENSE.name), LICENSE.name, licenses)
     if plan.text_schema.names:
         return several_pairs(layout, plan, values_of, carried, source=source, rows=rows)
     [[caption]] = layout.captions

@@ -53,6 +53,7 @@ class FileLayout:
         has_header: text tables only: whether the first row holds the columns' names.
         delimiter: text tables only.
         language: index of the column that says the texts' language, if one does.
+        license: index of the column that says the images' licences, if one does; it is carried, too.
         text_sources: name of each text column by its index, as `text_source` has it.
         image: parquet only: index of the column that holds the images themselves; None: there is none.
         holds_images: whether the rows bring their images, so that nothing is downloaded.
@@ -68,6 +69,7 @@ class FileLayout:
     has_header: bool = True
     delimiter: str = ","
     language: int | None = None
+    license: int | None = None
     text_sources: Mapping[int, str] = field(default_factory=dict)
     image: int | None = None
     holds_images: bool = False
@@ -108,7 +110,8 @@ class InputPlan:
         slices: in the order of the files.
         url_column: its name in the first file, for people.
         caption_column: its name in the first file, for people; of several, their names joined as --columns takes them.
-        carried: the input's other columns under the names they are carried by, the same for every file.
+        carried: the input's other columns under the names they are carried by, the same for every file; `license`
+            among them where a file says licences.
         sources: carried name -> name in the input.
         estimated_rows: exact for parquet, a guess for text.
         has_several_texts: whether a row may have several texts, each with its `text_source`.

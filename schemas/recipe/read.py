@@ -15,7 +15,7 @@ class ReadSettings(Settings):
 
     Attributes:
         columns: as `--columns` takes them, which comes before it: `url=NAME|N,caption=A+B` (a pair of each text),
-            `caption=A/B` (the first that is not empty), `language=NAME`; null: by the usual names.
+            `caption=A/B` (the first that is not empty), `language=NAME`, `license=NAME`; null: by the usual names.
         max_unreadable_rate: of a file's rows, or of all that a process has read; more stop the run; null: none do.
     """
 

@@ -23,6 +23,7 @@ from babelsift.schemas import InputError
 
 # Which texts are read where the user names none: those that a page's author wrote of the image itself.
 DEFAULT_CAPTIONS = {"wat": "alt", "warc": "alt+title+figcaption"}
+DEFAULT_LICENSE = "page_license"
 _PACKAGES = ("fastwarc", "msgspec", "selectolax")
 # Measured on pages of Common Crawl's kind; only how the work is cut up hangs on it.
 _COMPRESSED_BYTES_A_ROW = {"wat": 330, "warc": 1500}

@@ -21,6 +21,7 @@ NONE = ColumnChoice()
         ("url=1", ColumnChoice("1", None)),
         ("caption=a, b,url=x=y", ColumnChoice("x=y", "a, b")),
         ("caption=a+b/c,language=d", ColumnChoice(None, "a+b/c", "d")),
+        ("license=rights,url=u", ColumnChoice("u", license="rights")),
     ],
 )
 def test_columns_are_named_in_one_option(text, choice):
@@ -74,6 +75,8 @@ def test_names_are_matched_without_case_and_blanks_where_one_is_meant(choice, na
         (ColumnChoice("3", None), ["link", "caption"], "no column '3'"),
         (ColumnChoice("0", None), ["link", "caption"], "no column '0'"),
         (ColumnChoice("1", "1"), ["url", "caption"], "'url' is both the URL and the caption"),
+        (ColumnChoice(license="url"), ["url", "caption"], "'url' is both the license and the pair"),
+        (ColumnChoice(license="rihgts"), ["url", "caption", "rights"], "no column 'rihgts'; did you mean 'rights'"),
         (parse_columns("caption=alt"), ["url", "caption"], r"no column 'alt'.*\(set --columns caption=NAME\|N\)"),
         (recipe_columns("caption=alt"), ["url", "caption"], r"\(set read.columns: caption=NAME\|N\)"),
         (ColumnChoice("lnk", option="--url-col"), ["url", "caption"], r"\(set --url-col NAME\)"),

@@ -10,6 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from babelsift.pipelines.inputs.columns import parse_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.schemas import InputError
@@ -456,3 +457,45 @@ def test_a_table_that_is_something_else_says_what(tmp_path, content, said):
     (tmp_path / "a.csv").write_bytes(content)
     with pytest.raises(InputError, match=said):
         plan_input([str(tmp_path / "a.csv")])
+
+
+LICENSED = [
+    {"URL": "http://x/1.jpg", "TEXT": "a dog", "license": "Attribution License"},
+    {"URL": "http://x/2.jpg", "TEXT": "a cat", "license": "ask me"},
+    {"URL": "http://x/3.jpg", "TEXT": "a cow", "license": None},
+]
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.jsonl", "a.csv.gz", "a.tsv"])
+def test_a_license_is_a_short_identifier_beside_what_the_input_has(tmp_path, name):
+    write(tmp_path / name, LICENSED)
+    plan = plan_input([str(tmp_path / name)], columns=parse_columns("license=license"))
+    assert plan.carried.names == ["input_license", "license"]
+    kept, _ = read(plan)
+    assert [row["license"] for row in kept] == ["CC-BY", None, None]
+    assert [row["input_license"] or None for row in kept] == ["Attribution License", "ask me", None]
+
+
+def test_a_column_that_nobody_names_stays_as_it_is(tmp_path):
+    write(tmp_path / "a.jsonl", LICENSED)
+    kept, _ = read(plan_input([str(tmp_path / "a.jsonl")]))
+    assert [row["license"] for row in kept] == ["Attribution License", "ask me", None]
+
+
+def test_licenses_of_files_by_number_and_of_several_texts(tmp_path):
+    (tmp_path / "a.csv").write_text("http://x/1.jpg,a dog,Hund,cc0\nhttp://x/2.jpg,a cat,Katze,http://x/l\n")
+    plan = plan_input([str(tmp_path / "a.csv")], columns=parse_columns("url=1,caption=2+3,license=4"))
+    [block] = read_slice(plan.slices[0], plan)
+    kept = [row for batch in block.pairs for row in batch.to_pylist()]
+    assert [(row["caption"], row["license"], row["column_4"]) for row in kept] == [
+        ("a dog", "CC0-1.0", "cc0"),
+        ("Hund", "CC0-1.0", "cc0"),
+        ("a cat", None, "http://x/l"),
+        ("Katze", None, "http://x/l"),
+    ]
+
+
+def test_what_is_no_text_is_no_license(tmp_path):
+    write(tmp_path / "a.jsonl", [{"URL": "http://x/1.jpg", "TEXT": "a", "rights": ["cc0"]}])
+    kept, _ = read(plan_input([str(tmp_path / "a.jsonl")], columns=parse_columns("license=rights")))
+    assert [(row["license"], row["rights"]) for row in kept] == [(None, '["cc0"]')]

@@ -126,3 +126,14 @@ def test_a_page_with_many_images_comes_in_batches(tmp_path):
     plan = plan_input([str(path)])
     batches = [len(batch) for part in plan.slices for block in read_slice(part, plan) for batch in block.pairs]
     assert batches == [2048, 2048, 904]
+
+
+@pytest.mark.parametrize(
+    ("columns", "license"), [("caption=alt", "CC-BY-SA-4.0"), ("license=heading,caption=alt", "CC0-1.0")]
+)
+def test_a_pages_license_is_its_images(tmp_path, columns, license):
+    link = "http://creativecommons.org/licenses/by-sa/4.0/deed.de"
+    html = f'<head><link rel=license href="{link}"></head><h1>CC0</h1><img src=/1.jpg alt="a dog">'
+    path = write(tmp_path / "a.warc.gz", page_record(PAGE, html))
+    _, pairs, _ = read(plan_input([str(path)], columns=parse_columns(columns)))
+    assert [(row["license"], row["page_license"], row["heading"]) for row in pairs] == [(license, link, "CC0")]
