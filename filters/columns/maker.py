@@ -106,6 +106,9 @@ class FunctionMaker:
 def fingerprint_of(info: Mapping[str, Any]) -> str:
     """Returns 64 hex digits over what describes a maker.
 
+    Args:
+        info: as of `ColumnMaker.info`; JSON can say it.
+
     >>> fingerprint_of({"a": 1})[:8]
     'f9d86028'
     """

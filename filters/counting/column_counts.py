@@ -68,6 +68,9 @@ def count_values(values: pa.Array) -> ColumnCounts:
 def merge_column_counts(counts: Iterable[Mapping[str, ColumnCounts]]) -> dict[str, ColumnCounts]:
     """Returns the sum of counts by column.
 
+    Args:
+        counts: {column: its counts} of each part; a part may lack columns.
+
     >>> merge_column_counts([{"a": ColumnCounts(1)}, {"a": ColumnCounts(2)}])["a"].rows
     3
     """

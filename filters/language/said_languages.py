@@ -71,8 +71,11 @@ def said_language(text: str) -> str | None:
 def said_languages(values: pa.Array) -> pa.Array:
     """Returns the languages that a column says.
 
-    Args: values: string[n], nullable.
-    Returns: string[n], as captions carry them; null where a value names no language.
+    Args:
+        values: string[n], nullable.
+
+    Returns:
+        string[n], as captions carry them; null where a value names no language.
 
     >>> said_languages(pa.array(["EN", None, "no language", "fil"])).to_pylist()
     ['en', None, None, 'tl']

@@ -52,7 +52,12 @@ def holds_values(kind: pa.DataType) -> bool:
 
 
 def can_meet(kind: pa.DataType, condition: Condition) -> bool:
-    """Returns whether a condition says something of a column of that type."""
+    """Returns whether a condition says something of a column of that type.
+
+    Args:
+        kind: of the column.
+        condition: of a recipe.
+    """
     return holds_numbers(kind) if condition.compares_numbers else holds_values(kind)
 
 

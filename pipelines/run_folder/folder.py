@@ -20,6 +20,7 @@ from fsspec import AbstractFileSystem
 
 from babelsift.pipelines.run_folder.commit_marks import Kinds, wrong_key
 from babelsift.pipelines.run_folder.fence import Fence, FencedStore
+from babelsift.pipelines.storage.errors import is_passing
 from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.pipelines.storage.open_store import open_store
 from babelsift.pipelines.storage.store import Store, is_temporary
@@ -190,16 +191,17 @@ class RunFolder:
             cause = error.__cause__
             if not isinstance(cause, OSError) or not cause.strerror:
                 raise
-            raise self._not_writable(cause.strerror) from error
+            raise self._not_writable(cause.strerror, passes=is_passing(cause)) from error
         except (OSError, ImportError, ValueError) as error:
-            raise self._not_writable(str(error)) from error
+            raise self._not_writable(str(error), passes=is_passing(error)) from error
         return self
 
-    def _not_writable(self, reason: str) -> RunFolderError:
+    def _not_writable(self, reason: str, *, passes: bool) -> RunFolderError:
         url = public_url(self.url)
         if self.is_local and Path(self.path("")).is_file():
             return RunFolderError(f"--output {url}: is a file; name a folder")
-        return RunFolderError(f"--output {url}: cannot be written: {reason}; choose another folder")
+        remedy = "run the same command again once it answers" if passes else "choose another folder"
+        return RunFolderError(f"--output {url}: cannot be written: {reason}; {remedy}")
 
     def remove(self, path: str) -> None:
         """Removes a file; one that is not there is fine."""

