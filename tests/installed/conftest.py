@@ -103,7 +103,7 @@ def curated(installation, workplace) -> SimpleNamespace:
     images = [photo(row, (200, 160)) for row in range(_PAIRS)]
     images[3] = images[2].resize((240, 192))
     captions = [f"photo {row * 7919} of a {_ANIMALS[row % 5]} in the {_PLACES[row % 3]}" for row in range(_PAIRS)]
-    captions[1] = captions[0].replace("garden", "gardens")
+    captions[6] = captions[5].replace("forest", "forests")
     with HostileWeb() as web:
         columns = {
             "URL": [web.on(f"/{row}.jpg", answer(encoded(image))) for row, image in enumerate(images)],

@@ -30,6 +30,8 @@ _EACH_COMMAND = [
     (["recipes", "show", "laion400m"], "name: laion400m"),
     (["status", "out/run"], "out/run: complete"),
     (["status", "out/run", "--recipe", "recipe.yaml", "--json"], '"dedup_images"'),
+    (["watch", "out/run"], "done after"),
+    (["completion", "bash"], "complete"),
     (["why", "out/run", "UID"], "kept: shards/0000000"),
     (["concepts", "out/run"], "concepts"),
     (["subset", "out/run", "out/subset.npy"], ""),
