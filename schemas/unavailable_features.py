@@ -25,6 +25,10 @@ UNAVAILABLE_FEATURES: dict[str, str] = {
     "n-gram vocabulary": _needs_files("a file of your data's most frequent n-grams", "captions.vocabulary.file"),
     "metadata entries": _needs_files("MetaCLIP's lists, which it publishes", "metadata.entries"),
     "filtering network": _needs_files("DFN-2B's is unpublished: a CLIP checkpoint of your own", "clip.pretrained"),
+    "matching model": (
+        "BLIP's matching head, which a function calls: `pip install ./examples/own_filters` in a clone of babelsift; "
+        "`babelsift recipes show NAME > mine.yaml`, take the part out of `requires`"
+    ),
     "toxicity classifier": _needs_files("ChineseWebText 2.0's is unpublished: a fastText file", "columns.model"),
 }
 

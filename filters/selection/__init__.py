@@ -41,7 +41,7 @@ from babelsift.filters.selection.order_keys import (
     order_by,
     score_at,
 )
-from babelsift.filters.selection.score_choice import ScoreChoice, histograms_of, rows_by_language
+from babelsift.filters.selection.score_choice import ScoreChoice, histograms_of, rows_by_language, score_column
 from babelsift.filters.selection.selector import Selector, binned_thresholds
 from babelsift.filters.selection.thresholds import EVERY_LANGUAGE, Threshold, Thresholds, TopFraction
 
@@ -85,5 +85,6 @@ __all__ = [
     "reject_by_condition",
     "rows_by_language",
     "score_at",
+    "score_column",
     "top_fraction_bin",
 ]

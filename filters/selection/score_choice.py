@@ -1,4 +1,4 @@
-"""The CLIP model whose similarity counts for a pair, by its language."""
+"""The CLIP model whose similarity counts for a pair, or the column whose value does, by its language."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from babelsift.schemas.recipe import DEFAULT, ModelChoice
 
 @dataclass(frozen=True)
 class ScoreChoice:
-    """The model whose similarity counts for a pair.
+    """The model whose similarity counts for a pair, or the column whose value does.
 
     Attributes:
-        models: (language or DEFAULT, model's name) each, sorted.
+        models: (language or DEFAULT, model's or column's name) each, sorted.
     """
 
     models: tuple[tuple[str, str], ...]
@@ -39,12 +39,12 @@ class ScoreChoice:
         """Returns the similarity of each pair.
 
         Args:
-            batch: n rows with `language` and the models' similarity columns.
+            batch: n rows with `language`, and the models' similarity columns or the columns themselves.
 
         Returns:
-            float32[n], NaN where the row's language has no model, or the model has no score of the row.
+            float32[n], NaN where the row's language has no model, or the row has no score, or none that is finite.
         """
-        columns = {name: _floats(batch.column(similarity_column(name))) for _, name in self.models}
+        columns = {name: _floats(batch.column(score_column(name, batch.schema))) for _, name in self.models}
         models = dict(self.models)
         if list(models) == [DEFAULT]:
             return columns[models[DEFAULT]]
@@ -54,6 +54,16 @@ class ScoreChoice:
             if name is not None:
                 scores[rows] = columns[name][rows]
         return scores
+
+
+def score_column(name: str, columns: pa.Schema) -> str:
+    """Returns the column that a model's similarities are in, or else the column of that name.
+
+    >>> score_column("b_32", pa.schema([("similarity_b_32", pa.float32())])), score_column("matching", pa.schema([]))
+    ('similarity_b_32', 'matching')
+    """
+    similarities = similarity_column(name)
+    return similarities if similarities in columns.names else name
 
 
 def rows_by_language(batch: pa.RecordBatch) -> Iterator[tuple[str, np.ndarray]]:
@@ -86,4 +96,5 @@ def histograms_of(batch: pa.RecordBatch, choice: ScoreChoice) -> dict[str, Histo
 
 
 def _floats(column: pa.Array) -> np.ndarray:
-    return column.to_numpy(zero_copy_only=False).astype(np.float32)
+    floats = column.to_numpy(zero_copy_only=False).astype(np.float32)
+    return np.where(np.isfinite(floats), floats, np.float32(np.nan))

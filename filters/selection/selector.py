@@ -38,8 +38,8 @@ class Selector:
 
     @property
     def choice(self) -> ScoreChoice | None:
-        """The choice of a model where no rule says otherwise; None without models."""
-        return self._choice(self.settings.model) if self.names else None
+        """The choice of a model, or a column, where no rule says otherwise; None where there is neither."""
+        return self._choice(self.settings.model) if self.names or self.settings.model is not None else None
 
     def choices(self) -> list[ScoreChoice]:
         """Returns the choices by which fractions are asked for, each once."""

@@ -152,7 +152,8 @@ def _rule_itself(rule: SelectRule, where: str, model: ModelChoice, names: tuple[
         lowest = min(lowest.values()) if DEFAULT in lowest else None
     scored_by = None if isinstance(model, Mapping) else model_for(model, None, names)
     if lowest is not None and scored_by is not None:
-        bounds += _bounds(similarity_column(scored_by), lowest, f"{where}.min_similarity", is_lower=True)
+        column = similarity_column(scored_by) if scored_by in names else scored_by
+        bounds += _bounds(column, lowest, f"{where}.min_similarity", is_lower=True)
     languages = () if not rule.languages else (_LanguageSet(frozenset(rule.languages), f"{where}.languages"),)
     return _Conjunction(tuple(bounds), languages)
 

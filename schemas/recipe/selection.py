@@ -134,7 +134,8 @@ class SelectRule(Settings):
 
     Attributes:
         model: the CLIP model whose similarity counts, by its name or by language with `default`; null: the model of the
-            rule around this one, and at the top the recipe's first.
+            rule around this one, and at the top the recipe's first. The name of a head's or a column's numbers: these
+            count as the similarity.
         min_similarity: a cosine.
         top_fraction: of all pairs, the most similar first.
         top_fraction_by_language: of each language's pairs, the most similar first.
@@ -232,8 +233,12 @@ class SelectSettings(SelectRule):
             raise ValueError("lowest_similarity is the floor of min_pairs_per_language, which is not set")
         return self
 
-    def check_models(self, names: tuple[str, ...]) -> None:
-        """Looks whether every setting that needs a similarity has a model.
+    def check_models(self, names: tuple[str, ...], columns: tuple[str, ...] = ()) -> None:
+        """Looks whether every setting that needs a similarity has a model, or a column of numbers in its place.
+
+        Args:
+            names: of the CLIP models.
+            columns: names of heads and columns; one that gives several has them by `<its name>_<their own>`.
 
         Raises:
             ValueError: a setting has none; names it and the remedy.
@@ -242,17 +247,19 @@ class SelectSettings(SelectRule):
             setting = rule.similarity_setting
             if rule is self and setting is None and self.min_pairs_per_language is not None:
                 setting = "min_pairs_per_language"
-            if setting and not names:
+            if setting and not names and model is None:
                 raise ValueError(f"select.{setting} needs a similarity, but the recipe has no clip model; add `clip:`")
             models = [] if model is None else model.values() if isinstance(model, Mapping) else [model]
             for name in models:
-                if name not in names:
-                    raise ValueError(f"select.model {name!r} is not one of the clip models {list(names)}")
-        if self.one_to_one_in is not None and not names:
+                is_column = any(name == column or name.startswith(f"{column}_") for column in columns)
+                if name not in names and not is_column:
+                    others = f" or columns {list(columns)}" if columns else ""
+                    raise ValueError(f"select.model {name!r} is not one of the clip models {list(names)}{others}")
+        if self.one_to_one_in is not None and not names and self.model is None:
             raise ValueError(
                 "select.one_to_one_in matches by similarity, but the recipe has no clip model; add `clip:`"
             )
-        if self.caps.prefer == "similarity" and not names:
+        if self.caps.prefer == "similarity" and not names and self.model is None:
             raise ValueError("select.caps.prefer: similarity needs a clip model; add `clip:` or prefer the seed")
 
 

@@ -93,7 +93,8 @@ class Recipe(Settings):
         names = self.model_names
         if len(set(names)) < len(names):
             raise ValueError(f"clip: two models are both named {max(names, key=names.count)!r}; give each its own name")
-        self.select.check_models(self.model_names)
+        columns = (*self.head_names, *(column.name for column in self.made_columns))
+        self.select.check_models(self.model_names, columns)
         if self.shards.embeddings and not any(model.keep_embeddings for model in self.clip):
             raise ValueError("shards.embeddings needs a clip model with keep_embeddings: true; add one, or turn it off")
         if self.shards.texts.choose == "best_similarity" and not self.clip:

@@ -12,7 +12,7 @@ for the last one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,7 @@ from babelsift.filters.selection import (
     language_states,
     merge_states,
     plan_backfills,
+    score_column,
 )
 from babelsift.pipelines.core.groups.radix_select import SelectedKeys
 from babelsift.pipelines.core.side_inputs import OncePerBundle
@@ -128,7 +129,7 @@ class SelectPairs(Transform):
 
 
 def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
-    """Checks that the columns which conditions name are there and hold what these compare.
+    """Checks that the columns which rules name are there and hold what these compare.
 
     Args:
         settings: the recipe's select group.
@@ -137,7 +138,8 @@ def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
     Raises:
         RecipeError: one is not, or holds something else; names the closest.
     """
-    for rule, _ in settings.walk():
+    for rule, model in settings.walk():
+        _check_scores([] if model is None else model.values() if isinstance(model, Mapping) else [model], columns)
         for name, condition in rule.conditions.items():
             if name in columns.names:
                 kind = columns.field(name).type
@@ -152,6 +154,17 @@ def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
             comparable = [field.name for field in columns if can_meet(field.type, condition)]
             hint = did_you_mean(name, comparable, otherwise=f"there are {', '.join(comparable)}")
             raise RecipeError(f"select.conditions: no column {name!r} reaches this stage; {hint}")
+
+
+def _check_scores(names: Iterable[str], columns: pa.Schema) -> None:
+    """Checks that what rules take for a similarity is numbers."""
+    numbers = [one.name for one in columns if pa.types.is_floating(one.type) or pa.types.is_integer(one.type)]
+    for name in names:
+        column = score_column(name, columns)
+        if column not in numbers:
+            what = f"holds {columns.field(column).type}, no numbers" if column in columns.names else "is not there"
+            hint = did_you_mean(name, numbers, otherwise=f"there are {', '.join(numbers)}")
+            raise RecipeError(f"select.model: column {name!r} {what}; {hint}")
 
 
 def decide(batch: pa.RecordBatch, selector: Selector, backfills: Mapping[str, Backfill] | None = None) -> Decision:

@@ -168,6 +168,14 @@ def test_what_is_wrong_with_an_expression_is_one_line(text, message):
         select_settings(text)
 
 
+def test_a_column_that_the_recipe_makes_may_stand_for_a_model():
+    matching = "columns: {name: matching, of: pair, by: call, call: 'a:b', gives: {a: float}}"
+    recipe = parse_recipe(f"name: a\n{matching}\nselect: {{model: matching_a, min_similarity: 0.2}}", source="x")
+    assert recipe.select.model == "matching_a"
+    with pytest.raises(RecipeError, match=r"'match' is not one of the clip models \[\] or columns \['matching'\]"):
+        parse_recipe(f"name: a\n{matching}\nselect: {{model: match, top_fraction: 0.2}}", source="x")
+
+
 @pytest.mark.parametrize("text", ["{any_of: [{min_similarity: 0.3}]}", "{min_pairs_per_language: 5}", "{caps: {per_host: 1, prefer: similarity}}"])  # fmt: skip
 def test_similarity_needs_a_model(text):
     with pytest.raises(RecipeError, match="clip"):

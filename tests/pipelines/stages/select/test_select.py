@@ -54,6 +54,15 @@ def test_the_top_fraction_is_of_all_batches_together(run_stage, scored):
     assert {row for row, reason in kept.items() if reason is None} == set(np.flatnonzero(scores >= 0.69))
 
 
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize("values", [[0.9, None, 0.2, 0.8, float("inf")], [90, None, 20, 80, None]])
+def test_a_columns_numbers_count_as_a_similarity_in_a_recipe_without_a_model(run_stage, image_rows, exact, values):
+    settings = SelectSettings(model="matching", top_fraction=0.5, exact_fractions=exact)
+    outputs = run_stage(SelectPairs(settings, ()), [image_rows(5, matching=pa.array(values))])
+    outside = "outside_top_fraction"
+    assert outputs.fates() == {0: None, 1: outside, 2: outside, 3: None, 4: outside}
+
+
 def test_each_language_has_its_own_top(run_stage, scored):
     batch = scored([0.9, 0.8, 0.7, 0.6, 0.1, 0.05, 0.04, 0.03], ["en"] * 4 + ["sw"] * 4)
     outside = "outside_top_fraction"
@@ -223,6 +232,19 @@ def test_a_condition_on_no_number_is_found_before_the_run(column, message):
     rules = {"any_of": [{"all_of": [{"conditions": {column: {"min": 0.5}}}]}]}
     with pytest.raises(RecipeError, match=re.escape(message)):
         check_columns(SelectSettings.model_validate_json(json.dumps(rules)), COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("label", "select.model: column 'label' holds string, no numbers; there are source_row"),
+        ({"en": "m", "default": "punsfe"}, "select.model: column 'punsfe' is not there; did you mean 'punsafe'?"),
+    ],
+)
+def test_what_counts_as_a_similarity_must_be_numbers(model, message):
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        check_columns(SelectSettings(model=model, top_fraction=0.5), COLUMNS)
+    check_columns(SelectSettings(model={"en": "m", "default": "punsafe"}, top_fraction=0.5), COLUMNS)
 
 
 def test_conditions_on_scores_sizes_and_the_inputs_numbers_are_fine():
