@@ -1,6 +1,6 @@
 """The formats of the input's files, by their names.
 
-To bring another source: name its format here; say in `inspect_file` what its columns are and what slices it is read by;
+To bring another source: name its format here; say in `inspection/` what its columns are and what slices it is read by;
 read those in `read_slice` as blocks of rows that have these columns. Nothing else knows formats.
 """
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 from babelsift.pipelines.inputs.carried.types import ColumnKind, unify, unique_names
 from babelsift.pipelines.inputs.columns import ColumnChoice
 from babelsift.pipelines.inputs.formats import CRAWL_FORMATS, with_format
-from babelsift.pipelines.inputs.inspect_file import InspectedFile, inspect_file, known_size
+from babelsift.pipelines.inputs.inspect_file import inspect_file
+from babelsift.pipelines.inputs.inspection.inspected_file import InspectedFile, known_size
 from babelsift.pipelines.inputs.list_files import input_files
 from babelsift.pipelines.inputs.slices import InputFile, InputPlan, InputSlice
 from babelsift.pipelines.inputs.texts import text_sources
