@@ -37,6 +37,14 @@ IMAGE_MEASURES = (
     _field("image_border", pa.float32(), nullable=True, unit="share of the area that is a border of one colour"),
 )
 
+# Of the image's metadata as served; rows have them where `download.extract_provenance` is on.
+IMAGE_PROVENANCE = (
+    _field("image_generated", pa.bool_(), nullable=True, unit="whether a program made it, or a part; null: not said"),
+    _field("image_source_type", pa.string(), nullable=True, unit="IPTC's digital source type"),
+    _field("image_generator", pa.string(), nullable=True, unit="the generator that has left its name or settings"),
+    _field("image_c2pa", pa.bool_(), nullable=True, unit="whether there is a C2PA manifest, whoever signed it"),
+)
+
 READ_SCHEMA = pa.schema(
     [
         _field("uid", pa.string(), unit="32 hex digits"),
@@ -119,6 +127,7 @@ _CARRIED = "input_"
 _OWNED = frozenset(DOWNLOAD_SCHEMA.names) | frozenset(LEDGER_SCHEMA.names)
 _OWNED |= {TEXT_SOURCE.name, TEXT_INDEX.name, TEXT_LANGUAGE.name, "texts", "sample_uid", "text_rank"}
 _OWNED |= {EXTRA_VALUES.name, CAPTION_CHANGES.name, MATCHED_ENTRIES.name, "shard", "error_message", "exif", "split"}
+_OWNED |= {field.name for field in IMAGE_PROVENANCE}
 
 
 def similarity_column(model_name: str) -> str:

@@ -30,6 +30,7 @@ _TAGS = {
     0x920A: "EXIF FocalLength",
     0xA001: "EXIF ColorSpace",
 }
+_SOFTWARE = (0x0131, 0x010F)
 _ORIENTATIONS = {
     1: "Horizontal (normal)",
     2: "Mirrored horizontal",
@@ -51,6 +52,11 @@ def orientation_in(block: bytes) -> int:
         if tag == _ORIENTATION:
             return value if isinstance(value, int) and value in _ORIENTATIONS else 1
     return 1
+
+
+def software_in(block: bytes) -> list[str]:
+    """Returns what an EXIF block names as software and make."""
+    return [str(value) for tag, value in _entries(block) if tag in _SOFTWARE] if block else []
 
 
 def exif_json(block: bytes) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from babelsift.filters.image.blur import Box, blur_boxes
@@ -21,11 +21,12 @@ from babelsift.filters.image.decode import (
     decode_image,
     is_large,
 )
-from babelsift.filters.image.exif import exif_json
+from babelsift.filters.image.exif import exif_json, software_in
 from babelsift.filters.image.facts import PixelFacts, facts_of
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
 from babelsift.filters.opt_outs import prohibited_data_mining
+from babelsift.filters.provenance import ImageProvenance, provenance_of
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -45,6 +46,7 @@ class ProcessedImage(PixelFacts):
         sha256: of the bytes as served, in hex.
         exif: JSON, None where there is none.
         metadata: the blocks of metadata as served.
+        provenance: what they say of how the image came to be; nothing where the settings do not ask.
     """
 
     data: bytes
@@ -57,6 +59,7 @@ class ProcessedImage(PixelFacts):
     sha256: str
     exif: str | None
     metadata: MetadataBlocks
+    provenance: ImageProvenance = field(default_factory=ImageProvenance)
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,10 @@ def _hear_opt_outs(file: ImageFile, settings: DownloadSettings) -> None:
         raise ImageFailureError(RejectReason.DATA_MINING_PROHIBITED, term)
 
 
+def _provenance(file: ImageFile) -> ImageProvenance:
+    return provenance_of(file.metadata, software_in(file.metadata.exif))
+
+
 def _check_size(header: ImageHeader, settings: DownloadSettings) -> None:
     short, long = sorted((header.width, header.height))
     size = f"{header.width}x{header.height} px"
@@ -157,5 +164,6 @@ def _processed(
         sha256=hashlib.sha256(body).hexdigest(),
         exif=exif_json(header.exif) if settings.extract_exif else None,
         metadata=file.metadata,
+        provenance=_provenance(file) if settings.extract_provenance else ImageProvenance(),
         **facts.columns(),
     )

@@ -6,9 +6,10 @@ ns.useplus.org/ldf/vocab.
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable
+
+from babelsift.filters.strings.xmp_text import xmp_texts
 
 _PROPERTY = b"DataMining"
 # The vocabulary's terms begin so, and nothing else does: an attribute, an element's text and a resource read alike.
@@ -28,17 +29,8 @@ def prohibited_data_mining(xmp: Iterable[bytes]) -> str | None:
     >>> prohibited_data_mining([b'<r plus:DataMining="http://ns.useplus.org/ldf/vocab/DMI-PROHIBITED-AIMLTRAINING"/>'])
     'DMI-PROHIBITED-AIMLTRAINING'
     """
-    for packet in xmp:
-        plain = packet.replace(b"\0", b"") if b"\0" in packet else packet  # UTF-16 and UTF-32, of which we read ASCII
-        if _PROPERTY not in plain:
-            continue
-        text = html.unescape(_without_comments(plain.decode("utf-8", errors="replace")))
+    for text in xmp_texts(xmp, naming=_PROPERTY):
         terms = (term.upper() for term in _TERM.findall(text))
         if (prohibiting := next((term for term in terms if term.startswith(_PROHIBITED)), None)) is not None:
             return prohibiting
     return None
-
-
-def _without_comments(text: str) -> str:
-    before, *commented = text.split("<!--")
-    return before + "".join(rest.partition("-->")[2] for rest in commented)

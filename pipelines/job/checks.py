@@ -25,6 +25,7 @@ from babelsift.pipelines.stages.select.match_documents import DOCUMENT
 from babelsift.pipelines.stages.select.select_pairs import check_columns
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
+from babelsift.schemas.columns import IMAGE_PROVENANCE
 from babelsift.schemas.recipe import ConceptSettings
 from babelsift.schemas.unavailable_features import describe_unavailable
 
@@ -212,8 +213,12 @@ def check_conditions(recipe: Recipe, carried: pa.Schema, columns: Sequence[Resol
     Raises:
         RecipeError: a column does not; names the closest column.
     """
-    known = [*score_schema(recipe.model_names, recipe.head_names), *output_schema(columns), *carried]
-    check_columns(recipe.select, pa.schema(known))
+    conditions = {name for rule, _ in recipe.select.walk() for name in rule.conditions}
+    named = [field.name for field in IMAGE_PROVENANCE if field.name in conditions]
+    if named and not recipe.download.extract_provenance:
+        raise RecipeError(f"select.conditions: {named[0]!r} is there only with download.extract_provenance: true")
+    known = [*score_schema(recipe.model_names, recipe.head_names), *recipe.download.further_columns]
+    check_columns(recipe.select, pa.schema([*known, *output_schema(columns), *carried]))
 
 
 def check_head_names(recipe: Recipe, source: InputPlan) -> None:

@@ -113,6 +113,7 @@ def sample_fields(data: ReportData) -> list[tuple[str, str, str]]:
     recipe = data.recipe
     fields = [("key", "string", "name of the sample's members")]
     fields += [_described(column) for column in DOWNLOAD_SCHEMA if column.name not in _NOT_IN_JSON]
+    fields += [_described(column) for column in recipe.download.further_columns]
     for model in recipe.clip:
         weights = f"{model.model} {model.pretrained or ''}".strip()
         fields.append(

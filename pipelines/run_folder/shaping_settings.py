@@ -31,6 +31,7 @@ _CAME_LATER = {
     "compute_hash": "sha256",
     "verify_hash": None,
     "extract_exif": True,
+    "extract_provenance": False,
     "bbox_col": None,
     "robots_txt": False,
     "auto_orient": True,

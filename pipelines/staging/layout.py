@@ -13,7 +13,13 @@ import math
 import pyarrow as pa
 
 from babelsift.pipelines.storage.tar_members import TarMembers
-from babelsift.schemas.columns import IMAGE_MEASURES, PHASH_BYTES, PHASH_CROPS_BYTES, PHASH_VIEWS_BYTES
+from babelsift.schemas.columns import (
+    IMAGE_MEASURES,
+    IMAGE_PROVENANCE,
+    PHASH_BYTES,
+    PHASH_CROPS_BYTES,
+    PHASH_VIEWS_BYTES,
+)
 
 STAGING = "staging/images"
 LISTED_URL = "listed_url"  # in what img2dataset made of a list of ours: the URL as pairs have it
@@ -47,7 +53,7 @@ STAGED_SCHEMA = pa.schema(
         pa.field("md5", pa.string()),
         pa.field("sha512", pa.string()),
         pa.field("phash_views", pa.binary(PHASH_VIEWS_BYTES)),
-        *(pa.field(measure.name, measure.type) for measure in IMAGE_MEASURES),
+        *(pa.field(measure.name, measure.type) for measure in (*IMAGE_MEASURES, *IMAGE_PROVENANCE)),
     ]
 )
 LATER_COLUMNS = (
@@ -57,7 +63,7 @@ LATER_COLUMNS = (
     "md5",
     "sha512",
     "phash_views",
-    *(measure.name for measure in IMAGE_MEASURES),
+    *(measure.name for measure in (*IMAGE_MEASURES, *IMAGE_PROVENANCE)),
 )
 SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"
 

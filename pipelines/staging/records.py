@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
@@ -62,6 +63,7 @@ def with_image(
         "original_bytes": image.original_bytes,
         **dict(more_hashes),
         **image.columns(),
+        **asdict(image.provenance),
         "image_extension": image.extension,
     }
 

@@ -133,24 +133,28 @@ def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.Rec
         thresholds=[format_value(threshold_of(reason, settings)) for reason in reasons],
     )
     shards = np.full(len(kept), batch.shard)
-    return with_staged_columns(batch.rows.take(kept), batch.staged.take(kept), shards), rejected
+    return with_staged_columns(batch.rows.take(kept), batch.staged.take(kept), shards, settings), rejected
 
 
-def with_staged_columns(rows: pa.RecordBatch, staged: pa.RecordBatch, shards: np.ndarray) -> pa.RecordBatch:
-    """Returns rows of LANGUAGE_SCHEMA as DOWNLOAD_SCHEMA, what they carry after it.
+def with_staged_columns(
+    rows: pa.RecordBatch, staged: pa.RecordBatch, shards: np.ndarray, settings: DownloadSettings
+) -> pa.RecordBatch:
+    """Returns rows of LANGUAGE_SCHEMA as DOWNLOAD_SCHEMA, what the settings ask for beside, and what they carry.
 
     Args:
         staged: STAGED_SCHEMA's columns, as many rows, all with an image.
         shards: int[n], their staging shards.
+        settings: which further columns there are.
     """
+    fields = [*DOWNLOAD_SCHEMA, *settings.further_columns]
     carried = [name for name in rows.schema.names if name not in DOWNLOAD_SCHEMA.names]
     columns = []
-    for field in DOWNLOAD_SCHEMA:
+    for field in fields:
         if field.name == "staging_shard":
             columns.append(pa.array(shards, field.type))
         else:
             columns.append((rows if field.name in LANGUAGE_SCHEMA.names else staged).column(field.name))
-    schema = pa.schema([*DOWNLOAD_SCHEMA, *(rows.schema.field(name) for name in carried)])
+    schema = pa.schema([*fields, *(rows.schema.field(name) for name in carried)])
     joined = pa.RecordBatch.from_arrays([*columns, *(rows.column(name) for name in carried)], schema=schema)
     return check(joined, DOWNLOAD_SCHEMA, where="download")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import pyarrow as pa
 from pydantic import Field, model_validator
 
+from babelsift.schemas.columns import IMAGE_PROVENANCE
 from babelsift.schemas.recipe.numbers import Count, PositiveInt, Ratio
 from babelsift.schemas.recipe.opt_outs import OptOutSettings
 from babelsift.schemas.recipe.settings import Settings
@@ -37,6 +39,9 @@ class DownloadSettings(Settings):
         default=None, description="[COLUMN, md5|sha256|sha512]: what the input says that the bytes as served hash to"
     )
     extract_exif: bool = True
+    extract_provenance: bool = Field(
+        default=False, description="columns of what the image's metadata says of how it came to be: generated, by what"
+    )
     bbox_col: str | None = Field(
         default=None, description="column of boxes to blur: lists of [x_min, y_min, x_max, y_max], fractions of sides"
     )
@@ -77,6 +82,11 @@ class DownloadSettings(Settings):
         """The directives of X-Robots-Tag by which an image is left out; none where the recipe names none."""
         named = self.disallowed_header_directives if self.opt_outs.x_robots_tag else ()
         return (*named, *_BESIDE_IMG2DATASETS) if named else ()
+
+    @property
+    def further_columns(self) -> tuple[pa.Field, ...]:
+        """The columns that downloaded rows have beside those of DOWNLOAD_SCHEMA."""
+        return IMAGE_PROVENANCE if self.extract_provenance else ()
 
     @model_validator(mode="after")
     def _quality_fits(self) -> DownloadSettings:

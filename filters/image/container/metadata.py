@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 MAX_BLOCK_BYTES = 2**20  # of each kind; EXIF and IPTC have tens of KB, C2PA manifests with thumbnails hundreds
 _MAX_RESOURCES = 1000
+_MAX_TEXTS, _MAX_TEXT_BYTES = 16, 4096  # what programs say of themselves stands at the beginning
 _MAX_INFLATIONS = 8  # a file has a block or two that are compressed
 _EXIF_PREFIX = b"Exif\0\0"
 _RESOURCE = b"8BIM"
@@ -24,6 +25,7 @@ class MetadataBlocks:
         xmp: XMP packets, each an XML document: the main one first, then what a JPEG extends it by.
         iptc: IPTC-IIM data sets.
         c2pa: the JUMBF box of a C2PA manifest store.
+        texts: (keyword, the beginning of the text, at most 4 KiB) of a PNG's chunks that name or describe its making.
         omitted: names of the fields whose blocks are left out because they are longer than 1 MiB, in order.
     """
 
@@ -31,6 +33,7 @@ class MetadataBlocks:
     xmp: tuple[bytes, ...] = ()
     iptc: bytes = b""
     c2pa: bytes = b""
+    texts: tuple[tuple[str, bytes], ...] = ()
     omitted: tuple[str, ...] = ()
 
 
@@ -45,6 +48,7 @@ class MetadataCollector:
         self._max_bytes = max_block_bytes
         self._blocks: dict[str, bytes] = {}
         self._omitted: set[str] = set()
+        self._texts: list[tuple[str, bytes]] = []
         self._further_xmp = b""
         self._inflations = 0
 
@@ -88,6 +92,20 @@ class MetadataCollector:
         else:
             self.add(kind, block)
 
+    def add_text(self, keyword: str, text: bytes, *, is_deflated: bool = False) -> None:
+        """Adds the beginning of a text; is_deflated: whether it is a zlib stream."""
+        if len(self._texts) >= _MAX_TEXTS:
+            return
+        if is_deflated:
+            self._inflations += 1
+            if self._inflations > _MAX_INFLATIONS:
+                return
+            try:
+                text = zlib.decompressobj().decompress(text, _MAX_TEXT_BYTES)
+            except zlib.error:
+                return
+        self._texts.append((keyword, text[:_MAX_TEXT_BYTES]))
+
     def add_raw_profile(self, kind: str, text: bytes) -> None:
         """Adds a block that a PNG has as ImageMagick writes it: a name, a length and hex digits, on lines."""
         if len(text) > 3 * self._max_bytes:
@@ -128,5 +146,6 @@ class MetadataCollector:
             xmp=tuple(packet for packet in packets if packet),
             iptc=taken.get("iptc", b""),
             c2pa=taken.get("c2pa", b""),
+            texts=tuple(self._texts),
             omitted=tuple(sorted(self._omitted)),
         )

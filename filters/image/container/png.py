@@ -22,6 +22,12 @@ _RAW_PROFILES = {
     b"Raw profile type xmp": "xmp",
     b"Raw profile type iptc": "iptc",
 }
+# Under these programs that make images write their names and settings.
+_OF_MAKING = (
+    "Software", "Description", "parameters", "prompt", "workflow",
+    "Dream", "sd-metadata", "invokeai_metadata", "fooocus_scheme",
+)  # fmt: skip
+_TEXTS = {keyword.encode(): keyword for keyword in _OF_MAKING}
 
 
 def open_png(body: bytes) -> ImageFile:
@@ -97,12 +103,22 @@ def _collect(kind: bytes, body: bytes, start: int, end: int, metadata: MetadataC
         fields = body[flags + 2 : end].split(b"\0", 2)  # a language, a translated keyword, the text
         if len(fields) == 3:
             (metadata.add_deflated if body[flags] else metadata.add)("xmp", fields[2])
+    elif kind == b"iTXt":
+        keyword, separator, _ = body[start : min(end, start + 80)].partition(b"\0")
+        if separator and (known := _TEXTS.get(keyword)):
+            flags = start + len(keyword) + 1
+            fields = body[flags + 2 : end].split(b"\0", 2)
+            if len(fields) == 3:
+                metadata.add_text(known, fields[2], is_deflated=body[flags] == 1)
     elif kind in (b"tEXt", b"zTXt"):
         keyword, separator, _ = body[start : min(end, start + 80)].partition(b"\0")
         block = _RAW_PROFILES.get(keyword) if separator else None
-        if block is None:
-            return
         text = start + len(keyword) + 1
+        if block is None:
+            if separator and (known := _TEXTS.get(keyword)):
+                is_deflated = kind == b"zTXt"
+                metadata.add_text(known, body[text + is_deflated : end], is_deflated=is_deflated)
+            return
         if kind == b"tEXt":
             metadata.add_raw_profile(block, body[text:end])
         else:

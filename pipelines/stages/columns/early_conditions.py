@@ -25,6 +25,7 @@ from babelsift.schemas import (
     RejectReason,
     Stage,
 )
+from babelsift.schemas.columns import IMAGE_PROVENANCE
 from babelsift.schemas.recipe import Condition, SelectSettings
 
 COUNTS = "column_counts"  # the tag of how columns are spread: {column: ColumnCounts}
@@ -56,7 +57,8 @@ def place_conditions(recipe: Recipe, columns: Sequence[ResolvedColumn]) -> Place
         columns: the recipe's, with their makers.
     """
     stages = dict.fromkeys(LANGUAGE_SCHEMA.names, Stage.LANGUAGE)
-    stages |= {name: Stage.DOWNLOAD for name in DOWNLOAD_SCHEMA.names if name not in stages}
+    of_download = [*DOWNLOAD_SCHEMA.names, *(field.name for field in IMAGE_PROVENANCE)]
+    stages |= {name: Stage.DOWNLOAD for name in of_download if name not in stages}
     stages |= dict.fromkeys(READ_SCHEMA.names, Stage.READ)
     stages |= dict.fromkeys(recipe.score_columns, Stage.SCORE)
     reasons = {}

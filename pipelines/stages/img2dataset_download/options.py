@@ -31,6 +31,7 @@ _NOT_WITH_IT = {
     "robots_txt": "it asks no robots.txt",
     "requests_per_host_per_s": "it keeps no host's pace",
     "verify_hash": "its lists have no such column",
+    "extract_provenance": "it keeps no metadata",
     "bbox_col": "its lists have no such column",
 }
 

@@ -112,7 +112,7 @@ def match(
     kept, rejected = decision.split(rows, Stage.DOWNLOAD)
     images = of_rows.filter(pa.array(decision.kept))
     shards = np.asarray(images.column(_SHARD))
-    return with_staged_columns(kept, images.select(STAGED_SCHEMA.names), shards), rejected
+    return with_staged_columns(kept, images.select(STAGED_SCHEMA.names), shards, settings), rejected
 
 
 def _staged_indices(rows: pa.RecordBatch, staged: pa.RecordBatch) -> pa.Array:

@@ -36,6 +36,7 @@ from babelsift.schemas import (
     RunFolderError,
     similarity_column,
 )
+from babelsift.schemas.columns import IMAGE_PROVENANCE
 from babelsift.schemas.json_values import json_value
 
 SHARDS = TRAIN.folder
@@ -46,7 +47,12 @@ _ROWS_AT_ONCE = 10_000
 _OBJECTS_AT_ONCE = 1000
 _SIMILARITY = similarity_column("")
 # Columns that all texts of a sample share; the others are a text's.
-_OF_IMAGES = ("key", "url", *(name for name in DOWNLOAD_SCHEMA.names if name not in {*LANGUAGE_SCHEMA.names, "key"}))
+_OF_IMAGES = (
+    "key",
+    "url",
+    *(name for name in DOWNLOAD_SCHEMA.names if name not in {*LANGUAGE_SCHEMA.names, "key"}),
+    *(field.name for field in IMAGE_PROVENANCE),
+)
 _MEMBERS = TarMembers(mode=0o644)
 _MARK = {
     **dict.fromkeys(("samples", "bytes"), is_count),

@@ -28,12 +28,14 @@ from babelsift.pipelines.stages.dedup.images.duplicate_images import EXACT_KINDS
 from babelsift.pipelines.staging.gather_shards import GatherShards
 from babelsift.pipelines.staging.image_rows import image_rows
 from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, Decision, RejectReason, Stage
+from babelsift.schemas.columns import IMAGE_PROVENANCE
 from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, TEXT_MERGED
 
 # The columns that say what was found of a duplicate, until it is merged.
 SURVIVOR, KIND, DISTANCE, VALUE = "survivor", "duplicate_kind", "duplicate_distance", "duplicate_value"
 _FOUND = (SURVIVOR, KIND, DISTANCE, VALUE)
 _OF_IMAGE = [name for name in DOWNLOAD_SCHEMA.names if name not in LANGUAGE_SCHEMA.names]
+_OF_IMAGE += [field.name for field in IMAGE_PROVENANCE]
 
 
 @dataclass
@@ -117,7 +119,7 @@ def merge_partition(element: tuple[int, Mapping[str, Iterable[pa.RecordBatch]]])
     decision.reject(has_text, RejectReason.NEAR_DUPLICATE_IMAGE, values=rows.column(VALUE))
     index = pc.index_in(rows.column(SURVIVOR), value_set=images.column(SURVIVOR))
     merged = rows
-    for name in _OF_IMAGE:
+    for name in (name for name in _OF_IMAGE if name in rows.schema.names):
         place = merged.schema.get_field_index(name)
         merged = merged.set_column(place, merged.schema.field(name), images.column(name).take(index))
     kept, rejected = decision.split(merged.drop_columns(list(_FOUND)), Stage.DEDUP_IMAGES)

@@ -9,9 +9,12 @@ from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.pipelines.staging.records import new_record, with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.staged_rows import threshold_of
 from babelsift.schemas import RejectReason
+from babelsift.schemas.columns import IMAGE_PROVENANCE
 from babelsift.schemas.recipe import DownloadSettings, OptOutSettings
 from tests.support.hostile_web import encoded, photo
+from tests.support.image_files import png_with
 
+PROVENANCE = {field.name for field in IMAGE_PROVENANCE}
 PAIR = new_record(uid="0" * 32, url="http://e.com/a", caption="c", key="000000001")
 
 
@@ -60,7 +63,18 @@ def test_a_record_has_every_column():
     assert record["status"] == "success"
     unknown = {name for name, value in record.items() if value is None}
     places = {"image_offset", "image_size", "image_crc32"}
-    assert unknown == {"error_message", "exif", "reason", "detail", "md5", "sha512"} | places
+    assert unknown == {"error_message", "exif", "reason", "detail", "md5", "sha512"} | places | PROVENANCE
+
+
+def test_a_record_has_what_the_image_says_of_its_making():
+    body = png_with(encoded(photo(1), "PNG"), [(b"tEXt", b"Software\0NovelAI")])
+    record = with_image(PAIR, process_image(body, DownloadSettings(extract_provenance=True)))
+    assert {name: record[name] for name in PROVENANCE} == {
+        "image_generated": True,
+        "image_source_type": None,
+        "image_generator": "NovelAI",
+        "image_c2pa": False,
+    }
 
 
 @pytest.mark.parametrize(
@@ -73,6 +87,7 @@ def test_a_record_has_every_column():
         ({"timeout_s": 1.0}, False),
         ({"opt_outs": OptOutSettings(content_usage=False)}, False),
         ({"retries": 9}, False),
+        ({"extract_provenance": True}, True),
         ({"thread_count": 1}, False),
         ({"samples_per_staging_shard": 10}, False),
     ],
