@@ -14,7 +14,7 @@ from babelsift.filters.provenance.c2pa_strings import c2pa_strings
 from babelsift.filters.strings.xmp_text import xmp_texts
 
 if TYPE_CHECKING:
-    from babelsift.filters.image.container.metadata import MetadataBlocks
+    from babelsift.filters.provenance.metadata import ImageMetadata
 
 # In fields that name the program.
 _NAMES = {
@@ -53,7 +53,7 @@ _XMP_VALUE = re.compile(r"(?:CreatorTool|Credit)\s*(?:=\s*[\"']|>)([^\"'<>]{1,20
 _C2PA_KEYS = (b"claim_generator", b"claim_generator_info", b"softwareAgent")
 
 
-def image_generator(metadata: MetadataBlocks, software: Iterable[str] = ()) -> str | None:
+def image_generator(metadata: ImageMetadata, software: Iterable[str] = ()) -> str | None:
     """Returns the generator that an image's metadata names, or None.
 
     Args:
@@ -70,13 +70,13 @@ def image_generator(metadata: MetadataBlocks, software: Iterable[str] = ()) -> s
     return next((program for program in programs if program is not None), None)
 
 
-def _named(metadata: MetadataBlocks) -> Iterator[str]:
+def _named(metadata: ImageMetadata) -> Iterator[str]:
     for keyword, text in metadata.texts:
         if keyword == "Software":
             yield text.decode("utf-8", errors="replace")
     for field in _XMP_FIELDS:
-        for text in xmp_texts(metadata.xmp, naming=field):
-            yield from _XMP_VALUE.findall(text)
+        for packet in xmp_texts(metadata.xmp, naming=field):
+            yield from _XMP_VALUE.findall(packet)
     if metadata.c2pa:
         for key in _C2PA_KEYS:
             yield from c2pa_strings(metadata.c2pa, key)

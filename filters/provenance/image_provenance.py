@@ -11,7 +11,7 @@ from babelsift.filters.provenance.source_type import GENERATED, NOT_GENERATED, d
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from babelsift.filters.image.container.metadata import MetadataBlocks
+    from babelsift.filters.provenance.metadata import ImageMetadata
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ImageProvenance:
     image_c2pa: bool | None = None
 
 
-def provenance_of(metadata: MetadataBlocks, software: Iterable[str] = ()) -> ImageProvenance:
+def provenance_of(metadata: ImageMetadata, software: Iterable[str] = ()) -> ImageProvenance:
     """Returns what an image's metadata says of how it came to be.
 
     Args:
