@@ -5,6 +5,7 @@ fasttext_classifier    any fastText classifier by file
 sequence_classifier    any sequence classifier of transformers, by name or folder
 image_measures         measures of pixels, QR codes
 image_text             the text that an image shows, and how much of a caption it repeats
+masked_similarity      how well a caption fits an image once its text is painted over
 faces                  how many faces there are, and where
 onnx_classifier        any image classifier by file
 model_package          files of models: in an installed package, and their digests

@@ -22,6 +22,51 @@ _LETTERS = 3  # from which on a word is looked for within others
 _SHOWN_CHARACTERS = 10_000
 
 
+class TextReader:
+    """Finds and reads the lines of text in an image.
+
+    Args:
+        column: its name, for errors.
+
+    Attributes:
+        models: which package and files it runs on: what finds lines, what reads them.
+
+    Raises:
+        ModelError: the package is not installed.
+    """
+
+    def __init__(self, column: str = "column") -> None:
+        self.models = [
+            installed_file(_PACKAGE, _DISTRIBUTION, file, column=column, remedy=_REMEDY)[1] for file in _MODELS
+        ]
+        self._read: Any = None
+
+    def load(self) -> None:
+        """Loads the models."""
+        from rapidocr_onnxruntime import RapidOCR
+
+        self._read = RapidOCR(det_limit_side_len=_SIDE, det_limit_type="min", intra_op_num_threads=1)
+
+    def close(self) -> None:
+        """Lets go of the models."""
+        self._read = None
+
+    def texts(self, image: np.ndarray) -> tuple[list[tuple[np.ndarray, str]], str | None]:
+        """Returns the lines that can be read, in reading order, and why there are none where the package raises.
+
+        Args:
+            image: uint8[height, width, 3], RGB.
+
+        Returns:
+            (float[4, 2] and text of each: its corners, x and y in px; null or the error).
+        """
+        try:
+            found, _ = self._read(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), use_cls=False)
+        except (cv2.error, ValueError, RuntimeError, IndexError) as error:
+            return [], f"{type(error).__name__}: {error}"[:200]
+        return [(np.array(corners), line) for corners, line, _ in found or ()], None
+
+
 class ImageText:
     """Reads the text of images, and of pairs says how many of the caption's words are in it; see `ColumnMaker`.
 
@@ -44,20 +89,18 @@ class ImageText:
     def __init__(self, *, of: str = "image", column: str = "column") -> None:
         self.fields = (pa.field("", pa.string()), pa.field("area", pa.float32()))
         self.fields += (pa.field("overlap", pa.float32()),) if of == "pair" else ()
-        named = [installed_file(_PACKAGE, _DISTRIBUTION, file, column=column, remedy=_REMEDY)[1] for file in _MODELS]
-        self.info: Mapping[str, Any] = {"kind": "ocr", "version": "1", "models": named, "side": _SIDE, "of": of}
+        self._reader = TextReader(column)
+        models = self._reader.models
+        self.info: Mapping[str, Any] = {"kind": "ocr", "version": "1", "models": models, "side": _SIDE, "of": of}
         self.fingerprint = fingerprint_of(self.info)
-        self._read: Any = None
 
     def load(self) -> None:
         """See `ColumnMaker`."""
-        from rapidocr_onnxruntime import RapidOCR
-
-        self._read = RapidOCR(det_limit_side_len=_SIDE, det_limit_type="min", intra_op_num_threads=1)
+        self._reader.load()
 
     def close(self) -> None:
         """See `ColumnMaker`."""
-        self._read = None
+        self._reader.close()
 
     def make(self, *things: Any) -> pa.RecordBatch:
         """See `ColumnMaker`; an image that the package raises at has null and why."""
@@ -65,12 +108,9 @@ class ImageText:
         found: list[tuple[str, float] | None] = []
         errors: list[str | None] = []
         for image in images:
-            try:
-                found.append(self._text_of(image))
-                errors.append(None)
-            except (cv2.error, ValueError, RuntimeError, IndexError) as error:
-                found.append(None)
-                errors.append(f"{type(error).__name__}: {error}"[:200])
+            lines, error = self._reader.texts(image)
+            found.append(None if error else _text_and_area(image, lines))
+            errors.append(error)
         values: dict[str, list[Any]] = {
             "": [None if one is None else one[0] for one in found],
             "area": [None if one is None else one[1] for one in found],
@@ -81,13 +121,13 @@ class ImageText:
         made = as_columns(values, self.fields, len(images))
         return made.set_column(len(self.fields), ERROR, pa.array(errors, pa.string()))
 
-    def _text_of(self, image: np.ndarray) -> tuple[str, float]:
-        lines, _ = self._read(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), use_cls=False)
-        covered = np.zeros(image.shape[:2], np.uint8)
-        for corners, _, _ in lines or ():
-            cv2.fillPoly(covered, [np.rint(np.array(corners)).astype(np.int32)], 1)
-        text = "\n".join(line for _, line, _ in lines or ())
-        return text[:_SHOWN_CHARACTERS], round(float(covered.mean()), 5)
+
+def _text_and_area(image: np.ndarray, lines: Sequence[tuple[np.ndarray, str]]) -> tuple[str, float]:
+    covered = np.zeros(image.shape[:2], np.uint8)
+    for corners, _ in lines:
+        cv2.fillPoly(covered, [np.rint(corners).astype(np.int32)], 1)
+    text = "\n".join(line for _, line in lines)
+    return text[:_SHOWN_CHARACTERS], round(float(covered.mean()), 5)
 
 
 def caption_overlap(caption: str, text: str) -> float | None:

@@ -15,6 +15,7 @@ from babelsift.filters.columns import ColumnMaker, FastTextClassifier, SequenceC
 from babelsift.filters.columns.faces import Faces
 from babelsift.filters.columns.image_measures import pixel_measures, qr_codes
 from babelsift.filters.columns.image_text import ImageText
+from babelsift.filters.columns.masked_similarity import MaskedSimilarity
 from babelsift.filters.columns.onnx_classifier import OnnxClassifier
 from babelsift.pipelines.stages.columns.calls.call_maker import CallMaker
 from babelsift.schemas import RecipeError
@@ -78,10 +79,18 @@ def _options(column: Column, *known: str) -> dict[str, Any]:
     return column.options
 
 
+def _masked_similarity(column: Column, model: str | None) -> ColumnMaker:
+    options = _options(column, "pretrained")
+    return MaskedSimilarity(
+        str(model), device=column.device, batch_size=column.batch_size, column=column.name, **options
+    )
+
+
 KINDS: Mapping[str, Kind] = {
     "call": Kind(_call, _ANY),
     "faces": Kind(_faces, ("image",)),
     "fasttext": Kind(_fasttext, ("caption", "url"), needs_model=True),
+    "masked_similarity": Kind(_masked_similarity, ("pair",), needs_model=True),
     "measures": Kind(lambda column, model: pixel_measures(), ("image",)),
     "ocr": Kind(lambda column, model: ImageText(of=column.of, column=column.name), ("image", "pair")),
     "onnx": Kind(_onnx, ("image",), needs_model=True),

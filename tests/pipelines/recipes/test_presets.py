@@ -110,6 +110,7 @@ PUBLISHED = {
             "toxicity_total": Condition(max=3),
         },
     },
+    "tmars": {"select.model": "masked", "select.top_fraction": 0.5},
     "tldr": {"select.model": "matching", "select.top_fraction": 0.5, "requires": ("matching model",)},
     "dfn-public": {"clip": "hf-hub:apple/DFN-public", "select.top_fraction": 0.15, **DATACOMP_DOWNLOAD},
     "dfn": {"clip": "ViT-B-32", "select.top_fraction": 0.15, "requires": ("filtering network",), **DATACOMP_DOWNLOAD},
