@@ -30,8 +30,8 @@ def test_regions_side_by_side_do_not_colour_each_other():
     image = np.full((100, 120, 3), GREY, np.uint8)
     shown = image.copy()
     shown[30:64, 20:61] = WHITE
-    below = BOX + [0, 18]
-    between = BOX + [0, 9]
+    below = BOX + np.array([0, 18])
+    between = BOX + np.array([0, 9])
     assert (without_regions(shown, [BOX, between, below]) == image).all()
 
 
