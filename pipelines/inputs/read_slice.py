@@ -203,7 +203,7 @@ def _read_records(records: Iterator[dict[str, Any] | str], part: InputSlice, pla
 
 def _read_crawl(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
     source, first_row = part.file.source, 0
-    for block in read_images(part.file, rows=BATCH_ROWS):
+    for block in read_images(part.file, rows=BATCH_ROWS, hears_opt_outs=plan.hears_page_opt_outs):
         rows = block.batch
         carried = _carried_from_arrow(rows, part, plan)
         pairs, rejected, texts = _pairs_of(part, plan, rows.column, carried, first_row + block.numbers)

@@ -116,6 +116,7 @@ class InputPlan:
         estimated_rows: exact for parquet, a guess for text.
         has_several_texts: whether a row may have several texts, each with its `text_source`.
         has_text_languages: whether a column says the texts' language, which is carried as `text_language`.
+        hears_page_opt_outs: whether images of crawled pages that opt out are left out.
     """
 
     slices: tuple[InputSlice, ...]
@@ -126,6 +127,7 @@ class InputPlan:
     estimated_rows: int = 0
     has_several_texts: bool = False
     has_text_languages: bool = False
+    hears_page_opt_outs: bool = True
 
     @property
     def text_schema(self) -> pa.Schema:

@@ -11,6 +11,7 @@ from babelsift.schemas.recipe import OptOutSettings
 _OF_IMG2DATASET = ("downloaded with", "shape of images")
 _ITS_ONLY_FORM = "x_robots_tag"
 _IN_ROBOTS_TXT = "training_crawlers"
+_OF_PAGES = "what crawled pages say of themselves, in `meta` elements and headers"
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,13 @@ def opt_out_forms(data: ReportData) -> OptOutForms:
         elif unknown or (name == _IN_ROBOTS_TXT and not settings.robots_txt):
             is_heard = False
         (heard if is_heard else unheard).append((name, field.description or name))
+    of_pages = () if data.recipe.read.page_opt_outs else (_OF_PAGES,)
     return OptOutForms(
         tuple(words for name, words in heard if name != _ITS_ONLY_FORM),
-        tuple(words for name, words in unheard if name != _ITS_ONLY_FORM),
-        tuple(words for name, words in unheard if name not in (_ITS_ONLY_FORM, _IN_ROBOTS_TXT) and defaults[name]),
+        (*(words for name, words in unheard if name != _ITS_ONLY_FORM), *of_pages),
+        (
+            *(words for name, words in unheard if name not in (_ITS_ONLY_FORM, _IN_ROBOTS_TXT) and defaults[name]),
+            *of_pages,
+        ),
         _ITS_ONLY_FORM in dict(heard),
     )

@@ -41,7 +41,7 @@ _SAYS_NOTHING = {"name", "description", "requires", "omits"}
 _NOT_SHAPING = {"read": {"max_unreadable_rate"}, "language": {"report_min_texts"}}
 # Settings that came later: with these values a stage gives what it gave before.
 _CAME_LATER: dict[str, dict[str, Any]] = {
-    "read": {"columns": None},
+    "read": {"columns": None, "page_opt_outs": True},
     "language": {"source": "replace"},
     "select": {"one_to_one_in": None},
 }

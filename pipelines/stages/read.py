@@ -37,7 +37,7 @@ class ReadPairs(Transform):
 
     Attributes:
         plan: what to read.
-        settings: how many rows may be unreadable.
+        settings: how many rows may be unreadable, and whether pages' opt-outs are heard.
     """
 
     plan: InputPlan
@@ -56,7 +56,7 @@ class ReadPairs(Transform):
 
 class _ReadSlice(beam.DoFn):
     def __init__(self, plan: InputPlan, settings: ReadSettings) -> None:
-        self._plan = replace(plan, slices=())
+        self._plan = replace(plan, slices=(), hears_page_opt_outs=settings.page_opt_outs)
         self._max_rate = settings.max_unreadable_rate
 
     def setup(self) -> None:

@@ -111,10 +111,12 @@ class RowGatherer:
     Attributes:
         columns: the images' own, the first of which is the URL and the second the text that the ledger shows.
         path: of the file, which says what crawl it is of.
+        hears_opt_outs: whether images of pages that opt out are left out.
     """
 
     columns: tuple[str, ...]
     path: str
+    hears_opt_outs: bool = True
     count: int = 0
     _images: list[tuple[str | None, ...]] = field(default_factory=list)
     _numbers: list[int] = field(default_factory=list)
@@ -135,6 +137,7 @@ class RowGatherer:
             images: the values of `columns`, of each.
             opt_out: the word by which the page wants to be left out; None: it does not.
         """
+        opt_out = opt_out if self.hears_opt_outs else None
         first = len(self._images)
         if opt_out is None and all(image[0] and image[0].startswith(WEB) for image in images):
             self._images += images

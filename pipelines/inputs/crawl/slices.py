@@ -47,12 +47,16 @@ def estimated_rows(file: InputFile, size: int) -> int:
     return max(1, size // (a_row if file.compression else a_row * _GUESSED_COMPRESSION))
 
 
-def read_images(file: InputFile, *, rows: int) -> Iterator[ImageRows]:
+def read_images(file: InputFile, *, rows: int, hears_opt_outs: bool) -> Iterator[ImageRows]:
     """Yields the rows of a file, about so many at a time.
 
+    Args:
+        file: the file.
+        rows: at a time.
+        hears_opt_outs: whether images of pages that opt out are left out.
     Raises:
         InputError: the file system does not give the file, also when asked again.
     """
     read = read_wat if file.format == WAT else read_warc
     with StorageFile(file) as source, buffered(source) as content:
-        yield from read(content, file.shown, rows=rows)
+        yield from read(content, file.shown, rows=rows, hears_opt_outs=hears_opt_outs)

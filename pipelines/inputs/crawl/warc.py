@@ -22,7 +22,7 @@ _HTML = ("text/html", "application/xhtml+xml")
 _LOOKED_AT_BYTES = 512
 
 
-def read_warc(file: BinaryIO, path: str, *, rows: int) -> Iterator[ImageRows]:
+def read_warc(file: BinaryIO, path: str, *, rows: int, hears_opt_outs: bool = True) -> Iterator[ImageRows]:
     """Yields the images of a WARC file's pages, about so many rows at a time.
 
     A record that cannot be read is a row. Records of anything but a page that was found, and pages without images, are
@@ -32,10 +32,11 @@ def read_warc(file: BinaryIO, path: str, *, rows: int) -> Iterator[ImageRows]:
         file: seekable.
         path: of the file, which says what crawl it is of.
         rows: at a time.
+        hears_opt_outs: whether images of pages that opt out are left out.
     Raises:
         InputError: a package that reads WARC or HTML is missing.
     """
-    gathered = RowGatherer(PAGE_COLUMNS, path)
+    gathered = RowGatherer(PAGE_COLUMNS, path, hears_opt_outs)
     for record in read_records(file, wanted=_is_page):
         if isinstance(record, DamagedRecord):
             gathered.add_unreadable(f"at byte {record.offset}: {record.problem}")

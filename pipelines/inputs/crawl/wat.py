@@ -26,7 +26,7 @@ _TELLING_HEADERS = re.compile(rb"x-robots-tag|tdm-reservation|content-(?:languag
 _LANGUAGE = ("html@/lang", "html@/xml:lang", "content-language")
 
 
-def read_wat(file: BinaryIO, path: str, *, rows: int) -> Iterator[ImageRows]:
+def read_wat(file: BinaryIO, path: str, *, rows: int, hears_opt_outs: bool = True) -> Iterator[ImageRows]:
     """Yields the image links of a WAT file, about so many rows at a time.
 
     A link is `IMG@/src`; where a WAT file has them, `IMG@/data-src` and `IMG@/srcset`, too. A record that cannot be
@@ -36,8 +36,9 @@ def read_wat(file: BinaryIO, path: str, *, rows: int) -> Iterator[ImageRows]:
         file: seekable.
         path: of the file, which says what crawl it is of.
         rows: at a time.
+        hears_opt_outs: whether images of pages that opt out are left out.
     """
-    gathered = RowGatherer(WAT_COLUMNS, path)
+    gathered = RowGatherer(WAT_COLUMNS, path, hears_opt_outs)
     for record in read_records(file, wanted=_is_metadata):
         if isinstance(record, DamagedRecord):
             gathered.add_unreadable(f"at byte {record.offset}: {record.problem}")

@@ -121,6 +121,7 @@ def test_opt_outs():
     some = card(download={"opt_outs": {"content_usage": False, "x_robots_tag": False}})
     assert "**Not heard**: AIPREF's Content-Usage header, and lines in robots.txt" in some
     assert "**Opt-outs were not honoured**" in some
+    assert "what crawled pages say of themselves" in card(download=every, read={"page_opt_outs": False})
     assert "**Not heard**: TDMRep" in card(facts={"downloaded with": "img2dataset 1.47"})
 
 

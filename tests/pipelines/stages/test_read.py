@@ -4,13 +4,16 @@ import apache_beam as beam
 import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.testing.util import assert_that, equal_to
 
 from babelsift.pipelines.core.runners import worker_error
+from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.inputs.pairs import unreadable_rows
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.stages.read import ReadPairs, UnreadableRate
 from babelsift.schemas import InputError
 from babelsift.schemas.recipe import ReadSettings
+from tests.support.crawl_files import image_link, metadata_record, page_record, wat_json
 from tests.support.without_packages import run_without
 
 
@@ -96,3 +99,18 @@ def read_times():
 
 def test_reading_needs_no_pandas():
     assert run_without(read_times) == "['2023-11-14 22:13:20.123456789']\n"
+
+
+@pytest.mark.parametrize(("settings", "reasons"), [({}, ["page_opted_out"]), ({"page_opt_outs": False}, [])])
+@pytest.mark.parametrize("name", ["a.warc.gz", "a.warc.wat.gz"])
+def test_opt_outs_of_pages_are_heard_unless_they_are_switched_off(tmp_path, name, settings, reasons):
+    page, metas = "https://example.org/", [{"name": "robots", "content": "noai"}]
+    html = '<head><meta name=robots content=noai></head><img src=/1.jpg alt="a dog">'
+    of_wat = metadata_record(page, wat_json(page, [image_link("/1.jpg", "a dog")], metas=metas))
+    (tmp_path / name).write_bytes(of_wat if "wat" in name else page_record(page, html))
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        read = pipeline | ReadPairs(plan_input([str(tmp_path / name)]), ReadSettings(**settings))
+        urls = read.kept | beam.FlatMap(lambda batch: batch.column("url").to_pylist())
+        found = read[REJECTED] | beam.FlatMap(lambda batch: batch.column("reason").to_pylist())
+        assert_that(urls, equal_to([] if reasons else ["https://example.org/1.jpg"]), label="Kept")
+        assert_that(found, equal_to(reasons), label="Left out")
