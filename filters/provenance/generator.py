@@ -21,7 +21,7 @@ _NAMES = {
     "Adobe Firefly": r"adobe[\s_]*firefly",
     "OpenAI": r"open\s?ai\b|chatgpt|\bdall[\s·.-]?e\b|\bgpt-(?:4o|image)",
     "Midjourney": r"midjourney",
-    "Microsoft": r"bing image creator|microsoft_responsible_ai|image creator (?:from|in) ",
+    "Microsoft": r"bing image creator|microsoft_responsible_ai|image creator (?:from|in) (?:microsoft|bing|designer)",
     "Google": r"made with google ai|google (?:gemini|imagen)",
     "Black Forest Labs": r"black forest labs|\bflux\.[12]",
     "NovelAI": r"novelai",

@@ -129,7 +129,9 @@ def with_xmp(content):
         (encoded(PICTURE, exif=exif(0x010F, "Black Forest Labs")), "Black Forest Labs"),
         (with_xmp('<r xmp:CreatorTool="Adobe Firefly"/>'), "Adobe Firefly"),
         (with_xmp("<photoshop:Credit>Made with Google AI</photoshop:Credit>"), "Google"),
+        (with_xmp("<photoshop:Credit>Image Creator from Microsoft Designer</photoshop:Credit>"), "Microsoft"),
         # of photographs and drawings
+        (with_xmp("<photoshop:Credit>Ann, image creator in residence</photoshop:Credit>"), None),
         (JPEG, None),
         (png_with(PNG, [(b"tEXt", b"Software\0Adobe ImageReady")]), None),
         (png_with(PNG, [(b"tEXt", b"parameters\0width=3")]), None),

@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pytest
 
 from babelsift.pipelines.stages.dedup.images import DedupImages
@@ -6,11 +7,12 @@ from babelsift.schemas.recipe import DedupImagesSettings
 
 MERGE = DedupImagesSettings(texts="merge")
 OF_IMAGE = [name for name in DOWNLOAD_SCHEMA.names if name not in LANGUAGE_SCHEMA.names]
+OF_IMAGE += ["image_generator"]
 
 
 def copies(image_rows):
     """Two copies of an image with two texts each, one of which both have, and an image of its own."""
-    return image_rows(
+    rows = image_rows(
         5,
         url=["http://x/1", "http://x/1", "http://x/2", "http://x/2", "http://x/3"],
         caption=["a dog", "Rex", "a dog", "ein Hund", "a cat"],
@@ -19,6 +21,7 @@ def copies(image_rows):
         sha256=["a" * 64] * 4 + ["b" * 64],
         phash=[b"a" * 32] * 4 + [b"b" * 32],
     )
+    return rows.append_column("image_generator", pa.array(["ComfyUI"] * 2 + ["NovelAI"] * 2 + [None]))
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
