@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,18 +25,18 @@ class CalibrationBin:
 
 @dataclass(frozen=True)
 class TrainedHead:
-    """A linear head and what it does on rows that it was not trained on.
+    """A head and what it does on rows that it was not trained on.
 
     Attributes:
-        weight: float32[dimension]. bias: added to the inner product; the score is the sigmoid of the sum.
-        penalty: of the squared weights, chosen by a part of the training rows.
+        layers: float32[outputs, inputs] and float32[outputs] each, ReLU between them; the score is the sigmoid of the
+            last.
+        how: it was trained, for people.
         auc: of held-out rows.
         calibration: of held-out rows, in bins of their scores.
     """
 
-    weight: np.ndarray
-    bias: float
-    penalty: float
+    layers: tuple[tuple[np.ndarray, np.ndarray], ...]
+    how: str
     auc: float
     calibration: tuple[CalibrationBin, ...]
 
@@ -65,9 +66,7 @@ def train_head(
     >>> train_head(rows, labels, np.arange(16) >= 8).auc
     1.0
     """
-    for name, part in (("to train on", ~held_out), ("held out", held_out)):
-        if len(np.unique(labels[part])) < 2:
-            raise ModelError(f"of {int(part.sum())} rows {name} all have one label; give more rows of each label")
+    check_labels(labels, held_out)
     features = embeddings.astype(np.float64)
     if has_bias:
         features = np.concatenate([features, np.ones((len(features), 1))], axis=1)
@@ -83,10 +82,40 @@ def train_head(
             losses[candidate] = _loss(features[choosing] @ weights, labels[choosing])
         penalty = min(losses, key=losses.__getitem__)
     weights = _fit(features[~held_out], labels[~held_out], penalty, has_bias)
-    scores = _sigmoid(features[held_out] @ weights)
-    weight, bias = (weights[:-1], float(weights[-1])) if has_bias else (weights, 0.0)
-    truth = labels[held_out]
-    return TrainedHead(weight.astype(np.float32), bias, penalty, auc_of(scores, truth), _calibration(scores, truth))
+    weight, bias = (weights[:-1], weights[-1:]) if has_bias else (weights, np.zeros(1))
+    how = f"penalty {penalty:g}, chosen by a fifth of the training rows"
+    return evaluated([(weight[None, :], bias)], features[held_out] @ weights, labels[held_out], how)
+
+
+def check_labels(labels: np.ndarray, held_out: np.ndarray) -> None:
+    """Looks whether there are rows of both labels to train on, and of those held out.
+
+    Args:
+        labels: bool[n].
+        held_out: bool[n].
+
+    Raises:
+        ModelError: there are not.
+    """
+    for name, part in (("to train on", ~held_out), ("held out", held_out)):
+        if len(np.unique(labels[part])) < 2:
+            raise ModelError(f"of {int(part.sum())} rows {name} all have one label; give more rows of each label")
+
+
+def evaluated(
+    layers: Sequence[tuple[np.ndarray, np.ndarray]], logits: np.ndarray, labels: np.ndarray, how: str
+) -> TrainedHead:
+    """Returns layers as a head, with its figures.
+
+    Args:
+        layers: weight and bias each.
+        logits: float64[n], of held-out rows.
+        labels: bool[n], theirs.
+        how: the layers were trained, for people.
+    """
+    scores = _sigmoid(logits)
+    as_stored = tuple((weight.astype(np.float32), bias.astype(np.float32)) for weight, bias in layers)
+    return TrainedHead(as_stored, how, auc_of(scores, labels), _calibration(scores, labels))
 
 
 def auc_of(scores: np.ndarray, labels: np.ndarray) -> float:

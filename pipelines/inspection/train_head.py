@@ -13,6 +13,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from babelsift.filters.clip.head_training import TrainedHead, train_head
+from babelsift.filters.clip.mlp_training import train_mlp
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
@@ -41,7 +42,9 @@ class TrainingReport:
     card: str
 
 
-def train_on_run(folder: RunFolder, labels: str, model: str, output: str, *, seed: int = 0) -> TrainingReport:
+def train_on_run(
+    folder: RunFolder, labels: str, model: str, output: str, *, hidden: int = 0, seed: int = 0
+) -> TrainingReport:
     """Writes a head's safetensors file and, beside it, its card.
 
     Args:
@@ -49,12 +52,13 @@ def train_on_run(folder: RunFolder, labels: str, model: str, output: str, *, see
         labels: a parquet or CSV table: uid and label (0 or 1), or uid, other_uid and preference (1: the first).
         model: name of the CLIP model.
         output: the file to write, any fsspec URL.
+        hidden: units of a hidden layer; 0: there is none, and the head is a logistic regression.
         seed: of which rows are held out.
 
     Raises:
         InputError: the table cannot be read, or has no such columns.
         RunFolderError: the folder has no embeddings of the model; names those that it has.
-        ModelError: rows are of one label.
+        ModelError: rows are of one label, or torch is missing for a hidden layer.
     """
     table = _read_labels(labels)
     store = _store_of(folder, model)
@@ -67,16 +71,18 @@ def train_on_run(folder: RunFolder, labels: str, model: str, output: str, *, see
     used = table.filter(pa.array(is_known))
     if not len(used):
         raise InputError(f"{labels}: no uid of it has an embedding of {model!r} in {folder.url}; are they of this run?")
-    rows, *others = [vectors[column.filter(pa.array(is_known)).to_numpy()].astype(np.float32) for column in found]
-    for other in others:
-        rows = rows - other
+    sides = [vectors[column.filter(pa.array(is_known)).to_numpy()].astype(np.float32) for column in found]
     truth = used.column("preference" if is_pair else "label").to_numpy().astype(bool)
     if is_pair:  # tables may name the preferred one first throughout
         turned = order_keys(used.column("uid").combine_chunks(), seed + 1) % np.uint64(2) == 0
-        rows[turned] *= -1
+        sides = [np.where(turned[:, None], other, side) for side, other in zip(sides, sides[::-1], strict=True)]
         truth = truth ^ turned
     held_out = order_keys(used.column("uid").combine_chunks(), seed) % np.uint64(_HELD_OUT) == 0
-    head = train_head(rows, truth, held_out, has_bias=not is_pair)
+    if hidden:
+        head = train_mlp(sides, truth, held_out, hidden=hidden, seed=seed)
+    else:
+        rows = sides[0] - sides[1] if is_pair else sides[0]
+        head = train_head(rows, truth, held_out, has_bias=not is_pair)
     card = posixpath.splitext(output)[0] + _CARD
     report = TrainingReport(len(table), len(used), int(held_out.sum()), head, card)
     _write(report, output, labels, store, is_pair)
@@ -155,7 +161,9 @@ def _write(report: TrainingReport, output: str, labels: str, store: ScoreStore, 
     from safetensors.numpy import save
 
     head = report.head
-    tensors = {"0.weight": head.weight[None, :], "0.bias": np.array([head.bias], np.float32)}
+    tensors = {}
+    for number, (weight, bias) in enumerate(head.layers):
+        tensors |= {f"{number}.weight": weight, f"{number}.bias": bias}
     with storage_failures(RunFolderError, f"cannot write {public_url(output)}"):
         with fsspec.open(output, "wb") as file:
             file.write(save(tensors))
@@ -166,14 +174,15 @@ def _write(report: TrainingReport, output: str, labels: str, store: ScoreStore, 
 def _card(report: TrainingReport, output: str, labels: str, store: ScoreStore, is_pair: bool) -> str:
     head, name = report.head, posixpath.splitext(posixpath.basename(output))[0]
     what = "which of two images is preferred" if is_pair else "a label"
-    layers = f"{{file: {output}, output: sigmoid}}"
+    kind, activation = ("Logistic regression", "") if len(head.layers) == 1 else ("An MLP", "activation: relu, ")
+    layers = f"{{file: {output}, {activation}output: sigmoid}}"
     bins = "\n".join(f"| {one.rows} | {one.score:.3f} | {one.positive:.3f} |" for one in head.calibration)
     return f"""# {name}
 
-Logistic regression of {what} on the image embeddings of `{store.name}` (fingerprint {store.fingerprint}).
+{kind} of {what} on the image embeddings of `{store.name}` (fingerprint {store.fingerprint}).
 
 - labels: {posixpath.basename(labels)}, {report.rows} rows, {report.used} with embeddings, {report.held_out} held out
-- penalty: {head.penalty:g}, chosen by a fifth of the training rows
+- {head.how}
 - held-out AUC: {head.auc:.4f}
 - held-out calibration error: {head.calibration_error:.4f}
 

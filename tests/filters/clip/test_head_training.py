@@ -21,7 +21,8 @@ def test_it_learns_the_direction_and_says_how_well_by_rows_that_it_has_not_seen(
     rows, labels = drawn(2000)
     held_out = np.arange(2000) % 5 == 0
     head = train_head(rows, labels, held_out)
-    cosine = head.weight @ DIRECTION / np.linalg.norm(head.weight) / np.linalg.norm(DIRECTION)
+    ((weight,), _) = head.layers[0]
+    cosine = weight @ DIRECTION / np.linalg.norm(weight) / np.linalg.norm(DIRECTION)
     assert cosine > 0.95
     assert 0.8 < head.auc < 1
     assert head.calibration_error < 0.1
@@ -34,7 +35,7 @@ def test_preferences_are_learned_from_differences_without_a_bias():
     rows, _ = drawn(3000)
     better = (rows[:1500] - rows[1500:]) @ DIRECTION > 0
     head = train_head(rows[:1500] - rows[1500:], better, np.arange(1500) % 4 == 0, has_bias=False)
-    assert head.bias == 0
+    assert head.layers[0][1].tolist() == [0]
     assert head.auc > 0.97
 
 

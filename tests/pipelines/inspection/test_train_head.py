@@ -62,9 +62,27 @@ def test_a_head_is_trained_and_read_by_columns(home, capsys, labels, used):
     assert np.corrcoef(scores, vectors[:, 0])[0, 1] > 0.7
 
 
+@pytest.mark.parametrize("labels", ["labels.parquet", "preferences.csv"])
+def test_a_hidden_layer_is_trained_and_read_by_columns(home, labels):
+    folder, vectors = home
+    command = ["train-head", str(folder / "out"), "--labels", str(folder / labels), "--model", "a", "--hidden", "8"]
+    for name in ("head", "again"):
+        assert main([*command, "--output", str(folder / f"{name}.safetensors")]) == 0
+    assert (folder / "head.safetensors").read_bytes() == (folder / "again.safetensors").read_bytes()
+    card = (folder / "head.md").read_text()
+    assert "An MLP of" in card
+    assert "activation: relu, output: sigmoid" in card
+    layers = {"file": str(folder / "head.safetensors"), "activation": "relu", "output": "sigmoid"}
+    column = {"name": "mine", "of": "embedding", "by": "layers", "layers": layers}
+    recipe = recipe_from({"name": "r", "clip": {"model": "x", "name": "a"}, "columns": column}, source="test")
+    scores = load_head_of_files(recipe.all_heads[0]).score(vectors.astype(np.float32))
+    assert np.corrcoef(scores, vectors[:, 0])[0, 1] > 0.7
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"--hidden": "-1"}, "--hidden -1: a layer has units"),
         ({"--model": "b"}, "has no embeddings of a model 'b'; there are a"),
         ({"--labels": "gone.parquet"}, "--labels gone.parquet: cannot be read"),
         ({"--labels": "no_label.parquet"}, "has no column 'label'"),
