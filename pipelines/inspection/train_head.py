@@ -161,7 +161,7 @@ def _write(report: TrainingReport, output: str, labels: str, store: ScoreStore, 
     from safetensors.numpy import save
 
     head = report.head
-    tensors = {}
+    tensors: dict[str, np.ndarray] = {}
     for number, (weight, bias) in enumerate(head.layers):
         tensors |= {f"{number}.weight": weight, f"{number}.bias": bias}
     with storage_failures(RunFolderError, f"cannot write {public_url(output)}"):
