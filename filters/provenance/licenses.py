@@ -111,8 +111,10 @@ def _of_url(url: str) -> str | None:
 def _of_name(name: str) -> str | None:
     for pattern, short in _LONG:
         name = pattern.sub(f" {short} ", name)
-    words = [word for word in _WORD.findall(name) if word not in _SAYING_NOTHING]
+    written = _WORD.findall(name)
+    words = [word for word in written if word not in _SAYING_NOTHING]
     said = set(words)
+    is_named = "by" in said or "cc" in written  # `sa 1.0` alone is no licence
     if "cc0" in said:
         return _ZERO if said - _OF_ZERO <= {"cc0", "1", "1.0", "v1.0"} else None
     if "pdm" in said:
@@ -121,10 +123,10 @@ def _of_name(name: str) -> str | None:
         return _CERTIFICATION
     numbers = [index for index, word in enumerate(words) if word[-1].isdigit()]
     if not numbers:
-        return _identifier(words, None) if "by" in said else None
+        return _identifier(words, None) if is_named else None
     *_, end = numbers
     elements, version, port = words[:end], words[end].removeprefix("v"), words[end + 1 :]
-    if len(port) > 1 or not all(_PORT.fullmatch(word) for word in port) or "by" not in elements:
+    if len(port) > 1 or not all(_PORT.fullmatch(word) for word in port) or not is_named:
         return None
     return _identifier(elements, version if "." in version else f"{version}.0")
 
