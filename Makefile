@@ -76,7 +76,7 @@ test: $(VENV)/.installed-test $(BIN)/versitygw ## run the fast tests (ARGS='test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m 'not slow' $(ARGS)
 
 test-slow: $(VENV)/.installed-test $(BIN)/versitygw ## run the tests that take longer (ARGS='-k killed' for some)
-	@echo "test-slow: both cores, about half an hour where they are quiet"
+	@echo "test-slow: both cores; about half an hour where they are quiet, most of it for every fault in every operation"
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow $(ARGS)
 
 lint: $(VENV)/.installed-lint ## check style, formatting, types, and which room imports which

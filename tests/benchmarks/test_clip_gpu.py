@@ -59,6 +59,7 @@ def test_all_parts_on_the_cpu():
     assert in_turn < figures["steps_babelsift-demo_whole"]["ours"]
 
 
+@pytest.mark.slow
 def test_an_unknown_part_is_one_line():
     finished = subprocess.run(
         [sys.executable, "-m", "benchmarks", "clip_gpu"],

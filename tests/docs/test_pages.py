@@ -37,4 +37,8 @@ def test_github_runs_what_ci_runs():
     steps = workflow["jobs"]["ci"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == [".ci/run"]
     commands = (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
-    assert [line for line in commands if line.startswith("make ")] == ["make lint", "make test"]
+    assert [line for line in commands if line.startswith("make ")] == [
+        "make lint",
+        "make test",
+        "make test-slow ARGS=\"-m 'slow and not exhaustive'\"",
+    ]

@@ -263,6 +263,7 @@ def test_killed_or_damaged_at_any_moment_the_same_command_gives_the_same_bytes(t
     assert (len(staged), len(scored)) == (len(set(staged)), len(set(scored))), "nothing was paid for twice"
 
 
+@pytest.mark.slow
 def test_more_input_downloads_only_what_is_new(tmp_path):
     folder = RunFolder(str(tmp_path / "out"))
     with serving(WEB) as base_url:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import read_manifest
@@ -15,6 +16,7 @@ from tests.support.small_run import babelsift, product
 FOLDER = Path(__file__).parents[1] / "pipelines/run_folder/made_by_0_1_0.tar.xz"
 
 
+@pytest.mark.slow
 def test_the_same_recipe_goes_on_in_it(tmp_path):
     with tarfile.open(FOLDER) as tar:
         tar.extractall(tmp_path, filter="data")

@@ -85,6 +85,7 @@ def _staged(folder: Path) -> dict[int, str]:
     return found
 
 
+@pytest.mark.slow
 def test_decoders_are_not_heard_on_stderr(tmp_path, hostile_web):
     bodies = {**UNDECODABLE, **DECODABLE}
     done = subprocess.run(
@@ -96,6 +97,7 @@ def test_decoders_are_not_heard_on_stderr(tmp_path, hostile_web):
     assert [line for line in done.stderr.splitlines() if not _LOGGED.match(line)] == []
 
 
+@pytest.mark.slow
 def test_stopped_decoders_are_ended_and_their_images_fetched_again_when_asked_for(tmp_path, hostile_web):
     stopped: list[int] = []
 

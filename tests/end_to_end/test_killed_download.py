@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import pytest
 
 from babelsift.pipelines.job.run import run
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -45,6 +46,7 @@ def children_of(pid):
     return [int(child) for children in lists for child in children]
 
 
+@pytest.mark.slow
 def test_finished_shards_are_kept_half_written_ones_redone_and_nothing_is_doubled(tmp_path, hostile_web):
     is_frozen, is_stuck = threading.Event(), threading.Event()
     bodies = {f"/{n}.jpg": encoded(photo(n, (48, 40))) for n in range(PAIRS)}

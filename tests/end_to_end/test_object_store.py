@@ -43,6 +43,7 @@ def test_a_run_on_an_object_store_gives_the_bytes_of_one_on_a_disk(small, tmp_pa
     assert not [path for path in small.bucket.folder.rglob("*") if is_temporary(str(path))]
 
 
+@pytest.mark.slow
 def test_requests_that_fail_now_and_then_change_nothing(small):
     """Every ninth request of each kind meets another fault."""
     assert small.curate().code == 0
@@ -81,6 +82,7 @@ def test_an_outage_is_one_line_and_takes_nothing_away(small):
     assert product(small.out) == before
 
 
+@pytest.mark.slow
 def test_an_input_that_stops_being_read_is_no_lack_of_rows(small):
     """It could still be read when the run was planned."""
     assert small.curate().code == 0
@@ -123,6 +125,7 @@ def test_a_dead_endpoint_is_one_line(small, monkeypatch):
         assert "run the same command again" in small.curate().error
 
 
+@pytest.mark.slow
 def test_images_of_an_img2dataset_folder_on_the_store_give_the_bytes_of_one_on_a_disk(s3_bucket, tmp_path):
     recipe = write_recipe(tmp_path / "recipe.yaml")
     for folder in (s3_bucket.folder / "theirs", tmp_path / "theirs"):

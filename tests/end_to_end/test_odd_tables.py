@@ -120,6 +120,7 @@ def test_values_that_python_cannot_hold_are_kept_as_text(curator):
     assert [second[name] for name in names] == [None, "1970-01-01", None, ["ok"], None, 2**64 - 1]
 
 
+@pytest.mark.slow
 def test_shards_of_ours_are_input_again_and_again(curator):
     pq.write_table(
         pa.table({"uid": ["7" * 32] * 3, "url": curator.urls(3), "text": captions(3)}), curator.home / "a.parquet"
@@ -156,6 +157,7 @@ def test_a_file_that_cannot_be_read_is_one_line_before_the_run(curator, name, co
     assert not (curator.home / "out" / "funnel.json").exists()
 
 
+@pytest.mark.slow
 def test_too_many_unreadable_rows_stop_the_run_and_touch_nothing(curator):
     good = [f"{url},{caption}" for url, caption in zip(curator.urls(90), captions(90), strict=True)]
     (curator.home / "a.csv").write_text("url,caption\n" + "\n".join(good) + "\n")
@@ -187,6 +189,7 @@ def test_the_same_table_gives_the_same_bytes_wherever_it_lies(curator):
     assert curator.funnel("one") == (18, 8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["parquet", "csv"])
 def test_an_outage_of_the_input_stops_the_run_and_touches_nothing(curator, monkeypatch, suffix):
     table = pa.table({"url": curator.urls(4), "caption": captions(4)})

@@ -8,6 +8,7 @@ import sys
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
@@ -32,6 +33,7 @@ def guarded(body):
     return answer
 
 
+@pytest.mark.slow
 def test_no_secret_of_the_command_line_is_written_or_shown(tmp_path, hostile_web, capfd):
     async def image(request):
         body = encoded(photo(7, (64, 48)))
@@ -78,6 +80,7 @@ def test_no_secret_of_the_command_line_is_written_or_shown(tmp_path, hostile_web
         assert SIGNATURE.encode() not in content, path
 
 
+@pytest.mark.slow
 def test_no_secret_of_output_and_staging_is_written_or_shown(tmp_path):
     """Both are on a file system that takes a user's name and password from the URL, as sftp, ftp and webdav do."""
     home = tmp_path / "server"

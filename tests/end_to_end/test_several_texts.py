@@ -93,6 +93,7 @@ def test_copies_of_an_image_go_with_all_their_texts(tmp_path, hostile_web, urls)
     assert counts["dedup_images"] == (3, {"duplicate_image": 3})
 
 
+@pytest.mark.slow
 def test_staging_does_not_shape_the_product(tmp_path, urls):
     """The same bytes from one staging partition and from several; folders of before go on by their own partitions."""
     write_rows(tmp_path / "a.parquet", urls)
@@ -236,6 +237,7 @@ def test_texts_of_copies_are_merged_and_said_to_be(tmp_path, hostile_web, urls):
     assert sorted(images["texts"].to_pylist()) == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_best_text_is_chosen_of_an_image_s_own_and_its_copy_s(tmp_path, hostile_web, urls):
     """Texts that come from a copy are scored against the image that stays."""
     copy = hostile_web.on("/copy.jpg", answer(encoded(photo(0, (48, 40)), quality=70)))
@@ -274,6 +276,7 @@ def test_the_best_text_is_chosen_of_an_image_s_own_and_its_copy_s(tmp_path, host
     assert f"uid {texts[0]['uid']}" in others.partition("kept: ")[2].partition("left out")[0]
 
 
+@pytest.mark.slow
 def test_a_domain_that_grows_is_split_and_nothing_of_it_is_asked_for_again(tmp_path, hostile_web, urls):
     """What lies in the domain's own partition is found by the URLs that go elsewhere now."""
     settings = SETTINGS.model_copy(update={"allow_addresses": ("127.0.0.0/8",), "max_failure_rate": None})
@@ -357,6 +360,7 @@ def table_of(folder):
     return pa.concat_tables(pq.read_table(path) for path in sorted(folder.glob("*.parquet")))
 
 
+@pytest.mark.slow
 def test_a_model_embeds_an_image_once_for_its_texts_and_each_is_found_by_uid(tmp_path, urls, monkeypatch):
     texts = write_rows(tmp_path / "a.parquet", urls)
     decoded = []

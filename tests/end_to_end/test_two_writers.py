@@ -81,6 +81,7 @@ def start_run(arguments):
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_workers_of_a_killed_driver_commit_nothing_once_another_run_has_begun(s3_bucket):
     url = s3_bucket.url("run")
     driver = python("-c", DRIVER, url)

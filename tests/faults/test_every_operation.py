@@ -136,6 +136,7 @@ def test_one_fault_a_call_site(trial, part):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_operation_once_with_every_error(trial, part):
@@ -148,6 +149,7 @@ def test_every_operation_once_with_every_error(trial, part):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(3600)
 def test_a_disk_that_is_full_from_any_write_on(trial):
     tried = trial(RECIPE, 5)

@@ -87,6 +87,7 @@ def test_the_demos_web_is_served_until_its_input_ends(installation, tmp_path):
             urllib.request.urlopen(f"http://127.0.0.1:{port}/no such page".replace(" ", "-"))
 
 
+@pytest.mark.slow
 def test_the_demos_model_is_trained_and_one_of_two_steps_is_not_good_enough(installation, tmp_path):
     few = ["--steps", "2", "--batch-size", "12", "--scenes", "12", "--held-out", "34"]
     done = installation.babelsift("demo-model", "--output", "model", *few, cwd=tmp_path)
@@ -101,6 +102,7 @@ def test_python_m_babelsift_is_the_command(installation, workplace):
     assert listed == succeeded(installation.babelsift("recipes", cwd=workplace))
 
 
+@pytest.mark.slow
 def test_the_example_shows_the_demo_find_every_pair_that_it_should(installation, tmp_path):
     """`babelsift demo` is one of its cells."""
     printed = succeeded(installation.run_python(installation.sources / "examples" / "first_look.py", cwd=tmp_path))

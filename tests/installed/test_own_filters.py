@@ -25,6 +25,7 @@ def packages(installation, tmp_path_factory) -> Path:
     return home / "packages"
 
 
+@pytest.mark.slow
 def test_a_recipe_names_what_the_package_brings(installation, packages, tmp_path):
     (tmp_path / "recipe.yaml").write_text((_EXAMPLE / "recipe.yaml").read_text() + _DOWNLOAD)
     with HostileWeb() as web:

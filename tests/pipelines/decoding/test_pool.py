@@ -123,6 +123,7 @@ def test_decoders_that_die_with_their_host_are_replaced(opened):
     assert pool.decode(b"two")[0] == b"two"
 
 
+@pytest.mark.slow
 def test_a_host_that_stands_still_is_replaced():
     pool = DecoderPool(odd_decoders.act, decoders=1, timeout_s=300.0)
     _, _, first = pool.decode(b"one")

@@ -28,6 +28,7 @@ def test_it_does_so_in_every_language(scores):
         assert auc(scores.matched[ours], scores.mismatched) >= 0.95, code
 
 
+@pytest.mark.slow
 def test_the_recipes_threshold_lies_between_the_two(scores):
     threshold = load_recipe("demo").select.min_similarity
     assert (scores.matched >= threshold).mean() >= 0.95

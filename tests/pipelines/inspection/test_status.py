@@ -69,6 +69,7 @@ def test_a_changed_threshold_makes_selection_and_shards_stale_alone(curated):
     assert "select.min_similarity was 0.6, now 0.7" in format_status(status)
 
 
+@pytest.mark.slow
 def test_what_was_paid_for_is_kept_when_an_earlier_rule_changes(curated):
     found = states(curated, changed(captions={"min_words": 2}))
     assert found["language"] is State.STALE

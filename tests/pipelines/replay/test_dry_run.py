@@ -51,6 +51,7 @@ def files_of(folder):
     return {path: folder.open(path).read() for path in folder.files_under("")}
 
 
+@pytest.mark.slow
 def test_a_folder_whose_images_were_imported(finished):
     folder, staging, funnel = finished
     assert folder.list("validation", ".parquet")

@@ -207,6 +207,7 @@ def test_a_fetch_process_that_stands_still_is_ended_and_another_goes_on(rows, tm
     worker.close()
 
 
+@pytest.mark.slow
 def test_urls_under_way_at_two_stalls_are_failed_downloads(rows, tmp_path, hostile_web):
     hostile_web.on("/7", silence())
     folder = RunFolder(str(tmp_path))

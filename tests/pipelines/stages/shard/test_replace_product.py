@@ -118,6 +118,7 @@ def test_killed_at_each_step_the_same_command_ends_at_the_same_bytes(versions, f
     assert operation > 40
 
 
+@pytest.mark.slow
 def test_killed_while_the_first_product_is_made_and_then_made_otherwise(versions):
     folder, first, second = versions
     second.make(folder)

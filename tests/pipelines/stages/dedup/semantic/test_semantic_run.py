@@ -33,6 +33,7 @@ def rejected_by(funnel, stage):
     return next(one.rejected for one in funnel.stages if one.stage == stage)
 
 
+@pytest.mark.slow
 def test_a_run_records_whom_it_drops(curated):
     out, funnel = curated
     table = pq.read_table(out / "duplicates.parquet").to_pylist()
@@ -52,6 +53,7 @@ def test_a_dry_run_foresees_it(curated):
     assert rejected_by(only, "dedup_semantic") == {}
 
 
+@pytest.mark.slow
 def test_the_report_shows_clusters_with_their_images(curated):
     out, _ = curated
     page = (out / "report" / "index.html").read_text()

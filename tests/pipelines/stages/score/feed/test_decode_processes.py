@@ -71,6 +71,7 @@ def test_another_geometry_and_batches_side_by_side(processes):
         assert_same(one, other)
 
 
+@pytest.mark.slow
 def test_killed_processes_cost_nothing_but_a_warning(caplog):
     processes = DecodeProcesses(2, 64)
     try:
@@ -100,6 +101,7 @@ decode_worker.serve(int(sys.argv[1]), int(sys.argv[2]))
 """
 
 
+@pytest.mark.slow
 def test_an_image_that_ends_its_process_costs_itself_alone():
     processes = DecodeProcesses(2, 64, command=[sys.executable, "-c", FATAL])
     try:
@@ -187,6 +189,7 @@ def test_scores_are_those_of_threads():
         processes.close()
 
 
+@pytest.mark.slow
 def test_processes_end_with_their_owner():
     processes = DecodeProcesses(2, 64)
     outcome(processes, IMAGES)
