@@ -13,6 +13,7 @@ from babelsift.filters.selection.backfill import (
 )
 from babelsift.filters.selection.conditions import (
     can_meet,
+    foreign_values,
     holds_numbers,
     holds_values,
     meets_condition,
@@ -67,6 +68,7 @@ __all__ = [
     "can_meet",
     "count_digits",
     "digit_at",
+    "foreign_values",
     "highest_first",
     "histogram_of",
     "histograms_of",

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from babelsift.filters.selection.score_choice import rows_by_language
 from babelsift.schemas import ColumnReason, Decision, RejectReason
+from babelsift.schemas.decision import format_value
 from babelsift.schemas.recipe import Condition
 
 _COMPARE = {"min": np.greater_equal, "above": np.greater, "max": np.less_equal, "below": np.less}
@@ -52,13 +53,34 @@ def holds_values(kind: pa.DataType) -> bool:
 
 
 def can_meet(kind: pa.DataType, condition: Condition) -> bool:
-    """Returns whether a condition says something of a column of that type.
+    """Returns whether a condition says something of a column of that type: none of its lists is foreign to it.
 
     Args:
         kind: of the column.
         condition: of a recipe.
     """
-    return holds_numbers(kind) if condition.compares_numbers else holds_values(kind)
+    if condition.compares_numbers:
+        return holds_numbers(kind)
+    return holds_values(kind) and foreign_values(kind, condition) is None
+
+
+def foreign_values(kind: pa.DataType, condition: Condition) -> tuple[str, tuple[Any, ...]] | None:
+    """Returns the first list of a condition of which a column of that type can have no value, with its name.
+
+    Args:
+        kind: of the column, one that `holds_values`.
+        condition: of a recipe.
+
+    >>> foreign_values(pa.int64(), Condition(any_of=("1", "2")))
+    ('any_of', ('1', '2'))
+    >>> foreign_values(pa.int64(), Condition(any_of=("1", 2))) is None
+    True
+    """
+    items = kind.value_type if pa.types.is_dictionary(kind) or _is_list(kind) else kind
+    if pa.types.is_null(items):  # a column of nulls alone may have any
+        return None
+    lists = condition.value_lists
+    return next(((name, values) for name, values in lists if values and not len(_comparable(values, items))), None)
 
 
 def reject_by_condition(
@@ -181,12 +203,21 @@ def _comparable(wanted: Any, kind: pa.DataType) -> pa.Array:
     if pa.types.is_boolean(kind):
         values = [value for value in values if isinstance(value, bool)]
     elif pa.types.is_integer(kind):
-        values = [int(value) for value in values if not isinstance(value, str) and float(value).is_integer()]
+        lowest, highest = _range_of(kind)
+        numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+        values = [int(value) for value in numbers if lowest <= value <= highest and value == int(value)]
     elif not pa.types.is_null(kind):
         values = [value for value in values if isinstance(value, str)]
     else:
         values = []
     return pa.array(values, kind)
+
+
+def _range_of(kind: pa.DataType) -> tuple[int, int]:
+    """The lowest and the highest integer of a type."""
+    if pa.types.is_signed_integer(kind):
+        return -(2 ** (kind.bit_width - 1)), 2 ** (kind.bit_width - 1) - 1
+    return 0, 2**kind.bit_width - 1
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -197,7 +228,7 @@ def _shown(values: pa.Array, column: str) -> list[str | None]:
     if holds_numbers(values.type):
         numbers, missing = numbers_of(values)
         pairs = zip(missing, numbers.tolist(), strict=True)
-        return [None if null else f"{column} {value:.6g}" for null, value in pairs]
+        return [None if null else f"{column} {format_value(value)}" for null, value in pairs]
     return [None if value is None else f"{column} {_clipped(value)}" for value in values.to_pylist()]
 
 

@@ -14,7 +14,8 @@ from babelsift.filters.rules import reject_by_captions, reject_by_language, reje
 from babelsift.filters.selection import load_matching
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.inputs.slices import InputPlan
-from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, check_names, output_schema
+from babelsift.pipelines.stages.columns.calls.call_maker import given_fields
+from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, check_names, output_schema, outputs_of
 from babelsift.pipelines.stages.decontaminate.by_embedding import DecontaminateEmbeddings
 from babelsift.pipelines.stages.decontaminate.by_hash import Decontaminate
 from babelsift.pipelines.stages.dedup.images import DedupImages
@@ -22,7 +23,7 @@ from babelsift.pipelines.stages.dedup.pairs import DedupPairs
 from babelsift.pipelines.stages.dedup.semantic import DedupSemantic
 from babelsift.pipelines.stages.download.row_options import check_option_columns
 from babelsift.pipelines.stages.select.match_documents import DOCUMENT
-from babelsift.pipelines.stages.select.select_pairs import check_columns
+from babelsift.pipelines.stages.select.select_pairs import check_columns, check_known_columns
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
 from babelsift.schemas.columns import IMAGE_PROVENANCE
@@ -217,8 +218,22 @@ def check_conditions(recipe: Recipe, carried: pa.Schema, columns: Sequence[Resol
     named = [field.name for field in IMAGE_PROVENANCE if field.name in conditions]
     if named and not recipe.download.extract_provenance:
         raise RecipeError(f"select.conditions: {named[0]!r} is there only with download.extract_provenance: true")
-    known = [*score_schema(recipe.model_names, recipe.head_names), *recipe.download.further_columns]
-    check_columns(recipe.select, pa.schema([*known, *output_schema(columns), *carried]))
+    check_columns(recipe.select, pa.schema([*_own_columns(recipe), *output_schema(columns), *carried]))
+
+
+def check_declared_conditions(recipe: Recipe) -> None:
+    """Checks the conditions on columns of which the recipe alone says what they hold.
+
+    Raises:
+        RecipeError: a column holds what a condition cannot compare.
+    """
+    calls = [column for column in recipe.columns if column.call is not None]
+    declared = [output for column in calls for output in outputs_of(column, given_fields(column))]
+    check_known_columns(recipe.select, pa.schema([*_own_columns(recipe), *declared]))
+
+
+def _own_columns(recipe: Recipe) -> list[pa.Field]:
+    return [*score_schema(recipe.model_names, recipe.head_names), *recipe.download.further_columns]
 
 
 def check_head_names(recipe: Recipe, source: InputPlan) -> None:

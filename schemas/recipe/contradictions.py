@@ -243,6 +243,11 @@ def _empty_lists(recipe: Recipe) -> Iterator[str]:
     for rule, _ in recipe.select.walk():
         if rule.languages == ():
             yield "select: languages is empty: no pair would pass; name languages, or write null for all"
+        for column, condition in rule.conditions.items():
+            for name, values in condition.value_lists:
+                if not values and name != "not_in":
+                    where = f"select.conditions.{column}.{name}"
+                    yield f"{where} is empty: no pair would pass; name values, or leave it out"
     for kind in ("hosts", "suffixes"):
         allowed, blocked = getattr(recipe.urls, f"allowed_{kind}"), getattr(recipe.urls, f"blocked_{kind}")
         if allowed is None or allowed.files:

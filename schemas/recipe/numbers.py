@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag, WrapSerializer, WrapValidator
 
 from babelsift.schemas.languages import check_language
 
@@ -17,6 +17,19 @@ Ratio = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]
 LanguageCode = Annotated[str, AfterValidator(check_language)]
+
+
+def _exact(value: Any, as_double: Callable[[Any], float]) -> float:
+    double = as_double(value)
+    return value if type(value) is int and value != double else double
+
+
+def _exact_said(value: Any, as_double: Callable[[Any], Any]) -> Any:
+    return value if isinstance(value, int) else as_double(value)
+
+
+# A number; an integer that no double is, such as 2**53 + 1, stays an integer.
+ExactNumber = Annotated[float, WrapValidator(_exact), WrapSerializer(_exact_said)]
 
 
 def _check_language_or_default(name: str) -> str:

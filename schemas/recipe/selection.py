@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_serializer, model_validator
 
-from babelsift.schemas.recipe.numbers import ByLanguage, Cosine, Fraction, LanguageCode, PositiveInt, setting_for
+from babelsift.schemas.recipe.numbers import (
+    ByLanguage,
+    Cosine,
+    ExactNumber,
+    Fraction,
+    LanguageCode,
+    PositiveInt,
+    setting_for,
+)
 from babelsift.schemas.recipe.settings import Settings
 from babelsift.schemas.recipe.text import CaptionRules
 
@@ -32,6 +40,7 @@ Value = str | int | float | bool
 _BOUNDS = (("min", ">="), ("above", ">"), ("max", "<="), ("below", "<"))
 _MEMBERS = (("one_of", "in"), ("not_in", "not in"), ("any_of", "any of"))
 _SHOWN_VALUES = 8
+_LARGEST_INTEGER = 2**64  # that is shown with all its digits
 
 
 class Condition(Settings):
@@ -46,10 +55,10 @@ class Condition(Settings):
         at: `select`: decide in the stage select; null: at the end of the stage that makes the column.
     """
 
-    min: ByLanguage[float] | None = None
-    max: ByLanguage[float] | None = None
-    above: ByLanguage[float] | None = None
-    below: ByLanguage[float] | None = None
+    min: ByLanguage[ExactNumber] | None = None
+    max: ByLanguage[ExactNumber] | None = None
+    above: ByLanguage[ExactNumber] | None = None
+    below: ByLanguage[ExactNumber] | None = None
     one_of: ByLanguage[tuple[Value, ...]] | None = Field(default=None, alias="in")
     not_in: ByLanguage[tuple[Value, ...]] | None = None
     any_of: ByLanguage[tuple[Value, ...]] | None = None
@@ -72,7 +81,9 @@ class Condition(Settings):
             low = wanted.above if wanted.min is None else wanted.min
             high = wanted.below if wanted.max is None else wanted.max
             open_ends = self.above is not None or self.below is not None
-            if isinstance(low, float) and isinstance(high, float) and (low > high or (low == high and open_ends)):
+            if isinstance(low, Mapping) or isinstance(high, Mapping) or low is None or high is None:
+                continue
+            if low > high or (low == high and open_ends):
                 raise ValueError(f"no value is both {wanted.text()}")
         return self
 
@@ -92,6 +103,15 @@ class Condition(Settings):
     def compares_values(self) -> bool:
         """Whether it has lists of values."""
         return any(getattr(self, name) is not None for name, _ in _MEMBERS)
+
+    @property
+    def value_lists(self) -> Iterator[tuple[str, tuple[Value, ...]]]:
+        """Each of its lists with its name in a recipe, those of a language too."""
+        for name, _ in _MEMBERS:
+            setting = getattr(self, name)
+            lists = setting.values() if isinstance(setting, Mapping) else [] if setting is None else [setting]
+            for values in lists:
+                yield ("in" if name == "one_of" else name), values
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -116,7 +136,9 @@ class Condition(Settings):
 
 
 def _number(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float | int) else str(value)
+    if isinstance(value, float | int):
+        return str(int(value)) if abs(value) <= _LARGEST_INTEGER and value == int(value) else f"{value:g}"
+    return str(value)
 
 
 def _listed(values: Any) -> str:

@@ -79,6 +79,8 @@ def refusal(text):
         ),
         ("language: {keep: []}", ["language.keep is empty"]),
         ("select: {any_of: [{languages: []}]}", ["languages is empty"]),
+        ("select: {conditions: {x: {in: []}}}", ["select.conditions.x.in is empty"]),
+        ("select: {any_of: [{conditions: {x: {any_of: {en: [a], default: []}}}}]}", ["conditions.x.any_of is empty"]),
         ("urls: {allowed_hosts: []}", ["urls.allowed_hosts is empty"]),
         (
             "urls: {allowed_hosts: [a.example.com], blocked_hosts: [Example.com]}",
@@ -125,6 +127,7 @@ def test_settings_that_no_pair_can_meet_together_are_refused_in_one_line_that_na
         "urls: {allowed_hosts: [example.com], blocked_hosts: [ads.example.com]}",
         "dedup_images: {min_removal_rate: 0.6, max_removal_rate: null}",
         "urls: {blocked_hosts: []}",
+        "select: {conditions: {x: {not_in: []}}}",
     ],
 )
 def test_settings_that_only_look_alike_are_taken(text):

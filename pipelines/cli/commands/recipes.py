@@ -94,9 +94,10 @@ def _problems_of(name: str, changes: list[str]) -> Iterator[str]:
 
 
 def _check_recipe(recipe: Recipe) -> None:
-    from babelsift.pipelines.job.checks import check_other_data, check_parts, check_settings
+    from babelsift.pipelines.job.checks import check_declared_conditions, check_other_data, check_parts, check_settings
 
     check_parts(recipe)
+    check_declared_conditions(recipe)
     check_settings(recipe)
     check_other_data(recipe)
 

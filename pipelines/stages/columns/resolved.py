@@ -51,9 +51,7 @@ class ResolvedColumn:
     @property
     def outputs(self) -> tuple[pa.Field, ...]:
         """The columns that rows get, nullable."""
-        name, unit = self.column.name, {"unit": f"said of the {self.column.of} by {self.column.by}"}
-        named = ((f"{name}_{one.name}" if one.name else name, one.type) for one in self.fields)
-        return tuple(pa.field(name, kind, metadata=unit) for name, kind in named)
+        return outputs_of(self.column, self.fields)
 
     def source_of_rows(self, rows: pa.RecordBatch) -> np.ndarray:
         """Returns int64[n], the index of each row's maker; -1 where its language has none."""
@@ -61,6 +59,18 @@ class ResolvedColumn:
             return np.full(len(rows), self.by_language[None])
         other = self.by_language.get(DEFAULT, -1)
         return np.array([self.by_language.get(one, other) for one in rows.column("language").to_pylist()], np.int64)
+
+
+def outputs_of(column: Column, fields: Iterable[pa.Field]) -> tuple[pa.Field, ...]:
+    """Returns the columns that rows get of what a column's maker gives, nullable.
+
+    Args:
+        column: its settings.
+        fields: what is given, by the maker's names.
+    """
+    name, unit = column.name, {"unit": f"said of the {column.of} by {column.by}"}
+    named = ((f"{name}_{one.name}" if one.name else name, one.type) for one in fields)
+    return tuple(pa.field(name, kind, metadata=unit) for name, kind in named)
 
 
 def resolve(columns: Iterable[Column]) -> tuple[ResolvedColumn, ...]:

@@ -12,6 +12,7 @@ for the last one.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,8 @@ from babelsift.filters.selection import (
     Thresholds,
     apply_backfills,
     can_meet,
+    foreign_values,
+    holds_values,
     language_states,
     merge_states,
     plan_backfills,
@@ -41,13 +44,14 @@ from babelsift.pipelines.stages.select.cap_limits import AllLimits, CapLimits, r
 from babelsift.pipelines.stages.select.match_documents import MatchDocuments
 from babelsift.pipelines.stages.select.top_fractions import FractionThresholds
 from babelsift.schemas import ColumnReason, Decision, RecipeError, Stage
-from babelsift.schemas.recipe import SelectSettings
+from babelsift.schemas.recipe import Condition, SelectSettings
 from babelsift.schemas.suggestions import did_you_mean
 
 REPORT = "selection"  # the tag of SelectPairs' account of its thresholds
 
 _Plan = tuple[Thresholds, Mapping[str, Backfill]]
 _NO_PLAN: _Plan = ({}, {})
+_SHOWN_VALUES = 8
 
 
 @dataclass
@@ -142,18 +146,41 @@ def check_columns(settings: SelectSettings, columns: pa.Schema) -> None:
         _check_scores([] if model is None else model.values() if isinstance(model, Mapping) else [model], columns)
         for name, condition in rule.conditions.items():
             if name in columns.names:
-                kind = columns.field(name).type
-                if can_meet(kind, condition):
-                    continue
-                needs = (
-                    "a condition compares numbers"
-                    if condition.compares_numbers
-                    else ("in, not_in and any_of look for strings, integers or lists of them")
-                )
-                raise RecipeError(f"select.conditions: column {name!r} holds {kind}, and {needs}")
+                _check_condition(name, condition, columns.field(name).type)
+                continue
             comparable = [field.name for field in columns if can_meet(field.type, condition)]
             hint = did_you_mean(name, comparable, otherwise=f"there are {', '.join(comparable)}")
             raise RecipeError(f"select.conditions: no column {name!r} reaches this stage; {hint}")
+
+
+def check_known_columns(settings: SelectSettings, columns: pa.Schema) -> None:
+    """Checks as `check_columns` does the conditions on columns that are known before models and input are.
+
+    Args:
+        settings: the recipe's select group.
+        columns: those that are known.
+
+    Raises:
+        RecipeError: one holds what a condition cannot compare.
+    """
+    for rule, _ in settings.walk():
+        for name, condition in rule.conditions.items():
+            if name in columns.names:
+                _check_condition(name, condition, columns.field(name).type)
+
+
+def _check_condition(name: str, condition: Condition, kind: pa.DataType) -> None:
+    if can_meet(kind, condition):
+        return
+    if condition.compares_numbers:
+        needs = "a condition compares numbers"
+    elif not holds_values(kind):
+        needs = "in, not_in and any_of look for strings, integers or lists of them"
+    else:
+        member, values = foreign_values(kind, condition) or ("in", ())
+        shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:_SHOWN_VALUES])
+        needs = f"{member} names none of its values: {shown}; write values of its type"
+    raise RecipeError(f"select.conditions: column {name!r} holds {kind}, and {needs}")
 
 
 def _check_scores(names: Iterable[str], columns: pa.Schema) -> None:

@@ -7,6 +7,8 @@ import pytest
 from babelsift.pipelines.cli.main import main
 from babelsift.schemas import parse_recipe
 
+CALL = "name: mine\ncolumns: [{name: n, of: caption, by: call, call: 'a:b', gives: integer}]\n"
+
 
 @pytest.fixture
 def mine(tmp_path):
@@ -43,6 +45,11 @@ def test_each_recipe_that_is_right_is_named(mine, capsys):
         ("name: mine\ncaptions: {min_wrods: 5}", "unknown setting 'captions.min_wrods'; did you mean 'min_words'?"),
         ("name: mine\nlanguage: {keep: [zh-Blah]}", "cannot be told from a caption"),
         ("name: mine\ndedup_pairs: {earlier: [/no/such/folder]}", "/no/such/folder"),
+        (
+            f"{CALL}select: {{conditions: {{n: {{in: [x]}}}}}}",
+            "column 'n' holds int64, and in names none of its values",
+        ),
+        ("name: mine\nselect: {conditions: {width: {in: ['115']}}}", "column 'width' holds int32"),
         ("- a list", "a recipe is a mapping"),
         (None, "cannot be read"),
     ],

@@ -41,6 +41,15 @@ class _DiedError(Exception):
     """The process has died."""
 
 
+def given_fields(column: Column) -> tuple[pa.Field, ...]:
+    """Returns what a column says that its function gives, each by its own name; one column has none."""
+    return tuple(pa.field(name, TYPES[kind]) for name, kind in _gives(column).items())
+
+
+def _gives(column: Column) -> dict[str, str]:
+    return dict(column.gives) if isinstance(column.gives, Mapping) else {"": column.gives}
+
+
 class CallMaker:
     """A function of the user's own as a column's maker; see `ColumnMaker`.
 
@@ -54,8 +63,7 @@ class CallMaker:
 
     def __init__(self, column: Column, call: str | None = None) -> None:
         self._column, self._call = column, call or str(column.call)
-        gives = column.gives if isinstance(column.gives, Mapping) else {"": column.gives}
-        self.fields = tuple(pa.field(name, TYPES[kind]) for name, kind in gives.items())
+        self.fields = given_fields(column)
         self.takes_pixels = column.takes == "pixels"
         self._settings = CallSettings(self._call, column.setup, column.options, self.fields)
         self._channel: socket.socket | None = None
@@ -67,7 +75,7 @@ class CallMaker:
             "call": self._call,
             "setup": column.setup,
             "options": dict(column.options),
-            "gives": dict(gives),
+            "gives": _gives(column),
             "takes": column.takes,
             "version": self._version,
         }

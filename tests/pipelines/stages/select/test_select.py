@@ -235,6 +235,19 @@ def test_a_condition_on_no_number_is_found_before_the_run(column, message):
 
 
 @pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ({"in": [115]}, "column 'label' holds string, and in names none of its values: 115; write values of its type"),
+        ({"not_in": {"en": [True]}}, "column 'label' holds string, and not_in names none of its values: true;"),
+    ],
+)
+def test_a_list_of_what_a_column_cannot_have_is_found_before_the_run(condition, message):
+    rules = {"any_of": [{"conditions": {"label": condition}}]}
+    with pytest.raises(RecipeError, match=re.escape(message)):
+        check_columns(SelectSettings.model_validate_json(json.dumps(rules)), COLUMNS)
+
+
+@pytest.mark.parametrize(
     ("model", "message"),
     [
         ("label", "select.model: column 'label' holds string, no numbers; there are source_row"),
