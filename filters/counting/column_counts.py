@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 _DIGITS = 3  # significant, of numbers that are counted together
 _MAX_WORDS = 1000  # different ones, beyond which a column holds texts rather than labels
 _MAX_WORD_CHARACTERS = 40
+_MAX_ERRORS = 3
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,27 @@ class ColumnCounts:
         rows: all of them. nulls: those without a value.
         numbers: number, to three significant digits -> rows; of numeric columns.
         words: string, or item of a list -> rows; of others. None: there are too many to be labels.
+        failed: rows of which no value could be made. errors: a few of the reasons, the first by the alphabet.
     """
 
     rows: int = 0
     nulls: int = 0
     numbers: Mapping[float, int] = field(default_factory=dict)
     words: Mapping[str, int] | None = field(default_factory=dict)
+    failed: int = 0
+    errors: tuple[str, ...] = ()
 
     def __add__(self, other: ColumnCounts) -> ColumnCounts:
         numbers = Counter(self.numbers) + Counter(other.numbers)
         words = None if self.words is None or other.words is None else Counter(self.words) + Counter(other.words)
-        return ColumnCounts(self.rows + other.rows, self.nulls + other.nulls, dict(numbers), _few(words))
+        rows, nulls = self.rows + other.rows, self.nulls + other.nulls
+        errors = tuple(sorted({*self.errors, *other.errors})[:_MAX_ERRORS])
+        return ColumnCounts(rows, nulls, dict(numbers), _few(words), self.failed + other.failed, errors)
+
+    def with_errors(self, errors: Iterable[str]) -> ColumnCounts:
+        """Returns the counts with why rows have no value, a text a row."""
+        texts = list(errors)
+        return self + ColumnCounts(failed=len(texts), errors=tuple(texts))
 
 
 def count_values(values: pa.Array) -> ColumnCounts:

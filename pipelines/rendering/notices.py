@@ -10,6 +10,7 @@ from babelsift.pipelines.rendering.surprises import surprises
 from babelsift.schemas import Recipe
 
 _NAMED = 12  # languages named in one sentence; a long tail of misread captions is no news
+_ERROR_CHARACTERS = 300
 _MIN_PAIRS = 10  # pairs of a language below which nothing kept is no surprise
 PRIVATE_ADDRESSES_FACT = "private addresses allowed"
 _NO = frozenset({"", "no", "none", "false", "0", "never"})
@@ -30,6 +31,7 @@ def notices(data: ReportData) -> list[str]:
     return [
         *(shown(warning) for warning in data.warnings),
         *_of_funnel(data),
+        *_of_columns(data),
         *surprises(data.funnel, data.recipe),
         *_of_languages(data),
         *_of_recipe(data),
@@ -43,6 +45,16 @@ def _of_funnel(data: ReportData) -> list[str]:
         f"The stage {stage.stage} rejected everything that reached it ({count_text(stage.in_rows)} rows)."
         for stage in data.funnel.stages
         if stage.in_rows and not stage.out_rows
+    ]
+
+
+def _of_columns(data: ReportData) -> list[str]:
+    """A sentence for each column that could not be made of half its rows or more."""
+    return [
+        f"column {name}: {count_text(counts.failed)} of {count_text(counts.rows)} have no value: "
+        f"{clipped('; '.join(counts.errors), _ERROR_CHARACTERS)}."
+        for name, counts in sorted(data.columns.items())
+        if counts.failed and 2 * counts.failed >= counts.rows
     ]
 
 

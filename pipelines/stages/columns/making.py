@@ -94,11 +94,12 @@ class Making:
 
     def _with_column(self, made: MadeRows, resolved: ResolvedColumn, place: Place) -> pa.RecordBatch:
         rows, decision = made.kept, Decision.keep_all(len(made.kept))
-        arrays, unknown = self._values(rows, resolved, place)
+        arrays, errors, unknown = self._values(rows, resolved, place)
         batch = rows
         for output, array in zip(resolved.outputs, arrays, strict=True):
             batch = batch.append_column(output, array)
-            made.counts[output.name] = count_values(array if not unknown.any() else array.filter(pa.array(~unknown)))
+            counts = count_values(array if not unknown.any() else array.filter(pa.array(~unknown)))
+            made.counts[output.name] = counts.with_errors(errors)
         decision.reject(unknown, RejectReason.NOT_STORED, values=resolved.column.name)
         names = {output.name for output in resolved.outputs}
         conditions = {name: one for name, one in self.placed.of(self.stage).items() if name in names}
@@ -109,8 +110,9 @@ class Making:
 
     def _values(
         self, rows: pa.RecordBatch, resolved: ResolvedColumn, place: Place
-    ) -> tuple[list[pa.Array], np.ndarray]:
-        """Returns the column's arrays, and bool[n]: which rows' values are not known."""
+    ) -> tuple[list[pa.Array], list[str], np.ndarray]:
+        """Returns the column's arrays, the errors of rows, and bool[n]: which rows' values are not known."""
+        errors: list[str] = []
         source_of_row = resolved.source_of_rows(rows)
         keys = thing_digests(rows, resolved.column.of)
         parts: list[list[pa.Array]] = [[] for _ in resolved.fields]
@@ -122,18 +124,19 @@ class Making:
             if not len(of_source):
                 continue
             taken = pa.array(of_source)
-            columns, is_known = self._of_source(rows.take(taken), keys.take(taken), resolved, source, place)
+            columns, failed, is_known = self._of_source(rows.take(taken), keys.take(taken), resolved, source, place)
             for values, column in zip(parts, columns, strict=True):
                 values.append(column)
+            errors += failed
             unknown[of_source[~is_known]] = True
             order.append(of_source)
         back = pa.array(np.argsort(np.concatenate(order), kind="stable"))
-        return [pa.concat_arrays(values).take(back) for values in parts], unknown
+        return [pa.concat_arrays(values).take(back) for values in parts], errors, unknown
 
     def _of_source(
         self, rows: pa.RecordBatch, keys: pa.Array, resolved: ResolvedColumn, source: Source, place: Place
-    ) -> tuple[list[pa.Array], np.ndarray]:
-        """Returns the values of one maker's rows, and which of them are known."""
+    ) -> tuple[list[pa.Array], list[str], np.ndarray]:
+        """Returns the values of one maker's rows, the errors of those that have one, and which values are known."""
         column = resolved.column
         fingerprint = source.fingerprint
         if column.name in self.models:
@@ -154,10 +157,10 @@ class Making:
             stored = pa.concat_tables(tables)
             found = rows_of(stored, keys)
         *values, errors = value_columns(stored, resolved.fields, found)
-        failed = len(errors) - errors.null_count
+        failed = errors.drop_null().to_pylist()
         if failed:
-            count(self.stage, f"failed_{column.name}_rows", failed)
-        return values, ~found.is_null().to_numpy(zero_copy_only=False)
+            count(self.stage, f"failed_{column.name}_rows", len(failed))
+        return values, failed, ~found.is_null().to_numpy(zero_copy_only=False)
 
     def _made(
         self, rows: pa.RecordBatch, resolved: ResolvedColumn, source: Source

@@ -24,6 +24,13 @@ def test_values_of_each_kind(values, counts):
     assert count_values(values) == counts
 
 
+def test_errors_are_counted_and_a_few_are_told():
+    parts = [ColumnCounts(2, 2).with_errors([f"E{part}", "E0"]) for part in range(5)]
+    sums = {merge_column_counts([{"a": one} for one in order])["a"].errors for order in (parts, parts[::-1])}
+    assert sums == {("E0", "E1", "E2")}
+    assert merge_column_counts([{"a": one} for one in parts])["a"].failed == 10
+
+
 def test_the_sum_does_not_depend_on_the_order_even_where_there_are_too_many_words():
     parts = [{"a": count_values(pa.array([f"{part} {word}" for word in range(400)]))} for part in range(4)]
     sums = set()

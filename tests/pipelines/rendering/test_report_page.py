@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from babelsift.filters.counting import ColumnCounts
 from babelsift.pipelines.rendering import ImageCluster, ReportData, Sample, render_report
 from babelsift.schemas import STAGE_ORDER, Funnel, recipe_from
 
@@ -320,6 +321,12 @@ def test_warns_of_everything_a_reader_should_not_overlook():
     found = " ".join(notes(data))
     for words in ("kept of mk,", "keeps cy,", "demo model", "10.0.0.0/8", "TLS", "X-Robots-Tag"):
         assert words in found
+
+
+def test_warns_of_a_column_that_could_not_be_made_and_says_why():
+    broken, fussy = (ColumnCounts(30, failed, failed=failed, errors=("RuntimeError no",)) for failed in (30, 3))
+    found = notes(ReportData(recipe(), funnel(30), columns={"broken": broken, "fussy": fussy}))
+    assert [line for line in found if "no value" in line] == ["column broken: 30 of 30 have no value: RuntimeError no."]
 
 
 def test_warns_of_private_addresses_that_only_the_facts_know():

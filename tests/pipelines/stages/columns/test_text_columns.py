@@ -6,9 +6,11 @@ import pytest
 from babelsift.filters.language.model_file import shipped_model
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.columns.early_conditions import place_conditions
+from babelsift.pipelines.stages.columns.making import Making
 from babelsift.pipelines.stages.columns.resolved import resolve
-from babelsift.pipelines.stages.columns.text_columns import TextColumns
-from babelsift.schemas import ModelError, RecipeError, recipe_from
+from babelsift.pipelines.stages.columns.text_columns import TextColumns, read_texts
+from babelsift.pipelines.staging.columns.column_store import Place
+from babelsift.schemas import ModelError, RecipeError, Stage, recipe_from
 
 CAPTIONS = ["a", "bb", "ccc", "bb", "ccc", "dddd"]
 
@@ -107,6 +109,20 @@ def test_the_next_column_is_made_of_the_rows_that_are_left(run_stage, language_r
     assert outputs.counters["text_columns.failed_fussy_rows"] == 1
     assert outputs.counters["text_columns.in_rows"] == 4
     assert outputs.counters["text_columns.out_rows"] == 2
+
+
+@pytest.mark.parametrize("makes", [True, False])
+def test_why_rows_have_no_value_is_counted_beside_the_values(makes, language_rows, module, tmp_path):
+    mine = recipe([{"name": "fussy", "of": "caption", "by": "call", "call": f"{module}:fussy"}])
+    columns, rows = resolve(mine.made_columns), language_rows(3, caption=["odd", "bb", "odd"])
+    folder, placed = RunFolder(str(tmp_path / "out")), place_conditions(mine, columns)
+    for making_now in (True, makes):
+        making = Making(folder, columns, placed, Stage.TEXT_COLUMNS, read_texts, makes=making_now)
+        counts = making.of(rows, Place(0, 1, 1)).counts["fussy"]
+        making.close()
+    assert (counts.rows, counts.nulls, counts.failed) == (3, 2, 2)
+    [error] = counts.errors
+    assert error.startswith("ValueError: odd: odd")
 
 
 def test_a_model_a_language_says_nothing_of_others(run_stage, language_rows, tmp_path):
