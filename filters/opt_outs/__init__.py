@@ -10,7 +10,13 @@ Where a form says two things at once, the one that forbids holds.
 
 from babelsift.filters.opt_outs.data_mining import prohibited_data_mining
 from babelsift.filters.opt_outs.path_rules import PathRules
-from babelsift.filters.opt_outs.robots_txt import CONTENT_SIGNAL, CONTENT_USAGE, RobotsGroups, parse_robots_groups
+from babelsift.filters.opt_outs.robots_txt import (
+    CONTENT_SIGNAL,
+    CONTENT_USAGE,
+    RobotsGroups,
+    parse_robots_groups,
+    plain_robots_txt,
+)
 from babelsift.filters.opt_outs.tdm_reservation import is_tdm_reserved, parse_tdmrep
 from babelsift.filters.opt_outs.usage_preferences import content_signal_opt_out, content_usage_opt_out
 from babelsift.filters.opt_outs.x_robots_tag import opt_out_directive
@@ -26,5 +32,6 @@ __all__ = [
     "opt_out_directive",
     "parse_robots_groups",
     "parse_tdmrep",
+    "plain_robots_txt",
     "prohibited_data_mining",
 ]

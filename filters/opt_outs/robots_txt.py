@@ -54,6 +54,32 @@ class RobotsGroups:
         return PathRules(rules)
 
 
+def plain_robots_txt(content: bytes) -> str:
+    """Returns a robots.txt as a strict parser reads it to mean what its owner says.
+
+    A byte order mark goes, and the version after a robot's name; rules before any group are made everyone's.
+
+    Args:
+        content: as served.
+
+    >>> plain_robots_txt(b"Disallow: /private/\\nUser-agent: ourbot/2.0\\nDisallow: /").splitlines()
+    ['User-agent: *', 'Disallow: /private/', 'User-agent: ourbot', 'Disallow: /']
+    """
+    lines: list[str] = []
+    is_in_group = False
+    for line in content.decode("utf-8-sig", errors="replace").lstrip("\ufeff").splitlines():
+        name, _, value = line.partition("#")[0].partition(":")
+        name = name.strip().lower()
+        if name == "user-agent":
+            is_in_group = True
+            line = f"User-agent: {value.strip().partition('/')[0]}"
+        elif name in ("allow", "disallow") and not is_in_group:
+            is_in_group = True
+            lines.append("User-agent: *")
+        lines.append(line)
+    return "\n".join(lines)
+
+
 def parse_robots_groups(text: str) -> RobotsGroups:
     """Returns the groups of a robots.txt; lines that make no sense are passed over.
 

@@ -16,7 +16,8 @@ _WIDE = ("tdm", "bots", "all", "automated")
 _SIGNALS = ("ai-train", "train-ai")
 _NO = frozenset(("n", "no", "?0", "0", "false"))
 _YES = frozenset(("y", "yes", "?1", "1", "true"))
-_MEMBER = re.compile(r'(?:[^,"]|"[^"]*")+')
+_MEMBER = re.compile(r'(?:[^,;\s"]|"[^"]*")+')
+_AROUND_EQUALS = re.compile(r"\s*=\s*")
 
 
 def content_usage_opt_out(values: Iterable[str]) -> str | None:
@@ -77,13 +78,14 @@ def says_anything(values: Iterable[str]) -> bool:
 def _preferences(values: Iterable[str]) -> dict[str, bool]:
     """{label in lower case: whether it is allowed}; what is neither a yes nor a no says nothing.
 
-    RFC 9651 is stricter, and drops a header whole for a capital letter; here what reads as a no is one.
+    RFC 9651 is stricter, and drops a header whole for a capital letter; here what reads as a no is one, and semicolons
+    and blanks part labels as commas do.
     """
     preferences: dict[str, bool] = {}
     for value in values:
-        for member in _MEMBER.findall(value.lower()):
+        for member in _MEMBER.findall(_AROUND_EQUALS.sub("=", value.lower())):
             label, _, rest = member.partition("=")
-            word = rest.partition(";")[0].strip().strip("\"'").strip()
+            word = rest.strip("\"'").strip()
             if word in _NO:
                 preferences[label.strip()] = False
             elif word in _YES:

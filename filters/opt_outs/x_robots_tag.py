@@ -10,6 +10,7 @@ _WITH_VALUE = ("unavailable_after", "max-snippet", "max-image-preview", "max-vid
 # A time of day has colons, too, but "25-jun-2010 15" is no robot's name.
 _ROBOT = re.compile(r"[a-z*][a-z0-9_.*/-]*")
 _EVERYONE = "*"
+_AROUND = " \t\"':"  # of a word that somebody quoted, or gave a value that it does not have
 
 
 def opt_out_directive(
@@ -18,7 +19,8 @@ def opt_out_directive(
     """Returns the directive by which the X-Robots-Tag headers forbid the use of an image, or None.
 
     A value may begin with a robot's name and a colon; it then counts only for that robot. Everything that img2dataset
-    takes for an opt-out is one here; so are directives beside one that has a value, which it overlooks.
+    takes for an opt-out is one here; so are directives beside one that has a value, which it overlooks, in quotation
+    marks, or parted by blanks.
 
     Args:
         header_values: one X-Robots-Tag header each.
@@ -39,9 +41,13 @@ def opt_out_directive(
         addressed_to_us = True
         for part in re.split("[,;]", value.lower()):
             name, colon, rest = part.partition(":")
-            if colon and (name := name.strip()) not in _WITH_VALUE and _ROBOT.fullmatch(name):
+            name = name.strip(_AROUND)
+            if colon and name not in _WITH_VALUE and name not in forbidding and _ROBOT.fullmatch(name):
                 addressed_to_us = name in tokens
                 part = rest
-            if addressed_to_us and part.strip() in forbidding:
-                return part.strip()
+            if not addressed_to_us:
+                continue
+            for word in part.split():
+                if (word := word.strip(_AROUND)) in forbidding:
+                    return word
     return None

@@ -59,6 +59,10 @@ class ScoreChoice:
 def score_column(name: str, columns: pa.Schema) -> str:
     """Returns the column that a model's similarities are in, or else the column of that name.
 
+    Args:
+        name: of a model, or of a column of numbers.
+        columns: those that there are.
+
     >>> score_column("b_32", pa.schema([("similarity_b_32", pa.float32())])), score_column("matching", pa.schema([]))
     ('similarity_b_32', 'matching')
     """

@@ -16,6 +16,7 @@ from babelsift.filters.opt_outs import (
     RobotsGroups,
     parse_robots_groups,
     parse_tdmrep,
+    plain_robots_txt,
 )
 from babelsift.pipelines.fetch.failure import FetchFailureError
 from babelsift.pipelines.fetch.opt_outs import OUR_TOKEN
@@ -115,7 +116,7 @@ class HostRules:
 
     def _said_by_robots(self, body: bytes) -> list[_Rule]:
         heard, parsed = self._settings.opt_outs, _parsed(body)
-        groups = parse_robots_groups(body.decode("utf-8", errors="replace"))
+        groups = parse_robots_groups(plain_robots_txt(body))
         rules = [_protego_rule(parsed, self._token, RejectReason.ROBOTS_DISALLOWED, "robots.txt")]
         if heard.content_usage:
             preferences = groups.preferences(CONTENT_USAGE, self._token)
@@ -137,7 +138,7 @@ class HostRules:
 
 
 def _parsed(content: bytes) -> Protego:
-    return Protego.parse(content.decode("utf-8", errors="replace"))
+    return Protego.parse(plain_robots_txt(content))
 
 
 def _protego_rule(parsed: Protego, token: str, reason: RejectReason, detail: str) -> _Rule:

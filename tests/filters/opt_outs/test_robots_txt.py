@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from protego import Protego
 
-from babelsift.filters.opt_outs import CONTENT_SIGNAL, CONTENT_USAGE, parse_robots_groups
+from babelsift.filters.opt_outs import CONTENT_SIGNAL, CONTENT_USAGE, parse_robots_groups, plain_robots_txt
 
 CLOUDFLARE = """# As a condition of accessing this website ... ai-train=no
 User-agent: *
@@ -61,3 +62,26 @@ def test_content_signal_as_cloudflare_writes_it():
     assert groups.preferences(CONTENT_SIGNAL, "ourbot").forbid("https://a.example/")
     assert not groups.preferences(CONTENT_SIGNAL, "gptbot").forbid("https://a.example/")
     assert not groups.preferences(CONTENT_USAGE, "ourbot").forbid("https://a.example/")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfUser-agent: *\nDisallow: /",
+        b"\xef\xbb\xbf\xef\xbb\xbfUser-agent: *\r\nDisallow: /",
+        b"User-agent: ourbot/2.0\nDisallow: /",
+        b"user-agent : OurBot/2.0 (+https://a.example)\nDisallow: /",
+        b"Disallow: /",
+        b"# nobody is named\n\nDisallow: /\nUser-agent: otherbot\nDisallow: /private/",
+    ],
+)
+def test_what_an_owner_means_is_what_a_strict_parser_reads(content):
+    assert not Protego.parse(plain_robots_txt(content)).can_fetch("https://a.example/x.jpg", "ourbot")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xef\xbb\xbf", b"Allow: /", b"Sitemap: /s.xml\nUser-agent: otherbot/1.0\nDisallow: /", b"\xff\xfe"],
+)
+def test_what_permits_still_permits(content):
+    assert Protego.parse(plain_robots_txt(content)).can_fetch("https://a.example/x.jpg", "ourbot")

@@ -36,6 +36,9 @@ from babelsift.filters.opt_outs import content_signal_opt_out, content_usage_opt
         (["x-train-ai=n"], None),
         (['note="train-ai=n, bots=n"'], None),
         (['"unclosed, train-ai=n'], "train-ai=n"),
+        (["search=y train-ai=n"], "train-ai=n"),
+        (["search=y; train-ai=n"], "train-ai=n"),
+        (["train-ai=y;q=1, search=n"], None),
         # contradictory
         (["train-ai=n, train-ai=y"], "train-ai=n"),
         (["train-ai=y", "train-ai=n"], "train-ai=n"),
