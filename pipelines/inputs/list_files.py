@@ -80,7 +80,18 @@ def input_files(globs: Sequence[str]) -> list[InputFile]:
             if path not in files:
                 taken.add(source)
                 files[path] = InputFile(path, source)
+    for file in files.values():
+        _check_name(file)
     return list(files.values())
+
+
+def _check_name(file: InputFile) -> None:
+    """Raises an InputError for a name that cannot be written down: every pair carries it."""
+    try:
+        file.path.encode()
+    except UnicodeEncodeError as error:
+        shown = public_url(file.path.encode(errors="backslashreplace").decode())
+        raise InputError(f"--input {shown}: its name is not UTF-8; rename it, or leave it out") from error
 
 
 def _without_braces(glob: str) -> list[str]:

@@ -208,3 +208,10 @@ def test_a_file_whose_name_looks_like_braces_is_itself(tmp_path):
         (tmp_path / name).write_text("")
     assert sources(str(tmp_path / "a{1,2}.csv")) == ["a{1,2}.csv"]
     assert sources(str(tmp_path / "{a1,a1}.csv")) == ["a1.csv"]
+
+
+def test_a_name_that_is_not_utf_8_is_one_line(tmp_path):
+    (tmp_path / "good.jsonl").write_text("{}\n")
+    (tmp_path / os.fsdecode(b"bad\xff.jsonl")).write_text("{}\n")
+    with pytest.raises(InputError, match=r"bad\\udcff\.jsonl: its name is not UTF-8; rename it, or leave it out"):
+        input_files([str(tmp_path)])
