@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import posixpath
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+import yaml
 
 from babelsift.filters.clip.head_training import TrainedHead, train_head
 from babelsift.filters.clip.mlp_training import train_mlp
@@ -19,6 +21,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import InputError, RunFolderError, one_line, public_url
+from babelsift.schemas.recipe.columns import column_name
 from babelsift.schemas.suggestions import did_you_mean
 
 _HELD_OUT = 5  # one of so many uids
@@ -174,8 +177,10 @@ def _write(report: TrainingReport, output: str, labels: str, store: ScoreStore, 
 def _card(report: TrainingReport, output: str, labels: str, store: ScoreStore, is_pair: bool) -> str:
     head, name = report.head, posixpath.splitext(posixpath.basename(output))[0]
     what = "which of two images is preferred" if is_pair else "a label"
-    kind, activation = ("Logistic regression", "") if len(head.layers) == 1 else ("An MLP", "activation: relu, ")
-    layers = f"{{file: {output}, {activation}output: sigmoid}}"
+    kind, activation = ("Logistic regression", {}) if len(head.layers) == 1 else ("An MLP", {"activation": "relu"})
+    layers = {"file": output, **activation, "output": "sigmoid"}
+    column = {"name": column_name(name), "of": "embedding", "by": "layers", "model": store.name, "layers": layers}
+    line = yaml.safe_dump(column, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf).strip()
     bins = "\n".join(f"| {one.rows} | {one.score:.3f} | {one.positive:.3f} |" for one in head.calibration)
     return f"""# {name}
 
@@ -192,6 +197,6 @@ def _card(report: TrainingReport, output: str, labels: str, store: ScoreStore, i
 
 ```yaml
 columns:
-  - {{name: {name.replace("-", "_")}, of: embedding, by: layers, model: {store.name}, layers: {layers}}}
+  - {line}
 ```
 """

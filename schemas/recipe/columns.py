@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from babelsift.schemas.columns import is_stage_column
 from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
 from babelsift.schemas.recipe.heads import shipped_prompts as _shipped
 from babelsift.schemas.recipe.numbers import ByLanguage, PositiveInt
 from babelsift.schemas.recipe.settings import Settings
+from babelsift.schemas.suggestions import closest_name
 
 Kind = Literal["float", "integer", "string", "list"]
 _FUNCTION = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+_LONGEST_NAME = 60
 _OF_HEADS = ("layers", "prompts", "clusters")
 TEXTUAL = ("caption", "url", "row")  # what is there before the download
+
+
+def column_name(text: str) -> str:
+    """Returns a name that a column may have, after a text such as a file's name.
+
+    Args:
+        text: of any characters.
+
+    >>> column_name("My-Head.v2"), column_name("2024"), column_name("url")
+    ('my_head_v2', 'column_2024', 'column_url')
+    """
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    if not name[:1].isalpha() or is_stage_column(name):
+        name = f"column_{name}".rstrip("_")
+    return name[:_LONGEST_NAME]
 
 
 class Column(Settings):
@@ -24,8 +43,9 @@ class Column(Settings):
     Attributes:
         name: of the column; where there are several, each is `<name>_<its own>`.
         of: what the value is said of; values are stored by its digest, so that equal things are asked about once.
-        by: `fasttext`, `transformers`, `call`, `layers`, `prompts`, `clusters`, `opennsfw`, or a name that an
-            installed package brings (entry point `babelsift.columns`).
+        by: `fasttext`, `transformers`, `call`, `layers`, `prompts`, `clusters`, `opennsfw`, `measures`, `qr_codes`,
+            `ocr`, `faces`, `onnx`, `masked_similarity`, or a name that an installed package brings (entry point
+            `babelsift.columns`).
         model: a file, a folder or a name, or one a language; for embeddings the CLIP model's name, null: the first.
         label: of a classifier: the value is its probability. labels: `best`: the most probable label and, in
             `<name>_score`, its probability; `all`: a probability each.
@@ -38,7 +58,7 @@ class Column(Settings):
         on_error: what an exception costs: `skip`: the row's value, which is null; `stop`: the run.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=_LONGEST_NAME)]
     of: Literal["caption", "url", "row", "image", "pair", "embedding"]
     by: Annotated[str, Field(pattern=r"^[A-Za-z][\w.-]*$")]
     model: ByLanguage[str] | None = None
@@ -62,6 +82,9 @@ class Column(Settings):
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Column:
+        for kind in ("call", *_OF_HEADS):
+            if getattr(self, kind) is not None and self.by != kind and closest_name(self.by, [kind]):
+                raise ValueError(f"column {self.name!r}: no kind {self.by!r}; did you mean {kind!r}?")
         if (self.call is not None) != (self.by == "call"):
             raise ValueError(
                 f"column {self.name!r}: `call: module:function` goes with `by: call`; give both or neither"

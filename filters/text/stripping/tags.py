@@ -18,12 +18,12 @@ _REFERENCE = re.compile(
 )
 # Their content is no text.
 _PROGRAMS = re.compile(r"(?is)<(script|style|noscript|iframe)\b[^>]*>.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)")
-# The text of a page breaks at these.
+# The text of a page breaks at these. As in HTML, `<` and a blank begin no tag.
 _BREAK = re.compile(
-    r"(?i)<\s*/?\s*(?:br|p|div|li|ul|ol|tr|td|th|table|h[1-6]|hr|dd|dt|dl|section|article|figure|figcaption|header|footer|"
+    r"(?i)<(?:/\s*)?(?:br|p|div|li|ul|ol|tr|td|th|table|h[1-6]|hr|dd|dt|dl|section|article|figure|figcaption|header|footer|"
     r"blockquote|center|caption|img)\b[^<>]*>"
 )
-_TAG = re.compile(rf"(?i)</?\s*(?:{TAGS})(?:\s[^<>]*|/)?>|<(?:{TAGS})\s+[a-z-]+\s*=[^<>]*\Z")
+_TAG = re.compile(rf"(?i)<(?:/\s*)?(?:{TAGS})(?:\s[^<>]*|/)?>|<(?:{TAGS})\s+[a-z-]+\s*=[^<>]*\Z")
 _CODES = re.compile(
     r"(?i)\[/?(?:b|i|u|s|img|url|quote|code|size|color|font|list|center|spoiler|attach|caption|gallery|embed)"
     r"(?:[= ][^\]]*)?\]"

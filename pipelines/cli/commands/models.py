@@ -26,10 +26,14 @@ def add_models(commands: argparse._SubParsersAction) -> None:
 def _models(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.job.fetch_models import fetch_models
 
-    for model in fetch_models(chosen_recipe(known)):
+    recipe, has_models = chosen_recipe(known), False
+    for model in fetch_models(recipe):
+        has_models = True
         if known.json:
             print_json({"setting": model.setting, "name": model.name, "fetched_bytes": model.bytes or 0})
             continue
         size = "is here" if model.bytes is None else f"fetched {model.bytes / 1e6:.1f} MB"
         print(f"{model.setting:30} {model.name}: {size}", flush=True)
+    if not has_models and not known.json:
+        print(f"{recipe.name} needs no models")
     return 0

@@ -32,7 +32,8 @@ def add_recipes(commands: argparse._SubParsersAction) -> None:
     check = actions.add_parser(
         "check",
         help="check recipes, and the files that they name",
-        description="Checks recipes as a run does before it reads its first row, but for models and input.",
+        description="Checks recipes as a run does before it reads its first row, but for the files of models and "
+        "input; imports the functions that columns call.",
     )
     check.add_argument("recipes", nargs="+", metavar="FILE", help="a YAML file, or a preset's name")
     add_set_option(check)
@@ -95,10 +96,12 @@ def _problems_of(name: str, changes: list[str]) -> Iterator[str]:
 
 def _check_recipe(recipe: Recipe) -> None:
     from babelsift.pipelines.job.checks import check_declared_conditions, check_other_data, check_parts, check_settings
+    from babelsift.pipelines.stages.columns.resolved import check_columns
 
     check_parts(recipe)
     check_declared_conditions(recipe)
     check_settings(recipe)
+    check_columns(recipe.made_columns)
     check_other_data(recipe)
 
 

@@ -34,11 +34,13 @@ class Kind:
         make: (column, model or None) -> its maker; raises ModelError.
         of: what it can say something of.
         needs_model: whether a column has to name a model.
+        is_local: whether its makers read nothing but what is installed.
     """
 
     make: Callable[[Column, str | None], ColumnMaker]
     of: tuple[str, ...]
     needs_model: bool = False
+    is_local: bool = False
 
 
 def _fasttext(column: Column, model: str | None) -> ColumnMaker:
@@ -87,14 +89,14 @@ def _masked_similarity(column: Column, model: str | None) -> ColumnMaker:
 
 
 KINDS: Mapping[str, Kind] = {
-    "call": Kind(_call, _ANY),
-    "faces": Kind(_faces, ("image",)),
+    "call": Kind(_call, _ANY, is_local=True),
+    "faces": Kind(_faces, ("image",), is_local=True),
     "fasttext": Kind(_fasttext, ("caption", "url"), needs_model=True),
     "masked_similarity": Kind(_masked_similarity, ("pair",), needs_model=True),
-    "measures": Kind(lambda column, model: pixel_measures(), ("image",)),
-    "ocr": Kind(lambda column, model: ImageText(of=column.of, column=column.name), ("image", "pair")),
+    "measures": Kind(lambda column, model: pixel_measures(), ("image",), is_local=True),
+    "ocr": Kind(lambda column, model: ImageText(of=column.of, column=column.name), ("image", "pair"), is_local=True),
     "onnx": Kind(_onnx, ("image",), needs_model=True),
-    "qr_codes": Kind(lambda column, model: qr_codes(), ("image",)),
+    "qr_codes": Kind(lambda column, model: qr_codes(), ("image",), is_local=True),
     "transformers": Kind(_transformers, ("caption", "url"), needs_model=True),
 }
 
@@ -113,7 +115,7 @@ def kind_of(column: Column) -> Kind:
             hint = did_you_mean(column.by, names, otherwise=f"there are {', '.join(names)}")
             raise RecipeError(f"columns: {column.name!r}: nothing is called {column.by!r}; {hint}")
         value = brought[column.by].value
-        kind = Kind(lambda column, model: CallMaker(column, value), _ANY)
+        kind = Kind(lambda column, model: CallMaker(column, value), _ANY, is_local=True)
     if column.of not in kind.of:
         raise RecipeError(f"columns: {column.name!r}: {column.by} is of {', '.join(kind.of)}, not of {column.of}")
     if kind.needs_model and None in column.models.values():

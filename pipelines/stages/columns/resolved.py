@@ -104,6 +104,19 @@ def resolve(columns: Iterable[Column]) -> tuple[ResolvedColumn, ...]:
     return tuple(resolved)
 
 
+def check_columns(columns: Iterable[Column]) -> None:
+    """Checks a recipe's columns as far as that needs no model's files: their kinds, packages and functions.
+
+    Raises:
+        RecipeError: a column's kind or settings are wrong.
+        ModelError: a package or function is not there.
+    """
+    for column in columns:
+        kind = kind_of(column)
+        if kind.is_local:
+            kind.make(column, None).close()
+
+
 def load_source(column: Column, source: Source) -> ColumnMaker:
     """Returns a column's maker, loaded.
 

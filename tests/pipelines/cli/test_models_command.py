@@ -25,3 +25,10 @@ def test_a_model_that_is_nowhere_is_one_line(tmp_path, capsys):
     assert main(["models", "fetch", str(tmp_path / "recipe.yaml")]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert "no model './gone'" in line
+
+
+def test_a_recipe_without_models_is_said_to_need_none(capsys):
+    assert main(["models", "fetch", "cleanvision"]) == 0
+    assert capsys.readouterr().out == "cleanvision needs no models\n"
+    assert main(["models", "fetch", "cleanvision", "--json"]) == 0
+    assert capsys.readouterr().out == ""

@@ -1,5 +1,7 @@
 """`babelsift train-head` on embeddings that are stored, and the head that columns then read."""
 
+import re
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -11,7 +13,7 @@ from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.cli.main import main
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.scores.score_store import PAIR_COLUMNS, ScoreStore
-from babelsift.schemas import recipe_from
+from babelsift.schemas import parse_recipe, recipe_from
 
 ROWS = 400
 
@@ -77,6 +79,17 @@ def test_a_hidden_layer_is_trained_and_read_by_columns(home, labels):
     recipe = recipe_from({"name": "r", "clip": {"model": "x", "name": "a"}, "columns": column}, source="test")
     scores = load_head_of_files(recipe.all_heads[0]).score(vectors.astype(np.float32))
     assert np.corrcoef(scores, vectors[:, 0])[0, 1] > 0.7
+
+
+def test_the_card_has_columns_that_a_recipe_may_have(home):
+    folder, _ = home
+    head = folder / "My-Head, v2.safetensors"
+    command = ["train-head", str(folder / "out"), "--labels", str(folder / "labels.parquet"), "--model", "a"]
+    assert main([*command, "--output", str(head)]) == 0
+    [columns] = re.findall(r"```yaml\n(.*?)```", head.with_suffix(".md").read_text(), re.DOTALL)
+    recipe = parse_recipe("name: r\nclip: {model: x, name: a}\n" + columns, source="card")
+    assert recipe.columns[0].name == "my_head_v2"
+    assert load_head_of_files(recipe.all_heads[0]).score(np.zeros((1, 8), np.float32)).shape == (1,)
 
 
 @pytest.mark.parametrize(

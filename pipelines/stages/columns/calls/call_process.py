@@ -28,6 +28,7 @@ from babelsift.pipelines.processes.messages import receive_message, send_message
 from babelsift.schemas import one_line
 
 WHICH, SETUP, CALL, DONE, FAILED, WRONG = b"W", b"S", b"C", b"D", b"F", b"X"
+_OURS = (__file__, importlib.__file__)
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,7 @@ def serve(control_fd: int) -> None:
         try:
             answer = calls.answer(kind, content, body)
         except Exception as error:  # noqa: BLE001 (functions of the user's raise anything)
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            said = one_line(error) or "no message"
-            line = f"{type(error).__name__}: {said} ({Path(where.filename).name}, line {where.lineno})"
-            answer = FAILED, line, b""
+            answer = FAILED, _line_of(error), b""
         try:
             send_message(channel, *answer)
         except BrokenPipeError:
@@ -117,6 +115,14 @@ def batch_of(body: bytes) -> pa.RecordBatch:
     """Returns the batch that `made_bytes` wrote."""
     with pa.ipc.open_stream(body) as reader:
         return reader.read_next_batch()
+
+
+def _line_of(error: Exception) -> str:
+    """What was raised, and where in the user's code; without a place where none of it is the user's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [one for one in frames if one.filename not in _OURS and not one.filename.startswith("<frozen ")]
+    where = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""
+    return f"{type(error).__name__}: {one_line(error) or 'no message'}{where}"
 
 
 def _things(content: Any, body: bytes) -> tuple[Any, ...]:

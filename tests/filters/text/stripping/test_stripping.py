@@ -26,6 +26,7 @@ def only(strip, captions):
         ("C&Aacute;CERES, l&#8217;&eacute;t&eacute; &amp; more", "CÁCERES, l’été & more"),
         ("<script>var a = 1</script>red <b>kite", "red kite"),
         ("[b]red kite[/b] [img]", "red kite"),
+        ("<p>red</ p><b>kite</ b>", "red kite"),
         ("<!-- 12 -->red kite <a href='x", "red kite"),
     ],
 )
@@ -38,6 +39,9 @@ def test_markup_goes(caption, stripped):
     [
         "I <3 dogs",
         "A < B and C > D",
+        "a < b and c > d in a picture of mathematics",
+        "where x < p and q > r",
+        "shown < br > as written",
         "AT&T tower",
         "R&B, T&C",
         "[Video] a dog",

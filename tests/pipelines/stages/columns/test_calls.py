@@ -60,8 +60,8 @@ def test_an_answer_that_is_no_column_ends_the_run(maker):
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        ("their_columns:nowhere", "module 'their_columns' has no function 'nowhere'"),
-        ("no_such_module:f", "No module named 'no_such_module'"),
+        ("their_columns:nowhere", "module 'their_columns' has no function 'nowhere';"),
+        ("no_such_module:f", "No module named 'no_such_module';"),
     ],
 )
 def test_what_is_not_there_is_said_before_a_run(module, call, said):
