@@ -87,8 +87,16 @@ _READ = {*_INTERLEAVED, *_MATCHED, "general_metadata", "url", "page_url"}
 
 
 def _names(document: dict[str, Any]) -> tuple[str, str]:
-    """Returns what a document's images and its texts are named."""
-    return _INTERLEAVED if all(name in document for name in _INTERLEAVED) else _MATCHED
+    """Returns what a document's images and its texts are named.
+
+    Raises:
+        ValueError: it has neither, so that it is no document.
+    """
+    if all(name in document for name in _INTERLEAVED):
+        return _INTERLEAVED
+    if not any(name in document for name in _MATCHED):
+        raise ValueError(f"is no document: it has no {_INTERLEAVED[0]} and {_INTERLEAVED[1]}, no {_MATCHED[0]}")
+    return _MATCHED
 
 
 def _images(document: dict[str, Any]) -> Iterator[DocumentImage]:

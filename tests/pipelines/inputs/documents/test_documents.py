@@ -98,12 +98,14 @@ def test_a_document_that_is_none_costs_itself_alone(tmp_path):
         {"images": ["http://x/1.jpg"], "texts": ["a", None]},
         {"images": "http://x/1.jpg", "texts": ["a"]},
         {"images": [7], "texts": [None]},
+        {"url": "http://x/page"},
+        {"images": ["http://x/1.jpg"]},
         "{not json",
     ]
     pairs, ledger = read(lines(tmp_path, [OBELICS[0], *bad, OBELICS[1]]))
     assert len({row["url"] for row in pairs}) == 3
-    assert [row["reason"] for row in ledger].count("unreadable_row") == 3
-    assert len(ledger) == 4
+    assert [row["reason"] for row in ledger].count("unreadable_row") == 5
+    assert len(ledger) == 6
 
 
 def test_a_file_of_documents_that_is_cut_is_one_line(tmp_path):
