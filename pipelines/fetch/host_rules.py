@@ -116,7 +116,7 @@ class HostRules:
 
     def _said_by_robots(self, body: bytes) -> list[_Rule]:
         heard, parsed = self._settings.opt_outs, _parsed(body)
-        groups = parse_robots_groups(plain_robots_txt(body))
+        groups = parse_robots_groups(body.decode("utf-8", errors="replace"))
         rules = [_protego_rule(parsed, self._token, RejectReason.ROBOTS_DISALLOWED, "robots.txt")]
         if heard.content_usage:
             preferences = groups.preferences(CONTENT_USAGE, self._token)

@@ -24,6 +24,13 @@ FORMS = [
         "Content-Usage in robots.txt",
         {"content_usage": False},
     ),
+    (  # in no group, so to whoever has one, too
+        ROBOTS,
+        "Disallow: /c/\nContent-Usage: /b/ train-ai=n\nUser-agent: babelsift\nAllow: /",
+        RejectReason.CONTENT_USAGE_OPT_OUT,
+        "Content-Usage in robots.txt",
+        {"content_usage": False},
+    ),
     (
         ROBOTS,
         "User-agent: *\nContent-Signal: /b/ ai-train=no",
