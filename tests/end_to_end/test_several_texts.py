@@ -14,7 +14,6 @@ import webdataset
 from babelsift.filters.clip import decoders
 from babelsift.filters.clip.pixels.decode import decode
 from babelsift.pipelines.inputs.plan import plan_input
-from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.pipelines.inspection.why import fates_of
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.models import load_scorer, resolve_model
@@ -22,6 +21,7 @@ from babelsift.pipelines.staging.layout import STAGING
 from babelsift.schemas import Recipe
 from babelsift.schemas.recipe import ClipModel, DedupImagesSettings, DownloadSettings, ShardSettings, ShardTexts
 from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo
+from tests.support.input_rows import read_rows
 from tests.support.small_run import babelsift, product, write_recipe
 
 SETTINGS = DownloadSettings(image_size=32, samples_per_staging_shard=10, **LOOPBACK_ONLY)
@@ -168,14 +168,7 @@ def test_the_texts_of_an_image_are_one_sample(tmp_path, urls):
 
 def said_by(shards, kind):
     """What a product's tars, or its tables, say of its texts where they are the input."""
-    plan = plan_input([str(shards / f"*.{kind}")])
-    rows = [
-        row
-        for part in plan.slices
-        for block in read_slice(part, plan)
-        for batch in block.pairs
-        for row in batch.to_pylist()
-    ]
+    rows = read_rows(plan_input([str(shards / f"*.{kind}")])).pairs
     said = ("url", "caption", "input_uid", "input_language", "input_text_source", "input_width")
     return sorted(tuple(row[name] for name in said) for row in rows)
 

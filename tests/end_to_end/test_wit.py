@@ -10,34 +10,15 @@ import pytest
 
 from babelsift.pipelines.inputs.columns import parse_columns
 from babelsift.pipelines.inputs.plan import plan_input
-from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.pipelines.job.plan import plan_run
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.schemas import RecipeError
+from benchmarks.workloads.wit_tables import COLUMNS
 from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo
+from tests.support.input_rows import read_rows
 from tests.support.small_run import babelsift, write_recipe
 
 SOURCES = Path(__file__).parents[2] / "docs" / "sources.md"
-# DATA.md of google-research-datasets/wit, in this order.
-HEADER = [
-    "language",
-    "page_url",
-    "image_url",
-    "page_title",
-    "section_title",
-    "hierarchical_section_title",
-    "caption_reference_description",
-    "caption_attribution_description",
-    "caption_alt_text_description",
-    "mime_type",
-    "original_height",
-    "original_width",
-    "is_main_image",
-    "attribution_passes_lang_id",
-    "page_changed_recently",
-    "context_page_description",
-    "context_section_description",
-]
 # Language, image, reference, attribution, alt text, page title.
 ROWS = [
     ("en", 0, "A dog runs", "English: A dog of the breed", "dog", "Dog"),
@@ -51,7 +32,7 @@ ROWS = [
 
 def write_table(path, urls):
     with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(file, HEADER, delimiter="\t", lineterminator="\n", restval="")
+        table = csv.DictWriter(file, COLUMNS, delimiter="\t", lineterminator="\n", restval="")
         table.writeheader()
         for number, (language, image, *texts) in enumerate(ROWS):
             reference, attribution, alt, title = texts
@@ -72,8 +53,8 @@ def test_of_each_row_the_first_text_that_there_is_with_its_language(tmp_path):
     write_table(tmp_path / "wit_v1.train.all-00000-of-00010.tsv.gz", ["https://up.org/0.jpg", "https://up.org/1.jpg"])
     assert columns_of_the_page() == load_recipe("wit").read.columns
     plan = plan_input([str(tmp_path / "wit_v1.train.all-*.tsv.gz")], columns=parse_columns(columns_of_the_page()))
-    blocks = [block for part in plan.slices for block in read_slice(part, plan)]
-    pairs = [row for block in blocks for batch in block.pairs for row in batch.to_pylist()]
+    found = read_rows(plan)
+    pairs = found.pairs
     assert [(row["text_language"], row["caption"], row["text_source"]) for row in pairs] == [
         ("en", "A dog runs", "caption_reference_description"),
         ("de", "Deutsch: Ein Hund\nder Rasse", "caption_attribution_description"),
@@ -82,7 +63,7 @@ def test_of_each_row_the_first_text_that_there_is_with_its_language(tmp_path):
         ("lah", 'he said "کتا"', "caption_reference_description"),
     ]
     assert pairs[0]["page_url"] == "https://en.wikipedia.org/wiki/0"
-    rejected = [row["reason"] for block in blocks for batch in block.ledger for row in batch.to_pylist()]
+    rejected = [row["reason"] for row in found.ledger]
     assert rejected == ["missing_caption"]
 
 

@@ -2,15 +2,14 @@
 
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_images import read_input_images
-from babelsift.pipelines.inputs.read_slice import read_slice
 from tests.support.img2dataset_folder import IMAGES, entries, failed, write_shard
+from tests.support.input_rows import read_rows
 
 
 def read(path):
     plan = plan_input([str(path)])
-    blocks = [block for part in plan.slices for block in read_slice(part, plan)]
-    ledger = [row for block in blocks for batch in block.ledger for row in batch.to_pylist()]
-    return plan, [row for block in blocks for batch in block.pairs for row in batch.to_pylist()], ledger
+    found = read_rows(plan)
+    return plan, found.pairs, found.ledger
 
 
 def test_its_tables_are_pairs_those_that_failed_too(tmp_path):

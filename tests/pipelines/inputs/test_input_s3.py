@@ -6,10 +6,10 @@ import pytest
 import s3fs
 
 from babelsift.pipelines.inputs.plan import plan_input
-from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.pipelines.storage.errors import PATIENCE_VARIABLE
 from babelsift.schemas import InputError
 from tests.support.faulty_proxy import Fault
+from tests.support.input_rows import read_rows
 
 PASSING = (Fault.UNAVAILABLE, Fault.RESET, Fault.LOST_ANSWER, Fault.CUT_ANSWER)
 
@@ -24,9 +24,7 @@ def table(s3_bucket):
 
 
 def read(plan):
-    return [
-        row for part in plan.slices for _, pairs, _, _ in read_slice(part, plan) for b in pairs for row in b.to_pylist()
-    ]
+    return read_rows(plan).pairs
 
 
 @pytest.mark.parametrize("fault", PASSING)

@@ -15,6 +15,7 @@ from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.schemas import InputError
 from tests.support.csv_grammar import rfc_4180_rows
+from tests.support.input_rows import read_rows
 
 ROWS = [
     {"URL": "http://x/1.jpg", "TEXT": "ein Hund", "rank": 1},
@@ -47,14 +48,9 @@ def write(path, rows):
 
 
 def read(plan):
-    rows, kept, rejected = 0, [], []
-    for part in plan.slices:
-        for count, pairs, ledger, _ in read_slice(part, plan):
-            rows += count
-            kept += [row for batch in pairs for row in batch.to_pylist()]
-            rejected += [row for batch in ledger for row in batch.to_pylist()]
-    assert rows == len(kept) + len(rejected)
-    return kept, rejected
+    found = read_rows(plan)
+    assert found.rows == len(found.pairs) + len(found.ledger)
+    return found.pairs, found.ledger
 
 
 def fates(rejected):

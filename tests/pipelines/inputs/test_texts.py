@@ -12,19 +12,17 @@ from babelsift.pipelines.inputs.columns import parse_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.schemas import InputError
+from tests.support.input_rows import read_rows
 
 URL = "http://x.example/1.jpg"
 
 
 def read(path, columns):
     """Returns (rows, texts, [(caption, text_source, text_language)], [(row, reason, caption)]) of a file."""
-    plan = plan_input([str(path)], columns=parse_columns(columns))
-    slices = [found for part in plan.slices for found in read_slice(part, plan)]
-    pairs = [row for found in slices for batch in found.pairs for row in batch.to_pylist()]
-    ledger = [row for found in slices for batch in found.ledger for row in batch.to_pylist()]
-    texts = [(row["caption"], row.get("text_source"), row.get("text_language")) for row in pairs]
-    gone = [(row["source_row"], row["reason"], row["caption"]) for row in ledger]
-    return sum(found.rows for found in slices), sum(found.texts for found in slices), texts, gone
+    found = read_rows(plan_input([str(path)], columns=parse_columns(columns)))
+    texts = [(row["caption"], row.get("text_source"), row.get("text_language")) for row in found.pairs]
+    gone = [(row["source_row"], row["reason"], row["caption"]) for row in found.ledger]
+    return found.rows, found.texts, texts, gone
 
 
 def parquet(path, rows, **types):

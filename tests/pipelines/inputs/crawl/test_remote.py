@@ -5,9 +5,9 @@ import gzip
 import pytest
 
 from babelsift.pipelines.inputs.plan import plan_input
-from babelsift.pipelines.inputs.read_slice import read_slice
 from tests.support.crawl_files import image_link, metadata_record, wat_json
 from tests.support.hostile_web import answer
+from tests.support.input_rows import read_rows
 
 FOLDER = "crawl-data/CC-MAIN-2024-22/segments/17/wat"
 
@@ -18,9 +18,7 @@ def wat(number):
 
 
 def pairs(plan):
-    blocks = [block for part in plan.slices for block in read_slice(part, plan)]
-    rows = [row for block in blocks for batch in block.pairs for row in batch.to_pylist()]
-    return [(row["source_file"], row["url"], row["crawl"]) for row in rows]
+    return [(row["source_file"], row["url"], row["crawl"]) for row in read_rows(plan).pairs]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.schemas import InputError
 from tests.support.crawl_files import image_link, metadata_record, page_record, wat_json
+from tests.support.input_rows import read_rows
 
 PAGE = "https://example.org/blog/dogs.html"
 
@@ -24,14 +25,9 @@ def wat_record(links, url=PAGE, **more):
 
 
 def read(plan):
-    rows, pairs, ledger, texts = 0, [], [], 0
-    for part in plan.slices:
-        for block in read_slice(part, plan):
-            rows, texts = rows + block.rows, texts + block.texts
-            pairs += [row for batch in block.pairs for row in batch.to_pylist()]
-            ledger += [row for batch in block.ledger for row in batch.to_pylist()]
-    assert len(pairs) + len(ledger) == texts  # every text has a fate
-    return rows, pairs, ledger
+    found = read_rows(plan)
+    assert len(found.pairs) + len(found.ledger) == found.texts  # every text has a fate
+    return found.rows, found.pairs, found.ledger
 
 
 def test_every_image_of_a_wat_file_has_a_fate(tmp_path):

@@ -10,6 +10,7 @@ from babelsift.pipelines.inputs.columns import parse_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.schemas import InputError
+from tests.support.input_rows import read_rows
 
 OBELICS = [
     {
@@ -49,12 +50,9 @@ def lines(folder, documents):
 
 
 def read(path, **settings):
-    plan = plan_input([str(path)], **settings)
-    blocks = [block for part in plan.slices for block in read_slice(part, plan)]
-    pairs = [row for block in blocks for batch in block.pairs for row in batch.to_pylist()]
-    ledger = [row for block in blocks for batch in block.ledger for row in batch.to_pylist()]
-    assert len(pairs) + len(ledger) == sum(block.texts for block in blocks)
-    return pairs, ledger
+    found = read_rows(plan_input([str(path)], **settings))
+    assert len(found.pairs) + len(found.ledger) == found.texts
+    return found.pairs, found.ledger
 
 
 @pytest.mark.parametrize("write", [parquet, lines])
@@ -131,13 +129,7 @@ def test_a_place_that_a_table_made_a_float_is_read(tmp_path, place, text):
 def test_all_texts_of_the_document_are_candidates_where_they_are_named(documents, write, tmp_path):
     path = write(tmp_path, documents)
     plan = plan_input([str(path)], columns=parse_columns("caption=document_texts"))
-    rows = [
-        row
-        for part in plan.slices
-        for block in read_slice(part, plan)
-        for batch in block.pairs
-        for row in batch.to_pylist()
-    ]
+    rows = read_rows(plan).pairs
     texts = [text.strip() for text in documents[0].get("texts") or documents[0]["text_list"] if text]
     for number in range(2):
         of_image = [row for row in rows if row["document"] == f"{path.name}#0" and row["image_number"] == number]

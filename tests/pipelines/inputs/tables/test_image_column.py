@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_images import read_input_images
-from babelsift.pipelines.inputs.read_slice import read_slice
+from tests.support.input_rows import read_rows
 
 
 def test_a_further_image_column_is_named_and_neither_carried_nor_staged(tmp_path, caplog):
@@ -19,13 +19,7 @@ def test_a_further_image_column_is_named_and_neither_carried_nor_staged(tmp_path
     with caplog.at_level(logging.WARNING):
         plan = plan_input([str(tmp_path / "a.parquet")])
     assert "a row has one image, 'image'; left out: mask, png" in caplog.text
-    rows = [
-        row
-        for part in plan.slices
-        for block in read_slice(part, plan)
-        for batch in block.pairs
-        for row in batch.to_pylist()
-    ]
+    rows = read_rows(plan).pairs
     assert [(row["caption"], row["rank"]) for row in rows] == [("a", 1), ("b", 2), ("c", 3)]
     assert not {"mask", "png", "image"} & set(rows[0])
     bodies = [image.body for part in plan.slices for image in read_input_images(part, max_bytes=100)]

@@ -9,19 +9,16 @@ from babelsift.pipelines.inputs.columns import parse_columns
 from babelsift.pipelines.inputs.list_files import input_files
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.read_images import read_input_images
-from babelsift.pipelines.inputs.read_slice import read_slice
 from babelsift.schemas import InputError
+from tests.support.input_rows import read_rows
 from tests.support.webdatasets import write_tar
 
 PIXELS = b"\xff\xd8 pixels"
 
 
 def read(path, **settings):
-    plan = plan_input([str(path)], **settings)
-    blocks = [block for part in plan.slices for block in read_slice(part, plan)]
-    pairs = [row for block in blocks for batch in block.pairs for row in batch.to_pylist()]
-    ledger = [row for block in blocks for batch in block.ledger for row in batch.to_pylist()]
-    return pairs, ledger
+    found = read_rows(plan_input([str(path)], **settings))
+    return found.pairs, found.ledger
 
 
 def images(path):
