@@ -21,9 +21,14 @@ def add_folder_command(
     return command
 
 
-def add_json_option(parser: argparse.ArgumentParser) -> None:
-    """Adds --json to a command's parser."""
-    parser.add_argument("--json", action="store_true", help="for programs")
+def add_json_option(parser: argparse.ArgumentParser, *, default: object = False) -> None:
+    """Adds --json to a command's parser.
+
+    Args:
+        parser: of the command.
+        default: argparse.SUPPRESS for an action of a command that has --json, too: then it may stand before either.
+    """
+    parser.add_argument("--json", action="store_true", default=default, help="for programs")
 
 
 def print_found(known: argparse.Namespace, result: Any, text: str) -> int:

@@ -22,7 +22,7 @@ def add_recipes(commands: argparse._SubParsersAction) -> None:
     recipes.set_defaults(run=_list, parser=recipes)
     actions = recipes.add_subparsers(metavar="ACTION")
     listed = actions.add_parser("list", help="list the presets")
-    listed.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for programs")
+    add_json_option(listed, default=argparse.SUPPRESS)
     listed.set_defaults(run=_list, parser=listed)
     show = actions.add_parser("show", help="print a preset")
     show.add_argument("name", nargs="?", help="preset to show")
@@ -37,7 +37,7 @@ def add_recipes(commands: argparse._SubParsersAction) -> None:
     )
     check.add_argument("recipes", nargs="+", metavar="FILE", help="a YAML file, or a preset's name")
     add_set_option(check)
-    check.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="for programs")
+    add_json_option(check, default=argparse.SUPPRESS)
     check.set_defaults(run=_check, parser=check)
     schema = actions.add_parser(
         "schema",
