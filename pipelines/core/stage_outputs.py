@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import pyarrow as pa
@@ -35,24 +35,16 @@ def kept_and_rejected(step: beam.ParDo, others: Mapping[str, type] | None = None
 
 
 def emit(
-    stage: Stage,
-    in_rows: int,
-    kept: Iterable[pa.RecordBatch],
-    rejected: Iterable[pa.RecordBatch],
-    *,
-    is_out: bool = True,
+    stage: Stage, in_rows: int, kept: Iterable[pa.RecordBatch], rejected: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
     """Yields a stage's outputs for one element and counts them: kept batches, and ledger batches tagged REJECTED.
 
     Counters, namespace = stage: `in_rows`, `out_rows`, `rejected_<reason>_rows`. Empty batches are not emitted.
-
-    Args:
-        is_out: whether what is kept leaves the stage; if not, another step of it follows.
     """
     count(stage, "in_rows", in_rows)
     for batch in kept:
         if len(batch):
-            count(stage, "out_rows", len(batch) if is_out else 0)
+            count(stage, "out_rows", len(batch))
             yield batch
     for batch in rejected:
         if len(batch):
@@ -62,7 +54,7 @@ def emit(
 
 
 def emit_step(
-    stage: Stage, kept: pa.RecordBatch, rejected: pa.RecordBatch, *, is_last: bool
+    stage: Stage, kept: pa.RecordBatch, rejected: Sequence[pa.RecordBatch], *, is_last: bool
 ) -> Iterator[pa.RecordBatch | beam.pvalue.TaggedOutput]:
     """Yields the outputs of one of a stage's steps, so that over all of them each row is counted once.
 
@@ -75,7 +67,7 @@ def emit_step(
     if not is_last and len(kept):
         yield kept
     counted = [kept] if is_last else []
-    yield from emit(stage, len(rejected) + sum(map(len, counted)), counted, [rejected])
+    yield from emit(stage, sum(map(len, [*counted, *rejected])), counted, rejected)
 
 
 class PassAll(beam.DoFn):

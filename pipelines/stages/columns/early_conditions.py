@@ -12,7 +12,7 @@ import pyarrow as pa
 from babelsift.filters.counting import count_values
 from babelsift.filters.selection import reject_by_condition
 from babelsift.pipelines.core.counters import count
-from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
 from babelsift.schemas import (
@@ -145,6 +145,4 @@ class _Decide(beam.DoFn):
             yield kept
         if len(rejected):
             count(self._stage, "out_rows", -len(rejected))  # the stage counted them as let out
-            for counted in rejected.column("reason").value_counts().to_pylist():
-                count(self._stage, f"rejected_{counted['values']}_rows", counted["counts"])
-            yield beam.pvalue.TaggedOutput(REJECTED, rejected)
+        yield from emit(self._stage, 0, [], [rejected])

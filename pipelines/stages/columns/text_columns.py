@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
-from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
+from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit_step, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.columns.early_conditions import COUNTS, PlacedConditions
@@ -52,9 +52,10 @@ class TextColumns(Transform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """One shuffle for captions, one for URLs, one for rows, where the recipe has columns of them."""
         rejected, counts = [], []
-        for number, of in enumerate(kinds := list(dict.fromkeys(one.column.of for one in self.columns))):
+        kinds = list(dict.fromkeys(one.column.of for one in self.columns))
+        for of in kinds:
             columns = tuple(one for one in self.columns if one.column.of == of)
-            step = _MakeTextColumns(self, columns, is_first=number == 0, is_last=number == len(kinds) - 1)
+            step = _MakeTextColumns(self, columns, is_last=of == kinds[-1])
             split = beam.ParDo(SplitByPartition(partial(text_partitions, of=of, partitions=self.partitions)))
             outputs = (
                 batches
@@ -85,12 +86,10 @@ def read_texts(rows: pa.RecordBatch, column: Column, takes_pixels: bool) -> Thin
 
 
 class _MakeTextColumns(beam.DoFn):
-    def __init__(
-        self, stage: TextColumns, columns: tuple[ResolvedColumn, ...], *, is_first: bool, is_last: bool
-    ) -> None:
+    def __init__(self, stage: TextColumns, columns: tuple[ResolvedColumn, ...], *, is_last: bool) -> None:
         self._folder, self._columns, self._placed, self._makes = stage.folder, columns, stage.placed, stage.makes
         self._partitions, self._first = stage.partitions, stage.first_partitions
-        self._is_first, self._is_last = is_first, is_last
+        self._is_last = is_last
 
     def setup(self) -> None:
         self._making = Making(
@@ -101,10 +100,7 @@ class _MakeTextColumns(beam.DoFn):
         number, batches = element
         rows = check(concat(list(batches)).sort_by("uid"), LANGUAGE_SCHEMA, where="text_columns")
         made = self._making.of(rows, Place(number, self._partitions, self._first))
-        # A row goes through several steps of the stage: it comes in with the first, and out with the last.
-        yield from emit(
-            Stage.TEXT_COLUMNS, len(rows) if self._is_first else 0, [made.kept], made.rejected, is_out=self._is_last
-        )
+        yield from emit_step(Stage.TEXT_COLUMNS, made.kept, made.rejected, is_last=self._is_last)
         yield beam.pvalue.TaggedOutput(COUNTS, made.counts)
 
     def teardown(self) -> None:

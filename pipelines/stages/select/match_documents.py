@@ -25,6 +25,7 @@ from babelsift.pipelines.core.groups.frequent_keys import key_index
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import emit_step, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.staging.gather_shards import staging_shards
 from babelsift.schemas import Decision, RejectReason, Stage
 
 DOCUMENT = "document"  # the carried column that says which document an image is of
@@ -86,11 +87,6 @@ def _documents(rows: pa.RecordBatch) -> pa.Array:
     return column if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) else column.cast("string")
 
 
-def staging_shards(batch: pa.RecordBatch) -> np.ndarray:
-    """Returns int32[n], where the images of a batch's pairs are staged."""
-    return batch.column("staging_shard").to_numpy(zero_copy_only=False)
-
-
 def matched_by_shard(partition: int, packed: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """Yields (staging shard, the packed uids of the pairs that are matched) of a partition's candidates."""
     found = np.frombuffer(b"".join(packed), _CANDIDATE)
@@ -124,4 +120,4 @@ class _KeepMatched(beam.DoFn):
             reason = RejectReason.NOT_MATCHED_IN_DOCUMENT
             decision.reject(of_document & ~is_matched, reason, values=pa.array(self._scores.scores(batch)))
             kept, rejected = decision.split(batch, Stage.SELECT)
-            yield from emit_step(Stage.SELECT, kept, rejected, is_last=self._is_last)
+            yield from emit_step(Stage.SELECT, kept, [rejected], is_last=self._is_last)

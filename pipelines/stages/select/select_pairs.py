@@ -275,4 +275,4 @@ class _Select(beam.DoFn):
             limits = self._limits.of(captions, hosts, languages)
             reject_beyond_caps(decision, element, self._selector, self._seed, limits)
         kept, rejected = decision.split(element, Stage.SELECT)
-        yield from emit_step(Stage.SELECT, kept, rejected, is_last=self._is_last)
+        yield from emit_step(Stage.SELECT, kept, [rejected], is_last=self._is_last)

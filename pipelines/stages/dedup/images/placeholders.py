@@ -129,4 +129,4 @@ class _Drop(beam.DoFn):
         ]
         decision.reject(is_copy, reason, values=values, threshold=self._maximum)
         kept, rejected = decision.split(element, Stage.DEDUP_IMAGES)
-        yield from emit_step(Stage.DEDUP_IMAGES, kept, rejected, is_last=False)
+        yield from emit_step(Stage.DEDUP_IMAGES, kept, [rejected], is_last=False)
