@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.rendering.number_format import clipped, count_text
+from babelsift.pipelines.run_folder.finished_run import no_complete_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import CONCEPTS_FOLDER, FUNNEL
 from babelsift.schemas import RunFolderError, one_line
@@ -34,7 +35,7 @@ def concepts_of(output: str, *, fewer_than: int = 10, most: int = 10, language: 
     """
     folder = RunFolder(output)
     if not folder.exists(FUNNEL):
-        raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
+        raise no_complete_run(output)
     names = [name.removesuffix(".parquet") for name in folder.list(CONCEPTS_FOLDER, ".parquet")]
     if not names:
         raise RunFolderError(f"{output}: the run counted no concepts; give its recipe `metadata: {{entries: FILE}}`")

@@ -10,11 +10,11 @@ import pyarrow.dataset as ds
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
 from babelsift.pipelines.inspection.why import Fate, find_fates
-from babelsift.pipelines.run_folder.finished_run import read_funnel
+from babelsift.pipelines.run_folder.finished_run import no_complete_run, read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET, REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.schemas import LEDGER_SCHEMA, Funnel, RunFolderError, public_url
+from babelsift.schemas import LEDGER_SCHEMA, Funnel
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,5 @@ def open_run(url: str) -> FinishedRun:
     folder = RunFolder(url)
     funnel = read_funnel(folder)
     if funnel is None:
-        raise RunFolderError(f"{public_url(url)}: no complete run is there; run `babelsift curate` first")
+        raise no_complete_run(url)
     return FinishedRun(folder, funnel)

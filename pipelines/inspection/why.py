@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from babelsift.pipelines.run_folder.finished_run import no_complete_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE, FUNNEL, REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
@@ -110,10 +111,7 @@ def find_fates(output: str, uid_or_url: str) -> list[Fate]:
     """
     folder = RunFolder(output)
     if not folder.exists(FUNNEL):
-        shown_folder = public_url(output)
-        raise RunFolderError(
-            f"{shown_folder}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first"
-        )
+        raise no_complete_run(output)
     column, condition = "url", pc.field("url") == uid_or_url
     if _UID.fullmatch(uid_or_url):
         column, condition = "uid", pc.starts_with(pc.field("uid"), uid_or_url.lower())

@@ -30,10 +30,9 @@ from babelsift.pipelines.job.curate import ROWS_A_MATCH, curate_stages
 from babelsift.pipelines.replay.stored_languages import StoredLanguages, are_languages_known, are_scores_wanted
 from babelsift.pipelines.replay.stored_pairs import StoredImages, StoredPairs
 from babelsift.pipelines.replay.stored_scores import StoredScores, find_scores
-from babelsift.pipelines.run_folder.finished_run import read_funnel
+from babelsift.pipelines.run_folder.finished_run import no_complete_run, read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest
-from babelsift.pipelines.run_folder.paths import FUNNEL
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.stages.columns.column_stages import column_stages
 from babelsift.pipelines.stages.columns.resolved import check_names, output_schema, resolve
@@ -108,7 +107,7 @@ def dry_run(
     folder = RunFolder(output)
     funnel = read_funnel(folder)
     if funnel is None:
-        raise RunFolderError(f"{output}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first")
+        raise no_complete_run(output)
     plan = plan_input(inputs, columns=columns or recipe_columns(recipe.read.columns)) if inputs else None
     manifest = open_manifest(folder, rows=0, rows_per_partition=1)
     if manifest.unfinished:

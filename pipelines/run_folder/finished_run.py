@@ -12,7 +12,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import read_manifest
 from babelsift.pipelines.run_folder.paths import FUNNEL, PARQUET
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.schemas import Funnel, InputError, RunFolderError, one_line
+from babelsift.schemas import Funnel, InputError, RunFolderError, one_line, public_url
 
 _Found = TypeVar("_Found")
 
@@ -38,6 +38,17 @@ def look_into(place: str, look: Callable[[RunFolder], _Found], *, setting: str) 
     if manifest is not None and manifest.replacement is not None:
         raise InputError(f"{setting} {place!r} is being replaced by a run that has not ended; finish that run first")
     return folder, found
+
+
+def no_complete_run(url: str) -> RunFolderError:
+    """Returns the error of whoever wants a finished run where none is.
+
+    Args:
+        url: of the run folder.
+    """
+    return RunFolderError(
+        f"{public_url(url)}: no complete run is there ({FUNNEL} is missing); run `babelsift curate` first"
+    )
 
 
 def read_funnel(folder: RunFolder) -> Funnel | None:
