@@ -8,11 +8,13 @@ import statistics
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 _LOOK_S = 0.2
+_SCHED_CLOCK = 2
 
 
 def in_process(module: str, function: str, *arguments: object) -> Any:
@@ -79,8 +81,8 @@ def started_here() -> list[int]:
 
 
 def cpu_seconds(process: int) -> float:
-    """Returns the CPU time that a process has used."""
-    return sum(map(int, _fields(Path(f"/proc/{process}/stat"))[11:13])) / os.sysconf("SC_CLK_TCK")
+    """Returns the CPU time that a process has used, finer than the hundredths of a second of its `stat`."""
+    return time.clock_gettime(~process << 3 | _SCHED_CLOCK)  # what C's clock_getcpuclockid returns on Linux
 
 
 def _fields(stat: Path) -> list[str]:
