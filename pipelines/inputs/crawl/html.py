@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from babelsift.pipelines.inputs.crawl.links import Base, largest_of_srcset
+from babelsift.pipelines.inputs.crawl.links import Base, is_no_address, largest_of_srcset
 from babelsift.pipelines.inputs.crawl.tangled import tangle_of
 from babelsift.schemas import InputError
 
@@ -31,7 +31,8 @@ _MAX_TEXT_CHARACTERS = 2000
 _NEAR_CHARACTERS = 1000
 _ANCESTORS = 40
 # Where a page loads an image when it comes into view, `src` holds a placeholder.
-_LAZY = ("data-src", "data-original", "data-lazy-src", "data-lazy")
+_LAZY = ("data-src", "data-original", "data-lazy-src", "data-lazy", "data-lazyload", "data-actualsrc")
+_NAMES_A_FILE = re.compile(r"(?![{\[<$]).*[./]")  # such an attribute may be a flag, hold settings, or await its value
 _SRCSETS = ("srcset", "data-srcset", "data-lazy-srcset")
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _SILENT = frozenset(("script", "style", "template", "title", "textarea", "noscript", "iframe", "option"))
@@ -176,11 +177,9 @@ class _Reader:
     def _add_image(self, node: LexborNode) -> None:
         attributes = node.attributes
         figure, picture, language = self._around(node)
-        link_path, url = _address(attributes) or self._source_of(picture) or ("IMG@/src", None)
-        if url is None:
-            return
+        link_path, url = _address(attributes) or self._source_of(picture) or _no_address(attributes)
         values = {
-            "url": self.base.absolute(url.strip()),
+            "url": self.base.absolute(url) if url else None,
             "alt": _clean(attributes.get("alt")),
             "title": _clean(attributes.get("title")),
             "figcaption": self._caption_of(figure),
@@ -227,12 +226,18 @@ def _address(attributes: dict[str, str | None]) -> tuple[str, str] | None:
     """Returns (where an image's URL stands, the URL); None where it has none itself."""
     for name in (*_LAZY, "src"):
         url = (attributes.get(name) or "").strip()
-        if url and not url.lower().startswith(("data:", "about:", "javascript:", "blob:")):
+        if not is_no_address(url) and (name == "src" or _NAMES_A_FILE.match(url)):
             return f"IMG@/{name}", url
     for name in _SRCSETS:
         if url := largest_of_srcset(attributes.get(name) or "") or "":
             return f"IMG@/{name}", url
     return None
+
+
+def _no_address(attributes: dict[str, str | None]) -> tuple[str, str | None]:
+    """Returns (where an image's content stands that has no address on the web, what stands there)."""
+    said = ((name, (attributes.get(name) or "").strip()) for name in ("src", *_LAZY))
+    return next(((f"IMG@/{name}", url) for name, url in said if url), ("IMG@/src", None))
 
 
 def _source_address(source: LexborNode) -> tuple[str, str] | None:

@@ -139,23 +139,28 @@ class RowGatherer:
         """
         opt_out = opt_out if self.hears_opt_outs else None
         first = len(self._images)
-        if opt_out is None and all(image[0] and image[0].startswith(WEB) for image in images):
+        page_url = page.page_url.partition("#")[0]
+        if opt_out is None and all(_is_elsewhere(image[0], page_url) for image in images):
             self._images += images
             self._numbers += range(self.count, self.count + len(images))
             self.count += len(images)
         else:
             for image in images:
-                self._add_or_leave_out(image, opt_out)
+                self._add_or_leave_out(image, page_url, opt_out)
         if added := len(self._images) - first:
             self._page_of += [len(self._pages)] * added
             self._pages.append(page)
 
-    def _add_or_leave_out(self, image: tuple[str | None, ...], opt_out: str | None) -> None:
+    def _add_or_leave_out(self, image: tuple[str | None, ...], page_url: str, opt_out: str | None) -> None:
         url = image[0] or ""
         scheme = other_scheme(url)
         if opt_out is not None:
             self._leave_out(RejectReason.PAGE_OPTED_OUT, opt_out, image)
-        elif scheme is not None and url.strip():
+        elif not url.strip():
+            self._leave_out(RejectReason.MISSING_URL, "", image)
+        elif _is_of_page(url, page_url):
+            self._leave_out(RejectReason.MISSING_URL, "the page's own", image)
+        elif scheme is not None:
             self._leave_out(RejectReason.URL_SCHEME, scheme, image)
         else:
             self._images.append(image)
@@ -193,6 +198,16 @@ class RowGatherer:
 
 
 _NAMES = [name for name, _ in _PAGE_FIELDS]
+
+
+def _is_elsewhere(url: str | None, page_url: str) -> bool:
+    """Whether a URL leads to the web, and not to the page that it stands on."""
+    return url is not None and url.startswith(WEB) and not _is_of_page(url, page_url)
+
+
+def _is_of_page(url: str, page_url: str) -> bool:
+    """Whether a URL leads to the page that it stands on, or to a place in it; page_url: without a fragment."""
+    return url.startswith(page_url) and url[len(page_url) : len(page_url) + 1] in ("", "#")
 
 
 def warc_path(path: str, name: str | None) -> str | None:

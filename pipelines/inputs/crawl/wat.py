@@ -100,8 +100,8 @@ def add_record(gathered: RowGatherer, content: bytes, path: str) -> None:
 def _absolute(link: Link, absolute: Callable[[str], str]) -> str | None:
     if link.path == _SRC:
         return absolute(link.url)
-    url = link.url if link.path == _DATA_SRC else largest_of_srcset(link.url)
-    return absolute(url) if url else None
+    url = link.url if link.path == _DATA_SRC else largest_of_srcset(link.url) or ""
+    return absolute(url)
 
 
 def _headers(record: WatRecord) -> dict[str, list[str]]:

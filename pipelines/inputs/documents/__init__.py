@@ -1,4 +1,4 @@
 """Interleaved documents, as OBELICS and MMC4 have them: their images as rows, each with the texts around it.
 
-`layouts` tells such files from tables of pairs; `neighbours` finds the texts; `document_rows` makes the rows.
+`document_rows` tells such files from tables of pairs and makes the rows; `neighbours` finds the texts.
 """

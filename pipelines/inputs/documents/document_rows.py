@@ -39,6 +39,8 @@ def is_document(names: Iterable[str]) -> bool:
 def document_rows(file: InputFile) -> Iterator[dict[str, Any] | str]:
     """Yields the images of a file's documents as rows, or what is wrong with a document that is none.
 
+    A document without images is a row without a URL.
+
     Raises:
         InputError: the file system does not give the file.
         NotJsonError, BROKEN_CONTENT: the file breaks off.
@@ -53,17 +55,22 @@ def document_rows(file: InputFile) -> Iterator[dict[str, Any] | str]:
         except ValueError as error:
             yield one_line(error)
             continue
+        of_document = {
+            "document": f"{file.source}#{number}",
+            "page_url": _page_url(document),
+            DOCUMENT_TEXTS: texts,
+        }
         for image in images:
             yield {
+                **of_document,
                 "url": image.url,
                 "matched_text": image.matched,
                 "before": image.before,
                 "after": image.after,
-                "document": f"{file.source}#{number}",
                 "image_number": image.number,
-                "page_url": _page_url(document),
-                DOCUMENT_TEXTS: texts,
             }
+        if not images:
+            yield of_document
 
 
 def _documents(file: InputFile) -> Iterator[dict[str, Any] | str]:
@@ -92,9 +99,10 @@ def _names(document: dict[str, Any]) -> tuple[str, str]:
     Raises:
         ValueError: it has neither, so that it is no document.
     """
-    if all(name in document for name in _INTERLEAVED):
+    has = {name for name in (*_INTERLEAVED, *_MATCHED) if document.get(name) is not None}
+    if has.issuperset(_INTERLEAVED):
         return _INTERLEAVED
-    if not any(name in document for name in _MATCHED):
+    if has.isdisjoint(_MATCHED):
         raise ValueError(f"is no document: it has no {_INTERLEAVED[0]} and {_INTERLEAVED[1]}, no {_MATCHED[0]}")
     return _MATCHED
 

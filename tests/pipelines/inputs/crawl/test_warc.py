@@ -75,6 +75,11 @@ def test_open_graphs_image_that_is_on_the_page_has_its_texts():
         ('<img src="blank.gif" data-src="b.jpg">', "b.jpg", "IMG@/data-src"),
         ('<img src="data:image/gif;base64,R0" srcset="s.jpg 1x, l.jpg 2x">', "l.jpg", "IMG@/srcset"),
         ('<picture><source srcset="p.webp 800w"><img alt="a"></picture>', "p.webp", "SOURCE@/srcset"),
+        ('<img src="#" data-lazyload="b.jpg">', "b.jpg", "IMG@/data-lazyload"),
+        ('<img src="#" srcset="/blog/w_1,h_1/s.jpg 1x">', "w_1,h_1/s.jpg", "IMG@/srcset"),
+        ('<img src="a.jpg" data-lazy="true" loading="lazy">', "a.jpg", "IMG@/src"),
+        ("""<img src="a.jpg" data-src='{"wide": "b.jpg"}'>""", "a.jpg", "IMG@/src"),
+        ('<img src="a.jpg" data-src="{{ image.url }}">', "a.jpg", "IMG@/src"),
         ('<noscript><img src="n.jpg"></noscript>', "n.jpg", "IMG@/src"),
         ("<img src=unquoted.jpg alt=one>", "unquoted.jpg", "IMG@/src"),
         ('<table><tr><img src="t.jpg"><td></table>', "t.jpg", "IMG@/src"),
@@ -86,10 +91,27 @@ def test_an_images_url_is_where_browsers_would_look(html, url, path):
 
 
 @pytest.mark.parametrize(
-    "html", ["<img alt='no address'>", '<img src="data:image/gif;base64,R0">', '<img src="  ">', ""]
+    ("html", "reason", "value"),
+    [
+        ("<img alt=a>", "missing_url", ""),
+        ('<img alt=a src="  ">', "missing_url", ""),
+        ('<img alt=a src="#">', "missing_url", "the page's own"),
+        (f'<img alt=a src="{PAGE}">', "missing_url", "the page's own"),
+        ('<img alt=a src="dogs.html#top">', "missing_url", "the page's own"),
+        ('<img alt=a src="data:image/gif;base64,R0">', "url_scheme", "data"),
+        ('<img alt=a src="about:blank">', "url_scheme", "about"),
+        ('<img alt=a data-src="data:image/gif;base64,R0" src="">', "url_scheme", "data"),
+        ('<picture><source srcset="data:image/gif;base64,R0 1x"><img alt=a></picture>', "missing_url", ""),
+    ],
 )
-def test_an_image_without_an_address_is_no_row(html):
-    assert images(html) == []
+def test_an_image_without_an_address_on_the_web_is_in_the_ledger(html, reason, value):
+    [block] = blocks(page_record(PAGE, html + "<img src=b.jpg>"))
+    assert [(left.reason.value, left.value, left.caption) for left in block.left_out.values()] == [(reason, value, "a")]
+    assert (block.count, block.numbers.tolist()) == (2, [1])
+
+
+def test_a_page_without_an_image_is_no_row():
+    assert images("") == []
 
 
 def test_each_image_has_the_language_that_is_nearest():

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from babelsift.pipelines.inputs.crawl.links import largest_of_srcset
 from babelsift.pipelines.inputs.crawl.wat import read_wat
 from tests.support.crawl_files import image_link, metadata_record, wat_json
 
@@ -152,6 +153,59 @@ def test_addresses_that_are_none_of_the_web_are_left_out():
     assert block.batch["url"].to_pylist() == ["https://example.org/a.jpg"]
 
 
+@pytest.mark.parametrize("base", [None, "https://example.org/media/"])
+@pytest.mark.parametrize(
+    "link",
+    [
+        image_link("", "a"),
+        image_link("  ", "a"),
+        image_link("#", "a"),
+        image_link(" #top", "a"),
+        image_link(PAGE, "a"),
+        image_link(f"{PAGE}#dog", "a"),
+        {"path": "IMG@/data-src", "url": "", "alt": "a"},
+        {"path": "IMG@/srcset", "url": " , ", "alt": "a"},
+        {"path": "IMG@/srcset", "url": "data:image/gif;base64,R0 1x", "alt": "a"},
+    ],
+)
+def test_what_leads_to_the_page_itself_is_no_image(link, base):
+    [block] = blocks(page([link, image_link("/a.jpg", "a")], base=base))
+    assert [(left.reason.value, left.caption) for left in block.left_out.values()] == [("missing_url", "a")]
+    assert block.batch["url"].to_pylist() == ["https://example.org/a.jpg"]
+    assert block.count == 2
+
+
+@pytest.mark.parametrize("url", ["https://example.org/blog/dogs.html.jpg", f"{PAGE}?image=1", "dogs.html/a.jpg"])
+def test_what_only_begins_as_the_page_does_is_an_image(url):
+    assert [found.rsplit("/", 1)[0] for found, _ in links(page([image_link(url, "a")]))]
+
+
+@pytest.mark.parametrize(
+    ("srcset", "largest"),
+    [
+        ("s.jpg 320w, l.jpg 1280w", "l.jpg"),
+        ("s.jpg 1x,l.jpg 2x", "l.jpg"),
+        ("l.jpg 2x, s.jpg", "l.jpg"),
+        ("/w_400,h_300/s.jpg 400w, /w_800,h_600,c_fill/l.jpg 800w", "/w_800,h_600,c_fill/l.jpg"),
+        ("https://img.example/v1/fit,400/a.jpg?x=1,2", "https://img.example/v1/fit,400/a.jpg?x=1,2"),
+        ("a.jpg,", "a.jpg"),
+        (" ,, a.jpg ,, b.jpg 2x", "b.jpg"),
+        ("a.jpg 100w (odd, one) x, b.jpg 50w", "a.jpg"),
+        ("data:image/png;base64,iVBOR/w0KGgo= 1000w, a.jpg 10w", "a.jpg"),
+        ("a.jpg\n  1x,\n  b.jpg\n  1.5x", "b.jpg"),
+        ("a.jpg 100h 50w, b.jpg -3w", "a.jpg"),
+        ("x" * 9_000 + ".jpg 1x, /" + "y" * 9_000 + ".jpg 2x", "/" + "y" * 9_000 + ".jpg"),
+        ("", None),
+        (", ,", None),
+        ("(" * 50_000, "(" * 50_000),
+        ("a.jpg " + "(" * 50_000, "a.jpg"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_srcset_is_read_as_browsers_do(srcset, largest):
+    assert largest_of_srcset(srcset) == largest
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [
@@ -169,7 +223,6 @@ def test_values_of_other_types_are_as_if_they_were_not_there():
     assert links(metadata_record(PAGE, record)) == [
         ("https://example.org/a.jpg", "a"),
         ("https://example.org/b.jpg", None),
-        (PAGE, None),
     ]
 
 

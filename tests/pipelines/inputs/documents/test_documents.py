@@ -67,7 +67,7 @@ def test_an_image_has_the_texts_around_it_the_nearest_first(tmp_path, write):
         ("2", "A dog runs.", "before[2]"),
         ("3", "Only behind.", "after[0]"),
     ]
-    assert ledger == []
+    assert [(row["source_row"], row["reason"]) for row in ledger] == [(3, "missing_url")]
     assert [(row["document"][-2:], row["image_number"], row["page_url"]) for row in (pairs[0], pairs[3], pairs[6])] == [
         ("#0", 0, "http://x/page.html"),
         ("#0", 1, "http://x/page.html"),
@@ -104,6 +104,28 @@ def test_a_document_that_is_none_costs_itself_alone(tmp_path):
     assert len({row["url"] for row in pairs}) == 3
     assert [row["reason"] for row in ledger].count("unreadable_row") == 5
     assert len(ledger) == 6
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"images": [], "texts": []}, "missing_url"),
+        ({"images": [None, None], "texts": ["a", "b"]}, "missing_url"),
+        ({"images": ["", None], "texts": [None, "b"]}, "missing_url"),
+        ({"image_info": [], "text_list": ["a"]}, "missing_url"),
+        ({"text_list": ["a"]}, "missing_url"),
+        ({"image_info": None, "text_list": None}, "unreadable_row"),
+        ({"images": None, "texts": None}, "unreadable_row"),
+        ({}, "unreadable_row"),
+    ],
+)
+@pytest.mark.parametrize("documents", [OBELICS[:1], MMC4])
+def test_a_document_without_images_is_a_row_of_the_ledger(tmp_path, documents, document, reason):
+    pairs, ledger = read(lines(tmp_path, [*documents, document]))
+    assert pairs
+    last = max(ledger, key=lambda row: row["source_row"])
+    assert (last["reason"], last["source_row"]) == (reason, max(row["source_row"] for row in [*pairs, *ledger]))
+    assert len(ledger) == len(read(lines(tmp_path, documents))[1]) + 1
 
 
 def test_a_file_of_documents_that_is_cut_is_one_line(tmp_path):
