@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import re
 import socket
+import tempfile
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -15,6 +17,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.runner import PipelineRunner
 from apache_beam.transforms.environments import SubprocessSDKEnvironment
 
+from babelsift.pipelines.core.parking import ParkingRunner, parked_in
 from babelsift.pipelines.processes.beam_worker import beam_worker_command
 from babelsift.schemas import errors
 from babelsift.schemas.suggestions import did_you_mean
@@ -32,7 +35,7 @@ def runner_from(options: PipelineOptions) -> PipelineRunner | str:
     the in-process runner here.
     """
     name = options.view_as(StandardOptions).runner
-    return FnApiRunner() if name in _LOCAL else name
+    return ParkingRunner() if name in _LOCAL else name
 
 
 def runs_in_this_process(options: PipelineOptions) -> bool:
@@ -41,23 +44,27 @@ def runs_in_this_process(options: PipelineOptions) -> bool:
     return is_local and options.view_as(DirectOptions).direct_running_mode in (None, "in_memory")
 
 
-def run_job(job: beam.PTransform, label: str, options: PipelineOptions) -> None:
+def run_job(job: beam.PTransform, label: str, options: PipelineOptions, temp_dir: str | None = None) -> None:
     """Runs a job from its beginning to its end.
+
+    In this process what waits between two steps lies in temporary files; runners elsewhere spill by themselves.
 
     Args:
         job: the whole job.
         label: its name in Beam's graph.
         options: Beam's, which also name the runner.
+        temp_dir: a folder for temporary files; None: TMPDIR, or the system's.
 
     Raises:
         BabelsiftError: the one that a worker raised, as itself; anything else as the runner raises it.
     """
     runner = runner_from(options)
+    here = parked_in(temp_dir or tempfile.gettempdir()) if runs_in_this_process(options) else contextlib.nullcontext()
     if isinstance(runner, FnApiRunner) and options.view_as(DirectOptions).direct_running_mode == _PROCESSES:
         runner, options = _processes_that_end_with_this_one(options)
     options = options.view_as(OptionsViewedOnce)
     try:
-        with beam.Pipeline(runner=runner, options=options) as pipeline:
+        with here, beam.Pipeline(runner=runner, options=options) as pipeline:
             _ = pipeline | label >> job
     except Exception as error:
         if _is_interrupt(error):

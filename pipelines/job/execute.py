@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.parking import temporary_folder
+from babelsift.pipelines.core.runners import run_job, runs_in_this_process
 from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import check_input
@@ -52,7 +53,7 @@ def _execute(plan: RunPlan) -> Funnel:
     manifest = _begin(plan, plan.source)
     if plan.until is not None:
         return _execute_until(plan, plan.source, manifest, plan.until)
-    run_job(Curate(plan, plan.source, manifest), "Curate", plan.options)
+    run_job(Curate(plan, plan.source, manifest), "Curate", plan.options, plan.temp_dir)
     if plan.imported is None:
         rows, partitions = plan.source.estimated_rows, manifest.partitions
         fill_gaps(plan.folder, plan.recipe.download, rows=rows, partitions=partitions)
@@ -76,7 +77,7 @@ def _execute_until(plan: RunPlan, source: InputPlan, manifest: Manifest, last: S
     plan.folder.remove(f"{where}/{FUNNEL}")
     for name in plan.folder.files_under(where):
         plan.folder.remove(name)
-    run_job(Curate(plan, source, manifest), "Curate", plan.options)
+    run_job(Curate(plan, source, manifest), "Curate", plan.options, plan.temp_dir)
     return Funnel.from_json(plan.folder.read_json(where, FUNNEL)).check()
 
 
@@ -88,10 +89,12 @@ def _import_images(plan: RunPlan) -> RunPlan:
     if plan.imported is None:
         if plan.source is None or not plan.source.holds_images:
             return plan
-        run_job(StageInputImages(plan.folder, plan.recipe.download, plan.source), "StageInput", plan.options)
+        run_job(
+            StageInputImages(plan.folder, plan.recipe.download, plan.source), "StageInput", plan.options, plan.temp_dir
+        )
         imported = input_images_plan(plan.folder, plan.source)
         return replace(plan, imported=imported)
-    run_job(ImportShards(plan.folder, plan.recipe.download, plan.imported), "Import", plan.options)
+    run_job(ImportShards(plan.folder, plan.recipe.download, plan.imported), "Import", plan.options, plan.temp_dir)
     if plan.source is not None:
         return plan
     source = plan_imported_input(plan.folder, plan.imported)
@@ -103,6 +106,8 @@ def _begin(plan: RunPlan, source: InputPlan) -> Manifest:
     """Writes what a run writes first: the manifest, and into a folder without a product the recipe."""
     folder, recipe = plan.folder, plan.recipe
     current_tally().plan["rows"] = source.estimated_rows
+    if runs_in_this_process(plan.options):
+        temporary_folder(plan.temp_dir, source.estimated_rows).log()
     rows_per_partition = recipe.download.samples_per_staging_shard
     manifest = open_manifest(folder, rows=source.estimated_rows, rows_per_partition=rows_per_partition)
     manifest = with_own_decoders(with_held_product(folder, manifest))

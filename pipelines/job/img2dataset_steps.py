@@ -53,12 +53,12 @@ def download_by_img2dataset(plan: RunPlan, manifest: Manifest) -> RunPlan:
     earlier = None
     if plan.retry.wants_any:
         earlier = download()
-        run_job(ImportShards(folder, settings, earlier), "ImportEarlier", plan.options)
+        run_job(ImportShards(folder, settings, earlier), "ImportEarlier", plan.options, plan.temp_dir)
     pairs = survivors_folder(LAST_TEXT_STAGE)
     wants = plan.retry.wants if plan.retry.wants_any else None
     number = next_round(folder)
     listing = ListUrls(folder, settings, pairs, number, manifest.partitions, earlier, wants)
-    run_job(listing, "ListUrls", plan.options)
+    run_job(listing, "ListUrls", plan.options, plan.temp_dir)
     return replace(plan, imported=download())
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from babelsift.pipelines.core.parking import temporary_folder
 from babelsift.pipelines.core.runners import check_runner, runs_in_this_process
 from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
@@ -55,6 +56,7 @@ class RunPlan:
         options: Beam's.
         until: the last stage, whose survivors are written in the place of shards; None: the run goes to its end.
         distributor: how img2dataset spreads its work, where it is what downloads; None: our own client does.
+        temp_dir: where a run in this process puts temporary files; None: TMPDIR, or the system's.
     """
 
     recipe: Recipe
@@ -70,6 +72,7 @@ class RunPlan:
     options: PipelineOptions = field(default_factory=lambda: PipelineOptions([]))
     until: Stage | None = None
     distributor: str | None = None
+    temp_dir: str | None = None
 
 
 def runs_through(stage: Stage, until: Stage | None) -> bool:
@@ -90,6 +93,7 @@ def plan_run(
     allow_shrink: bool = False,
     until: Stage | None = None,
     img2dataset: str | None = None,
+    temp_dir: str | None = None,
 ) -> RunPlan:
     """Returns the plan of a run after every check, the cheap ones first: recipe, input, output, downloads, models.
 
@@ -106,12 +110,14 @@ def plan_run(
         allow_shrink: leave the folder with nothing, or with less than half of what the same recipe kept before.
         until: the last stage, whose survivors are written in the place of shards; None: the run goes to its end.
         img2dataset: the distributor of img2dataset, where that is to download; None: our own client does.
+        temp_dir: where a run in this process puts temporary files; None: TMPDIR, or the system's.
 
     Raises:
         BabelsiftError: one of its kinds, with one line that names the remedy.
     """
     options = options or PipelineOptions([])
     check_runner(options)
+    temporary_folder(temp_dir)
     check_parts(recipe)
     check_source(inputs, staging, retry_failed, img2dataset=img2dataset is not None)
     if img2dataset is not None:
@@ -153,4 +159,5 @@ def plan_run(
         options=options,
         until=until,
         distributor=img2dataset,
+        temp_dir=temp_dir,
     )

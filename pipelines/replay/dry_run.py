@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from babelsift.pipelines.core.parking import TemporaryFolder, temporary_folder
 from babelsift.pipelines.core.runners import run_job
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.core.transform import Transform
@@ -73,12 +74,14 @@ class DryRun:
         not_stored: stage -> pairs whose download or score no run has paid for yet, so that their fate is not known.
         other_downloads: a difference in download settings -> stored images that were downloaded with those other
             settings; a run would download them again.
+        temporary: where a run in one process would put temporary files, and about how much.
     """
 
     funnel: Funnel
     selection: Mapping[str, Any]
     not_stored: dict[str, int]
     other_downloads: dict[str, int] = field(default_factory=dict)
+    temporary: TemporaryFolder | None = None
 
 
 def dry_run(
@@ -89,6 +92,7 @@ def dry_run(
     columns: ColumnChoice | None = None,
     staging: str | None = None,
     fates: RunFolder | None = None,
+    temp_dir: str | None = None,
 ) -> DryRun:
     """Returns what a recipe would make of the pairs of a finished run, or of an input, by what the run has stored.
 
@@ -99,6 +103,7 @@ def dry_run(
         columns: of `inputs`; None: as the recipe says, else the first usual names that they have.
         staging: the img2dataset folder that images are taken from; None: the one that the last run used.
         fates: where each pair's fate is written, as ledger files of all pairs, those kept with the reason KEPT.
+        temp_dir: where temporary files lie; None: TMPDIR, or the system's.
 
     Raises:
         BabelsiftError: no complete run is there, a model was never scored, the recipe cannot run.
@@ -133,13 +138,16 @@ def dry_run(
         folder, recipe, resolved, manifest, makes=False, stores={model.store.name: model.store for model in scores}
     )
     steps["compared"] = compared_stores(recipe, [model.store for model in scores])
-    with tempfile.TemporaryDirectory(prefix="babelsift-dry-") as scratch:
+    temporary = temporary_folder(temp_dir, rows)
+    with tempfile.TemporaryDirectory(prefix="babelsift-dry-", dir=temp_dir) as scratch:
         outcome = RunFolder(scratch)
-        run_job(_Stages(recipe, rows, steps, outcome, fates, manifest.partitions), "DryRun", PipelineOptions([]))
+        job = _Stages(recipe, rows, steps, outcome, fates, manifest.partitions)
+        run_job(job, "DryRun", PipelineOptions([]), temp_dir)
         dry = Funnel.from_json(outcome.read_json(_DRY_FUNNEL)).check()
         selection = outcome.read_json(_DRY_SELECTION)
     counted = {stage.stage: stage.rejected.get(RejectReason.NOT_STORED.value, 0) for stage in dry.stages}
-    return DryRun(dry, selection, {stage: pairs for stage, pairs in counted.items() if pairs}, other_downloads)
+    not_stored = {stage: pairs for stage, pairs in counted.items() if pairs}
+    return DryRun(dry, selection, not_stored, other_downloads, temporary)
 
 
 def _images(

@@ -70,6 +70,12 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         help="end after a stage (read, rules, language, ..., dedup_pairs, download, ...) and write the pairs that came "
         "through it as parquet, in the place of shards",
     )
+    curate.add_argument(
+        "--temp-dir",
+        metavar="DIR",
+        help="where a run in this process puts temporary files, about 2 KB a row (default: TMPDIR, or the system's); "
+        "they go when it ends, however it ends",
+    )
     add_dry_run_options(curate)
     curate.set_defaults(run=_curate, takes_beam_options=True, parser=curate)
 
@@ -91,6 +97,7 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     reuse = {"staging": known.staging, "retry_failed": retry, "force": known.force}
     until = None if known.until is None else Stage(known.until)
     reuse |= {"allow_shrink": known.allow_shrink, "until": until, "img2dataset": _distributor(known)}
+    reuse |= {"temp_dir": known.temp_dir}
     with run_shown(known, options):
         funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
     where = f"{public_url(known.output).rstrip('/')}/{REPORT_PAGE if until is None else UNTIL_FOLDER}"

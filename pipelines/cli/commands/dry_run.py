@@ -27,13 +27,16 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
     from babelsift.pipelines.replay.dry_run import dry_run
 
     columns = chosen_columns(known)
-    outcome = dry_run(recipe, known.output, known.input or (), staging=known.staging, columns=columns)
+    outcome = dry_run(
+        recipe, known.output, known.input or (), staging=known.staging, columns=columns, temp_dir=known.temp_dir
+    )
     if known.json:
         content = {
             "funnel": outcome.funnel.to_json(),
             "selection": outcome.selection,
             "not_stored": outcome.not_stored,
             "other_downloads": outcome.other_downloads,
+            "temporary_bytes": None if outcome.temporary is None else outcome.temporary.expected_bytes,
         }
         print_json(content)
         return 0
@@ -41,6 +44,8 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
     for language, backfill in outcome.selection["relaxed_languages"].items():
         kept = f"kept {backfill['kept_before']}, backfilled {backfill['given_back']}"
         print(f"minimum of {language}: {backfill['minimum']}, {kept}")
+    if outcome.temporary is not None:
+        print(f"a run's {outcome.temporary.describe()}")
     unknown = unknown_lines([recipe.name], [outcome.not_stored], [outcome.other_downloads])
     print("\n".join(unknown) or "dry run: nothing was written")
     return 0

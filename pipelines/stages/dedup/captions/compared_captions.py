@@ -11,14 +11,13 @@ import pyarrow as pa
 from babelsift.filters.dedup import comparable_captions
 from babelsift.filters.strings import DIGIT, LETTER, MARK, flatten
 from babelsift.filters.uids import digests, uid_bytes
-from babelsift.pipelines.core.batches import RecordBatchCoder, concat
+from babelsift.pipelines.core.batches import concat, decode_batch, encode_batch
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest, batch_row_keys, kept_rows
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.schemas.recipe import NearCaptions
 
 COMPARED = "compared"  # the column of captions in comparable form
 _PAIR = ["uid", "source_file", "source_row"]
-_CODER = RecordBatchCoder()
 
 
 class SelectCompared(beam.DoFn):
@@ -62,12 +61,12 @@ def compared_digests(batch: pa.RecordBatch) -> np.ndarray:
 def pack_captions(uids: np.ndarray, compared: pa.Array) -> bytes:
     """Returns captions in comparable form and the uids of their pairs, V16[n], as bytes."""
     column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(uids), [None, pa.py_buffer(uids.tobytes())])
-    return _CODER.encode(pa.RecordBatch.from_arrays([column, compared], names=["uid", COMPARED]))
+    return encode_batch(pa.RecordBatch.from_arrays([column, compared], names=["uid", COMPARED]))
 
 
 def unpack_captions(packed: Iterable[bytes]) -> tuple[np.ndarray, pa.Array]:
     """Returns (V16[n] uids, large_string[n] captions) of what `pack_captions` packed, one after the other."""
-    batches = [_CODER.decode(captions) for captions in packed]
+    batches = [decode_batch(captions) for captions in packed]
     if not batches:
         return np.empty(0, dtype="V16"), pa.array([], pa.large_string())
     whole = concat(batches)

@@ -1,0 +1,64 @@
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from babelsift.pipelines.core.parking import parked_in
+from babelsift.schemas import RunnerError
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=2000)), max_size=20))
+def test_what_is_parked_is_read_again_whoever_parked_it_and_in_any_order(parts):
+    with parked_in("/tmp") as parking:
+        references = []
+        for owner, content in parts:
+            parking.begin(owner)
+            references.append(parking.park(content))
+        for reference, (_, content) in reversed(list(zip(references, parts, strict=True))):
+            assert (parking.read(reference) if reference[:1] == b"\x01" else reference[1:]) == content
+
+
+def test_an_owners_bytes_are_freed_and_anothers_stay(tmp_path):
+    with parked_in(str(tmp_path)) as parking:
+        parking.begin("first")
+        parking.park(bytes(5000))
+        parking.begin("second")
+        kept = parking.park(b"k" * 3000)
+        parking.give_back("first")
+        assert parking.used_bytes == 3000
+        assert parking.peak_bytes == 8000
+        assert parking.read(kept) == b"k" * 3000
+        parking.begin("first")  # runs once more: a file of its own
+        assert parking.read(parking.park(b"n" * 400)) == b"n" * 400
+    assert parking.used_bytes == 0
+
+
+def test_a_full_disk_is_one_line_that_names_the_folder_and_the_remedy(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with parked_in(str(tmp_path)) as parking:
+        parking.begin("rules")
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))  # a write beyond it fails as on a full disk
+            with pytest.raises(RunnerError, match=rf"^temporary files in {tmp_path}: .*--temp-dir$") as raised:
+                parking.park(bytes(20_000))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_killed_process_leaves_no_file(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from babelsift.pipelines.core.parking import parked_in\n"
+        "with parked_in(sys.argv[1]) as parking:\n"
+        "    parking.begin('rules'); parking.park(bytes(100_000)); print('parked', flush=True); time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "parked\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert os.listdir(tmp_path) == []
