@@ -125,7 +125,7 @@ def _named_files(glob: str) -> list[tuple[str, str]]:
         entry = _info(fs, pattern)
         if entry is not None and entry["type"] == "directory":
             root = pattern.rstrip("/") + "/"
-            paths = _tables_below(fs, root)
+            paths = _only_files(fs, _tables_below(fs, root))
             if not paths:
                 example = public_url(glob).rstrip("/") + "/*"
                 raise InputError(
@@ -137,7 +137,7 @@ def _named_files(glob: str) -> list[tuple[str, str]]:
             root = path[: path.rfind("/") + 1]
         else:
             matches = _matches(fs, pattern) if _has_wildcards(fs, pattern) else []
-            paths = [path for path in matches if not _is_mark(path)]
+            paths = _only_files(fs, [path for path in matches if not _is_mark(path)])
             root = _root(fs, pattern) if paths else ""
         if not paths:
             raise InputError(f"no file matches {sought}; {_reason(fs, pattern)}")
@@ -159,6 +159,17 @@ def _tables_below(fs: AbstractFileSystem, root: str) -> list[str]:
     if others := [path for path in paths if format_of(path) is None]:
         logging.warning("read: %s: %d files of no known format are left out: %s", root, len(others), others[0])
     return tables
+
+
+def _only_files(fs: AbstractFileSystem, paths: Sequence[str]) -> list[str]:
+    """Returns paths without links that lead to nothing, pipes and other such entries of this machine's folders."""
+    if "file" not in _protocols(fs):
+        return list(paths)
+    files = [path for path in paths if os.path.isfile(path)]
+    for path in set(paths).difference(files):
+        what = "a link to nothing" if os.path.islink(path) and not os.path.exists(path) else "no file"
+        logging.warning("read: %s: is %s and left out", path, what)
+    return files
 
 
 def _without_descriptions(paths: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from babelsift.pipelines.inputs.slices import InputSlice
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
 from babelsift.pipelines.inputs.tables.image_column import image_bodies, urls_of_rows
 from babelsift.pipelines.inputs.tables.open_tables import open_parquet
-from babelsift.pipelines.inputs.webdataset.records import URL, open_samples, record_of
+from babelsift.pipelines.inputs.webdataset.records import image_url, open_samples, record_of
 from babelsift.pipelines.inputs.webdataset.samples import BrokenTarError
 
 _ROWS_TOGETHER = 64
@@ -40,9 +40,9 @@ def _of_tar(part: InputSlice, max_bytes: int) -> Iterator[InputImage]:
     try:
         for sample in open_samples(part.file, max_image_bytes=max_bytes):
             if not sample.problem:
-                problem = "" if sample.image_bytes is None else f"{sample.image_bytes} bytes"
-                named = record_of(sample, part.file.source)
-                yield InputImage(str(named.get(url) or named[URL]), sample.image, problem)
+                is_long = (sample.image_bytes or 0) > max_bytes
+                problem = f"{sample.image_bytes} bytes" if is_long else ""
+                yield InputImage(image_url(record_of(sample, part.file.source), url), sample.image, problem)
     except (BrokenTarError, *BROKEN_CONTENT):
         return  # a row of the ledger says so
 

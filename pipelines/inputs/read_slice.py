@@ -24,7 +24,7 @@ from babelsift.pipelines.inputs.tables.image_column import urls_of_rows
 from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_delimited, open_json, open_parquet
 from babelsift.pipelines.inputs.texts import Values, one_text_a_row, several_pairs
-from babelsift.pipelines.inputs.webdataset.records import sample_records
+from babelsift.pipelines.inputs.webdataset.records import sample_rows
 from babelsift.schemas import EXTRA_VALUES, LICENSE, InputError, one_line
 
 BATCH_ROWS = 2048
@@ -60,7 +60,7 @@ def read_slice(part: InputSlice, plan: InputPlan) -> Iterator[SliceRows]:
         yield from _read_crawl(part, plan)
         return
     if part.file.format == WEBDATASET:
-        yield from _read_records(sample_records(part.file, each_text=part.layout.each_text), part, plan)
+        yield from _read_records(sample_rows(part.file, part.layout), part, plan)
         return
     try:
         if part.layout.is_of_documents:

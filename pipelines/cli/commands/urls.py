@@ -31,6 +31,6 @@ def _urls(known: argparse.Namespace, _: list[str]) -> int:
         f"{rows} pairs in {folder}",
         f"img2dataset --url_list {folder} --input_format parquet --url_col url --caption_col caption "
         "--save_additional_columns '[\"uid\"]' --output_format webdataset --output_folder DIR",
-        f"babelsift curate --recipe RECIPE --output {public_url(known.output)} --staging DIR",
+        f"babelsift curate --recipe RECIPE --input INPUT --output {public_url(known.output)} --staging DIR",
     )
     return print_found(known, {"pairs": rows, "folder": folder}, "\n".join(lines))

@@ -30,6 +30,11 @@ class JsonKind:
         """Whether lists are what it holds; among more strings a list is of the wrong type."""
         return self.lists > 0 and self.lists >= self.strings
 
+    @property
+    def texts(self) -> int:
+        """How many values may be texts, or lists of texts."""
+        return self.lists + self.strings
+
     def add(self, value: Any) -> None:
         """Counts a value."""
         kind = type(value)

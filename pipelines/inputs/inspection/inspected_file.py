@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +86,15 @@ class RecordKinds:
     def names(self) -> tuple[str, ...]:
         """The keys, in the order in which they came."""
         return tuple(self._kinds)
+
+    def usual(self, candidates: Sequence[str]) -> str | None:
+        """Returns the first of some keys that the records have; None where they have none of them.
+
+        A key that another is there for twice as often is a stray one.
+        """
+        counts = {name: self._kinds[name].texts for name in candidates if name in self._kinds}
+        most = max(counts.values(), default=0)
+        return next((name for name, count in counts.items() if 2 * count >= most), None)
 
     def column_kinds(self, is_looked_through: bool) -> tuple[ColumnKind, ...]:
         """Returns how each key is carried.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from babelsift.pipelines.inputs.columns import ColumnChoice, choose_columns
 from babelsift.pipelines.inputs.documents.document_rows import is_document
 from babelsift.pipelines.inputs.inspection.documents import inspect_documents
@@ -13,7 +15,7 @@ from babelsift.pipelines.inputs.inspection.inspected_file import (
     characters_of,
     layout_of,
 )
-from babelsift.pipelines.inputs.slices import InputFile
+from babelsift.pipelines.inputs.slices import CAPTION_COLUMNS, URL_COLUMNS, InputFile
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT
 from babelsift.pipelines.inputs.tables.json_records import NotJsonError
 from babelsift.pipelines.inputs.tables.open_tables import open_json
@@ -48,6 +50,11 @@ def inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int)
     names = kinds.names
     if is_document(names) and choice.url is None:
         return inspect_documents(file, choice, estimated)
+    choice = replace(
+        choice,
+        url=choice.url or kinds.usual(URL_COLUMNS),
+        caption=choice.caption or kinds.usual(CAPTION_COLUMNS),
+    )
     pair = choose_columns(choice, names, where=file.shown)
     return InspectedFile(
         file,

@@ -11,11 +11,12 @@ from babelsift.pipelines.inputs.inspection.inspected_file import (
     InspectedFile,
     RecordKinds,
     RowRange,
+    known_size,
     layout_of,
     size_of,
 )
-from babelsift.pipelines.inputs.slices import InputFile
-from babelsift.pipelines.inputs.webdataset.records import TEXTS, default_caption, lists_texts, sample_records
+from babelsift.pipelines.inputs.slices import URL_COLUMNS, InputFile
+from babelsift.pipelines.inputs.webdataset.records import TEXT_NAMES, TEXTS, lists_texts, sample_records
 from babelsift.schemas import InputError
 
 _GUESSED_SAMPLE_BYTES = 50_000
@@ -24,6 +25,8 @@ _TOO_FEW_SAMPLES = 3  # rows of a tar that breaks off, to say that it lacks text
 
 def inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
     """Returns what a tar's first samples say; see `inspect_file`."""
+    if known_size(file) == 0:
+        return InspectedFile(file)
     kinds = RecordKinds()
     problem = ""
     each_text = choice.caption is None or (choice.caption == TEXTS and lists_texts(file, SAMPLED_ROWS))
@@ -41,7 +44,9 @@ def inspect_webdataset(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         return InspectedFile(file)
     is_looked_through = len(records) < SAMPLED_ROWS
     names = kinds.names
-    choice = replace(choice, caption=choice.caption or default_caption(names))
+    choice = replace(
+        choice, url=choice.url or kinds.usual(URL_COLUMNS), caption=choice.caption or kinds.usual(TEXT_NAMES)
+    )
     try:
         pair = choose_columns(choice, names, where=file.shown)
     except InputError as error:

@@ -191,6 +191,20 @@ def test_files_of_a_folder_a_glob_or_a_path(store, place, found):
     assert [path.rsplit("/", 1)[1] for path in files_in(f"faulty://{place}", sought="them")] == found
 
 
+def test_what_is_no_file_is_left_out_with_a_word(tmp_path, caplog):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/1.csv").write_text("")
+    (tmp_path / "in/2.csv").symlink_to(tmp_path / "gone.csv")
+    os.mkfifo(tmp_path / "in/3.csv")
+    for glob in ("in", "in/*.csv"):
+        caplog.clear()
+        assert sources(str(tmp_path / glob)) == ["1.csv"]
+        assert "2.csv: is a link to nothing and left out" in caplog.text
+        assert "3.csv: is no file and left out" in caplog.text
+    with pytest.raises(InputError, match="no file matches"):
+        sources(str(tmp_path / "in/2*.csv"))
+
+
 def test_a_link_to_a_folder_is_one_and_a_link_that_leads_back_has_an_end(tmp_path):
     (tmp_path / "far" / "deep").mkdir(parents=True)
     (tmp_path / "far" / "deep" / "a.csv").write_text("")

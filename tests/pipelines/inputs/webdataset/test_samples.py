@@ -143,7 +143,7 @@ def test_each_text_of_others_lists_has_what_is_the_samples(tmp_path):
         assert [(pair["caption"], pair["license"]) for pair in pairs] == [("a dog", "cc"), ("ein Hund", "by")]
 
 
-@pytest.mark.parametrize("texts", [["a dog", "ein Hund"], [], "a dog", [{"text": 1}], [{"text": "a"}, None], None])
+@pytest.mark.parametrize("texts", [["a dog", "ein Hund"], [], "a dog", [{"text": 1}], [None], None])
 def test_another_list_of_texts_is_a_column_like_any(tmp_path, texts):
     members = [("0.jpg", PIXELS), ("0.txt", "first"), ("0.json", {"texts": texts})]
     pairs, [] = read(write_tar(tmp_path / "0.tar", members))
@@ -151,6 +151,65 @@ def test_another_list_of_texts_is_a_column_like_any(tmp_path, texts):
     if texts and isinstance(texts[0], str):
         pairs, _ = read(tmp_path / "0.tar", columns=parse_columns("url=url,caption=texts"))
         assert [pair["caption"] for pair in pairs] == ([texts] if isinstance(texts, str) else texts)
+
+
+def test_an_odd_element_of_texts_costs_itself_alone(tmp_path):
+    texts = [{"text": "a dog"}, None, {"text": 5}, {"no": "text"}, "ein Hund", {"text": "un chien", "url": "http://y/"}]
+    document = {"url": "http://x/0.jpg", "alt": "another", "texts": texts}
+    pairs, ledger = read(write_tar(tmp_path / "0.tar", [("0.jpg", PIXELS), ("0.json", document)]))
+    assert [pair["caption"] for pair in pairs] == ["a dog", "ein Hund", "un chien"]
+    assert {pair["url"] for pair in pairs} == {"http://x/0.jpg"}
+    assert sorted((row["source_row"], row["reason"]) for row in ledger) == [
+        (1, "missing_caption"),
+        (2, "wrong_type"),
+        (3, "missing_caption"),
+    ]
+
+
+def test_each_samples_text_is_looked_for_in_its_own_members(tmp_path):
+    ways = [
+        {"txt": "in txt"}, {"cap": "in cap"}, {"json": {"caption": "in json"}}, {"json": {"TEXT": "in TEXT"}},
+        {"txt": "", "caption": "in caption"}, {"json": {"alt": "alt", "texts": [{"text": "one"}, {"text": "two"}]}},
+        {"json": {"URL": "http://x/6.jpg", "alt": "in alt"}}, {"cls": "3"},
+    ]  # fmt: skip
+    members = [
+        (f"{n}.{suffix}", content) for n, way in enumerate(ways) for suffix, content in {"jpg": PIXELS, **way}.items()
+    ]
+    path = write_tar(tmp_path / "0.tar", members)
+    pairs, ledger = read(path)
+    captions = [*(f"in {name}" for name in ("txt", "cap", "json", "TEXT", "caption")), "one", "two", "in alt"]
+    assert [pair["caption"] for pair in pairs] == captions
+    assert [row["reason"] for row in ledger] == ["missing_caption"]
+    assert {pair["url"] for pair in pairs} <= {image.url for image in images(path)}
+    assert "text_source" not in pairs[0]
+
+
+def test_a_stray_url_takes_none_from_the_others(tmp_path):
+    members = [
+        (f"{n}.{suffix}", content)
+        for n in range(5)
+        for suffix, content in (("jpg", PIXELS), ("txt", "a"), ("json", {"URL" if n == 2 else "url": f"http://x/{n}"}))
+    ]
+    pairs, [] = read(write_tar(tmp_path / "0.tar", members))
+    assert [pair["url"] for pair in pairs] == [
+        "https://input.invalid/0.tar/2" if n == 2 else f"http://x/{n}" for n in range(5)
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
+def test_an_empty_tar_is_passed_over_as_any_empty_file(tmp_path, suffix, caplog):
+    write_tar(tmp_path / "0.tar", [("0.jpg", PIXELS), ("0.txt", "a dog")])
+    (tmp_path / f"1.tar{suffix}").write_bytes(b"")
+    pairs, [] = read(tmp_path)
+    assert [pair["caption"] for pair in pairs] == ["a dog"]
+    assert f"1.tar{suffix}: is empty" in caplog.text
+    with pytest.raises(InputError, match="is empty"):
+        plan_input([str(tmp_path / f"1.tar{suffix}")])
+
+
+def test_an_image_of_no_bytes_is_none_and_not_too_long(tmp_path):
+    [image] = images(write_tar(tmp_path / "0.tar", [("0.jpg", b""), ("0.txt", "a")]))
+    assert (image.body, image.problem) == (b"", "")
 
 
 def test_who_names_a_member_gets_that_text_alone(tmp_path):
