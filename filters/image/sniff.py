@@ -73,6 +73,18 @@ def sniff_format(body: bytes) -> str:
     raise ImageFailureError(*_text_kind(body))
 
 
+def is_image(body: bytes) -> bool:
+    """Returns whether the bytes begin as an image of ALLOWED_FORMATS.
+
+    >>> is_image(b"GIF89a..."), is_image(b"BMW 3")
+    (True, False)
+    """
+    try:
+        return sniff_format(body) in ALLOWED_FORMATS
+    except ImageFailureError:
+        return False
+
+
 def _sniff_iso_media(body: bytes) -> str:
     size = min(int.from_bytes(body[:4], "big"), 256)
     brands = {body[8:12], *(body[at : at + 4] for at in range(16, size, 4))}

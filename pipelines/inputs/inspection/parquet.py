@@ -14,7 +14,7 @@ from babelsift.pipelines.inputs.documents.document_rows import is_document
 from babelsift.pipelines.inputs.inspection.documents import inspect_documents
 from babelsift.pipelines.inputs.inspection.inspected_file import InspectedFile, RowRange, layout_of
 from babelsift.pipelines.inputs.slices import InputFile
-from babelsift.pipelines.inputs.tables.image_column import further_image_columns, image_column
+from babelsift.pipelines.inputs.tables.image_column import further_image_columns, image_columns, is_binary
 from babelsift.pipelines.inputs.tables.open_tables import open_parquet
 from babelsift.schemas import InputError
 
@@ -28,25 +28,29 @@ def inspect_parquet(file: InputFile, choice: ColumnChoice) -> InspectedFile:
         sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         schema = parquet.schema_arrow
         kinds = tuple(_kinds_of(schema, metadata))
-    if is_document(schema.names) and choice.url is None:
-        return inspect_documents(file, choice, sum(sizes))
-    image = image_column(schema)
+        if is_document(schema.names) and choice.url is None:
+            return inspect_documents(file, choice, sum(sizes))
+        images = image_columns(schema)
+        others = further_image_columns(parquet, images)
     names = tuple(schema.names)
     try:
         pair = choose_columns(choice, names, where=file.shown)
     except InputError:
-        if image is None or choice.url is not None:
+        images += [index for index in others if not images and is_binary(schema.field(index).type)]
+        if not images or choice.url is not None:
             raise
         names, kinds = (*names, "url"), (*kinds, ColumnKind(pa.string()))  # one that names where the bytes are
         pair = choose_columns(choice, names, where=file.shown)
-    ranges = tuple(_parquet_ranges(sizes))
+    image = images[0] if images else None
     layout = layout_of(pair, image=image, holds_images=image is not None)
     lists = frozenset(index for index, column in enumerate(schema) if is_list(carried_type(column.type)))
-    further = frozenset(further_image_columns(schema)) - layout.pair
-    if further:
-        shown = ", ".join(names[index] for index in sorted(further))
-        logging.warning("read: %s: a row has one image, %r; left out: %s", file.shown, names[image or 0], shown)
-    return InspectedFile(file, names, kinds, layout, ranges, sum(sizes), lists=lists, left_out=further)
+    left_out = frozenset((*images, *others)) - layout.pair
+    if left_out:
+        instead = "its URLs are downloaded" if image is None else f"a row has one image, {names[image]!r}"
+        shown = ", ".join(names[index] for index in sorted(left_out))
+        logging.warning("read: %s: %s; left out, as they hold images: %s", file.shown, instead, shown)
+    ranges = tuple(_parquet_ranges(sizes))
+    return InspectedFile(file, names, kinds, layout, ranges, sum(sizes), lists=lists, left_out=left_out)
 
 
 def _kinds_of(schema: pa.Schema, metadata: pq.FileMetaData) -> Iterator[ColumnKind]:

@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from babelsift.filters.image.sniff import is_image
+from babelsift.pipelines.inputs.carried.types import is_list
 from babelsift.pipelines.inputs.input_images import url_of_bytes
 
 _NAMES = ("image", "jpg", "jpeg", "png", "webp", "image_bytes", "img")
 _BYTES = "bytes"
+_ROWS_LOOKED_AT = 64
 
 
-def image_column(schema: pa.Schema) -> int | None:
-    """Returns the index of the column that holds images, by its type, and of several by their names; None: none does.
+def image_columns(schema: pa.Schema) -> list[int]:
+    """Returns the indices of the columns that hold images, by their types and names; the first is the rows' image.
 
-    It is a struct with a field `bytes`, or a binary column with a usual name.
+    Such is a struct with a field `bytes`, or a binary column with a usual name.
     """
-    return next(iter(_image_columns(schema)), None)
-
-
-def further_image_columns(schema: pa.Schema) -> list[int]:
-    """Returns the indices of the columns that hold images beside the one that is the rows' image."""
-    return _image_columns(schema)[1:]
-
-
-def _image_columns(schema: pa.Schema) -> list[int]:
     structs = [index for index, column in enumerate(schema) if _is_image_struct(column.type)]
     named = [
         index
         for name in _NAMES
         for index, column in enumerate(schema)
-        if column.name.lower() == name and (index in structs or _is_binary(column.type))
+        if column.name.lower() == name and (index in structs or is_binary(column.type))
     ]
     return list(dict.fromkeys([*named, *structs]))
+
+
+def further_image_columns(parquet: pq.ParquetFile, known: Collection[int]) -> list[int]:
+    """Returns the indices of other columns that hold images: by what binary ones begin with, or lists of images.
+
+    Args:
+        parquet: the file; of its binary columns some of the first rows are read.
+        known: indices of the columns that are known to hold images.
+    """
+    schema = parquet.schema_arrow
+    return [
+        index
+        for index, column in enumerate(schema)
+        if index not in known
+        and (_contains_images(column.type) or (is_binary(column.type) and _begins_as_image(parquet, column.name)))
+    ]
+
+
+def _begins_as_image(parquet: pq.ParquetFile, name: str) -> bool:
+    if parquet.schema_arrow.names.count(name) > 1:
+        return False
+    for batch in parquet.iter_batches(_ROWS_LOOKED_AT, columns=[name]):
+        value = next((value.as_py() for value in batch.column(0) if value.is_valid), None)
+        if value is not None:
+            return is_image(value)
+    return False
+
+
+def _contains_images(kind: pa.DataType) -> bool:
+    """Whether a type holds image structs, at any depth."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    if _is_image_struct(kind):
+        return True
+    if pa.types.is_struct(kind):
+        return any(_contains_images(field.type) for field in kind)
+    return is_list(kind) and _contains_images(kind.value_type)
 
 
 def image_bodies(column: pa.Array) -> Iterator[bytes | None]:
@@ -62,9 +94,10 @@ def urls_of_rows(given: pa.Array, source: str, first_row: int) -> pa.Array:
 def _is_image_struct(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.BaseExtensionType):
         kind = kind.storage_type
-    return pa.types.is_struct(kind) and kind.get_field_index(_BYTES) >= 0 and _is_binary(kind.field(_BYTES).type)
+    return pa.types.is_struct(kind) and kind.get_field_index(_BYTES) >= 0 and is_binary(kind.field(_BYTES).type)
 
 
-def _is_binary(kind: pa.DataType) -> bool:
+def is_binary(kind: pa.DataType) -> bool:
+    """Returns whether a type is bytes, of any length."""
     is_plain = pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
     return is_plain or str(kind) == "binary_view"
