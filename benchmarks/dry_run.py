@@ -28,7 +28,7 @@ from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS, shard_pat
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.staging.shards import fingerprint
 from babelsift.schemas import LEDGER_SCHEMA, Funnel, Recipe, StageFunnel, recipe_from
-from babelsift.schemas.columns import PHASH_CROPS_BYTES, PHASH_VIEWS_BYTES
+from babelsift.schemas.columns import PHASH_COLOURS_BYTES, PHASH_CROPS_BYTES, PHASH_VIEWS_BYTES
 from benchmarks.harness.outcome import Figure, Outcome, median_ratio
 
 ROWS, RUNS = 20_000, 3
@@ -115,6 +115,7 @@ def _stage_and_score(folder: RunFolder, recipe: Recipe, pairs: pa.Table) -> None
             "phash": [draw.bytes(32) for _ in range(count)],
             "phash_crops": [draw.bytes(PHASH_CROPS_BYTES) for _ in range(count)],
             "phash_views": [draw.bytes(PHASH_VIEWS_BYTES) for _ in range(count)],
+            "phash_colours": [draw.bytes(PHASH_COLOURS_BYTES) for _ in range(count)],
             "phash_quality": [1.0] * count,
             "image_extension": ["jpg"] * count,
             **{name: [256] * count for name in ("width", "height", "original_width", "original_height")},

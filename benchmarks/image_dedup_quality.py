@@ -23,7 +23,14 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.bytes16 import from_halves, halves
-from babelsift.filters.dedup import FIRST_VIEW, WHOLE_VIEW, crop_radius, near_image_links, view_radius
+from babelsift.filters.dedup import (
+    FIRST_VIEW,
+    WHOLE_VIEW,
+    crop_radius,
+    have_like_colours,
+    near_image_links,
+    view_radius,
+)
 from babelsift.filters.image import hash_pixels, luminance_of, structure_of
 from babelsift.pipelines.stages.dedup.images.image_hashes import hashed_records
 from babelsift.schemas.recipe import DedupImagesSettings
@@ -155,6 +162,8 @@ def _false_merges(records: np.ndarray, owner: np.ndarray) -> tuple[int, int, int
     low, varied = hashes[WHOLE_VIEW]
     crops = np.stack([hashes[number][0] for number in numbers if 0 < number < FIRST_VIEW], axis=1)
     views = [hashes[number] for number in numbers if number >= FIRST_VIEW]
+    colours = np.zeros((len(owner), 4), np.int16)
+    colours[_numbers(records["uid"])] = records["colours"]
     pairs = merged = wider = 0
     for row in range(len(owner) - 1):
         others = np.flatnonzero(owner[row + 1 :] != owner[row]) + row + 1
@@ -169,9 +178,11 @@ def _false_merges(records: np.ndarray, owner: np.ndarray) -> tuple[int, int, int
             apart = np.bitwise_count(view[others] ^ view[row]).sum(axis=1)
             by_view = np.minimum(by_view, np.where(exists[others] & exists[row], apart, 128))
         pairs += len(others)
+        alike = have_like_colours(np.broadcast_to(colours[row], (len(others), 4)), colours[others])
         for share in (2, 3):
-            near = (bits <= RADIUS * share // 2) | (by_crop <= crop_radius(RADIUS) * share // 2)
+            near = by_crop <= crop_radius(RADIUS) * share // 2
             near |= by_view <= view_radius(RADIUS) * share // 2
+            near = (near & alike) | (bits <= RADIUS * share // 2)
             merged += int(near.sum()) if share == 2 else 0
             wider += int(near.sum()) if share == 3 else 0
     return pairs, merged, wider

@@ -122,7 +122,10 @@ def draw_images(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
         "sha256": pa.array(files),
         "pixels_digest": pa.array(files),
         "phash": pa.array(hashes, pa.binary(32)),
-        **{name: pa.nulls(_BATCH_ROWS, DOWNLOAD_SCHEMA.field(name).type) for name in ("phash_crops", "phash_views")},
+        **{
+            name: pa.nulls(_BATCH_ROWS, DOWNLOAD_SCHEMA.field(name).type)
+            for name in ("phash_crops", "phash_views", "phash_colours")
+        },
         "phash_quality": pa.array([1.0] * _BATCH_ROWS, DOWNLOAD_SCHEMA.field("phash_quality").type),
     }
     columns["uid"] = compute_uids(columns["url"], columns["caption"])

@@ -15,6 +15,7 @@ from babelsift.schemas.errors import SchemaError
 PHASH_BYTES = 32
 PHASH_CROPS_BYTES = 14 * 16
 PHASH_VIEWS_BYTES = 9 * 16 + 2
+PHASH_COLOURS_BYTES = 8
 
 
 def _field(name: str, kind: pa.DataType, *, nullable: bool = False, unit: str | None = None) -> pa.Field:
@@ -83,6 +84,12 @@ DOWNLOAD_SCHEMA = _extend(
         pa.binary(PHASH_VIEWS_BYTES),
         nullable=True,
         unit="128-bit hashes of 9 views, and the orientations of the last two, a byte each; null: as above",
+    ),
+    _field(
+        "phash_colours",
+        pa.binary(PHASH_COLOURS_BYTES),
+        nullable=True,
+        unit="four int16: means and spreads of red less green, yellow less blue, in 1/32 grey level; null: as above",
     ),
     _field("phash_quality", pa.float32(), unit="0 (nothing to tell the image by) to 1"),
     *IMAGE_MEASURES,

@@ -3,6 +3,7 @@
 from babelsift.filters.image.blur import Box, blur_boxes, parse_boxes
 from babelsift.filters.image.container import ImageFile, ImageHeader, MetadataBlocks, open_image, read_header
 from babelsift.filters.image.failure import ImageFailureError
+from babelsift.filters.image.hashing.colours import COLOURS_BYTES
 from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
 from babelsift.filters.image.hashing.luminance import luminance_of
 from babelsift.filters.image.hashing.phash import (
@@ -23,6 +24,7 @@ from babelsift.filters.image.sniff import ALLOWED_FORMATS, sniff_format
 
 __all__ = [
     "ALLOWED_FORMATS",
+    "COLOURS_BYTES",
     "CROPS",
     "CROP_BYTES",
     "PHASH_BITS",

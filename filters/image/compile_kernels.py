@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from babelsift.filters.image.hashing.border_kernels import compile_borders
+from babelsift.filters.image.hashing.colour_kernels import compile_colours
 from babelsift.filters.image.hashing.hash_kernels import compile_hashes
 from babelsift.filters.image.hashing.view_kernels import compile_views
 from babelsift.filters.image.jpeg import count_rows
@@ -21,5 +22,6 @@ def compile_all() -> None:
     compile_hashes()
     compile_borders()
     compile_views()
+    compile_colours()
     compile_measures()
     count_rows(cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes())

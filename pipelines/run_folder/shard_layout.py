@@ -10,7 +10,7 @@ from babelsift.schemas.columns import IMAGE_MEASURES
 INTERNAL_COLUMNS = frozenset(("key", "status", "staging_shard", "image_offset", "image_size", "image_crc32"))
 INTERNAL_COLUMNS |= {"sample_uid", "text_rank"}
 # Nor do the hashes that only deduplication compares.
-INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "phash_views", "pixels_digest"}
+INTERNAL_COLUMNS |= {"phash", "phash_quality", "phash_crops", "phash_views", "phash_colours", "pixels_digest"}
 # Nor what decides about an image and says nothing to who trains on it.
 INTERNAL_COLUMNS |= {measure.name for measure in IMAGE_MEASURES}
 

@@ -18,6 +18,7 @@ from babelsift.schemas.columns import (
     IMAGE_PROVENANCE,
     PHASH_BYTES,
     PHASH_CROPS_BYTES,
+    PHASH_COLOURS_BYTES,
     PHASH_VIEWS_BYTES,
 )
 
@@ -53,6 +54,7 @@ STAGED_SCHEMA = pa.schema(
         pa.field("md5", pa.string()),
         pa.field("sha512", pa.string()),
         pa.field("phash_views", pa.binary(PHASH_VIEWS_BYTES)),
+        pa.field("phash_colours", pa.binary(PHASH_COLOURS_BYTES)),
         *(pa.field(measure.name, measure.type) for measure in (*IMAGE_MEASURES, *IMAGE_PROVENANCE)),
     ]
 )
@@ -63,6 +65,7 @@ LATER_COLUMNS = (
     "md5",
     "sha512",
     "phash_views",
+    "phash_colours",
     *(measure.name for measure in (*IMAGE_MEASURES, *IMAGE_PROVENANCE)),
 )
 SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"

@@ -15,6 +15,7 @@ from babelsift.filters.dedup.images.hash_bands import (
 )
 from babelsift.filters.dedup.images.hash_entropy import has_varied_rows
 from babelsift.filters.dedup.images.image_links import IMAGE_LINK, nearest_of_pairs
+from babelsift.filters.dedup.images.like_colours import have_like_colours
 from babelsift.filters.dedup.images.near_images import crop_radius, near_image_links, view_radius
 from babelsift.filters.dedup.images.nearest_kept_images import nearest_kept_images
 
@@ -28,6 +29,7 @@ __all__ = [
     "bucket_keys",
     "crop_radius",
     "has_varied_rows",
+    "have_like_colours",
     "near_image_links",
     "nearest_kept_images",
     "nearest_of_pairs",

@@ -18,7 +18,7 @@ import numpy as np
 from babelsift.filters.mix64 import mix64
 
 # hash: a perceptual hash. low: its low bits, which crops are compared by. rank: which image is kept, the lower first,
-# then the lower uid. group: only hashes of one group are compared. crop: 0; the number of a crop, from 1; or that of a
+# then the lower uid. colours: the image's, all zero where they are not known. group: only hashes of one group are compared. crop: 0; the number of a crop, from 1; or that of a
 # view, from FIRST_VIEW on, which is compared with others of its number alone.
 IMAGE_HASHES = np.dtype(
     [
@@ -27,6 +27,7 @@ IMAGE_HASHES = np.dtype(
         ("rank", "<u8"),
         ("group", "<u8"),
         ("crop", "<u8"),
+        ("colours", "<i2", (4,)),
         ("uid", "V16"),
     ]
 )

@@ -16,6 +16,7 @@ from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup.images.hash_bands import FIRST_VIEW, WHOLE_BANDS, Band, packed_buckets
 from babelsift.filters.dedup.images.hash_entropy import has_varied_rows
 from babelsift.filters.dedup.images.image_links import IMAGE_LINK, links_between, nearest_of_pairs, order_by_rank
+from babelsift.filters.dedup.images.like_colours import have_like_colours
 from babelsift.filters.mix64 import mix64
 
 _COMPARED_UP_TO = 256  # hashes of a bucket; splitting it costs as much
@@ -113,9 +114,9 @@ class _Search:
 
     def view_pairs(self, records: np.ndarray, views: np.ndarray) -> np.ndarray:
         """Returns the near pairs of views of one number, as `whole_pairs` does."""
-        hashes, groups = (_column(records, name, views) for name in ("low", "group"))
-        limits = self._limits(records, views)
-        return _all_of(self._near(hashes, groups, limits, view_radius(self.radius)))
+        hashes, groups, colours = (_column(records, name, views) for name in ("low", "group", "colours"))
+        near = self._near(hashes, groups, self._limits(records, views), view_radius(self.radius))
+        return _all_of(_of_like_colours(first, second, colours) for first, second in near)
 
     def _limits(self, records: np.ndarray, ranked: np.ndarray) -> tuple[int, int]:
         """Returns how many of the rows may be leaders, and how many may be nothing else."""
@@ -129,10 +130,13 @@ class _Search:
         if not len(crops):
             return pairs[0]
         rows = np.concatenate([whole, crops])
-        ranks, uids, hashes, groups = (_column(records, name, rows) for name in ("rank", "uid", "low", "group"))
+        ranks, uids, hashes, groups, colours = (
+            _column(records, name, rows) for name in ("rank", "uid", "low", "group", "colours")
+        )
         images, varied = _image_numbers(ranks, uids), has_varied_rows(_column(records, "hash", whole))
         limits, before = (len(whole), len(whole)), ranks < (self.ranked_below or 0)
-        for first, second in self._near(hashes, groups, limits, crop_radius(self.radius)):
+        for pair in self._near(hashes, groups, limits, crop_radius(self.radius)):
+            first, second = _of_like_colours(*pair, colours)
             compared = varied[second] & (images[first] != images[second])
             if self.ranked_below is not None:
                 compared &= before[first] != before[second]
@@ -192,6 +196,11 @@ def _all_of(found: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
     for first, second in found:
         pairs = _merged(pairs, first << _ROW_BITS | second, _distinct)
     return _distinct(np.concatenate(pairs))
+
+
+def _of_like_colours(first: np.ndarray, second: np.ndarray, colours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    alike = have_like_colours(colours[first], colours[second])
+    return first[alike], second[alike]
 
 
 def _distinct(pairs: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Perceptual hashes of images, and the luminance and structure that they are made of."""
 
+from babelsift.filters.image.hashing.colours import COLOURS_BYTES
 from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
 from babelsift.filters.image.hashing.luminance import luminance_of
 from babelsift.filters.image.hashing.phash import (
@@ -14,6 +15,7 @@ from babelsift.filters.image.hashing.structure import structure_of
 from babelsift.filters.image.hashing.views import VIEW_CROPS, VIEWS_BYTES, split_views
 
 __all__ = [
+    "COLOURS_BYTES",
     "CROPS",
     "CROP_BYTES",
     "PHASH_BITS",

@@ -28,11 +28,11 @@ def border_widths(grey: np.ndarray) -> tuple[int, int, int, int]:
     return top, bottom, left, right
 
 
-def without_borders(grey: np.ndarray) -> np.ndarray:
-    """Returns the part of an image within its borders, a view: all of it where there are none.
+def within_borders(grey: np.ndarray) -> tuple[slice, slice]:
+    """Returns the rows and the columns of an image that lie within its borders: all where there are none.
 
     Args:
         grey: uint8[height, width].
     """
     top, bottom, left, right = border_widths(grey)
-    return grey[top : grey.shape[0] - bottom, left : grey.shape[1] - right]
+    return slice(top, grey.shape[0] - bottom), slice(left, grey.shape[1] - right)

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from blake3 import blake3
 
+from babelsift.filters.image.hashing.borders import within_borders
+from babelsift.filters.image.hashing.colours import colours_of
 from babelsift.filters.image.hashing.luminance import grey_of, luminance_of_grey
 from babelsift.filters.image.hashing.phash import perceptual_hashes
 from babelsift.filters.image.hashing.structure import structure_of
@@ -29,6 +31,7 @@ class ImageHashes:
         phash: 32 bytes.
         phash_crops: CROPS times CROP_BYTES bytes, hashes of the image's crops.
         phash_views: VIEWS_BYTES, hashes of the image as its copies may look, see `view_hashes`.
+        phash_colours: COLOURS_BYTES, of what lies within the image's borders, see `colours_of`.
         phash_quality: 0 to 1, how much structure the image has.
     """
 
@@ -36,6 +39,7 @@ class ImageHashes:
     phash: bytes
     phash_crops: bytes
     phash_views: bytes
+    phash_colours: bytes
     phash_quality: float
 
     def columns(self) -> dict[str, Any]:
@@ -62,11 +66,13 @@ def hash_grey(image: np.ndarray, grey: np.ndarray, luminance: np.ndarray) -> Ima
         luminance: uint16[64, 64].
     """
     phash, phash_crops = perceptual_hashes(luminance)
+    content = within_borders(grey)
     return ImageHashes(
         pixels_digest=_pixels_digest(image, grey),
         phash=phash,
         phash_crops=phash_crops,
-        phash_views=view_hashes(luminance, grey),
+        phash_views=view_hashes(luminance, grey, grey[content]),
+        phash_colours=colours_of(image[content]),
         phash_quality=structure_of(luminance),
     )
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from babelsift.filters.image.hashing.borders import without_borders
 from babelsift.filters.image.hashing.luminance import GREY_SIDE, luminance_of_grey
 from babelsift.filters.image.hashing.phash import CROP_BYTES, FREQUENCIES, LOW_BITS, window_cosines
 from babelsift.filters.image.hashing.structure import structure_of
@@ -43,7 +42,7 @@ _MIN_STRUCTURE = 0.1
 _ABSENT = bytes(CROP_BYTES)  # which no image has: half of its frequencies have more than the median
 
 
-def view_hashes(luminance: np.ndarray, grey: np.ndarray) -> bytes:
+def view_hashes(luminance: np.ndarray, grey: np.ndarray, content: np.ndarray) -> bytes:
     """Returns an image's hashes as its copies may look: VIEWS_BYTES.
 
     They are CROP_BYTES each: of one side cut off, left, right, top, bottom; of the image turned, clockwise and back; of
@@ -53,13 +52,13 @@ def view_hashes(luminance: np.ndarray, grey: np.ndarray) -> bytes:
     Args:
         luminance: uint16[64, 64], what `luminance_of` makes of the image.
         grey: uint8[height, width], the image's grey levels.
+        content: uint8[n, m], those of what lies within its borders.
     """
     from babelsift.filters.image.hashing.hash_kernels import window_hashes
 
     _, sides = window_hashes(luminance, _COSINES, _SIDES, FREQUENCIES, LOW_BITS)
     slopes = _TURN * grey.shape[0] // grey.shape[1], _TURN * grey.shape[1] // grey.shape[0]
     turns = [_turned_hash(luminance, sign, slopes) for sign in (1, -1)]
-    content = without_borders(grey)
     is_framed = content.shape != grey.shape
     inner = luminance_of_grey(content) if is_framed else luminance
     upright, oriented = _ABSENT, [(_ABSENT, 0), (_ABSENT, 0)]

@@ -25,7 +25,7 @@ from babelsift.pipelines.stages.decontaminate.evaluation_embeddings import EMBED
 from babelsift.pipelines.staging.scores.embedding_checksums import EMBEDDINGS
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import InputError, public_url
-from babelsift.schemas.columns import PHASH_BYTES, PHASH_CROPS_BYTES, PHASH_VIEWS_BYTES
+from babelsift.schemas.columns import PHASH_BYTES, PHASH_COLOURS_BYTES, PHASH_CROPS_BYTES, PHASH_VIEWS_BYTES
 
 if TYPE_CHECKING:
     from babelsift.filters.clip import ClipScorer  # and with it torch, which hashes do without
@@ -38,6 +38,7 @@ EVALUATION_SCHEMA = pa.schema(
         pa.field("phash", pa.binary(PHASH_BYTES), nullable=False),
         pa.field("phash_crops", pa.binary(PHASH_CROPS_BYTES), nullable=False),
         pa.field("phash_views", pa.binary(PHASH_VIEWS_BYTES)),  # null in tables that were written before
+        pa.field("phash_colours", pa.binary(PHASH_COLOURS_BYTES)),  # likewise
         pa.field("phash_quality", pa.float32(), nullable=False),
     ]
 )

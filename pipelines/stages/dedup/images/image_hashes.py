@@ -20,7 +20,8 @@ EARLIER_RANK = 0
 THIS_RUN_RANK = 1
 _LARGEST_AREA = 1 << 62
 _RANK = pa.field("rank", pa.uint64(), nullable=False)
-_COMPARED = ("uid", "caption", "sha256", "pixels_digest", "phash", "phash_crops", "phash_views", "phash_quality")
+_HASHES = ("phash", "phash_crops", "phash_views", "phash_colours", "phash_quality")
+_COMPARED = ("uid", "caption", "sha256", "pixels_digest", *_HASHES)
 
 
 def hash_rows(batch: pa.RecordBatch, settings: DedupImagesSettings) -> pa.RecordBatch:
@@ -110,6 +111,8 @@ def hashed_records(rows: pa.RecordBatch, settings: DedupImagesSettings) -> np.nd
     if not settings.near_crops:
         return whole
     varied = has_varied_rows(whole["hash"])
+    known, colours = _known(rows.column("phash_colours"), varied)
+    whole["colours"][known] = colours.view("<i2")
     views = _view_records(rows, whole, varied, settings.orientations)
     return np.concatenate([whole, *_crop_records(rows, whole, varied), *views])
 

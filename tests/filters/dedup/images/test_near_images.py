@@ -277,3 +277,21 @@ def test_memory_is_bounded_where_a_twentieth_of_all_hashes_shares_its_buckets(ba
 def test_nothing_to_compare():
     nothing = np.empty(0, dtype=IMAGE_HASHES)
     assert len(nearest_kept_images(near_image_links(nothing, radius=31))) == 0
+
+
+@pytest.mark.parametrize("crop", [1, FIRST_VIEW + 2])
+def test_crops_and_views_of_other_colours_are_not_near(base, crop):
+    red = [3000, 900, 400, 300]
+    found = []
+    for colours in (red, [-3000, 900, 400, 300], [0, 0, 0, 0]):
+        whole, copy = records([base], crop=crop if crop >= FIRST_VIEW else 0), records([base], ids=[1], crop=crop)
+        copy["low"][0, 0] ^= np.uint64(0b1001001)
+        whole["colours"], copy["colours"] = red, colours
+        found.append(left_out(np.concatenate([whole, copy]), 31))
+    assert found == [{1: (0, 3)}, {}, {1: (0, 3)}]
+
+
+def test_whole_hashes_are_near_whatever_their_colours(base):
+    made = records([base, flipped(base, 3)])
+    made["colours"] = [[3000, 900, 400, 300], [-3000, 900, 400, 300]]
+    assert left_out(made, 31) == {1: (0, 1)}
