@@ -17,8 +17,8 @@ from babelsift.schemas.columns import (
     IMAGE_MEASURES,
     IMAGE_PROVENANCE,
     PHASH_BYTES,
-    PHASH_CROPS_BYTES,
     PHASH_COLOURS_BYTES,
+    PHASH_CROPS_BYTES,
     PHASH_VIEWS_BYTES,
 )
 

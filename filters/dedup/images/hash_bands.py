@@ -18,8 +18,9 @@ import numpy as np
 from babelsift.filters.mix64 import mix64
 
 # hash: a perceptual hash. low: its low bits, which crops are compared by. rank: which image is kept, the lower first,
-# then the lower uid. colours: the image's, all zero where they are not known. group: only hashes of one group are compared. crop: 0; the number of a crop, from 1; or that of a
-# view, from FIRST_VIEW on, which is compared with others of its number alone.
+# then the lower uid. group: only hashes of one group are compared. crop: 0; the number of a crop, from 1; or that of a
+# view, from FIRST_VIEW on, which is compared with others of its number alone. colours: the image's, all zero where they
+# are not known.
 IMAGE_HASHES = np.dtype(
     [
         ("hash", "<u8", (4,)),
