@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
 from babelsift.pipelines.run_folder.fence import Fence, read_fence
@@ -18,12 +20,13 @@ _FOLDERS = {*PRODUCT_FOLDERS, "staging", *(path.split("/")[0] for path in SINGLE
 _NAMES = sorted({*_FOLDERS, *(path for path in SINGLE_FILES if "/" not in path)})
 
 
-def claim_folder(folder: RunFolder, run: str) -> RunFolder:
+def claim_folder(folder: RunFolder, run: str, *, wait: Callable[[float], object] = time.sleep) -> RunFolder:
     """Makes a folder a run folder, if it is none yet, and begins a run in it: no earlier one can commit any more.
 
     Args:
         folder: locked by this run.
         run: the run's token; see `RunLock.token`.
+        wait: sleeps so many seconds.
 
     Returns:
         The folder as this run writes to it, until another begins. What killed writers left in it is gone.
@@ -35,6 +38,8 @@ def claim_folder(folder: RunFolder, run: str) -> RunFolder:
         content = folder.read_json(MANIFEST) or {"format": FORMAT, "partitions": None}
         fence = Fence(content.get("epoch", 0) + 1, run)
         folder.write_json(MANIFEST, asdict(fence) | content | asdict(fence))
+        if fence.epoch > 1:  # what an earlier run was allowed just before is there before anything is read
+            wait(folder.store.settles_s)
         with storage_failures(RunFolderError, f"--output {folder.url}: what a killed run left cannot be removed"):
             folder.store.sweep(sorted(_FOLDERS))
         if read_fence(folder.store) == fence:  # and not of a writer that was about to commit its own manifest
@@ -51,10 +56,11 @@ def check_claimable(folder: RunFolder) -> None:
         RunFolderError: it holds such a name; or its manifest is damaged, or a newer version's.
     """
     with storage_failures(RunFolderError, f"--output {folder.url}: cannot be read"):
-        if folder.exists(MANIFEST):
-            read_manifest(folder)
+        if read_manifest(folder) is not None:
             return
         is_folder = {entry.name: entry.is_folder for entry in folder.store.list("")}
+        if MANIFEST in is_folder:  # a run began here and came no further
+            return
         for name in filter(is_folder.__contains__, _NAMES):
             files = folder.files_under(name) if is_folder[name] else [name]
             if (taken := next((path for path in files if not is_temporary(path)), None)) is None:

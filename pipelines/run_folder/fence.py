@@ -13,12 +13,15 @@ can do depends on the store:
   so the sweep found it, and the rename fails. A writer that made its temporary name after the sweep looks after the
   epoch was written, and is refused. A rename between epoch and sweep is as one before both, for a run reads and writes
   nothing else until it has swept. (Removing a file there is a look and a removal: only disks move it first.)
+- On an object store a look holds for a second: several commits share one that is younger than half of that, and a
+  writer whose commit took longer looks again after it. A run that begins writes its epoch and waits for that second
+  before it reads anything: what an earlier one committed without looking again is there by then.
 - On S3 a file is one PUT, on condition that what the store has under the name is what was there before the look
   (`s3_store`). The condition does not hold once a later run has put anything else there. Where it has put nothing
-  there yet, or the very bytes that were there before the look, the file does come late: the writer looks again after a
-  PUT that took long, and takes the file back, or, where there was one before, ends with an error that says so. The
-  later run's own PUT goes over it in any case: a condition that does not hold makes a writer look at the epoch again,
-  and try again while it may.
+  there yet, or the very bytes that were there before the look, the file does come late: its writer, who looks again,
+  takes the file back, or, where there was one before, ends with an error that says so. The later run's own PUT goes
+  over it in any case: a condition that does not hold makes a writer look at the epoch again, and try again while it
+  may. Nothing in a request can tell bytes from the same bytes of another writer: a tag is of the content.
 - On other object stores the file may come late; its writer notices, as on S3, and ends with an error.
 
 Commit marks name the digests of their files, and a reader of ours takes none of a file that has another: a shard
@@ -28,10 +31,12 @@ whose files are of two runs is made again, never used.
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from babelsift.pipelines.run_folder.paths import MANIFEST
@@ -78,12 +83,25 @@ def read_fence(store: Store) -> Fence | None:
             raise RunFolderError(f"{path} is damaged ({error}); run again when no other run works here") from error
 
 
+@dataclass
+class _LastLook:
+    """When a store's writer was last allowed to commit; several commits of less than a second share a look."""
+
+    at: float = -math.inf
+
+
 @dataclass(frozen=True)
 class FencedStore(Store):
     """A store in which one run writes until another begins: reading goes through, each commit is checked before."""
 
     store: Store
     fence: Fence
+    _last_look: _LastLook = field(default_factory=_LastLook, compare=False, repr=False)
+
+    @property
+    def settles_s(self) -> float:
+        """See `Store`."""
+        return self.store.settles_s
 
     @property
     def root(self) -> str:  # type: ignore[override]
@@ -95,14 +113,17 @@ class FencedStore(Store):
         """See `Store`."""
         return self.store.is_local
 
-    def check(self) -> None:
-        """Returns where this run may commit.
+    def check(self, since: float | None = None) -> float:
+        """See `Check`: returns where this run may commit.
 
         Raises:
             RunFolderError: another run has begun since, or this one has lost its lock.
         """
         if (why_lost := _vigils.get(self.fence.run)) is not None:
             why_lost()
+        if since is not None and self._last_look.at >= since:
+            return self._last_look.at
+        looked = time.monotonic()
         latest = read_fence(self.store)
         if latest not in (None, self.fence):
             assert latest is not None
@@ -110,6 +131,8 @@ class FencedStore(Store):
                 f"{self.root}: a later run (epoch {latest.epoch}) works in this folder, so this one (epoch "
                 f"{self.fence.epoch}) has stopped and commits nothing more; wait for the later one, then run again"
             )
+        self._last_look.at = looked
+        return looked
 
     def writing(
         self, path: str, *, read_back: bool = False, check: Check | None = None

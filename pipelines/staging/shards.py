@@ -12,7 +12,7 @@ import tarfile
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -85,10 +85,16 @@ def fingerprint(shaping: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class StagedShard:
-    """A staging shard's number and the content of its commit mark; None where it was never committed."""
+    """A staging shard.
+
+    Attributes:
+        stats: content of its commit mark; None where it was never committed.
+        tar_bytes: of its tar, as it was listed; None: it is still to be asked for.
+    """
 
     number: int
     stats: Mapping[str, Any] | None
+    tar_bytes: int | None = None
 
     @property
     def end_time(self) -> float:
@@ -108,39 +114,38 @@ class StagingListing:
     folder: RunFolder
 
     @cached_property
-    def numbers(self) -> dict[int, set[str]]:
-        """Shard number -> the suffixes of its files."""
-        suffixes_by_number: dict[int, set[str]] = {}
-        for name in self.folder.list(STAGING):
-            suffix = next((suffix for suffix in (TAR, PARQUET, STATS) if name.endswith(suffix)), None)
-            stem = name.removesuffix(suffix or "")
+    def numbers(self) -> dict[int, dict[str, int]]:
+        """Shard number -> {suffix of each of its files: bytes}."""
+        files_by_number: dict[int, dict[str, int]] = {}
+        for entry in self.folder.store.list(STAGING):
+            suffix = next((suffix for suffix in (TAR, PARQUET, STATS) if entry.name.endswith(suffix)), None)
+            stem = entry.name.removesuffix(suffix or "")
             if suffix and stem.isdecimal() and stem.isascii():
-                suffixes_by_number.setdefault(int(stem), set()).add(suffix)
-        return suffixes_by_number
+                files_by_number.setdefault(int(stem), {})[suffix] = entry.size or 0
+        return files_by_number
 
 
 def staged_shards(
     folder: RunFolder, partition: int, partitions: int, *, listing: StagingListing | None = None
 ) -> Iterator[StagedShard]:
     """Yields the shards that a partition has, by number, uncommitted ones too."""
-    for number, suffixes in sorted((listing or StagingListing(folder)).numbers.items()):
+    for number, files in sorted((listing or StagingListing(folder)).numbers.items()):
         if number % partitions == partition:
-            yield read_shard(folder, number, suffixes)
+            yield read_shard(folder, number, files)
 
 
-def read_shard(folder: RunFolder, number: int, suffixes: Collection[str]) -> StagedShard:
-    """Returns a shard, given the suffixes of its files."""
-    mark = folder.read_commit_mark(shard_path(number, STATS), _MARK) if STATS in suffixes else None
-    return StagedShard(number, mark)
+def read_shard(folder: RunFolder, number: int, files: Mapping[str, int | None]) -> StagedShard:
+    """Returns a shard, given {suffix of each of its files: bytes, or None where they are not known}."""
+    mark = folder.read_commit_mark(shard_path(number, STATS), _MARK) if STATS in files else None
+    return StagedShard(number, mark, files.get(TAR))
 
 
 def read_staged_rows(folder: RunFolder, shard: StagedShard) -> pa.RecordBatch | None:
     """Returns a committed shard's rows as STAGED_SCHEMA, or None where its files are not what was committed."""
     stats = shard.stats or {}
     try:
-        with folder.open(shard_path(shard.number, PARQUET)) as file:
-            content = file.read()
-        tar_bytes = folder.size(shard_path(shard.number, TAR))
+        content = folder.read(shard_path(shard.number, PARQUET))
+        tar_bytes = folder.size(shard_path(shard.number, TAR)) if shard.tar_bytes is None else shard.tar_bytes
         if stats.get("parquet_sha256") not in (None, hashlib.sha256(content).hexdigest()):
             return None
         table = pq.read_table(pa.BufferReader(content))

@@ -7,6 +7,7 @@ object_store    the store on object stores: one PUT
 s3_store        the store on S3: one PUT, on a condition
 renaming_store  the store on sftp, HDFS and the like: a temporary name, renamed
 open_store      which of them a file system gets
+seen_objects    what this process saw of objects last, which spares a look
 file_systems    opening file systems so that only we try again what fails
 whole_file      a file being written, which has its name only once it is whole
 tar_members     members of tars as bytes, with constant headers

@@ -25,6 +25,11 @@ class ObjectStore(RemoteStore):
 
     put_bytes: int | None = field(default=_PUT_BYTES, kw_only=True)
 
+    @property
+    def settles_s(self) -> float:
+        """See `Store.settles_s`."""
+        return self.late_s
+
     def writing(
         self, path: str, *, read_back: bool = False, check: Check | None = None
     ) -> AbstractContextManager[WholeFile]:
@@ -62,13 +67,12 @@ class Upload:
             held, self._held = self._held, bytearray()
             as_os_errors(lambda: self._parts.write(held))
 
-    def finish(self) -> None:
-        """Gives the object what was taken."""
+    def finish(self) -> Any:
+        """Gives the object what was taken; returns the store's answer."""
         if self._parts is not None:
-            self._store.commit(self._parts.close, self._check, can_repeat=False)
-        else:
-            content = bytes(self._held)
-            self._store.commit(lambda: self._store.fs.pipe_file(self._path, content), self._check)
+            return self._store.commit(self._parts.close, self._check, can_repeat=False)
+        content = bytes(self._held)
+        return self._store.commit(lambda: self._store.fs.pipe_file(self._path, content), self._check)
 
     def discard(self) -> None:
         """Parts that were sent are no file; closing them, as their destructor does, would make one of them."""

@@ -80,11 +80,9 @@ class RemoteStore(Store):
             OSError: it failed.
             RunFolderError: this writer may commit no more.
         """
-        begun = time.monotonic()
-        if check is not None:
-            check()
+        looked = time.monotonic() if check is None else check(time.monotonic() - self.settles_s / 2)
         result = self.retried(operation) if can_repeat else as_os_errors(operation)
-        if check is not None and time.monotonic() - begun >= self.late_s:
+        if check is not None and time.monotonic() - looked >= self.late_s:
             check()
         return result
 

@@ -1,6 +1,7 @@
 """A store on S3, or what speaks as it does: each commit is one request on a condition, see `run_folder.fence`.
 
 A store that knows no conditions (it answers 501, or ignores them) is written to as any other object store.
+Each operation is one request where it can be: s3fs's own ask for a size first, or list where a file is not there.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import posixpath
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +18,14 @@ from typing import Any
 from babelsift.pipelines.storage.errors import causes, http_status, is_passing, retrying, s3_code
 from babelsift.pipelines.storage.object_store import ObjectStore, Upload
 from babelsift.pipelines.storage.remote_store import as_os_errors
-from babelsift.pipelines.storage.store import Check
+from babelsift.pipelines.storage.seen_objects import seen_objects
+from babelsift.pipelines.storage.store import Check, Entry
 from babelsift.schemas import RunFolderError
 
 _ABSENT = {"IfNoneMatch": "*"}
 _NOT_THERE = ("NoSuchKey", "NoSuchUpload", "404")
 _GUESSED_BYTES = 2**16
+_Entries = list[Entry]  # within a class that has a method `list`
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,75 @@ class S3Store(ObjectStore):
 
     def upload(self, path: str, check: Check | None) -> Upload:
         """See `ObjectStore.upload`."""
-        return Upload(self, path, None) if check is None else _ConditionalUpload(self, path, check)
+        return _Upload(self, path, None) if check is None else _ConditionalUpload(self, path, check)
+
+    def read(self, path: str) -> bytes:
+        """See `Store.read`: one request; what is large is read by `open`."""
+        return self.retried(lambda: self.fs.cat_file(self.path(path), max_concurrency=1))
+
+    def size(self, path: str) -> int:
+        """See `Store.size`."""
+        asked = time.monotonic()
+        answer = self.retried(lambda: self._call("head_object", path))
+        seen_objects.add(self.path(path), answer.get("ETag"), asked)
+        return int(answer["ContentLength"])
+
+    def exists(self, path: str) -> bool:
+        """See `Store.exists`."""
+        try:
+            self.size(path)
+        except FileNotFoundError:
+            return bool(next(self._pages(path, MaxKeys=1)).get("Contents"))
+        return True
+
+    def list(self, folder: str) -> _Entries:
+        """See `Store.list`."""
+        asked = time.monotonic()
+        entries: list[Entry] = []
+        tags: dict[str, str] = {}
+        _, prefix = self._bucket_and_prefix(folder)
+        for page in self._pages(folder, Delimiter="/"):
+            for item in page.get("CommonPrefixes", ()):
+                entries.append(Entry(item["Prefix"].removeprefix(prefix).rstrip("/"), True, None))
+            for item in page.get("Contents", ()):
+                if name := item["Key"].removeprefix(prefix):  # not the folder's own marker
+                    entries.append(Entry(name, False, int(item["Size"])))
+                    tags[self.path(folder, name)] = item["ETag"]
+        seen_objects.add_listing(self.path(folder).rstrip("/"), tags, asked)
+        return sorted((entry for entry in entries if entry.name), key=lambda entry: entry.name)
+
+    def find(self, folder: str) -> dict[str, int]:
+        """See `Store.find`."""
+        asked = time.monotonic()
+        sizes: dict[str, int] = {}
+        tags: dict[str, dict[str, str]] = {self.path(folder).rstrip("/"): {}}
+        for item in self.objects_under(folder):
+            path = posixpath.join(folder, item["name"])
+            sizes[path] = item["size"]
+            tags.setdefault(posixpath.dirname(self.path(path)), {})[self.path(path)] = item["tag"]
+        for parent, inside in tags.items():
+            seen_objects.add_listing(parent, inside, asked)
+        return dict(sorted(sizes.items()))
+
+    def objects_under(self, folder: str) -> Iterator[dict[str, Any]]:
+        """Yields name (below the folder), size, tag and time of the objects in a folder and below."""
+        _, prefix = self._bucket_and_prefix(folder)
+        for page in self._pages(folder):
+            for item in page.get("Contents", ()):
+                if not item["Key"].endswith("/"):
+                    name = item["Key"].removeprefix(prefix)
+                    yield {
+                        "name": name,
+                        "size": int(item["Size"]),
+                        "tag": item["ETag"],
+                        "time": str(item.get("LastModified", "")),
+                    }
 
     def delete(self, path: str, *, check: Check | None = None) -> None:
         """See `Store.delete`."""
         if check is None:
             super().delete(path)
+            seen_objects.add(self.path(path), None, time.monotonic())
             return
 
         def remove(condition: dict[str, str]) -> Any:
@@ -45,8 +112,8 @@ class S3Store(ObjectStore):
 
     def sweep(self, folders: Iterable[str]) -> None:
         """See `Store.sweep`: uploads in parts that nobody ended, which cost money until somebody does."""
-        bucket, key, _ = self.fs.split_path(self.root)
-        prefix = f"{key}/" if key else ""
+        seen_objects.forget(self.root)
+        bucket, prefix = self._bucket_and_prefix("")
         with contextlib.suppress(OSError):  # not everybody may list them, and no store needs it
             for upload in self._unfinished(bucket, prefix):
                 as_os_errors(lambda: self.fs.call_s3("abort_multipart_upload", Bucket=bucket, **upload))  # noqa: B023
@@ -63,6 +130,25 @@ class S3Store(ObjectStore):
                 return
             place = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
 
+    def _bucket_and_prefix(self, folder: str) -> tuple[str, str]:
+        bucket, key, _ = self.fs.split_path(self.path(folder).rstrip("/"))
+        return bucket, f"{key}/" if key else ""
+
+    def _pages(self, folder: str, **options: Any) -> Iterator[Mapping[str, Any]]:
+        """Yields the store's answers about what is in a folder, a thousand names each; an empty one at least."""
+        bucket, prefix = self._bucket_and_prefix(folder)
+        place: dict[str, str] = {}
+        while True:
+            call = {"Bucket": bucket, "Prefix": prefix, **options, **place}
+            try:
+                page = self.retried(lambda: self.fs.call_s3("list_objects_v2", **call))  # noqa: B023
+            except FileNotFoundError:
+                page = {}  # not even a bucket
+            yield page
+            if not page.get("IsTruncated"):
+                return
+            place = {"ContinuationToken": page["NextContinuationToken"]}
+
     def commit_on_condition(
         self,
         path: str,
@@ -75,27 +161,31 @@ class S3Store(ObjectStore):
 
         Args:
             operation: sends a request on a condition; may be called more than once.
-            guess: what the object probably is like, which spares a look at it; None: it is looked at.
+            guess: what the object probably is like where this process has not seen it; None: it is looked at.
         Raises:
             OSError: it failed; or others change the object all the time.
             RunFolderError: this writer may commit no more.
         """
 
-        def attempt(condition: dict[str, str]) -> None:
-            begun = time.monotonic()
-            check()
+        def attempt(condition: dict[str, str], since: float | None = None) -> None:
+            looked = check(since)
             try:
                 answer = as_os_errors(lambda: operation(condition))
             except OSError as error:
                 if not _knows_no_conditions(error):
                     raise
                 condition, answer = {}, as_os_errors(lambda: operation({}))
-            if time.monotonic() - begun >= self.late_s:
+            seen_objects.add(self.path(path), _tag_in(answer), looked)
+            if time.monotonic() - looked >= self.late_s:
                 self._look_again(path, check, answer, was_absent=condition == _ABSENT)
 
+        recently = time.monotonic() - self.late_s / 2
+        if (seen := seen_objects.get(self.path(path))) is not None:
+            # What was seen after a look may be a later run's: that look would allow to go over it.
+            guess, recently = _as_it_was(seen.tag), max(recently, seen.at)
         if guess is not None:
             try:
-                attempt(guess)
+                attempt(guess, recently)
                 return
             except OSError as error:
                 if not _may_be_repeated(error):
@@ -110,8 +200,7 @@ class S3Store(ObjectStore):
         try:
             check()
         except RunFolderError as error:
-            tag = answer.get("ETag") if isinstance(answer, dict) else None
-            if tag is None:
+            if (tag := _tag_in(answer)) is None:
                 raise
             if was_absent:
                 with contextlib.suppress(OSError):
@@ -125,13 +214,27 @@ class S3Store(ObjectStore):
     def _condition(self, path: str) -> dict[str, str]:
         """Returns the condition that an object is as it is now."""
         try:
-            return {"IfMatch": self._call("head_object", path)["ETag"]}
+            return _as_it_was(self._call("head_object", path)["ETag"])
         except FileNotFoundError:
             return _ABSENT
 
     def _call(self, method: str, path: str, **options: Any) -> Any:
         bucket, key, _ = self.fs.split_path(self.path(path))
         return as_os_errors(lambda: self.fs.call_s3(method, Bucket=bucket, Key=key, **options))
+
+
+class _Upload(Upload):
+    """An upload without a condition."""
+
+    def finish(self) -> Any:
+        """See `Upload.finish`."""
+        sent = time.monotonic()
+        answer = super().finish()
+        if (tag := _tag_in(answer)) is None:
+            seen_objects.forget(self._path)
+        else:
+            seen_objects.add(self._path, tag, sent)
+        return answer
 
 
 class _ConditionalUpload(Upload):
@@ -141,7 +244,7 @@ class _ConditionalUpload(Upload):
         super().__init__(store, path, check)
         self._s3, self._name, self._may = store, path, check
 
-    def finish(self) -> None:
+    def finish(self) -> Any:
         """See `Upload.finish`."""
         if self._parts is None:
             content = bytes(self._held)
@@ -167,6 +270,14 @@ class _ConditionalUpload(Upload):
             raise OSError(errno.EBUSY, f"{self._path}: others write it at the same time")
         self._s3.fs.invalidate_cache(self._path)
         return answer
+
+
+def _as_it_was(tag: str | None) -> dict[str, str]:
+    return _ABSENT if tag is None else {"IfMatch": tag}
+
+
+def _tag_in(answer: Any) -> str | None:
+    return answer.get("ETag") if isinstance(answer, dict) else None
 
 
 def _tag_of_parts(parts: Sequence[Mapping[str, Any]]) -> str:

@@ -13,11 +13,23 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from babelsift.pipelines.storage.whole_file import WholeFile, cannot_write
 
-Check = Callable[[], object]
+
+class Check(Protocol):
+    """Looks whether a writer may still commit."""
+
+    def __call__(self, since: float | None = None) -> float:
+        """Returns when it looked, as `time.monotonic` has it.
+
+        Args:
+            since: a look of this time or later will do; None: it looks now.
+        Raises:
+            RunFolderError: the writer may commit no more.
+        """
+
 
 _TEMPORARY = ".writing-"
 _TEMPORARY_NAME = re.compile(re.escape(_TEMPORARY) + "[0-9a-f]{32}-")  # nobody else's name looks like this
@@ -52,6 +64,11 @@ class Store(abc.ABC):
 
     root: str
     is_local: bool
+
+    @property
+    def settles_s(self) -> float:
+        """Seconds that a look at whether a writer may commit holds: a commit that comes later is looked at again."""
+        return 0.0
 
     def path(self, *parts: str) -> str:
         """Returns the full path of a file, as its file system names it."""

@@ -118,6 +118,13 @@ class FaultyProxy:
         return f"http://127.0.0.1:{self.port}"
 
     @contextlib.contextmanager
+    def counting(self) -> Iterator[Counter[str]]:
+        """Yields what counts, by kind, the requests that come while the context lasts; it is filled at its end."""
+        before, counts = Counter(self.counts), Counter[str]()
+        yield counts
+        counts.update(self.counts - before)
+
+    @contextlib.contextmanager
     def injecting(
         self,
         fault: Fault,

@@ -31,6 +31,11 @@ def folder(request, tmp_path):
         folder.remove(path)
 
 
+def of_another_worker(folder):
+    """The folder as a worker has it that has not looked yet whether it may commit."""
+    return pickle.loads(pickle.dumps(folder))
+
+
 COMMITS = {
     "write": lambda folder: folder.write("a", b"late"),
     "write_json": lambda folder: folder.write_json("a", {}),
@@ -48,7 +53,7 @@ def test_a_writer_of_an_older_epoch_commits_nothing(folder, commit):
     claim_folder(folder, "later")
     before = {path: folder.read(path) for path in folder.files_under("")}
     with pytest.raises(RunFolderError, match=LATER):
-        commit(pickle.loads(pickle.dumps(earlier)))  # as it is in a worker
+        commit(of_another_worker(earlier))
     assert {path: folder.read(path) for path in folder.files_under("")} == before
     assert read_manifest(folder).partitions == 3
 
@@ -94,7 +99,7 @@ def test_a_manifest_edited_by_hand_is_read_all_the_same(folder):
     claimed.write("a", b"")
     folder.write_json("manifest.json", content | {"epoch": 7})
     with pytest.raises(RunFolderError, match="epoch 7"):
-        claimed.write("a", b"")
+        of_another_worker(claimed).write("a", b"")
 
 
 def test_epochs_go_on_from_a_folder_that_had_none(folder):
@@ -189,8 +194,7 @@ def test_a_put_that_was_under_way_goes_over_nothing_of_a_later_run(s3_bucket, by
     earlier = claim_folder(folder, "earlier")
     if bytes_before is not None:
         earlier.write("a", bytes_before)
-    after = 0 if bytes_before is None else 1  # the first finds that there is a file, and is the condition's
-    with s3_bucket.proxy.injecting(Fault.HELD, kind="put", key="run/a", times=1, after=after) as injection:
+    with s3_bucket.proxy.injecting(Fault.HELD, kind="put", key="run/a", times=1) as injection:
         stall = SimpleNamespace(reached=injection.waiting, go_on=injection.release)
         error = late(
             lambda: earlier.write("a", b"late"), stall, lambda: claim_folder(folder, "later").write("a", b"later")
@@ -226,7 +230,7 @@ def test_what_came_late_over_a_file_is_said(s3_bucket):
     earlier = claim_folder(folder, "earlier")
     earlier.write("a", b"before")
     store = FencedStore(S3Store(folder.fs, folder.store.root, late_s=0), earlier.fence)
-    with s3_bucket.proxy.injecting(Fault.HELD, kind="put", key="run/a", times=1, after=1) as injection:
+    with s3_bucket.proxy.injecting(Fault.HELD, kind="put", key="run/a", times=1) as injection:
         stall = SimpleNamespace(reached=injection.waiting, go_on=injection.release)
         error = late(lambda: store.put("a", b"late"), stall, lambda: claim_folder(folder, "later"))
     assert "has to be run again: it mends that file" in error
@@ -296,13 +300,44 @@ def test_a_killed_worker_s_leftovers_are_gone_once_a_run_has_begun(tmp_path):
     assert not removed.exists()
 
 
-def test_a_commit_costs_one_small_request_more(s3_bucket):
+def test_a_commit_costs_one_small_request_more_and_commits_in_quick_succession_share_it(s3_bucket):
     claimed = claim_folder(RunFolder(s3_bucket.url("run")), "run")
     write_manifest(claimed, Manifest(partitions=3, facts={"long": "x" * 10**6}))
-    before = dict(s3_bucket.proxy.counts)
-    claimed.write("a", b"")
-    more = {kind: count - before.get(kind, 0) for kind, count in s3_bucket.proxy.counts.items()}
-    assert {kind: count for kind, count in more.items() if count} == {"get": 1, "put": 1}
+    claimed = of_another_worker(claimed)
+    with s3_bucket.proxy.counting() as counts:
+        claimed.write("a", b"")
+    assert counts == {"get": 1, "put": 1}
+    patient = FencedStore(S3Store(claimed.fs, claimed.store.root, late_s=600.0), claimed.fence)
+    with s3_bucket.proxy.counting() as counts:
+        for name in "abc":
+            patient.put(name, b"")
+            patient.put(name, b"again")
+        patient.delete("a")
+        patient.delete("a")
+    assert counts == {"get": 1, "put": 6, "delete": 1}
+
+
+def test_what_a_writer_saw_after_its_look_is_no_leave_to_go_over_it(s3_bucket):
+    """A listing shows what a later run has put there, after the look that allowed this writer to commit."""
+    folder = RunFolder(s3_bucket.url("run"))
+    earlier = claim_folder(folder, "earlier")
+    patient = FencedStore(S3Store(folder.fs, folder.store.root, late_s=600.0), earlier.fence)
+    patient.put("b", b"")
+    later = claim_folder(folder, "later", wait=lambda seconds: None)
+    later.write("a", b"later")
+    assert [entry.name for entry in patient.list("")] == ["a", "b", "manifest.json"]
+    with pytest.raises(RunFolderError, match=LATER):
+        patient.put("a", b"earlier")
+    assert folder.read("a") == b"later"
+
+
+def test_a_run_that_begins_waits_until_what_an_earlier_one_was_allowed_is_there(s3_bucket, tmp_path):
+    waits = {}
+    for name, folder in (("s3", RunFolder(s3_bucket.url("run"))), ("disk", RunFolder(str(tmp_path / "run")))):
+        waits[name] = []
+        for run in ("earlier", "later"):
+            claim_folder(folder, run, wait=waits[name].append)
+    assert waits == {"s3": [1.0], "disk": [0.0]}
 
 
 def test_without_an_answer_nobody_commits(s3_bucket):

@@ -70,7 +70,7 @@ class _ReadKept(beam.DoFn):
         folder = element.folder
         if folder.url not in self._kept:
             self._kept[folder.url] = kept_pairs(folder)
-        shard = read_shard(folder, element.number, (STATS,))
+        shard = read_shard(folder, element.number, {STATS: None})
         if shard.is_foreign:
             return
         rows = None if shard.stats is None else read_staged_rows(folder, shard)

@@ -1,0 +1,84 @@
+"""What this process has seen of an object store's objects last: guesses, which spare a look before a conditional write.
+
+A guess that is wrong costs requests, never more: the store compares each condition with what it has.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+_MOST = 200_000  # as many objects are remembered; about 60 MB
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An object as it was.
+
+    Attributes:
+        tag: of its content; None: there was no object.
+        at: when, as `time.monotonic` has it; of an own write: when it was allowed.
+    """
+
+    tag: str | None
+    at: float
+
+
+@dataclass
+class SeenObjects:
+    """The objects that were seen last, by their full paths; may be used by several threads."""
+
+    _objects: OrderedDict[str, Seen] = field(default_factory=OrderedDict)
+    _folders: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, path: str) -> Seen | None:
+        """Returns an object as it was seen last; None where it never was."""
+        with self._lock:
+            if (seen := self._objects.get(path)) is not None:
+                return seen
+            folder = posixpath.dirname(path)
+            return None if (at := self._folders.get(folder)) is None else Seen(None, at)
+
+    def add(self, path: str, tag: str | None, at: float) -> None:
+        """Remembers an object."""
+        with self._lock:
+            self._remember(path, Seen(tag, at))
+
+    def add_listing(self, folder: str, tags: Mapping[str, str], at: float) -> None:
+        """Remembers a folder's objects, and that it had no others directly in it.
+
+        Args:
+            tags: path -> tag.
+            at: when the store was asked.
+        """
+        with self._lock:
+            if len(tags) <= _MOST // 2:
+                self._folders[folder] = at
+                for path, seen in list(self._objects.items()):
+                    if posixpath.dirname(path) == folder and path not in tags and seen.at < at:
+                        del self._objects[path]
+            for path, tag in tags.items():
+                self._remember(path, Seen(tag, at))
+
+    def forget(self, root: str) -> None:
+        """Forgets all objects below a root."""
+        inside = root.rstrip("/") + "/"
+        with self._lock:
+            for known in (self._objects, self._folders):
+                for path in [path for path in known if f"{path}/".startswith(inside)]:
+                    del known[path]
+
+    def _remember(self, path: str, seen: Seen) -> None:
+        self._objects[path] = seen
+        self._objects.move_to_end(path)
+        if len(self._objects) > _MOST:  # a folder of which not all is remembered is not known any more
+            forgotten, _ = self._objects.popitem(last=False)
+            self._folders.pop(posixpath.dirname(forgotten), None)
+
+
+# By full path, which tells buckets apart. Two endpoints may have a bucket of one name: a wrong guess.
+seen_objects = SeenObjects()
