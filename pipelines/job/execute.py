@@ -15,6 +15,7 @@ from babelsift.pipelines.job.decoders import with_own_decoders
 from babelsift.pipelines.job.facts import facts_of
 from babelsift.pipelines.job.img2dataset_steps import LAST_TEXT_STAGE, download_by_img2dataset
 from babelsift.pipelines.job.plan import RunPlan, runs_through
+from babelsift.pipelines.job.receipt import finished_before, origin_of, write_receipt
 from babelsift.pipelines.job.telling import run_told
 from babelsift.pipelines.run_folder.claim import claim_folder
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
@@ -38,11 +39,16 @@ def execute(plan: RunPlan) -> Funnel:
     Raises:
         BabelsiftError: one of its kinds, with one line that names the remedy.
     """
+    if (finished := finished_before(plan)) is not None:
+        return finished
     with RunLock(plan.folder) as lock:
         check_downloads(plan.folder, plan.recipe.download, force=plan.force)  # another run may have worked here since
         plan = replace(plan, folder=claim_folder(plan.folder, lock.token))
+        made_from = origin_of(plan)
         with run_told(plan):
-            return _execute(plan)
+            funnel = _execute(plan)
+        write_receipt(plan.folder, made_from)
+        return funnel
 
 
 def _execute(plan: RunPlan) -> Funnel:

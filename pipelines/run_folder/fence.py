@@ -184,6 +184,10 @@ class FencedStore(Store):
         """See `Store.find`."""
         return self.store.find(folder)
 
+    def versions(self, folder: str) -> dict[str, str] | None:
+        """See `Store.versions`."""
+        return self.store.versions(folder)
+
 
 # Runs whose lock this process holds: token -> raises RunFolderError once the lock is lost.
 _vigils: dict[str, Callable[[], Any]] = {}

@@ -118,9 +118,10 @@ def finish_replacement(folder: RunFolder, written: Collection[str]) -> None:
 
 def product_files(folder: RunFolder) -> list[str]:
     """Returns the paths of all files that lie where a product's do, temporary names left out."""
-    top = [entry.name for entry in folder.store.list("") if not entry.is_folder]
-    below = [path for where in (*PRODUCT_FOLDERS, "report") for path in folder.files_under(where)]
-    return [path for path in (*top, *below) if not is_temporary(path)]
+    top = folder.store.list("")
+    folders = {entry.name for entry in top if entry.is_folder} & {*PRODUCT_FOLDERS, "report"}
+    below = [path for where in sorted(folders) for path in folder.files_under(where)]
+    return [path for path in (*(entry.name for entry in top if not entry.is_folder), *below) if not is_temporary(path)]
 
 
 def with_held_product(folder: RunFolder, manifest: Manifest) -> Manifest:

@@ -68,7 +68,8 @@ class S3Store(ObjectStore):
                 if name := item["Key"].removeprefix(prefix):  # not the folder's own marker
                     entries.append(Entry(name, False, int(item["Size"])))
                     tags[self.path(folder, name)] = item["ETag"]
-        seen_objects.add_listing(self.path(folder).rstrip("/"), tags, asked)
+        folders = [entry.name for entry in entries if entry.is_folder]
+        seen_objects.add_listing(self.path(folder).rstrip("/"), tags, asked, folders=folders)
         return sorted((entry for entry in entries if entry.name), key=lambda entry: entry.name)
 
     def find(self, folder: str) -> dict[str, int]:
@@ -76,27 +77,24 @@ class S3Store(ObjectStore):
         asked = time.monotonic()
         sizes: dict[str, int] = {}
         tags: dict[str, dict[str, str]] = {self.path(folder).rstrip("/"): {}}
-        for item in self.objects_under(folder):
-            path = posixpath.join(folder, item["name"])
-            sizes[path] = item["size"]
-            tags.setdefault(posixpath.dirname(self.path(path)), {})[self.path(path)] = item["tag"]
+        for path, item in self._below(folder):
+            sizes[path] = int(item["Size"])
+            tags.setdefault(posixpath.dirname(self.path(path)), {})[self.path(path)] = item["ETag"]
         for parent, inside in tags.items():
             seen_objects.add_listing(parent, inside, asked)
         return dict(sorted(sizes.items()))
 
-    def objects_under(self, folder: str) -> Iterator[dict[str, Any]]:
-        """Yields name (below the folder), size, tag and time of the objects in a folder and below."""
+    def versions(self, folder: str) -> dict[str, str]:
+        """See `Store.versions`."""
+        return {path: f"{item['Size']} {item['ETag']} {item['LastModified']}" for path, item in self._below(folder)}
+
+    def _below(self, folder: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yields the path and the properties of each object in a folder and below."""
         _, prefix = self._bucket_and_prefix(folder)
         for page in self._pages(folder):
             for item in page.get("Contents", ()):
-                if not item["Key"].endswith("/"):
-                    name = item["Key"].removeprefix(prefix)
-                    yield {
-                        "name": name,
-                        "size": int(item["Size"]),
-                        "tag": item["ETag"],
-                        "time": str(item.get("LastModified", "")),
-                    }
+                if not item["Key"].endswith("/"):  # a folder's own marker
+                    yield posixpath.join(folder, item["Key"].removeprefix(prefix)), item
 
     def delete(self, path: str, *, check: Check | None = None) -> None:
         """See `Store.delete`."""

@@ -146,6 +146,13 @@ class Store(abc.ABC):
     def find(self, folder: str) -> dict[str, int]:
         """Returns {path: bytes} of all files in a folder and below, sorted; none where there is no folder."""
 
+    def versions(self, folder: str) -> dict[str, str] | None:
+        """Returns {path: what tells this content of a file from others} of all files in a folder and below.
+
+        None where listing a store does not tell it: sizes and times alone say little of a disk.
+        """
+        return None
+
     @abc.abstractmethod
     def delete(self, path: str, *, check: Check | None = None) -> None:
         """Removes a file; one that is not there is fine."""

@@ -11,6 +11,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ class S3Request:
 
     Attributes:
         kind: put, get, head, list, delete, copy, or multipart.
-        bucket, key: "" where there is none.
+        bucket, key: "" where there is none; of a list, its prefix.
         condition: value of If-None-Match or If-Match; "" without one.
     """
 
@@ -81,6 +82,36 @@ class Injection:
         return True
 
 
+@dataclass
+class Delay:
+    """Requests that are held for a while before they reach the server.
+
+    Attributes:
+        each_s: seconds that each request is held.
+        waited_s: seconds in which one or more were: what a run waits for at most, however slow the machine is.
+        most: as many were held at once.
+    """
+
+    each_s: float
+    waited_s: float = 0.0
+    most: int = 0
+    _held: int = 0
+    _begun: float = 0.0
+
+    async def hold(self) -> None:
+        """Holds a request."""
+        if not self._held:
+            self._begun = time.monotonic()
+        self._held += 1
+        self.most = max(self.most, self._held)
+        try:
+            await asyncio.sleep(self.each_s)
+        finally:
+            self._held -= 1
+            if not self._held:
+                self.waited_s += time.monotonic() - self._begun
+
+
 class FaultyProxy:
     """Passes requests on to a server on loopback, in a thread of its own; a context manager.
 
@@ -92,6 +123,7 @@ class FaultyProxy:
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
         self._injections: list[Injection] = []
+        self._delay: Delay | None = None
         self._lock = threading.Lock()
         self.counts: Counter[str] = Counter()
         self.seen: list[S3Request] = []
@@ -116,6 +148,15 @@ class FaultyProxy:
     @property
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @contextlib.contextmanager
+    def delaying(self, each_s: float) -> Iterator[Delay]:
+        """Holds each request for so many seconds while the context lasts."""
+        self._delay = delay = Delay(each_s)
+        try:
+            yield delay
+        finally:
+            self._delay = None
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[Counter[str]]:
@@ -180,6 +221,8 @@ class FaultyProxy:
                 _reset(writer)
                 return
             body = await _read_body(headers, reader, writer)
+            if (delay := self._delay) is not None:
+                await delay.hold()
             if injection is not None and fault is Fault.HELD:
                 injection.waiting.set()
                 await asyncio.to_thread(injection.release.wait)
@@ -212,8 +255,11 @@ def parse_request(head: bytes) -> tuple[S3Request, dict[str, str]]:
     url = urlsplit(target)
     bucket, _, key = unquote(url.path).lstrip("/").partition("/")
     query = parse_qs(url.query, keep_blank_values=True)
+    kind = _kind(method, key, query, headers)
+    if not key:
+        key = query.get("prefix", [""])[0]
     condition = headers.get("if-none-match") or headers.get("if-match") or ""
-    return S3Request(method, bucket, key, _kind(method, key, query, headers), condition), headers
+    return S3Request(method, bucket, key, kind, condition), headers
 
 
 def _kind(method: str, key: str, query: dict[str, list[str]], headers: dict[str, str]) -> str:

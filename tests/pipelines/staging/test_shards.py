@@ -173,6 +173,7 @@ def test_files_that_are_not_what_was_committed(folder, tmp_path, damage):
     else:
         path = tmp_path / STAGING / f"00003.{damage}"
         path.write_bytes(path.read_bytes()[:-600])
+        (shard,) = staged_shards(folder, 0, 3)
     assert read_staged_rows(folder, shard) is None
 
 
