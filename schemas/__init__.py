@@ -17,7 +17,7 @@ from babelsift.schemas.columns import (
     score_schema,
     similarity_column,
 )
-from babelsift.schemas.decision import Decision, format_value, ledger_rows
+from babelsift.schemas.decision import Decision, KeptRows, format_value, ledger_rows
 from babelsift.schemas.errors import (
     AccountingError,
     BabelsiftError,
@@ -60,6 +60,7 @@ __all__ = [
     "DownloadError",
     "Funnel",
     "InputError",
+    "KeptRows",
     "ModelError",
     "Recipe",
     "RecipeError",

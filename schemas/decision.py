@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,9 @@ import pyarrow.compute as pc
 
 from babelsift.schemas.columns import LEDGER_SCHEMA
 from babelsift.schemas.reasons import ColumnReason, RejectReason, Stage
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass
@@ -25,9 +29,10 @@ class Decision:
     reasons: np.ndarray
     values: np.ndarray
     thresholds: np.ndarray
+    tells: ClassVar[bool] = True  # whether it is worth saying with which value and threshold rows are rejected
 
     @classmethod
-    def keep_all(cls, rows: int) -> Decision:
+    def keep_all(cls, rows: int) -> Self:
         """Returns a decision that keeps `rows` rows."""
         return cls(*(np.full(rows, None, dtype=object) for _ in range(3)))
 
@@ -87,6 +92,52 @@ class Decision:
             thresholds=self.thresholds[left_out],
         )
         return batch.take(pa.array(np.flatnonzero(kept))), rejected
+
+
+class KeptRows(Decision):
+    """A decision that knows which rows are kept and not why the others are not: for counting, many times over.
+
+    >>> kept = KeptRows.keep_all(2)
+    >>> kept.reject(np.array([True, False]), RejectReason.SIMILARITY_TOO_LOW)
+    >>> kept.kept.tolist()
+    [False, True]
+    """
+
+    tells = False
+
+    def __init__(self, rows: int) -> None:
+        nothing = np.empty(0, dtype=object)
+        super().__init__(nothing, nothing, nothing)
+        self._kept = np.ones(rows, bool)
+
+    @classmethod
+    def keep_all(cls, rows: int) -> Self:
+        """Returns a decision that keeps `rows` rows."""
+        return cls(rows)
+
+    @property
+    def kept(self) -> np.ndarray:
+        """bool[n], True where the row is kept."""
+        return self._kept
+
+    def reject(
+        self,
+        rejected: pa.BooleanArray | np.ndarray,
+        reason: RejectReason | ColumnReason,
+        *,
+        values: object = None,
+        threshold: object = None,
+    ) -> None:
+        """Rejects the rows where `rejected` is true; the rest is not kept."""
+        self._kept &= ~np.asarray(rejected, dtype=bool)
+
+    def take_over(self, decision: Decision) -> None:
+        """Rejects the rows that another decision on the same batch rejects."""
+        self._kept &= decision.kept
+
+    def restore(self, rows: np.ndarray) -> None:
+        """Keeps rows again, rejected or not; rows: bool[n]."""
+        self._kept |= rows
 
 
 def ledger_rows(

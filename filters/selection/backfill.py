@@ -136,7 +136,7 @@ def apply_backfills(
 
 def _rejected_by_similarity_alone(decision: Decision, batch: pa.RecordBatch, selector: Selector) -> np.ndarray:
     """Returns bool[n], the rows that a decision leaves out and that would be kept if similarity did not count."""
-    return ~decision.kept & selector.decide(batch, similarity=False).kept
+    return ~decision.kept & selector.decide(batch, similarity=False, as_kind=type(decision)).kept
 
 
 def _choice_of(selector: Selector) -> ScoreChoice:

@@ -107,7 +107,8 @@ def reject_by_condition(
         missed = np.zeros(len(batch), bool)
         missed[slice(None) if rows is None else rows] = ~meets_condition(of_rows, wanted)
         if missed.any():
-            decision.reject(missed, reason, values=_shown(values, column), threshold=f"{column} {wanted.text()}")
+            shown = _shown(values, column) if decision.tells else None
+            decision.reject(missed, reason, values=shown, threshold=f"{column} {wanted.text()}")
 
 
 def meets_condition(values: pa.Array, condition: Condition) -> np.ndarray:

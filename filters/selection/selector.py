@@ -61,14 +61,15 @@ class Selector:
                 fractions.add(TopFraction(choice, language, fraction))
         return fractions
 
-    def decide(self, batch: pa.RecordBatch, *, similarity: bool = True) -> Decision:
+    def decide(self, batch: pa.RecordBatch, *, similarity: bool = True, as_kind: type[Decision] = Decision) -> Decision:
         """Returns the verdict on a batch.
 
         Args:
             batch: n rows with the columns that the rules name.
             similarity: False: all rules on similarity count as passed.
+            as_kind: KeptRows: which rows are kept, and not why the others are not.
         """
-        decision = Decision.keep_all(len(batch))
+        decision = as_kind.keep_all(len(batch))
         self._apply(self.settings, None, batch, decision, similarity)
         return decision
 
@@ -107,14 +108,14 @@ class Selector:
     ) -> None:
         verdicts = []
         for rule in rules:
-            verdicts.append(Decision.keep_all(len(batch)))
+            verdicts.append(type(decision).keep_all(len(batch)))
             self._apply(rule, model, batch, verdicts[-1], similarity)
         if len(verdicts) == 1:
             decision.take_over(verdicts[0])
             return
         failed = ~np.logical_or.reduce([verdict.kept for verdict in verdicts])
         values, thresholds = (np.full(len(batch), None, dtype=object) for _ in range(2))
-        for row in np.flatnonzero(failed):
+        for row in np.flatnonzero(failed) if decision.tells else ():
             values[row] = " | ".join(f"{verdict.reasons[row].value} {verdict.values[row]}" for verdict in verdicts)
             thresholds[row] = " | ".join(str(verdict.thresholds[row]) for verdict in verdicts)
         decision.reject(failed, RejectReason.NO_ALTERNATIVE_MET, values=values, threshold=thresholds)
@@ -131,7 +132,8 @@ class Selector:
             missed = ~threshold.reached_by(scores[rows])
             edges[rows] = np.where(missed & ~outside[rows], threshold.score, edges[rows])
             outside[rows] |= missed
-        decision.reject(outside, RejectReason.OUTSIDE_TOP_FRACTION, values=_shown(scores), threshold=edges)
+        shown = _shown(scores) if decision.tells else None
+        decision.reject(outside, RejectReason.OUTSIDE_TOP_FRACTION, values=shown, threshold=edges)
 
 
 def binned_thresholds(selector: Selector, histograms: ChoiceHistograms) -> Thresholds:
@@ -173,7 +175,8 @@ def _reject_by_min_similarity(
         minimums[rows] = -np.inf if minimum is None else minimum
     # Compared as float32, the scores' own type: as float64 a stored 0.26 would be just below 0.26.
     too_low = ~(scores >= minimums.astype(np.float32)) & (minimums > -np.inf)
-    decision.reject(too_low, RejectReason.SIMILARITY_TOO_LOW, values=_shown(scores), threshold=minimums)
+    shown = _shown(scores) if decision.tells else None
+    decision.reject(too_low, RejectReason.SIMILARITY_TOO_LOW, values=shown, threshold=minimums)
 
 
 def _shown(scores: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from babelsift.pipelines.cli.commands.completion import add_completion
 from babelsift.pipelines.cli.commands.concepts import add_concepts
 from babelsift.pipelines.cli.commands.curate import add_curate
 from babelsift.pipelines.cli.commands.demo import add_demo, add_demo_model, add_demo_web
+from babelsift.pipelines.cli.commands.explore import add_explore
 from babelsift.pipelines.cli.commands.hash import add_hash
 from babelsift.pipelines.cli.commands.models import add_models
 from babelsift.pipelines.cli.commands.ngrams import add_ngrams
@@ -48,6 +49,7 @@ COMMANDS = (
     add_models,
     add_train_head,
     add_why,
+    add_explore,
     add_status,
     add_subset,
     add_urls,

@@ -42,11 +42,18 @@ class _Filter(beam.DoFn):
         yield from emit(Stage.IMAGE_RULES, len(element), [kept], [rejected])
 
 
-def decide_images(batch: pa.RecordBatch, rules: ImageRules) -> Decision:
-    """Returns the verdict on a batch with the columns original_width, original_height and original_bytes."""
-    decision = Decision.keep_all(len(batch))
+def decide_images(batch: pa.RecordBatch, rules: ImageRules, *, as_kind: type[Decision] = Decision) -> Decision:
+    """Returns the verdict on a batch with the columns original_width, original_height and original_bytes.
+
+    Args:
+        batch: n rows.
+        rules: the bounds.
+        as_kind: KeptRows: which rows are kept, and not why the others are not.
+    """
+    decision = as_kind.keep_all(len(batch))
     width, height, size = (batch.column(f"original_{name}") for name in ("width", "height", "bytes"))
-    sides = [f"{w}x{h} px" for w, h in zip(width.to_pylist(), height.to_pylist(), strict=True)]
+    shown = zip(width.to_pylist(), height.to_pylist(), strict=True) if decision.tells else ()
+    sides = [f"{w}x{h} px" for w, h in shown]
     if rules.min_bytes is not None:
         small = _not(has_min_bytes(size, minimum=rules.min_bytes))
         decision.reject(small, RejectReason.FILE_TOO_SMALL, values=size, threshold=rules.min_bytes)

@@ -121,6 +121,22 @@ def exact_thresholds(selected: SelectedKeys) -> Thresholds:
     return {_fraction_of(group): Threshold(score_at(key >> SCORE_BITS)) for group, (key, _, _) in selected.items()}
 
 
+def exact_thresholds_of(batch: pa.RecordBatch, selector: Selector) -> Thresholds:
+    """Returns the threshold of every fraction that a selector asks for, of a batch that is all there is.
+
+    Args:
+        batch: has `language` and the similarity columns.
+        selector: its settings ask for the fractions.
+    """
+    thresholds: Thresholds = {}
+    for group, packed in fraction_keys(batch, selector).items():
+        keys = np.frombuffer(packed, np.uint64)
+        rank = FractionRank()(group, len(keys))
+        key = int(np.partition(keys, rank)[rank])
+        thresholds[_fraction_of(group)] = Threshold(score_at(key >> SCORE_BITS))
+    return thresholds
+
+
 def _group_of(fraction: TopFraction) -> str:
     return json.dumps([fraction.choice.models, fraction.language, fraction.fraction])
 

@@ -1,0 +1,70 @@
+"""`babelsift explore`: a page that shows all pairs of finished runs."""
+
+from __future__ import annotations
+
+import argparse
+import posixpath
+import webbrowser
+from typing import TYPE_CHECKING
+
+from babelsift.pipelines.cli.exit_status import say
+from babelsift.schemas import InputError, public_url
+
+if TYPE_CHECKING:
+    from babelsift.pipelines.explorer.session import Session
+
+
+def add_explore(commands: argparse._SubParsersAction) -> None:
+    """Adds the command to the parser."""
+    explore = commands.add_parser(
+        "explore",
+        help="look at all pairs of finished runs in the browser",
+        description="Serves a page on this machine that shows every pair, kept and left out, with its image: filter, "
+        "search, move thresholds, label, export; two runs side by side. It changes no run; labels go into a file of "
+        "their own. Needs the extra explore. Ctrl-C ends it.",
+    )
+    explore.add_argument("output", metavar="OUT", help="run folder")
+    explore.add_argument("others", nargs="*", metavar="OTHER", help="run folders to compare with")
+    explore.add_argument("--port", type=int, default=0, help="default: the first free one from 8420 on")
+    explore.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="listen on another address than loopback; the address that is printed then has a token, without which "
+        "nothing is answered",
+    )
+    explore.add_argument("--labels", metavar="FILE", help="CSV of labels; default: OUT-labels.csv beside the run")
+    explore.add_argument("--open", action="store_true", help="open the page in the browser")
+    explore.set_defaults(run=_explore)
+
+
+def _explore(known: argparse.Namespace, _: list[str]) -> int:
+    try:
+        from babelsift.pipelines.explorer.serve import Address, serve
+    except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing not in ("starlette", "uvicorn"):
+            raise
+        raise InputError(f"explore needs {missing}; pip install 'babelsift[explore]'") from error
+
+    def ready(url: str, session: Session) -> None:
+        pairs = ", ".join(f"{run.name} ({len(run.table):,} pairs)" for run in session.runs)
+        say(f"babelsift: {pairs}; labels go into {session.labels.path}; Ctrl-C ends it")
+        print(url, flush=True)
+        if known.open:
+            webbrowser.open(url)
+
+    address = Address(known.host, known.port)
+    serve([known.output, *known.others], address, known.labels or default_labels(known.output), ready=ready)
+    return 0
+
+
+def default_labels(output: str) -> str:
+    """Returns the file of labels of a run: beside its folder, or, where that is on an object store, in this folder.
+
+    Args:
+        output: the run folder.
+    """
+    plain = public_url(output).rstrip("/")
+    beside = plain if "://" not in output else posixpath.basename(plain)
+    return f"{beside or 'run'}-labels.csv"

@@ -1,0 +1,188 @@
+"""Pairs near a text, an image or a pair, by the image embeddings that a run has stored.
+
+The vectors are read, and the index is built, at the first search; the CLIP model is loaded at the first search by a
+text or an image that is new. Up to EXACT_ROWS vectors are compared one by one; more are found by an inverted file
+(faiss' IVF over half-precision vectors), which looks into the lists nearest to what is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
+from babelsift.pipelines.staging.shards import StagingListing
+from babelsift.schemas import BabelsiftError, ModelError, Recipe
+
+EXACT_ROWS = 200_000
+MOST_NEIGHBOURS = 500
+_KEPT = 32  # searches
+_CAPTION = "an image"  # beside an image that is searched by: a pair needs one
+_TRAINED_ON, _PROBES = 40, 32  # vectors a list to train on; lists looked into
+
+
+@dataclass
+class Neighbours:
+    """The stored embeddings of a run's pairs.
+
+    Attributes:
+        folder: of the run.
+        uids: of the table's rows.
+        recipe: gives the run's recipe; its models are asked by texts and images.
+    """
+
+    folder: RunFolder
+    uids: Callable[[], pa.Array]
+    recipe: Callable[[], Recipe]
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _found: OrderedDict[tuple[str, str | int], np.ndarray] = field(default_factory=OrderedDict)
+
+    @cached_property
+    def stores(self) -> dict[str, ScoreStore]:
+        """The score stores with embeddings, by the model's name."""
+        stores = {}
+        for model in self.folder.folders(SCORES_FOLDER):
+            info = read_model_info(self.folder, model)
+            suffix = "" if info is None else f"-{info['fingerprint'][:8]}"
+            if info is not None and model.endswith(suffix) and self.folder.list(f"{SCORES_FOLDER}/{model}/img_emb"):
+                name = model.removesuffix(suffix)
+                stores[name] = ScoreStore(self.folder, name, info["fingerprint"])
+        return stores
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the models whose embeddings are stored."""
+        return list(self.stores)
+
+    def rows(self, near: tuple[str, str | int]) -> np.ndarray:
+        """Returns the rows of the pairs whose images are near something, the nearest first.
+
+        Args:
+            near: ("text", words), ("row", a pair's) or ("image", what `add_image` returned).
+
+        Raises:
+            ModelError: the run has no embeddings of it, or the model cannot be loaded here.
+        """
+        with self._lock:  # two searches would read all vectors, or load the model, twice
+            if near not in self._found:
+                self._found[near] = self._search(*near)
+                while len(self._found) > _KEPT:
+                    self._found.popitem(last=False)
+            return self._found[near]
+
+    def add_image(self, content: bytes) -> str:
+        """Takes an image to search by; returns its digest, which stands for it.
+
+        Raises:
+            ModelError: it is no image, or the model cannot be loaded here.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        images, captions = pa.array([content], pa.binary()), pa.array([_CAPTION])
+        with self._lock:
+            result = self._scorer.score(images, captions, embeddings=True)
+            if (error := result.column("error")[0].as_py()) is not None:
+                raise ModelError(f"this image cannot be searched by: {error}")
+            vector = np.array(result.column("image_embedding")[0].as_py(), np.float32)
+            self._found["image", digest] = self._nearest(vector)
+        return digest
+
+    def _search(self, kind: str, value: Any) -> np.ndarray:
+        if kind == "image":
+            raise ModelError("this image is not known any more; give it again")
+        if kind == "text":
+            return self._nearest(self._scorer.embed_texts([value])[0])
+        place = np.flatnonzero(self._vectors[0] == value)
+        if not len(place):
+            raise ModelError("no embedding of this pair is stored: its image was never scored")
+        rows = self._nearest(self._vectors[1][place[0]].astype(np.float32))
+        return rows[rows != value]
+
+    def vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Returns (int[m], rows of the table; float16[m, dimension], their images' embeddings of unit length).
+
+        Raises:
+            ModelError: none are stored.
+        """
+        return self._vectors
+
+    @cached_property
+    def _scorer(self) -> Any:
+        from babelsift.pipelines.stages.score.models import load_scorer
+
+        name = self._name()
+        model = next((model for model in self.recipe().clip if model.name == name), None)
+        if model is None:
+            raise ModelError(f"the run's recipe does not say which model {name!r} is")
+        return load_scorer(model.model_copy(update={"decode_processes": 0, "compiled": False}))
+
+    def _name(self) -> str:
+        if not self.stores:
+            raise ModelError(
+                "this run has stored no embeddings; `keep_embeddings: true` in the recipe's clip keeps them"
+            )
+        return self.names[0]
+
+    @cached_property
+    def _vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        uids, vectors = _stored(self.stores[self._name()])
+        rows = pc.index_in(uids, value_set=self.uids())
+        known = np.flatnonzero(rows.is_valid().to_numpy(zero_copy_only=False))
+        return rows.take(pa.array(known)).to_numpy(), vectors[known]
+
+    @cached_property
+    def _index(self) -> Any:
+        try:
+            import faiss
+        except ImportError as error:
+            raise ModelError("search by meaning needs faiss; pip install 'babelsift[explore]'") from error
+        vectors = self._vectors[1]
+        rows, dimension = vectors.shape
+        if rows <= EXACT_ROWS:
+            index = faiss.IndexFlatIP(dimension)
+        else:
+            lists = int(np.sqrt(rows))
+            index = faiss.index_factory(dimension, f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
+            chosen = np.random.default_rng(0).permutation(rows)[: lists * _TRAINED_ON]
+            index.train(vectors[np.sort(chosen)].astype(np.float32))
+            index.nprobe = _PROBES
+        for start in range(0, rows, EXACT_ROWS):
+            index.add(vectors[start : start + EXACT_ROWS].astype(np.float32))
+        return index
+
+    def _nearest(self, vector: np.ndarray) -> np.ndarray:
+        _, places = self._index.search(np.ascontiguousarray(vector[None]), min(MOST_NEIGHBOURS, self._index.ntotal))
+        return self._vectors[0][places[0][places[0] >= 0]]
+
+
+def _stored(store: ScoreStore) -> tuple[pa.Array, np.ndarray]:
+    """Returns (uids, float16[m, dimension]) of all pairs with an embedding; each uid once."""
+    uids, vectors = [], []
+    for table, matrix in _chunks(store):
+        is_good = table.column("error").combine_chunks().is_null().to_numpy(zero_copy_only=False)
+        uids.append(table.column("uid").combine_chunks().cast(pa.large_string()).filter(pa.array(is_good)))
+        vectors.append(matrix[is_good])
+    if not uids:
+        raise ModelError(f"{store.folder.path(store.root)} has no embeddings")
+    together = pa.concat_arrays(uids)
+    codes = together.dictionary_encode().indices.to_numpy()
+    _, first = np.unique(codes, return_index=True)
+    return together.take(pa.array(first)), np.concatenate(vectors)[first]
+
+
+def _chunks(store: ScoreStore) -> Iterator[tuple[pa.Table, np.ndarray]]:
+    for shard in sorted(StagingListing(store.folder).numbers):
+        for chunk, table in store.chunks(shard):
+            try:
+                yield table, store.embeddings("img_emb", shard, chunk, table)
+            except BabelsiftError:  # damaged: the next run scores it again
+                continue

@@ -1,0 +1,179 @@
+"""The runs that an explorer shows, loaded: their pairs, images, recipes, and what each other's runs made of a pair."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from babelsift.pipelines.explorer.images import PairImages
+from babelsift.pipelines.explorer.labels import LABEL, Labels
+from babelsift.pipelines.explorer.neighbours import Neighbours
+from babelsift.pipelines.explorer.pairs.columns import Columns
+from babelsift.pipelines.explorer.pairs.load import FATE, load_pairs
+from babelsift.pipelines.explorer.pairs.selection import Selection
+from babelsift.pipelines.explorer.trial import Trial
+from babelsift.pipelines.inspection.finished import FinishedRun, open_run
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import RECIPE
+from babelsift.schemas import Recipe, RecipeError, RunFolderError, one_line, parse_recipe, public_url
+
+ABSENT = "absent"
+_SAFETY = ("nsfw", "unsafe", "safety", "porn")
+
+
+@dataclass
+class LoadedRun:
+    """A run that is shown.
+
+    Attributes:
+        name: as people call it: the last part of its URL.
+        run: the run.
+        selection: of its pairs.
+        images: theirs.
+        neighbours: their embeddings.
+    """
+
+    name: str
+    run: FinishedRun
+    selection: Selection
+    images: PairImages
+    neighbours: Neighbours
+
+    @property
+    def columns(self) -> Columns:
+        """Of its pairs."""
+        return self.selection.columns
+
+    @property
+    def table(self) -> pa.Table:
+        """Of its pairs."""
+        return self.columns.table
+
+    @cached_property
+    def trial(self) -> Trial:
+        """Its thresholds.
+
+        Raises:
+            RecipeError: its recipe cannot be read.
+        """
+        return Trial(self.columns, *read_recipe(self.run.folder))
+
+    @cached_property
+    def safety_columns(self) -> list[str]:
+        """The columns that say whether an image is fit to be seen."""
+        kinds = self.columns.kinds
+        return [name for name in kinds if kinds[name] != "text" and any(word in name.lower() for word in _SAFETY)]
+
+    def row_of(self, uid: str) -> int | None:
+        """Returns the first row of a uid; None where there is none."""
+        row = pc.index(self.columns.column("uid"), pa.scalar(uid, pa.large_string())).as_py()
+        return None if row < 0 else row
+
+    def row(self, number: int) -> dict[str, Any]:
+        """Returns a row's values.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        if not 0 <= number < len(self.table):
+            raise IndexError(number)
+        return self.table.slice(number, 1).to_pylist()[0]
+
+    def image(self, number: int) -> tuple[bytes, str] | None:
+        """Returns (an image file's bytes, its extension) of a row; None where it never had one.
+
+        Raises:
+            IndexError: there is no such row.
+            RunFolderError: the image is not what was stored.
+        """
+        return self.images.of(self.row(number))
+
+
+@dataclass
+class Session:
+    """What an explorer shows.
+
+    Attributes:
+        runs: the runs, the first of which is shown first.
+        labels: what a person says of their pairs.
+    """
+
+    runs: list[LoadedRun]
+    labels: Labels
+
+    def label(self, run: LoadedRun, uid: str, label: str | None) -> None:
+        """Labels a pair in all runs that have it."""
+        self.labels.set(uid, label, run.name)
+        self._show_labels()
+
+    def _show_labels(self) -> None:
+        for run in self.runs:
+            run.columns.add_facet(LABEL, self.labels.facet(run.columns.column("uid")))
+            run.selection.forget(LABEL)
+
+    def join(self) -> Session:
+        """Adds to each run's pairs what they are labelled, and their fates in the other runs."""
+        self._show_labels()
+        for run in self.runs:
+            for other in self.runs:
+                if other is not run:
+                    run.columns.add_facet(f"in {other.name}", _fates_in(other, run))
+        return self
+
+
+def load_session(urls: Sequence[str], labels: str) -> Session:
+    """Returns the runs of some folders, loaded.
+
+    Args:
+        urls: of run folders, local or any fsspec URL.
+        labels: the file of labels.
+
+    Raises:
+        RunFolderError: one has no complete run.
+        InputError: the labels cannot be read.
+    """
+    said = Labels(labels)
+    runs = [open_run(url) for url in urls]
+    return Session([_loaded(run, name) for run, name in zip(runs, _names(urls), strict=True)], said).join()
+
+
+def read_recipe(folder: RunFolder) -> tuple[Recipe, str]:
+    """Returns the recipe of a run, and its text.
+
+    Raises:
+        RecipeError: it is not there, or is none.
+    """
+    try:
+        text = folder.read(RECIPE).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{folder.path(RECIPE)} cannot be read: {one_line(error)}") from error
+    return parse_recipe(text, source=RECIPE), text
+
+
+def _loaded(run: FinishedRun, name: str) -> LoadedRun:
+    table, staged = load_pairs(run)
+    if not len(table):
+        raise RunFolderError(f"{public_url(run.folder.url)}: the run has no pairs to explore")
+    columns = Columns(table)
+    neighbours = Neighbours(run.folder, lambda: columns.column("uid"), lambda: read_recipe(run.folder)[0])
+    selection = Selection(columns, neighbours.rows)
+    return LoadedRun(name, run, selection, PairImages(run.folder, staged), neighbours)
+
+
+def _names(urls: Sequence[str]) -> list[str]:
+    """Returns a name a folder: the last part of its URL, numbered where two are alike."""
+    names = [posixpath.basename(public_url(url).rstrip("/")) or "run" for url in urls]
+    return [f"{name} ({number})" if names.count(name) > 1 else name for number, name in enumerate(names, start=1)]
+
+
+def _fates_in(other: LoadedRun, run: LoadedRun) -> pa.Array:
+    """Returns string[n], what another run made of each of a run's pairs: kept, rejected, or absent from its input."""
+    rows = pc.index_in(run.columns.column("uid"), value_set=other.columns.column("uid"), skip_nulls=True)
+    fates = other.columns.column(FATE)
+    return pc.fill_null(pc.take(fates.dictionary_decode(), rows), ABSENT)
