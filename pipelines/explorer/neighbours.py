@@ -148,7 +148,7 @@ class Neighbours:
         vectors = self._vectors[1]
         rows, dimension = vectors.shape
         if rows <= EXACT_ROWS:
-            index = faiss.IndexFlatIP(dimension)
+            index: Any = faiss.IndexFlatIP(dimension)
         else:
             lists = int(np.sqrt(rows))
             index = faiss.index_factory(dimension, f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)

@@ -38,7 +38,7 @@ def pair_page(run: LoadedRun, number: int) -> dict[str, Any]:
 def _stages(run: LoadedRun, row: dict[str, Any]) -> list[dict[str, Any]]:
     """Returns what each stage of the run made of a pair, up to the one that left it out."""
     counted = {stage.stage for stage in run.run.funnel.stages}
-    stages = []
+    stages: list[dict[str, Any]] = []
     for stage in STAGE_ORDER:
         if row.get("stage") == stage.value:
             said = {name: row.get(name) for name in ("reason", "value", "threshold")}

@@ -84,7 +84,7 @@ def _near(said: Any) -> tuple[str, str | int] | None:
         return None
     if not isinstance(said, dict) or len(said) != 1 or set(said) - set(_NEAR):
         raise QueryError(f"q.near has one of {', '.join(_NEAR)}")
-    [(kind, value)] = said.items()
+    kind, value = next(iter(said.items()))
     if type(value) is not _NEAR[kind] or not str(value).strip() or len(str(value)) > _LONGEST_TEXT:
         raise QueryError(f"q.near.{kind} is not {_NEAR[kind].__name__}")
     return kind, value
