@@ -2,6 +2,8 @@
 
 transform           what every transform is, and the smallest collections
 batches             record batches in Beam: their coder
+packed              packed arrays in Beam: their type and coder
+parking/            temporary files in which both wait, where a job runs in this process
 stage_outputs       what a stage gives back: kept rows, rejected rows, counters
 bundle_buffer       rows buffered within a bundle, one element a partition; `split_by_partition` of whole rows
 bundle_end          what a DoFn emits when its bundle ends

@@ -44,7 +44,7 @@ def runs_in_this_process(options: PipelineOptions) -> bool:
     return is_local and options.view_as(DirectOptions).direct_running_mode in (None, "in_memory")
 
 
-def run_job(job: beam.PTransform, label: str, options: PipelineOptions, temp_dir: str | None = None) -> None:
+def run_job(job: beam.PTransform, label: str, options: PipelineOptions, temp_dir: str | None = None) -> int:
     """Runs a job from its beginning to its end.
 
     In this process what waits between two steps lies in temporary files; runners elsewhere spill by themselves.
@@ -55,17 +55,23 @@ def run_job(job: beam.PTransform, label: str, options: PipelineOptions, temp_dir
         options: Beam's, which also name the runner.
         temp_dir: a folder for temporary files; None: TMPDIR, or the system's.
 
+    Returns:
+        The most bytes that temporary files had at once.
+
     Raises:
         BabelsiftError: the one that a worker raised, as itself; anything else as the runner raises it.
     """
     runner = runner_from(options)
-    here = parked_in(temp_dir or tempfile.gettempdir()) if runs_in_this_process(options) else contextlib.nullcontext()
+    is_here = runs_in_this_process(options)
     if isinstance(runner, FnApiRunner) and options.view_as(DirectOptions).direct_running_mode == _PROCESSES:
         runner, options = _processes_that_end_with_this_one(options)
     options = options.view_as(OptionsViewedOnce)
     try:
-        with here, beam.Pipeline(runner=runner, options=options) as pipeline:
+        with contextlib.ExitStack() as stack:
+            parking = stack.enter_context(parked_in(temp_dir or tempfile.gettempdir())) if is_here else None
+            pipeline = stack.enter_context(beam.Pipeline(runner=runner, options=options))
             _ = pipeline | label >> job
+        return 0 if parking is None else parking.peak_bytes
     except Exception as error:
         if _is_interrupt(error):
             raise KeyboardInterrupt from error

@@ -17,6 +17,7 @@ from babelsift.pipelines.core.groups.frequent_keys import FindFrequent, key_inde
 from babelsift.pipelines.core.groups.images_with_many_texts import FindImagesWithManyTexts
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest
 from babelsift.pipelines.core.groups.pair_digests import caption_digests, url_digests
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import PassAll, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, empty_collection
@@ -43,7 +44,7 @@ class FilterFrequencies(Transform):
         captions, images = self.settings.max_images_per_caption, self.settings.max_captions_per_image
         if captions is None and images is None:
             return batches | "Pass" >> kept_and_rejected(beam.ParDo(PassAll(Stage.FREQUENCY)))
-        frequent = [empty_collection(batches, f"No{label}", bytes) for label in ("Captions", "Images")]
+        frequent = [empty_collection(batches, f"No{label}", Packed) for label in ("Captions", "Images")]
         if captions is not None:
             find = FindFrequent(caption_digests, url_digests, captions, self.partitions)
             frequent[0] = batches | "FrequentCaptions" >> find

@@ -11,7 +11,7 @@ See `babelsift.filters.counting` for the merge itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,8 @@ import pyarrow as pa
 
 from babelsift.filters.counting import MEMBERSHIP, lowest_members, memberships
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.groups.combine_packed import MergePacked
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest, split_sorted
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.transform import Transform
 
 
@@ -49,9 +49,9 @@ class LowestMembers(Transform):
         pack = beam.ParDo(_Members(self.key, self.member, self.most, self.partitions))
         return (
             batches
-            | "Members" >> pack.with_output_types(tuple[int, bytes])
-            | "Merge" >> beam.CombinePerKey(_MergeMembers(self.most))
-            | "DropPartition" >> beam.Values()
+            | "Members" >> pack.with_output_types(tuple[int, Packed])
+            | "Group" >> beam.GroupByKey()
+            | "Merge" >> beam.MapTuple(_merge_partition, most=self.most).with_output_types(Packed)
         )
 
 
@@ -70,10 +70,5 @@ class _Members(BundleBuffer):
             yield partition, merged[rows].tobytes()
 
 
-class _MergeMembers(MergePacked):
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def merge(self, packed: list[bytes]) -> bytes:
-        return lowest_members([np.frombuffer(chunk, MEMBERSHIP) for chunk in packed], self._most).tobytes()
+def _merge_partition(_: int, packed: Iterable[bytes], most: int = 1) -> bytes:
+    return lowest_members([np.frombuffer(chunk, MEMBERSHIP) for chunk in packed], most).tobytes()

@@ -13,6 +13,7 @@ from babelsift.filters.counting import MEMBERSHIP, keys_with_more_than
 from babelsift.filters.dedup import DigestIndex
 from babelsift.pipelines.core.groups.bottom_k import LowestMembers
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.transform import Transform
 
 
@@ -35,7 +36,7 @@ class FindFrequent(Transform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
         """Merges memberships to one more than the maximum a key, and keeps the keys that have so many."""
         lowest = LowestMembers(self.key, self.member, self.maximum + 1, self.partitions)
-        return batches | "Lowest" >> lowest | "TooMany" >> beam.Map(too_many, self.maximum).with_output_types(bytes)
+        return batches | "Lowest" >> lowest | "TooMany" >> beam.Map(too_many, self.maximum).with_output_types(Packed)
 
 
 def too_many(packed: bytes, maximum: int) -> bytes:

@@ -3,8 +3,7 @@
 1. Record. Each row becomes a digest record: its digest, its uid, its row key (24 to 48 bytes packed).
 2. Merge in the bundle. Of the records of one digest the lowest stays, with the number of rows that it stands for.
 3. Partition. A partition has a range of digests; a digest's records meet there, however many workers made them.
-4. Merge a partition. Records merge associatively before they are grouped, so a digest that half of all rows share is
-   one record a bundle.
+4. Merge a partition. Records merge associatively, so a digest that half of all rows share is one record a bundle.
 
         rows    A1 B1 A2 | A3 C1 B2        record and merge in the bundle
                    |           |
@@ -33,7 +32,7 @@ from babelsift.filters.dedup import (
 )
 from babelsift.filters.uids import row_keys, uid_bytes
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.groups.combine_packed import MergePacked
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.transform import Transform
 
 Digest = Callable[[pa.RecordBatch], np.ndarray]
@@ -59,12 +58,8 @@ class LowestPerDigest(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
         """Records, merges in the bundle, then merges a partition."""
-        return (
-            batches
-            | "Record" >> MakeDigestRecords(self.digest, self.partitions, self.ranks)
-            | "Merge" >> beam.CombinePerKey(MergeDigestRecords(ranked=self.ranks is not None))
-            | "DropPartition" >> beam.Values()
-        )
+        made = batches | "Record" >> MakeDigestRecords(self.digest, self.partitions, self.ranks)
+        return made | "Merge" >> MergeDigestRecords(ranked=self.ranks is not None)
 
 
 @dataclass
@@ -77,9 +72,8 @@ class MakeDigestRecords(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[tuple[int, bytes]]:
         """One step, fused with what makes the rows."""
-        return batches | beam.ParDo(_Record(self.digest, self.partitions, self.ranks)).with_output_types(
-            tuple[int, bytes]
-        )
+        record = beam.ParDo(_Record(self.digest, self.partitions, self.ranks))
+        return batches | record.with_output_types(tuple[int, Packed])
 
 
 def split_digest_records(merged: np.ndarray, partitions: int) -> Iterator[tuple[int, bytes]]:
@@ -144,13 +138,21 @@ class _Record(BundleBuffer):
         yield from split_digest_records(merged, self._partitions)
 
 
-class MergeDigestRecords(MergePacked):
-    """Merges packed digest records; ranked: the lowest row_key is kept before the lowest uid."""
+@dataclass
+class MergeDigestRecords(Transform):
+    """Merges packed digest records a partition: one packed array each, a record a digest, sorted.
 
-    def __init__(self, *, ranked: bool = False) -> None:
-        super().__init__()
-        self._ranked = ranked
+    Attributes:
+        ranked: the lowest row_key is kept before the lowest uid.
+    """
 
-    def merge(self, packed: list[bytes]) -> bytes:
-        """Returns one record a digest, packed and sorted."""
-        return pack_digest_records(merge_packed_records(packed, ranked=self._ranked))
+    ranked: bool = False
+
+    def expand(self, made: beam.PCollection[tuple[int, bytes]]) -> beam.PCollection[bytes]:
+        """Groups a partition's records, which bundles have merged already, and merges them."""
+        merge = beam.MapTuple(_merge_partition, ranked=self.ranked).with_output_types(Packed)
+        return made | "Group" >> beam.GroupByKey() | "MergePartition" >> merge
+
+
+def _merge_partition(_: int, packed: Iterable[bytes], ranked: bool = False) -> bytes:
+    return pack_digest_records(merge_packed_records(packed, ranked=ranked))

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.pipelines.core.batches import concat
+from babelsift.pipelines.core.groups.co_group import CoGroup
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -65,7 +66,7 @@ class ReuseStaged(Transform):
         )
         matched = (
             {"pairs": pairs, "staged": staged}
-            | "GroupByUrl" >> beam.CoGroupByKey()
+            | "GroupByUrl" >> CoGroup()
             | "Match" >> kept_and_rejected(beam.ParDo(_Match(self.settings)))
         )
         kept = matched.kept | "OneBatchAShard" >> GatherShards()

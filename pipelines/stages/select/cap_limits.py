@@ -24,6 +24,7 @@ from babelsift.filters.selection import Selector
 from babelsift.filters.urls import registered_domains
 from babelsift.pipelines.core.groups.bottom_k import LowestMembers
 from babelsift.pipelines.core.groups.radix_select import RadixSelect, SelectedKeys
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.transform import Transform, empty_collection, single_element
 from babelsift.pipelines.stages.select.cap_candidates import (
@@ -60,12 +61,12 @@ class CapLimits(Transform):
             ("host", host_digests, self.caps.per_host),
         ):
             if most is None:
-                limits[name] = empty_collection(candidates, f"No_{name}", bytes)
+                limits[name] = empty_collection(candidates, f"No_{name}", Packed)
                 continue
             limits[name] = (
                 candidates
                 | f"Lowest_{name}" >> LowestMembers(column, order_members, most + 1, _PARTITIONS)
-                | f"Limit_{name}" >> beam.Map(limits_of, most).with_output_types(bytes)
+                | f"Limit_{name}" >> beam.Map(limits_of, most).with_output_types(Packed)
             )
             within = beam.ParDo(_WithinLimits(column), beam.pvalue.AsList(limits[name]))
             candidates = candidates | f"Within_{name}" >> within.with_output_types(pa.RecordBatch)

@@ -21,7 +21,9 @@ import pyarrow.compute as pc
 from babelsift.filters.bytes16 import halves
 from babelsift.filters.selection import ScoreChoice, match_one_to_one
 from babelsift.filters.uids import digests, uid_bytes
+from babelsift.pipelines.core.groups.co_group import CoGroup
 from babelsift.pipelines.core.groups.frequent_keys import key_index
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import emit_step, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -57,12 +59,12 @@ class MatchDocuments(Transform):
         candidates = beam.FlatMap(candidates_by_partition, self.scores, self.partitions)
         matched = (
             batches
-            | "Candidates" >> candidates.with_output_types(tuple[int, bytes])
+            | "Candidates" >> candidates.with_output_types(tuple[int, Packed])
             | "GroupDocuments" >> beam.GroupByKey()
-            | "Match" >> beam.FlatMapTuple(matched_by_shard).with_output_types(tuple[int, bytes])
+            | "Match" >> beam.FlatMapTuple(matched_by_shard).with_output_types(tuple[int, Packed])
         )
         split = beam.ParDo(SplitByPartition(staging_shards)).with_output_types(tuple[int, pa.RecordBatch])
-        joined = {_ROWS: batches | "Split" >> split, _MATCHED: matched} | "Join" >> beam.CoGroupByKey()
+        joined = {_ROWS: batches | "Split" >> split, _MATCHED: matched} | "Join" >> CoGroup()
         return joined | "Keep" >> kept_and_rejected(beam.ParDo(_KeepMatched(self.scores, self.is_last)))
 
 

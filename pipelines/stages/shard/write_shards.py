@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.shard_order import SORT_KEY, bucket_of, first_keys_in_bucket, is_held_out, shard_of, sort_keys
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.core.wait_for import wait_for
@@ -160,9 +161,9 @@ class FindFirstKeys(Transform):
         """Counts keys in ranges, then ranks the keys of each range."""
         keys = (
             batches
-            | "Keys" >> beam.FlatMap(packed_keys, self.seed).with_output_types(tuple[int, bytes])
+            | "Keys" >> beam.FlatMap(packed_keys, self.seed).with_output_types(tuple[int, Packed])
             | "GroupRange" >> beam.GroupByKey()
-            | "Join" >> beam.MapTuple(join_keys).with_output_types(tuple[int, bytes])
+            | "Join" >> beam.MapTuple(join_keys).with_output_types(tuple[int, Packed])
         )
         counts = keys | "Count" >> beam.MapTuple(count_keys) | "AllCounts" >> beam.combiners.ToDict()
         return keys | "Rank" >> beam.Map(first_keys_of_range, beam.pvalue.AsSingleton(counts), self.samples_per_shard)

@@ -51,6 +51,7 @@ from babelsift.filters.dedup import (
 )
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
+from babelsift.pipelines.core.groups.co_group import CoGroup
 from babelsift.pipelines.core.groups.lowest_per_digest import (
     LowestPerDigest,
     batch_row_keys,
@@ -58,6 +59,7 @@ from babelsift.pipelines.core.groups.lowest_per_digest import (
     only_duplicated,
     split_sorted,
 )
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.dedup.captions.compared_captions import (
@@ -95,18 +97,18 @@ class FindNearCaptions(Transform):
         equal = (
             compared
             | "FindEqual" >> LowestPerDigest(compared_digests, self.partitions)
-            | "Equal" >> beam.Map(only_duplicated)
+            | "Equal" >> beam.Map(only_duplicated).with_output_types(Packed)
         )
         pairs = self._candidates(compared, equal, partitions)
-        uids = pairs | "Wanted" >> beam.Map(uids_of_pairs)
+        uids = pairs | "Wanted" >> beam.Map(uids_of_pairs).with_output_types(Packed)
         pick = beam.ParDo(_PickCaptions(partitions), beam.pvalue.AsList(uids))
-        captions = compared | "Captions" >> pick.with_output_types(tuple[int, bytes])
-        bring = beam.FlatMap(with_kept_captions, partitions).with_output_types(tuple[int, tuple[bytes, bytes]])
-        half_met = {"pairs": pairs, "captions": captions} | "MeetKept" >> beam.CoGroupByKey() | "KeptCaptions" >> bring
+        captions = compared | "Captions" >> pick.with_output_types(tuple[int, Packed])
+        bring = beam.FlatMap(with_kept_captions, partitions).with_output_types(tuple[int, tuple[Packed, Packed]])
+        half_met = {"pairs": pairs, "captions": captions} | "MeetKept" >> CoGroup() | "KeptCaptions" >> bring
         near = (
             {"pairs": half_met, "captions": captions}
-            | "MeetOther" >> beam.CoGroupByKey()
-            | "Verify" >> beam.Map(verified_links, self.settings).with_output_types(bytes)
+            | "MeetOther" >> CoGroup()
+            | "Verify" >> beam.Map(verified_links, self.settings).with_output_types(Packed)
             | "Decide" >> beam.CombineGlobally(_IndependentSet()).without_defaults()
         )
         return equal, near
@@ -121,9 +123,9 @@ class FindNearCaptions(Transform):
         find = beam.FlatMap(pairs_in_buckets, self.settings, partitions)
         return (
             compared
-            | "Bucket" >> bucket.with_output_types(tuple[int, bytes])
+            | "Bucket" >> bucket.with_output_types(tuple[int, Packed])
             | "GroupBuckets" >> beam.GroupByKey()
-            | "Candidates" >> find.with_output_types(tuple[int, bytes])
+            | "Candidates" >> find.with_output_types(tuple[int, Packed])
         )
 
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.groups.lowest_per_digest import LowestPerDigest, kept_rows, only_duplicated
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.pipelines.stages.dedup.images.image_hashes import (
@@ -57,7 +58,7 @@ class FindDuplicateImages(Transform):
 
     def expand(self, hashes: beam.PCollection[pa.RecordBatch]) -> tuple[beam.PCollection[bytes], ...]:
         """Finds equal content, equal hashes, and near hashes."""
-        nothing = empty_collection(hashes, "Nothing", bytes)
+        nothing = empty_collection(hashes, "Nothing", Packed)
         captions = self.settings.by == "image_and_caption"
         equal_content = equal_hashes = links = nothing
         if self.settings.exact:
@@ -65,7 +66,7 @@ class FindDuplicateImages(Transform):
             equal_content = (
                 hashes
                 | "FindEqual" >> LowestPerDigest(digest, self.partitions, ranks_of)
-                | "Equal" >> beam.Map(only_duplicated)
+                | "Equal" >> beam.Map(only_duplicated).with_output_types(Packed)
             )
         if self.settings.near_radius_bits is not None:
             keep = beam.Map(structured_rows, self.settings.min_phash_quality).with_output_types(pa.RecordBatch)
@@ -74,7 +75,7 @@ class FindDuplicateImages(Transform):
             equal_hashes = (
                 structured
                 | "FindSameHash" >> LowestPerDigest(hash_digest, self.partitions, ranks_of)
-                | "SameHash" >> beam.Map(only_duplicated)
+                | "SameHash" >> beam.Map(only_duplicated).with_output_types(Packed)
             )
             links = self._link(structured, equal_hashes, self.settings.near_radius_bits)
         return equal_content, equal_hashes, links
@@ -82,7 +83,7 @@ class FindDuplicateImages(Transform):
     def _link(
         self, structured: beam.PCollection[pa.RecordBatch], equal_hashes: beam.PCollection[bytes], radius: int
     ) -> beam.PCollection[bytes]:
-        fold = beam.ParDo(_FirstOfEachHash(self.settings), beam.pvalue.AsList(equal_hashes)).with_output_types(bytes)
+        fold = beam.ParDo(_FirstOfEachHash(self.settings), beam.pvalue.AsList(equal_hashes)).with_output_types(Packed)
         partitions = self.partitions * (_MORE_WITH_CROPS if self.settings.near_crops else 1)
         partitions = max(1, partitions // _PARTITIONS_A_HASH_PARTITION)
         ranked_below = EARLIER_RANK + 1 if self.only_earlier else None

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from babelsift.filters.uids import partition_of, uid_bytes
 from babelsift.pipelines.core.batches import concat
+from babelsift.pipelines.core.groups.co_group import CoGroup
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -63,7 +64,7 @@ class MergeTexts(Transform):
             for name in ("survivors", "duplicates")
         }
         step = kept_and_rejected(beam.FlatMap(merge_partition), {DUPLICATES: pa.RecordBatch})
-        merged = grouped | "Meet" >> beam.CoGroupByKey() | "Merge" >> step
+        merged = grouped | "Meet" >> CoGroup() | "Merge" >> step
         kept = (inputs["kept"], merged.kept) | "All" >> beam.Flatten() | "OneBatchAShard" >> GatherShards()
         return {"kept": kept, REJECTED: merged[REJECTED], DUPLICATES: merged[DUPLICATES]}
 

@@ -35,6 +35,7 @@ from babelsift.filters.dedup import (
 )
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.groups.combine_packed import MergePacked
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.transform import Transform
 
 
@@ -57,8 +58,10 @@ class FindNearHashes(Transform):
 
     def expand(self, hashed: beam.PCollection[bytes]) -> beam.PCollection[bytes]:
         """Sends each hash to the partitions that own its buckets and compares there."""
-        send = beam.ParDo(_SendHashes(self.partitions)).with_output_types(tuple[int, bytes])
-        compare = beam.Map(links_of_partition, self.radius, self.partitions, self.ranked_below)
+        send = beam.ParDo(_SendHashes(self.partitions)).with_output_types(tuple[int, Packed])
+        compare = beam.Map(links_of_partition, self.radius, self.partitions, self.ranked_below).with_output_types(
+            Packed
+        )
         return hashed | "Send" >> send | "GroupPartition" >> beam.GroupByKey() | "Compare" >> compare
 
 

@@ -32,6 +32,7 @@ from babelsift.pipelines.core.groups.pair_digests import (
     uid_digests,
     url_digests,
 )
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, empty_collection
@@ -79,7 +80,7 @@ class DedupPairs(Transform):
         equal_pairs = (
             fresh
             | "FindEqual" >> LowestPerDigest(digest, self.partitions)
-            | "Duplicated" >> beam.Map(only_duplicated).with_output_types(bytes)
+            | "Duplicated" >> beam.Map(only_duplicated).with_output_types(Packed)
         )
         duplicates = (equal_pairs, *self._find_near(fresh, equal_pairs))
         drop = beam.ParDo(_DropDuplicates(self.settings, digest), by_uid, by_url, *map(beam.pvalue.AsList, duplicates))
@@ -91,7 +92,7 @@ class DedupPairs(Transform):
         """Finds equal captions and near ones among the rows that duplicate no other."""
         settings = self.settings.near_captions
         if settings is None:
-            nothing = empty_collection(fresh, "NoNear", bytes)
+            nothing = empty_collection(fresh, "NoNear", Packed)
             return nothing, nothing
         select = beam.ParDo(SelectCompared(settings, pair_digest(self.settings)), beam.pvalue.AsList(equal_pairs))
         compared = fresh | "Compared" >> select.with_output_types(pa.RecordBatch)
@@ -100,7 +101,7 @@ class DedupPairs(Transform):
     def _find_earlier(self, batches: beam.PCollection[pa.RecordBatch], kind: str) -> beam.PCollection[bytes]:
         files = tuple(file for file in self._earlier if file.kind == kind)
         if not files:
-            return empty_collection(batches, f"NoEarlier_{kind}", bytes)
+            return empty_collection(batches, f"NoEarlier_{kind}", Packed)
         canonical = self.settings.canonical_urls
         digest = uid_digests if kind == UID else partial(url_digests, canonical=canonical)
         partitions = self.partitions + sum(file.rows for file in files) // _ROWS_A_PARTITION

@@ -23,6 +23,7 @@ from babelsift.pipelines.core.groups.lowest_per_digest import (
     MergeDigestRecords,
     split_digest_records,
 )
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.list_files import files_in
 from babelsift.pipelines.inputs.named_file import open_named_file
@@ -141,15 +142,14 @@ class FindEarlier(Transform):
             batches.pipeline
             | "Files" >> beam.Create(self.files)
             | "ReadEarlier"
-            >> beam.FlatMap(read_earlier, self.url_digests, self.partitions).with_output_types(tuple[int, bytes])
+            >> beam.FlatMap(read_earlier, self.url_digests, self.partitions).with_output_types(tuple[int, Packed])
         )
         ours = batches | "MakeRecords" >> MakeDigestRecords(self.digest, self.partitions)
         return (
             (ours, earlier)
             | beam.Flatten()
-            | "Merge" >> beam.CombinePerKey(MergeDigestRecords())
-            | "DropPartition" >> beam.Values()
-            | "Shared" >> beam.Map(only_shared)
+            | "Merge" >> MergeDigestRecords()
+            | "Shared" >> beam.Map(only_shared).with_output_types(Packed)
         )
 
 

@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.dedup import SEMANTIC_LINK, position_of
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import PassAll, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform, single_element
@@ -85,7 +86,7 @@ class DedupSemantic(Transform):
             step = beam.ParDo(PassAll(Stage.DEDUP_SEMANTIC))
             return batches | "Pass" >> kept_and_rejected(step, {DUPLICATES: pa.RecordBatch, URLS: pa.RecordBatch})
         centroids = self._train(batches, self.settings, self.store)
-        vectors = batches | "ReadVectors" >> beam.FlatMap(vectors_of, self.store).with_output_types(bytes)
+        vectors = batches | "ReadVectors" >> beam.FlatMap(vectors_of, self.store).with_output_types(Packed)
         if self._earlier:
             earlier = batches.pipeline | "Earlier" >> ReadEarlierEmbeddings(self._earlier)
             vectors = (vectors, earlier) | "WithEarlier" >> beam.Flatten()
@@ -93,9 +94,9 @@ class DedupSemantic(Transform):
         compare = beam.Map(links_of_cluster, self.settings.epsilon, 4 * self.buffer_bytes)
         links = (
             vectors
-            | "Assign" >> beam.ParDo(assign, beam.pvalue.AsSingleton(centroids)).with_output_types(tuple[int, bytes])
+            | "Assign" >> beam.ParDo(assign, beam.pvalue.AsSingleton(centroids)).with_output_types(tuple[int, Packed])
             | "GroupCluster" >> beam.GroupByKey()
-            | "Compare" >> compare.with_output_types(bytes)
+            | "Compare" >> compare.with_output_types(Packed)
         )
         drop = beam.ParDo(_DropLinked(self.settings, self.store.name), beam.pvalue.AsList(links))
         return batches | "Drop" >> kept_and_rejected(drop, {DUPLICATES: pa.RecordBatch, URLS: pa.RecordBatch})
@@ -111,11 +112,11 @@ class DedupSemantic(Transform):
             | "Lowest" >> beam.CombineGlobally(LowestDraws(settings.sample_rows))
         )
         read = beam.FlatMap(read_sample, store, self.seed, beam.pvalue.AsSingleton(lowest))
-        sample = batches | "ReadSample" >> read.with_output_types(bytes)
+        sample = batches | "ReadSample" >> read.with_output_types(Packed)
         train = beam.Map(
             train_clusters, beam.pvalue.AsIter(sample), beam.pvalue.AsSingleton(rows), settings.clusters, self.seed
         )
-        return single_element(batches, "Once", None) | "Train" >> train.with_output_types(bytes)
+        return single_element(batches, "Once", None) | "Train" >> train.with_output_types(Packed)
 
 
 def sorted_links(packed: Iterable[bytes]) -> np.ndarray:

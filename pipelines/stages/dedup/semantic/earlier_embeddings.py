@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from babelsift.filters.dedup import EARLIER, embedding_record, pack_embedding_records
 from babelsift.filters.uids import uid_bytes
+from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.finished_run import look_into, read_kept
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -76,7 +77,7 @@ class ReadEarlierEmbeddings(Transform):
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[bytes]:
         """Reads shard by shard."""
         shards = pbegin | "Shards" >> beam.Create(self.shards)
-        return shards | "ReadStored" >> beam.ParDo(_ReadKept()).with_output_types(bytes)
+        return shards | "ReadStored" >> beam.ParDo(_ReadKept()).with_output_types(Packed)
 
 
 class _ReadKept(beam.DoFn):

@@ -1,0 +1,105 @@
+"""Synthetic pairs for runs of millions, drawn batch by batch: the table, images' hashes, similarities.
+
+A tenth of the pairs has the URL and caption of an earlier one, a twentieth a caption that differs from another's by a
+word. A tenth of the images are another's pixels, a twentieth its perceptual hash within 8 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from babelsift.filters.uids import compute_uids
+from babelsift.schemas import DOWNLOAD_SCHEMA, READ_SCHEMA, score_schema
+
+BATCH_ROWS = 5_000
+MODEL = "drawn"
+_HOSTS = 10_007
+_WORDS = {
+    "en": "photo old house garden two dogs river market harbour evening winter the of with and near small white church",
+    "de": "Foto alten Haus Garten zwei Hunde Fluss Markt Hafen Abend Winter der von mit und nahe kleine weiße Kirche",
+    "fr": "photo vieille maison jardin deux chiens rivière marché port soir hiver la de avec et près petite église",
+    "es": "foto vieja casa jardín dos perros río mercado puerto tarde invierno la de con y cerca pequeña iglesia",
+    "ru": "фото старого дома сад двумя собаками река рынок гавань вечер зима белая с и у маленькая церковь города лето",
+}
+_VOCABULARY = [np.array(words.split()) for words in _WORDS.values()]
+
+
+def entries() -> list[str]:
+    """Returns concept entries, of which most captions have some."""
+    return sorted({word for words in _VOCABULARY for word in words[:8].tolist()})
+
+
+def draw_pairs(first: int) -> pa.RecordBatch:
+    """Returns a batch of READ_SCHEMA, the rows of a table from its number `first` on."""
+    rows = np.arange(first, first + BATCH_ROWS)
+    pairs = np.where(rows % 10 == 7, rows - rows % 997, rows)  # some are an earlier pair again
+    urls = pa.array([f"https://images{n % _HOSTS}.example.org/{n * 2654435761 % 2**32:x}/{n}.jpg" for n in pairs])
+    captions = pa.array([_caption(number) for number in pairs.tolist()])
+    columns = {
+        "uid": compute_uids(urls, captions),
+        "url": urls,
+        "caption": captions,
+        "source_file": pa.array(["drawn.parquet"] * BATCH_ROWS),
+        "source_row": pa.array(rows, pa.int64()),
+    }
+    return pa.RecordBatch.from_arrays([columns[name] for name in READ_SCHEMA.names], schema=READ_SCHEMA)
+
+
+def _caption(number: int) -> str:
+    """Returns some twelve words of one language; of neighbours by 20 in one hundred they differ by one word."""
+    is_near = number % 20 == 3
+    draw = np.random.default_rng(number - number % 100 if is_near else number)
+    words = _VOCABULARY[number % len(_VOCABULARY) if not is_near else 0]
+    chosen = words[draw.integers(0, len(words), 12)].tolist()
+    return " ".join([*chosen, f"{number:x}" if not is_near else str(number % 100)])
+
+
+def as_downloaded(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns a batch with the columns that downloading adds, by the pairs' rows; no image is read."""
+    rows = batch.column("source_row").to_numpy()
+    images = np.where(rows % 10 == 1, rows - rows % 499, rows)  # some images are another's pixels
+    draws = [np.random.default_rng(number).bytes(64) for number in images.tolist()]
+    phash = np.frombuffer(b"".join(draws), np.uint8).reshape(-1, 64)[:, :32].copy()
+    near = np.flatnonzero(rows % 20 == 5)
+    phash[near] = np.frombuffer(
+        b"".join(np.random.default_rng(number - number % 499).bytes(32) for number in images[near].tolist()), np.uint8
+    ).reshape(-1, 32)
+    phash[near, 0] ^= (rows[near] % 251).astype(np.uint8)
+    digests = pa.array([content[32:].hex() for content in draws])
+    columns = {
+        **{name: batch.column(name) for name in batch.schema.names},
+        "sha256": digests,
+        "pixels_digest": digests,
+        "phash": pa.array([value.tobytes() for value in phash], pa.binary(32)),
+        "phash_quality": pa.array(np.ones(len(rows), np.float32)),
+        "staging_shard": pa.array((rows // 10_000).astype(np.int32)),
+        "image_offset": pa.array(rows * 20_000),
+    }
+    arrays = list(_filled(DOWNLOAD_SCHEMA, columns, rows))
+    carried = [field for field in batch.schema if field.name not in DOWNLOAD_SCHEMA.names]
+    arrays += [batch.column(field.name) for field in carried]
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([*DOWNLOAD_SCHEMA, *carried]))
+
+
+def as_scored(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns a batch with one model's similarity, drawn by the pairs' rows."""
+    rows = batch.column("source_row").to_numpy().astype(np.uint64)
+    spread = (rows * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
+    field = score_schema((MODEL,)).field(f"similarity_{MODEL}")
+    return batch.append_column(field, pa.array(spread * np.float32(0.4), pa.float32()))
+
+
+def _filled(schema: pa.Schema, columns: dict[str, pa.Array], rows: np.ndarray) -> Iterator[pa.Array]:
+    """Yields a schema's columns: those given, nulls where they may be, and else values made of the rows' numbers."""
+    for field in schema:
+        if field.name in columns:
+            yield columns[field.name]
+        elif field.nullable:
+            yield pa.nulls(len(rows), field.type)
+        elif pa.types.is_string(field.type):
+            yield pa.array([f"{row:09d}" for row in rows] if field.name == "key" else ["success"] * len(rows))
+        else:
+            yield pa.array(256 + rows % 512).cast(field.type)
