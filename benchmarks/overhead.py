@@ -2,10 +2,12 @@
 
 Both sides start from a run folder with the images staged and nothing else, so that what is timed is the pipeline, not
 the web: reading, rules, language, both deduplications, scoring from the staged images, selection, shards, ledger.
+`PAIRS` and `RUNS` are sizes.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 import tempfile
@@ -28,7 +30,7 @@ from babelsift.filters.language import LanguageIdentifier
 from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.filters.selection import Selector
 from babelsift.filters.shard_order import sort_keys
-from babelsift.filters.uids import partition_of, uid_bytes
+from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.groups.lowest_per_digest import batch_row_keys
 from babelsift.pipelines.core.groups.pair_digests import uid_digests
@@ -61,13 +63,14 @@ from babelsift.pipelines.stages.score.model_handlers import ClipModelHandler
 from babelsift.pipelines.stages.score.run_models import add_scores
 from babelsift.pipelines.stages.score.score_pairs import split_unscorable
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
+from babelsift.pipelines.staging.partitions import SPLIT_DOMAINS, Partitioning, read_split_domains
 from babelsift.pipelines.staging.shards import StagingListing
 from babelsift.pipelines.staging.staged_rows import split_staged
 from babelsift.schemas import Decision, Recipe, RejectReason, Stage
 from benchmarks.harness.outcome import Figure, Outcome, alternating, median_ratio
 
-PAIRS = 3000
-RUNS = 5
+PAIRS = int(os.environ.get("PAIRS", 3000))
+RUNS = int(os.environ.get("RUNS", 5))
 
 _Batches = list[pa.RecordBatch]
 
@@ -113,12 +116,10 @@ def _staged_copy(home: str) -> RunFolder:
     """A fresh run folder with the staged images of the filled one."""
     shutil.rmtree(f"{home}/run", ignore_errors=True)
     shutil.copytree(f"{home}/filled/staging/images", f"{home}/run/staging/images")
-    shutil.copy(f"{home}/filled/{MANIFEST}", f"{home}/run/{MANIFEST}")
+    for name in (MANIFEST, SPLIT_DOMAINS):
+        if Path(f"{home}/filled/{name}").exists():
+            shutil.copy(f"{home}/filled/{name}", f"{home}/run/{name}")
     return RunFolder(f"{home}/run")
-
-
-def _partitions(folder: RunFolder) -> int:
-    return folder.read_json(MANIFEST)["partitions"]
 
 
 def _curate_in_a_loop(recipe: Recipe, folder: RunFolder, plan: InputPlan) -> int:
@@ -179,10 +180,19 @@ def _drop(batch: pa.RecordBatch, gone: np.ndarray, stage: Stage, ledger: _Batche
 
 
 def _staged(recipe: Recipe, folder: RunFolder, rows: pa.RecordBatch, ledger: _Batches) -> Iterator[pa.RecordBatch]:
-    partitions = _partitions(folder)
+    manifest, split = open_manifest(folder, rows=0, rows_per_partition=1), read_split_domains(folder)
+    partition_of = Partitioning(manifest.partitions, manifest.partitioning)
     worker = acquire_worker(recipe.download)
-    download = PartitionDownload(folder, recipe.download, partitions, worker, threading.Event())
-    for partition, some in split_rows(rows, partition_of(rows.column("uid"), partitions)):
+    download = PartitionDownload(
+        folder,
+        recipe.download,
+        manifest.partitions,
+        worker,
+        threading.Event(),
+        version=manifest.partitioning,
+        split=split,
+    )
+    for partition, some in split_rows(rows, partition_of(rows, split)):
         for staged in download.stage(partition, some, StagingListing(folder)):
             kept, rejected = split_staged(staged, recipe.download)
             ledger.append(rejected)
