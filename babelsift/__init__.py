@@ -4,9 +4,9 @@
 >>> issubclass(babelsift.RecipeError, babelsift.BabelsiftError)
 True
 
-`open_run(path)` reads what a finished run left; `babelsift.filters` holds the filters, plain functions over Arrow
-arrays; `babelsift.schemas` the recipes and the columns; `babelsift.pipelines` the Beam transforms. A name is imported
-when it is first asked for.
+`curate(recipe, inputs, output)` makes a run, `open_run(path)` reads what it left, and `loader(run)` feeds it to torch;
+`babelsift.filters` holds the filters, plain functions over Arrow arrays; `babelsift.schemas` the recipes and the
+columns; `babelsift.pipelines` the Beam transforms. A name is imported when it is first asked for.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from babelsift import filters, schemas
     from babelsift.pipelines.inspection.finished import open_run
+    from babelsift.pipelines.inspection.loader import loader
+    from babelsift.pipelines.job.from_python import curate
     from babelsift.pipelines.recipes.presets import load_recipe
     from babelsift.schemas.errors import (
         AccountingError,
@@ -44,15 +46,19 @@ __all__ = [
     "RunnerError",
     "SchemaError",
     "__version__",
+    "curate",
     "filters",
     "load_recipe",
+    "loader",
     "open_run",
     "schemas",
 ]
 
 _ROOMS = {"filters", "schemas"}
 _HOMES = {
+    "curate": "babelsift.pipelines.job.from_python",
     "load_recipe": "babelsift.pipelines.recipes.presets",
+    "loader": "babelsift.pipelines.inspection.loader",
     "open_run": "babelsift.pipelines.inspection.finished",
 }
 
