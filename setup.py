@@ -30,8 +30,7 @@ CORE = [
     "rich>=13",  # progress on a terminal, imported there alone
     "psutil>=5.9",  # the memory of a run's processes
     "shtab>=1.7",  # completion scripts for shells from argparse's own parsers, with no cost at start-up
-    "jinja2>=3.1",  # the report and the dataset card, with escaping on
-    "matplotlib>=3.8",  # the report's plots as deterministic SVG
+    "jinja2>=3.1",  # the report, its plots and the dataset card, with escaping on
 ]
 CLIP = [
     "torch>=2.4",  # what the models run on

@@ -29,7 +29,7 @@ from babelsift.pipelines.demo.server import DemoServer
 from babelsift.pipelines.demo.web import DemoWeb, build_web, write_table
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import PARQUET, REJECTS, STATS
+from babelsift.pipelines.run_folder.paths import FUNNEL, PARQUET, REJECTS, STATS
 from babelsift.pipelines.stages.shard.shard_writer import SHARDS
 from babelsift.pipelines.staging.layout import STAGING
 from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER
@@ -146,10 +146,13 @@ def _command(home: str, output: str) -> list[str]:
 
 def product(folder: RunFolder) -> dict[str, Any]:
     """Returns what must not differ: the product's bytes as digests, and each row's fate."""
-    names = [*(f"{SHARDS}/{name}" for name in folder.list(SHARDS)), "sizes.json", "recipe.yaml", "funnel.json"]
+    names = [*(f"{SHARDS}/{name}" for name in folder.list(SHARDS)), "sizes.json", "recipe.yaml"]
     found: dict[str, Any] = {name: hashlib.sha256(folder.open(name).read()).hexdigest() for name in names}
     ledger = _rows(folder, [f"{REJECTS}/{name}" for name in folder.list(REJECTS)], ["source_row", "stage", "reason"])
-    return found | {"fates": sorted(tuple(row.values()) for row in ledger)}
+    return found | {
+        "funnel": folder.read_json(FUNNEL)["stages"],
+        "fates": sorted(tuple(row.values()) for row in ledger),
+    }
 
 
 def _staged(folder: RunFolder) -> dict[str, str]:

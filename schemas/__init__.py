@@ -1,6 +1,7 @@
 """What a pair is at each stage, what a recipe may say, why a pair may be left out, and the errors a user can meet."""
 
 from babelsift.schemas.columns import (
+    CAPTION_BEFORE,
     CAPTION_CHANGES,
     DOWNLOAD_SCHEMA,
     EXTRA_VALUES,
@@ -37,6 +38,7 @@ from babelsift.schemas.recipe import Recipe
 from babelsift.schemas.recipe.recipe_file import dump_recipe, parse_recipe, recipe_from
 
 __all__ = [
+    "CAPTION_BEFORE",
     "CAPTION_CHANGES",
     "DOWNLOAD_SCHEMA",
     "EXTRA_VALUES",

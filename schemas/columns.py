@@ -120,6 +120,8 @@ EXTRA_VALUES = _field(
     "extra_values", pa.string(), nullable=True, unit="JSON object of the input's values that no column holds"
 )
 CAPTION_CHANGES = _field("caption_changes", pa.string(), nullable=True, unit="edits, comma between; null: none")
+# Of captions that edits changed, for the report to show.
+CAPTION_BEFORE = _field("caption_before", pa.string(), nullable=True, unit="the caption as it was read")
 # Where a row of the input has several texts, and where it says their language.
 TEXT_SOURCE = _field("text_source", pa.string(), unit="the text's column in the input; in a list: alt[2]")
 TEXT_INDEX = _field("text_index", pa.int32(), unit="the text's place among those of its row, from 0")

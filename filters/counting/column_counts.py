@@ -65,7 +65,7 @@ def count_values(values: pa.Array) -> ColumnCounts:
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         known = pc.drop_null(values).to_numpy(zero_copy_only=False).astype(np.float64)
         known = known[~np.isnan(known)]
-        rounded, counts = np.unique(_rounded(known), return_counts=True)
+        rounded, counts = np.unique(round_to_digits(known), return_counts=True)
         by_number = dict(zip(rounded.tolist(), counts.tolist(), strict=True))
         return ColumnCounts(len(values), len(values) - len(known), numbers=by_number)
     is_list = pa.types.is_list(values.type) or pa.types.is_large_list(values.type)
@@ -97,7 +97,15 @@ def _few(words: Counter[str] | None) -> dict[str, int] | None:
     return None if words is None or len(words) > _MAX_WORDS else dict(words)
 
 
-def _rounded(numbers: np.ndarray) -> np.ndarray:
+def round_to_digits(numbers: np.ndarray) -> np.ndarray:
+    """Returns numbers to three significant digits.
+
+    Args:
+        numbers: float64[n], none of them NaN.
+
+    >>> round_to_digits(np.array([0.12345, 1234.0])).tolist()
+    [0.123, 1230.0]
+    """
     finite = np.isfinite(numbers) & (numbers != 0)
     digits = np.zeros(len(numbers))
     digits[finite] = np.floor(np.log10(np.abs(numbers[finite]))) - (_DIGITS - 1)

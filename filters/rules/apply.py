@@ -220,11 +220,13 @@ def reject_by_language(
     >>> captions, languages, scores = pa.array(["a dog", "koira"]), pa.array(["en", "fi"]), pa.array([0.9, 0.8])
     >>> reject_by_language(captions, languages, scores, LanguageSettings(keep=("en",)), decision)
     >>> decision.kept.tolist(), decision.values[1]
-    ([True, False], 'fi')
+    ([True, False], 'fi 0.80')
     """
     if settings.keep is not None:
         kept = _is_in_kept_language(captions, languages, settings.keep)
-        decision.reject(~kept, _R.LANGUAGE_NOT_KEPT, values=languages, threshold=" ".join(settings.keep))
+        decision.reject(
+            ~kept, _R.LANGUAGE_NOT_KEPT, values=_scored(languages, scores, ~kept), threshold=" ".join(settings.keep)
+        )
     if settings.min_score is not None:
         sure = pc.fill_null(pc.greater_equal(scores, pa.scalar(settings.min_score, scores.type)), False)
         decision.reject(
@@ -273,6 +275,14 @@ def _threshold_as_text(threshold: Any) -> Any:
     if isinstance(threshold, PartsOfSpeech):
         return " ".join(threshold.needs)
     return " ".join(threshold) if isinstance(threshold, tuple) else threshold
+
+
+def _scored(languages: pa.Array, scores: pa.Array, rows: np.ndarray) -> np.ndarray:
+    """Returns object[n], the language of some rows with how often such an answer is right."""
+    values = np.full(len(languages), None, dtype=object)
+    pairs = zip(*(column.filter(pa.array(rows)).to_pylist() for column in (languages, scores)), strict=True)
+    values[rows] = [language if score is None else f"{language} {score:.2f}" for language, score in pairs]
+    return values
 
 
 _SCRIPTS_TOLD_APART = frozenset(SCRIPTS)

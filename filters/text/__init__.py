@@ -9,6 +9,7 @@ from babelsift.filters.text.encoding_errors import (
     is_free_of_mojibake,
     repair_mojibake,
 )
+from babelsift.filters.text.explicit_words import is_free_of_explicit_words
 from babelsift.filters.text.filenames import find_filename, is_not_filename
 from babelsift.filters.text.flagged_words import FlaggedWords, is_free_of_flagged_words
 from babelsift.filters.text.lengths import (
@@ -67,6 +68,7 @@ __all__ = [
     "has_min_words",
     "has_parts_of_speech",
     "is_free_of_control_characters",
+    "is_free_of_explicit_words",
     "is_free_of_flagged_words",
     "is_free_of_markup",
     "is_free_of_mojibake",

@@ -39,17 +39,13 @@ from babelsift.pipelines.stages.image_rules import FilterImages
 from babelsift.pipelines.stages.img2dataset_folder.match_pairs import ReuseStaged
 from babelsift.pipelines.stages.language import IdentifyLanguage
 from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
+from babelsift.pipelines.stages.report.descriptions import DescribeRows
+from babelsift.pipelines.stages.report.draw_samples import SAMPLES_A_REASON, SAMPLES_KEPT, SampleRows
 from babelsift.pipelines.stages.report.ledger import WriteLedger
 from babelsift.pipelines.stages.report.misread_languages import MisreadLanguageWarnings
-from babelsift.pipelines.stages.report.row_counts import (
-    SAMPLES_A_REASON,
-    SAMPLES_KEPT,
-    CountRows,
-    SampleRows,
-    UrlsOfClusters,
-)
+from babelsift.pipelines.stages.report.row_counts import CountRows, UrlsOfClusters
 from babelsift.pipelines.stages.report.write_report import WriteReport
-from babelsift.pipelines.stages.rules import FilterPairs
+from babelsift.pipelines.stages.rules import EDITED, FilterPairs
 from babelsift.pipelines.stages.score.score_pairs import ScorePairs
 from babelsift.pipelines.stages.select.select_pairs import REPORT, SelectPairs
 from babelsift.pipelines.stages.select.top_fractions import SimilarityHistograms
@@ -110,13 +106,17 @@ class Curate(Transform):
         begun = {"kept": chosen.kept, "counts": counts} | "Replace" >> begin
         urls = (unique[URLS], distinct[URLS]) | "AllUrls" >> beam.Flatten()
         clusters = duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun)
+        described = {name.value: stages[name]["kept"] for name in (Stage.LANGUAGE, Stage.DOWNLOAD)}
+        described |= {"kept": chosen.kept, "rejected": rejected}
+        looked_at = (chosen.kept, stages[Stage.RULES][EDITED]) | "KeptAndEdited" >> beam.Flatten()
         return {
             "counts": counts,
             "shards": chosen.kept
             | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, embeddings, begun, read=read_images),
             "ledger": rejected | "Ledger" >> WriteLedger(folder, self.manifest.partitions, begun),
-            "kept": chosen.kept | "SampleKept" >> SampleRows(recipe.seed, SAMPLES_KEPT),
-            "rejected": rejected | "SampleRejected" >> SampleRows(recipe.seed, SAMPLES_A_REASON),
+            "kept": looked_at | "SampleKept" >> SampleRows(recipe, SAMPLES_KEPT),
+            "rejected": rejected | "SampleRejected" >> SampleRows(recipe, SAMPLES_A_REASON),
+            "descriptions": described | "Describe" >> DescribeRows(self.source.estimated_rows),
             "histograms": {
                 name: distinct.kept | f"Histogram_{name}" >> SimilarityHistograms(name) for name in recipe.model_names
             },

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from babelsift.pipelines.core.tally import Tally, begin_tally
 from babelsift.pipelines.job.plan import RunPlan, runs_through
 from babelsift.pipelines.run_folder.progress.files import TIMINGS, ProgressFile, of_this_process, read_progress
-from babelsift.pipelines.run_folder.progress.view import stage_timings
+from babelsift.pipelines.run_folder.progress.view import account_in_time
 from babelsift.schemas import OPTIONAL_STAGES, STAGE_ORDER, BabelsiftError
 
 
@@ -33,13 +33,7 @@ def _write_timings(plan: RunPlan, tally: Tally) -> None:
     driver = of_this_process(tally.to_json())
     try:
         workers = [process for process in read_progress(plan.folder) if not process["is_driver"]]
-        counted = [driver, *workers]
-        content = {
-            "began": driver["began"],
-            "seconds": round(driver["at"] - driver["began"], 2),
-            "download_bytes": sum(process["download_bytes"] for process in counted),
-            "stages": stage_timings(counted),
-        }
+        content = account_in_time([driver, *workers])
         plan.folder.write_json(TIMINGS, content)
     except (OSError, BabelsiftError) as error:
         logging.debug("timings: %s", error)

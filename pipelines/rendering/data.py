@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
-from babelsift.filters.counting import ColumnCounts
+from babelsift.filters.counting import ColumnCounts, DomainCounts
 from babelsift.schemas import Funnel, Recipe
 
 
@@ -21,6 +22,11 @@ class Sample:
         value, threshold: what was found and what was asked for, as the ledger has them.
         similarity: cosine of the model that decides. image: encoded, about 256 px, or None where there is no image.
         image_extension: jpg, png or webp; an image of any other type is not shown.
+        is_near: whether it was drawn as one of those nearest to a bound. beside: (stage, reason) of the bound, which a
+            kept one passed.
+        caption_before: as it was read, where edits changed it; edits: their names.
+        survivor: the pair in whose place it was left out. how_near: it is to that one.
+        is_veiled: whether the image is hidden until it is asked for.
     """
 
     stage: str
@@ -34,6 +40,13 @@ class Sample:
     similarity: float | None = None
     image: bytes | None = None
     image_extension: str | None = None
+    is_near: bool = False
+    beside: tuple[str, str] | None = None
+    caption_before: str | None = None
+    edits: str | None = None
+    survivor: Sample | None = None
+    how_near: str | None = None
+    is_veiled: bool = False
 
 
 @dataclass
@@ -66,6 +79,10 @@ class ReportData:
         clusters: a few of each kind.
         made_columns: what the recipe's columns give, which is in the shards beside the rest.
         images: how many samples the kept pairs make; None: one a pair.
+        measures: name of a measure -> `language`, `value`, `rows` of the pairs that reached its rules.
+        hosts: what became of URLs by host; None where none was asked for.
+        edits: edit -> captions that it changed.
+        timings: the account in time, as funnel.json has it.
     """
 
     recipe: Recipe
@@ -79,6 +96,10 @@ class ReportData:
     clusters: list[ImageCluster] = field(default_factory=list)
     made_columns: pa.Schema = field(default_factory=lambda: pa.schema([]))
     images: int | None = None
+    measures: Mapping[str, pa.Table] = field(default_factory=dict)
+    hosts: DomainCounts | None = None
+    edits: Mapping[str, int] = field(default_factory=dict)
+    timings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.bin_width > 0:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from babelsift.schemas import IN, OUT, Funnel, RejectReason, Stage, StageFunnel
+from babelsift.schemas import IN, OUT, STAGE_ORDER, Funnel, Recipe, RejectReason, Stage, StageFunnel
+from babelsift.schemas.recipe import DedupImagesSettings, SelectSettings
 
 PALETTE_SIZE = 8  # colours for reasons in style.css: r0 to r7; the last is for the reasons that share one
 SHOWN_LANGUAGES = 30
@@ -116,6 +117,24 @@ def stage_bars(funnel: Funnel) -> list[StageBar]:
         )
         for stage in funnel.stages
     ]
+
+
+def off_stages(recipe: Recipe) -> list[str]:
+    """Returns the stages that a recipe switches off, in order: rows pass them by, and nothing is compared."""
+    select = recipe.select.model_copy(update={"model": None})
+    is_on = {
+        Stage.FREQUENCY: any(value is not None for value in recipe.frequency.model_dump().values()),
+        Stage.METADATA: recipe.metadata is not None,
+        Stage.IMAGE_RULES: any(value is not None for value in recipe.images.model_dump().values()),
+        Stage.DECONTAMINATE: bool(recipe.decontaminate.against),
+        Stage.DEDUP_IMAGES: recipe.dedup_images != DedupImagesSettings(exact=False),
+        Stage.SCORE: bool(recipe.model_names or recipe.all_heads),
+        Stage.DECONTAMINATE_EMBEDDINGS: bool(recipe.decontaminate.embeddings),
+        Stage.DEDUP_SEMANTIC: recipe.dedup_semantic is not None,
+        Stage.SELECT: select != SelectSettings(),
+        Stage.BALANCE: recipe.balance is not None,
+    }
+    return [stage.value for stage in STAGE_ORDER if not is_on.get(stage, True)]
 
 
 def language_rows(funnel: Funnel) -> list[LanguageRow]:

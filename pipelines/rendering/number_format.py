@@ -16,6 +16,15 @@ def count_text(rows: int) -> str:
     return f"{rows:,}"
 
 
+def number_text(number: float) -> str:
+    """Returns a number to four significant digits, large ones with thousands separated.
+
+    >>> number_text(0.123456), number_text(29523.0), number_text(7.0)
+    ('0.1235', '29,520', '7')
+    """
+    return f"{float(f'{number:.4g}'):,.0f}" if abs(number) >= 1000 else f"{number:.4g}"
+
+
 def share_text(part: int, whole: int) -> str:
     """Returns a share in percent; "0 %" is none at all, and "100 %" is all."""
     if whole <= 0:
@@ -38,6 +47,21 @@ def size_text(size_bytes: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:,.1f} PB"
+
+
+def duration_text(seconds: float) -> str:
+    """Returns a duration as people say it.
+
+    >>> duration_text(0.04), duration_text(3.21), duration_text(75), duration_text(7260)
+    ('0 s', '3.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s" if seconds >= 0.05 else "0 s"
+    minutes, whole = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {whole} s" if minutes else f"{whole} s"
 
 
 def shown(text: str) -> str:

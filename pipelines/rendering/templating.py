@@ -6,7 +6,14 @@ import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from babelsift.pipelines.rendering.number_format import count_text, share_text, shown, size_text
+from babelsift.pipelines.rendering.number_format import (
+    count_text,
+    duration_text,
+    number_text,
+    share_text,
+    shown,
+    size_text,
+)
 
 
 def code_span(text: str) -> str:
@@ -30,7 +37,14 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters.update(
-        count=count_text, share=share_text, size=size_text, shown=shown, code=code_span, markdown=markdown_text
+        count=count_text,
+        share=share_text,
+        size=size_text,
+        duration=duration_text,
+        number=number_text,
+        shown=shown,
+        code=code_span,
+        markdown=markdown_text,
     )
     return environment
 

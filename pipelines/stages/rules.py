@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from babelsift.filters.rules import reject_by_captions, reject_by_urls
 from babelsift.filters.text import edit_captions
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.timers import inc_timer_msec
 from babelsift.pipelines.core.transform import Transform
-from babelsift.schemas import CAPTION_CHANGES, READ_SCHEMA, Decision, Stage, check
+from babelsift.schemas import CAPTION_BEFORE, CAPTION_CHANGES, READ_SCHEMA, Decision, Stage, check
 from babelsift.schemas.recipe import CaptionEdits, CaptionRules, UrlRules
+
+EDITED = "edited"  # the tag of a further output: some of the kept rows that were edited, with CAPTION_BEFORE
+_EDITED_A_BATCH = 6
 
 
 @dataclass
@@ -23,7 +27,8 @@ class FilterPairs(Transform):
 
     Input and main output: batches with READ_SCHEMA's columns. REJECTED: the others, by the first rule they break. Where
     edits are on, kept batches have a further column `caption_changes`: what was changed in the caption, null for
-    nothing. The uid stays that of the pair as it was read, so that its image and its fate are found again.
+    nothing; and EDITED has some of the captions that were changed, with what they were. The uid stays that of the pair
+    as it was read, so that its image and its fate are found again.
 
     Attributes:
         captions, urls: the rules; a rule that is None is off.
@@ -37,7 +42,7 @@ class FilterPairs(Transform):
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Decides each batch on its own."""
         decide = beam.ParDo(_Filter(self.captions, self.urls, self.edits))
-        return batches | "Filter" >> kept_and_rejected(decide)
+        return batches | "Filter" >> kept_and_rejected(decide, {EDITED: pa.RecordBatch})
 
 
 class _Filter(beam.DoFn):
@@ -49,12 +54,15 @@ class _Filter(beam.DoFn):
     def process(self, element: pa.RecordBatch) -> Iterator[object]:
         with inc_timer_msec(Stage.RULES, "filter"):
             check(element, READ_SCHEMA, where="rules")
+            before = element.column("caption")
             if self._edits:
                 element = with_edited_captions(element, self._edits)
             decision = Decision.keep_all(len(element))
             reject_by_urls(element.column("url"), self._urls, decision)
             reject_by_captions(element.column("caption"), self._captions, decision)
             kept, rejected = decision.split(element, Stage.RULES)
+        if self._edits and len(edited := edited_rows(element, before, decision)):
+            yield beam.pvalue.TaggedOutput(EDITED, edited)
         yield from emit(Stage.RULES, len(element), [kept], [rejected])
 
 
@@ -64,3 +72,18 @@ def with_edited_captions(batch: pa.RecordBatch, edits: CaptionEdits) -> pa.Recor
     field = batch.schema.field(index)
     captions, changes = edit_captions(batch.column(index), edits)
     return batch.set_column(index, field, captions.cast(field.type)).append_column(CAPTION_CHANGES, changes)
+
+
+def edited_rows(batch: pa.RecordBatch, before: pa.Array, decision: Decision) -> pa.RecordBatch:
+    """Returns the kept rows with the lowest uids whose captions were changed, with CAPTION_BEFORE.
+
+    Args:
+        batch: with edited captions and `caption_changes`, n rows.
+        before: string[n], the captions before.
+        decision: on the rows.
+    """
+    rows = pc.indices_nonzero(pc.and_(batch.column(CAPTION_CHANGES.name).is_valid(), pa.array(decision.kept)))
+    lowest = pc.array_sort_indices(batch.column("uid").take(rows)).slice(0, _EDITED_A_BATCH)
+    names = [*READ_SCHEMA.names, CAPTION_CHANGES.name]
+    whole = batch.select(names).append_column(CAPTION_BEFORE, before.cast(CAPTION_BEFORE.type))
+    return whole.take(rows.take(lowest))

@@ -29,7 +29,7 @@ from babelsift.pipelines.demo.server import serving
 from babelsift.pipelines.demo.web import build_web, write_table
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import REJECTS, STATS
+from babelsift.pipelines.run_folder.paths import FUNNEL, REJECTS, STATS
 from babelsift.pipelines.stages.shard.shard_writer import SHARDS
 from babelsift.pipelines.staging.layout import STAGING
 from babelsift.schemas import dump_recipe
@@ -174,11 +174,13 @@ def tasks(cluster: FlinkCluster, state: str) -> dict[str, int]:
 
 def product(folder: RunFolder) -> dict[str, Any]:
     """Returns everything that must not differ: files' bytes, and each rejected row's fate."""
-    names = [*(f"{SHARDS}/{name}" for name in folder.list(SHARDS)), "sizes.json", "recipe.yaml", "funnel.json"]
+    names = [*(f"{SHARDS}/{name}" for name in folder.list(SHARDS)), "sizes.json", "recipe.yaml"]
     columns = ["source_row", "uid", "stage", "reason"]
     ledger = [pq.read_table(folder.path(REJECTS, name), columns=columns) for name in folder.list(REJECTS, ".parquet")]
     rows = pa.concat_tables(ledger).sort_by("source_row").to_pylist()
-    return {name: folder.open(*name.split("/")).read() for name in names} | {"ledger": rows}
+    funnel = folder.read_json(FUNNEL)
+    del funnel["timings"]
+    return {name: folder.open(*name.split("/")).read() for name in names} | {"ledger": rows, "funnel": funnel}
 
 
 if __name__ == "__main__":

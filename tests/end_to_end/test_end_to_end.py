@@ -27,6 +27,7 @@ from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import Funnel, RunFolderError, dump_recipe
 from tests.support.answering_web import answering_pairs, patient
+from tests.support.small_run import without_times
 
 WEB = build_web(seed=5, pairs=240)
 TABLE = answering_pairs(WEB)
@@ -44,7 +45,7 @@ def product(folder):
     """Everything that must not differ between runs: bytes, and of the ledger each row's fate."""
     names = [*(f"shards/{name}" for name in folder.list("shards")), "sizes.json", "recipe.yaml", "funnel.json"]
     ledger = rows_of(folder, "rejects", ["uid", "source_row", "stage", "reason"]).sort_by("source_row")
-    return {name: folder.open(*name.split("/")).read() for name in names} | {"ledger": ledger.to_pylist()}
+    return {name: without_times(name, folder.read(name)) for name in names} | {"ledger": ledger.to_pylist()}
 
 
 def rows_of(folder, where, columns):

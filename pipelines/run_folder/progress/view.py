@@ -207,6 +207,25 @@ def duration_text(seconds: float) -> str:
     return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
 
 
+def account_in_time(processes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Returns how long a run and its stages took.
+
+    Args:
+        processes: as of `ProgressWatch.view`.
+
+    Returns:
+        `began` (Unix time), `seconds`, `download_bytes`, and `stages`, as of `stage_timings`.
+    """
+    began = processes[0].get("began", 0.0) if processes else 0.0
+    latest = max((process.get("at", began) for process in processes), default=began)
+    return {
+        "began": began,
+        "seconds": round(latest - began, 2),
+        "download_bytes": sum(process.get("download_bytes", 0) for process in processes),
+        "stages": stage_timings(processes),
+    }
+
+
 def stage_timings(processes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns each stage's account in time, in order.
 

@@ -10,10 +10,20 @@ import apache_beam as beam
 
 from babelsift.filters.counting import ColumnCounts
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.stages.report.descriptions import Descriptions
 from babelsift.schemas import similarity_column
 from babelsift.schemas.duplicates import DrawnCluster
 
-_SINGLE = ("counts", "kept", "rejected", "columns", "selection", "clusters", "cluster_urls")  # of others any number
+_SINGLE = (
+    "counts",
+    "kept",
+    "rejected",
+    "columns",
+    "selection",
+    "clusters",
+    "cluster_urls",
+    "descriptions",
+)  # of others any number
 
 
 @dataclass(frozen=True)
@@ -33,6 +43,7 @@ class ReportInputs:
         warnings: lists of lines, of `RemovalWarnings`.
         clusters: drawn clusters of duplicates, of `WriteDuplicates`.
         cluster_urls: {uid: URL} of their pairs, of `UrlsOfClusters`.
+        descriptions: of `DescribeRows`.
     """
 
     counts: Mapping[tuple[str, str, str], int]
@@ -47,6 +58,7 @@ class ReportInputs:
     warnings: list[list[str]]
     clusters: list[DrawnCluster]
     cluster_urls: Mapping[str, str]
+    descriptions: Descriptions
 
 
 @dataclass

@@ -1,17 +1,15 @@
-"""Who counts the rows: what went into and came out of each stage, and samples of both for people to look at."""
+"""Who counts the rows: what went into and came out of each stage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.filters.uids import order_keys
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.report.sample_images import uids_in
 from babelsift.schemas import IN, OUT, SOURCE_ROWS, Stage
@@ -91,68 +89,3 @@ def urls_of_clusters(batch: pa.RecordBatch, clusters: list[DrawnCluster]) -> Ite
     wanted = pa.array(sorted(uids_in(clusters)), pa.string())
     rows = batch.filter(pc.is_in(batch.column("uid"), value_set=wanted))
     yield from zip(rows.column("uid").to_pylist(), rows.column("url").to_pylist(), strict=True)
-
-
-SAMPLES_A_REASON = 6
-SAMPLES_KEPT = 24
-
-
-@dataclass
-class SampleRows(Transform):
-    """Draws a few rows a (stage, reason) by the seed: {group: [row as a dict]}; what is drawn depends on no order.
-
-    Attributes:
-        seed: of the draw.
-        most: rows a group.
-    """
-
-    seed: int
-    most: int
-
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
-        """Draws from each batch, then from the draws."""
-        return (
-            batches
-            | "OfBatch" >> beam.FlatMap(draw_rows, self.seed, self.most).with_output_types(tuple[str, list])
-            | "Merge" >> beam.CombinePerKey(lowest_drawn, most=self.most)
-            | "Gather" >> beam.combiners.ToDict()
-        )
-
-
-def draw_rows(batch: pa.RecordBatch, seed: int, most: int) -> Iterator[tuple[str, list]]:
-    """Yields (group, [(draw, row), ...]) of a batch; the group is "stage reason", or "" for rows that are kept."""
-    draws = _draws(batch, seed)
-    order = np.argsort(draws, kind="stable")
-    groups = _groups(batch)
-    taken: dict[str, list[int]] = {}
-    for row in order:
-        rows = taken.setdefault(groups[row], [])
-        if len(rows) < most:
-            rows.append(int(row))
-    for group, rows in taken.items():
-        records = batch.take(pa.array(rows)).to_pylist()
-        yield group, [(int(draws[row]), record) for row, record in zip(rows, records, strict=True)]
-
-
-def lowest_drawn(samples: Iterable[list], most: int) -> list:
-    """Returns the `most` lowest draws of several lists, in order."""
-    drawn = [entry for sample in samples for entry in sample]
-    return sorted(drawn, key=_draw_order)[:most]
-
-
-def _draw_order(entry: tuple[int, Mapping[str, Any]]) -> tuple:
-    """Returns what sorts drawn rows; several texts of a row that are no pair differ by what the ledger says of them."""
-    draw, row = entry
-    texts = (row.get(name) or "" for name in ("uid", "caption", "value"))
-    return draw, row["source_file"], row["source_row"], *texts
-
-
-def _draws(batch: pa.RecordBatch, seed: int) -> np.ndarray:
-    return order_keys(batch.column("uid").fill_null("0" * 32), seed)
-
-
-def _groups(batch: pa.RecordBatch) -> list[str]:
-    if "reason" not in batch.schema.names:
-        return [""] * len(batch)
-    pairs = zip(batch.column("stage").to_pylist(), batch.column("reason").to_pylist(), strict=True)
-    return [f"{stage} {reason}" for stage, reason in pairs]

@@ -12,6 +12,7 @@ from babelsift.filters.uids import partition_of
 from babelsift.pipelines.rendering import ImageCluster, Sample
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import read_manifest
+from babelsift.pipelines.stages.report.thumbnails import thumbnail
 from babelsift.pipelines.staging.images import TarFolder, read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_shards, read_imported
 from babelsift.pipelines.staging.layout import SUCCESS
@@ -22,7 +23,7 @@ from babelsift.schemas.duplicates import DrawnCluster
 
 
 def with_images(folder: RunFolder, samples: Iterable[Sample], tars: TarFolder | None = None) -> list[Sample]:
-    """Returns the samples, each with its image where one is staged for its uid.
+    """Returns the samples, each with its image, made small, where one is staged for its uid; survivors, too.
 
     Args:
         folder: the run folder.
@@ -30,11 +31,15 @@ def with_images(folder: RunFolder, samples: Iterable[Sample], tars: TarFolder | 
         tars: see `staged_images_of`.
     """
     samples = list(samples)
-    images = staged_images_of(folder, {sample.uid: sample.url or "" for sample in samples if sample.uid}, tars)
+    every = [*samples, *(sample.survivor for sample in samples if sample.survivor is not None)]
+    images = staged_images_of(folder, {sample.uid: sample.url or "" for sample in every if sample.uid}, tars)
+    small = {uid: thumbnail(image) for uid, (image, _) in images.items()}
+
+    def shown(sample: Sample) -> Sample:
+        return replace(sample, image=small.get(sample.uid or ""), image_extension="webp")
+
     return [
-        replace(sample, image=images[sample.uid][0], image_extension=images[sample.uid][1])
-        if sample.uid in images
-        else sample
+        replace(shown(sample), survivor=None if sample.survivor is None else shown(sample.survivor))
         for sample in samples
     ]
 
@@ -59,8 +64,8 @@ def clusters_with_images(
     images = staged_images_of(folder, {uid: urls[uid] for uid in sorted(uids_in(clusters)) if uid in urls}, tars)
 
     def shown(uid: str, value: str | None = None) -> Sample:
-        image, extension = images.get(uid, (None, None))
-        return Sample(Stage.DEDUP_IMAGES.value, uid=uid, value=value, image=image, image_extension=extension)
+        small = thumbnail(images[uid][0]) if uid in images else None
+        return Sample(Stage.DEDUP_IMAGES.value, uid=uid, value=value, image=small, image_extension="webp")
 
     return [
         ImageCluster(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -14,13 +14,14 @@ import pyarrow as pa
 
 from babelsift.filters.selection import BIN_WIDTH
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.rendering import ReportData, Sample, croissant, render_card, render_report, sample_fields
+from babelsift.pipelines.rendering import ReportData, croissant, render_card, render_report, sample_fields
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import (
     CARD,
     CONCEPTS_FOLDER,
     CROISSANT,
     FUNNEL,
+    PARQUET,
     RECIPE,
     REJECTS,
     REPORT_PAGE,
@@ -30,11 +31,13 @@ from babelsift.pipelines.run_folder.paths import (
 )
 from babelsift.pipelines.run_folder.replacement import finish_replacement
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
+from babelsift.pipelines.stages.report.drawn_samples import drawn_samples
+from babelsift.pipelines.stages.report.find_survivors import with_survivors
 from babelsift.pipelines.stages.report.report_inputs import GatherReportInputs, ReportInputs
 from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
+from babelsift.pipelines.stages.report.timings import timings_so_far
 from babelsift.pipelines.staging.images import TarFolder
-from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, similarity_column
-from babelsift.schemas.recipe import model_for
+from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe
 
 
 @dataclass
@@ -86,7 +89,11 @@ def write_report(
     funnel = checked_funnel(inputs.counts, shards, inputs.ledger)
     write_sizes(folder, shards)
     folder.write(RECIPE, dump_recipe(recipe).encode())
-    samples = [*_samples(inputs.kept, recipe), *_samples(inputs.rejected, recipe)]
+    samples = [*drawn_samples(inputs.kept, recipe), *drawn_samples(inputs.rejected, recipe)]
+    tables = [f"{SPLITS[shard['split']].folder}/{shard_name(shard['shard'])}{PARQUET}" for shard in shards]
+    tables += [f"{REJECTS}/{name}" for name, _ in sorted(inputs.ledger)]
+    samples = with_survivors(folder, samples, tables)
+    timings = timings_so_far(folder, shards)
     data = ReportData(
         recipe=recipe,
         funnel=funnel,
@@ -99,12 +106,16 @@ def write_report(
         warnings=list(chain.from_iterable(sorted(inputs.warnings))),
         clusters=clusters_with_images(folder, inputs.clusters, inputs.cluster_urls, tars),
         images=sum(shard["samples"] for shard in shards),
+        measures=inputs.descriptions.measures,
+        hosts=inputs.descriptions.hosts,
+        edits=inputs.descriptions.edits,
+        timings=timings,
     )
     _write_descriptions(folder, data, shards)
     folder.write(REPORT_PAGE, render_report(data).encode())
     folder.write_json(SELECTION, inputs.selection)
     finish_replacement(folder, written_files(shards, inputs.ledger, inputs.concepts))
-    folder.write_json(FUNNEL, funnel.to_json())  # last: where it is, the run is complete
+    folder.write_json(FUNNEL, {**funnel.to_json(), "timings": timings})  # last: where it is, the run is complete
     logging.info("report: %d of %d pairs kept, of %d images", funnel.kept_rows, funnel.input_rows, data.kept_images)
     return funnel.to_json()
 
@@ -173,26 +184,3 @@ def written_files(shards: list[dict], ledger: list[tuple[str, int]], concepts: l
     written |= {f"{SPLITS[shard['split']].folder}/{shard_name(shard['shard'])}{STATS}" for shard in shards}
     written |= {f"{folder}/{SIZES}" for folder in splits}
     return written | {f"{REJECTS}/{name}" for name, _ in ledger} | {f"{CONCEPTS_FOLDER}/{name}" for name in concepts}
-
-
-def _samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]:
-    for group in sorted(drawn):
-        for _, row in drawn[group]:
-            yield Sample(
-                stage=row.get("stage", Stage.SHARD.value),
-                reason=row.get("reason"),
-                uid=row["uid"] or "",
-                url=row["url"] or "",
-                caption=row["caption"] or "",
-                language=row.get("language"),
-                value=row.get("value"),
-                threshold=row.get("threshold"),
-                similarity=_similarity(row, recipe),
-                image=None,
-                image_extension=row.get("image_extension") or "jpg",
-            )
-
-
-def _similarity(row: Mapping[str, Any], recipe: Recipe) -> float | None:
-    model = model_for(recipe.select.model, row.get("language"), recipe.model_names)
-    return None if model is None else row.get(similarity_column(model))

@@ -191,12 +191,12 @@ def test_languages_that_are_not_kept_and_those_not_sure():
     found = by_language(
         LanguageSettings(keep=("de", "eng"), min_score=0.5), ["x"] * 4, ["de", "en", "fr", "de"], [0.5, 0.9, 0.9, 0.4]
     )
-    assert found == [None, None, ("language_not_kept", "fr", "de eng"), ("language_score_too_low", "0.4", "0.5")]
+    assert found == [None, None, ("language_not_kept", "fr 0.90", "de eng"), ("language_score_too_low", "0.4", "0.5")]
 
 
 def test_no_setting_keeps_everything_and_an_empty_list_nothing():
     assert by_language(LanguageSettings(), ["x"], ["und"], [0.0]) == [None]
-    assert by_language(LanguageSettings(keep=()), ["x"], ["en"], [1.0]) == [("language_not_kept", "en", "")]
+    assert by_language(LanguageSettings(keep=()), ["x"], ["en"], [1.0]) == [("language_not_kept", "en 1.00", "")]
 
 
 def test_a_language_can_be_kept_in_one_script():

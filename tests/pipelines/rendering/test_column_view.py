@@ -3,9 +3,9 @@
 import pyarrow as pa
 
 from babelsift.filters.counting import count_values
-from babelsift.pipelines.rendering.column_view import column_views
 from babelsift.pipelines.rendering.data import ReportData
-from babelsift.pipelines.rendering.page import render_report
+from babelsift.pipelines.rendering.page.column_view import column_views
+from babelsift.pipelines.rendering.page.page import render_report
 from babelsift.schemas import Funnel, recipe_from
 
 

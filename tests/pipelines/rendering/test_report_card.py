@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from babelsift.pipelines.rendering import ReportData, render_card
-from babelsift.pipelines.rendering.card import size_category
+from babelsift.pipelines.rendering.card.card import size_category
 from babelsift.schemas import STAGE_ORDER, Funnel, recipe_from
 
 # https://github.com/huggingface/hub-docs/blob/main/datasetcard.md

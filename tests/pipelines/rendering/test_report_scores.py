@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelsift.pipelines.rendering.histograms import Histogram, score_rows
-from babelsift.pipelines.rendering.plots import similarity_svg
-from babelsift.schemas import recipe_from
+from babelsift.pipelines.rendering import ReportData
+from babelsift.pipelines.rendering.page.score_view import Histogram, score_rows, score_views
+from babelsift.schemas import Funnel, recipe_from
 
 WIDTH = 2e-4
 counts = st.dictionaries(st.integers(0, 9999), st.integers(0, 50), max_size=40)
@@ -90,19 +90,21 @@ def test_histograms_add_up(one, other):
     assert Histogram.of([one, other], WIDTH).total == sum(one.values()) + sum(other.values())
 
 
-def test_the_plot_holds_plain_labels_and_page_colours_only():
-    by_language = {"zh": {6000: 3, 6100: 9}, "中文": {6000: 2}, "$\\frac{1}{0}$": {6000: 2}}
-    svg = similarity_svg(score_rows(scored({"min_similarity": 0.25}), "similarity_a", by_language, WIDTH), name="p")
-    assert svg.isascii()
-    assert ">zh</text>" in svg
-    assert svg.count(">?</text>") == 2
-    assert "cut 0.250" in svg
-    assert "var(--cut)" in svg
-    assert "http" not in svg
-    assert "#0101" not in svg
+def views(recipe, by_language):
+    return score_views(ReportData(recipe, Funnel(()), score_histograms={"similarity_a": by_language}, bin_width=WIDTH))
+
+
+def test_the_view_has_each_language_on_the_same_axis():
+    [view] = views(scored({"min_similarity": 0.25}), {"zh": {6000: 3, 6300: 9}, "中文": {6000: 2}})
+    assert [one.language for one in (view.overall, *view.languages)] == ["all", "zh", "中文"]
+    labels = [[tick.label for tick in one.chart.ticks] for one in (view.overall, *view.languages)]
+    assert labels == [labels[0]] * 3
+    assert [one.chart.cuts[0].label for one in view.languages] == ["≥ 0.25"] * 2
+    assert (view.overall.within, view.overall.rows) == (9, 14)
+    assert view.overall.chart.beyond
 
 
 def test_one_pair_can_be_plotted():
-    svg = similarity_svg(score_rows(scored({}), "similarity_a", {"en": {9999: 1}}, WIDTH), name="p")
-    assert svg.startswith("<svg ")
-    assert svg.endswith("</svg>")
+    [view] = views(scored({}), {"en": {9999: 1}})
+    assert view.overall.chart.within
+    assert not view.overall.chart.cuts

@@ -1,5 +1,3 @@
-import json
-
 import apache_beam as beam
 import pyarrow as pa
 import pytest
@@ -7,7 +5,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
 from babelsift.pipelines.core.runners import worker_error
-from babelsift.pipelines.stages.report.row_counts import CountRows, SampleRows, draw_rows
+from babelsift.pipelines.stages.report.row_counts import CountRows
 from babelsift.pipelines.stages.report.write_report import checked_funnel
 from babelsift.schemas import AccountingError, InputError, Stage, ledger_rows
 
@@ -66,34 +64,6 @@ def test_a_row_lost_or_doubled_on_the_way_to_disk_fails_the_run(shard_rows, ledg
     shards = [{"shard": 0, "languages": {"en": shard_rows}}]
     with pytest.raises(AccountingError, match=message):
         checked_funnel(counts_of_a_run(7, 3), shards, [("00000.parquet", ledger_rows)])
-
-
-@pytest.fixture
-def sampled(tmp_path):
-    """sampled(batches, most) -> {group: source rows in the order drawn}"""
-
-    def sample(batches, most):
-        file = tmp_path / "samples.json"
-        with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-            samples = create(pipeline, "rows", batches) | SampleRows(seed=1, most=most)
-            _ = samples | beam.Map(lambda by_group: file.write_text(json.dumps(by_group)) and None)
-        by_group = json.loads(file.read_text())
-        return {group: [row["source_row"] for _, row in rows] for group, rows in by_group.items()}
-
-    return sample
-
-
-def test_what_is_drawn_depends_on_no_order_and_no_batching(read_rows, sampled):
-    rows = rejected(read_rows(50))
-    others = rejected(read_rows(3, first_row=50), Stage.READ, "missing_url")
-    once = sampled([rows, others], most=4)
-    assert {group: len(drawn) for group, drawn in once.items()} == {"rules too_few_words": 4, "read missing_url": 3}
-    assert sampled([others, *(rows.slice(start, 9) for start in range(45, -1, -9)), rows.slice(54)], most=4) == once
-
-
-def test_kept_rows_are_one_group_drawn_by_the_seed(read_rows):
-    drawn = [[entry[1]["source_row"] for entry in next(draw_rows(read_rows(99), seed, 5))[1]] for seed in (0, 0, 1)]
-    assert drawn[0] == drawn[1] != drawn[2]
 
 
 def test_a_workers_error_comes_back_as_itself():

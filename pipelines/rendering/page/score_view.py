@@ -8,11 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from babelsift.filters.selection import top_fraction_bin
+from babelsift.pipelines.rendering.data import ReportData
+from babelsift.pipelines.rendering.page.chart import Threshold, draw
+from babelsift.pipelines.rendering.page.measure_view import MeasureView, SpreadView
 from babelsift.schemas import Recipe, similarity_column
 from babelsift.schemas.recipe import DEFAULT, model_for
 
 ALL = "all"
 SHOWN_LANGUAGES = 10
+_BARS, _SMALL_BARS = 100, 40
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,57 @@ def score_rows(
     for language, histogram in ranked[:SHOWN_LANGUAGES]:
         rows.append(ScoreRow(language, histogram, *_cut(recipe, column, language, histogram, overall)))
     return rows
+
+
+def score_views(data: ReportData) -> list[MeasureView]:
+    """Returns the histograms of each model's similarities, in the recipe's order."""
+    order = [similarity_column(name) for name in data.recipe.model_names]
+    columns = sorted(data.score_histograms, key=lambda name: (order.index(name) if name in order else len(order), name))
+    views = []
+    for position, column in enumerate(columns):
+        by_language = data.score_histograms[column]
+        rows = score_rows(data.recipe, column, by_language, data.bin_width)
+        if rows:
+            languages = sum(1 for counts in by_language.values() if any(counts.values()))
+            views.append(_view(f"score{position}", column, rows, languages))
+    return views
+
+
+def _view(name: str, column: str, rows: list[ScoreRow], languages: int) -> MeasureView:
+    low, high = _span(rows)
+    decides = any(row.cut is not None for row in rows)
+    about = "All pairs that were scored and compared; the cosine of image and caption."
+    return MeasureView(
+        name,
+        column,
+        about if decides else f"{about} The recipe does not cut by it.",
+        _spread_view(rows[0], low, high, _BARS),
+        tuple(_spread_view(row, low, high, _SMALL_BARS) for row in rows[1:]),
+        languages - (len(rows) - 1),
+    )
+
+
+def _span(rows: list[ScoreRow]) -> tuple[float, float]:
+    """Returns the axis' ends: every threshold and 99.8 percent of all pairs, so that an outlier squeezes nothing."""
+    overall = rows[0].histogram
+    ends = [overall.quantile(0.001), overall.quantile(0.999), *(row.cut for row in rows if row.cut is not None)]
+    margin = max((max(ends) - min(ends)) * 0.03, 0.01)
+    return min(ends) - margin, max(ends) + margin
+
+
+def _spread_view(row: ScoreRow, low: float, high: float, most: int) -> SpreadView:
+    histogram = row.histogram
+    bars = int(min(max(2 * histogram.total ** (1 / 3), most // 2), most))
+    counts, edges = histogram.rebinned(low, high, bars)
+    thresholds = () if row.cut is None else (Threshold(row.cut, True, row.rule),)
+    return SpreadView(
+        row.label,
+        draw(counts, edges, thresholds),
+        histogram.total,
+        (histogram.quantile(0.1), histogram.quantile(0.5), histogram.quantile(0.9)),
+        thresholds,
+        row.rows_above,
+    )
 
 
 def _cut(

@@ -32,7 +32,11 @@ _LINK_LIMIT = 4096
 
 @dataclass(frozen=True)
 class SampleCard:
-    """One sample, clipped; `link` and `image` are safe to put into href and src, or None."""
+    """One sample, clipped; `link` and `image` are safe to put into href and src, or None.
+
+    `survivor` is the pair in whose place it was left out, `how_near` says how near they are; `fate` is what became of
+    it, in a word or two.
+    """
 
     uid: str
     caption: str
@@ -45,6 +49,22 @@ class SampleCard:
     similarity: str | None
     value: str | None
     threshold: str | None
+    fate: str = "kept"
+    caption_before: str | None = None
+    edits: str | None = None
+    survivor: SampleCard | None = None
+    how_near: str | None = None
+    is_veiled: bool = False
+
+
+@dataclass(frozen=True)
+class EdgeRow:
+    """The pairs nearest to one bound: left out just beyond it, and kept just within it."""
+
+    stage: str
+    reason: str
+    beyond: list[SampleCard]
+    within: list[SampleCard]
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,7 @@ class RejectedGroup:
     stage: str
     reason: str
     rows: int
+    duplicates: list[SampleCard]
     with_image: list[SampleCard]
     without_image: list[SampleCard]
     is_open: bool
@@ -61,12 +82,42 @@ class RejectedGroup:
     @property
     def shown(self) -> int:
         """Samples in the group."""
-        return len(self.with_image) + len(self.without_image)
+        return len(self.duplicates) + len(self.with_image) + len(self.without_image)
 
 
 def kept_cards(samples: list[Sample]) -> list[SampleCard]:
     """Returns the cards of the pairs that were kept, in the order given."""
-    return [sample_card(sample) for sample in samples if sample.reason is None]
+    return [
+        sample_card(one) for one in samples if one.reason is None and not one.is_near and one.caption_before is None
+    ]
+
+
+def edited_cards(samples: list[Sample]) -> list[SampleCard]:
+    """Returns the cards of captions that edits changed, each with what it was."""
+    return [sample_card(sample) for sample in samples if sample.caption_before is not None]
+
+
+def edge_rows(samples: list[Sample]) -> list[EdgeRow]:
+    """Returns the pairs nearest to each bound, bounds in the order of the stages."""
+    rows: dict[tuple[str, str], EdgeRow] = {}
+    for sample in samples:
+        if sample.is_near and sample.beside is not None:
+            row = rows.setdefault(sample.beside, EdgeRow(*sample.beside, [], []))
+            (row.within if sample.reason is None else row.beyond).append(sample_card(sample))
+    order = {stage.value: position for position, stage in enumerate(STAGE_ORDER)}
+    return [rows[bound] for bound in sorted(rows, key=lambda bound: (order.get(bound[0], len(order)), bound[1]))]
+
+
+def uid_digits(rows: int) -> int:
+    """Returns how many first digits of a uid are shown: enough that another pair's begins so once in a thousand runs.
+
+    >>> uid_digits(3000), uid_digits(1_000_000)
+    (8, 10)
+    """
+    digits = 8
+    while 16**digits < rows * 1_000_000:
+        digits += 1
+    return digits
 
 
 def rejected_groups(samples: list[Sample], funnel: Funnel, *, opened: int = 3) -> list[RejectedGroup]:
@@ -80,7 +131,7 @@ def rejected_groups(samples: list[Sample], funnel: Funnel, *, opened: int = 3) -
     rows = {(stage.stage, reason): count for stage in funnel.stages for reason, count in reasons_of(stage)}
     cards: dict[tuple[str, str], list[SampleCard]] = {}
     for sample in samples:
-        if sample.reason is not None:
+        if sample.reason is not None and not sample.is_near:
             cards.setdefault((sample.stage, sample.reason), []).append(sample_card(sample))
     stages = {stage.value: position for position, stage in enumerate(STAGE_ORDER)}
     ordered = sorted(cards, key=lambda key: (stages.get(key[0], len(stages)), -rows.get(key, 0), key))
@@ -90,8 +141,9 @@ def rejected_groups(samples: list[Sample], funnel: Funnel, *, opened: int = 3) -
             stage=key[0],
             reason=key[1],
             rows=rows.get(key, len(cards[key])),
-            with_image=[card for card in cards[key] if card.image],
-            without_image=[card for card in cards[key] if not card.image],
+            duplicates=[card for card in cards[key] if card.survivor],
+            with_image=[card for card in cards[key] if card.image and not card.survivor],
+            without_image=[card for card in cards[key] if not card.image and not card.survivor],
             is_open=key in largest,
         )
         for key in ordered
@@ -140,6 +192,12 @@ def sample_card(sample: Sample) -> SampleCard:
         similarity=None if sample.similarity is None else f"{sample.similarity:.3f}",
         value=None if sample.value is None else clipped(sample.value, _VALUE_LIMIT),
         threshold=None if sample.threshold is None else clipped(sample.threshold, _VALUE_LIMIT),
+        fate="kept" if sample.reason is None else clipped(f"left out at {sample.stage}: {sample.reason}", _VALUE_LIMIT),
+        caption_before=None if sample.caption_before is None else clipped(sample.caption_before, _CAPTION_LIMIT),
+        edits=None if sample.edits is None else clipped(sample.edits, _VALUE_LIMIT),
+        survivor=None if sample.survivor is None else sample_card(sample.survivor),
+        how_near=None if sample.how_near is None else clipped(sample.how_near, _VALUE_LIMIT),
+        is_veiled=sample.is_veiled,
     )
 
 

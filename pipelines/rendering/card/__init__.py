@@ -1,0 +1,1 @@
+"""The dataset card for the Hugging Face hub, and Croissant for other tools."""

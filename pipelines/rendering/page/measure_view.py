@@ -1,0 +1,167 @@
+"""Numbers that rules compare, as histograms with the recipe's bounds: of all languages, and of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from babelsift.filters.measures import MEASURES, Measure
+from babelsift.pipelines.rendering.data import ReportData
+from babelsift.pipelines.rendering.page.chart import Chart, Threshold, draw
+from babelsift.schemas import Recipe, Stage
+
+SHOWN_LANGUAGES = 12
+_BARS, _SMALL_BARS = 60, 30
+_TAIL = 0.005  # of the rows, on either side, that may lie outside: an outlier squeezes nothing
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Numbers with how many rows have each.
+
+    Attributes:
+        values: float64[n], ascending. rows: int64[n].
+    """
+
+    values: np.ndarray
+    rows: np.ndarray
+
+    @classmethod
+    def of(cls, counts: Mapping[float, int]) -> Spread:
+        """Returns the spread of {number: rows}; what is not finite is left out."""
+        values = np.array(sorted(value for value in counts if np.isfinite(value)), np.float64)
+        return cls(values, np.array([counts[value] for value in values.tolist()], np.int64))
+
+    @property
+    def total(self) -> int:
+        """All rows."""
+        return int(self.rows.sum())
+
+    def quantile(self, share: float) -> float:
+        """Returns the number that this share of the rows does not exceed; needs at least one row."""
+        index = int(np.searchsorted(np.cumsum(self.rows), share * self.total, side="left"))
+        return float(self.values[min(index, len(self.values) - 1)])
+
+    def rows_within(self, thresholds: Sequence[Threshold]) -> int:
+        """Returns the rows that meet all thresholds."""
+        met = np.ones(len(self.values), bool)
+        for one in thresholds:
+            met &= self.values >= one.value if one.is_minimum else self.values <= one.value
+        return int(self.rows[met].sum())
+
+    def edges(self, thresholds: Sequence[Threshold], *, bars: int, is_scaled: bool) -> np.ndarray:
+        """Returns the edges of bars over nearly all rows and every threshold; whole numbers have whole bars."""
+        ends = [self.quantile(_TAIL), self.quantile(1 - _TAIL), *(one.value for one in thresholds)]
+        low, high = min(ends), max(ends)
+        if is_scaled:
+            low, high = max(low, 1e-9), max(high, low, 1e-9)
+            return np.geomspace(low * 0.9, high * 1.1, bars + 1)
+        if (self.values == np.round(self.values)).all():
+            step = max(int(np.ceil((high - low + 1) / bars)), 1)
+            first = np.floor(low)
+            return np.arange(first, high + step + 1, step) - 0.5
+        margin = (high - low or abs(high) or 1) * 0.02
+        return np.linspace(low - margin, high + margin, bars + 1)
+
+    def chart(self, thresholds: Sequence[Threshold], edges: np.ndarray, *, is_scaled: bool) -> Chart:
+        """Returns the histogram, with what lies outside of the edges in the outermost bars."""
+        places = np.clip(np.searchsorted(edges, self.values, side="right") - 1, 0, len(edges) - 2)
+        rows = np.bincount(places, weights=self.rows, minlength=len(edges) - 1)
+        return draw(rows, edges, thresholds, is_scaled=is_scaled)
+
+
+@dataclass(frozen=True)
+class SpreadView:
+    """One histogram with its figures.
+
+    Attributes:
+        language: "all" for all of them.
+        quantiles: at a tenth, a half and nine tenths of the rows.
+        thresholds: on it. within: rows that meet them; None where there is none.
+    """
+
+    language: str
+    chart: Chart
+    rows: int
+    quantiles: tuple[float, float, float]
+    thresholds: tuple[Threshold, ...]
+    within: int | None
+
+
+@dataclass(frozen=True)
+class MeasureView:
+    """A measure's histograms: of all rows, and of the languages with the most.
+
+    Attributes:
+        id: unique in the page. about: what its rows are.
+        more_languages: how many have none of their own.
+    """
+
+    id: str
+    name: str
+    about: str
+    overall: SpreadView
+    languages: tuple[SpreadView, ...]
+    more_languages: int = 0
+
+
+ALL = "all"
+_ABOUT = {
+    Stage.RULES: "All captions that were read.",
+    Stage.LANGUAGE: "All captions whose language was told; how often such an answer is right.",
+    Stage.IMAGE_RULES: "All images that were downloaded, as they were served.",
+}
+
+
+def measure_views(data: ReportData) -> list[MeasureView]:
+    """Returns the histograms of all measures that have rows, in the order of the stages that compare them."""
+    counted = [(measure, data.measures.get(measure.name)) for measure in MEASURES]
+    return [
+        _view(f"measure{position}", measure, table, data.recipe)
+        for position, (measure, table) in enumerate(counted)
+        if table is not None and len(table)
+    ]
+
+
+def _view(name: str, measure: Measure, table: pa.Table, recipe: Recipe) -> MeasureView:
+    thresholds = []
+    for bound in measure.bounds:
+        value = bound.value_in(recipe)
+        if value is not None:
+            thresholds.append(Threshold(value, bound.is_minimum, f"{bound.group}.{bound.setting}"))
+    overall = _spread(table)
+    sums = table.group_by("language").aggregate([("rows", "sum")])
+    sums = sums.sort_by([("rows_sum", "descending"), ("language", "ascending")])
+    languages = [language for language in sums.column("language").to_pylist() if language]
+
+    def view(language: str, spread: Spread, bars: int) -> SpreadView:
+        edges = overall.edges(thresholds, bars=bars, is_scaled=measure.is_scaled)
+        return SpreadView(
+            language,
+            spread.chart(thresholds, edges, is_scaled=measure.is_scaled),
+            spread.total,
+            (spread.quantile(0.1), spread.quantile(0.5), spread.quantile(0.9)),
+            tuple(thresholds),
+            spread.rows_within(thresholds) if thresholds else None,
+        )
+
+    return MeasureView(
+        name,
+        measure.name,
+        _ABOUT[measure.stage],
+        view(ALL, overall, _BARS),
+        tuple(
+            view(language, _spread(table.filter(pc.equal(table.column("language"), language))), _SMALL_BARS)
+            for language in languages[:SHOWN_LANGUAGES]
+        ),
+        max(len(languages) - SHOWN_LANGUAGES, 0),
+    )
+
+
+def _spread(table: pa.Table) -> Spread:
+    summed = table.group_by("value").aggregate([("rows", "sum")]).sort_by("value")
+    return Spread(summed.column("value").to_numpy(), summed.column("rows_sum").to_numpy())
