@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from babelsift.pipelines.replay.dry_run import dry_run
-from babelsift.schemas import dump_recipe, recipe_from
+from babelsift.schemas import Funnel, dump_recipe, recipe_from
 from tests.support.hostile_web import LOOPBACK_ONLY, HostileWeb
 from tests.support.quick_beam import quick_beam
 from tests.support.small_run import PAIRS, babelsift, write_pairs
@@ -69,7 +69,7 @@ def curate(home, recipe):
     arguments = ["--recipe", str(home / "recipe.yaml"), "--input", str(home / "pairs.parquet")]
     ran = babelsift("curate", *arguments, "--output", str(home / "out"))
     assert ran.code == 0, ran.log
-    return json.loads((home / "out" / "funnel.json").read_text())
+    return Funnel.from_json(json.loads((home / "out" / "funnel.json").read_text())).to_json()
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from babelsift.pipelines.inspection.why import fates_of
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.models import load_scorer, resolve_model
 from babelsift.pipelines.staging.layout import STAGING
-from babelsift.schemas import Recipe
+from babelsift.schemas import Funnel, Recipe
 from babelsift.schemas.recipe import ClipModel, DedupImagesSettings, DownloadSettings, ShardSettings, ShardTexts
 from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded, photo
 from tests.support.input_rows import read_rows
@@ -57,7 +57,7 @@ def curate(home, *options, recipe=RECIPE, out="out", table="a.parquet"):
         "curate", "--recipe", recipe_file, "--input", str(home / table), "--output", str(home / out), *options
     )
     assert said.code == 0, said.log
-    return json.loads((home / out / "funnel.json").read_text())
+    return Funnel.from_json(json.loads((home / out / "funnel.json").read_text())).to_json()
 
 
 def staged_images(out):
