@@ -44,6 +44,23 @@ def test_the_survivor_depends_on_no_order_no_batching_and_no_retry(run_stage, re
     assert {row["source_row"] for row in repeated.kept} == {row for row, reason in expected.items() if reason is None}
 
 
+def test_of_equal_pairs_the_same_one_with_its_carried_columns_survives_in_any_order(run_stage, read_rows):
+    """As they come from two files in any order and any slices."""
+    draw = random.Random(1)
+    urls, files = [f"http://x/{row % 15}" for row in range(120)], [f"{row % 2}.csv" for row in range(120)]
+    whole = read_rows(120, url=urls, caption=["same"] * 120, source_file=files, rank=list(range(120)))
+    expected = None
+    for partitions, size, bundle_repeat in ((1, 120, 0), (5, 7, 0), (3, 1, 1), (64, 13, 1)):
+        pieces = [whole.slice(start, size) for start in range(0, 120, size)]
+        draw.shuffle(pieces)
+        settings = DedupPairs(DedupPairsSettings(), partitions=partitions)
+        kept = run_stage(settings, pieces, bundle_repeat=bundle_repeat).kept
+        ranks = {row["uid"]: row["rank"] for row in kept}
+        assert len(ranks) == 15
+        expected = expected or ranks
+        assert ranks == expected
+
+
 def test_counters_add_up(run_stage, read_rows):
     outputs = run_stage(DedupPairs(DedupPairsSettings(by="url")), [read_rows(9, url=["a"] * 5 + ["b"] * 4)])
     assert outputs.counters == {
