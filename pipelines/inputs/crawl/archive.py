@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import re
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
+from babelsift.pipelines.inputs.crawl.record_finder import RecordFinder
 from babelsift.schemas import InputError, one_line
 
 if TYPE_CHECKING:
@@ -16,11 +15,10 @@ if TYPE_CHECKING:
 
 # A longer record is none that a page makes; Common Crawl cuts its own at 1 MB.
 MAX_RECORD_BYTES = 1 << 25
-_MEMBER = b"\x1f\x8b\x08"
-_VERSION = b"WARC/"
-_LOOKED_AT_BYTES = 1 << 12
-_SEARCHED_BYTES = 1 << 20
-_PLAIN_RECORD = re.compile(rb"\nWARC/[0-9]\.[0-9]\r?\n")
+_BUFFER_BYTES = 1 << 20
+_SECOND = 2
+_LENGTH = "Content-Length"
+_BREAKS_OFF = "the file breaks off"
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def read_records(
     """Yields the records of a file, in their order.
 
     Args:
-        file: seekable; a WARC file, plain or compressed by records or as a whole.
+        file: seekable; a WARC file, plain, or compressed with gzip or zstd by records or as a whole.
         wanted: whether a record's content is read, by its headers; may parse its HTTP headers.
         max_record_bytes: of a content; a longer one is not read.
     Raises:
@@ -75,106 +73,106 @@ class _Walk:
         self._file = file
         self._wanted = wanted
         self._max_record_bytes = max_record_bytes
-        self._is_gzip: bool | None = None
+        self._finder = RecordFinder(file)
+        self._is_one_member = False
         self.next_start: int | None = None
 
     def records_from(self, start: int) -> Iterator[Record | DamagedRecord]:
         self.next_start = None
-        offset, passed = start, 0
+        finder, place, offset, length, passed = self._finder, start, start, 0, 0
         try:
-            for header in self._headers(start):
-                offset, passed = start + header.stream_pos, passed + 1
-                if not len(header.headers):
-                    yield DamagedRecord(offset, "the file breaks off")
+            for header, place in self._headers(start):
+                passed += 1
+                if passed == _SECOND and not finder.begins_member(place):
+                    self._is_one_member = True  # its records have no places of their own
+                offset, length = start if self._is_one_member else place, header.content_length
+                if not length and _LENGTH not in header.headers:
+                    yield DamagedRecord(offset, f"its headers break off: it has no {_LENGTH}")
+                    self.next_start = finder.after(place)
                     return
-                if header.content_length > self._max_record_bytes:
+                if length > self._max_record_bytes:
                     # Its length may be a lie, so that the next record is looked for, not counted off.
-                    most = self._max_record_bytes
-                    yield DamagedRecord(offset, f"a record of {header.content_length} bytes, more than {most}")
-                    self.next_start = self._record_after(offset)
+                    yield DamagedRecord(offset, f"a record of {length} bytes, more than {self._max_record_bytes}")
+                    self.next_start = finder.after(place)
                     return
                 if not self._wanted(header):
                     continue
-                length = header.content_length
-                content = header.reader.read(length) if length else b""
-                if len(content) < length:
-                    yield DamagedRecord(offset, f"cut: {len(content)} of its {length} bytes are there")
-                    self.next_start = self._record_after(offset)
+                left = header.content_length  # without its HTTP headers, if those were parsed
+                content = header.reader.read(left) if left else b""
+                if len(content) < left:
+                    yield DamagedRecord(offset, f"cut: {len(content)} of its {left} bytes are there")
+                    self.next_start = finder.after(place)
                     return
                 yield Record(header, offset, content)
         except (OSError, ValueError) as error:
             # What the file system raises is an InputError: this is the content's.
-            self.next_start = self._record_after(offset)
-            end = self._member_end(offset) if passed else None
+            self.next_start = finder.after(place)
+            end = finder.end_of(place, length) if passed else None
             if end is None:
                 yield DamagedRecord(offset, f"damaged{' behind this record' if passed else ''}: {one_line(error)}")
             else:
                 self.next_start = end  # behind the last record that was whole: another walk says what is wrong there
+        else:
+            # Where no more than the beginning of a header is left, the records end as if nothing were.
+            if self._is_one_member:
+                is_whole = finder.are_whole_from(start)
+            else:
+                end = finder.end_of(place, length) if passed else start
+                is_whole = end is not None and finder.has_only_blanks(end)
+                offset = end or offset
+            if not is_whole:
+                yield DamagedRecord(offset, _BREAKS_OFF)
 
-    def _headers(self, start: int) -> Iterator[WarcRecord]:
+    def _headers(self, start: int) -> Iterator[tuple[WarcRecord, int]]:
+        """Yields (a record whose content is not read yet, its place or that of its last bytes read)."""
         try:
             from fastwarc.warc import ArchiveIterator
         except ImportError as error:
             raise InputError("WARC and WAT files need fastwarc: pip install 'babelsift[crawl]'") from error
-        self._file.seek(start)
-        yield from ArchiveIterator(self._file, parse_http=False)
-
-    def _member_end(self, offset: int) -> int | None:
-        """Returns where the gzip member at an offset ends; None where there is none, or it is damaged itself."""
-        self._file.seek(offset)
-        unzip = zlib.decompressobj(wbits=31)
-        position = offset
-        try:
-            while not unzip.eof:
-                chunk = self._file.read(_SEARCHED_BYTES)
-                if not chunk:
-                    return None
-                position += len(chunk)
-                left = chunk
-                while left and not unzip.eof:
-                    unzip.decompress(left, _SEARCHED_BYTES)
-                    left = unzip.unconsumed_tail
-        except zlib.error:
-            return None
-        return position - len(unzip.unused_data)
-
-    def _record_after(self, offset: int) -> int | None:
-        """Returns where the first record begins that lies behind an offset; None where there is none."""
-        if self._is_gzip is None:
-            self._file.seek(0)
-            self._is_gzip = self._file.read(len(_MEMBER)) == _MEMBER
-        position, overlap = offset + 1, b""
-        self._file.seek(position)
-        while chunk := self._file.read(_SEARCHED_BYTES):
-            window = overlap + chunk
-            base = position - len(overlap)
-            for found in self._candidates(window):
-                if not self._is_gzip or self._begins_record(base + found):
-                    return base + found
-            position += len(chunk)
-            self._file.seek(position)
-            overlap = window[-16:]
-        return None
-
-    def _candidates(self, window: bytes) -> Iterator[int]:
-        if self._is_gzip:
-            found = window.find(_MEMBER)
-            while found >= 0:
-                yield found
-                found = window.find(_MEMBER, found + 1)
+        dictionary = self._finder.dictionary_frame if start else b""
+        if dictionary:
+            content: BinaryIO = io.BufferedReader(_Prefixed(dictionary, self._file, start))
+            shift = start - len(dictionary)
         else:
-            for match in _PLAIN_RECORD.finditer(window):
-                yield match.start() + 1
+            content, shift = self._file, 0
+            content.seek(start)
+        for header in ArchiveIterator(content, parse_http=False):
+            yield header, header.stream_pos + shift
 
-    def _begins_record(self, offset: int) -> bool:
-        self._file.seek(offset)
-        head = self._file.read(_LOOKED_AT_BYTES)
-        try:
-            return zlib.decompressobj(wbits=31).decompress(head, len(_VERSION)) == _VERSION
-        except zlib.error:
-            return False
+
+class _Prefixed(io.RawIOBase):
+    """A file from a place on, behind other bytes."""
+
+    def __init__(self, before: bytes, file: BinaryIO, place: int) -> None:
+        super().__init__()
+        self._before, self._file, self._place = before, file, place
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence == io.SEEK_END:
+            offset += len(self._before) + self._file.seek(0, io.SEEK_END) - self._place
+        self._position = max(0, offset + (self._position if whence == io.SEEK_CUR else 0))
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._before[self._position : self._position + len(buffer)]
+        if not content:
+            self._file.seek(self._place + self._position - len(self._before))
+            content = self._file.read(len(buffer))
+        buffer[: len(content)] = content
+        self._position += len(content)
+        return len(content)
 
 
 def buffered(source: io.RawIOBase) -> io.BufferedReader:
     """Returns a file as `read_records` takes it."""
-    return io.BufferedReader(source, _SEARCHED_BYTES)
+    return io.BufferedReader(source, _BUFFER_BYTES)

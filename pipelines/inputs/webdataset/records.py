@@ -128,15 +128,13 @@ def text_records(record: dict[str, Any], text_name: str | None = None) -> Iterat
         yield record
         return
     shared = {name: value for name, value in record.items() if name != TEXTS}
-    elements = [element if isinstance(element, dict) else {"text": element} for element in texts]
+    elements: list[dict[str, Any]] = [element if isinstance(element, dict) else {"text": element} for element in texts]
     is_ours = elements[0].get("uid") == record.get("uid") is not None
     for index, element in enumerate(elements):
         fields = {name: value for name, value in shared.items() if not is_ours or not index or name in _OF_IMAGES}
         own = {_OWN_NAMES.get(name, name): value for name, value in element.items() if name not in ("text", KEY, URL)}
-        said = dict.fromkeys(
-            (_TXT, text_name or _TXT, *(["caption"] if "caption" in shared else [])), element.get("text")
-        )
-        yield {**fields, **own, **said}
+        names = (_TXT, text_name or _TXT, *(["caption"] if "caption" in shared else []))
+        yield {**fields, **own, **dict.fromkeys(names, element.get("text"))}
 
 
 def lists_texts(file: InputFile, samples: int) -> bool:

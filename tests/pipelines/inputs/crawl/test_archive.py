@@ -1,8 +1,10 @@
 """A damaged record costs itself alone, however it is damaged; and what lies behind it is read."""
 
 import io
+import struct
 
 import pytest
+import zstandard
 
 from babelsift.pipelines.inputs.crawl.archive import DamagedRecord, read_records
 from babelsift.schemas import InputError
@@ -72,6 +74,62 @@ def test_damaged_records_in_a_row_cost_themselves_alone():
 
 def test_a_file_that_breaks_off_says_so():
     assert outcomes(b"".join([*WHOLE[:3], WHOLE[3][:60]])) == [0, 1, 2, "damaged"]
+
+
+def zstd(content, dictionary=None):
+    return zstandard.ZstdCompressor(write_checksum=True, dict_data=dictionary).compress(content)
+
+
+PLAIN = [record(number, compressed=False, size=40) for number in range(6)]
+PACKED = {"plain": PLAIN, "gzip": [member(one) for one in PLAIN], "zstd": [zstd(one) for one in PLAIN]}
+
+
+@pytest.mark.parametrize("packing", PACKED)
+def test_wherever_a_file_is_cut_a_row_says_so(packing):
+    records = PACKED[packing][:3]
+    ends = [sum(map(len, records[:number])) for number in range(1, 4)]
+    content = b"".join(records)
+    blank = 4 if packing == "plain" else 0  # line ends behind a plain record, of which none is missed
+    for cut in range(1, len(content), 5):
+        whole = [number for number, end in enumerate(ends) if end - blank <= cut]
+        is_between = any(end - blank <= cut <= end for end in ends)
+        found = outcomes(content[:cut])
+        assert (found[: len(whole)], "damaged" in found) == (whole, not is_between), cut
+
+
+@pytest.mark.parametrize("packing", PACKED)
+@pytest.mark.parametrize("number", range(6))
+def test_a_records_beginning_that_is_damaged_costs_it_alone(packing, number):
+    records = list(PACKED[packing])
+    records[number] = b"\xff" * 8 + records[number][8:]
+    assert outcomes(b"".join(records)) == [*range(number), "damaged", *range(number + 1, 6)]
+
+
+def dictionary_frame(dictionary):
+    return struct.pack("<II", 0x184D2A5D, len(dictionary)) + dictionary
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_zstd_records_that_share_a_dictionary_are_read_behind_a_damaged_one(is_packed):
+    dictionary = zstandard.train_dictionary(2000, [record(number, compressed=False) for number in range(200)])
+    raw = dictionary.as_bytes()
+    records = [zstd(one, dictionary) for one in PLAIN]
+    head = dictionary_frame(zstandard.compress(raw) if is_packed else raw)
+    assert outcomes(head + b"".join(records)) == list(range(6))
+    records[2] = flipped(records[2], len(records[2]) - 6)
+    found = list(read_records(io.BytesIO(head + b"".join(records)), wanted=lambda _: True))
+    places = [len(head) + sum(map(len, records[:number])) for number in range(6)]
+    assert [(one.offset, isinstance(one, DamagedRecord)) for one in found] == [
+        (place, number == 2) for number, place in enumerate(places)
+    ]
+
+
+@pytest.mark.parametrize("pack", [member, zstd])
+def test_records_of_a_file_that_is_one_member_are_at_its_beginning(pack):
+    content = pack(b"".join(PLAIN))
+    found = list(read_records(io.BytesIO(content), wanted=lambda _: True))
+    assert [(one.offset, isinstance(one, DamagedRecord)) for one in found] == [(0, False)] * 6
+    assert outcomes(content[:-9])[-1] == "damaged"
 
 
 def test_plain_records_are_found_again_behind_a_damaged_one():
