@@ -6,12 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.filters.concepts import ConceptMatcher
 from babelsift.filters.dedup import load_faiss
 from babelsift.filters.language import LanguageIdentifier, check_languages
 from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.filters.selection import load_matching
+from babelsift.pipelines.core.cluster_options import cluster_mistakes
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.stages.columns.calls.call_maker import given_fields
@@ -52,6 +54,29 @@ def check_source(
         raise RecipeError("--retry-failed: nothing is downloaded with --staging; leave out one of them")
     if not inputs and staging is None:
         raise InputError("nothing to read: give a table of pairs (--input), or an img2dataset folder (--staging)")
+
+
+def find_cluster_mistakes(recipe: Recipe, inputs: Sequence[str], output: str, options: PipelineOptions) -> list[str]:
+    """Returns what is wrong with the options of a run on a cluster, a line each with its remedy.
+
+    Args:
+        recipe: the run's settings.
+        inputs: globs of the input.
+        output: the run folder.
+        options: Beam's.
+    """
+    return cluster_mistakes(options, inputs, output, needs_torch=bool(recipe.clip or recipe.all_heads))
+
+
+def check_cluster(recipe: Recipe, inputs: Sequence[str], output: str, options: PipelineOptions) -> None:
+    """Checks the options of a run on a cluster, as `find_cluster_mistakes` does.
+
+    Raises:
+        RecipeError: the first mistake.
+    """
+    if mistakes := find_cluster_mistakes(recipe, inputs, output, options):
+        more = f" ({len(mistakes) - 1} more: add --check to see all)" if len(mistakes) > 1 else ""
+        raise RecipeError(f"{mistakes[0]}{more}")
 
 
 def check_parts(recipe: Recipe) -> None:

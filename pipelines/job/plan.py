@@ -15,6 +15,7 @@ from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import (
+    check_cluster,
     check_documents,
     check_input,
     check_other_data,
@@ -116,6 +117,7 @@ def plan_run(
         BabelsiftError: one of its kinds, with one line that names the remedy.
     """
     options = options or PipelineOptions([])
+    check_cluster(recipe, [*inputs, *filter(None, [staging])], output, options)
     check_runner(options)
     temporary_folder(temp_dir)
     check_parts(recipe)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from babelsift.pipelines.cli.beam_options import beam_options
 from babelsift.pipelines.cli.columns import add_column_options, chosen_columns
 from babelsift.pipelines.cli.commands.dry_run import add_dry_run_options, run_dry
+from babelsift.pipelines.cli.exit_status import USER_ERROR, say
 from babelsift.pipelines.cli.folder_command import print_json
 from babelsift.pipelines.cli.recipe_options import add_set_option, chosen_recipe
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE, UNTIL_FOLDER
-from babelsift.schemas import STAGE_ORDER, InputError, Stage, public_url
+from babelsift.schemas import STAGE_ORDER, InputError, Recipe, Stage, public_url
 
 
 def add_curate(commands: argparse._SubParsersAction) -> None:
@@ -76,6 +78,12 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         help="where a run in this process puts temporary files, about 2 KB a row (default: TMPDIR, or the system's); "
         "they go when it ends, however it ends",
     )
+    curate.add_argument(
+        "--check",
+        action="store_true",
+        help="check the recipe, the input, the models and the runner's options, say what is wrong and how to mend it, "
+        "and end before anything is submitted",
+    )
     add_dry_run_options(curate)
     curate.set_defaults(run=_curate, takes_beam_options=True, parser=curate)
 
@@ -98,6 +106,8 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     until = None if known.until is None else Stage(known.until)
     reuse |= {"allow_shrink": known.allow_shrink, "until": until, "img2dataset": _distributor(known)}
     reuse |= {"temp_dir": known.temp_dir}
+    if known.check:
+        return _check(known, recipe, reuse | {"options": options})
     with run_shown(known, options):
         funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
     where = f"{public_url(known.output).rstrip('/')}/{REPORT_PAGE if until is None else UNTIL_FOLDER}"
@@ -108,6 +118,22 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     elif not getattr(known, "quiet", False):
         lines = [f"note: {sentence}" for sentence in notes] + [f"{what}: {path}" for what, path in made.items()]
         print("\n".join([format_funnel(funnel), *lines]))
+    return 0
+
+
+def _check(known: argparse.Namespace, recipe: Recipe, settings: dict[str, Any]) -> int:
+    from babelsift.pipelines.job.checks import find_cluster_mistakes
+    from babelsift.pipelines.job.plan import plan_run
+
+    inputs = [*known.input, *filter(None, [known.staging])]
+    if mistakes := find_cluster_mistakes(recipe, inputs, known.output, settings["options"]):
+        say("\n".join(f"babelsift: {mistake}" for mistake in mistakes))
+        return USER_ERROR
+    plan_run(recipe, known.input, known.output, columns=chosen_columns(known), **settings)
+    if known.json:
+        print_json({"checked": True})
+    elif not getattr(known, "quiet", False):
+        print("checked: the same command without --check can start")
     return 0
 
 

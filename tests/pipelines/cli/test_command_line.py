@@ -84,3 +84,22 @@ def test_why_says_what_is_missing(tmp_path, capsys):
         2,
         f"babelsift: {tmp_path}: no complete run is there (funnel.json is missing); run `babelsift curate` first",
     )
+
+
+def test_check_says_every_mistake_in_a_line_and_leaves_no_folder(tmp_path, pairs, capsys):
+    out = tmp_path / "out"
+    arguments = ["curate", "--check", "--recipe", "demo", "--input", pairs, "--output", str(out)]
+    assert main([*arguments, "--runner", "SparkRunner", "--streaming"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[:2] for line in lines] == [
+        ["babelsift", f" {option}"] for option in ("--spark_master_url", "--environment_type", "--streaming")
+    ]
+    assert not out.exists()
+
+
+def test_check_ends_before_anything_runs(tmp_path, pairs, capsys):
+    (tmp_path / "mine.yaml").write_text("name: mine")
+    recipe, out = str(tmp_path / "mine.yaml"), tmp_path / "out"
+    assert main(["curate", "--check", "--recipe", recipe, "--input", pairs, "--output", str(out)]) == 0
+    assert "can start" in capsys.readouterr().out
+    assert not out.exists() or not any(out.iterdir())
