@@ -135,5 +135,11 @@ setup(
     },
     install_requires=CORE,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["babelsift = babelsift.pipelines.cli.entry_point:run_as_process"]},
+    entry_points={
+        "console_scripts": [
+            "babelsift = babelsift.pipelines.cli.entry_point:run_as_process",
+            # what a task manager starts for each worker (--environment_type PROCESS)
+            "babelsift-worker = babelsift.pipelines.cli.worker_command:run_worker_command",
+        ]
+    },
 )

@@ -27,6 +27,7 @@ from babelsift.pipelines.cli.commands.train_head import add_train_head
 from babelsift.pipelines.cli.commands.urls import add_urls
 from babelsift.pipelines.cli.commands.watch import add_watch
 from babelsift.pipelines.cli.commands.why import add_why
+from babelsift.pipelines.cli.commands.worker_pool import add_worker_pool
 from babelsift.pipelines.cli.exit_status import (
     RUN_FAILED,
     USER_ERROR,
@@ -58,6 +59,7 @@ COMMANDS = (
     add_hash,
     add_ngrams,
     add_watch,
+    add_worker_pool,
     add_completion,
     add_demo_web,
     add_demo_model,

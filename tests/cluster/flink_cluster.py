@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -54,9 +54,10 @@ taskmanager.memory.network.max: 512m
 taskmanager.memory.managed.size: 256m
 io.tmp.dirs: {scratch}
 heartbeat.interval: 2000
-heartbeat.timeout: 10000
+heartbeat.timeout: 60000
+pekko.ask.timeout: 60 s
 restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 3
+restart-strategy.fixed-delay.attempts: 8
 restart-strategy.fixed-delay.delay: 1s
 """
 
@@ -78,12 +79,34 @@ class FlinkCluster:
     """A running cluster.
 
     Attributes:
-        master: host:port of the job manager. logs: folder of all output. task_managers: Flink's name -> process.
+        master: host:port of the job manager.
+        logs: folder of all output.
+        task_managers: Flink's name -> process.
     """
 
     master: str
     logs: Path
+    start: Callable[[str], subprocess.Popen]
     task_managers: dict[str, subprocess.Popen] = field(default_factory=dict)
+
+    def start_task_manager(self, name: str) -> None:
+        """Starts a task manager; one that was killed is replaced by a new one so."""
+        self.task_managers[name] = self.start(name)
+
+
+@dataclass(frozen=True)
+class WorkerPool:
+    """A running pool.
+
+    Attributes:
+        address: host:port, the --environment_config of EXTERNAL environments.
+        pid: process id of what forks.
+        log: file of all that workers print.
+    """
+
+    address: str
+    pid: int
+    log: Path
 
 
 def flink_home() -> Path:
@@ -124,18 +147,51 @@ def running_cluster(scratch: Path, *, task_managers: int) -> Iterator[FlinkClust
     settings = {"rpc_port": rpc_port, "rest_port": rest_port, "slots": SLOTS, "scratch": temporary}
     (configuration / "config.yaml").write_text(_CONFIG.format(**settings))
     (configuration / "log4j.properties").write_text(_LOGGING)
-    cluster = FlinkCluster(f"127.0.0.1:{rest_port}", logs)
     with contextlib.ExitStack() as stack:
         entry = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
         _start(stack, _java(entry, configuration, []), logs / "job_manager.log")
         jvm, dynamic = _memory(configuration)
         runner = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
+        command = [*_java(runner, configuration, jvm), *dynamic]
+
+        def start(name: str) -> subprocess.Popen:
+            return _start(stack, [*command, "-D", f"taskmanager.resource-id={name}"], logs / f"{name}.log")
+
+        cluster = FlinkCluster(f"127.0.0.1:{rest_port}", logs, start)
         for number in range(task_managers):
-            name = f"task-manager-{number}"
-            command = [*_java(runner, configuration, jvm), *dynamic, "-D", f"taskmanager.resource-id={name}"]
-            cluster.task_managers[name] = _start(stack, command, logs / f"{name}.log")
+            cluster.start_task_manager(f"task-manager-{number}")
         _wait_for_slots(cluster, SLOTS * task_managers)
         yield cluster
+
+
+@contextlib.contextmanager
+def running_worker_pool(scratch: Path) -> Iterator[WorkerPool]:
+    """Runs a pool of Python workers while the context lasts, for all task managers of this machine.
+
+    Args:
+        scratch: folder for its socket and log.
+
+    Raises:
+        ClusterError: it does not start.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    [port] = _free_ports(1)
+    address, path, log = f"localhost:{port}", scratch / "pool.sock", scratch / "pool.log"
+    command = [sys.executable, "-m", "babelsift", "worker-pool", "--listen", address, "--socket", str(path)]
+    with contextlib.ExitStack() as stack:
+        process = _start(stack, command, log)
+        deadline = time.monotonic() + _START_S
+        while not path.exists() or not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise ClusterError(f"no worker pool started: {log} says why")
+            time.sleep(0.1)
+        yield WorkerPool(address, process.pid, log)
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+        return True
+    return False
 
 
 def _java(entry: str, configuration: Path, jvm: list[str]) -> list[str]:
@@ -161,7 +217,7 @@ def _start(stack: contextlib.ExitStack, command: list[str], log: Path) -> subpro
     # Task managers start workers with what they have, so they have this Python and this checkout.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, stdout=log.open("wb"), stderr=subprocess.STDOUT, cwd=ROOT, env=environment)
+    process = subprocess.Popen(command, stdout=log.open("ab"), stderr=subprocess.STDOUT, cwd=ROOT, env=environment)
     stack.callback(_stop, process)
     return process
 

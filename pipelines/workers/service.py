@@ -1,0 +1,71 @@
+"""A worker pool as a process of its own: what `babelsift worker-pool` runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from babelsift.pipelines.processes import end_with_parent
+from babelsift.schemas.errors import RunnerError, one_line
+
+if TYPE_CHECKING:
+    from babelsift.pipelines.workers.pool import WorkerPool
+
+
+def run_pool(path: Path, address: str | None, idle_s: float | None) -> None:
+    """Runs a pool until it is told to end; in each of its workers, the worker until that ends.
+
+    Args:
+        path: of the socket to listen on.
+        address: host:port to serve runners on (EXTERNAL environments); None: nowhere.
+        idle_s: ends after so many seconds without a worker; None: never.
+
+    Raises:
+        RunnerError: the address is not to be had, or the service on it has ended.
+    """
+    if address is not None:
+        _check_address(address)
+    from babelsift.pipelines.workers.pool import WorkerPool
+    from babelsift.pipelines.workers.preload import preload
+
+    started = time.monotonic()
+    preload()
+    pool = WorkerPool(path, idle_s)
+    service = None if address is None else _start_service(pool, address)
+    where = str(path) if address is None else address
+    print(
+        f"worker-pool: workers at {where}, imported in {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True
+    )
+    request = pool.serve(service)
+    if request is not None:
+        from babelsift.pipelines.workers.worker import run_worker
+
+        run_worker(request)
+
+
+def _check_address(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_server((host.strip("[]"), int(port))):
+            pass
+    except (OSError, ValueError, OverflowError) as error:
+        raise RunnerError(f"--listen {address}: {one_line(error)}; name a free HOST:PORT of this machine") from error
+
+
+def _start_service(pool: WorkerPool, address: str) -> int:
+    """Forks the process that serves runners, with threads and channels; returns its process id."""
+    parent, path = os.getpid(), pool.path
+    if process := os.fork():
+        return process
+    end_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the pool
+    pool.close()
+    from babelsift.pipelines.workers.external import serve_external
+
+    serve_external(str(path), address)
+    os._exit(1)
