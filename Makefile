@@ -43,6 +43,9 @@ $(VENV)/.installed-bench: setup.py | $(BIN)/uv
 $(VENV)/.installed-flink: setup.py | $(BIN)/uv
 	$(call install,clip$(comma)flink)
 
+$(VENV)/.installed-flink-test: setup.py | $(BIN)/uv
+	$(call install,clip$(comma)flink$(comma)test)
+
 # With what the tests install, so that mypy sees the types of every library, whatever was made before.
 $(VENV)/.installed-lint: setup.py | $(BIN)/uv
 	$(call install,clip$(comma)test$(comma)lint)
@@ -59,13 +62,16 @@ comma := ,
 # Where bytecode may not be written, every process compiles all that it imports anew: seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo flink-demo test test-slow lint format bench curate demo-model clean
+.PHONY: help demo flink-demo flink-test test test-slow lint format bench curate demo-model clean
 
 demo: $(VENV)/.installed-run ## curate a small web drawn for the purpose, offline, and compare with the truth (OUT=DIR)
 	@$(BIN)/babelsift demo --output $(OUT) $(ARGS)
 
 flink-demo: $(VENV)/.installed-flink ## curate the demo's web on a real Flink here, and compare with a local run (needs Java, Maven; ARGS=--kill)
 	@$(BIN)/python tests/cluster/flink_demo.py $(ARGS)
+
+flink-test: $(VENV)/.installed-flink-test $(BIN)/versitygw ## run on a real Flink and S3 server here, kill what can be killed, and compare (needs Java, Maven, Go)
+	@$(BIN)/python tests/cluster/flink_test.py $(ARGS)
 
 curate: $(VENV)/.installed-run ## curate your own pairs: INPUT=GLOB OUTPUT=DIR RECIPE=NAME|FILE RUNNER=local|FlinkRunner...
 	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "usage: make curate INPUT='pairs/*.parquet' OUTPUT=out/run RECIPE=$(RECIPE) [RUNNER=local] [ARGS='--url-col URL ...']" >&2; exit 2; }
@@ -101,7 +107,7 @@ SOURCES := $(wildcard babelsift filters pipelines schemas tests benchmarks tools
 clean: ## remove what the targets made: .venv, .venv-peers, out/demo, out/flink-*, build, dist, caches; never a run of yours
 	rm -rf $(VENV) .venv-peers build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -rf out/flink-demo out/flink-job-server
+	rm -rf out/flink-demo out/flink-test out/flink-job-server
 	@if [ -d out/demo/demo ]; then echo "rm -rf out/demo"; rm -rf out/demo; fi
 	@find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
 	@rmdir out 2>/dev/null || true
