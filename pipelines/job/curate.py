@@ -85,7 +85,7 @@ class Curate(Transform):
             pbegin,
             recipe,
             self.source.estimated_rows,
-            read=ReadPairs(self.source, recipe.read),
+            read=ReadPairs(self.source, recipe.read, folder),
             download=self._images(),
             score=ScorePairs(folder, recipe.clip, recipe.all_heads, read=read_images),
             columns=self._columns(read_images),

@@ -10,9 +10,12 @@ import apache_beam as beam
 import pyarrow as pa
 
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
+from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.read_slice import BATCH_ROWS, read_slice
 from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.progress.files import tell_from_worker
 from babelsift.schemas import InputError, RejectReason, Stage
 from babelsift.schemas.recipe import ReadSettings
 
@@ -38,14 +41,16 @@ class ReadPairs(Transform):
     Attributes:
         plan: what to read.
         settings: how many rows may be unreadable, and whether pages' opt-outs are heard.
+        folder: the run folder, to which workers elsewhere tell how far they are; None: they do not.
     """
 
     plan: InputPlan
     settings: ReadSettings = field(default_factory=ReadSettings)
+    folder: RunFolder | None = None
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.pvalue.DoOutputsTuple:
         """Spreads the slices over the workers and reads each."""
-        read = beam.ParDo(_ReadSlice(self.plan, self.settings))
+        read = beam.ParDo(_ReadSlice(self.plan, self.settings, self.folder))
         return (
             pbegin
             | "Slices" >> beam.Create(list(self.plan.slices), reshuffle=False)
@@ -55,11 +60,14 @@ class ReadPairs(Transform):
 
 
 class _ReadSlice(beam.DoFn):
-    def __init__(self, plan: InputPlan, settings: ReadSettings) -> None:
+    def __init__(self, plan: InputPlan, settings: ReadSettings, folder: RunFolder | None) -> None:
+        self._folder = folder
         self._plan = replace(plan, slices=(), hears_page_opt_outs=settings.page_opt_outs)
         self._max_rate = settings.max_unreadable_rate
 
     def setup(self) -> None:
+        if self._folder is not None:
+            tell_from_worker(self._folder, current_tally().to_json)
         self._all_rate = UnreadableRate(self._max_rate, "the files read so far", enough_rows=_ENOUGH_ROWS_OF_FILES)
 
     def process(self, element: InputSlice) -> Iterator[object]:

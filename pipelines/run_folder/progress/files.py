@@ -5,6 +5,7 @@ They lie in staging, beside what differs from run to run: a product holds nothin
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import posixpath
@@ -88,7 +89,9 @@ _told: set[str] = set()
 
 
 def tell_from_worker(folder: RunFolder, counted: Callable[[], dict[str, Any]]) -> None:
-    """Begins to write what this process counts, where it is a worker beside the driver's process.
+    """Begins to write what this process counts, where it is a worker beside the driver's process, and at its end.
+
+    A worker that is forked for one step may be done before the first five seconds.
 
     Args:
         folder: the run folder, as the run writes to it; a later run in it ends the writing. One that no run has
@@ -96,7 +99,8 @@ def tell_from_worker(folder: RunFolder, counted: Callable[[], dict[str, Any]]) -
         counted: as of `ProgressFile`.
     """
     if folder.fence is not None and folder.url not in _told:
-        ProgressFile(folder, counted, f"{socket.gethostname()}-{os.getpid()}").__enter__()
+        file = ProgressFile(folder, counted, f"{socket.gethostname()}-{os.getpid()}").__enter__()
+        atexit.register(file.__exit__, None)
 
 
 def of_this_process(counted: dict[str, Any]) -> dict[str, Any]:

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from babelsift.pipelines.run_folder.claim import claim_folder
@@ -66,3 +69,17 @@ def test_a_worker_beside_the_driver_does_not_tell_a_second_time(folder):
     with ProgressFile(claimed, lambda: COUNTED):
         tell_from_worker(claimed, lambda: COUNTED)
     assert len(read_progress(claimed)) == 1
+
+
+WORKER = """
+import sys
+from babelsift.pipelines.run_folder.claim import claim_folder
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.progress.files import tell_from_worker
+tell_from_worker(claim_folder(RunFolder(sys.argv[1]), "run"), lambda: {"stages": {"read": {}}})
+"""
+
+
+def test_a_worker_that_is_done_at_once_has_told(folder):
+    subprocess.run([sys.executable, "-c", WORKER, folder.url], check=True)
+    assert [process["stages"] for process in read_progress(folder)] == [{"read": {}}]
