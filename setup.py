@@ -13,6 +13,7 @@ CORE = [
     "fsspec>=2024.6",  # run folders and inputs on any file system
     "zstandard>=0.22",  # .zst inputs
     "aiohttp>=3.13",  # the most used async HTTP client; lets us choose resolver and connector; bounds headers
+    "aiodns>=4.0",  # c-ares: many names at once, each with its time to live; aio-libs' own, by aiohttp's people
     "yarl>=1.18",  # aiohttp's own URLs, passed to it as checked
     "protego>=0.7",  # Scrapy's robots.txt parser; from 0.7 on no pattern makes it slow
     # native decoding, resizing, encoding that free the GIL; img2dataset's own choice, which pins it below 5. 4.13, 4.14

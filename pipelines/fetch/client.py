@@ -19,13 +19,14 @@ from yarl import URL
 from babelsift.pipelines.fetch.address import AddressPolicy
 from babelsift.pipelines.fetch.body import BodyDecoder
 from babelsift.pipelines.fetch.deadline import Deadline
+from babelsift.pipelines.fetch.dns_lookup import DnsLookup
 from babelsift.pipelines.fetch.failure import FetchFailureError
 from babelsift.pipelines.fetch.fetched import Fetched
 from babelsift.pipelines.fetch.host_rules import MAX_FILE_BYTES, HostRules, asks_hosts
 from babelsift.pipelines.fetch.limits import HostPace, HostSlots, LargeBodies
 from babelsift.pipelines.fetch.network_errors import failure_of
 from babelsift.pipelines.fetch.opt_outs import OUR_TOKEN, headers_opt_out
-from babelsift.pipelines.fetch.resolver import CheckedResolver, Lookup, SystemLookup
+from babelsift.pipelines.fetch.resolver import CheckedResolver, Lookup
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -34,7 +35,6 @@ _NETWORK_ERRORS = (aiohttp.ClientError, HttpProcessingError, OSError, asyncio.Ti
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
 _MAX_LINE_BYTES, _MAX_FIELD_BYTES, _MAX_HEADERS = 16_384, 32_768, 256
 _READ_BUFFER_BYTES = 2**20  # stopping for each 128 KiB of a large body costs a third
-_DNS_CACHE_S, _DNS_CACHE_NAMES = 300, 10_000
 # JPEG first: what a server converts on the fly is worse than what it has.
 _ACCEPT = "image/jpeg,image/png;q=0.9,image/webp;q=0.9,image/*;q=0.8,*/*;q=0.5"
 
@@ -58,7 +58,7 @@ class ImageClient:
 
     Args:
         settings: limits and manners.
-        lookup: resolves host names to addresses, the system's by default.
+        lookup: resolves host names to addresses; None: name servers do, the settings' or the system's.
         backoff_s: wait before the second attempt, doubled for each further one, jittered.
     """
 
@@ -71,21 +71,20 @@ class ImageClient:
 
     async def __aenter__(self) -> ImageClient:
         settings = self._settings
-        lookup: Lookup = self._lookup or SystemLookup(threads=min(64, settings.thread_count))
-        self._own_lookup = lookup if isinstance(lookup, SystemLookup) and lookup is not self._lookup else None
+        lookup = self._lookup or DnsLookup(settings.name_servers)
+        self._own_lookup = lookup if isinstance(lookup, DnsLookup) and lookup is not self._lookup else None
         self._slots = asyncio.Semaphore(settings.thread_count)
         self._hosts = HostSlots(settings.connections_per_host)
         self._pace = HostPace(settings.requests_per_host_per_s)
         self._host_rules = HostRules(self._get_host_file, settings) if asks_hosts(settings) else None
         self._large = LargeBodies(settings.max_body_bytes)
-        resolver = CheckedResolver(self._policy, lookup, timeout_s=settings.timeout_s)
+        self._resolver = resolver = CheckedResolver(self._policy, lookup, timeout_s=settings.timeout_s)
         connector = aiohttp.TCPConnector(
             resolver=resolver,
             limit=0,
             limit_per_host=settings.connections_per_host,
             ssl=settings.verify_tls,
-            ttl_dns_cache=_DNS_CACHE_S,
-            dns_cache_max_size=_DNS_CACHE_NAMES,
+            use_dns_cache=False,  # which knows no answer's time to live; the resolver has one
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -108,8 +107,9 @@ class ImageClient:
         if self._host_rules is not None:
             self._host_rules.close()
         await self._session.close()
-        if self._own_lookup:
-            self._own_lookup.close()
+        await self._resolver.close()
+        if self._own_lookup is not None:
+            await self._own_lookup.close()
 
     async def fetch(self, url: str) -> Fetched:
         """Returns the body of a URL or the reason why there is none; raises for no URL."""

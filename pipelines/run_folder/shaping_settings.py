@@ -19,6 +19,7 @@ _NOT_SHAPING = {
     "connections_per_host",
     "contact",
     "requests_per_host_per_s",
+    "name_servers",
     "max_failure_rate",
     "failure_window",
     "samples_per_staging_shard",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from typing import Annotated, Literal
 
 import pyarrow as pa
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from babelsift.schemas.columns import IMAGE_PROVENANCE
 from babelsift.schemas.recipe.numbers import Count, PositiveInt, Ratio
@@ -14,6 +16,26 @@ from babelsift.schemas.recipe.settings import Settings
 
 _BESIDE_IMG2DATASETS = ("noml",)
 
+
+def _ip_and_port(value: str) -> str:
+    """Returns a name server's address as c-ares takes it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    address, port = value, "53"
+    if match := re.fullmatch(r"\[(.+)\]:(\d{1,5})", value) or re.fullmatch(r"([^:]+):(\d{1,5})", value):
+        address, port = match.groups()
+    try:
+        ipaddress.ip_address(address.strip("[]"))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no address of a name server; write 192.0.2.53 or 192.0.2.53:5353") from error
+    if not 1 <= int(port) <= 65_535:
+        raise ValueError(f"{value!r}: no port {port}; ports are 1 to 65535")
+    return value
+
+
+NameServer = Annotated[str, AfterValidator(_ip_and_port)]
 HashName = Literal["md5", "sha256", "sha512"]
 
 
@@ -53,7 +75,12 @@ class DownloadSettings(Settings):
     retries: Count = 2
     thread_count: PositiveInt = Field(default=64, description="URLs in flight at once in a process")
     connections_per_host: PositiveInt = 8
-    requests_per_host_per_s: float | None = Field(default=None, gt=0, description="of one process; null: no limit")
+    requests_per_host_per_s: float | None = Field(
+        default=None, gt=0, description="of a host, which one process asks; null: no limit"
+    )
+    name_servers: Annotated[tuple[NameServer, ...], Field(strict=False)] = Field(
+        default=(), description="addresses of name servers, IP or IP:PORT, to ask in the place of the system's"
+    )
     max_redirects: Count = 5
     max_body_bytes: PositiveInt = 50_000_000
     max_source_pixels: PositiveInt = 100_000_000

@@ -79,7 +79,8 @@ class DownloadImages(Transform):
         """Brings each partition's rows together and downloads them."""
         side_inputs: tuple[beam.pvalue.AsSingleton, ...] = ()
         if self.version != BY_UID and self.partitions > 1:
-            domains = batches | "SplitDomains" >> FindSplitDomains(self.folder, self.partitions)
+            may_split = self.settings.requests_per_host_per_s is None
+            domains = batches | "SplitDomains" >> FindSplitDomains(self.folder, self.partitions, may_split)
             side_inputs = (beam.pvalue.AsSingleton(domains),)
         split = beam.ParDo(SplitByPartition(Partitioning(self.partitions, self.version)), *side_inputs)
         download = beam.ParDo(_DownloadPartition(self), *side_inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,18 @@ import pyarrow as pa
 
 from babelsift.filters.urls import registered_domains
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.core.transform import Transform, single_element
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.partitions import MAX_DOMAIN_SHARE, Partitioning, SplitDomains, add_split_domains
+from babelsift.pipelines.staging.partitions import (
+    MAX_DOMAIN_SHARE,
+    Partitioning,
+    SplitDomains,
+    add_split_domains,
+    read_split_domains,
+)
 
 _PARTS = 16  # domains are counted in so many groups; results do not depend on it
+_SHOWN = 5
 _Counts = dict[str, int]
 
 
@@ -28,13 +36,18 @@ class FindSplitDomains(Transform):
     Attributes:
         folder: the run folder.
         partitions: staging partitions: a domain of fewer rows than a partition's share is never split.
+        may_split: whether domains are split at all that are not yet. Where hosts are asked at a pace they are not: all
+            of a host's URLs are one worker's, who asks for them one after another; others could not be any faster.
     """
 
     folder: RunFolder
     partitions: int
+    may_split: bool = True
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[SplitDomains]:
         """Counts in the bundle, then a group of domains, of which only the largest go on."""
+        if not self.may_split:
+            return single_element(batches, "Once", self.folder) | "Known" >> beam.Map(known_split_domains)
         share = max(MAX_DOMAIN_SHARE, 1 / self.partitions)
         return (
             batches
@@ -45,6 +58,18 @@ class FindSplitDomains(Transform):
             | "Split" >> beam.Map(domains_above, share)
             | "Write" >> beam.Map(lambda domains, folder: add_split_domains(folder, domains), self.folder)
         )
+
+
+def known_split_domains(folder: RunFolder) -> SplitDomains:
+    """Returns the domains that earlier runs have split; each of them is asked by several workers, which is said."""
+    known = read_split_domains(folder)
+    if names := sorted(known.first | known.later):
+        logging.warning(
+            "download: an earlier run without a pace spread the URLs of %s over all workers: several workers ask these "
+            "hosts, each at download.requests_per_host_per_s; where that is too much use another --output",
+            ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""),
+        )
+    return known
 
 
 def add_counts(counts: Iterable[_Counts]) -> _Counts:

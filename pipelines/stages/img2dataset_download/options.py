@@ -30,6 +30,7 @@ _NO_LIMIT = ("max_image_area", "max_aspect_ratio")  # where null, img2dataset's 
 _NOT_WITH_IT = {
     "robots_txt": "it asks no robots.txt",
     "requests_per_host_per_s": "it keeps no host's pace",
+    "name_servers": "it asks the system's",
     "verify_hash": "its lists have no such column",
     "extract_provenance": "it keeps no metadata",
     "bbox_col": "its lists have no such column",
