@@ -50,6 +50,9 @@ $(VENV)/.installed-flink-test: setup.py | $(BIN)/uv
 $(VENV)/.installed-lint: setup.py | $(BIN)/uv
 	$(call install,clip$(comma)test$(comma)lint)
 
+$(VENV)/.installed-docs: setup.py | $(BIN)/uv
+	$(call install,clip$(comma)webdataset$(comma)docs)
+
 # A real S3 server for the tests; where there is no Go they say so, and the others run.
 $(BIN)/versitygw: | $(BIN)/uv
 	@if command -v go >/dev/null; then echo "setup: building an S3 server for the tests (a minute or two)"; \
@@ -62,7 +65,7 @@ comma := ,
 # Where bytecode may not be written, every process compiles all that it imports anew: seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo flink-demo flink-test test test-slow lint format bench curate demo-model clean
+.PHONY: help demo flink-demo flink-test test test-slow lint format docs bench curate demo-model clean
 
 demo: $(VENV)/.installed-run ## curate a small web drawn for the purpose, offline, and compare with the truth (OUT=DIR)
 	@$(BIN)/babelsift demo --output $(OUT) $(ARGS)
@@ -94,6 +97,9 @@ format: $(VENV)/.installed-lint ## format the code
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format .
 
+docs: $(VENV)/.installed-docs ## make the pages of the Python API from its docstrings, in out/docs
+	@$(BIN)/python -m tools.api_pages out/docs
+
 bench: $(VENV)/.installed-bench ## time ours beside its peers (ONLY=name for one, ONLY=--list; PHOTOS=DIR of photographs)
 	@$(BIN)/python -m benchmarks $(ONLY)
 
@@ -104,7 +110,7 @@ demo-model: $(VENV)/.installed-run ## train the demo's CLIP anew and print its A
 # the tables of its web in a folder `demo`.
 SOURCES := $(wildcard babelsift filters pipelines schemas tests benchmarks tools examples)
 
-clean: ## remove what the targets made: .venv, .venv-peers, out/demo, out/flink-*, build, dist, caches; never a run of yours
+clean: ## remove what the targets made: .venv, .venv-peers, out/demo, out/docs, out/flink-*, build, dist, caches; never a run of yours
 	rm -rf $(VENV) .venv-peers build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf out/flink-demo out/flink-test out/flink-job-server

@@ -73,7 +73,9 @@ EXTRAS = {
     "hf": ["huggingface_hub>=0.30"],  # hf:// inputs: Hugging Face's data sets
     "gcs": ["gcsfs>=2024.6"],  # gs:// run folders and inputs
     "flink": ["apache-flink-libraries>=1.19,<1.20"],  # a whole Flink, for trying a real cluster on one machine
+    "docs": ["pdoc>=15"],  # HTML of docstrings, without a build system of its own
     "test": [
+        "pdoc>=15",  # the docs extra, tried
         "starlette>=0.40",  # the explore extra, tried
         "uvicorn>=0.30",
         "playwright>=1.45",  # drives the browser that the machine has, through the explorer's page

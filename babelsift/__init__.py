@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from babelsift import filters, schemas
-    from babelsift.pipelines.inspection.finished import open_run
+    from babelsift.pipelines.inspection.finished import FinishedRun, open_run
     from babelsift.pipelines.inspection.loader import loader
     from babelsift.pipelines.job.from_python import curate
     from babelsift.pipelines.recipes.presets import load_recipe
@@ -39,6 +39,7 @@ __all__ = [
     "AccountingError",
     "BabelsiftError",
     "DownloadError",
+    "FinishedRun",
     "InputError",
     "ModelError",
     "RecipeError",
@@ -56,6 +57,7 @@ __all__ = [
 
 _ROOMS = {"filters", "schemas"}
 _HOMES = {
+    "FinishedRun": "babelsift.pipelines.inspection.finished",
     "curate": "babelsift.pipelines.job.from_python",
     "load_recipe": "babelsift.pipelines.recipes.presets",
     "loader": "babelsift.pipelines.inspection.loader",

@@ -15,6 +15,7 @@ MADE = [
     "filters/text/__pycache__/links.nbi",
     "out/flink-demo/local/funnel.json",
     "out/flink-job-server/job.jar",
+    "out/docs/index.html",
     ".ruff_cache/content",
 ]
 KEPT = ["filters/jit.py", "mine/__pycache__/notebook.pyc", "out/mine/shards/00000000.tar", "data/pairs.parquet"]
