@@ -13,6 +13,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from babelsift.pipelines.core.placement import score_hints
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
 from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.pipelines.inputs.slices import InputPlan
@@ -87,7 +88,7 @@ class Curate(Transform):
             self.source.estimated_rows,
             read=ReadPairs(self.source, recipe.read, folder),
             download=self._images(),
-            score=ScorePairs(folder, recipe.clip, recipe.all_heads, read=read_images),
+            score=self._score(read_images),
             columns=self._columns(read_images),
             compared=compared_stores(folder, recipe, plan.models) if runs_through(Stage.SCORE, plan.until) else {},
             until=plan.until,
@@ -127,6 +128,11 @@ class Curate(Transform):
             "clusters": clusters,
             "cluster_urls": urls | "ClusterUrls" >> UrlsOfClusters(clusters),
         } | "Report" >> WriteReport(folder, recipe, self.manifest.facts, tars, output_schema(plan.columns))
+
+    def _score(self, read: ReadImages) -> beam.PTransform:
+        score = ScorePairs(self.plan.folder, self.plan.recipe.clip, self.plan.recipe.all_heads, read=read)
+        hints = score_hints(self.plan.options)
+        return score.with_resource_hints(**hints) if hints else score
 
     def _columns(self, read: ReadImages) -> ColumnStages:
         plan = self.plan

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.pipelines.core.parking import temporary_folder
+from babelsift.pipelines.core.placement import score_hints
 from babelsift.pipelines.core.runners import check_runner, runs_in_this_process
 from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
@@ -118,6 +119,7 @@ def plan_run(
     """
     options = options or PipelineOptions([])
     check_cluster(recipe, [*inputs, *filter(None, [staging])], output, options)
+    score_hints(options)
     check_runner(options)
     temporary_folder(temp_dir)
     check_parts(recipe)

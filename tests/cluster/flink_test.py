@@ -195,7 +195,7 @@ def _compare(setting: Setting, name: str) -> None:
     local, other = product(RunFolder(setting.folder("local"))), product(RunFolder(setting.folder(name)))
     if differing := [file for file in sorted({*local, *other}) if local.get(file) != other.get(file)]:
         raise ClusterError(f"{name} DIFFERS from the run in process in {', '.join(differing)}")
-    print(f"flink-test: {name} is the same: {len(local) - 1} files byte for byte, {len(local['ledger'])} fates")
+    print(f"flink-test: {name} is the same: {len(local) - 2} files byte for byte, {len(local['ledger'])} fates")
 
 
 def _python_workers(pool: WorkerPool) -> list[int]:
