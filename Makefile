@@ -113,7 +113,7 @@ SOURCES := $(wildcard babelsift filters pipelines schemas tests benchmarks tools
 clean: ## remove what the targets made: .venv, .venv-peers, out/demo, out/docs, out/flink-*, build, dist, caches; never a run of yours
 	rm -rf $(VENV) .venv-peers build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -rf out/flink-demo out/flink-test out/flink-job-server
+	rm -rf out/docs out/flink-demo out/flink-test out/flink-job-server
 	@if [ -d out/demo/demo ]; then echo "rm -rf out/demo"; rm -rf out/demo; fi
 	@find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
 	@rmdir out 2>/dev/null || true
