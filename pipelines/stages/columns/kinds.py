@@ -64,7 +64,7 @@ def _call(column: Column, model: str | None) -> ColumnMaker:
 
 
 def _onnx(column: Column, model: str | None) -> ColumnMaker:
-    options = _options(column, "names", "mean", "std", "side", "activation")
+    options = _options(column, "names", "mean", "std", "side", "activation", "output")
     return OnnxClassifier(str(model), label=column.label, labels=column.labels, column=column.name, **options)
 
 

@@ -120,13 +120,49 @@ def model(tmp_path):
     return write
 
 
-@pytest.mark.parametrize("shape", [{}, {"shape": (4, 3, 8, 8)}, {"shape": ("n", "h", "w", 3), "axes": (1, 2)}])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {},
+        {"shape": (4, 3, 8, 8)},
+        {"shape": ("n", "h", "w", 3), "axes": (1, 2)},
+        {"shape": (1, 8, 8, 3), "axes": (1, 2), "kind": "float16"},
+        {"shape": ("n", "c", "h", "w")},
+        {"outputs": ("rounded", "logits", "number")},
+    ],
+)
 def test_a_classifier_by_file_says_the_likeliest_label(model, shape):
     maker = OnnxClassifier(model(**shape), names=["red", "green", "blue"], **PLAIN)
     maker.load()
     made = maker.make(COLOURS)
     assert made.column(0).to_pylist() == ["red", "blue", "green"] * 7
     assert made.column("score").to_pylist() == pytest.approx([0.9999] * 21, abs=1e-4)
+
+
+def test_a_model_of_levels_gets_levels(model):
+    maker = OnnxClassifier(model(kind="uint8"), names=["red", "green", "blue"], labels="all", activation="none")
+    assert maker.make(COLOURS[:1]).to_pylist() == [{"red": 2550, "green": 0, "blue": 0, "error": None}]
+
+
+def test_a_model_of_one_label_gives_its_number(model):
+    maker = OnnxClassifier(model(outputs=("logits", "number")), output="number", **PLAIN)
+    assert maker.make(COLOURS[:2]).to_pylist() == [{"": 10, "error": None}, {"": 0, "error": None}]
+
+
+def test_an_image_without_a_number_has_null_and_why(model):
+    maker = OnnxClassifier(model(), mean=[0, 0, 0], std=[1e-39, 1, 1])  # red is beyond float32
+    made = maker.make([np.full((8, 8, 3), (255, 9, 9), np.uint8), np.full((8, 8, 3), (0, 255, 0), np.uint8)])
+    assert made.to_pylist() == [
+        {"": None, "score": None, "error": "the model gives no number"},
+        {"": "1", "score": pytest.approx(1, abs=1e-3), "error": None},
+    ]
+
+
+def test_an_image_has_the_same_value_in_any_company(model):
+    maker = OnnxClassifier(model(), labels="best", **PLAIN)
+    images = [picture(number, 40, 30) for number in range(20)]
+    together = maker.make(images).to_pylist()
+    assert [maker.make([image]).to_pylist()[0] for image in images] == together
 
 
 def test_a_classifier_says_the_probability_of_one_label_or_of_all(model):
@@ -154,15 +190,25 @@ def test_settings_of_a_classifier_that_do_not_fit_are_one_line(model, settings, 
         OnnxClassifier(model(), **settings)
 
 
-def test_a_file_that_is_no_model_is_one_line(model, tmp_path):
+@pytest.mark.parametrize(
+    ("shape", "settings", "said"),
+    [
+        ({"shape": ("n", 1, 8, 8)}, {}, "not images of three channels"),
+        ({"shape": ("n", 3), "axes": (1,)}, {}, "not images of three channels"),
+        ({"inputs": ("pixels", "more")}, {}, "more: tensor.float."),
+        ({}, {"names": ["red", "green"]}, "has 3 labels, `names` 2"),
+        ({}, {"output": "logit"}, "has no output 'logit'; did you mean 'logits'"),
+        ({"axes": (0, 2, 3)}, {}, "is .* for 16 images; name the one of .batch, labels."),
+    ],
+)
+def test_a_model_that_does_not_fit_is_one_line_before_a_run(model, shape, settings, said):
+    with pytest.raises(ModelError, match=said):
+        OnnxClassifier(model(**shape), **settings)
+
+
+def test_a_file_that_is_no_model_is_one_line(tmp_path):
     with pytest.raises(ModelError, match="cannot read the model"):
         OnnxClassifier(str(tmp_path / "none.onnx"))
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(ModelError, match="is no ONNX model"):
-        OnnxClassifier(str(tmp_path / "text.onnx")).load()
-    with pytest.raises(ModelError, match="not images of three channels"):
-        OnnxClassifier(model(shape=("n", 1, 8, 8))).load()
-    maker = OnnxClassifier(model(), names=["red", "green"])
-    maker.load()
-    with pytest.raises(ModelError, match="has 3 labels, `names` 2"):
-        maker.make(COLOURS)
+        OnnxClassifier(str(tmp_path / "text.onnx"))
