@@ -49,7 +49,7 @@ _CAME_LATER: dict[str, dict[str, Any]] = {
 _NOT_SCORING = {"batch_size", "device", "name", "decode_processes"}
 # Came later: without it a model is what it was.
 _CODE_OF_MODELS = ("remote_code", False)
-_NOT_SAYING = {"batch_size", "device", "name", "timeout_s", "on_error"}
+_NOT_SAYING = {"batch_size", "device", "name", "timeout_s", "on_error", "max_failure_rate"}
 # Their outputs are found again row by row, whatever was changed before them.
 PAID_ONCE = (Stage.TEXT_COLUMNS, Stage.DOWNLOAD, Stage.SCORE, Stage.IMAGE_COLUMNS)
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from babelsift.schemas.columns import is_stage_column
 from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
 from babelsift.schemas.recipe.heads import shipped_prompts as _shipped
-from babelsift.schemas.recipe.numbers import ByLanguage, PositiveInt
+from babelsift.schemas.recipe.numbers import ByLanguage, PositiveInt, Ratio
 from babelsift.schemas.recipe.settings import Settings
 from babelsift.schemas.suggestions import closest_name
 
@@ -56,6 +56,8 @@ class Column(Settings):
             several columns {its own name: type}. takes: images as `bytes` or as decoded `pixels`.
         batch_size: things of a call. timeout_s: seconds that a call may take. device: null: a GPU where there is one.
         on_error: what an exception costs: `skip`: the row's value, which is null; `stop`: the run.
+        max_failure_rate: of the latest things that were asked about; where more have no value for an exception the run
+            stops, and what they cost is not stored; null: it never does.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=_LONGEST_NAME)]
@@ -79,6 +81,7 @@ class Column(Settings):
     timeout_s: Annotated[float, Field(gt=0)] = 300.0
     device: str | None = None
     on_error: Literal["skip", "stop"] = "skip"
+    max_failure_rate: Ratio | None = 0.98
 
     @model_validator(mode="after")
     def _settings_fit(self) -> Column:

@@ -48,8 +48,9 @@ def killed_runs(
     """
     arguments = [before, out, str(moments), str(every), *command]
     run = [sys.executable, "-m", "tests.support.killed_runs", *arguments]
+    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
-        run, cwd=_ROOT, env={**os.environ, "PYTHONPATH": str(_ROOT)}, capture_output=True, text=True, check=False
+        run, cwd=_ROOT, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return [KilledRun(**json.loads(line)) for line in done.stdout.splitlines()]

@@ -21,7 +21,9 @@ from babelsift.filters.counting import ColumnCounts, count_values
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.stages.columns.calls.call_maker import CallMaker
 from babelsift.pipelines.stages.columns.early_conditions import PlacedConditions, apply_conditions
+from babelsift.pipelines.stages.columns.failing import FailureShare
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, Source, load_source
 from babelsift.pipelines.staging.columns.column_store import ColumnStore, Place, rows_of, value_columns
 from babelsift.pipelines.staging.columns.digests import thing_digests
@@ -29,8 +31,8 @@ from babelsift.schemas import Decision, RejectReason, Stage
 from babelsift.schemas.recipe import Column
 
 _LOG = logging.getLogger(__name__)
-ROWS_PER_PART = 4096  # things that are asked about before they are stored: what an interruption can cost
-_IMAGES_AT_ONCE = 256  # in memory
+_TEXTS_AT_ONCE, _IMAGES_AT_ONCE = 4096, 256  # in memory, and the least that is stored
+STORED_AFTER_S = 60.0  # what an interruption can cost, and one call or pass
 _ERRORS_SHOWN = 3
 
 # Things of rows, as a maker takes them; the flags say which of the rows could not be read, with why.
@@ -64,6 +66,7 @@ class Making:
         read: things of rows.
         makes: whether what is not stored is made; if not, such rows are left out as not stored.
         models: column -> the fingerprint of the CLIP model whose embeddings it is of.
+        stored_after_s: how long values may wait in memory before they are stored.
     """
 
     folder: RunFolder
@@ -73,7 +76,9 @@ class Making:
     read: ReadThings
     makes: bool = True
     models: Mapping[str, str] = field(default_factory=dict)
+    stored_after_s: float = STORED_AFTER_S
     _makers: dict[tuple[str, str | None], ColumnMaker] = field(default_factory=dict)
+    _failures: dict[str, FailureShare] = field(default_factory=dict)
 
     def of(self, rows: pa.RecordBatch, place: Place) -> MadeRows:
         """Returns the rows of a partition with their columns.
@@ -166,25 +171,47 @@ class Making:
         self, rows: pa.RecordBatch, resolved: ResolvedColumn, source: Source
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Yields (first row, values) of rows, a part at a time, to be stored before the next is made."""
-        column, maker = resolved.column, self._maker(resolved, source)
-        at_once = ROWS_PER_PART if column.is_of_text else _IMAGES_AT_ONCE
-        for start in range(0, len(rows), ROWS_PER_PART):
-            started, part = time.monotonic(), rows.slice(start, ROWS_PER_PART)
-            chunks = (part.slice(first, at_once) for first in range(0, len(part), at_once))
-            read = (self.read(chunk, column, source.takes_pixels) for chunk in chunks)
-            made = concat([_with_faults(maker, things, faults, resolved.fields) for things, faults in read])
-            seconds = time.monotonic() - started
-            count(self.stage, "made_rows", len(part))
+        maker = self._maker(resolved, source)
+        at_once = _at_once(resolved.column, maker)
+        part, first, since = [], 0, time.monotonic()
+        for start in range(0, len(rows), at_once):
+            part.append(self._chunk(rows.slice(start, at_once), resolved, maker))
+            end = start + len(part[-1])
+            if end < len(rows) and time.monotonic() - since < self.stored_after_s:
+                continue
+            made, seconds = concat(part), time.monotonic() - since
+            count(self.stage, "made_rows", len(made))
             count(self.stage, "make_msec", int(seconds * 1000))
-            _LOG.info("column %s: %d made in %.1f s", column.name, len(part), seconds)
-            _warn_of_errors(column.name, made)
-            yield start, made
+            _LOG.info("column %s: %d made in %.1f s", resolved.column.name, len(made), seconds)
+            _warn_of_errors(resolved.column.name, made)
+            yield first, made
+            part, first, since = [], end, time.monotonic()
+
+    def _chunk(self, rows: pa.RecordBatch, resolved: ResolvedColumn, maker: ColumnMaker) -> pa.RecordBatch:
+        """Returns the values of rows that are in memory together.
+
+        Raises:
+            ModelError: the maker fails too often.
+        """
+        column = resolved.column
+        things, faults = self.read(rows, column, maker.takes_pixels)
+        made = _with_faults(maker, things, faults, resolved.fields)
+        errors = made.column(ERROR).to_pylist()
+        failures = self._failures.setdefault(column.name, FailureShare(column))
+        failures.add([error for error, fault in zip(errors, faults, strict=True) if fault is None])
+        return made
 
     def _maker(self, resolved: ResolvedColumn, source: Source) -> ColumnMaker:
         key = resolved.column.name, source.model
         if key not in self._makers:
             self._makers[key] = load_source(resolved.column, source)
         return self._makers[key]
+
+
+def _at_once(column: Column, maker: ColumnMaker) -> int:
+    """How many things are read together; for a function of the user's own as many as a call has."""
+    most = _TEXTS_AT_ONCE if column.is_of_text else _IMAGES_AT_ONCE
+    return min(most, column.batch_size) if isinstance(maker, CallMaker) else most
 
 
 def _first_of_each(keys: pa.Array) -> np.ndarray:

@@ -1,14 +1,17 @@
 """Columns of images and pairs as a stage, on images that are handed to it."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.columns.early_conditions import place_conditions
 from babelsift.pipelines.stages.columns.image_columns import ImageColumns
+from babelsift.pipelines.stages.columns.making import Making
 from babelsift.pipelines.stages.columns.resolved import resolve
+from babelsift.pipelines.staging.columns.column_store import Place
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
-from babelsift.schemas import recipe_from
+from babelsift.schemas import ModelError, Stage, recipe_from
 from tests.support.hostile_web import encoded, photo
 
 IMAGES = [encoded(photo(number, (40, 30))) for number in range(3)]
@@ -70,6 +73,38 @@ def test_embeddings_are_those_that_the_model_stored(run_stage, image_rows, modul
     resolved = resolve(recipe.made_columns)
     stage = ImageColumns(folder, resolved, place_conditions(recipe, resolved), read, stores={"first": store})
     assert [row["first"] for row in run_stage(stage, [rows]).kept] == [1.0, 0.5, None]
+
+
+@pytest.mark.parametrize("of", ["image", "pair", "embedding"])
+def test_values_are_stored_as_they_are_made(image_rows, module, tmp_path, of):
+    """A run that ends within a staging shard goes on after the last call that was stored."""
+    column = {"name": "weary", "of": of, "by": "call", "call": f"{module}:weary", "batch_size": 2, "on_error": "stop"}
+    recipe = recipe_from({"name": "mine", "clip": {"model": "babelsift-demo"}, "columns": column}, source="test")
+    columns = resolve(recipe.columns)
+    placed = place_conditions(recipe, columns)
+    things = {
+        "image": lambda rows, *_: ((IMAGES[: len(rows)],), [None] * len(rows)),
+        "pair": lambda rows, *_: ((IMAGES[: len(rows)], rows.column("caption")), [None] * len(rows)),
+        "embedding": lambda rows, *_: ((np.ones((len(rows), 2), np.float32),), [None] * len(rows)),
+    }
+    rows = image_rows(9)
+
+    def made(after_s=0.0):
+        making = Making(RunFolder(str(tmp_path)), columns, placed, Stage.IMAGE_COLUMNS, things[of])
+        making.stored_after_s = after_s
+        try:
+            return making.of(rows, Place(0)).kept
+        finally:
+            making.close()
+
+    (tmp_path / "said.txt.stop").write_text("3")
+    with pytest.raises(ModelError, match="raises RuntimeError: stopped"):
+        made()
+    assert module.said() == ["call 2"] * 3
+    (tmp_path / "said.txt.stop").unlink()
+    assert made(600).column("weary").to_pylist() == [1.0] * 9
+    assert module.said() == ["call 1", *["call 2"] * 4]
+    assert len(list(tmp_path.glob("staging/columns/weary-*/values_*.parquet"))) == 4
 
 
 def test_measures_and_codes_of_images_are_columns(run_stage, image_rows, tmp_path):

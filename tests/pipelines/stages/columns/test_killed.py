@@ -10,12 +10,11 @@ import pytest
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.columns.early_conditions import place_conditions
-from babelsift.pipelines.stages.columns.making import ROWS_PER_PART
 from babelsift.pipelines.stages.columns.resolved import resolve
 from babelsift.pipelines.stages.columns.text_columns import TextColumns
 from babelsift.schemas import recipe_from
 
-CALLS_BEFORE_THE_END = 20
+CALLS_BEFORE_THE_END, CAPTIONS = 20, 6000
 MODULE = """
 import os
 import signal
@@ -73,12 +72,13 @@ def test_what_was_stored_before_a_kill_is_not_made_again(run_stage, language_row
     said, kill, out = tmp_path / "said.txt", tmp_path / "kill.txt", tmp_path / "out"
     (tmp_path / "mortal_columns.py").write_text(MODULE.format(said=str(said), kill=str(kill)))
     monkeypatch.syspath_prepend(str(tmp_path))
-    captions = [f"caption {number}" for number in range(4 * ROWS_PER_PART)]
+    captions = [f"caption {number}" for number in range(CAPTIONS)]
     rows = language_rows(len(captions), caption=captions)
     pq.write_table(pa.Table.from_batches([rows]), tmp_path / "rows.parquet")
     script = MAKE.format(
         path=[str(tmp_path), *sys.path], kill=str(kill), rows=str(tmp_path / "rows.parquet"), out=str(out)
     )
+    # Whole partitions are stored in any case, parts of them where a call takes long.
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     kill.unlink()

@@ -86,6 +86,21 @@ def test_a_run_that_ended_half_way_goes_on(run_stage, language_rows, module, tmp
     assert module.said() == ["a", "bb", "ccc", "dddd"]
 
 
+def test_a_function_that_fails_too_often_ends_the_run_and_nothing_of_it_is_stored(
+    run_stage, language_rows, module, tmp_path
+):
+    column = {"name": "mine", "of": "caption", "by": "call", "call": f"{module}:hopeless"}
+    rows = language_rows(12)
+    with pytest.raises(ModelError, match=r"gives no value for 12 of the last 12, 12 times by OSError: no answer"):
+        run_stage(stage(tmp_path / "out", recipe([column])), [rows])
+    assert list((tmp_path / "out").glob("staging/columns/mine-*/values_*")) == []
+    borne = run_stage(stage(tmp_path / "out", recipe([{**column, "max_failure_rate": None}])), [rows])
+    assert {row["mine"] for row in borne.kept} == {None}
+    # A value here and there says that it works.
+    odd = language_rows(40, caption=[f"odd {row}" if row % 20 else f"even {row}" for row in range(40)])
+    assert len(run_stage(stage(tmp_path / "out", recipe([{**column, "call": f"{module}:fussy"}])), [odd]).kept) == 40
+
+
 def test_what_is_not_stored_is_left_out_where_nothing_is_made(run_stage, language_rows, module, tmp_path):
     mine = recipe([length(module)], length={"max": 3})
     run_stage(stage(tmp_path / "out", mine), [language_rows(3, caption=CAPTIONS[:3])])
