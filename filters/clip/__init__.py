@@ -6,6 +6,7 @@ Beside it: heads on the embeddings, and an NSFW classifier of its own (`babelsif
 from babelsift.filters.clip.heads import (
     EmbeddingHead,
     LayersHead,
+    head_folder,
     load_head,
     load_head_of_files,
     prompts_fingerprint,
@@ -22,6 +23,7 @@ __all__ = [
     "LoadedModel",
     "NsfwClassifier",
     "check_model",
+    "head_folder",
     "load_head",
     "load_head_of_files",
     "load_model",

@@ -9,7 +9,7 @@ import numpy as np
 
 from babelsift.schemas import ModelError
 
-_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+_PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of weights on numbers whose mean square is 1
 _STEPS, _ENOUGH = 50, 1e-6
 _CALIBRATION_BINS = 10
 
@@ -67,7 +67,8 @@ def train_head(
     1.0
     """
     check_labels(labels, held_out)
-    features = embeddings.astype(np.float64)
+    scale = float(np.sqrt(np.mean(np.square(embeddings[~held_out], dtype=np.float64)))) or 1.0
+    features = embeddings / scale  # of any scale: products of embeddings are small, and a penalty is of weights
     if has_bias:
         features = np.concatenate([features, np.ones((len(features), 1))], axis=1)
     training = np.flatnonzero(~held_out)
@@ -83,6 +84,7 @@ def train_head(
         penalty = min(losses, key=losses.__getitem__)
     weights = _fit(features[~held_out], labels[~held_out], penalty, has_bias)
     weight, bias = (weights[:-1], weights[-1:]) if has_bias else (weights, np.zeros(1))
+    weight = weight / scale
     how = f"penalty {penalty:g}, chosen by a fifth of the training rows"
     return evaluated([(weight[None, :], bias)], features[held_out] @ weights, labels[held_out], how)
 

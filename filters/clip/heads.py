@@ -51,6 +51,20 @@ def load_head(head: Head, *, embed_texts: EmbedTexts) -> EmbeddingHead:
     return PromptsHead(head.prompts, embed_texts, setting=f"heads.{head.name}.prompts")
 
 
+def head_folder(head: Head, fingerprint: str) -> str:
+    """Returns the name of the folder that a head's scores lie in, by what its scores depend on.
+
+    Args:
+        head: its settings.
+        fingerprint: of what is loaded of it.
+
+    >>> head_folder(Head(name="a", layers={"file": "x"}, vectors="text"), "0" * 64)
+    'a-text-00000000'
+    """
+    of = "" if head.vectors == "image" else f"{head.vectors}-"
+    return f"{head.name}-{of}{fingerprint[:8]}"
+
+
 def load_head_of_files(head: Head) -> EmbeddingHead | None:
     """Returns a head that needs nothing but its files and embeddings; None where it is of another kind.
 

@@ -1,9 +1,10 @@
-"""Trains a head on the image embeddings that a run has stored, against a table of labels or of preferences."""
+"""Trains a head on the embeddings that a run has stored, against a table of labels or of preferences."""
 
 from __future__ import annotations
 
 import math
 import posixpath
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import fsspec
@@ -18,14 +19,22 @@ from babelsift.filters.clip.head_training import TrainedHead, train_head
 from babelsift.filters.clip.mlp_training import train_mlp
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.scores.head_vectors import KINDS_OF_VECTORS, head_vectors
 from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import InputError, RunFolderError, one_line, public_url
 from babelsift.schemas.recipe.columns import column_name
+from babelsift.schemas.recipe.heads import Vectors
 from babelsift.schemas.suggestions import did_you_mean
 
 _HELD_OUT = 5  # one of so many uids
 _CARD = ".md"
+_READ: Mapping[Vectors, str] = {
+    "image": "embeddings of images",
+    "text": "embeddings of texts",
+    "product": "the products of images' and texts' embeddings",
+    "both": "embeddings of images and of texts",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class TrainingReport:
     """What was trained, on how many rows.
 
     Attributes:
-        rows: of the table. used: those whose images have embeddings. held_out: of these, not trained on.
+        rows: of the table. used: those whose pairs have embeddings. held_out: of these, not trained on.
         head: the head and its figures.
         card: where these are written.
     """
@@ -45,8 +54,27 @@ class TrainingReport:
     card: str
 
 
+@dataclass(frozen=True)
+class HeadChoice:
+    """What kind of head is trained.
+
+    Attributes:
+        vectors: what it reads of a pair's embeddings.
+        hidden: units of a hidden layer; 0: there is none, and the head is a logistic regression.
+        seed: of which rows are held out.
+    """
+
+    vectors: Vectors = "image"
+    hidden: int = 0
+    seed: int = 0
+
+
 def train_on_run(
-    folder: RunFolder, labels: str, model: str, output: str, *, hidden: int = 0, seed: int = 0
+    folder: RunFolder,
+    labels: str,
+    model: str,
+    output: str,
+    choice: HeadChoice = HeadChoice(),
 ) -> TrainingReport:
     """Writes a head's safetensors file and, beside it, its card.
 
@@ -55,8 +83,7 @@ def train_on_run(
         labels: a parquet or CSV table: uid and label (0 or 1), or uid, other_uid and preference (1: the first).
         model: name of the CLIP model.
         output: the file to write, any fsspec URL.
-        hidden: units of a hidden layer; 0: there is none, and the head is a logistic regression.
-        seed: of which rows are held out.
+        choice: what kind of head.
 
     Raises:
         InputError: the table cannot be read, or has no such columns.
@@ -68,27 +95,30 @@ def train_on_run(
     names = [name for name in ("uid", "other_uid") if name in table.column_names]
     is_pair = len(names) > 1
     uids = [table.column(name).combine_chunks() for name in names]
-    known, vectors = _embeddings(store, pa.concat_arrays(uids))
+    known, vectors = _embeddings(store, pa.concat_arrays(uids), choice.vectors)
     found = [pc.index_in(column, value_set=known) for column in uids]
     is_known = np.all([column.is_valid().to_numpy(zero_copy_only=False) for column in found], axis=0)
     used = table.filter(pa.array(is_known))
     if not len(used):
         raise InputError(f"{labels}: no uid of it has an embedding of {model!r} in {folder.url}; are they of this run?")
-    sides = [vectors[column.filter(pa.array(is_known)).to_numpy()].astype(np.float32) for column in found]
+    sides = [vectors[column.filter(pa.array(is_known)).to_numpy()] for column in found]
     truth = used.column("preference" if is_pair else "label").to_numpy().astype(bool)
     if is_pair:  # tables may name the preferred one first throughout
-        turned = order_keys(used.column("uid").combine_chunks(), seed + 1) % np.uint64(2) == 0
+        turned = order_keys(used.column("uid").combine_chunks(), choice.seed + 1) % np.uint64(2) == 0
         sides = [np.where(turned[:, None], other, side) for side, other in zip(sides, sides[::-1], strict=True)]
         truth = truth ^ turned
-    held_out = order_keys(used.column("uid").combine_chunks(), seed) % np.uint64(_HELD_OUT) == 0
-    if hidden:
-        head = train_mlp(sides, truth, held_out, hidden=hidden, seed=seed)
+    # By the lower uid, so that a preference that is there both ways is on one side.
+    lower = pc.min_element_wise(*(used.column(name).combine_chunks() for name in names))
+    held_out = order_keys(lower, choice.seed) % np.uint64(_HELD_OUT) == 0
+    if choice.hidden:
+        head = train_mlp(sides, truth, held_out, hidden=choice.hidden, seed=choice.seed)
     else:
         rows = sides[0] - sides[1] if is_pair else sides[0]
         head = train_head(rows, truth, held_out, has_bias=not is_pair)
     card = posixpath.splitext(output)[0] + _CARD
     report = TrainingReport(len(table), len(used), int(held_out.sum()), head, card)
-    _write(report, output, labels, store, is_pair)
+    what = "which of two pairs is preferred" if is_pair else "a label"
+    _write(report, output, _Trained(what, labels, store, choice.vectors))
     return report
 
 
@@ -141,8 +171,8 @@ def _store_of(folder: RunFolder, model: str) -> ScoreStore:
     return ScoreStore(folder, model, stored[model][0])
 
 
-def _embeddings(store: ScoreStore, wanted: pa.Array) -> tuple[pa.Array, np.ndarray]:
-    """Returns the wanted uids that have embeddings, each once, and float16[n, dimension]."""
+def _embeddings(store: ScoreStore, wanted: pa.Array, read: Vectors) -> tuple[pa.Array, np.ndarray]:
+    """Returns the wanted uids that have embeddings, each once, and float32[n, dimension] of what a head reads."""
     names = store.folder.list(f"{store.root}/metadata", ".parquet")
     shards = sorted({int(name.split("_")[1]) for name in names})
     uids: list[pa.Array] = []
@@ -154,13 +184,22 @@ def _embeddings(store: ScoreStore, wanted: pa.Array) -> tuple[pa.Array, np.ndarr
             rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
             if len(rows):
                 uids.append(column.take(pa.array(rows)))
-                vectors.append(store.embeddings("img_emb", shard, chunk, table)[rows])
+                parts = [store.embeddings(kind, shard, chunk, table)[rows] for kind in KINDS_OF_VECTORS[read]]
+                vectors.append(head_vectors(read, parts))
     if not uids:
-        return pa.array([], pa.string()), np.zeros((0, 1), np.float16)
+        return pa.array([], pa.string()), np.zeros((0, 1), np.float32)
     return pa.concat_arrays(uids), np.concatenate(vectors)
 
 
-def _write(report: TrainingReport, output: str, labels: str, store: ScoreStore, is_pair: bool) -> None:
+@dataclass(frozen=True)
+class _Trained:
+    what: str
+    labels: str
+    store: ScoreStore
+    vectors: Vectors
+
+
+def _write(report: TrainingReport, output: str, trained: _Trained) -> None:
     from safetensors.numpy import save
 
     head = report.head
@@ -171,22 +210,30 @@ def _write(report: TrainingReport, output: str, labels: str, store: ScoreStore, 
         with fsspec.open(output, "wb") as file:
             file.write(save(tensors))
         with fsspec.open(report.card, "w", encoding="utf-8") as file:
-            file.write(_card(report, output, labels, store, is_pair))
+            file.write(_card(report, output, trained))
 
 
-def _card(report: TrainingReport, output: str, labels: str, store: ScoreStore, is_pair: bool) -> str:
+def _card(report: TrainingReport, output: str, trained: _Trained) -> str:
     head, name = report.head, posixpath.splitext(posixpath.basename(output))[0]
-    what = "which of two images is preferred" if is_pair else "a label"
+    store, read = trained.store, {} if trained.vectors == "image" else {"vectors": trained.vectors}
     kind, activation = ("Logistic regression", {}) if len(head.layers) == 1 else ("An MLP", {"activation": "relu"})
     layers = {"file": output, **activation, "output": "sigmoid"}
-    column = {"name": column_name(name), "of": "embedding", "by": "layers", "model": store.name, "layers": layers}
+    column = {
+        "name": column_name(name),
+        "of": "embedding",
+        "by": "layers",
+        "model": store.name,
+        **read,
+        "layers": layers,
+    }
     line = yaml.safe_dump(column, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf).strip()
+    rows = f"{report.rows} rows, {report.used} with embeddings, {report.held_out} held out"
     bins = "\n".join(f"| {one.rows} | {one.score:.3f} | {one.positive:.3f} |" for one in head.calibration)
     return f"""# {name}
 
-{kind} of {what} on the image embeddings of `{store.name}` (fingerprint {store.fingerprint}).
+{kind} of {trained.what} on {_READ[trained.vectors]} by `{store.name}` (fingerprint {store.fingerprint}).
 
-- labels: {posixpath.basename(labels)}, {report.rows} rows, {report.used} with embeddings, {report.held_out} held out
+- labels: {posixpath.basename(trained.labels)}, {rows}
 - {head.how}
 - held-out AUC: {head.auc:.4f}
 - held-out calibration error: {head.calibration_error:.4f}

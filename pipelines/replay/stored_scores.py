@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.clip import load_head_of_files, prompts_fingerprint
+from babelsift.filters.clip import head_folder, load_head_of_files, prompts_fingerprint
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -28,6 +28,7 @@ from babelsift.pipelines.staging.scores.score_store import (
 )
 from babelsift.schemas import Decision, RejectReason, RunFolderError, Stage, similarity_column
 from babelsift.schemas.recipe import ClipModel, Head, Route, routes
+from babelsift.schemas.recipe.heads import Vectors
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,14 @@ class StoredHead:
     Attributes:
         name: the head's, which is its column's.
         folder: the name of the head's folder in the model's score store.
-        score: scores stored embeddings; None: only stored scores are used.
+        score: scores what it reads of stored embeddings; None: only stored scores are used.
+        vectors: what it reads.
     """
 
     name: str
     folder: str
     score: ScoreEmbeddings | None = None
+    vectors: Vectors = "image"
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class _LookUpScores(beam.DoFn):
             for head in model.heads:
                 known: dict[PairKey, float | None] = {}
                 for shard in shards:
-                    known |= model.store.known_head_scores(shard, head.folder, head.score)
+                    known |= model.store.known_head_scores(shard, head.folder, head.score, head.vectors)
                 columns[head.name] = _values(known, keys, taken, None)
                 decision.reject(_unknown(known, keys, taken), RejectReason.NOT_STORED, values=head.name)
             for name, values in columns.items():
@@ -159,10 +162,11 @@ def find_scores(folder: RunFolder, models: Sequence[ClipModel], heads: Sequence[
 
 def _stored_head(store: ScoreStore, head: Head) -> StoredHead:
     if (head_of_files := load_head_of_files(head)) is not None:
-        return StoredHead(head.name, f"{head.name}-{head_of_files.fingerprint[:8]}", head_of_files.score)
+        folder = head_folder(head, head_of_files.fingerprint)
+        return StoredHead(head.name, folder, head_of_files.score, head.vectors)
     if head.prompts is None:
         raise ValueError(f"head {head.name!r} takes images, not embeddings")
-    name = f"{head.name}-{prompts_fingerprint(head.prompts, setting=f'heads.{head.name}.prompts')[:8]}"
+    name = head_folder(head, prompts_fingerprint(head.prompts, setting=f"heads.{head.name}.prompts"))
     stored = store.folder.folders(f"{store.root}/heads")
     if name not in stored:
         raise RunFolderError(

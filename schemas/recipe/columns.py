@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from babelsift.schemas.columns import is_stage_column
-from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
+from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts, Vectors, check_vectors
 from babelsift.schemas.recipe.heads import shipped_prompts as _shipped
 from babelsift.schemas.recipe.numbers import ByLanguage, PositiveInt, Ratio
 from babelsift.schemas.recipe.settings import Settings
@@ -51,7 +51,7 @@ class Column(Settings):
             `<name>_score`, its probability; `all`: a probability each.
         heads: names of the heads of a model that has several; each gives its most probable class, and
             `total` is their sum.
-        layers, prompts, clusters: as in `heads`.
+        layers, prompts, clusters, vectors: as in `heads`; a function gets `both` as two arguments.
         call, setup: `module:function` of one's own. options: its keyword arguments. gives: the type of the values; of
             several columns {its own name: type}. takes: images as `bytes` or as decoded `pixels`.
         batch_size: things of a call. timeout_s: seconds that a call may take. device: null: a GPU where there is one.
@@ -72,6 +72,7 @@ class Column(Settings):
         HeadPrompts | None, BeforeValidator(_shipped, json_schema_input_type=str | HeadPrompts | None)
     ] = None
     clusters: HeadClusters | None = None
+    vectors: Vectors = "image"
     call: Annotated[str, Field(pattern=_FUNCTION)] | None = None
     setup: Annotated[str, Field(pattern=_FUNCTION)] | None = None
     options: dict[str, Any] = Field(default_factory=dict)
@@ -99,6 +100,9 @@ class Column(Settings):
         for kind in _OF_HEADS:
             if (getattr(self, kind) is not None) != (self.by == kind):
                 raise ValueError(f"column {self.name!r}: `{kind}` goes with `by: {kind}`; give both or neither")
+        if self.of != "embedding" and self.vectors != "image":
+            raise ValueError(f"column {self.name!r}: `vectors` goes with `of: embedding`; remove it")
+        check_vectors(self.vectors, of_prompts=self.prompts is not None, name=f"column {self.name!r}")
         if self.by == "opennsfw" and self.of != "image":
             raise ValueError(f"column {self.name!r}: opennsfw looks at images; write `of: image`")
         if self.by in ("fasttext", "transformers") and self.of not in ("caption", "url"):
@@ -112,7 +116,7 @@ class Column(Settings):
         """The head of a CLIP model, or the classifier beside it, that this column is; None: it is of another kind."""
         if self.by in _OF_HEADS:
             model = None if self.model is None else str(self.model)
-            return Head(name=self.name, model=model, **{self.by: getattr(self, self.by)})
+            return Head(name=self.name, model=model, vectors=self.vectors, **{self.by: getattr(self, self.by)})
         return Head(name=self.name, classifier="opennsfw") if self.by == "opennsfw" else None
 
     @property

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_serializer, model_validator
 
 from babelsift.schemas.recipe.numbers import Count, PositiveInt
 from babelsift.schemas.recipe.settings import Entries, EntryList, Settings
 
+Vectors = Literal["image", "text", "product", "both"]
 _SOURCES = ("layers", "prompts", "clusters", "classifier")
 
 
@@ -64,6 +66,12 @@ class HeadClusters(Settings):
     reference: Annotated[str, Field(min_length=1)]
 
 
+def check_vectors(vectors: Vectors, *, of_prompts: bool, name: str) -> None:
+    """Raises ValueError where texts are to be compared with what is no embedding."""
+    if of_prompts and vectors in ("product", "both"):
+        raise ValueError(f"{name}: prompts are compared with embeddings of images or of texts, not with {vectors}")
+
+
 def shipped_prompts(value: object) -> object:
     """Returns the settings of a shipped list where a recipe gives its name alone."""
     return {"shipped": value} if isinstance(value, str) else value
@@ -77,6 +85,8 @@ class Head(Settings):
             images. classifier: one that takes the image itself and ships its weights (opennsfw: how likely it is
             pornographic, 0 to 1; pip install 'babelsift[safety]').
         model: name of the CLIP model whose embeddings it reads; null: the first.
+        vectors: which embeddings of a pair it reads: the image's, the text's, their product number by number, or both,
+            the image's first.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -87,12 +97,21 @@ class Head(Settings):
     ] = None
     clusters: HeadClusters | None = None
     classifier: Literal["opennsfw"] | None = None
+    vectors: Vectors = "image"
+
+    @model_serializer(mode="wrap")
+    def _said(self, plain: Callable[[Head], dict[str, Any]]) -> dict[str, Any]:
+        # It came later, and is left out where it says nothing, so that older recipes are written as they were.
+        return {key: value for key, value in plain(self).items() if (key, value) != ("vectors", "image")}
 
     @model_validator(mode="after")
     def _one_source(self) -> Head:
         given = [name for name in _SOURCES if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"head {self.name!r} needs one of {', '.join(_SOURCES)}; it has {given or 'none'}")
+        check_vectors(self.vectors, of_prompts=self.prompts is not None, name=f"head {self.name!r}")
+        if self.classifier and self.vectors != "image":
+            raise ValueError(f"head {self.name!r}: a classifier takes the image itself; remove vectors")
         if self.classifier and self.model:
             raise ValueError(f"head {self.name!r}: a classifier takes the image itself; remove model")
         return self

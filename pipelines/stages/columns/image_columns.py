@@ -25,6 +25,7 @@ from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
 from babelsift.pipelines.staging.columns.column_store import Place
 from babelsift.pipelines.staging.gather_shards import staging_shards
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
+from babelsift.pipelines.staging.scores.head_vectors import KINDS_OF_VECTORS, head_vectors
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.staging.scores.stored_embeddings import read_embeddings
 from babelsift.schemas import DOWNLOAD_SCHEMA, Stage, check, similarity_column
@@ -73,7 +74,7 @@ def read_things(rows: pa.RecordBatch, column: Column, takes_pixels: bool, *, sta
         (the things that could be read, of each row why it could not).
     """
     if column.of == "embedding":
-        return _read_embeddings(rows, stage.stores[column.name])
+        return _read_embeddings(rows, stage.stores[column.name], column)
     images: list[Any] = stage.read(stage.folder, rows)
     faults: list[str | None] = [None] * len(rows)
     if takes_pixels:
@@ -86,14 +87,18 @@ def read_things(rows: pa.RecordBatch, column: Column, takes_pixels: bool, *, sta
     return (images, rows.column("caption").take(pa.array(good))), faults
 
 
-def _read_embeddings(rows: pa.RecordBatch, store: ScoreStore) -> Things:
-    """Returns float32[n, dimension] of the images of the rows that the model has scored."""
+def _read_embeddings(rows: pa.RecordBatch, store: ScoreStore, column: Column) -> Things:
+    """Returns what a column reads of the rows that the model has scored: float32[n, dimension], of both two of them."""
+    kinds = KINDS_OF_VECTORS[column.vectors]
     is_scored = rows.column(similarity_column(store.name)).is_valid().to_numpy(zero_copy_only=False)
     faults = [None if scored else f"not scored by {store.name}" for scored in is_scored]
     if not is_scored.any():
-        return (np.zeros((0, 1), np.float32),), faults
+        nothing = np.zeros((0, 1), np.float32)
+        return (nothing,) * (2 if column.vectors == "both" else 1), faults
     table = pa.Table.from_batches([rows.filter(pa.array(is_scored))])
-    return (read_embeddings(store, table, kinds=["img_emb"])["img_emb"].astype(np.float32),), faults
+    stored = read_embeddings(store, table, kinds=kinds)
+    parts = [stored[kind].astype(np.float32) for kind in kinds]
+    return tuple(parts) if column.vectors == "both" else (head_vectors(column.vectors, parts),), faults
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
 
-from babelsift.filters.clip import EmbeddingHead, result_schema
+from babelsift.filters.clip import EmbeddingHead, head_folder, result_schema
 from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -123,8 +123,10 @@ class ClipModelHandler(ModelHandler[pa.RecordBatch, PredictionResult, HeadedScor
         for work in works:
             scores |= store.scores(work.shard)
             self._report(work)
-            for name, head in heads.items():
-                found, computed = store.head_scores(work.shard, f"{name}-{head.fingerprint[:8]}", head.score)
+            for head in self._heads:
+                name, loaded = head.name, heads[head.name]
+                folder = head_folder(head, loaded.fingerprint)
+                found, computed = store.head_scores(work.shard, folder, loaded.score, head.vectors)
                 of_heads[name] |= found
                 count(Stage.SCORE, "head_scored_rows", computed)
         wanted = list(zip(batch.keys, batch.taken, strict=True))

@@ -13,6 +13,7 @@ import pyarrow as pa
 from babelsift.filters.clip import ClipScorer, EmbeddingHead, NsfwClassifier, load_head, load_model
 from babelsift.filters.clip.devices import usable_cores
 from babelsift.pipelines.stages.score.feed import DecodeProcesses
+from babelsift.pipelines.staging.scores.head_vectors import KINDS_OF_VECTORS, head_vectors
 from babelsift.schemas.recipe import ClipModel, Head
 
 _DEMO_MODEL = "babelsift-demo"
@@ -112,7 +113,8 @@ def load_heads(heads: Iterable[Head], scorer: Any) -> dict[str, EmbeddingHead]:
     loaded = {}
     for head in heads:
         loaded[head.name] = load_head(head, embed_texts=scorer.embed_texts)
-        loaded[head.name].score(scorer.embed_texts(["a photograph"]))
+        parts = [scorer.embed_texts(["a photograph"])] * len(KINDS_OF_VECTORS[head.vectors])
+        loaded[head.name].score(head_vectors(head.vectors, parts))
     return loaded
 
 

@@ -34,7 +34,9 @@ from babelsift.pipelines.staging.scores.embedding_checksums import (
     row_checksums,
     stored_checksums,
 )
+from babelsift.pipelines.staging.scores.head_vectors import KINDS_OF_VECTORS, head_vectors
 from babelsift.schemas import RunFolderError, one_line
+from babelsift.schemas.recipe.heads import Vectors
 
 SCORES_FOLDER = "staging/scores"
 _INFO = "info.json"
@@ -108,12 +110,15 @@ class ScoreStore:
                 scores.update(zip(keys, values, strict=True))
         return scores
 
-    def head_scores(self, shard: int, head: str, score: ScoreEmbeddings) -> tuple[dict[PairKey, float | None], int]:
+    def head_scores(
+        self, shard: int, head: str, score: ScoreEmbeddings, vectors: Vectors = "image"
+    ) -> tuple[dict[PairKey, float | None], int]:
         """Returns a head's scores of a shard's stored pairs, and for how many pairs they had to be computed.
 
         Args:
-            head: its name and the first of its fingerprint.
-            score: of stored embeddings, float32[n, dimension].
+            head: the name of its folder, see `head_folder`.
+            score: of what it reads of stored embeddings, float32[n, dimension].
+            vectors: what it reads.
 
         Raises:
             RunFolderError: a stored file cannot be read or written.
@@ -125,7 +130,7 @@ class ScoreStore:
             values = self._stored_head_scores(shard, chunk, head, len(table))
             if values is None:
                 try:
-                    values = self._computed(shard, chunk, table, score)
+                    values = self._computed(shard, chunk, table, score, vectors)
                 except DamagedChunkError:
                     self.discard_chunk(shard, chunk)
                     raise
@@ -136,12 +141,12 @@ class ScoreStore:
         return scores, computed
 
     def known_head_scores(
-        self, shard: int, head: str, score: ScoreEmbeddings | None = None
+        self, shard: int, head: str, score: ScoreEmbeddings | None = None, vectors: Vectors = "image"
     ) -> dict[PairKey, float | None]:
         """Returns a head's scores of a shard's stored pairs, and writes nothing.
 
         Args:
-            head: as for `head_scores`.
+            head, vectors: as for `head_scores`.
             score: for pairs with embeddings and no score yet; None: those are left out.
 
         Raises:
@@ -151,7 +156,7 @@ class ScoreStore:
         for chunk, table in self.chunks(shard):
             values = self._stored_head_scores(shard, chunk, head, len(table))
             if values is None and score is not None:
-                values = self._computed(shard, chunk, table, score)
+                values = self._computed(shard, chunk, table, score, vectors)
             if values is not None:
                 scores.update(_by_pair(table, values))
         return scores
@@ -170,12 +175,14 @@ class ScoreStore:
             raise RunFolderError(f"cannot read {self.folder.path(path)}: {reason}; remove it and run again") from error
         return values if values.shape == (rows,) else None
 
-    def _computed(self, shard: int, chunk: int, table: pa.Table, score: ScoreEmbeddings) -> np.ndarray:
-        embeddings = self.embeddings("img_emb", shard, chunk, table)
+    def _computed(
+        self, shard: int, chunk: int, table: pa.Table, score: ScoreEmbeddings, vectors: Vectors
+    ) -> np.ndarray:
+        parts = [self.embeddings(kind, shard, chunk, table) for kind in KINDS_OF_VECTORS[vectors]]
         good = table.column("error").is_null().to_numpy()
         values = np.full(len(table), np.nan, np.float32)
         if good.any():
-            values[good] = score(embeddings[good].astype(np.float32))
+            values[good] = score(head_vectors(vectors, [part[good] for part in parts]))
         return values
 
     def embeddings(self, kind: str, shard: int, chunk: int, table: pa.Table) -> np.ndarray:

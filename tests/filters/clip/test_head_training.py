@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from babelsift.filters.clip.head_training import auc_of, train_head
 from babelsift.schemas import ModelError
@@ -29,6 +30,34 @@ def test_it_learns_the_direction_and_says_how_well_by_rows_that_it_has_not_seen(
     assert sum(bin_.rows for bin_ in head.calibration) == held_out.sum()
     wrong = train_head(rows, RNG.permutation(labels), held_out)
     assert abs(wrong.auc - 0.5) < 0.12
+
+
+def test_it_is_the_regression_of_least_loss_and_penalty():
+    """Against a minimizer of another library; the penalty is that which the card names."""
+    rows, labels = drawn(600)
+    held_out = np.arange(600) % 5 == 0
+    head = train_head(rows, labels, held_out)
+    penalty = float(head.how.split()[1].rstrip(","))
+    scale = np.sqrt(np.mean(np.square(rows[~held_out], dtype=np.float64)))
+    features, signs = rows[~held_out] / scale, np.where(labels[~held_out], 1, -1)
+
+    def loss(weights):
+        margins = signs * (features @ weights[:-1] + weights[-1])
+        return np.logaddexp(0, -margins).mean() + penalty / 2 * weights[:-1] @ weights[:-1]
+
+    best = optimize.minimize(loss, np.zeros(17), tol=1e-12).x
+    ((weight,), (bias,)) = head.layers[0]
+    np.testing.assert_allclose(weight * scale, best[:-1], atol=1e-4)
+    assert bias == pytest.approx(best[-1], abs=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1, 1e3])
+def test_the_scale_of_what_is_read_makes_no_difference(scale):
+    rows, labels = drawn(800)
+    held_out = np.arange(800) % 5 == 0
+    assert train_head(rows * np.float32(scale), labels, held_out).auc == pytest.approx(
+        train_head(rows, labels, held_out).auc, abs=1e-3
+    )
 
 
 def test_preferences_are_learned_from_differences_without_a_bias():

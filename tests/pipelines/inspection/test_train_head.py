@@ -11,6 +11,7 @@ import pytest
 from babelsift.filters.clip.heads import load_head_of_files
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.cli.main import main
+from babelsift.pipelines.inspection.train_head import train_on_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.scores.score_store import PAIR_COLUMNS, ScoreStore
 from babelsift.schemas import parse_recipe, recipe_from
@@ -25,14 +26,15 @@ def home(tmp_path):
     uids = compute_uids(pa.array([f"u{row}" for row in range(ROWS)]), pa.array(["c"] * ROWS))
     sizes = pa.array([1] * ROWS, pa.int64())
     pairs = pa.record_batch([uids, pa.array(["0" * 64] * ROWS), sizes], names=list(PAIR_COLUMNS))
-    arrays = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), 8)
+    texts = np.random.default_rng(2).normal(size=(ROWS, 8)).astype(np.float16)
+    arrays, of_texts = (pa.FixedSizeListArray.from_arrays(pa.array(one.reshape(-1)), 8) for one in (vectors, texts))
     errors = pa.array([None] * (ROWS - 1) + ["image: broken"], pa.string())
     results = pa.record_batch(
         {
             "similarity": pa.array([0.1] * ROWS, pa.float32()),
             "error": errors,
             "image_embedding": arrays,
-            "text_embedding": arrays,
+            "text_embedding": of_texts,
         }
     )
     store = ScoreStore(RunFolder(str(tmp_path / "out")), "a", "f" * 64)
@@ -41,6 +43,10 @@ def home(tmp_path):
     store.add(3, pairs.slice(300), results.slice(300))
     labels = (vectors[:, 0] > 0).astype(int)
     pq.write_table(pa.table({"uid": uids, "label": labels}), tmp_path / "labels.parquet")
+    by_vectors = {"image": vectors, "text": texts, "product": vectors * texts, "both": vectors + texts}
+    for name, numbers in by_vectors.items():
+        table = pa.table({"uid": uids, "label": (numbers[:, 1] > 0).astype(int)})
+        pq.write_table(table, tmp_path / f"{name}.parquet")
     order = [(row, row + 1) if vectors[row, 0] > vectors[row + 1, 0] else (row + 1, row) for row in range(0, ROWS, 2)]
     better, worse = ([uids[pair[side]] for pair in order] for side in (0, 1))
     table = pa.table({"uid": pa.array(better), "other_uid": pa.array(worse), "preference": [1] * len(better)})
@@ -62,6 +68,40 @@ def test_a_head_is_trained_and_read_by_columns(home, capsys, labels, used):
     scores = load_head_of_files(recipe.all_heads[0]).score(vectors.astype(np.float32))
     assert (scores[vectors[:, 0] > 0.5] > scores[vectors[:, 0] < -0.5].max(initial=0) - 0.5).all()
     assert np.corrcoef(scores, vectors[:, 0])[0, 1] > 0.7
+
+
+@pytest.mark.parametrize("vectors", ["image", "text", "product", "both"])
+def test_a_head_is_trained_on_what_it_is_to_read(home, capsys, vectors):
+    """Labels that only these embeddings say, and images' alone, which then say little."""
+    folder, _ = home
+    labels, out = str(folder / f"{vectors}.parquet"), folder / "head.safetensors"
+    command = ["train-head", str(folder / "out"), "--labels", labels, "--model", "a", "--output", str(out)]
+    found = {}
+    for read in ("image", vectors):
+        assert main([*command, "--vectors", read]) == 0
+        found[read] = float(re.search(r"held-out AUC ([\d.]+)", capsys.readouterr().out).group(1))
+    assert found[vectors] > 0.95
+    assert vectors == "image" or found["image"] < found[vectors] - 0.05
+    [columns] = re.findall(r"```yaml\n(.*?)```", out.with_suffix(".md").read_text(), re.DOTALL)
+    column = parse_recipe("name: r\nclip: {model: x, name: a}\n" + columns, source="card").columns[0]
+    assert column.vectors == vectors
+    width = 16 if vectors == "both" else 8
+    assert load_head_of_files(column.head).score(np.zeros((1, width), np.float32)).shape == (1,)
+
+
+def test_a_preference_that_is_there_both_ways_is_on_one_side(home):
+    folder, _ = home
+    table = pa.csv.read_csv(folder / "preferences.csv")
+    turned = pa.table({"uid": table["other_uid"], "other_uid": table["uid"], "preference": [0] * len(table)})
+    for name, rows in (("once", table), ("twice", pa.concat_tables([table, turned]))):
+        pq.write_table(rows, folder / f"{name}.parquet")
+    reports = [
+        train_on_run(
+            RunFolder(str(folder / "out")), str(folder / f"{name}.parquet"), "a", str(folder / "h.safetensors")
+        )
+        for name in ("once", "twice")
+    ]
+    assert reports[1].held_out == 2 * reports[0].held_out
 
 
 @pytest.mark.parametrize("labels", ["labels.parquet", "preferences.csv"])

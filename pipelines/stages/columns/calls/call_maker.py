@@ -77,6 +77,7 @@ class CallMaker:
             "options": dict(column.options),
             "gives": _gives(column),
             "takes": column.takes,
+            **({"vectors": column.vectors} if column.of == "embedding" else {}),
             "version": self._version,
         }
         self.fingerprint = fingerprint_of(self.info)

@@ -74,6 +74,10 @@ def first(vectors):
     return vectors[:, 0]
 
 
+def apart(images, texts):
+    return (images - texts)[:, 0]
+
+
 def cheap(rows):
     return [price is not None and price < 10 for price in rows.column("price").to_pylist()]
 

@@ -59,20 +59,36 @@ def test_pairs_of_one_image_are_things_of_their_own(run_stage, image_rows, modul
     assert [row["reason"] for row in outputs.rejected] == ["fits_not_met"]
 
 
-def test_embeddings_are_those_that_the_model_stored(run_stage, image_rows, module, tmp_path):
+@pytest.mark.parametrize(
+    ("vectors", "function", "expected"),
+    [
+        ("image", "first", [1.0, 0.5, None]),
+        ("text", "first", [0.25, 0.75, None]),
+        ("product", "first", [0.25, 0.375, None]),
+        ("both", "apart", [0.75, -0.25, None]),
+    ],
+)
+def test_embeddings_are_those_that_the_model_stored(
+    run_stage, image_rows, module, tmp_path, vectors, function, expected
+):
     folder = RunFolder(str(tmp_path / "out"))
     rows = image_rows(3, similarity_a=pa.array([0.3, 0.2, None], pa.float32()))
     store = ScoreStore(folder, "a", "f" * 64)
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array([1, 0, 0.5, 0.5], pa.float16()), 2)
+    of_images, of_texts = (
+        pa.FixedSizeListArray.from_arrays(pa.array(numbers, pa.float16()), 2)
+        for numbers in ([1, 0, 0.5, 0.5], [0.25, 0, 0.75, 0])
+    )
     scores = {"similarity": pa.array([0.3, 0.2], pa.float32()), "error": pa.nulls(2, pa.string())}
-    store.add(0, rows.slice(0, 2), pa.record_batch({**scores, "image_embedding": vectors, "text_embedding": vectors}))
-    column = {"name": "first", "of": "embedding", "by": "call", "call": f"{module}:first"}
+    store.add(
+        0, rows.slice(0, 2), pa.record_batch({**scores, "image_embedding": of_images, "text_embedding": of_texts})
+    )
+    column = {"name": "first", "of": "embedding", "by": "call", "call": f"{module}:{function}", "vectors": vectors}
     recipe = recipe_from(
         {"name": "mine", "clip": {"model": "babelsift-demo", "name": "a"}, "columns": column}, source="test"
     )
     resolved = resolve(recipe.made_columns)
     stage = ImageColumns(folder, resolved, place_conditions(recipe, resolved), read, stores={"first": store})
-    assert [row["first"] for row in run_stage(stage, [rows]).kept] == [1.0, 0.5, None]
+    assert [row["first"] for row in run_stage(stage, [rows]).kept] == expected
 
 
 @pytest.mark.parametrize("of", ["image", "pair", "embedding"])

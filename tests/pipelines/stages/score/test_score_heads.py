@@ -147,7 +147,8 @@ def test_a_head_that_is_added_computes_only_itself(folder, image_rows):
 
     def scored(heads):
         SCORED.clear()
-        handler = ClipModelHandler(folder, model, load=length_scorer, read=no_images)
+        settings = [Head(name=name, layers={"file": "any.safetensors"}) for name in heads]
+        handler = ClipModelHandler(folder, model, heads=settings, load=length_scorer, read=no_images)
         (prediction,) = handler.run_inference([rows], HeadedScorer(LengthScorer("m"), heads))
         return prediction.inference
 
@@ -161,6 +162,24 @@ def test_a_head_that_is_added_computes_only_itself(folder, image_rows):
     retrained.fingerprint = "f" * 64
     scored({"double": retrained})
     assert SCORED == [("double", 1)]
+
+
+class Width(Doubling):
+    fingerprint = "a" * 64
+
+    def score(self, embeddings):
+        """The first number of each, and a thousand times how many there are."""
+        return embeddings[:, 0] + 1000 * embeddings.shape[1]
+
+
+@pytest.mark.parametrize(("vectors", "score"), [("image", 2004), ("text", 2004), ("product", 2016), ("both", 4004)])
+def test_a_head_reads_images_texts_their_product_or_both(folder, image_rows, vectors, score):
+    model, rows = ClipModel(model="a", name="m"), image_rows(2, caption=["four", "broken"])
+    for of in ("image", vectors):  # each is stored in a folder of its own
+        head = Head(name="width", layers={"file": "any.safetensors"}, vectors=of)
+        handler = ClipModelHandler(folder, model, heads=[head], load=length_scorer, read=no_images)
+        (prediction,) = handler.run_inference([rows], HeadedScorer(LengthScorer("m"), {"width": Width()}))
+    assert prediction.inference.column("width").to_pylist() == [score, None]
 
 
 def test_heads_read_the_model_they_name_or_the_first():
