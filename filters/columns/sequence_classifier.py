@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -90,7 +91,7 @@ class SequenceClassifier:
             self._tokenizer = transformers.AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
             network = self._multi_head(torch, transformers) if self._heads else self._plain(transformers)
         except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-            raise ModelError(f"{self._where} cannot be loaded: {one_line(error)}") from error
+            raise ModelError(f"{self._where} cannot be loaded: {one_line(error)}{_remedy(self._folder)}") from error
         self._torch = torch
         self._on = torch.device(self._device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._network = network.float().eval().to(self._on)
@@ -225,6 +226,13 @@ def _weights_in(folder: Any, torch: Any) -> dict[str, Any]:
     for path in () if weights else sorted(folder.glob("*.bin")):
         weights |= torch.load(path, map_location="cpu", weights_only=True)
     return weights
+
+
+def _remedy(folder: Path) -> str:
+    """What to do about a tokenizer that only sentencepiece reads, of which transformers says other things."""
+    if (folder / "tokenizer.json").exists() or not any(folder.glob("*.model")):
+        return ""
+    return "; its tokenizer is one of sentencepiece: run: pip install 'babelsift[transformers]'"
 
 
 def _labels_in(config: Mapping[str, Any]) -> list[str]:

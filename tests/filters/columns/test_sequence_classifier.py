@@ -9,7 +9,7 @@ import torch
 
 from babelsift.filters.columns import SequenceClassifier
 from babelsift.schemas import ModelError
-from tests.support.tiny_classifiers import write_classifier, write_multi_head
+from tests.support.tiny_classifiers import write_celadon, write_classifier, write_multi_head
 
 TEXTS = ["a dog in the park", "", "ein hund", "a cat on the sofa in the park on the sofa", "x " * 60]
 
@@ -78,6 +78,44 @@ def test_several_heads_are_a_column_each(tmp_path):
     assert len({tuple(row.values()) for row in made.to_pylist()}) > 1
     with pytest.raises(ModelError, match="has 5 heads, 2 are named"):
         SequenceClassifier(folder, heads=("a", "b")).load()
+
+
+def by_its_own_class(folder, text):
+    """Each head's class, as the code that Celadon was trained and is used with has it."""
+    from transformers import AutoTokenizer, DebertaV2Model, DebertaV2PreTrainedModel
+
+    class MultiHead(DebertaV2PreTrainedModel):
+        def __init__(self, config):
+            super().__init__(config)
+            self.deberta = DebertaV2Model(config)
+            self.heads = torch.nn.ModuleList([torch.nn.Linear(config.hidden_size, 4) for _ in range(5)])
+            self.post_init()
+
+        def forward(self, input_ids, attention_mask):
+            states = self.deberta(input_ids=input_ids, attention_mask=attention_mask)[0]
+            return torch.stack([head(states[:, 0, :]) for head in self.heads], dim=1)
+
+    tokens = AutoTokenizer.from_pretrained(folder)(text, return_tensors="pt", truncation=True, max_length=512)
+    with torch.inference_mode():
+        logits = MultiHead.from_pretrained(folder).eval()(tokens["input_ids"], tokens["attention_mask"])
+    return logits.argmax(dim=2)[0].tolist()
+
+
+def test_celadons_files_give_what_its_own_code_gives(tmp_path):
+    folder = write_celadon(tmp_path / "celadon")
+    names = ("race", "gender", "religion", "ability", "violence")
+    texts = [*TEXTS, "a dog " * 900, "a\n\ncat"]
+    made = said(folder, texts, heads=names)
+    ours = list(zip(*(made.column(name).to_pylist() for name in names), strict=True))
+    assert ours == [tuple(by_its_own_class(folder, text)) for text in texts]
+    assert len(set(ours)) > 2
+
+
+def test_a_tokenizer_that_cannot_be_read_is_one_line_with_the_remedy(tmp_path):
+    folder = write_celadon(tmp_path / "celadon")
+    (tmp_path / "celadon" / "spm.model").write_bytes(b"no model")
+    with pytest.raises(ModelError, match=r"its tokenizer is one of sentencepiece: run: pip install"):
+        SequenceClassifier(folder, heads=("a", "b", "c", "d", "e")).load()
 
 
 def test_fingerprints_are_of_the_files_whatever_folder_they_are_in(toxic, tmp_path):
