@@ -47,7 +47,7 @@ EXTRAS = {
     "clip": CLIP,
     "multilingual": ["transformers>=4.40"],  # text towers and tokenizers of multilingual CLIP and SigLIP
     # sequence classifiers and two-tower models of the hub; the library that they are published for
-    # sentencepiece reads tokenizers that lie in a .model file, as Celadon's; 0.2.3 wants a protobuf that Beam does not take.
+    # sentencepiece reads tokenizers that lie in a .model file, as Celadon's; 0.2.3 wants a protobuf that Beam forbids
     "transformers": [
         "transformers>=4.40",
         "torch>=2.4",

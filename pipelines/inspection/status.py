@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from babelsift.pipelines.run_folder.fingerprints import PAID_ONCE, changes, input_files, stage_settings
+from babelsift.pipelines.run_folder.fingerprints import CONDITIONS, PAID_ONCE, changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lock import read_lease
@@ -142,14 +142,19 @@ def _columns(
     names = {column.name for column in recipe.made_columns if column.is_of_text is is_text}
     mine = {name: count for name, count in values.items() if name.rpartition("-")[0] in names}
     there = ", ".join(f"{name}: {count} values" for name, count in mine.items()) or "no values"
-    return there, "; ".join(changed.get(stage.value, []))
+    return there, _redone(changed, stage)
 
 
 def _scores(folder: RunFolder, changed: Mapping[str, list[str]]) -> tuple[str, str]:
     """Returns (what is scored, which models have to score pairs again and why)."""
     pairs = scored_pairs(folder)
     there = ", ".join(f"{name}: {count} pairs" for name, count in pairs.items()) or "no scores"
-    return there, "; ".join(changed.get(Stage.SCORE.value, []))
+    return there, _redone(changed, Stage.SCORE)
+
+
+def _redone(changed: Mapping[str, list[str]], stage: Stage) -> str:
+    """Why values are made again: not for conditions, which decide by them."""
+    return "; ".join(line for line in changed.get(stage.value, []) if not line.startswith(f"{CONDITIONS}."))
 
 
 def _files(folder: RunFolder, stage: Stage) -> Iterator[str]:

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from babelsift.pipelines.run_folder.condition_stages import condition_stages, stage_of_column
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.storage.errors import retrying, storage_failures
 from babelsift.pipelines.storage.file_systems import open_file_system
 from babelsift.schemas import OPTIONAL_STAGES, InputError, Recipe, Stage, public_url, public_values
-from babelsift.schemas.recipe.columns import TEXTUAL
 
 # Which stage each group of a recipe's settings shapes.
 STAGE_OF_GROUP = {
@@ -36,6 +36,7 @@ STAGE_OF_GROUP = {
     "balance": Stage.BALANCE,
     "shards": Stage.SHARD,
 }
+CONDITIONS = "select.conditions"  # these decide at the end of the stage that makes their column
 _SAYS_NOTHING = {"name", "description", "requires", "omits"}
 # What stops a run, or is said of it, and shapes no row.
 _NOT_SHAPING = {"read": {"max_unreadable_rate"}, "language": {"report_min_texts"}}
@@ -85,18 +86,17 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
                 for one in value
             }
         elif group == "columns":
-            for column in value:
-                leaves = _leaves(f"columns.{column['name']}", {k: column[k] for k in column if k not in _NOT_SAYING})
-                found.setdefault(_stage_of_column(column).value, {}).update(leaves)
+            for column, dumped in zip(recipe.columns, value, strict=True):
+                said = {key: dumped[key] for key in dumped if key not in _NOT_SAYING}
+                found.setdefault(stage_of_column(column).value, {}).update(_leaves(f"columns.{column.name}", said))
             continue
+        if group == "select":
+            for name, stage in condition_stages(recipe).items():
+                if stage is not Stage.SELECT:
+                    leaves = _leaves(f"{CONDITIONS}.{name}", value["conditions"].pop(name))
+                    found.setdefault(stage.value, {}).update(leaves)
         found[STAGE_OF_GROUP.get(group, Stage.RULES).value] |= dict(_leaves(group, value))
     return public_values(json.loads(json.dumps(found)))
-
-
-def _stage_of_column(column: Mapping[str, Any]) -> Stage:
-    if column["of"] in TEXTUAL:
-        return Stage.TEXT_COLUMNS
-    return Stage.SCORE if column["of"] == "embedding" or column["by"] == "opennsfw" else Stage.IMAGE_COLUMNS
 
 
 def _drawing_stages(recipe: Recipe) -> Iterator[Stage]:

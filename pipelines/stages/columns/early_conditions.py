@@ -14,18 +14,15 @@ from babelsift.filters.selection import reject_by_condition
 from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.run_folder.condition_stages import condition_stages, stage_of_column
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn
 from babelsift.schemas import (
-    DOWNLOAD_SCHEMA,
-    LANGUAGE_SCHEMA,
-    READ_SCHEMA,
     ColumnReason,
     Decision,
     Recipe,
     RejectReason,
     Stage,
 )
-from babelsift.schemas.columns import IMAGE_PROVENANCE
 from babelsift.schemas.recipe import Condition, SelectSettings
 
 COUNTS = "column_counts"  # the tag of how columns are spread: {column: ColumnCounts}
@@ -56,23 +53,12 @@ def place_conditions(recipe: Recipe, columns: Sequence[ResolvedColumn]) -> Place
         recipe: the run's settings.
         columns: the recipe's, with their makers.
     """
-    stages = dict.fromkeys(LANGUAGE_SCHEMA.names, Stage.LANGUAGE)
-    of_download = [*DOWNLOAD_SCHEMA.names, *(field.name for field in IMAGE_PROVENANCE)]
-    stages |= {name: Stage.DOWNLOAD for name in of_download if name not in stages}
-    stages |= dict.fromkeys(READ_SCHEMA.names, Stage.READ)
-    stages |= dict.fromkeys(recipe.score_columns, Stage.SCORE)
-    reasons = {}
-    for resolved in columns:
-        for output in resolved.outputs:
-            stages[output.name] = Stage.TEXT_COLUMNS if resolved.column.is_of_text else Stage.IMAGE_COLUMNS
-            reasons[output.name] = ColumnReason(output.name)
+    made = {output.name: stage_of_column(one.column) for one in columns for output in one.outputs}
+    reasons = {name: ColumnReason(name) for name in made}
     reasons |= {column.name: ColumnReason(column.name) for column in recipe.columns if column.head is not None}
     placed: dict[Stage, dict[str, Condition]] = {}
-    for name, condition in recipe.select.conditions.items():
-        stage = Stage.SELECT if condition.at == "select" else stages.get(name, Stage.READ)
-        if stage is Stage.READ and condition.languages:
-            stage = Stage.LANGUAGE  # before it languages are not known
-        placed.setdefault(stage, {})[name] = condition
+    for name, stage in condition_stages(recipe, made).items():
+        placed.setdefault(stage, {})[name] = recipe.select.conditions[name]
     return PlacedConditions(placed, reasons)
 
 

@@ -196,6 +196,51 @@ def test_a_stages_fingerprint_is_of_its_settings_and_of_all_before():
     assert stage_settings(changed(download={"retries": 9}), {}) == before
 
 
+@pytest.mark.parametrize(
+    ("condition", "stage"),
+    [
+        ({"length": {"max": 9}}, "text_columns"),
+        ({"shade_mean": {"max": 9}}, "image_columns"),
+        ({"first": {"max": 9}}, "image_columns"),
+        ({"taste": {"max": 9}}, "score"),
+        ({"image_sharpness": {"min": 0.3}}, "download"),
+        ({"language_score": {"min": 0.3}}, "language"),
+        ({"rating": {"min": {"en": 3}}}, "language"),
+        ({"rating": {"min": 3}}, "read"),
+        ({"length": {"max": 9, "at": "select"}}, "select"),
+    ],
+)
+def test_a_condition_shapes_the_stage_at_whose_end_it_decides(condition, stage):
+    call = {"by": "call", "call": "m:f"}
+    columns = [
+        {"name": "length", "of": "caption", **call},
+        {"name": "shade", "of": "image", **call, "gives": {"mean": "float"}},
+        {"name": "first", "of": "embedding", **call},
+        {"name": "taste", "of": "embedding", "by": "layers", "layers": {"file": "x"}},
+    ]
+
+    def settings(**select):
+        groups = {"clip": {"model": "x"}, "columns": columns, "select": select}
+        return stage_settings(recipe_from({"name": "mine", **groups}, source="test"), {})
+
+    assert list(changes(settings(), settings(conditions=condition))) == [stage]
+
+
+def test_a_condition_makes_no_value_again(curated, tmp_path):
+    column = {"name": "length", "of": "caption", "by": "call", "call": "m:f"}
+    groups = {"name": "mine", "columns": column}
+    before, after = (
+        recipe_from({**groups, "select": {"conditions": {"length": {"max": most}}}}, source="test") for most in (9, 8)
+    )
+    shutil.copytree(curated.path(), tmp_path / "out")
+    folder = RunFolder(str(tmp_path / "out"))
+    manifest = json.loads(folder.read("manifest.json"))
+    folder.write_json("manifest.json", {**manifest, "stages": stage_settings(before, {})})
+    [columns] = [one for one in status_of(folder, after).stages if one.stage == "text_columns"]
+    assert columns.state is State.KEPT
+    assert "select.conditions.length.max was 9.0, now 8.0" in columns.why
+
+
 def test_how_a_model_is_run_shapes_nothing_and_which_code_of_its_own_does():
     plain, processes, code = (
         stage_settings(recipe_from({"name": "mine", "clip": {"model": "m", **more}}, source="x"), {})
