@@ -8,7 +8,7 @@ from tests.support.hostile_web import LOOPBACK_ONLY
 from tests.support.killed_runs import killed_runs
 from tests.support.small_run import babelsift, product, write_pairs, write_recipe
 
-MOMENTS = 6
+MOMENTS = 4
 MODULE = """
 import pyarrow.compute as pc
 
