@@ -19,7 +19,7 @@ from yarl import URL
 from babelsift.pipelines.fetch.address import AddressPolicy
 from babelsift.pipelines.fetch.body import BodyDecoder
 from babelsift.pipelines.fetch.deadline import Deadline
-from babelsift.pipelines.fetch.dns_lookup import DnsLookup
+from babelsift.pipelines.fetch.dns_lookup import own_lookup
 from babelsift.pipelines.fetch.failure import FetchFailureError
 from babelsift.pipelines.fetch.fetched import Fetched
 from babelsift.pipelines.fetch.host_rules import MAX_FILE_BYTES, HostRules, asks_hosts
@@ -71,8 +71,9 @@ class ImageClient:
 
     async def __aenter__(self) -> ImageClient:
         settings = self._settings
-        lookup = self._lookup or DnsLookup(settings.name_servers)
-        self._own_lookup = lookup if isinstance(lookup, DnsLookup) and lookup is not self._lookup else None
+        self._own_lookup = own_lookup(settings) if self._lookup is None else None
+        lookup = self._own_lookup if self._lookup is None else self._lookup
+        assert lookup is not None
         self._slots = asyncio.Semaphore(settings.thread_count)
         self._hosts = HostSlots(settings.connections_per_host)
         self._pace = HostPace(settings.requests_per_host_per_s)

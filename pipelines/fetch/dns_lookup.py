@@ -13,15 +13,27 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-import aiodns
-
 from babelsift.pipelines.fetch.resolver import Addresses, SystemLookup
+from babelsift.schemas.recipe import DownloadSettings
+
+try:
+    import aiodns
+except ImportError:  # as in an environment that was made for an older version
+    aiodns = None
 
 _TIMEOUT_S, _TRIES = 2.0, 2  # of each server; the second time twice as long
-_NO_SUCH_NAME = (aiodns.error.ARES_ENOTFOUND, aiodns.error.ARES_ENODATA, aiodns.error.ARES_EBADNAME)
+_NO_SUCH_NAME = ("ARES_ENOTFOUND", "ARES_ENODATA", "ARES_EBADNAME")
+_MOST_THREADS = 64
 _KNOWN_SERVICES = frozenset(("files", "dns", "myhostname", "resolve"))  # the last asks whom resolv.conf names
 _NSSWITCH = Path("/etc/nsswitch.conf")
 _PUBLIC_IPV6 = ("2001:4860:4860::8888", 53)  # asked for a route alone: nothing is sent
+
+
+def own_lookup(settings: DownloadSettings) -> DnsLookup | SystemLookup:
+    """Returns what a client looks names up by; the system's own where c-ares is not installed."""
+    if aiodns is None:
+        return SystemLookup(min(_MOST_THREADS, settings.thread_count))
+    return DnsLookup(settings.name_servers)
 
 
 class DnsLookup:
@@ -56,14 +68,14 @@ class DnsLookup:
 
     async def _of_the_system(self, host: str, error: aiodns.error.DNSError) -> Addresses:
         code, text = error.args[0], str(error.args[-1])
-        is_missing = code in _NO_SUCH_NAME
+        is_missing = code in [getattr(aiodns.error, name) for name in _NO_SUCH_NAME]
         if not self._servers and (not is_missing or _has_other_services()):
             return await self._system(host)
         raise socket.gaierror(socket.EAI_NONAME if is_missing else socket.EAI_AGAIN, text) from error
 
     async def close(self) -> None:
         """Lets go of sockets and threads."""
-        self._system.close()
+        await self._system.close()
         if self._resolver is not None:
             await self._resolver.close()
 

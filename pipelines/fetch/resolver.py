@@ -54,7 +54,7 @@ class SystemLookup:
         answers = await loop.run_in_executor(self._threads, _getaddrinfo, host)
         return Addresses(dict.fromkeys(str(info[4][0]) for info in answers))
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Lets go of the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 

@@ -75,7 +75,7 @@ class HostCheck:
                 self._hosts.update(zip(together, refusals, strict=True))
         finally:
             if isinstance(lookup, SystemLookup) and lookup is not self._lookup:
-                lookup.close()
+                await lookup.close()
 
 
 async def _refusal(resolver: CheckedResolver, host: str, at_once: asyncio.Semaphore) -> tuple[str, str] | None:
