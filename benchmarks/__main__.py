@@ -23,6 +23,7 @@ BENCHMARKS = {
     "survive": "a run that is killed at 20 moments, and repeated",
     "sharding": "memory and time of selecting and sharding 1 and 10 million pairs",
     "scale": "metadata of 1 and 10 million pairs through every stage in one process (ROWS=...)",
+    "text_cores": "rules, language and metadata matching on two cores, against one",
     "sources": "reading WAT files, against cc2dataset; WARC files and tables, against a bare loop over their parsers",
     "selection": "selection's rules at a million pairs",
     "clip_scoring": "scoring with ViT-B-32, against bare forward passes, Data-Juicer, clip-retrieval",

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from babelsift.filters.mix64 import mix64
 from babelsift.filters.uids import compute_uids
 from babelsift.schemas import DOWNLOAD_SCHEMA, READ_SCHEMA, score_schema
 
@@ -24,7 +25,8 @@ _WORDS = {
     "es": "foto vieja casa jardín dos perros río mercado puerto tarde invierno la de con y cerca pequeña iglesia",
     "ru": "фото старого дома сад двумя собаками река рынок гавань вечер зима белая с и у маленькая церковь города лето",
 }
-_VOCABULARY = [np.array(words.split()) for words in _WORDS.values()]
+_VOCABULARY = [np.array(words.split()[:18], object) for words in _WORDS.values()]
+_WORDS_A_CAPTION = 12
 
 
 def entries() -> list[str]:
@@ -37,7 +39,7 @@ def draw_pairs(first: int) -> pa.RecordBatch:
     rows = np.arange(first, first + BATCH_ROWS)
     pairs = np.where(rows % 10 == 7, rows - rows % 997, rows)  # some are an earlier pair again
     urls = pa.array([f"https://images{n % _HOSTS}.example.org/{n * 2654435761 % 2**32:x}/{n}.jpg" for n in pairs])
-    captions = pa.array([_caption(number) for number in pairs.tolist()])
+    captions = pa.array(_captions(pairs))
     columns = {
         "uid": compute_uids(urls, captions),
         "url": urls,
@@ -48,27 +50,34 @@ def draw_pairs(first: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([columns[name] for name in READ_SCHEMA.names], schema=READ_SCHEMA)
 
 
-def _caption(number: int) -> str:
-    """Returns some twelve words of one language; of neighbours by 20 in one hundred they differ by one word."""
-    is_near = number % 20 == 3
-    draw = np.random.default_rng(number - number % 100 if is_near else number)
-    words = _VOCABULARY[number % len(_VOCABULARY) if not is_near else 0]
-    chosen = words[draw.integers(0, len(words), 12)].tolist()
-    return " ".join([*chosen, f"{number:x}" if not is_near else str(number % 100)])
+def _captions(numbers: np.ndarray) -> list[str]:
+    """Returns captions of a dozen words of one language; of a hundred neighbours five differ by one word."""
+    is_near = numbers % 20 == 3
+    words = np.where(is_near, numbers - numbers % 100, numbers)
+    chosen = _draws(words, _WORDS_A_CAPTION) % np.uint64(len(_VOCABULARY[0]))
+    languages = np.where(is_near, 0, numbers % len(_VOCABULARY))
+    texts = np.empty((len(numbers), _WORDS_A_CAPTION), object)
+    for language, vocabulary in enumerate(_VOCABULARY):
+        rows = languages == language
+        texts[rows] = vocabulary[chosen[rows].astype(np.int64)]
+    ends = [f"{number % 100}" if near else f"{number:x}" for number, near in zip(numbers, is_near, strict=True)]
+    return [" ".join((*row, end)) for row, end in zip(texts.tolist(), ends, strict=True)]
+
+
+def _draws(numbers: np.ndarray, count: int) -> np.ndarray:
+    """Returns uint64[n, count], drawn by each number."""
+    seeds = mix64(numbers.astype(np.uint64) + np.uint64(1))
+    return mix64(seeds[:, np.newaxis] + np.arange(1, count + 1, dtype=np.uint64))
 
 
 def as_downloaded(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Returns a batch with the columns that downloading adds, by the pairs' rows; no image is read."""
     rows = batch.column("source_row").to_numpy()
     images = np.where(rows % 10 == 1, rows - rows % 499, rows)  # some images are another's pixels
-    draws = [np.random.default_rng(number).bytes(64) for number in images.tolist()]
-    phash = np.frombuffer(b"".join(draws), np.uint8).reshape(-1, 64)[:, :32].copy()
-    near = np.flatnonzero(rows % 20 == 5)
-    phash[near] = np.frombuffer(
-        b"".join(np.random.default_rng(number - number % 499).bytes(32) for number in images[near].tolist()), np.uint8
-    ).reshape(-1, 32)
-    phash[near, 0] ^= (rows[near] % 251).astype(np.uint8)
-    digests = pa.array([content[32:].hex() for content in draws])
+    seen = np.where(rows % 20 == 5, rows - rows % 499, images)  # and some look like another
+    phash = _draws(seen, 4).view(np.uint8).reshape(-1, 32)
+    phash[:, 0] ^= np.where(rows % 20 == 5, rows % 251, 0).astype(np.uint8)
+    digests = pa.array([content.tobytes().hex() for content in _draws(images + (1 << 40), 4)])
     columns = {
         **{name: batch.column(name) for name in batch.schema.names},
         "sha256": digests,

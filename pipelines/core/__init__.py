@@ -6,6 +6,7 @@ packed              packed arrays in Beam: their type and coder
 parking/            temporary files in which both wait, where a job runs in this process
 stage_outputs       what a stage gives back: kept rows, rejected rows, counters
 bundle_buffer       rows buffered within a bundle, one element a partition; `split_by_partition` of whole rows
+decide_batches      stages that decide each batch on its own, on all cores of this process
 bundle_end          what a DoFn emits when its bundle ends
 side_inputs         what is made of side inputs once a bundle
 counters, timers    Beam's counters, and those of time

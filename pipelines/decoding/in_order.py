@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from babelsift.filters.image import ImageFailure
-from babelsift.pipelines.decoding.cores import usable_cores
 from babelsift.pipelines.decoding.pool import DecoderCrashedError, DecoderPool, DecodeTimeoutError
+from babelsift.pipelines.processes.cores import usable_cores
 from babelsift.schemas import RejectReason
 
 OF_THE_MACHINE = frozenset({RejectReason.DECODE_TIMEOUT, RejectReason.DECODER_CRASHED})

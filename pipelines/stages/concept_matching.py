@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -10,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.concepts import ConceptMatcher, has_min_matches
-from babelsift.pipelines.core.stage_outputs import PassAll, emit, kept_and_rejected
-from babelsift.pipelines.core.timers import inc_timer_msec
+from babelsift.pipelines.core.decide_batches import DecideBatches, Verdict
+from babelsift.pipelines.core.stage_outputs import PassAll, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import LANGUAGE_SCHEMA, MATCHED_ENTRIES, Decision, RejectReason, Stage, check
 from babelsift.schemas.recipe import ConceptSettings
@@ -36,8 +35,9 @@ class MatchConcepts(Transform):
         return batches | "Match" >> kept_and_rejected(beam.ParDo(step))
 
 
-class _Match(beam.DoFn):
+class _Match(DecideBatches):
     def __init__(self, settings: ConceptSettings) -> None:
+        super().__init__(Stage.METADATA, "match")
         self._settings = settings
 
     def setup(self) -> None:
@@ -45,13 +45,11 @@ class _Match(beam.DoFn):
         self._matcher = ConceptMatcher(self._settings.entries, spacing=self._settings.spacing)
         self._matcher.load()
 
-    def process(self, element: pa.RecordBatch) -> Iterator[object]:
-        with inc_timer_msec(Stage.METADATA, "match"):
-            check(element, LANGUAGE_SCHEMA, where="metadata")
-            matches = self._matcher.match(element.column("caption"), element.column("language"))
-            decision, minimum = Decision.keep_all(len(element)), self._settings.min_matches
-            enough = has_min_matches(matches, minimum=minimum).to_numpy(zero_copy_only=False)
-            counts = pc.list_value_length(matches)
-            decision.reject(~enough, RejectReason.NO_METADATA_MATCH, values=counts, threshold=minimum)
-            kept, rejected = decision.split(element.append_column(MATCHED_ENTRIES, matches), Stage.METADATA)
-        yield from emit(Stage.METADATA, len(element), [kept], [rejected])
+    def decide(self, batch: pa.RecordBatch) -> Verdict:
+        check(batch, LANGUAGE_SCHEMA, where="metadata")
+        matches = self._matcher.match(batch.column("caption"), batch.column("language"))
+        decision, minimum = Decision.keep_all(len(batch)), self._settings.min_matches
+        enough = has_min_matches(matches, minimum=minimum).to_numpy(zero_copy_only=False)
+        counts = pc.list_value_length(matches)
+        decision.reject(~enough, RejectReason.NO_METADATA_MATCH, values=counts, threshold=minimum)
+        return Verdict(*decision.split(batch.append_column(MATCHED_ENTRIES, matches), Stage.METADATA))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
@@ -12,8 +11,8 @@ import pyarrow.compute as pc
 
 from babelsift.filters.language import LanguageIdentifier, agreed_languages, said_languages
 from babelsift.filters.rules import reject_by_language
-from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
-from babelsift.pipelines.core.timers import inc_timer_msec
+from babelsift.pipelines.core.decide_batches import DecideBatches, Verdict
+from babelsift.pipelines.core.stage_outputs import kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import LANGUAGE_SCHEMA, READ_SCHEMA, TEXT_LANGUAGE, Decision, RejectReason, Stage, check
 from babelsift.schemas.recipe import LanguageSettings
@@ -37,21 +36,21 @@ class IdentifyLanguage(Transform):
         return batches | "Identify" >> kept_and_rejected(beam.ParDo(_Identify(self.settings)))
 
 
-class _Identify(beam.DoFn):
+class _Identify(DecideBatches):
     def __init__(self, settings: LanguageSettings) -> None:
+        super().__init__(Stage.LANGUAGE, "identify")
         self._settings = settings
 
     def setup(self) -> None:
         """Loads the model, once a process."""
         self._identifier = LanguageIdentifier(self._settings.model, raw=self._settings.raw)
+        self._identifier.load()
 
-    def process(self, element: pa.RecordBatch) -> Iterator[object]:
-        with inc_timer_msec(Stage.LANGUAGE, "identify"):
-            check(element, READ_SCHEMA, where="language")
-            decision = Decision.keep_all(len(element))
-            languages = self._languages(element, decision)
-            kept, rejected = split_by_language(element, languages, self._settings, decision)
-        yield from emit(Stage.LANGUAGE, len(element), [kept], [rejected])
+    def decide(self, batch: pa.RecordBatch) -> Verdict:
+        check(batch, READ_SCHEMA, where="language")
+        decision = Decision.keep_all(len(batch))
+        languages = self._languages(batch, decision)
+        return Verdict(*split_by_language(batch, languages, self._settings, decision))
 
     def _languages(self, batch: pa.RecordBatch, decision: Decision) -> pa.RecordBatch:
         """Returns language and language_score; rejects the rows whose source is checked and says another language."""

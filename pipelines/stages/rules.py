@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import apache_beam as beam
@@ -11,8 +10,8 @@ import pyarrow.compute as pc
 
 from babelsift.filters.rules import reject_by_captions, reject_by_urls
 from babelsift.filters.text import edit_captions
-from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
-from babelsift.pipelines.core.timers import inc_timer_msec
+from babelsift.pipelines.core.decide_batches import DecideBatches, Verdict
+from babelsift.pipelines.core.stage_outputs import kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import CAPTION_BEFORE, CAPTION_CHANGES, READ_SCHEMA, Decision, Stage, check
 from babelsift.schemas.recipe import CaptionEdits, CaptionRules, UrlRules
@@ -45,25 +44,23 @@ class FilterPairs(Transform):
         return batches | "Filter" >> kept_and_rejected(decide, {EDITED: pa.RecordBatch})
 
 
-class _Filter(beam.DoFn):
+class _Filter(DecideBatches):
     def __init__(self, captions: CaptionRules, urls: UrlRules, edits: CaptionEdits) -> None:
+        super().__init__(Stage.RULES, "filter")
         self._captions = captions
         self._urls = urls
         self._edits = edits
 
-    def process(self, element: pa.RecordBatch) -> Iterator[object]:
-        with inc_timer_msec(Stage.RULES, "filter"):
-            check(element, READ_SCHEMA, where="rules")
-            before = element.column("caption")
-            if self._edits:
-                element = with_edited_captions(element, self._edits)
-            decision = Decision.keep_all(len(element))
-            reject_by_urls(element.column("url"), self._urls, decision)
-            reject_by_captions(element.column("caption"), self._captions, decision)
-            kept, rejected = decision.split(element, Stage.RULES)
-        if self._edits and len(edited := edited_rows(element, before, decision)):
-            yield beam.pvalue.TaggedOutput(EDITED, edited)
-        yield from emit(Stage.RULES, len(element), [kept], [rejected])
+    def decide(self, batch: pa.RecordBatch) -> Verdict:
+        check(batch, READ_SCHEMA, where="rules")
+        before = batch.column("caption")
+        if self._edits:
+            batch = with_edited_captions(batch, self._edits)
+        decision = Decision.keep_all(len(batch))
+        reject_by_urls(batch.column("url"), self._urls, decision)
+        reject_by_captions(batch.column("caption"), self._captions, decision)
+        verdict = Verdict(*decision.split(batch, Stage.RULES))
+        return verdict.with_rows(EDITED, edited_rows(batch, before, decision)) if self._edits else verdict
 
 
 def with_edited_captions(batch: pa.RecordBatch, edits: CaptionEdits) -> pa.RecordBatch:

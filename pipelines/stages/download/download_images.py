@@ -10,11 +10,10 @@ from threading import Event
 
 import apache_beam as beam
 import pyarrow as pa
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.windowed_value import WindowedValue
 
 from babelsift.filters.image import process_image
 from babelsift.pipelines.core.batches import concat
+from babelsift.pipelines.core.bundle_end import at_bundle_end
 from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
@@ -143,14 +142,8 @@ class _DownloadPartition(beam.DoFn):
             yield from self._finish_some()
 
     def finish_bundle(self) -> Iterator[object]:
-        window = GlobalWindow()
         while self._under_way:
-            for output in self._finish_some():
-                if isinstance(output, beam.pvalue.TaggedOutput):
-                    value = WindowedValue(output.value, window.max_timestamp(), (window,))
-                    yield beam.pvalue.TaggedOutput(output.tag, value)
-                else:
-                    yield WindowedValue(output, window.max_timestamp(), (window,))
+            yield from map(at_bundle_end, self._finish_some())
 
     def teardown(self) -> None:
         self._stop()

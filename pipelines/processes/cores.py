@@ -1,4 +1,4 @@
-"""How many images a process can decode at once."""
+"""How many cores this process may use."""
 
 from __future__ import annotations
 
