@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,7 +141,7 @@ class RowGatherer:
         opt_out = opt_out if self.hears_opt_outs else None
         first = len(self._images)
         page_url = page.page_url.partition("#")[0]
-        if opt_out is None and all(_is_elsewhere(image[0], page_url) for image in images):
+        if opt_out is None and _lead_elsewhere([image[0] or "" for image in images], page_url):
             self._images += images
             self._numbers += range(self.count, self.count + len(images))
             self.count += len(images)
@@ -200,9 +201,10 @@ class RowGatherer:
 _NAMES = [name for name, _ in _PAGE_FIELDS]
 
 
-def _is_elsewhere(url: str | None, page_url: str) -> bool:
-    """Whether a URL leads to the web, and not to the page that it stands on."""
-    return url is not None and url.startswith(WEB) and not _is_of_page(url, page_url)
+def _lead_elsewhere(urls: list[str], page_url: str) -> bool:
+    """Whether all URLs lead to the web, and none begins as that of the page that they stand on."""
+    starts_with = str.startswith
+    return all(map(starts_with, urls, repeat(WEB))) and not any(map(starts_with, urls, repeat(page_url)))
 
 
 def _is_of_page(url: str, page_url: str) -> bool:
