@@ -10,6 +10,7 @@ import errno
 import gzip
 import os
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,8 +31,8 @@ def _words(text: str) -> frozenset[str]:
 # Packages whose exceptions are a store's answer, or the lack of one.
 _STORE_PACKAGES = _words(
     """
-    adlfs aiobotocore aiohttp azure boto3 botocore fsspec gcsfs google http httpcore httpx huggingface_hub
-    requests s3fs urllib3
+    adlfs aiobotocore aiohttp azure boto3 botocore fsspec gcsfs google http httpcore httpcore2 httpx httpx2
+    huggingface_hub requests s3fs urllib3
     """
 )
 _PASSING_ERRNOS = frozenset(
@@ -119,6 +120,8 @@ def is_passing(error: BaseException) -> bool:
     A file that is not there, a refusal, a full disk are lasting.
     """
     chain = list(causes(error))
+    if _is_distrust(error):
+        return False
     if any(s3_code(cause) in _PASSING_CODES for cause in chain):
         return True
     for cause in chain:
@@ -182,6 +185,8 @@ def describe_storage_error(error: BaseException) -> str:
         return f"{text}; run the same command again once it answers: it goes on from there"
     if isinstance(error, PermissionError) or any(_is_refusal(cause) for cause in chain):
         return f"{text}; check the permissions, or the credentials in the environment or a profile of its own"
+    if _is_distrust(error):
+        return f"{text}; name the certificate of an authority of your own in SSL_CERT_FILE, for S3 in AWS_CA_BUNDLE"
     if any(s3_code(cause) == "NoSuchBucket" for cause in chain):
         return f"{text}; check the bucket's name, or make it"
     return text
@@ -247,6 +252,13 @@ def _passes_by_class(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _PASSING_ERRNOS
     return is_storage_error(error) and bool(names & _PASSING_CLASSES)
+
+
+def _is_distrust(error: BaseException | None) -> bool:
+    """Whether a server's certificate is of no authority that is trusted; some clients say so without naming a cause."""
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _is_refusal(error: BaseException) -> bool:

@@ -55,11 +55,24 @@ Handler = Callable[[Request], Awaitable[None]]
 
 
 class HostileWeb:
-    """Serves paths by handlers, in a thread of its own; counts requests."""
+    """Serves paths by handlers, in a thread of its own; counts requests.
 
-    def __init__(self, *, tls: bool = False, host: str = "127.0.0.1", years: tuple[int, int] = (2020, 2120)) -> None:
-        self._tls = tls
-        self._context, self.certificate = _certified(host, years) if tls else (None, b"")
+    Args:
+        tls: whether it has a certificate, which is signed by itself.
+        host, years: that the certificate is for.
+        context: another TLS context to serve by.
+    """
+
+    def __init__(
+        self,
+        *,
+        tls: bool = False,
+        host: str = "127.0.0.1",
+        years: tuple[int, int] = (2020, 2120),
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._tls = tls or context is not None
+        self._context, self.certificate = _certified(host, years) if tls else (context, b"")
         self._handlers: dict[str, Handler] = {}
         self._fallback: Handler | None = None
         self.requests: Counter[str] = Counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,9 +14,16 @@ from urllib.parse import unquote
 _COMMIT = "1" * 40
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A client that distrusts the server's certificate ends the connection, and nobody need hear of it."""
+
+
 @contextlib.contextmanager
-def serving_hub(name: str, files: Mapping[str, bytes], *, kind: str = "datasets") -> Iterator[str]:
-    """Serves one of `datasets` or `models` by its name; gives the endpoint."""
+def serving_hub(
+    name: str, files: Mapping[str, bytes], *, kind: str = "datasets", context: ssl.SSLContext | None = None
+) -> Iterator[str]:
+    """Serves one of `datasets` or `models` by its name, over https with a context; gives the endpoint."""
     place = f"/{name}" if kind == "models" else f"/{kind}/{name}"
     description = {"id": name, "sha": _COMMIT, "tags": []}
     description["siblings"] = [{"rfilename": path, "size": len(content)} for path, content in files.items()]
@@ -74,11 +82,13 @@ def serving_hub(name: str, files: Mapping[str, bytes], *, kind: str = "datasets"
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    server = _Server(("127.0.0.1", 0), Hub)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http{'s' if context is not None else ''}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
