@@ -77,7 +77,7 @@ EXTRAS = {
         "selectolax>=0.4",  # HTML as browsers parse it, by Lexbor
     ],
     "s3": ["s3fs>=2024.6"],  # s3:// run folders and inputs
-    "hf": ["huggingface_hub>=0.30"],  # hf:// inputs: Hugging Face's data sets
+    "hf": ["huggingface_hub>=0.30"],  # hf:// inputs, and `push`: Hugging Face's data sets
     "gcs": ["gcsfs>=2024.6"],  # gs:// run folders and inputs
     "flink": ["apache-flink-libraries>=1.19,<1.20"],  # a whole Flink, for trying a real cluster on one machine
     "docs": ["pdoc>=15"],  # HTML of docstrings, without a build system of its own

@@ -25,6 +25,7 @@ from babelsift.schemas.errors import (
     DownloadError,
     InputError,
     ModelError,
+    PushError,
     RecipeError,
     RunFolderError,
     RunnerError,
@@ -32,7 +33,7 @@ from babelsift.schemas.errors import (
     one_line,
 )
 from babelsift.schemas.funnel import IN, OUT, SOURCE_ROWS, Funnel, StageFunnel
-from babelsift.schemas.public_urls import public_text, public_url, public_values
+from babelsift.schemas.public_urls import product_path, public_text, public_url, public_values
 from babelsift.schemas.reasons import OPTIONAL_STAGES, STAGE_ORDER, ColumnReason, RejectReason, Stage
 from babelsift.schemas.recipe import Recipe
 from babelsift.schemas.recipe.recipe_file import dump_recipe, parse_recipe, recipe_from
@@ -64,6 +65,7 @@ __all__ = [
     "InputError",
     "KeptRows",
     "ModelError",
+    "PushError",
     "Recipe",
     "RecipeError",
     "RejectReason",
@@ -79,6 +81,7 @@ __all__ = [
     "ledger_rows",
     "one_line",
     "parse_recipe",
+    "product_path",
     "public_text",
     "public_url",
     "public_values",

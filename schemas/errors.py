@@ -28,6 +28,10 @@ class RunFolderError(BabelsiftError):
     """The output folder cannot be written, or holds something this run must not touch."""
 
 
+class PushError(BabelsiftError):
+    """A finished run cannot be uploaded to a hub. The hub or the way there fails, or nothing was sent."""
+
+
 class DownloadError(BabelsiftError):
     """The web as a whole cannot be reached from here. The run stops, and the same command goes on once it can."""
 

@@ -44,6 +44,19 @@ def public_url(url: str) -> str:
     return "::".join(_public(link) for link in url.split("::")) if "://" in url else url
 
 
+def product_path(url: str) -> str:
+    """Returns what a product says of where a file or folder was: a URL as `public_url` has it, of a path its last part.
+
+    A product goes to others, who have no use for the folders of the machine that made it.
+
+    >>> product_path("/home/ann/data/pairs.parquet"), product_path("s3://bucket/pairs/*.parquet")
+    ('pairs.parquet', 's3://bucket/pairs/*.parquet')
+    """
+    if "://" in url and not url.startswith(("file://", "local://")):
+        return public_url(url)
+    return url.rstrip("/").rpartition("/")[2] or url
+
+
 def public_text(text: str) -> str:
     """Returns a text in which every URL is as `public_url` has it.
 

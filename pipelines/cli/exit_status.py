@@ -17,7 +17,7 @@ USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
 OUTPUT_CLOSED = 128 + signal.SIGPIPE
 
-_GOES_ON = ("curate", "demo")
+_GOES_ON = ("curate", "demo", "push")
 
 
 def interrupted(words: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ from babelsift.pipelines.cli.commands.explore import add_explore
 from babelsift.pipelines.cli.commands.hash import add_hash
 from babelsift.pipelines.cli.commands.models import add_models
 from babelsift.pipelines.cli.commands.ngrams import add_ngrams
+from babelsift.pipelines.cli.commands.push import add_push
 from babelsift.pipelines.cli.commands.recipes import add_recipes
 from babelsift.pipelines.cli.commands.status import add_status
 from babelsift.pipelines.cli.commands.subset import add_subset
@@ -53,6 +54,7 @@ COMMANDS = (
     add_explore,
     add_status,
     add_subset,
+    add_push,
     add_urls,
     add_compare,
     add_concepts,

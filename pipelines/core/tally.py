@@ -107,9 +107,13 @@ def current_tally() -> Tally:
 
 
 def begin_tally() -> Tally:
-    """Begins the tally of another run in this process, and returns it; whether runs are shown stays as it was."""
+    """Begins the tally of another run in this process, and returns it; whether runs are shown stays as it was.
+
+    A run that is shown began when it was asked for, so that its clock does not start again once it is prepared.
+    """
     global _current
-    shown = _current.is_shown
-    _current = Tally()
-    _current.is_shown = shown
+    earlier, _current = _current, Tally()
+    _current.is_shown = earlier.is_shown
+    if earlier.is_shown and not earlier.plan:
+        _current.began = earlier.began
     return _current

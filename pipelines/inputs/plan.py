@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import re
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -125,6 +126,10 @@ def _shown_captions(file: InspectedFile) -> str:
     return "+".join("/".join(_clean(file.names[index]) for index in chain) for chain in file.layout.captions)
 
 
+# What pandas writes beside the columns of a table: the numbers of its rows, or of rows that they once were.
+_PANDAS_INDEX = re.compile(r"__index_level_\d+__")
+
+
 def _carried_names(file: InspectedFile, *, made: Collection[str]) -> dict[str, int]:
     """Returns the names that a file's other columns are carried by -> their indices.
 
@@ -138,7 +143,9 @@ def _carried_names(file: InspectedFile, *, made: Collection[str]) -> dict[str, i
     indices = [
         index
         for index, name in enumerate(cleaned)
-        if index not in file.layout.pair | file.left_out and in_ours.get(name, name) is not None
+        if index not in file.layout.pair | file.left_out
+        and in_ours.get(name, name) is not None
+        and not _PANDAS_INDEX.fullmatch(name)
     ]
     named = [cleaned[index] or f"column_{index + 1}" for index in indices]
     names = [in_ours.get(name) or carried_name(name, made) for name in named]

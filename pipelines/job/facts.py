@@ -12,7 +12,7 @@ from babelsift.pipelines.job.versions import img2dataset_version, software_versi
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import IMG2DATASET_IMAGES, INPUT_IMAGES_FOLDER
 from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, ImportPlan, import_problems
-from babelsift.schemas import public_url
+from babelsift.schemas import product_path, public_url
 
 _PROBLEMS_SHOWN = 10
 
@@ -29,7 +29,7 @@ def facts_of(plan: RunPlan, source: InputPlan, decoders: Mapping[str, Sequence[s
     facts = {
         "recipe": recipe.name,
         "seed": str(recipe.seed),
-        "input": ", ".join(map(public_url, plan.inputs)) or "the staging folder's own pairs",
+        "input": ", ".join(map(product_path, plan.inputs)) or "the staging folder's own pairs",
         "columns": f"url {source.url_column!r}, caption {source.caption_column!r}",
         "carried columns": ", ".join(source.carried.names) or "none",
         "versions": software_versions(),

@@ -12,6 +12,7 @@ The report stage, inspection, replay and the commands may import the names below
 
 from babelsift.pipelines.rendering.card.card import render_card, sample_fields
 from babelsift.pipelines.rendering.card.croissant import croissant
+from babelsift.pipelines.rendering.card.preview import preview, previewed
 from babelsift.pipelines.rendering.data import ImageCluster, ReportData, Sample
 from babelsift.pipelines.rendering.page.page import render_report
 from babelsift.pipelines.rendering.surprises import surprises
@@ -23,6 +24,8 @@ __all__ = [
     "Sample",
     "croissant",
     "format_funnel",
+    "preview",
+    "previewed",
     "render_card",
     "render_report",
     "sample_fields",

@@ -7,6 +7,7 @@ import re
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from babelsift.pipelines.rendering.number_format import (
+    clipped,
     count_text,
     duration_text,
     number_text,
@@ -43,6 +44,7 @@ def _environment() -> Environment:
         duration=duration_text,
         number=number_text,
         shown=shown,
+        clipped=clipped,
         code=code_span,
         markdown=markdown_text,
     )

@@ -11,6 +11,7 @@ SELECTION = "selection.json"
 SIZES = "sizes.json"
 DUPLICATES_FILE = "duplicates.parquet"
 REPORT_PAGE = "report/index.html"
+PREVIEW = "report/preview.webp"  # of kept pairs, for the dataset card; where nothing was kept there is none
 
 REJECTS = "rejects"
 UNTIL_FOLDER = "until"  # what runs that end after a stage leave

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
+from babelsift.pipelines.rendering.card.preview import previewed
 from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import (
     UNDETERMINED,
@@ -18,6 +19,7 @@ from babelsift.pipelines.rendering.funnel_view import (
 from babelsift.pipelines.rendering.notices import DEMO_NOTICE, notices, uses_demo_model
 from babelsift.pipelines.rendering.opt_outs import opt_out_forms
 from babelsift.pipelines.rendering.templating import ENVIRONMENT
+from babelsift.pipelines.run_folder.paths import PREVIEW
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, VALIDATION
 from babelsift.schemas import DOWNLOAD_SCHEMA, Funnel, Recipe, similarity_column
 
@@ -62,6 +64,8 @@ def render_card(
         shard_pattern=_shard_pattern(shards),
         bytes_total=bytes_total,
         facts=data.facts,
+        previewed=previewed(data.samples),
+        preview_path=PREVIEW,
         # The card opens with the demo's own words.
         notices=[notice for notice in notices(data) if notice != DEMO_NOTICE],
         demo=uses_demo_model(data.recipe),

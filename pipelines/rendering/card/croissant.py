@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
+from babelsift.pipelines.rendering.card.responsible_ai import responsible_ai
 from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import language_rows
+from babelsift.schemas import Recipe
 
 # As https://docs.mlcommons.org/croissant/docs/croissant-spec.html has it.
 _CONTEXT = {
@@ -54,7 +57,10 @@ _DATA_TYPES = {"int32": "sc:Integer", "int64": "sc:Integer", "float": "sc:Float"
 
 
 def croissant(
-    data: ReportData, splits: Sequence[tuple[str, str]], fields: Sequence[tuple[str, str, str]]
+    data: ReportData,
+    splits: Sequence[tuple[str, str]],
+    fields: Sequence[tuple[str, str, str]],
+    tars: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Returns the description as JSON-LD: where the shards lie, and the columns of the parquet files beside the tars.
 
@@ -62,23 +68,31 @@ def croissant(
         data: the run.
         splits: (name, folder) of the splits that have shards.
         fields: (name, Arrow type, unit or content) of the columns.
+        tars: path of each shard's tar -> its SHA-256.
     """
     languages = [row.language for row in language_rows(data.funnel) if row.kept]
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "conformsTo": ["http://mlcommons.org/croissant/1.0", "http://mlcommons.org/croissant/RAI/1.0"],
         "name": data.recipe.name,
         "description": _description(data),
         "license": _LICENCE,
+        "creator": _creator(data.recipe),
         "version": _VERSION,
         "inLanguage": sorted(languages),
         "keywords": ["webdataset", "image-text pairs", "clip", "alt-text", "babelsift"],
         "isLiveDataset": False,
+        **responsible_ai(data),
         "distribution": [
-            _files(split, folder, suffix, kind) for split, folder in splits for suffix, kind in _KINDS.items()
+            *(_files(split, folder, suffix, kind) for split, folder in splits for suffix, kind in _KINDS.items()),
+            *(_tar(path, digest) for path, digest in sorted(tars.items())),
+            *(_images(split, _below(tars, folder), data.recipe) for split, folder in splits if _below(tars, folder)),
         ],
-        "recordSet": [_records(split, fields) for split, _ in splits],
+        "recordSet": [
+            *(_records(split, fields) for split, _ in splits),
+            *(_image_records(split) for split, folder in splits if _below(tars, folder)),
+        ],
     }
 
 
@@ -98,6 +112,83 @@ def _files(split: str, folder: str, suffix: str, kind: str) -> dict[str, str]:
         "description": f"The {split} shards' {suffix} files; the digest of each is in its shard's _stats.json.",
         "encodingFormat": kind,
         "includes": f"{folder}/*.{suffix}",
+    }
+
+
+def _creator(recipe: Recipe) -> dict[str, str]:
+    """Returns whoever ran this, as far as the recipe says it: the contact that it gave to the web's servers."""
+    contact = recipe.download.contact
+    return {
+        "@type": "sc:Organization",
+        "name": contact or "not stated",
+        **({"url": contact} if _is_url(contact) else {}),
+    }
+
+
+def _is_url(text: str | None) -> bool:
+    return text is not None and text.startswith(("http://", "https://"))
+
+
+def _extension(recipe: Recipe) -> str:
+    """Returns the glob of the names that images have in the tars."""
+    return "*.[jpw][pne][gb]*" if recipe.download.skip_reencode else f"*.{recipe.download.encode_format}"
+
+
+def _below(tars: Mapping[str, str], folder: str) -> list[str]:
+    return sorted(path for path in tars if path.startswith(f"{folder}/"))
+
+
+def _tar(path: str, digest: str) -> dict[str, str]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": path,
+        "name": path,
+        "contentUrl": path,
+        "encodingFormat": _KINDS["tar"],
+        "sha256": digest,
+    }
+
+
+def _images(split: str, tars: Sequence[str], recipe: Recipe) -> dict[str, Any]:
+    """Returns the images within a split's tars."""
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{split}-images",
+        "name": f"{split}-images",
+        "description": f"The images within the {split} shards' tar files; a name is a sample's key.",
+        "containedIn": [{"@id": path} for path in tars],
+        "encodingFormat": f"image/{recipe.download.encode_format}".replace("/jpg", "/jpeg"),
+        "includes": _extension(recipe),
+    }
+
+
+def _image_records(split: str) -> dict[str, Any]:
+    """Returns the images as records: the key under which the other columns have them, and the picture."""
+    source = {"fileSet": {"@id": f"{split}-images"}}
+    name, images = f"{split}-images-records", f"{split}-images"
+    key = {**source, "extract": {"fileProperty": "filename"}, "transform": {"regex": r"^(?:.*/)?([0-9]+)\.\w+$"}}
+    return {
+        "@type": "cr:RecordSet",
+        "@id": name,
+        "name": name,
+        "description": f"An image of the {split} shards; `key` is the column of that name in `{split}`.",
+        "field": [
+            _field(f"{name}/key", "sc:Text", "name of the sample's members", key),
+            _field(
+                f"{name}/image", "sc:ImageObject", f"of {images}", {**source, "extract": {"fileProperty": "content"}}
+            ),
+        ],
+    }
+
+
+def _field(name: str, kind: str, description: str, source: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": name,
+        "name": name,
+        "description": description,
+        "dataType": kind,
+        "source": source,
     }
 
 

@@ -14,7 +14,15 @@ import pyarrow as pa
 
 from babelsift.filters.selection import BIN_WIDTH
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.rendering import ReportData, croissant, render_card, render_report, sample_fields
+from babelsift.pipelines.rendering import (
+    ReportData,
+    croissant,
+    preview,
+    previewed,
+    render_card,
+    render_report,
+    sample_fields,
+)
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import (
     CARD,
@@ -22,12 +30,14 @@ from babelsift.pipelines.run_folder.paths import (
     CROISSANT,
     FUNNEL,
     PARQUET,
+    PREVIEW,
     RECIPE,
     REJECTS,
     REPORT_PAGE,
     SELECTION,
     SIZES,
     STATS,
+    TAR,
 )
 from babelsift.pipelines.run_folder.replacement import finish_replacement
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, TRAIN, VALIDATION, shard_name
@@ -37,7 +47,8 @@ from babelsift.pipelines.stages.report.report_inputs import GatherReportInputs, 
 from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
 from babelsift.pipelines.stages.report.timings import timings_so_far
 from babelsift.pipelines.staging.images import TarFolder
-from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe
+from babelsift.pipelines.staging.imported_rows import TAKEN_FROM
+from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, product_path
 
 
 @dataclass
@@ -97,7 +108,7 @@ def write_report(
     data = ReportData(
         recipe=recipe,
         funnel=funnel,
-        facts={**facts, **backfill_facts(inputs.selection)},
+        facts={**_without_local_paths(facts), **backfill_facts(inputs.selection)},
         score_histograms=inputs.histograms,
         bin_width=BIN_WIDTH,
         columns=inputs.columns,
@@ -118,6 +129,11 @@ def write_report(
     folder.write_json(FUNNEL, {**funnel.to_json(), "timings": timings})  # last: where it is, the run is complete
     logging.info("report: %d of %d pairs kept, of %d images", funnel.kept_rows, funnel.input_rows, data.kept_images)
     return funnel.to_json()
+
+
+def _without_local_paths(facts: Mapping[str, str]) -> dict[str, str]:
+    """Returns the facts as a product has them: the manifest names the folder that images were taken from in full."""
+    return {name: product_path(text) if name == TAKEN_FROM else text for name, text in facts.items()}
 
 
 def backfill_facts(selection: Mapping[str, Any]) -> dict[str, str]:
@@ -151,8 +167,12 @@ def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, 
 
 
 def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict]) -> None:
-    """Writes the dataset card for the Hugging Face hub, and Croissant for other tools."""
+    """Writes the dataset card for the Hugging Face hub with its picture, and Croissant for other tools."""
     count = Counter(shard["split"] for shard in shards)
+    if (picture := preview(previewed(data.samples))) is not None:
+        folder.write(PREVIEW, picture)
+    else:
+        folder.remove(PREVIEW)
     card = render_card(
         data,
         samples_per_shard=data.recipe.shards.samples_per_shard,
@@ -162,7 +182,8 @@ def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict])
     )
     folder.write(CARD, card.encode())
     splits = [(split.name, split.folder) for split in SPLITS.values() if count[split.name]]
-    folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data)))
+    tars = {path: digest for shard in shards for path, digest in shard["files"].items() if path.endswith(TAR)}
+    folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data), tars))
 
 
 def write_sizes(folder: RunFolder, shards: list[dict]) -> None:

@@ -1,6 +1,14 @@
+import hashlib
+import io
 import json
+import os
+import subprocess
+import sys
+import tarfile
 
+import cv2
 import mlcroissant
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -40,8 +48,19 @@ def data_set(tmp_path):
             values = {name: _value(kind, f"{split} {shard} {name}", shard) for name, kind, _ in fields}
             pq.write_table(pa.table(values), tmp_path / folder / f"{shard:08d}.parquet")
             rows.setdefault(split, []).append({name: pa.array(value)[0].as_py() for name, value in values.items()})
-    (tmp_path / "croissant.json").write_text(json.dumps(croissant(data, splits, fields)))
+            with tarfile.open(tmp_path / folder / f"{shard:08d}.tar", "w") as tar:
+                for suffix, content in (("jpg", jpeg(shard)), ("txt", b"a dog")):
+                    member = tarfile.TarInfo(f"{shard:011d}.{suffix}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+    tars = {f"{path.parent.name}/{path.name}": path for path in tmp_path.glob("*/*.tar")}
+    digests = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in tars.items()}
+    (tmp_path / "croissant.json").write_text(json.dumps(croissant(data, splits, fields, digests)))
     return tmp_path, rows
+
+
+def jpeg(shard):
+    return cv2.imencode(".jpg", np.full((8 + shard, 16, 3), 90, np.uint8))[1].tobytes()
 
 
 def test_mlcroissant_finds_nothing_wrong_and_reads_the_records(data_set):
@@ -55,7 +74,37 @@ def test_mlcroissant_finds_nothing_wrong_and_reads_the_records(data_set):
     assert loaded.metadata.in_language == ["en", "sw"]
 
 
+READ_IMAGES = """
+import json, sys, mlcroissant
+rows = list(mlcroissant.Dataset("croissant.json").records(sys.argv[1]))
+print(json.dumps([[row[sys.argv[1] + "/key"].decode(), row[sys.argv[1] + "/image"].size] for row in rows]))
+"""
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_mlcroissant_reads_the_images_within_the_tars(data_set, split, tmp_path):
+    # In a process of its own: it remembers what it has unpacked by the tars' names, in a folder that is read at import.
+    environment = {**os.environ, "CROISSANT_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", READ_IMAGES, f"{split}-images-records"]
+    done = subprocess.run(command, cwd=data_set[0], env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == [["00000000000", [16, 8]], ["00000000001", [16, 9]]]
+
+
 def test_a_data_set_of_nothing_is_valid_too(tmp_path):
     path = tmp_path / "croissant.json"
     path.write_text(json.dumps(croissant(ReportData(described(2).recipe, Funnel.from_counts({})), [], [])))
     assert not mlcroissant.Dataset(str(path)).metadata.ctx.issues.errors
+
+
+def test_what_responsible_ai_asks_for_is_answered_from_the_run():
+    recipe = recipe_from({"name": "mine", "captions": {"reject_emails": True}, "download": {"contact": "https://a.org"}},
+                         source="test")  # fmt: skip
+    counts = {("read", "in", ""): 5, ("read", "out", ""): 5, ("rules", "in", ""): 5, ("rules", "contains_email", ""): 2,
+              ("rules", "out", ""): 3, ("shard", "in", ""): 3, ("shard", "out", "sw"): 3}  # fmt: skip
+    content = croissant(ReportData(recipe, Funnel.from_counts(counts)), [], [])
+    assert content["creator"] == {"@type": "sc:Organization", "name": "https://a.org", "url": "https://a.org"}
+    assert "http://mlcommons.org/croissant/RAI/1.0" in content["conformsTo"]
+    assert "rules: 5 in, 3 kept (contains_email 2)" in content["rai:dataPreprocessingProtocol"]
+    assert content["rai:personalSensitiveInformation"][0] == "reject_emails: 2 captions were left out"
+    assert "sw 3" in content["rai:dataBiases"][0]
+    assert "X-Robots-Tag" in content["rai:dataReleaseMaintenancePlan"]
