@@ -57,6 +57,7 @@ from babelsift.pipelines.stages.survivors import WriteSurvivors
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_row_count
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
+from babelsift.pipelines.staging.share import ALL, Share
 from babelsift.schemas import Recipe, Stage
 
 _ROWS_A_DEDUP_PART = 500_000
@@ -71,18 +72,19 @@ class Curate(Transform):
         plan: the run's.
         source: what it reads.
         manifest: the run folder's, with the facts of this run.
+        share: of the staging partitions, which alone are downloaded.
     """
 
     plan: RunPlan
     source: InputPlan
     manifest: Manifest
+    share: Share = ALL
 
-    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
-        """The list of steps."""
+    def stages(self, pbegin: beam.pvalue.PBegin) -> dict[Stage, Any]:
+        """Returns the outputs of each stage."""
         plan, recipe, folder = self.plan, self.plan.recipe, self.plan.folder
-        tars = None if plan.imported is None else plan.imported.tars
-        read_images = partial(read_staged_images, tars=tars)
-        stages = curate_stages(
+        read_images = self._read_images()
+        return curate_stages(
             pbegin,
             recipe,
             self.source.estimated_rows,
@@ -93,6 +95,17 @@ class Curate(Transform):
             compared=compared_stores(folder, recipe, plan.models) if runs_through(Stage.SCORE, plan.until) else {},
             until=plan.until,
         )
+
+    def _read_images(self) -> ReadImages:
+        return partial(read_staged_images, tars=self._tars())
+
+    def _tars(self) -> Any:
+        return None if self.plan.imported is None else self.plan.imported.tars
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
+        """The list of steps."""
+        plan, recipe, folder = self.plan, self.plan.recipe, self.plan.folder
+        stages, read_images, tars = self.stages(pbegin), self._read_images(), self._tars()
         if plan.until is not None:
             return self._survivors(stages, plan.until)
         unique, distinct = stages[Stage.DEDUP_IMAGES], stages[Stage.DEDUP_SEMANTIC]
@@ -169,7 +182,8 @@ class Curate(Transform):
         partitions, settings = manifest.partitions, plan.recipe.download
         if plan.imported is None:
             first, version = manifest.first_partitions, manifest.partitioning
-            return DownloadImages(plan.folder, settings, partitions, first, retry=plan.retry, version=version)
+            retry, share = plan.retry, self.share
+            return DownloadImages(plan.folder, settings, partitions, first, retry=retry, version=version, share=share)
         partitions = max(partitions, imported_row_count(plan.folder, plan.imported) // ROWS_A_MATCH + 1)
         return ReuseStaged(plan.folder, settings, plan.imported, partitions)
 

@@ -79,6 +79,12 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         "they go when it ends, however it ends",
     )
     curate.add_argument(
+        "--share",
+        metavar="K/N",
+        help="only download and score every Nth staging partition from the Kth on, beside processes that do the rest: "
+        "after --until dedup_pairs, and before the command as it is",
+    )
+    curate.add_argument(
         "--check",
         action="store_true",
         help="check the recipe, the input, the models and the runner's options, say what is wrong and how to mend it, "
@@ -108,6 +114,8 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     reuse |= {"temp_dir": known.temp_dir}
     if known.check:
         return _check(known, recipe, reuse | {"options": options})
+    if known.share is not None:
+        return _share(known, recipe, reuse | {"options": options})
     with run_shown(known, options):
         funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
     where = f"{public_url(known.output).rstrip('/')}/{REPORT_PAGE if until is None else UNTIL_FOLDER}"
@@ -118,6 +126,19 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
     elif not getattr(known, "quiet", False):
         lines = [f"note: {sentence}" for sentence in notes] + [f"{what}: {path}" for what, path in made.items()]
         print("\n".join([format_funnel(funnel), *lines]))
+    return 0
+
+
+def _share(known: argparse.Namespace, recipe: Recipe, settings: dict[str, Any]) -> int:
+    from babelsift.pipelines.cli.progress_display import run_shown
+    from babelsift.pipelines.job.share import stage_share
+    from babelsift.pipelines.staging.share import parse_share
+
+    share = parse_share(known.share)
+    with run_shown(known, settings["options"]):
+        stage_share(recipe, known.input, known.output, share, columns=chosen_columns(known), **settings)
+    if not getattr(known, "quiet", False):
+        print(f"staged: share {known.share}; once all are, run the same command without --share")
     return 0
 
 

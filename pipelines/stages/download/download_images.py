@@ -29,6 +29,7 @@ from babelsift.pipelines.stages.download.worker import ProcessImage, acquire_wor
 from babelsift.pipelines.staging.gather_shards import GatherShards
 from babelsift.pipelines.staging.partitions import BY_UID, NO_SPLIT_DOMAINS, Partitioning, SplitDomains
 from babelsift.pipelines.staging.shards import StagingListing
+from babelsift.pipelines.staging.share import ALL, Share
 from babelsift.pipelines.staging.staged_rows import StagedBatch, split_staged
 from babelsift.schemas import Stage
 from babelsift.schemas.recipe import DownloadSettings
@@ -54,6 +55,7 @@ class DownloadImages(Transform):
         retry: failures of earlier runs that are tried again.
         process: makes the image to store of a body, in a decoder's process; called as `process_image` is.
         version: by what pairs are parted.
+        share: of the partitions; the rows of others have no fate here.
     """
 
     folder: RunFolder
@@ -63,6 +65,7 @@ class DownloadImages(Transform):
     retry: Retry = NO_RETRY
     process: ProcessImage = process_image
     version: int = BY_UID
+    share: Share = ALL
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -110,6 +113,7 @@ class _DownloadPartition(beam.DoFn):
         self._retry = stage.retry
         self._process = stage.process
         self._version = stage.version
+        self._share = stage.share
 
     def setup(self) -> None:
         tell_from_worker(self._folder, current_tally().to_json)
@@ -135,6 +139,8 @@ class _DownloadPartition(beam.DoFn):
         self, element: tuple[int, Iterable[pa.RecordBatch]], split: SplitDomains = NO_SPLIT_DOMAINS
     ) -> Iterator[object]:
         partition, batches = element
+        if not self._share.has(partition):
+            return
         self._download.split = split
         rows = concat(list(batches))
         self._under_way.append(self._threads.submit(self._download.stage, partition, rows, self._listing))
