@@ -20,6 +20,7 @@ from babelsift.pipelines.cli.commands.explore import add_explore
 from babelsift.pipelines.cli.commands.hash import add_hash
 from babelsift.pipelines.cli.commands.models import add_models
 from babelsift.pipelines.cli.commands.ngrams import add_ngrams
+from babelsift.pipelines.cli.commands.papers import add_papers
 from babelsift.pipelines.cli.commands.push import add_push
 from babelsift.pipelines.cli.commands.recipes import add_recipes
 from babelsift.pipelines.cli.commands.status import add_status
@@ -56,6 +57,7 @@ COMMANDS = (
     add_subset,
     add_push,
     add_urls,
+    add_papers,
     add_compare,
     add_concepts,
     add_hash,

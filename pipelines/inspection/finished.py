@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -12,9 +13,9 @@ from pyarrow.fs import FSSpecHandler, PyFileSystem
 from babelsift.pipelines.inspection.why import Fate, find_fates
 from babelsift.pipelines.run_folder.finished_run import no_complete_run, read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import PARQUET, REJECTS
+from babelsift.pipelines.run_folder.paths import PARQUET, RECIPE, REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.schemas import LEDGER_SCHEMA, Funnel
+from babelsift.schemas import LEDGER_SCHEMA, Funnel, Recipe, RecipeError, one_line, parse_recipe
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,19 @@ class FinishedRun:
 
     folder: RunFolder
     funnel: Funnel
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe that the run was made by, every setting written out.
+
+        Raises:
+            RecipeError: its file is gone, or is none.
+        """
+        try:
+            text = self.folder.read(RECIPE).decode()
+        except (OSError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{self.folder.path(RECIPE)} cannot be read: {one_line(error)}") from error
+        return parse_recipe(text, source=self.folder.path(RECIPE))
 
     def pairs(self) -> ds.Dataset:
         """Returns what the shards hold, a row a text, as an Arrow dataset: columns and rows are read when asked for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import datetime, timezone
 
 # What neither HTML nor a reader can show: control characters other than white space, surrogates, non-characters; and
 # the two that turn the order of all text after them, by which a name can pass for another.
@@ -47,6 +48,15 @@ def size_text(size_bytes: int) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:,.1f} PB"
+
+
+def month_text(seconds: float) -> str:
+    """Returns the month of a time, in UTC, as the European Union's forms have it.
+
+    >>> month_text(0)
+    '01/1970'
+    """
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%m/%Y")
 
 
 def duration_text(seconds: float) -> str:

@@ -27,6 +27,7 @@ def out(request, tmp_path):
             pq.write_table(table, file)
     counts = {("read", "in", ""): 2, ("read", "out", ""): 2}
     folder.write_json("funnel.json", Funnel.from_counts(counts).to_json())
+    folder.write("recipe.yaml", b"name: mine\n")
     yield folder.url
     for path in folder.files_under(""):
         folder.remove(path)
@@ -42,6 +43,7 @@ def test_pairs_and_rejects_are_arrow_datasets(out):
 def test_the_funnel_and_the_fate_of_a_pair(out):
     run = babelsift.open_run(out)
     assert run.funnel.input_rows == 2
+    assert run.recipe.name == "mine"
     [fate] = run.why("23f071")
     assert fate.to_json()["reason"] == "too_few_words"
 
