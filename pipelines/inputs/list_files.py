@@ -207,7 +207,8 @@ def _reason(fs: AbstractFileSystem, pattern: str) -> str:
     """Why nothing matches: the bucket, or the folder, that is not there."""
     bucket = pattern.partition("/")[0]
     if _has_buckets(fs) and _info(fs, bucket) is None:
-        return f"there is no bucket {bucket!r}, or it may not be seen: check its name"
+        where = f" at {public_url(endpoint)}" if (endpoint := os.environ.get("AWS_ENDPOINT_URL")) else ""
+        return f"there is no bucket {bucket!r}{where}, or it may not be seen: check its name"
     return "check the path, and quote globs in the shell"
 
 

@@ -6,6 +6,7 @@ staging/    work paid for once     report/     for people
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -183,25 +184,30 @@ class RunFolder:
         Raises:
             RunFolderError: it cannot.
         """
-        probe = ".babelsift-probe"
+        probe, what = ".babelsift-probe", "cannot be written"
         try:
             self.write(probe, b"")
+            what = "files in it cannot be removed"
             self.remove(probe)
         except RunFolderError as error:  # it names the probe, and what the system said of it
             cause = error.__cause__
             if not isinstance(cause, OSError) or not cause.strerror:
                 raise
-            raise self._not_writable(cause.strerror, passes=is_passing(cause)) from error
+            raise self._not_writable(f"{what}: {cause.strerror}", cause) from error
         except (OSError, ImportError, ValueError) as error:
-            raise self._not_writable(str(error), passes=is_passing(error)) from error
+            raise self._not_writable(f"{what}: {error}", error) from error
         return self
 
-    def _not_writable(self, reason: str, *, passes: bool) -> RunFolderError:
+    def _not_writable(self, what: str, error: Exception) -> RunFolderError:
         url = public_url(self.url)
         if self.is_local and Path(self.path("")).is_file():
             return RunFolderError(f"--output {url}: is a file; name a folder")
-        remedy = "run the same command again once it answers" if passes else "choose another folder"
-        return RunFolderError(f"--output {url}: cannot be written: {reason}; {remedy}")
+        remedy = "choose another folder"
+        if is_passing(error):
+            remedy = "run the same command again once it answers"
+        elif isinstance(error, PermissionError) and error.errno != errno.EROFS and not self.is_local:
+            remedy = "check the permissions, or the credentials in the environment or a profile of its own"
+        return RunFolderError(f"--output {url}: {what}; {remedy}")
 
     def remove(self, path: str) -> None:
         """Removes a file; one that is not there is fine."""

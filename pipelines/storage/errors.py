@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import logging
 import os
 import socket
 import ssl
@@ -68,6 +69,7 @@ _LASTING_CLASSES = _words(
 )
 _LEAST_ATTEMPTS = 3
 _LEAST_PATIENCE_S = 5.0
+_SILENCE_S = 5.0  # an attempt that took so long before it failed is told of: nothing else moves meanwhile
 _REFUSED = frozenset((401, 403))
 _NO_CREDENTIALS = ("Credential", "Token", "Refresh", "Auth", "Profile")
 
@@ -139,7 +141,7 @@ def retrying(
     """Returns what an operation returns, tried again while it fails for a reason that can pass.
 
     Where each attempt takes long to fail, as at an address that does not answer at all, there are fewer of them, but
-    three: all of them together last about as long as one's patience.
+    three: all of them together last about as long as one's patience. Whoever waits is told of each.
 
     Args:
         operation: may be called more than once.
@@ -153,11 +155,14 @@ def retrying(
     wait_s = retries.first_wait_s
     begun = retries.clock()
     for attempt in range(1, retries.attempts):
+        tried = retries.clock()
         try:
             return operation()
         except Exception as error:
             if not can_pass(error):
                 raise
+            if retries.clock() - tried >= _SILENCE_S:
+                logging.warning("storage: %s; trying again", one_line(error))
             if attempt >= _LEAST_ATTEMPTS and retries.clock() - begun >= max(retries.patience_s, _LEAST_PATIENCE_S):
                 raise
         retries.wait(wait_s)

@@ -13,6 +13,7 @@ import fsspec
 from fsspec import AbstractFileSystem
 
 _S3 = ("s3", "s3a")
+_BUCKETS = (*_S3, "gs", "gcs")
 # By which a user tells botocore how often to try.
 _VARIABLES = ("AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE")
 _ONCE = {"retries": {"total_max_attempts": 1}}
@@ -26,14 +27,21 @@ def open_file_system(url: str, **options: Any) -> tuple[AbstractFileSystem, str]
         options: of the file system, as fsspec's `storage_options`.
     Raises:
         ImportError: its package is not installed.
-        ValueError: nobody knows such a file system.
+        ValueError: nobody knows such a file system, or the URL names no bucket of it.
     """
     if _is_s3(url) and not _says_how_often(options):
         options["config_kwargs"] = {**options.get("config_kwargs", {}), **_ONCE}
+    if _names_no_bucket(url):
+        raise ValueError("names no bucket; write BUCKET/FOLDER after ://")
     fs, path = fsspec.core.url_to_fs(url, **options)
     if _is_s3(url):
         fs.retries = 1  # of s3fs
     return fs, path
+
+
+def _names_no_bucket(url: str) -> bool:
+    scheme, separator, path = url.rpartition("::")[2].partition("://")
+    return bool(separator) and scheme in _BUCKETS and not path.strip("/")
 
 
 def _is_s3(url: str) -> bool:

@@ -111,6 +111,40 @@ def test_a_bucket_that_is_not_there_is_an_error_and_is_not_made(small, role):
     assert not small.bucket.folder.with_name("no-such-bucket").exists()
 
 
+@pytest.mark.parametrize("role", ["in", "out"])
+def test_a_url_without_a_bucket_is_one_line(small, role):
+    given = {"in": small.bucket.url("in/*.parquet"), "out": small.out, role: "s3://"}
+    said = babelsift("curate", "--recipe", "demo", "--input", given["in"], "--output", given["out"])
+    assert "names no bucket; write BUCKET/FOLDER after ://" in said.error
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"),
+    [("delete", "files in it cannot be removed"), ("put", "cannot write"), ("list", "cannot be read"), ("get", "read")],
+)
+def test_what_a_bucket_denies_is_one_line(small, kind, what):
+    with small.proxy.injecting(Fault.FORBIDDEN, kind=kind, key=f"{small.bucket.name}/out"):
+        error = small.curate().error
+    assert what in error
+    assert error.endswith("check the permissions, or the credentials in the environment or a profile of its own")
+
+
+def test_an_endpoint_that_is_none_is_named(small, hostile_web, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", hostile_web.url("/path"))
+    s3fs.S3FileSystem.clear_instance_cache()
+    assert f"there is no bucket {small.bucket.name!r} at {hostile_web.url('/path')}" in small.curate().error
+
+
+@pytest.mark.parametrize("prefix", ["a b", "a+b", "a%20b", "\u00fc", "a#b", "a&b=c", "a//b", "[x]", "a*b"])
+@pytest.mark.slow
+def test_a_prefix_may_have_any_characters(small, prefix):
+    out = small.bucket.url(f"odd/{prefix}/out")
+    assert small.curate(out).code == 0
+    before = product(out)
+    assert small.curate(out).code == 0
+    assert product(out) == before
+
+
 def test_no_credentials_are_one_line(small, monkeypatch, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)

@@ -172,3 +172,26 @@ def slow_failures(seconds_each):
 )
 def test_what_takes_long_to_fail_is_tried_less_often(seconds_each, attempts, seconds):
     assert slow_failures(seconds_each) == (attempts, seconds)
+
+
+def test_whoever_waits_for_a_store_that_does_not_answer_is_told(caplog):
+    now = [0.0]
+
+    def silent():
+        now[0] += 15
+        raise TimeoutError("Read timeout on endpoint URL")
+
+    with pytest.raises(TimeoutError):
+        retrying(silent, retries=Retries(wait=lambda seconds: None, clock=lambda: now[0]))
+    assert caplog.messages == ["storage: Read timeout on endpoint URL; trying again"] * 3
+
+
+def test_a_quick_failure_that_passes_is_not_told(caplog):
+    failures = [OSError(errno.EIO, "Input/output error")]
+
+    def operation():
+        if failures:
+            raise failures.pop()
+
+    retrying(operation, retries=Retries(wait=lambda seconds: None))
+    assert caplog.messages == []
