@@ -20,6 +20,7 @@ BENCHMARKS = {
     "download_memory": "peak memory of downloads of two sizes (PHOTOS=DIR)",
     "texts": "several texts an image, against the same images with one each",
     "dry_run": "how long a dry run takes",
+    "explorer": "the explorer at 100 000 pairs and a million: opening, filters, sliders, memory",
     "survive": "a run that is killed at 20 moments, and repeated",
     "sharding": "memory and time of selecting and sharding 1 and 10 million pairs",
     "scale": "metadata of 1 and 10 million pairs through every stage in one process (ROWS=...)",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +13,7 @@ from babelsift.pipelines.explorer.labels import rule_figures
 from babelsift.pipelines.explorer.pairs.columns import BINS
 from babelsift.pipelines.explorer.pairs.query import Query, QueryError
 from babelsift.pipelines.explorer.session import LoadedRun, Session
-from babelsift.schemas import STAGE_ORDER, RecipeError, public_url
+from babelsift.schemas import STAGE_ORDER, ColumnReason, RecipeError, public_url
 from babelsift.schemas.columns import DOWNLOAD_SCHEMA
 from babelsift.schemas.json_values import json_value
 
@@ -86,7 +88,7 @@ def tiles(run: LoadedRun, session: Session, rows: np.ndarray) -> list[dict[str, 
         row.pop("key", None)
         tile = {name: json_value(value) for name, value in row.items()}
         tile |= {"row": number, "image": has_image, "label": session.labels.of(row["uid"])}
-        shown.append(tile | {"unsafe": any(_is_unsafe(row.get(name)) for name in run.safety_columns)})
+        shown.append(tile | {"unsafe": any(_is_unsafe(name, row) for name in run.safety_columns)})
     return shown
 
 
@@ -96,12 +98,16 @@ def tiles_of(run: LoadedRun, session: Session, numbers: list[int]) -> list[dict[
     return tiles(run, session, np.array(known, np.int64))
 
 
-def _is_unsafe(value: object) -> bool:
+def _is_unsafe(name: str, row: Mapping[str, Any]) -> bool:
+    """Whether a column says that an image is not fit to be seen, or a condition on it has left the pair out."""
+    value = row.get(name)
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
         return value >= _UNSAFE_FROM
-    return isinstance(value, str) and value.strip().lower() in _UNSAFE_WORDS
+    if isinstance(value, str):
+        return value.strip().lower() in _UNSAFE_WORDS
+    return row["reason"] == ColumnReason(name).value or (row["value"] or "").startswith(f"{name} ")
 
 
 def labelled(run: LoadedRun) -> dict[str, Any]:
@@ -154,5 +160,7 @@ def sliders_of(run: LoadedRun) -> dict[str, Any]:
     for slider in sliders:
         numbers = run.columns.numbers(slider.column)
         low, high = (float(end) for end in (numbers.edges[0], numbers.edges[-1]))
+        if numbers.is_whole:  # bins of few integers begin between two
+            low, high = math.ceil(low), math.floor(high)
         shown.append({**asdict(slider), "low": low, "high": high, "whole": numbers.is_whole})
     return {"sliders": shown, "why_not": None}

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -87,7 +88,7 @@ def _plain(run: LoadedRun, rows: np.ndarray) -> pa.Table:
 def _parquet_blocks(table: pa.Table) -> Iterator[bytes]:
     """Yields a parquet file a row group at a time, so that it is never in memory twice."""
     file = _Blocks()
-    with pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
+    with pq.ParquetWriter(pa.PythonFile(file, mode="w"), table.schema, compression="zstd") as writer:
         for start in range(0, len(table), _ROWS_AT_ONCE):
             writer.write_table(table.slice(start, _ROWS_AT_ONCE))
             yield file.taken()
@@ -103,15 +104,18 @@ class _Blocks(io.RawIOBase):
         self._size = 0
 
     def writable(self) -> bool:
+        """Whether it can be written: always."""
         return True
 
-    def write(self, block: object) -> int:
-        content = bytes(memoryview(block))  # type: ignore[arg-type]
+    def write(self, block: Any) -> int:
+        """Takes a block; returns its bytes."""
+        content = bytes(memoryview(block))
         self._blocks.append(content)
         self._size += len(content)
         return len(content)
 
     def tell(self) -> int:
+        """Returns how many bytes were written."""
         return self._size
 
     def taken(self) -> bytes:

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,11 +17,13 @@ from babelsift.pipelines.explorer.neighbours import Neighbours
 from babelsift.pipelines.explorer.pairs.columns import Columns
 from babelsift.pipelines.explorer.pairs.load import FATE, load_pairs
 from babelsift.pipelines.explorer.pairs.selection import Selection
-from babelsift.pipelines.explorer.trial import Trial
 from babelsift.pipelines.inspection.finished import FinishedRun, open_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import RECIPE
 from babelsift.schemas import Recipe, RecipeError, RunFolderError, one_line, parse_recipe, public_url
+
+if TYPE_CHECKING:
+    from babelsift.pipelines.explorer.trial import Trial
 
 ABSENT = "absent"
 _SAFETY = ("nsfw", "unsafe", "safety", "porn")
@@ -62,6 +64,8 @@ class LoadedRun:
         Raises:
             RecipeError: its recipe cannot be read.
         """
+        from babelsift.pipelines.explorer.trial import Trial  # brings Beam, for which no page has to wait
+
         return Trial(self.columns, *read_recipe(self.run.folder))
 
     @cached_property

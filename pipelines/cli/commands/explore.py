@@ -24,7 +24,7 @@ def add_explore(commands: argparse._SubParsersAction) -> None:
         "their own. Needs the extra explore. Ctrl-C ends it.",
     )
     explore.add_argument("output", metavar="OUT", help="run folder")
-    explore.add_argument("others", nargs="*", metavar="OTHER", help="run folders to compare with")
+    explore.add_argument("others", nargs="*", default=[], metavar="OTHER", help="run folders to compare with")
     explore.add_argument("--port", type=int, default=0, help="default: the first free one from 8420 on")
     explore.add_argument(
         "--host",

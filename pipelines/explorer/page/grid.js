@@ -45,8 +45,7 @@ export class Grid {
     for (const rows of changed ? this.pages.values() : []) {
       for (const pair of rows) if (pair.row === changed.row) Object.assign(pair, changed);
     }
-    this.layer.replaceChildren();
-    this.#draw();
+    this.#drawAnew();
   }
 
   /** The pair that has the focus; or one so many places on. */
@@ -61,8 +60,7 @@ export class Grid {
     const line = Math.floor(this.focus / this.columns);
     if (line < this.line) this.#scrollTo(line);
     else if (line + 1 > this.line + this.lines) this.#scrollTo(line + 1 - this.lines);
-    this.layer.replaceChildren();
-    this.#draw();
+    this.#drawAnew();
     if (grab) this.layer.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
   }
 
@@ -78,8 +76,7 @@ export class Grid {
     const tall = this.allLines * this.height + GAP;
     this.isScaled = tall > TALLEST;
     this.spacer.style.height = `${Math.min(tall, TALLEST)}px`;
-    this.layer.replaceChildren();
-    this.#draw();
+    this.#drawAnew();
   }
 
   get #furthest() {
@@ -110,6 +107,22 @@ export class Grid {
     this.#draw();
   }
 
+  /** Makes every line again; the focus stays in its place. */
+  #drawAnew() {
+    const held = this.#focused();
+    this.layer.replaceChildren();
+    this.#draw();
+    this.#giveFocus(held);
+  }
+
+  #focused() {
+    return this.layer.contains(document.activeElement) ? document.activeElement.dataset.index : null;
+  }
+
+  #giveFocus(index) {
+    if (index) this.layer.querySelector(`[data-index="${index}"]`)?.focus({ preventScroll: true });
+  }
+
   #draw() {
     if (!this.columns) return;
     const first = Math.max(0, Math.floor(this.line) - AHEAD);
@@ -125,9 +138,9 @@ export class Grid {
     }
     const before = [...this.layer.children];
     if (before.length !== lines.length || before.some((line, at) => line !== lines[at])) {
-      const held = this.layer.contains(document.activeElement) ? document.activeElement?.dataset.index : null;
+      const held = this.#focused();
       this.layer.replaceChildren(...lines);
-      if (held) this.layer.querySelector(`[data-index="${held}"]`)?.focus({ preventScroll: true });
+      this.#giveFocus(held);
     }
   }
 

@@ -159,7 +159,7 @@ function showPanel() {
   }
   if (state.pair) showPair({ label, close });
   else if (panels[state.panel]) panels[state.panel]();
-  else closePanel();
+  else closePanel(() => grid.move(grid.focus));
 }
 
 function showKeys(close) {

@@ -23,13 +23,14 @@ export function openPanel(title, close) {
   return body;
 }
 
-/** Takes the panel away. */
-export function closePanel() {
+/** Takes the panel away; otherwise() gives the focus to something where what had it is gone. */
+export function closePanel(otherwise) {
   const panel = byId("panel");
   if (panel.hidden) return;
   panel.hidden = true;
   panel.replaceChildren();
   if (opener?.isConnected) opener.focus({ preventScroll: true });
+  else otherwise();
   opener = null;
 }
 

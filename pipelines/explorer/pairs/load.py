@@ -92,7 +92,8 @@ def _packed(table: pa.Table) -> pa.Table:
             table = table.set_column(index, field.name, column.cast(pa.string()).dictionary_encode())
         elif pa.types.is_string(field.type) or pa.types.is_string_view(field.type):
             table = table.set_column(index, field.name, column.cast(pa.large_string()))
-    return table.replace_schema_metadata(None)
+    # The ledger has no value in many a column that shards have for every row.
+    return table.cast(pa.schema([field.with_nullable(True).remove_metadata() for field in table.schema]))
 
 
 def _stored_similarities(folder: RunFolder) -> dict[str, pa.Table]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 _KEYS = ("where", "text", "near", "sort", "descending")
-_NEAR = {"text": str, "image": str, "row": int}
+_NEAR: dict[str, type] = {"text": str, "image": str, "row": int}
 _LONGEST_TEXT = 500
 
 
@@ -84,7 +84,8 @@ def _near(said: Any) -> tuple[str, str | int] | None:
         return None
     if not isinstance(said, dict) or len(said) != 1 or set(said) - set(_NEAR):
         raise QueryError(f"q.near has one of {', '.join(_NEAR)}")
-    kind, value = next(iter(said.items()))
+    kind: str = next(iter(said))
+    value = said[kind]
     if type(value) is not _NEAR[kind] or not str(value).strip() or len(str(value)) > _LONGEST_TEXT:
         raise QueryError(f"q.near.{kind} is not {_NEAR[kind].__name__}")
     return kind, value

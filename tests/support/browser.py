@@ -1,0 +1,59 @@
+"""The browser of the machine, driven as a person would: Debian's chromium, or another build of it."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import pytest
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_SERIOUS = ("serious", "critical")
+
+
+@contextlib.contextmanager
+def browser() -> Iterator[Any]:
+    """Opens the browser; skips the test where there is none."""
+    found = next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        try:
+            yield running
+        finally:
+            running.close()
+
+
+@contextlib.contextmanager
+def watched_page(running: Any, url: str, **options: Any) -> Iterator[Any]:
+    """Opens a page; fails if it says an error, asks for anything but its own server, or leaves a request unanswered."""
+    page = running.new_context(**options).new_page()
+    page.set_default_timeout(20_000)
+    wrong: list[str] = []
+    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "request", lambda asked: None if asked.url.startswith((url, "blob:", "about:")) else wrong.append(asked.url)
+    )
+    page.goto(url)
+    yield page
+    assert not wrong
+    page.context.close()
+
+
+def serious_faults(page: Any) -> list[str]:
+    """Returns what axe-core finds wrong with a page for people who cannot see or point, if serious."""
+    page.evaluate((resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
+    results = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{fault['id']}: {node['html'][:160]} {[check['message'] for check in node['any']][:1]}"
+        for fault in results["violations"]
+        if fault["impact"] in _SERIOUS
+        for node in fault["nodes"][:3]
+    ]
