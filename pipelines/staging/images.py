@@ -36,7 +36,9 @@ class TarFolder:
         return f"{shard:0{self.digits}d}"
 
 
-def read_staged_images(folder: RunFolder, rows: pa.RecordBatch, *, tars: TarFolder | None = None) -> list[bytes]:
+def read_staged_images(
+    folder: RunFolder, rows: pa.RecordBatch, *, tars: TarFolder | None = None, discards: bool = True
+) -> list[bytes]:
     """Returns the image files of the rows, in the rows' order.
 
     Args:
@@ -44,6 +46,7 @@ def read_staged_images(folder: RunFolder, rows: pa.RecordBatch, *, tars: TarFold
         rows: with the columns key, staging_shard, image_extension, image_offset, image_size and, where checksums are
             known, image_crc32 of DOWNLOAD_SCHEMA.
         tars: where the images lie; None: in the folder's own staging shards.
+        discards: False: nothing is changed, whatever is found.
 
     Raises:
         RunFolderError: a shard is gone, or does not hold the images that the rows say; such a shard no longer counts,
@@ -53,7 +56,7 @@ def read_staged_images(folder: RunFolder, rows: pa.RecordBatch, *, tars: TarFold
     ranges = [byte_range for members in _by_shard(rows) for byte_range in _merge(members)]
     if not ranges:
         return images
-    for found in _readers().map(partial(_read_range, folder, tars), ranges):
+    for found in _readers().map(partial(_read_range, folder, tars, discards), ranges):
         for row, image in found:
             images[row] = image
     return images
@@ -129,7 +132,9 @@ def _merge(members: list[_Member]) -> Iterator[list[_Member]]:
         yield group
 
 
-def _read_range(folder: RunFolder, tars: TarFolder | None, members: Sequence[_Member]) -> list[tuple[int, bytes]]:
+def _read_range(
+    folder: RunFolder, tars: TarFolder | None, discards: bool, members: Sequence[_Member]
+) -> list[tuple[int, bytes]]:
     """Returns (row, image) of members that lie together."""
     shard = members[0].shard
     source, path = folder, shard_path(shard, TAR)
@@ -149,7 +154,8 @@ def _read_range(folder: RunFolder, tars: TarFolder | None, members: Sequence[_Me
     what = f"is damaged: it does not hold {wrong.name} as it was stored" if wrong else "is gone"
     if tars is not None:
         raise RunFolderError(f"{source.path(path)} {what}: it changed after it was looked at; run again")
-    folder.remove(shard_path(shard, STATS))
+    if discards:
+        folder.remove(shard_path(shard, STATS))
     raise RunFolderError(f"{source.path(path)} {what}; run again: the pairs of this shard alone are downloaded again")
 
 

@@ -15,7 +15,7 @@ export class Grid {
   constructor(box, { open, label, counted }) {
     Object.assign(this, { box, open, label, counted, total: 0, pages: new Map(), focus: 0, line: 0, version: 0 });
     this.spacer = el("div", { class: "spacer", "aria-hidden": "true" });
-    this.layer = el("div", { class: "layer", role: "grid", "aria-label": "Pairs", onkeydown: (event) => this.#key(event) });
+    this.layer = el("div", { class: "layer", role: "grid", "aria-label": "Pairs", onkeydown: (event) => this.#key(event), onfocusin: (event) => this.#entered(event) });
     this.scroller = el("div", { class: "scroller" }, this.spacer, this.layer);
     box.replaceChildren(this.scroller);
     this.scroller.addEventListener("scroll", () => this.#scrolled());
@@ -60,7 +60,8 @@ export class Grid {
     const line = Math.floor(this.focus / this.columns);
     if (line < this.line) this.#scrollTo(line);
     else if (line + 1 > this.line + this.lines) this.#scrollTo(line + 1 - this.lines);
-    this.#drawAnew();
+    this.layer.replaceChildren();
+    this.#draw();
     if (grab) this.layer.querySelector('[tabindex="0"]')?.focus({ preventScroll: true });
   }
 
@@ -117,6 +118,14 @@ export class Grid {
 
   #focused() {
     return this.layer.contains(document.activeElement) ? document.activeElement.dataset.index : null;
+  }
+
+  #entered(event) {
+    const cell = event.target.closest(".tile");
+    if (!cell) return;
+    for (const other of this.layer.querySelectorAll('[tabindex="0"]')) other.tabIndex = -1;
+    cell.tabIndex = 0;
+    this.focus = Number(cell.dataset.index);
   }
 
   #giveFocus(index) {

@@ -81,7 +81,7 @@ class Staged:
         """
         location = self.rows.slice(row, 1).select(_LOCATION).combine_chunks().to_batches()[0]
         extension = location.column("image_extension")[0].as_py()
-        [content] = read_staged_images(self.folder, location, tars=self.tars)
+        [content] = read_staged_images(self.folder, location, tars=self.tars, discards=False)
         return content, extension
 
 

@@ -13,7 +13,7 @@ from babelsift.pipelines.explorer.labels import Labels
 from babelsift.pipelines.explorer.pairs.columns import BINS, numbers_of
 from babelsift.pipelines.explorer.session import load_session
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.schemas import InputError
+from babelsift.schemas import InputError, RunFolderError
 from tests.support.without_packages import run_without
 
 
@@ -43,7 +43,7 @@ def test_a_run_on_an_object_store_shows_the_same_pairs_and_images(explored, else
     here, there = session.runs
     assert here.table.equals(there.table)
     rows = [row for row in range(len(here.table)) if here.image(row) is not None]
-    assert len(rows) == 8
+    assert len(rows) == 9  # those of the shards, and one that a rule left out, of a URL that was downloaded
     assert [here.image(row) for row in rows] == [there.image(row) for row in rows]
 
 
@@ -67,8 +67,12 @@ def test_without_the_tars_of_staging_alone_too(elsewhere, tmp_path):
     for path in elsewhere.files_under("staging"):
         if path.endswith(".tar"):
             elsewhere.remove(path)
+    left = elsewhere.files_under("")
     [run] = session_of(elsewhere, tmp_path).runs
     assert all(run.image(row) is not None for row in range(8))
+    with pytest.raises(RunFolderError, match="is gone"):  # of a pair that is in no shard
+        run.image(run.columns.column("reason").to_pylist().index("too_few_characters"))
+    assert elsewhere.files_under("") == left
 
 
 def test_what_the_other_run_made_of_a_pair_is_a_facet(explored, elsewhere, tmp_path):
