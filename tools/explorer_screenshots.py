@@ -64,6 +64,7 @@ def _shoot(running: Any, address: str, file: Path, scheme: str) -> None:
     page = running.new_context(viewport={"width": _WIDTH, "height": _HEIGHT}, color_scheme=scheme).new_page()
     page.goto(address)
     page.wait_for_selector(".tile img")
+    page.wait_for_function("() => !document.querySelector('.waits-for-it')")
     page.wait_for_timeout(_SETTLED_MS)
     page.screenshot(path=file, type="jpeg", quality=_QUALITY)
     page.context.close()

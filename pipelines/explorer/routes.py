@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from importlib import resources
 from typing import Any
 
@@ -50,6 +51,7 @@ class _Explorer:
         self._session = session
         self._files = page_files()
         self._dry_runs = DryRuns()
+        self._is_warm = threading.Event()
 
     def application(self) -> Starlette:
         routes = [
@@ -103,7 +105,11 @@ class _Explorer:
     def _rows(self, request: Request) -> Response:
         offset, limit = (_number(request, name) for name in ("offset", "limit"))
         query = parse_query(request.query_params.get("q"))
-        return _json(answers.rows_of(self._run(request), self._session, query, offset, limit))
+        answer = _json(answers.rows_of(self._run(request), self._session, query, offset, limit))
+        if not self._is_warm.is_set():  # nobody waits for it: the first row is on its way
+            self._is_warm.set()
+            threading.Thread(target=self._session.warm, daemon=True).start()
+        return answer
 
     def _summaries(self, request: Request) -> Response:
         return _json(summaries(self._run(request).selection, parse_query(request.query_params.get("q"))))

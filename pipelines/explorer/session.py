@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from babelsift.pipelines.explorer.pairs.selection import Selection
 from babelsift.pipelines.inspection.finished import FinishedRun, open_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import RECIPE
-from babelsift.schemas import Recipe, RecipeError, RunFolderError, one_line, parse_recipe, public_url
+from babelsift.schemas import BabelsiftError, Recipe, RecipeError, RunFolderError, one_line, parse_recipe, public_url
 
 if TYPE_CHECKING:
     from babelsift.pipelines.explorer.trial import Trial
@@ -110,6 +111,13 @@ class Session:
 
     runs: list[LoadedRun]
     labels: Labels
+
+    def warm(self) -> None:
+        """Makes what the first search and the first moved threshold would wait for."""
+        for run in self.runs:
+            run.selection.warm()
+            with contextlib.suppress(BabelsiftError):  # said to whoever asks for thresholds
+                run.trial.sliders()
 
     def label(self, run: LoadedRun, uid: str, label: str | None) -> None:
         """Labels a pair in all runs that have it."""

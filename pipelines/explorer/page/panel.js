@@ -8,7 +8,7 @@ let opener = null;
 export function openPanel(title, close) {
   const panel = byId("panel");
   if (panel.hidden) opener = document.activeElement;
-  const body = el("div", { class: "body" });
+  const body = el("div", { class: "body" }, el("p", { class: "quiet waits-for-it" }, "…"));
   const heading = el("h2", { tabindex: "-1" }, title);
   const button = el("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "×");
   panel.replaceChildren(el("div", { class: "head" }, heading, el("span", { class: "grow" }), button), body);

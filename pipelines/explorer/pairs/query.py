@@ -84,11 +84,10 @@ def _near(said: Any) -> tuple[str, str | int] | None:
         return None
     if not isinstance(said, dict) or len(said) != 1 or set(said) - set(_NEAR):
         raise QueryError(f"q.near has one of {', '.join(_NEAR)}")
-    kind: str = next(iter(said))
-    value = said[kind]
+    kind, value = next((str(kind), value) for kind, value in said.items())
     if type(value) is not _NEAR[kind] or not str(value).strip() or len(str(value)) > _LONGEST_TEXT:
         raise QueryError(f"q.near.{kind} is not {_NEAR[kind].__name__}")
-    return kind, value
+    return kind, value if isinstance(value, int) else str(value)
 
 
 def _condition(name: str, wanted: Any) -> Words | Range:
