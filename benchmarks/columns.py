@@ -1,7 +1,8 @@
-"""Columns of texts, against the bare loops of what makes them: fastText's `predict`, a transformer's passes.
+"""Columns of texts, against the bare loops of what makes them, and what measures of images take of a download's CPU.
 
-Ours is all that the stage does with a partition's rows: digests, what is stored, the model, storing, the rows with
-their column. The shuffle before it is not in it. Rounds alternate, in CPU seconds of this process.
+Ours is all that the stage does with a partition's rows: digests, what is stored, the model (fastText's `predict`, a
+transformer's passes), storing, the rows with their column. The shuffle before it is not in it. Rounds alternate, in CPU
+seconds of this process. Measures are compared with all that a decoder does with an image, without what fetches it.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pyarrow as pa
 
+from babelsift.filters.image import facts, process_image
 from babelsift.filters.language.model_file import shipped_model
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -24,12 +28,16 @@ from babelsift.pipelines.stages.columns.resolved import resolve
 from babelsift.pipelines.stages.columns.text_columns import read_texts
 from babelsift.pipelines.staging.columns.column_store import Place
 from babelsift.schemas import Stage, recipe_from
+from babelsift.schemas.recipe import DownloadSettings
 from benchmarks.harness.outcome import Figure, Outcome, median_ratio
+from benchmarks.harness.timed_processing import timed
 from benchmarks.language import given_captions
+from benchmarks.workloads.photographs import photograph_files, photograph_folder
 
 _ROUNDS = 5
 _CAPTIONS, _OF_TRANSFORMER = 20_000, 256
 _PASS, _TOKENS = 32, 16
+_PHOTOGRAPHS = 200
 
 
 def run() -> Outcome:
@@ -40,6 +48,7 @@ def run() -> Outcome:
         figures = {
             "fasttext": _fasttext(captions, Path(home)),
             "transformer": _transformer(captions[:_OF_TRANSFORMER], Path(home)),
+            "image_measures": _image_measures(photograph_files(photograph_folder(home))),
         }
     what = f"{len(captions)} different captions of {source}, {_ROUNDS} alternating rounds, CPU seconds"
     return Outcome("columns", what, figures)
@@ -78,6 +87,25 @@ def _transformer(captions: list[str], home: Path) -> Figure:
 
     column = {"name": "toxic", "of": "caption", "by": "transformers", "model": folder, "label": "toxic"}
     return _compared(_made(texts, column, home / "transformer"), bare, len(texts), ">= 0.9")
+
+
+def _image_measures(photographs: list[Path]) -> Figure:
+    """The share of `process_image` that its measures take, in per cent; once before, for what is compiled."""
+    bodies = [file.read_bytes() for file in photographs[:_PHOTOGRAPHS]]
+    settings, spent = DownloadSettings(image_size=256), Counter[str]()
+    whole = timed("all", process_image, spent)
+    measure, facts.measure_pixels = facts.measure_pixels, timed("measures", facts.measure_pixels, spent)
+    cv2.setNumThreads(1)  # as decoders have it
+    shares = []
+    try:
+        for _ in range(1 + _ROUNDS):
+            spent.clear()
+            for body in bodies:
+                whole(body, settings)
+            shares.append(100 * spent["measures"] / spent["all"])
+    finally:
+        facts.measure_pixels = measure
+    return Figure("% of a decoder's CPU", statistics.median(shares[1:]), goal="<= 3")
 
 
 def _made(captions: list[str], column: dict, home: Path) -> Callable[[], None]:

@@ -109,15 +109,29 @@ def kind_of(column: Column) -> Kind:
     """
     kind = KINDS.get(column.by)
     if kind is None:
-        brought = {entry.name: entry for entry in metadata.entry_points(group=ENTRY_POINTS)}
+        brought = _brought_names()
         if column.by not in brought:
             names = [*KINDS, "layers", "prompts", "clusters", "opennsfw", *brought]
             hint = did_you_mean(column.by, names, otherwise=f"there are {', '.join(names)}")
             raise RecipeError(f"columns: {column.name!r}: nothing is called {column.by!r}; {hint}")
-        value = brought[column.by].value
+        value, *others = sorted(brought[column.by])
+        if others:
+            all_of_them = ", ".join([value, *others])
+            raise RecipeError(
+                f"columns: {column.name!r}: several installed packages bring {column.by!r}: {all_of_them}; say which: "
+                f"`by: call, call: {value}`"
+            )
         kind = Kind(lambda column, model: CallMaker(column, value), _ANY, is_local=True)
     if column.of not in kind.of:
         raise RecipeError(f"columns: {column.name!r}: {column.by} is of {', '.join(kind.of)}, not of {column.of}")
     if kind.needs_model and None in column.models.values():
         raise RecipeError(f"columns: {column.name!r}: {column.by} needs a model; name one: `model: ...`")
     return kind
+
+
+def _brought_names() -> dict[str, set[str]]:
+    """Returns {name: the functions that installed packages bring by it}."""
+    brought: dict[str, set[str]] = {}
+    for entry in metadata.entry_points(group=ENTRY_POINTS):
+        brought.setdefault(entry.name, set()).add(entry.value)
+    return brought

@@ -163,7 +163,10 @@ class CallMaker:
             raise self._failed(f"cannot be imported: {death}") from death
         if kind == FAILED:
             self.close()
-            raise self._failed(f"cannot be imported: {said}; install it on every worker, or mend the name")
+            raise self._failed(
+                f"cannot be imported: {said}; mend the name, or install it on every worker, or put it on PYTHONPATH or "
+                "where babelsift runs"
+            )
         self._version = str(said["version"])
         bound_waiting(self._channel, self._column.timeout_s)
 

@@ -60,13 +60,15 @@ def serve(control_fd: int) -> None:
     _, fds, _, _ = socket.recv_fds(control, 1, 1)
     if not fds:
         return
-    channel, calls = socket.socket(fileno=fds[0]), _Calls()
+    channel, calls, own = socket.socket(fileno=fds[0]), _Calls(), os.getpid()
     while (message := receive_message(channel)) is not None:
         kind, content, body = message
         try:
             answer = calls.answer(kind, content, body)
         except Exception as error:  # noqa: BLE001 (functions of the user's raise anything)
             answer = FAILED, _line_of(error), b""
+        if os.getpid() != own:
+            os._exit(1)  # a fork that the function has left behind: its answer would be taken for the next call's
         try:
             send_message(channel, *answer)
         except BrokenPipeError:
@@ -98,7 +100,7 @@ class _Calls:
         returned = function(*self.state, *things, **self.options)
         try:
             made = as_columns(returned, settings.fields, rows)
-        except (ValueError, TypeError, pa.ArrowException) as error:
+        except (ValueError, TypeError, OverflowError, pa.ArrowException) as error:
             return WRONG, f"{type(returned).__name__}: {one_line(error)}", b""
         return DONE, None, made_bytes(made)
 
@@ -122,7 +124,11 @@ def _line_of(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [one for one in frames if one.filename not in _OURS and not one.filename.startswith("<frozen ")]
     where = f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""
-    return f"{type(error).__name__}: {one_line(error) or 'no message'}{where}"
+    try:
+        message = one_line(error) or "no message"
+    except Exception:  # noqa: BLE001 (an error of the user's own may not say what it is)
+        message = "its message cannot be shown"
+    return f"{type(error).__name__}: {message}{where}"
 
 
 def _things(content: Any, body: bytes) -> tuple[Any, ...]:
@@ -137,7 +143,9 @@ def _things(content: Any, body: bytes) -> tuple[Any, ...]:
 
 def _named(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
-    found = getattr(importlib.import_module(module), function, None)
+    found: Any = importlib.import_module(module)
+    for part in function.split("."):
+        found = getattr(found, part, None)
     if not callable(found):
         raise AttributeError(f"module {module!r} has no function {function!r}")
     return found
@@ -156,10 +164,11 @@ def _version_of(name: str) -> str:
 
 
 def _digest(module: ModuleType) -> str:
-    """The digest of a module's file; of a package's, all of its modules."""
-    file = inspect.getfile(module)
-    files = sorted(Path(file).parent.rglob("*.py")) if Path(file).name == "__init__.py" else [Path(file)]
+    """The digest of a module's file; of one in a package, of all modules of the package, which it may call."""
+    package = sys.modules[module.__name__.partition(".")[0]]
+    file = Path(inspect.getfile(package if getattr(package, "__file__", None) else module))
+    files = sorted(file.parent.rglob("*.py")) if file.name == "__init__.py" else [file]
     digest = hashlib.sha256()
     for path in files:
-        digest.update(f"{path.relative_to(Path(file).parent)}\0".encode() + path.read_bytes())
+        digest.update(f"{path.relative_to(file.parent)}\0".encode() + path.read_bytes())
     return digest.hexdigest()

@@ -57,6 +57,43 @@ def test_an_answer_that_is_no_column_ends_the_run(maker):
         maker("fussy").make(pa.array(["wrong"]))
 
 
+def test_a_fork_that_is_left_behind_answers_nothing(maker):
+    made = maker("forking")
+    for _ in range(3):
+        assert made.make(pa.array(["a", "b"])).column("").to_pylist() == [1.0, 1.0]
+
+
+def test_an_integer_that_no_column_holds_ends_the_run(maker):
+    with pytest.raises(ModelError, match="returned no column of 1 values: list: Python int too large"):
+        maker("beyond", gives="integer").make(pa.array(["a"]))
+
+
+def test_an_exception_that_cannot_say_what_it_is_costs_its_row_alone(maker):
+    [error] = maker("mute").make(pa.array(["a"])).column("error").to_pylist()
+    assert error.startswith("MuteError: its message cannot be shown (their_columns.py, line ")
+
+
+def test_a_function_of_a_package_changes_with_any_module_of_it(tmp_path, monkeypatch):
+    package = tmp_path / "whole_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "helpers.py").write_text("def twice(number):\n    return 2 * number\n")
+    (package / "columns.py").write_text(
+        "from whole_package.helpers import twice\n\ndef f(texts):\n    return [twice(len(t)) for t in texts.to_pylist()]\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def fingerprint():
+        made = CallMaker(Column(name="mine", of="caption", by="call", call="whole_package.columns:f"))
+        made.close()
+        return made.fingerprint
+
+    before = fingerprint()
+    assert fingerprint() == before
+    (package / "helpers.py").write_text("def twice(number):\n    return 3 * number\n")
+    assert fingerprint() != before
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
