@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -15,7 +16,19 @@ from babelsift.pipelines.run_folder.finished_run import no_complete_run, read_fu
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET, RECIPE, REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.schemas import LEDGER_SCHEMA, Funnel, Recipe, RecipeError, one_line, parse_recipe
+from babelsift.pipelines.staging.scores.embedding_checksums import EMBEDDINGS
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.stores_of_folder import all_embeddings, store_named
+from babelsift.schemas import (
+    LEDGER_SCHEMA,
+    Funnel,
+    Recipe,
+    RecipeError,
+    RunFolderError,
+    one_line,
+    parse_recipe,
+    public_url,
+)
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,24 @@ class FinishedRun:
         """Returns the ledger, LEDGER_SCHEMA, as an Arrow dataset: stage, reason, value and threshold of each row."""
         return self._dataset([REJECTS], pa.schema([field.with_nullable(True) for field in LEDGER_SCHEMA]))
 
+    def embeddings(self, model: str | None = None) -> pa.RecordBatchReader:
+        """Returns uid, image_embedding and text_embedding (float16, unit length) of all pairs that were scored.
+
+        They are read a batch at a time, while the reader is read; each uid comes once. Among them may be pairs of
+        earlier inputs of the folder.
+
+        Args:
+            model: the name of its column; None: the only one that has embeddings.
+
+        Raises:
+            RunFolderError: there are none, or of several models, or some are damaged.
+        """
+        batches = _embedding_batches(store_named(self.folder, model))
+        first = next(batches, None)
+        if first is None:
+            raise RunFolderError(f"{public_url(self.folder.url)}: no pair has an embedding")
+        return pa.RecordBatchReader.from_batches(first.schema, chain([first], batches))
+
     def why(self, uid_or_url: str) -> list[Fate]:
         """Returns what became of the rows with a uid or URL, and of the other texts of the same image.
 
@@ -66,6 +97,18 @@ class FinishedRun:
         paths = [self.folder.path(where, name) for where in folders for name in self.folder.list(where, PARQUET)]
         files = PyFileSystem(FSSpecHandler(self.folder.fs))
         return ds.dataset(paths, schema=schema, format="parquet", filesystem=files)
+
+
+def _embedding_batches(store: ScoreStore) -> Iterator[pa.RecordBatch]:
+    seen: set[str] = set()
+    for uids, vectors in all_embeddings(store):
+        names = uids.to_pylist()
+        rows = [row for row, uid in enumerate(names) if uid not in seen]
+        seen.update(names)
+        columns = [
+            pa.FixedSizeListArray.from_arrays(pa.array(kind[rows].reshape(-1)), kind.shape[1]) for kind in vectors
+        ]
+        yield pa.RecordBatch.from_arrays([uids.take(pa.array(rows)), *columns], names=["uid", *EMBEDDINGS.values()])
 
 
 def open_run(url: str) -> FinishedRun:

@@ -20,12 +20,12 @@ from babelsift.filters.clip.mlp_training import train_mlp
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.scores.head_vectors import KINDS_OF_VECTORS, head_vectors
-from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.stores_of_folder import all_embeddings, store_named
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import InputError, RunFolderError, one_line, public_url
 from babelsift.schemas.recipe.columns import column_name
 from babelsift.schemas.recipe.heads import Vectors
-from babelsift.schemas.suggestions import did_you_mean
 
 _HELD_OUT = 5  # one of so many uids
 _CARD = ".md"
@@ -91,7 +91,7 @@ def train_on_run(
         ModelError: rows are of one label, or torch is missing for a hidden layer.
     """
     table = _read_labels(labels)
-    store = _store_of(folder, model)
+    store = store_named(folder, model)
     names = [name for name in ("uid", "other_uid") if name in table.column_names]
     is_pair = len(names) > 1
     uids = [table.column(name).combine_chunks() for name in names]
@@ -155,37 +155,13 @@ def _is_uid(text: str) -> bool:
     return len(text) == 32 and not set(text) - set("0123456789abcdef")
 
 
-def _store_of(folder: RunFolder, model: str) -> ScoreStore:
-    stored: dict[str, list[str]] = {}
-    for name in folder.folders(SCORES_FOLDER):
-        info = read_model_info(folder, name)
-        if info is not None and folder.list(f"{SCORES_FOLDER}/{name}/img_emb", ".npy"):
-            stored.setdefault(name[: -len("-" + info["fingerprint"][:8])], []).append(info["fingerprint"])
-    if model not in stored:
-        hint = did_you_mean(model, stored, otherwise=f"there are {', '.join(stored) or 'none'}")
-        raise RunFolderError(f"{folder.url}: has no embeddings of a model {model!r}; {hint}")
-    if len(stored[model]) > 1:
-        raise RunFolderError(
-            f"{folder.path(SCORES_FOLDER)}: {len(stored[model])} models are called {model!r}; remove those out of date"
-        )
-    return ScoreStore(folder, model, stored[model][0])
-
-
 def _embeddings(store: ScoreStore, wanted: pa.Array, read: Vectors) -> tuple[pa.Array, np.ndarray]:
     """Returns the wanted uids that have embeddings, each once, and float32[n, dimension] of what a head reads."""
-    names = store.folder.list(f"{store.root}/metadata", ".parquet")
-    shards = sorted({int(name.split("_")[1]) for name in names})
     uids: list[pa.Array] = []
     vectors: list[np.ndarray] = []
-    for shard in shards:
-        for chunk, table in store.chunks(shard):
-            column = table.column("uid").combine_chunks()
-            mask = pc.and_(pc.is_in(column, value_set=wanted), table.column("error").combine_chunks().is_null())
-            rows = np.flatnonzero(mask.to_numpy(zero_copy_only=False))
-            if len(rows):
-                uids.append(column.take(pa.array(rows)))
-                parts = [store.embeddings(kind, shard, chunk, table)[rows] for kind in KINDS_OF_VECTORS[read]]
-                vectors.append(head_vectors(read, parts))
+    for some, parts in all_embeddings(store, KINDS_OF_VECTORS[read], wanted=wanted):
+        uids.append(some)
+        vectors.append(head_vectors(read, parts))
     if not uids:
         return pa.array([], pa.string()), np.zeros((0, 1), np.float32)
     return pa.concat_arrays(uids), np.concatenate(vectors)
