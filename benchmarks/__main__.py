@@ -19,6 +19,7 @@ BENCHMARKS = {
     "opt_outs": "what hearing opt-outs costs a download, at 100 URLs a host and at 2.2",
     "download_memory": "peak memory of downloads of two sizes (PHOTOS=DIR)",
     "texts": "several texts an image, against the same images with one each",
+    "report": "the report of a million rows: time, memory, size of the page",
     "dry_run": "how long a dry run takes",
     "explorer": "the explorer at 100 000 pairs and a million: opening, filters, sliders, memory",
     "survive": "a run that is killed at 20 moments, and repeated",

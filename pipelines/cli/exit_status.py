@@ -6,6 +6,7 @@ Importing this module costs nothing, so that Ctrl-C while the rest is imported i
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import sys
@@ -29,7 +30,7 @@ def interrupted(words: Sequence[str]) -> int:
     with contextlib.suppress(ValueError):  # in a thread that is not the main one
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     remedy = "; the same command goes on from here" if set(words[:2]) & set(_GOES_ON) else ""
-    say(f"babelsift: interrupted{remedy}")
+    say_error(f"interrupted{remedy}", INTERRUPTED, words)
     return INTERRUPTED
 
 
@@ -61,7 +62,7 @@ class CheckedOutput:
         return getattr(self._stream, name)
 
 
-def output_failed(error: OutputError) -> int:
+def output_failed(error: OutputError, words: Sequence[str]) -> int:
     """Lets go of output that cannot be written, and says why where that is not wanted; returns the exit status."""
     with contextlib.suppress(OSError, ValueError, AttributeError):  # the interpreter would try to write it once more
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -69,8 +70,36 @@ def output_failed(error: OutputError) -> int:
         os.close(nowhere)
     if isinstance(error.__cause__, BrokenPipeError):
         return OUTPUT_CLOSED  # as of `| head`: whoever reads has what they want
-    say(f"babelsift: cannot write to standard output: {getattr(error.__cause__, 'strerror', error.__cause__)}")
+    reason = getattr(error.__cause__, "strerror", error.__cause__)
+    say_error(f"cannot write to standard output: {reason}", RUN_FAILED, words)
     return RUN_FAILED
+
+
+def say_error(message: str, status: int, words: Sequence[str]) -> None:
+    """Says in one line why the command ends with a status that is not 0, as JSON where log lines are.
+
+    Args:
+        message: one line; control characters in it are escaped.
+        status: the exit status.
+        words: of the command line, without the program's name.
+    """
+    message = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in message)
+    if not _are_lines_json(words):
+        say(f"babelsift: {message}")
+        return
+    import json
+    from datetime import datetime, timezone
+
+    at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    line = {"at": at, "level": "error", "message": message, "exit_status": status}
+    say(json.dumps(line, ensure_ascii=False))
+
+
+def _are_lines_json(words: Sequence[str]) -> bool:
+    """Whether --log-format=json is among the words: they may be wrong otherwise, so that no parser has read them."""
+    said = [*words, ""]
+    pairs = itertools.pairwise(said)
+    return "--log-format=json" in words or ("--log-format", "json") in pairs
 
 
 def say(line: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 Run = Callable[[argparse.Namespace, list[str]], int]
@@ -29,6 +30,14 @@ def add_json_option(parser: argparse.ArgumentParser, *, default: object = False)
         default: argparse.SUPPRESS for an action of a command that has --json, too: then it may stand before either.
     """
     parser.add_argument("--json", action="store_true", default=default, help="for programs")
+
+
+def add_metrics_option(parser: argparse.ArgumentParser) -> None:
+    """Adds --metrics-file to a command's parser."""
+    about = (
+        "write the run's figures there every ten seconds in Prometheus' text format, as of node_exporter's textfiles"
+    )
+    parser.add_argument("--metrics-file", type=Path, metavar="FILE.prom", help=about)
 
 
 def print_found(known: argparse.Namespace, result: Any, text: str) -> int:

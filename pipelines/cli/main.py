@@ -38,6 +38,7 @@ from babelsift.pipelines.cli.exit_status import (
     interrupted,
     output_failed,
     say,
+    say_error,
 )
 from babelsift.pipelines.cli.log_lines import show_log_lines
 from babelsift.pipelines.storage.errors import describe_storage_error, is_storage_error
@@ -104,12 +105,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return interrupted(words)
     except OutputError as error:
-        return output_failed(error)
+        return output_failed(error, words)
     except BabelsiftError as error:
-        say(f"babelsift: {_message(error)}")
-        return RUN_FAILED if isinstance(error, _FAILED_RUN) else USER_ERROR
+        status = RUN_FAILED if isinstance(error, _FAILED_RUN) else USER_ERROR
+        say_error(_message(error), status, words)
+        return status
     except Exception as error:  # noqa: BLE001 (what was not foreseen ends the process either way)
-        return _unexpected(error, verbose="--verbose" in words)
+        return _unexpected(error, words)
 
 
 def _run(words: Sequence[str]) -> int:
@@ -176,24 +178,24 @@ def _named(name: str, commands: dict[str, CommandParser]) -> CommandParser:
 
 def _message(error: BaseException) -> str:
     """Returns an error's text without what Beam appends to it, and without credentials in URLs."""
-    return " ".join(public_text(str(error)).split(" [while running ")[0].split())
+    return public_text(str(error)).split(" [while running ")[0].strip()
 
 
-def _unexpected(error: Exception, *, verbose: bool) -> int:
+def _unexpected(error: Exception, words: Sequence[str]) -> int:
     """Says in one line what was not foreseen; its traceback is shown where all is, or else goes into a file."""
     if storage_error := next(filter(is_storage_error, _causes(error)), None):
-        say(f"babelsift: {describe_storage_error(storage_error)}")
+        say_error(describe_storage_error(storage_error), USER_ERROR, words)
         return USER_ERROR
     trace = public_text("".join(traceback.format_exception(error)))
     place = "above"
-    if verbose:
+    if "--verbose" in words:
         say(trace)
     else:
         with tempfile.NamedTemporaryFile("w", prefix="babelsift-", suffix=".txt", delete=False) as file:
             file.write(trace)
         place = f"in {file.name}"
     what = f"unexpected {type(error).__name__}: {one_line(error)}"
-    say(f"babelsift: {what}; please report this with its traceback, {place}")
+    say_error(f"{what}; please report this with its traceback, {place}", RUN_FAILED, words)
     return RUN_FAILED
 
 

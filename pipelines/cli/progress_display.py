@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from babelsift.pipelines.cli.metrics_file import metrics_written
 from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.run_folder.progress.view import ProgressView, ProgressWatch
 
@@ -36,13 +37,19 @@ def is_live(known: argparse.Namespace) -> bool:
 
 @contextlib.contextmanager
 def progress_shown(known: argparse.Namespace, poll: Poll, *, line_every_s: float = _LINE_EVERY_S) -> Iterator[None]:
-    """Shows progress on standard error while its block runs; nothing with --quiet.
+    """Shows progress on standard error while its block runs, nothing with --quiet; writes --metrics-file if asked for.
 
     Args:
         known: the command's options.
         poll: what the run's processes have counted until now.
         line_every_s: seconds between two lines, where there is no terminal.
     """
+    with metrics_written(getattr(known, "metrics_file", None), poll), _shown(known, poll, line_every_s):
+        yield
+
+
+@contextlib.contextmanager
+def _shown(known: argparse.Namespace, poll: Poll, line_every_s: float) -> Iterator[None]:
     if getattr(known, "quiet", False):
         yield
         return

@@ -9,7 +9,7 @@ from babelsift.pipelines.cli.beam_options import beam_options
 from babelsift.pipelines.cli.columns import add_column_options, chosen_columns
 from babelsift.pipelines.cli.commands.dry_run import add_dry_run_options, run_dry
 from babelsift.pipelines.cli.exit_status import USER_ERROR, say
-from babelsift.pipelines.cli.folder_command import print_json
+from babelsift.pipelines.cli.folder_command import add_metrics_option, print_json
 from babelsift.pipelines.cli.recipe_options import add_set_option, chosen_recipe
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE, UNTIL_FOLDER
 from babelsift.schemas import STAGE_ORDER, InputError, Recipe, Stage, public_url
@@ -91,6 +91,7 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         "and end before anything is submitted",
     )
     add_dry_run_options(curate)
+    add_metrics_option(curate)
     curate.set_defaults(run=_curate, takes_beam_options=True, parser=curate)
 
 

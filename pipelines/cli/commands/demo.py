@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from babelsift.pipelines.cli.beam_options import beam_options
+from babelsift.pipelines.cli.folder_command import add_metrics_option
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE
 from babelsift.schemas import public_url
 
@@ -33,6 +34,7 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
         help="what is curated: a table of the pairs, the pages that show them as a crawler stores them, or the links "
         "of these; warc and wat need the extra crawl (default: %(default)s)",
     )
+    add_metrics_option(demo)
     demo.set_defaults(run=_demo, takes_beam_options=True, parser=demo)
 
 

@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import Any
 
-from babelsift.pipelines.cli.folder_command import add_folder_command, print_json
+from babelsift.pipelines.cli.folder_command import add_folder_command, add_metrics_option, print_json
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import RunFolderError, public_url
 
@@ -25,6 +25,7 @@ def add_watch(commands: argparse._SubParsersAction) -> None:
         "ended, how long each stage took. Changes nothing.",
     )
     watch.add_argument("--once", action="store_true", help="look once")
+    add_metrics_option(watch)
     watch.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="default: %(default)s")
 
 

@@ -114,7 +114,7 @@ class ProgressWatch:
         rates, bytes_per_s = self._rates(at, done, received)
         expected = _expected(names, stages, plan.get("rows"))
         current = _current(names, stages, done, expected)
-        hosts = _summed(process.get("failed_hosts", {}) for process in processes)
+        hosts = summed_counts(process.get("failed_hosts", {}) for process in processes)
         rate = rates.get(current or "", 0.0)
         of_rows = None if current is None else expected.get(current)
         rows = done.get(current or "", 0) if of_rows is None else min(done.get(current or "", 0), of_rows)
@@ -126,7 +126,7 @@ class ProgressWatch:
             of_rows,
             rate,
             (of_rows - rows) / rate if of_rows is not None and rate > 0 else None,
-            downloads=dict(_summed(process.get("downloads", {}) for process in processes).most_common()),
+            downloads=dict(summed_counts(process.get("downloads", {}) for process in processes).most_common()),
             failed_host=hosts.most_common(1)[0] if hosts else None,
             bytes_per_s=bytes_per_s,
             memory_bytes=sum(process.get("memory_bytes", 0) for process in processes),
@@ -161,7 +161,8 @@ def merged_stages(processes: Iterable[Mapping[str, Any]]) -> Stages:
     return merged
 
 
-def _summed(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+def summed_counts(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    """Returns the sum of counts by name."""
     total: Counter[str] = Counter()
     for more in counts:
         total.update(more)

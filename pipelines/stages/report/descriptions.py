@@ -82,7 +82,7 @@ class DescribeRows(Transform):
             | "All" >> beam.Flatten()
             | "Typed" >> beam.Map(lambda part: part).with_output_types(tuple[tuple[str, int], pa.Table])
             | "Sum" >> beam.CombinePerKey(add_counts)
-            | "Summarise" >> beam.MapTuple(_summary_of)
+            | "Summarise" >> beam.MapTuple(summary_of)
             | "Gather" >> beam.combiners.ToList()
             | "Describe" >> beam.Map(descriptions_of)
         )
@@ -140,7 +140,8 @@ def _hosts(urls: pa.Array, outcomes: pa.Array, partitions: int) -> Iterator[Part
             yield (_HOSTS, partition), pa.Table.from_batches([rows])
 
 
-def _summary_of(key: tuple[str, int], counts: pa.Table) -> tuple[str, Any]:
+def summary_of(key: tuple[str, int], counts: pa.Table) -> tuple[str, Any]:
+    """Returns a kind of counts, and the counts in order, or of hosts what stands out in a partition."""
     kind, _ = key
     if kind == _HOSTS:
         return kind, summarise_domains(counts)
