@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import tarfile
-import threading
+from dataclasses import dataclass
 
 from babelsift.pipelines.explorer.pairs.load import SHARD, SPLIT, STAGED_ROW
-from babelsift.pipelines.explorer.pairs.staged import Staged
-from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.inspection.shard_images import ShardImages
+from babelsift.pipelines.inspection.staged_images import Staged
+from babelsift.pipelines.run_folder.paths import TAR
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, shard_name
 from babelsift.schemas import RunFolderError
 
-TYPES = {"jpg": "image/jpeg", "png": "image/png", "webp": "image/webp"}
-_Members = dict[str, tuple[int, int, str]]  # key -> where its image begins, its bytes, its extension
 
-
+@dataclass(frozen=True)
 class PairImages:
     """Images of the rows of a table of pairs.
 
     Attributes:
-        folder: of the run.
-        staged: what it has staged.
+        staged: what the run has staged.
+        in_shards: what its product has.
     """
 
-    def __init__(self, folder: RunFolder, staged: Staged) -> None:
-        self.folder, self.staged = folder, staged
-        self._shards: dict[str, _Members] = {}
-        self._lock = threading.Lock()
+    staged: Staged
+    in_shards: ShardImages
 
     def of(self, row: dict) -> tuple[bytes, str] | None:
         """Returns (an image file's bytes, its extension); None where the pair never had one.
@@ -46,22 +42,4 @@ class PairImages:
                     raise
         if not is_in_shard:
             return None
-        path = f"{SPLITS[row[SPLIT]].folder}/{shard_name(row[SHARD])}.tar"
-        member = self._members(path).get(row["key"])
-        if member is None:
-            return None
-        offset, size, extension = member
-        return self.folder.read_range(path, offset, offset + size), extension
-
-    def _members(self, path: str) -> _Members:
-        """The images of a shard by key, found in the headers of its tar, which are read once."""
-        with self._lock:
-            if path not in self._shards:
-                with self.folder.open(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
-                    members = [(info.name.rpartition("."), info) for info in tar]
-                self._shards[path] = {
-                    key: (info.offset_data, info.size, extension)
-                    for (key, _, extension), info in members
-                    if extension in TYPES
-                }
-            return self._shards[path]
+        return self.in_shards.image(f"{SPLITS[row[SPLIT]].folder}/{shard_name(row[SHARD])}{TAR}", row["key"])

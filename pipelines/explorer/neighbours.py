@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
-from babelsift.pipelines.staging.shards import StagingListing
-from babelsift.schemas import BabelsiftError, ModelError, Recipe
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.stores_of_folder import all_embeddings, stores_by_name
+from babelsift.schemas import ModelError, Recipe
 
 EXACT_ROWS = 200_000
 MOST_NEIGHBOURS = 500
@@ -50,14 +50,7 @@ class Neighbours:
     @cached_property
     def stores(self) -> dict[str, ScoreStore]:
         """The score stores with embeddings, by the model's name."""
-        stores = {}
-        for model in self.folder.folders(SCORES_FOLDER):
-            info = read_model_info(self.folder, model)
-            suffix = "" if info is None else f"-{info['fingerprint'][:8]}"
-            if info is not None and model.endswith(suffix) and self.folder.list(f"{SCORES_FOLDER}/{model}/img_emb"):
-                name = model.removesuffix(suffix)
-                stores[name] = ScoreStore(self.folder, name, info["fingerprint"])
-        return stores
+        return {name: stores[-1] for name, stores in stores_by_name(self.folder).items()}
 
     @property
     def names(self) -> list[str]:
@@ -166,23 +159,10 @@ class Neighbours:
 
 def _stored(store: ScoreStore) -> tuple[pa.Array, np.ndarray]:
     """Returns (uids, float16[m, dimension]) of all pairs with an embedding; each uid once."""
-    uids, vectors = [], []
-    for table, matrix in _chunks(store):
-        is_good = table.column("error").combine_chunks().is_null().to_numpy(zero_copy_only=False)
-        uids.append(table.column("uid").combine_chunks().cast(pa.large_string()).filter(pa.array(is_good)))
-        vectors.append(matrix[is_good])
-    if not uids:
+    chunks = list(all_embeddings(store, ["img_emb"], passes_over_damage=True))  # the next run scores that again
+    if not chunks:
         raise ModelError(f"{store.folder.path(store.root)} has no embeddings")
-    together = pa.concat_arrays(uids)
+    together = pa.concat_arrays([uids.cast(pa.large_string()) for uids, _ in chunks])
     codes = together.dictionary_encode().indices.to_numpy()
     _, first = np.unique(codes, return_index=True)
-    return together.take(pa.array(first)), np.concatenate(vectors)[first]
-
-
-def _chunks(store: ScoreStore) -> Iterator[tuple[pa.Table, np.ndarray]]:
-    for shard in sorted(StagingListing(store.folder).numbers):
-        for chunk, table in store.chunks(shard):
-            try:
-                yield table, store.embeddings("img_emb", shard, chunk, table)
-            except BabelsiftError:  # damaged: the next run scores it again
-                continue
+    return together.take(pa.array(first)), np.concatenate([vectors for _, [vectors] in chunks])[first]

@@ -17,12 +17,12 @@ from starlette.routing import Route
 from babelsift.pipelines.explorer import answers
 from babelsift.pipelines.explorer.dry_runs import DryRuns
 from babelsift.pipelines.explorer.export import FORMATS, export
-from babelsift.pipelines.explorer.images import TYPES
 from babelsift.pipelines.explorer.labels import BAD, GOOD
 from babelsift.pipelines.explorer.pair_page import pair_page
 from babelsift.pipelines.explorer.pairs.query import QueryError, parse_query
 from babelsift.pipelines.explorer.pairs.summaries import summaries
 from babelsift.pipelines.explorer.session import LoadedRun, Session
+from babelsift.pipelines.inspection.shard_images import IMAGE_TYPES
 from babelsift.schemas import BabelsiftError, dump_recipe, one_line, public_text
 
 _ASSET_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -136,10 +136,10 @@ class _Explorer:
             found = self._run(request).image(request.path_params["number"])
         except IndexError as error:
             raise HTTPException(404, "no such pair") from error
-        if found is None or found[1] not in TYPES:
+        if found is None or found[1] not in IMAGE_TYPES:
             raise HTTPException(404, "this pair has no image")
         headers = {"cache-control": "private, max-age=3600", "content-disposition": "inline"}
-        return Response(found[0], media_type=TYPES[found[1]], headers=headers)
+        return Response(found[0], media_type=IMAGE_TYPES[found[1]], headers=headers)
 
     def _labelled(self, request: Request) -> Response:
         return _json(answers.labelled(self._run(request)))

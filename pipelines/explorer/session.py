@@ -19,6 +19,7 @@ from babelsift.pipelines.explorer.pairs.columns import Columns
 from babelsift.pipelines.explorer.pairs.load import FATE, load_pairs
 from babelsift.pipelines.explorer.pairs.selection import Selection
 from babelsift.pipelines.inspection.finished import FinishedRun, open_run
+from babelsift.pipelines.inspection.shard_images import ShardImages
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import RECIPE
 from babelsift.schemas import BabelsiftError, Recipe, RecipeError, RunFolderError, one_line, parse_recipe, public_url
@@ -175,7 +176,7 @@ def _loaded(run: FinishedRun, name: str) -> LoadedRun:
     columns = Columns(table)
     neighbours = Neighbours(run.folder, lambda: columns.column("uid"), lambda: read_recipe(run.folder)[0])
     selection = Selection(columns, neighbours.rows)
-    return LoadedRun(name, run, selection, PairImages(run.folder, staged), neighbours)
+    return LoadedRun(name, run, selection, PairImages(staged, ShardImages(run.folder)), neighbours)
 
 
 def _names(urls: Sequence[str]) -> list[str]:

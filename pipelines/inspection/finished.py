@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow.fs import FSSpecHandler, PyFileSystem
 
+from babelsift.pipelines.inspection.pair_images import IMAGE_SCHEMA, image_batches
 from babelsift.pipelines.inspection.why import Fate, find_fates
 from babelsift.pipelines.run_folder.finished_run import no_complete_run, read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -63,6 +64,23 @@ class FinishedRun:
     def rejects(self) -> ds.Dataset:
         """Returns the ledger, LEDGER_SCHEMA, as an Arrow dataset: stage, reason, value and threshold of each row."""
         return self._dataset([REJECTS], pa.schema([field.with_nullable(True) for field in LEDGER_SCHEMA]))
+
+    def images(self, uids: Iterable[str] | pa.Array) -> pa.RecordBatchReader:
+        """Returns uid, image and extension of pairs, kept or left out, in the order of the uids.
+
+        Images are read a few at a time, while the reader is read: those of shards, else those that are staged. They are
+        null for a pair that never had one, or is not of this run.
+
+        Args:
+            uids: of pairs.
+
+        Raises:
+            RunFolderError: while it is read: an image is not what was stored.
+        """
+        names = [str(uid) for uid in uids]
+        return pa.RecordBatchReader.from_batches(
+            IMAGE_SCHEMA, image_batches(self.folder, self.pairs(), self.rejects(), names)
+        )
 
     def embeddings(self, model: str | None = None) -> pa.RecordBatchReader:
         """Returns uid, image_embedding and text_embedding (float16, unit length) of all pairs that were scored.

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.explorer.pairs.staged import Staged, read_staged
 from babelsift.pipelines.inspection.finished import FinishedRun
+from babelsift.pipelines.inspection.staged_images import Staged, read_staged
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, read_model_info
