@@ -122,13 +122,12 @@ class Curate(Transform):
         clusters = duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun)
         described = {name.value: stages[name]["kept"] for name in (Stage.LANGUAGE, Stage.DOWNLOAD)}
         described |= {"kept": chosen.kept, "rejected": rejected}
-        looked_at = (chosen.kept, stages[Stage.RULES][EDITED]) | "KeptAndEdited" >> beam.Flatten()
         return {
             "counts": counts,
             "shards": chosen.kept
             | "Shards" >> WriteShards(folder, recipe.shards, recipe.seed, embeddings, begun, read=read_images),
             "ledger": rejected | "Ledger" >> WriteLedger(folder, self.manifest.partitions, begun),
-            "kept": looked_at | "SampleKept" >> SampleRows(recipe, SAMPLES_KEPT),
+            "kept": (chosen.kept, stages[Stage.RULES][EDITED]) | "SampleKept" >> SampleRows(recipe, SAMPLES_KEPT),
             "rejected": rejected | "SampleRejected" >> SampleRows(recipe, SAMPLES_A_REASON),
             "descriptions": described | "Describe" >> DescribeRows(self.source.estimated_rows),
             "histograms": {

@@ -51,7 +51,7 @@ def default_socket() -> Path:
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise PermissionError(f"{folder} can be written by others; remove it, or name another folder by TMPDIR")
     # What a fork cannot change any more: which Python, what it imports from, how many threads its libraries start.
-    fixed = [sys.executable, *(os.environ.get(name, "") for name in ("PYTHONPATH", "OMP_NUM_THREADS"))]
+    fixed = [os.path.realpath(sys.prefix), *(os.environ.get(name, "") for name in ("PYTHONPATH", "OMP_NUM_THREADS"))]
     return folder / f"{hashlib.sha256(os.pathsep.join(fixed).encode()).hexdigest()[:16]}.sock"
 
 

@@ -35,15 +35,26 @@ def small_recipe() -> str:
     return dump_recipe(recipe.model_copy(update={"download": download, "shards": shards}))
 
 
-def flink_options(cluster: FlinkCluster, pool: WorkerPool, jar: Path, *, parallelism: int = PARALLELISM) -> list[str]:
-    """Returns the Beam options of a job on the cluster."""
+def flink_options(
+    cluster: FlinkCluster, pool: WorkerPool, jar: Path, *, parallelism: int = PARALLELISM, environment: str = "EXTERNAL"
+) -> list[str]:
+    """Returns the Beam options of a job on the cluster.
+
+    Args:
+        cluster: the cluster.
+        pool: from which its task managers get Python workers.
+        jar: Beam's job server.
+        parallelism: slots that the job takes.
+        environment: EXTERNAL: by the pool's port; PROCESS: by a command.
+    """
+    command = json.dumps({"command": "babelsift-worker"})
     return [
         "--runner=FlinkRunner",
         f"--flink_master={cluster.master}",
         f"--flink_job_server_jar={jar}",
         f"--parallelism={parallelism}",
-        "--environment_type=EXTERNAL",
-        f"--environment_config={pool.address}",
+        f"--environment_type={environment}",
+        f"--environment_config={command if environment == 'PROCESS' else pool.address}",
     ]
 
 

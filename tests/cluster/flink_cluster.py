@@ -168,20 +168,22 @@ def running_cluster(scratch: Path, *, task_managers: int) -> Iterator[FlinkClust
 def running_worker_pool(scratch: Path) -> Iterator[WorkerPool]:
     """Runs a pool of Python workers while the context lasts, for all task managers of this machine.
 
+    Its socket is where `babelsift-worker` looks for it, below TMPDIR: the caller has set a folder of its own.
+
     Args:
-        scratch: folder for its socket and log.
+        scratch: folder for its log.
 
     Raises:
         ClusterError: it does not start.
     """
     scratch.mkdir(parents=True, exist_ok=True)
     [port] = _free_ports(1)
-    address, path, log = f"localhost:{port}", scratch / "pool.sock", scratch / "pool.log"
-    command = [sys.executable, "-m", "babelsift", "worker-pool", "--listen", address, "--socket", str(path)]
+    address, log = f"localhost:{port}", scratch / "pool.log"
+    command = [sys.executable, "-m", "babelsift", "worker-pool", "--listen", address]
     with contextlib.ExitStack() as stack:
         process = _start(stack, command, log)
         deadline = time.monotonic() + _START_S
-        while not path.exists() or not _listens(port):
+        while "workers at" not in log.read_text(errors="replace") or not _listens(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise ClusterError(f"no worker pool started: {log} says why")
             time.sleep(0.1)

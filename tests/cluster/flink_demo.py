@@ -9,9 +9,11 @@ Needs Java 11 or 17, and Maven for the job server (or its jar by --job-server-ja
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -40,11 +42,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "flink-demo")
     parser.add_argument("--task-managers", type=int, default=3, help="of two slots each (default: %(default)s)")
+    parser.add_argument("--environment", choices=["EXTERNAL", "PROCESS"], default="EXTERNAL", help="of Python workers")
     parser.add_argument("--kill", action="store_true", help="kill a task manager once the first download is staged")
     parser.add_argument("--job-server-jar", type=Path, help="Beam's Flink job server; without it Maven makes one")
     settings = parser.parse_args()
     if settings.pairs < 1 or settings.task_managers < 2:
         parser.error("--pairs takes at least 1, --task-managers at least 2: the job has four slots")
+    with tempfile.TemporaryDirectory(prefix="flink-") as temporary:
+        os.environ["TMPDIR"] = tempfile.tempdir = temporary  # where the pool has its socket
+        return _run(settings)
+
+
+def _run(settings: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the cluster is stopped then, too
     try:
         check_java()
@@ -75,7 +84,7 @@ def compare_runs(settings: argparse.Namespace, jar: Path) -> int:
             print(f"flink-demo: {settings.task_managers} task managers at http://{cluster.master}", flush=True)
             if settings.kill:
                 threading.Thread(target=kill_one, args=(cluster, home / "flink"), daemon=True).start()
-            options = flink_options(cluster, pool, jar)
+            options = flink_options(cluster, pool, jar, environment=settings.environment)
             flink_s = curate(recipe, str(pairs), str(home / "flink"), home / "flink.log", options)
             print(f"flink-demo: {local_s:.0f} s in process, {flink_s:.0f} s on Flink: {flink_s / local_s:.1f} times")
             for name, count in tasks(cluster, "FINISHED").items():

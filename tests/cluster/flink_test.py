@@ -21,6 +21,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -98,6 +99,12 @@ def main() -> int:
     settings = parser.parse_args()
     if settings.pairs < 100:
         parser.error("--pairs takes at least 100: fewer are downloaded before anything can break")
+    with tempfile.TemporaryDirectory(prefix="flink-") as temporary:
+        os.environ["TMPDIR"] = tempfile.tempdir = temporary  # where the pool has its socket
+        return _run(settings)
+
+
+def _run(settings: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all is stopped then, too
     try:
         check_java()

@@ -38,12 +38,15 @@ class SampleRows(Transform):
     recipe: Recipe
     most: int
 
-    def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[dict]:
-        """Draws from each batch, then from the draws."""
+    def expand(
+        self, batches: beam.PCollection[pa.RecordBatch] | tuple[beam.PCollection[pa.RecordBatch], ...]
+    ) -> beam.PCollection[dict]:
+        """Draws from each batch of each collection, then from the draws."""
+        collections = batches if isinstance(batches, tuple) else (batches,)
         draw = beam.FlatMap(draw_rows, self.recipe, self.most).with_output_types(tuple[str, list])
         return (
-            batches
-            | "OfBatch" >> draw
+            tuple(rows | f"OfBatch{number}" >> draw for number, rows in enumerate(collections))
+            | "Draws" >> beam.Flatten()
             | "Merge" >> beam.CombinePerKey(lowest_drawn, most=self.most)
             | "Gather" >> beam.combiners.ToDict()
         )
