@@ -48,7 +48,7 @@ def run() -> Outcome:
     settings = {
         "captions": {"min_words": 3},
         "images": {"min_side_px": 128},
-        "clip": {"model": "ViT-B-32"},
+        "clip": {"model": "ViT-B-32", "name": "b32"},
         "select": {"min_similarity": 0.26},
     }
     recipe = recipe_from({"name": "bench", **settings}, source="bench")
@@ -146,7 +146,7 @@ def _kept(columns: dict[str, pa.Array], random: np.random.Generator) -> pa.Recor
             made = pa.nulls(rows, field.type) if field.nullable else _filler(field.type, rows)
         arrays.append(made if isinstance(made, pa.Array) else pa.array(made).cast(field.type))
     batch = pa.RecordBatch.from_arrays(arrays, names=DOWNLOAD_SCHEMA.names)
-    return batch.append_column("similarity_ViT-B-32", pa.array(random.normal(0.3, 0.03, rows), pa.float32()))
+    return batch.append_column("similarity_b32", pa.array(random.normal(0.3, 0.03, rows), pa.float32()))
 
 
 def _filler(kind: pa.DataType, rows: int) -> pa.Array:
