@@ -11,7 +11,7 @@ from babelsift.pipelines.recipes.presets import preset_names
 _PRESETS = "_babelsift_presets"
 _PRESETS_OR_FILES = ("NAME|FILE", "RECIPE", "FILE")
 _FOLDERS = ("DIR", "OUT")
-_FILES = ("GLOB", "IMAGES")
+_FILES = ("GLOB", "IMAGES", "FILE.prom")
 
 
 def add_completion(commands: argparse._SubParsersAction) -> None:

@@ -1,6 +1,10 @@
 """The completion script, in the shell that reads it."""
 
+import os
+import pty
+import select
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -50,3 +54,68 @@ def test_zsh_finds_the_script_by_its_first_line(capsys):
     script = capsys.readouterr().out
     assert script.startswith("#compdef babelsift")
     assert "_babelsift_presets" in script
+
+
+class Zsh:
+    """A zsh on a terminal, with the script where it looks for completions."""
+
+    def __init__(self, home):
+        self._process, self._terminal = pty.fork()
+        if not self._process:
+            os.chdir(home)
+            os.execvpe("zsh", ["zsh", "-f", "-i"], {**os.environ, "TERM": "dumb", "HOME": str(home), "PS1": ""})
+        setup = "PS1=; unsetopt zle_bracketed_paste; fpath=($PWD $fpath); autoload -U compinit; compinit -u -d dump"
+        self._send(f"{setup}; print is-'ready'\n")
+        self.read_until("is-ready")
+
+    def complete(self, line, expected):
+        """Types a line and a tab; returns what the terminal shows once it has what is expected."""
+        self._send(f"{line}\t")
+        shown = self.read_until(expected)
+        self._send("\x15")  # takes the line back
+        return shown
+
+    def read_until(self, expected):
+        shown = ""
+        while expected not in shown:
+            readable, _, _ = select.select([self._terminal], [], [], 30)
+            assert readable, f"{expected!r} does not come, but {shown!r}"
+            shown += os.read(self._terminal, 65_536).decode()
+        return shown
+
+    def close(self):
+        os.close(self._terminal)
+        os.kill(self._process, signal.SIGKILL)
+        os.waitpid(self._process, 0)
+
+    def _send(self, text):
+        os.write(self._terminal, text.encode())
+
+
+@pytest.fixture
+def zsh(tmp_path, capsys):
+    if shutil.which("zsh") is None:
+        pytest.skip("no zsh on this machine: apt-get install zsh")
+    assert main(["completion", "zsh"]) == 0
+    (tmp_path / "_babelsift").write_text(capsys.readouterr().out)
+    (tmp_path / "pairs.csv").write_text("")
+    (tmp_path / "finished").mkdir()
+    shell = Zsh(tmp_path)
+    yield shell
+    shell.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("babelsift cur", "curate"),
+        ("babelsift curate --inp", "--input"),
+        ("babelsift curate --recipe laion4", "laion400m"),
+        ("babelsift curate --input pai", "pairs.csv"),
+        ("babelsift curate --until dedup_p", "dedup_pairs"),
+        ("babelsift status fin", "finished/"),
+        ("babelsift recipes sch", "schema"),
+    ],
+)
+def test_zsh_completes(zsh, line, expected):
+    assert expected in zsh.complete(line, expected)
