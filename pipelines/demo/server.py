@@ -42,7 +42,10 @@ def serving(demo: DemoWeb, port: int = 0) -> Iterator[str]:
     command += ["--seed", str(demo.seed), "--pairs", str(len(demo.pairs)), "--port", str(port)]
     # `-m` looks in the working directory first: the folder that holds this very package, installed or not.
     folder = Path(babelsift.__path__[0]).resolve().parent
-    process = subprocess.Popen(command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    # In a session of its own, so that Ctrl-C is for the run alone; the server ends when the run lets go of its stdin.
+    process = subprocess.Popen(
+        command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
     assert process.stdin is not None and process.stdout is not None  # noqa: PT018
     try:
         taken = process.stdout.readline().strip()

@@ -6,7 +6,6 @@ import argparse
 from dataclasses import asdict
 
 from babelsift.pipelines.cli.folder_command import add_folder_command, print_found
-from babelsift.pipelines.rendering.number_format import size_text
 
 
 def add_push(commands: argparse._SubParsersAction) -> None:
@@ -26,6 +25,7 @@ def add_push(commands: argparse._SubParsersAction) -> None:
 
 def _push(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.inspection.push import push
+    from babelsift.pipelines.rendering.number_format import size_text
 
     pushed = push(known.output, known.target, private=known.private)
     text = f"{pushed.files} files, {size_text(pushed.size_bytes)}: {pushed.repository}"

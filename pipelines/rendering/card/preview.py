@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
-import cv2
 import numpy as np
 
 from babelsift.pipelines.rendering.data import Sample
@@ -28,6 +27,8 @@ def preview(samples: Sequence[Sample]) -> bytes | None:
     Args:
         samples: as of `previewed`.
     """
+    import cv2  # here: it takes a moment, and most who import this room draw no picture
+
     tiles = [tile for sample in samples if (tile := _tile(sample.image)) is not None]
     if not tiles:
         return None
@@ -42,6 +43,8 @@ def preview(samples: Sequence[Sample]) -> bytes | None:
 
 def _tile(image: bytes | None) -> np.ndarray | None:
     """Returns the middle square of an image; None where it cannot be decoded."""
+    import cv2
+
     pixels = None if not image else cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR)
     if pixels is None:
         return None
