@@ -170,7 +170,11 @@ def read_recipe(folder: RunFolder) -> tuple[Recipe, str]:
 
 
 def _loaded(run: FinishedRun, name: str) -> LoadedRun:
-    table, staged = load_pairs(run)
+    try:
+        recipe = read_recipe(run.folder)[0]
+    except RecipeError:  # which is said to whoever asks for thresholds
+        recipe = None
+    table, staged = load_pairs(run, recipe)
     if not len(table):
         raise RunFolderError(f"{public_url(run.folder.url)}: the run has no pairs to explore")
     columns = Columns(table)

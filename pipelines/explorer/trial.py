@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from babelsift.filters.selection import (
     Selector,
@@ -135,6 +136,7 @@ class Trial:
         """Returns bool[m], which of the pairs that reached the stage select are kept there."""
         settings, names = recipe.select, recipe.model_names
         batch = self._batch(Stage.SELECT, _columns_of(settings, names, self.columns.table.schema))
+        self._check_known(settings)
         if not lets_through.all():
             batch = batch.filter(pa.array(lets_through))
         selector = Selector(settings, names)
@@ -145,6 +147,15 @@ class Trial:
         kept = np.zeros(len(lets_through), bool)
         kept[lets_through] = decision.kept
         return kept
+
+    def _check_known(self, settings: SelectSettings) -> None:
+        """Refuses conditions on columns whose values of rejected pairs are not known, where the ledger has them."""
+        values = self.columns.column("value").take(pa.array(self._reached(Stage.SELECT)))
+        for name in {name for rule, _ in settings.walk() for name in rule.conditions}:
+            said = pc.fill_null(pc.starts_with(values, f"{name} "), False)
+            column = self.columns.column(name).take(pa.array(self._reached(Stage.SELECT)))
+            if pc.any(pc.and_(said, column.is_null())).as_py():
+                raise QueryError(f"the values of {name} are not stored of pairs that were left out; ask for a dry run")
 
     def _counts(self, reached: np.ndarray, run_kept: np.ndarray, kept: np.ndarray) -> dict[str, Any]:
         languages = self.columns.facet("language")

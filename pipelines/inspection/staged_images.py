@@ -85,43 +85,49 @@ class Staged:
         return content, extension
 
 
-def read_staged(folder: RunFolder) -> Staged:
-    """Returns what a run folder has staged, whole shards alone, the shard that was finished last first."""
+def read_staged(folder: RunFolder, *, with_digests: bool = False) -> Staged:
+    """Returns what a run folder has staged, whole shards alone, the shard that was finished last first.
+
+    Args:
+        folder: of the run.
+        with_digests: with the sha256 of each image, by which values of images are stored.
+    """
+    names = (*_COLUMNS, "sha256") if with_digests else _COLUMNS
     manifest = read_manifest(folder)
     taken_from = None if manifest is None else manifest.facts.get(TAKEN_FROM)
     if taken_from is not None:
         plan = finished_import(folder, taken_from)
-        return Staged(folder, _successes(read_imported(shard, folder) for shard in plan.shards), plan.tars)
-    return Staged(folder, _successes(_own_shards(folder)))
+        return Staged(folder, _successes((read_imported(shard, folder) for shard in plan.shards), names), plan.tars)
+    return Staged(folder, _successes(_own_shards(folder, names), names))
 
 
-def _own_shards(folder: RunFolder) -> Iterator[pa.RecordBatch]:
+def _own_shards(folder: RunFolder, names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
     """Yields what was committed; damage is met when an image is read, whose header and checksum are compared."""
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         listed = sorted(StagingListing(folder).numbers.items())
         shards = list(pool.map(lambda one: read_shard(folder, *one), listed))
         whole = [shard for shard in shards if shard.stats is not None and not shard.is_foreign]
         whole.sort(key=lambda shard: (-shard.end_time, -shard.number))
-        for rows in pool.map(lambda shard: _located(folder, shard.number), whole):
+        for rows in pool.map(lambda shard: _located(folder, shard.number, names), whole):
             yield from rows
 
 
-def _located(folder: RunFolder, shard: int) -> list[pa.RecordBatch]:
+def _located(folder: RunFolder, shard: int, names: tuple[str, ...]) -> list[pa.RecordBatch]:
     try:
         with folder.open(shard_path(shard, ".parquet")) as file:
             parquet = pq.ParquetFile(file)
-            table = parquet.read(columns=[name for name in (*_COLUMNS, "status") if name in parquet.schema_arrow.names])
+            table = parquet.read(columns=[name for name in (*names, "status") if name in parquet.schema_arrow.names])
     except (FileNotFoundError, pa.ArrowException):
         return []
     number = pa.array(np.full(len(table), shard), pa.int32())
     return table.append_column("staging_shard", number).combine_chunks().to_batches()
 
 
-def _successes(batches: Iterable[pa.RecordBatch]) -> pa.Table:
+def _successes(batches: Iterable[pa.RecordBatch], names: tuple[str, ...]) -> pa.Table:
     tables = []
     for batch in batches:
         images = batch.filter(pc.equal(batch.column("status"), SUCCESS))
-        tables.append(pa.Table.from_batches([images.select([name for name in _COLUMNS if name in batch.schema.names])]))
+        tables.append(pa.Table.from_batches([images.select([name for name in names if name in batch.schema.names])]))
     if not tables:
         return pa.table({name: pa.array([], pa.large_string()) for name in ("uid", "url")})
     rows = pa.concat_tables(tables, promote_options="permissive")

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from babelsift.pipelines.explorer.pairs.made import OF_IMAGES, with_made, with_scores
 from babelsift.pipelines.inspection.finished import FinishedRun
 from babelsift.pipelines.inspection.staged_images import Staged, read_staged
-from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, read_model_info
-from babelsift.schemas import RunFolderError, one_line, similarity_column
+from babelsift.schemas import Recipe, RunFolderError, one_line
 
 KEPT, REJECTED = "kept", "rejected"
 FATE, SPLIT, SHARD, STAGED_ROW = "fate", "split", "shard", "staged_row"
@@ -25,7 +22,7 @@ _REPEATED = ("source_file", "language", "stage", "reason", "threshold")
 _READS_AT_ONCE = 8
 
 
-def load_pairs(run: FinishedRun) -> tuple[pa.Table, Staged]:
+def load_pairs(run: FinishedRun, recipe: Recipe | None = None) -> tuple[pa.Table, Staged]:
     """Returns (a row a pair, in one chunk; what is staged, which `staged_row` counts into).
 
     Columns are those of the shards and of the ledger, null where the other has none, and `fate`, `split`, `shard`,
@@ -33,6 +30,7 @@ def load_pairs(run: FinishedRun) -> tuple[pa.Table, Staged]:
 
     Args:
         run: finished, local or on any object store.
+        recipe: that judged its pairs; None: it cannot be read, and columns that it made are as the files have them.
 
     Raises:
         RunFolderError: a file of it cannot be read.
@@ -41,8 +39,8 @@ def load_pairs(run: FinishedRun) -> tuple[pa.Table, Staged]:
         with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
             kept = pool.submit(_kept, run)
             rejected = pool.submit(lambda: run.rejects().to_table())
-            staged = pool.submit(read_staged, run.folder)
-            scores = pool.submit(_stored_similarities, run.folder)
+            of_images = recipe is not None and any(column.of in OF_IMAGES for column in recipe.made_columns)
+            staged = pool.submit(read_staged, run.folder, with_digests=of_images)
             tables = [kept.result(), _marked(rejected.result(), REJECTED)]
     except (OSError, pa.ArrowException, ValueError) as error:
         raise RunFolderError(f"cannot read the pairs of {run.folder.url}: {one_line(error)}") from error
@@ -50,7 +48,7 @@ def load_pairs(run: FinishedRun) -> tuple[pa.Table, Staged]:
     found = staged.result()
     rows = found.rows_of(pairs)
     pairs = found.fill(pairs, rows).append_column(STAGED_ROW, rows)
-    return _with_similarities(pairs, scores.result()), found
+    return with_made(with_scores(pairs, run.folder, recipe), found, recipe), found
 
 
 def _kept(run: FinishedRun) -> pa.Table:
@@ -94,40 +92,3 @@ def _packed(table: pa.Table) -> pa.Table:
             table = table.set_column(index, field.name, column.cast(pa.large_string()))
     # The ledger has no value in many a column that shards have for every row.
     return table.cast(pa.schema([field.with_nullable(True).remove_metadata() for field in table.schema]))
-
-
-def _stored_similarities(folder: RunFolder) -> dict[str, pa.Table]:
-    """Returns {similarity column: uid and similarity of what any run into the folder has scored by that model}."""
-    by_column: dict[str, list[pa.Table]] = {}
-    for model in folder.folders(SCORES_FOLDER):
-        info = read_model_info(folder, model)
-        if info is None or not model.endswith(suffix := f"-{info['fingerprint'][:8]}"):
-            continue
-        column = similarity_column(model.removesuffix(suffix))
-        by_column.setdefault(column, []).extend(_score_tables(folder, f"{SCORES_FOLDER}/{model}"))
-    return {column: pa.concat_tables(tables) for column, tables in by_column.items() if tables}
-
-
-def _score_tables(folder: RunFolder, root: str) -> Iterator[pa.Table]:
-    for metadata in ("metadata", "metadata_only"):
-        for name in folder.list(f"{root}/{metadata}", ".parquet"):
-            try:
-                with folder.open(root, metadata, name) as file:
-                    yield pq.read_table(file, columns=["uid", "similarity"])
-            except pa.ArrowException:  # an emptied commit mark: its pairs are scored again by the next run
-                continue
-
-
-def _with_similarities(pairs: pa.Table, scores: dict[str, pa.Table]) -> pa.Table:
-    """Fills in what the ledger does not have: the similarities of pairs that were rejected after scoring."""
-    for name, stored in scores.items():
-        uids = stored.column("uid").combine_chunks().cast(pa.large_string())
-        rows = pc.index_in(pairs.column("uid").combine_chunks(), value_set=uids)
-        values = stored.column("similarity").combine_chunks().take(rows)
-        if name in pairs.column_names:
-            index = pairs.column_names.index(name)
-            own = pairs.column(index).combine_chunks().cast(pa.float32())
-            pairs = pairs.set_column(index, name, pc.coalesce(own, values))
-        elif values.null_count < len(values):
-            pairs = pairs.append_column(name, values)
-    return pairs

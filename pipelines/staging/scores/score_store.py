@@ -127,7 +127,7 @@ class ScoreStore:
         scores: dict[PairKey, float | None] = {}
         computed = 0
         for chunk, table in self.chunks(shard):
-            values = self._stored_head_scores(shard, chunk, head, len(table))
+            values = self.stored_head_scores(shard, chunk, head, len(table))
             if values is None:
                 try:
                     values = self._computed(shard, chunk, table, score, vectors)
@@ -154,7 +154,7 @@ class ScoreStore:
         """
         scores: dict[PairKey, float | None] = {}
         for chunk, table in self.chunks(shard):
-            values = self._stored_head_scores(shard, chunk, head, len(table))
+            values = self.stored_head_scores(shard, chunk, head, len(table))
             if values is None and score is not None:
                 values = self._computed(shard, chunk, table, score, vectors)
             if values is not None:
@@ -164,7 +164,18 @@ class ScoreStore:
     def _head_path(self, shard: int, chunk: int, head: str) -> str:
         return f"{self.root}/heads/{head}/head_{_suffix(shard, chunk)}.npy"
 
-    def _stored_head_scores(self, shard: int, chunk: int, head: str, rows: int) -> np.ndarray | None:
+    def stored_head_scores(self, shard: int, chunk: int, head: str, rows: int) -> np.ndarray | None:
+        """Returns float32[rows], a head's stored scores of a chunk, NaN for none; None where they are not stored.
+
+        Args:
+            shard: of the chunk.
+            chunk: its number.
+            head: its name and the first of its fingerprint.
+            rows: of the chunk.
+
+        Raises:
+            RunFolderError: the file cannot be read.
+        """
         path = self._head_path(shard, chunk, head)
         try:
             values = self._read_array(path)

@@ -1,0 +1,153 @@
+"""What models and functions have said of rejected pairs: the ledger has no such columns, the stores have the values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from babelsift.pipelines.inspection.staged_images import Staged
+from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.staging.columns.column_store import COLUMNS_FOLDER, DIGEST, ERROR
+from babelsift.pipelines.staging.columns.digests import thing_digests
+from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
+from babelsift.pipelines.staging.shards import StagingListing
+from babelsift.schemas import Recipe, similarity_column
+from babelsift.schemas.recipe import Column
+
+OF_IMAGES = ("image", "pair", "embedding")  # whose digests are of what staging says of an image
+
+
+def with_scores(pairs: pa.Table, folder: RunFolder, recipe: Recipe | None) -> pa.Table:
+    """Returns pairs with the similarities and heads' scores that are stored of them, where they had none.
+
+    Args:
+        pairs: with the column uid.
+        folder: of the run.
+        recipe: of the run; tells classifiers from CLIP models, and names the heads. None: it cannot be read.
+    """
+    classifiers = {head.name for head in recipe.all_heads if head.classifier} if recipe else set()
+    for name, store in _stores(folder):
+        tables = [table for where in ("metadata", "metadata_only") for table in _score_tables(store, where)]
+        if tables:
+            column = name if name in classifiers else similarity_column(name)
+            stored = pa.concat_tables(tables)
+            pairs = _filled(pairs, column, stored.column("uid"), stored.column("similarity"))
+        for head in recipe.head_names if recipe else ():
+            pairs = _with_head(pairs, store, head)
+    return pairs
+
+
+def with_made(pairs: pa.Table, staged: Staged, recipe: Recipe | None) -> pa.Table:
+    """Returns pairs with the values that the recipe's columns have of them, where they had none.
+
+    A column of which several makers' values are stored is left as it is: the folder does not say whose the run's are.
+
+    Args:
+        pairs: as `with_scores` takes them, and `staged_row`.
+        staged: of the run; with digests, where columns are of images.
+        recipe: see there.
+    """
+    for column in recipe.made_columns if recipe else ():
+        stored = _stored_values(staged.folder, column.name)
+        if stored is None or column.of == "row":
+            continue
+        rows, digests = _digests(pairs, staged, column)
+        places = pc.index_in(digests, value_set=stored.column(DIGEST).combine_chunks())
+        for field in stored.schema.names:
+            if field not in (DIGEST, ERROR):
+                values = stored.column(field).combine_chunks().take(places)
+                name = column.name if field == "value" else f"{column.name}_{field}"
+                pairs = _put(pairs, name, _spread(values, rows, len(pairs)))
+    return pairs
+
+
+def _stores(folder: RunFolder) -> Iterator[tuple[str, ScoreStore]]:
+    for model in folder.folders(SCORES_FOLDER):
+        info = read_model_info(folder, model)
+        if info is not None and model.endswith(suffix := f"-{info['fingerprint'][:8]}"):
+            name = model.removesuffix(suffix)
+            yield name, ScoreStore(folder, name, info["fingerprint"])
+
+
+def _score_tables(store: ScoreStore, metadata: str) -> Iterator[pa.Table]:
+    for name in store.folder.list(f"{store.root}/{metadata}", ".parquet"):
+        try:
+            with store.folder.open(store.root, metadata, name) as file:
+                yield pq.read_table(file, columns=["uid", "similarity"]).replace_schema_metadata(None)
+        except pa.ArrowException:  # an emptied commit mark: its pairs are scored again by the next run
+            continue
+
+
+def _with_head(pairs: pa.Table, store: ScoreStore, head: str) -> pa.Table:
+    stored = [name for name in store.folder.folders(f"{store.root}/heads") if name.rpartition("-")[0] == head]
+    if len(stored) != 1:  # of several, none says which is the run's
+        return pairs
+    uids, scores = [], []
+    for shard in sorted(StagingListing(store.folder).numbers):
+        for chunk, table in store.chunks(shard):
+            values = store.stored_head_scores(shard, chunk, stored[0], len(table))
+            if values is not None:
+                uids.append(table.column("uid").combine_chunks())
+                scores.append(pa.array(values, from_pandas=True))
+    return _filled(pairs, head, pa.chunked_array(uids), pa.chunked_array(scores)) if uids else pairs
+
+
+def _filled(pairs: pa.Table, name: str, uids: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.Table:
+    known = uids.combine_chunks().cast(pa.large_string())
+    places = pc.index_in(pairs.column("uid").combine_chunks(), value_set=known)
+    return _put(pairs, name, values.combine_chunks().take(places))
+
+
+def _put(pairs: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    """Fills a column's nulls, or adds the column where any value is known."""
+    if name in pairs.column_names:
+        index = pairs.column_names.index(name)
+        own = pairs.column(index).combine_chunks()
+        return pairs.set_column(index, name, pc.coalesce(own, values.cast(own.type)))
+    return pairs if values.null_count == len(values) else pairs.append_column(name, values)
+
+
+def _stored_values(folder: RunFolder, name: str) -> pa.Table | None:
+    makers = [maker for maker in folder.folders(COLUMNS_FOLDER) if maker.rpartition("-")[0] == name]
+    if len(makers) != 1:
+        return None
+    tables = []
+    for file_name in folder.list(f"{COLUMNS_FOLDER}/{makers[0]}", ".parquet"):
+        try:
+            with folder.open(COLUMNS_FOLDER, makers[0], file_name) as file:
+                tables.append(pq.read_table(file))
+        except pa.ArrowException:  # damaged: the next run makes it again
+            continue
+    return pa.concat_tables(tables) if tables else None
+
+
+def _digests(pairs: pa.Table, staged: Staged, column: Column) -> tuple[np.ndarray, pa.Array]:
+    """Returns (int[k], the rows whose thing is known; their digests)."""
+    things: dict[str, pa.Array] = {"caption": pairs.column("caption"), "url": pairs.column("url")}
+    if column.of in OF_IMAGES:
+        if not {"sha256", "image_size"} <= set(staged.rows.column_names):
+            return np.empty(0, np.int64), pa.array([], pa.binary(16))
+        images = staged.rows.select(["sha256", "image_size"]).take(pairs.column("staged_row").combine_chunks())
+        things |= {"sha256": images.column("sha256"), "image_size": images.column("image_size")}
+        names = ["sha256", "image_size", "caption"]
+    else:
+        names = [column.of]
+    rows = np.flatnonzero(np.logical_and.reduce([things[name].is_valid().to_numpy() for name in names]))
+    arrays = [_plain(things[name].take(pa.array(rows))) for name in names]
+    return rows, thing_digests(pa.RecordBatch.from_arrays(arrays, names=names), column.of)
+
+
+def _plain(values: pa.ChunkedArray) -> pa.Array:
+    array = values.combine_chunks()
+    return array.cast(pa.string()) if pa.types.is_large_string(array.type) else array
+
+
+def _spread(values: pa.Array, rows: np.ndarray, length: int) -> pa.Array:
+    """Returns an array of a length that has the values in some rows, null elsewhere."""
+    places = np.full(length, -1, np.int64)
+    places[rows] = np.arange(len(rows))
+    return values.take(pa.array(places, mask=places < 0))
