@@ -37,20 +37,23 @@ class Neighbours:
 
     Attributes:
         folder: of the run.
-        uids: of the table's rows.
+        uids: gives those of the table's rows, by which their embeddings are stored.
         recipe: gives the run's recipe; its models are asked by texts and images.
+        exact_rows: the most vectors that are compared one by one.
     """
 
     folder: RunFolder
     uids: Callable[[], pa.Array]
     recipe: Callable[[], Recipe]
+    exact_rows: int = EXACT_ROWS
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _found: OrderedDict[tuple[str, str | int], np.ndarray] = field(default_factory=OrderedDict)
 
     @cached_property
     def stores(self) -> dict[str, ScoreStore]:
-        """The score stores with embeddings, by the model's name."""
-        return {name: stores[-1] for name, stores in stores_by_name(self.folder).items()}
+        """The score stores with embeddings, by the model's name; of a name that is several models', none."""
+        by_name = stores_by_name(self.folder)
+        return {name: stores[0] for name, stores in by_name.items() if len(stores) == 1}
 
     @property
     def names(self) -> list[str]:
@@ -140,7 +143,7 @@ class Neighbours:
             raise ModelError("search by meaning needs faiss; pip install 'babelsift[explore]'") from error
         vectors = self._vectors[1]
         rows, dimension = vectors.shape
-        if rows <= EXACT_ROWS:
+        if rows <= self.exact_rows:
             index: Any = faiss.IndexFlatIP(dimension)
         else:
             lists = int(np.sqrt(rows))
@@ -158,11 +161,10 @@ class Neighbours:
 
 
 def _stored(store: ScoreStore) -> tuple[pa.Array, np.ndarray]:
-    """Returns (uids, float16[m, dimension]) of all pairs with an embedding; each uid once."""
-    chunks = list(all_embeddings(store, ["img_emb"], passes_over_damage=True))  # the next run scores that again
+    """Returns (uids, float16[m, dimension]) of all pairs with an embedding; each uid once, damaged chunks left out."""
+    chunks = list(all_embeddings(store, ("img_emb",), passes_over_damage=True))
     if not chunks:
         raise ModelError(f"{store.folder.path(store.root)} has no embeddings")
-    together = pa.concat_arrays([uids.cast(pa.large_string()) for uids, _ in chunks])
-    codes = together.dictionary_encode().indices.to_numpy()
-    _, first = np.unique(codes, return_index=True)
-    return together.take(pa.array(first)), np.concatenate([vectors for _, [vectors] in chunks])[first]
+    uids = pa.concat_arrays([of_chunk.cast(pa.large_string()) for of_chunk, _ in chunks])
+    _, first = np.unique(uids.dictionary_encode().indices.to_numpy(), return_index=True)
+    return uids.take(pa.array(first)), np.concatenate([vectors for _, [vectors] in chunks])[first]

@@ -17,6 +17,7 @@ from babelsift.pipelines.explorer.labels import LABEL, Labels
 from babelsift.pipelines.explorer.neighbours import Neighbours
 from babelsift.pipelines.explorer.pairs.columns import Columns
 from babelsift.pipelines.explorer.pairs.load import FATE, load_pairs
+from babelsift.pipelines.explorer.pairs.made import scored_uids
 from babelsift.pipelines.explorer.pairs.selection import Selection
 from babelsift.pipelines.inspection.finished import FinishedRun, open_run
 from babelsift.pipelines.inspection.shard_images import ShardImages
@@ -178,7 +179,7 @@ def _loaded(run: FinishedRun, name: str) -> LoadedRun:
     if not len(table):
         raise RunFolderError(f"{public_url(run.folder.url)}: the run has no pairs to explore")
     columns = Columns(table)
-    neighbours = Neighbours(run.folder, lambda: columns.column("uid"), lambda: read_recipe(run.folder)[0])
+    neighbours = Neighbours(run.folder, lambda: scored_uids(table, recipe), lambda: read_recipe(run.folder)[0])
     selection = Selection(columns, neighbours.rows)
     return LoadedRun(name, run, selection, PairImages(staged, ShardImages(run.folder)), neighbours)
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.inspection.staged_images import Staged
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.columns.column_store import COLUMNS_FOLDER, DIGEST, ERROR
@@ -29,16 +30,33 @@ def with_scores(pairs: pa.Table, folder: RunFolder, recipe: Recipe | None) -> pa
         folder: of the run.
         recipe: of the run; tells classifiers from CLIP models, and names the heads. None: it cannot be read.
     """
+    scored = scored_uids(pairs, recipe)
     classifiers = {head.name for head in recipe.all_heads if head.classifier} if recipe else set()
     for name, store in _stores(folder):
         tables = [table for where in ("metadata", "metadata_only") for table in _score_tables(store, where)]
         if tables:
             column = name if name in classifiers else similarity_column(name)
             stored = pa.concat_tables(tables)
-            pairs = _filled(pairs, column, stored.column("uid"), stored.column("similarity"))
+            pairs = _filled(pairs, scored, column, stored.column("uid"), stored.column("similarity"))
         for head in recipe.head_names if recipe else ():
-            pairs = _with_head(pairs, store, head)
+            pairs = _with_head(pairs, scored, store, head)
     return pairs
+
+
+def scored_uids(pairs: pa.Table, recipe: Recipe | None) -> pa.Array:
+    """Returns large_string[n], the uid by which each pair's scores are stored: of its caption as edits have left it.
+
+    Args:
+        pairs: with uid, url and caption.
+        recipe: of the run.
+    """
+    uids = pairs.column("uid").combine_chunks()
+    if recipe is None or not recipe.caption_edits:
+        return uids
+    url, caption = (pairs.column(name).combine_chunks() for name in ("url", "caption"))
+    is_pair = pc.and_(url.is_valid(), caption.is_valid())
+    now = compute_uids(pc.fill_null(url, "").cast(pa.string()), pc.fill_null(caption, "").cast(pa.string()))
+    return pc.if_else(is_pair, now.cast(pa.large_string()), uids)
 
 
 def with_made(pairs: pa.Table, staged: Staged, recipe: Recipe | None) -> pa.Table:
@@ -82,7 +100,7 @@ def _score_tables(store: ScoreStore, metadata: str) -> Iterator[pa.Table]:
             continue
 
 
-def _with_head(pairs: pa.Table, store: ScoreStore, head: str) -> pa.Table:
+def _with_head(pairs: pa.Table, scored: pa.Array, store: ScoreStore, head: str) -> pa.Table:
     stored = [name for name in store.folder.folders(f"{store.root}/heads") if name.rpartition("-")[0] == head]
     if len(stored) != 1:  # of several, none says which is the run's
         return pairs
@@ -93,12 +111,11 @@ def _with_head(pairs: pa.Table, store: ScoreStore, head: str) -> pa.Table:
             if values is not None:
                 uids.append(table.column("uid").combine_chunks())
                 scores.append(pa.array(values, from_pandas=True))
-    return _filled(pairs, head, pa.chunked_array(uids), pa.chunked_array(scores)) if uids else pairs
+    return _filled(pairs, scored, head, pa.chunked_array(uids), pa.chunked_array(scores)) if uids else pairs
 
 
-def _filled(pairs: pa.Table, name: str, uids: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.Table:
-    known = uids.combine_chunks().cast(pa.large_string())
-    places = pc.index_in(pairs.column("uid").combine_chunks(), value_set=known)
+def _filled(pairs: pa.Table, scored: pa.Array, name: str, uids: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.Table:
+    places = pc.index_in(scored, value_set=uids.combine_chunks().cast(pa.large_string()))
     return _put(pairs, name, values.combine_chunks().take(places))
 
 
