@@ -23,6 +23,7 @@ BENCHMARKS = {
     "dry_run": "how long a dry run takes",
     "explorer": "the explorer at 100 000 pairs and a million: opening, filters, sliders, memory",
     "survive": "a run that is killed at 20 moments, and repeated",
+    "object_store": "requests of runs on S3 by kind, and a store that takes 50 ms for each",
     "sharding": "memory and time of selecting and sharding 1 and 10 million pairs",
     "scale": "metadata of 1 and 10 million pairs through every stage in one process (ROWS=...)",
     "text_cores": "rules, language and metadata matching on two cores, against one",

@@ -13,8 +13,8 @@ can do depends on the store:
   so the sweep found it, and the rename fails. A writer that made its temporary name after the sweep looks after the
   epoch was written, and is refused. A rename between epoch and sweep is as one before both, for a run reads and writes
   nothing else until it has swept. (Removing a file there is a look and a removal: only disks move it first.)
-- On an object store a look holds for a second: several commits share one that is younger than half of that, and a
-  writer whose commit took longer looks again after it. A run that begins writes its epoch and waits for that second
+- On an object store a look holds for two seconds: several commits share one that is younger than half of that, and a
+  writer whose commit took longer looks again after it. A run that begins writes its epoch and waits for two seconds
   before it reads anything: what an earlier one committed without looking again is there by then.
 - On S3 a file is one PUT, on condition that what the store has under the name is what was there before the look
   (`s3_store`). The condition does not hold once a later run has put anything else there. Where it has put nothing
@@ -85,7 +85,7 @@ def read_fence(store: Store) -> Fence | None:
 
 @dataclass
 class _LastLook:
-    """When a store's writer was last allowed to commit; several commits of less than a second share a look."""
+    """When a store's writer was last allowed to commit; several commits in quick succession share a look."""
 
     at: float = -math.inf
 

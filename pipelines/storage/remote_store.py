@@ -56,7 +56,7 @@ class RemoteStore(Store):
     fs: AbstractFileSystem
     root: str
     retries: Retries | None = field(default=None, kw_only=True)
-    late_s: float = field(default=1.0, kw_only=True)
+    late_s: float = field(default=2.0, kw_only=True)
     is_local = False
 
     def put_if_absent(self, path: str, content: bytes, *, check: Check | None = None) -> bool:

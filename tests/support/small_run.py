@@ -56,9 +56,9 @@ def babelsift(*arguments: str) -> Said:
     return Said(code, [line for line in log.splitlines() if line.startswith("babelsift: ")], log)
 
 
-def write_pairs(web: HostileWeb, path: Path, pairs: int = PAIRS) -> None:
+def write_pairs(web: HostileWeb, path: Path, pairs: int = PAIRS, *, size: tuple[int, int] = (48, 40)) -> None:
     """Writes a table of pairs, two of them without an image, and has the web serve the images of the others."""
-    bodies = {f"/{number}.jpg": encoded(photo(number, (48, 40))) for number in range(pairs - 2)}
+    bodies = {f"/{number}.jpg": encoded(photo(number, size)) for number in range(pairs - 2)}
     urls = [web.on(url_path, answer(body)) for url_path, body in bodies.items()]
     urls += [web.url("/gone.jpg"), "no url"]
     captions = [f"a photo of thing number {number}" for number in range(pairs)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,8 @@ from babelsift.pipelines.staging.partitions import BY_UID, Partitioning, SplitDo
 from babelsift.pipelines.staging.shards import StagingListing, read_staged_rows, staged_shards
 from babelsift.schemas import Stage
 from babelsift.schemas.duplicates import DrawnCluster
+
+_PARTITIONS_AT_ONCE = 8
 
 
 def with_images(folder: RunFolder, samples: Iterable[Sample], tars: TarFolder | None = None) -> list[Sample]:
@@ -106,13 +109,19 @@ def staged_images_of(
         for partition in _partitions_of(uid, url, parting, split):
             urls_by_partition.setdefault(partition, {})[uid] = url
     listing = StagingListing(folder)
-    images: dict[str, tuple[bytes, str]] = {}
-    for partition, urls_here in urls_by_partition.items():
+
+    def images_of(partition: int) -> dict[str, tuple[bytes, str]]:
+        images: dict[str, tuple[bytes, str]] = {}
         for shard in staged_shards(folder, partition, first, listing=listing):
             rows = None if shard.stats is None or shard.is_foreign else read_staged_rows(folder, shard)
             if rows is not None:
-                images |= _images_in(folder, shard.number, rows, urls_here)
-    return images
+                images |= _images_in(folder, shard.number, rows, urls_by_partition[partition])
+        return images
+
+    if not listing.numbers:
+        return {}
+    with ThreadPoolExecutor(_PARTITIONS_AT_ONCE) as pool:
+        return {uid: image for images in pool.map(images_of, urls_by_partition) for uid, image in images.items()}
 
 
 def _partitions_of(uid: str, url: str, parting: Partitioning, split: SplitDomains) -> set[int]:

@@ -337,7 +337,7 @@ def test_a_run_that_begins_waits_until_what_an_earlier_one_was_allowed_is_there(
         waits[name] = []
         for run in ("earlier", "later"):
             claim_folder(folder, run, wait=waits[name].append)
-    assert waits == {"s3": [1.0], "disk": [0.0]}
+    assert waits == {"s3": [2.0], "disk": [0.0]}
 
 
 def test_without_an_answer_nobody_commits(s3_bucket):
