@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 ERROR = "error"  # the last column of a maker's answer: why a row has no value, or null
 TYPES: Mapping[str, pa.DataType] = {
@@ -155,7 +156,7 @@ def _by_name(values: Any, fields: Sequence[pa.Field]) -> Mapping[str, Any]:
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:
-    """Returns values as an array of a type; NaN is null, integers become floats, nothing else is converted."""
+    """Returns values as an array of a type; NaN and infinity are null, integers become floats, nothing else changes."""
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if not isinstance(values, pa.Array):
@@ -164,14 +165,21 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
         values = values if isinstance(values, np.ndarray) else list(values)
         values = pa.array(values, from_pandas=True)
     if values.type == kind:
-        return values
+        return _known(values)
     is_number = _is_number(values.type) or pa.types.is_boolean(values.type)
     if pa.types.is_null(values.type) or is_number == _is_number(kind):
         try:
-            return values.cast(kind, safe=not pa.types.is_floating(kind))
+            return _known(values.cast(kind, safe=not pa.types.is_floating(kind)))
         except pa.ArrowException as error:
             raise ValueError(f"values of {values.type} are no {kind}: {error}") from error
     raise ValueError(f"values of {values.type} were given, not of {kind}")
+
+
+def _known(values: pa.Array) -> pa.Array:
+    """Returns floats with null where they are no numbers: by these nothing can be ordered or counted."""
+    if not pa.types.is_floating(values.type):
+        return values
+    return pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
 
 
 def _is_number(kind: pa.DataType) -> bool:

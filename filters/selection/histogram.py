@@ -8,6 +8,7 @@ import numpy as np
 
 BIN_WIDTH = 2e-4
 LOWEST = -1.0
+_FARTHEST = 2.0**62  # bins; a column's values may lie anywhere
 
 Histogram = dict[int, int]  # bin -> rows; bin b covers [LOWEST + b * BIN_WIDTH, LOWEST + (b + 1) * BIN_WIDTH)
 
@@ -16,12 +17,13 @@ def bins_of(scores: np.ndarray) -> np.ndarray:
     """Returns int64[n], the bin of each score.
 
     Args:
-        scores: float[n] in -1..1, no NaN.
+        scores: float[n], no NaN; beyond 9e14 either way all are in one bin.
 
     >>> bins_of(np.array([-1.0, 0.3])).tolist()
     [0, 6500]
     """
-    return np.floor((np.asarray(scores, dtype=np.float64) - LOWEST) / BIN_WIDTH).astype(np.int64)
+    bins = np.floor((np.asarray(scores, dtype=np.float64) - LOWEST) / BIN_WIDTH)
+    return np.clip(bins, -_FARTHEST, _FARTHEST).astype(np.int64)
 
 
 def histogram_of(scores: np.ndarray) -> Histogram:

@@ -15,6 +15,8 @@ FLOAT, WORD, COUNT, LIST = (pa.field("", TYPES[kind]) for kind in ("float", "str
     [
         ([1, 2.5], FLOAT, [1.0, 2.5]),
         (np.array([1, np.nan]), FLOAT, [1.0, None]),
+        (np.array([np.inf, -np.inf]), FLOAT, [None, None]),
+        (pa.array([1.0, float("inf")], pa.float32()), FLOAT, [1.0, None]),
         (pa.chunked_array([[1], [2]]), COUNT, [1, 2]),
         (np.array([3.0, np.nan]), COUNT, [3, None]),
         ((word for word in ("a", None)), WORD, ["a", None]),

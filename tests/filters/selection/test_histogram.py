@@ -38,3 +38,12 @@ def test_everything_is_kept_at_a_fraction_of_one():
 def test_no_rows_have_no_top():
     with pytest.raises(ValueError, match="no rows"):
         top_fraction_bin({}, 0.3)
+
+
+@pytest.mark.parametrize("exponent", [3, 12, 15, 30, 38])
+def test_values_far_away_are_ordered_or_together_and_none_is_turned_round(exponent):
+    scores = np.array([-1, -0.5, 0, 0.5, 1], np.float32) * np.float32(10.0**exponent)
+    bins = bins_of(scores)
+    assert (np.diff(bins) >= 0).all()
+    assert bins[0] < bins[2] < bins[-1]
+    assert top_fraction_bin(histogram_of(scores), 0.3) == bins[3]
