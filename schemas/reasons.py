@@ -120,6 +120,7 @@ class RejectReason(str, Enum):
     AI_TXT_DISALLOWED = "ai_txt_disallowed"
     TRAINING_CRAWLER_DISALLOWED = "training_crawler_disallowed"
     DATA_MINING_PROHIBITED = "data_mining_prohibited"
+    C2PA_TRAINING_OPT_OUT = "c2pa_training_opt_out"
     ROBOTS_DISALLOWED = "robots_disallowed"
     HASH_MISMATCH = "hash_mismatch"
     # download: this machine
@@ -176,6 +177,7 @@ OPT_OUTS = frozenset(
         RejectReason.AI_TXT_DISALLOWED,
         RejectReason.TRAINING_CRAWLER_DISALLOWED,
         RejectReason.DATA_MINING_PROHIBITED,
+        RejectReason.C2PA_TRAINING_OPT_OUT,
         RejectReason.ROBOTS_DISALLOWED,
     }
 )

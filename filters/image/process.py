@@ -25,7 +25,7 @@ from babelsift.filters.image.exif import exif_json, software_in
 from babelsift.filters.image.facts import PixelFacts, facts_of
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
-from babelsift.filters.opt_outs import prohibited_data_mining
+from babelsift.filters.opt_outs import c2pa_training_opt_out, prohibited_data_mining
 from babelsift.filters.provenance import ImageProvenance, provenance_of
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
@@ -119,6 +119,8 @@ def decode_for(body: bytes, header: ImageHeader, settings: DownloadSettings) -> 
 def _hear_opt_outs(file: ImageFile, settings: DownloadSettings) -> None:
     if settings.opt_outs.data_mining and (term := prohibited_data_mining(file.metadata.xmp)):
         raise ImageFailureError(RejectReason.DATA_MINING_PROHIBITED, term)
+    if settings.opt_outs.c2pa_training and (use := c2pa_training_opt_out(file.metadata.c2pa)):
+        raise ImageFailureError(RejectReason.C2PA_TRAINING_OPT_OUT, use)
 
 
 def _provenance(file: ImageFile) -> ImageProvenance:

@@ -3,11 +3,12 @@
 - `x_robots_tag`: X-Robots-Tag. `tdm_reservation`: TDMRep.
 - `usage_preferences`: AIPREF's Content-Usage and Cloudflare's Content-Signal. `robots_txt`: their lines in robots.txt.
 - `path_rules`: patterns of paths, for robots.txt, tdmrep.json and ai.txt.
-- `data_mining`: what an image's own metadata says.
+- `data_mining`, `c2pa_training`: what an image's own metadata says.
 
 Where a form says two things at once, the one that forbids holds.
 """
 
+from babelsift.filters.opt_outs.c2pa_training import c2pa_training_opt_out
 from babelsift.filters.opt_outs.data_mining import prohibited_data_mining
 from babelsift.filters.opt_outs.path_rules import PathRules
 from babelsift.filters.opt_outs.robots_txt import (
@@ -26,6 +27,7 @@ __all__ = [
     "CONTENT_USAGE",
     "PathRules",
     "RobotsGroups",
+    "c2pa_training_opt_out",
     "content_signal_opt_out",
     "content_usage_opt_out",
     "is_tdm_reserved",

@@ -33,6 +33,7 @@ _OPT_OUT_REASONS = (
     RejectReason.AI_TXT_DISALLOWED,
     RejectReason.TRAINING_CRAWLER_DISALLOWED,
     RejectReason.DATA_MINING_PROHIBITED,
+    RejectReason.C2PA_TRAINING_OPT_OUT,
     RejectReason.ROBOTS_DISALLOWED,
 )
 

@@ -42,3 +42,4 @@ class OptOutSettings(Settings):
     tdmrep_json: bool = Field(default=False, description="TDMRep's /.well-known/tdmrep.json, a request a host")
     ai_txt: bool = Field(default=False, description="Spawning's ai.txt, a request a host")
     data_mining: bool = Field(default=True, description="PLUS' Data Mining property in the image's own metadata")
+    c2pa_training: bool = Field(default=True, description="the training assertion of a C2PA manifest in the image file")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -163,6 +164,14 @@ def test_one_pixel_makes_other_pixels():
 def test_pixels_of_another_shape_are_others():
     flat = [process(encoded(Image.new("RGB", size, (9, 9, 9)), "PNG")) for size in ((40, 30), (30, 40))]
     assert flat[0].pixels_digest != flat[1].pixels_digest
+
+
+def test_a_file_whose_c2pa_manifest_is_against_training():
+    """The file was signed by c2pa-python 0.38, with an assertion as CAWG has it."""
+    body = (Path(__file__).parent / "files" / "signed_against_training.jpg").read_bytes()
+    use = "cawg.ai_training: notAllowed"
+    assert process(body) == ImageFailure(RejectReason.C2PA_TRAINING_OPT_OUT, use)
+    assert isinstance(process(body, opt_outs=OptOutSettings(c2pa_training=False)), ProcessedImage)
 
 
 def test_a_file_that_prohibits_data_mining():
