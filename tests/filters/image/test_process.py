@@ -168,7 +168,7 @@ def test_pixels_of_another_shape_are_others():
 
 def test_a_file_whose_c2pa_manifest_is_against_training():
     """The file was signed by c2pa-python 0.38, with an assertion as CAWG has it."""
-    body = (Path(__file__).parent / "files" / "signed_against_training.jpg").read_bytes()
+    body = (Path(__file__).parent / "data" / "signed_against_training.jpg").read_bytes()
     use = "cawg.ai_training: notAllowed"
     assert process(body) == ImageFailure(RejectReason.C2PA_TRAINING_OPT_OUT, use)
     assert isinstance(process(body, opt_outs=OptOutSettings(c2pa_training=False)), ProcessedImage)
