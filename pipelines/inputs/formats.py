@@ -26,7 +26,7 @@ _FORMATS = {
     ".warc": WARC,
     ".tar": WEBDATASET,
 }
-_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".zstd": "zstd", ".zip": "zip"}
 
 
 def with_format(file: InputFile) -> InputFile:
@@ -39,7 +39,9 @@ def with_format(file: InputFile) -> InputFile:
     found = format_of(path)
     if found is None:
         known = ", ".join(_FORMATS)
-        raise InputError(f"{file.shown}: unknown format; names end in {known}, plain or with .gz or .zst after it")
+        raise InputError(
+            f"{file.shown}: unknown format; names end in {known}, plain or with .gz, .zst or .zip after it"
+        )
     return replace(file, format=found[0], compression=found[1])
 
 

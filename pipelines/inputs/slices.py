@@ -26,7 +26,7 @@ class InputFile:
         path: as fsspec opens it. It may hold credentials, so it is never written or shown.
         source: its path within the input, without credentials: `source_file` of its rows. The same wherever it lies.
         format: parquet, csv, tsv, jsonl or json.
-        compression: of the file as a whole: gzip, zstd or None.
+        compression: of the file as a whole: gzip, zstd, zip or None.
     """
 
     path: str

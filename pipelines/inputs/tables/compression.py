@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 import zstandard
 
 # What is raised where a content is not what its name says, or breaks off.
-BROKEN_CONTENT = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
+BROKEN_CONTENT = (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, zstandard.ZstdError)
 
 _BUFFER_BYTES = 1 << 20
 # A block of 4 bytes can stand for 128 KB: this many compressed bytes hold no more than memory does.
@@ -25,7 +26,7 @@ def decompressed(source: io.RawIOBase, compression: str | None) -> Iterator[io.B
 
     Args:
         source: the file as it is stored.
-        compression: gzip, zstd or None.
+        compression: gzip, zstd, zip (of one file) or None.
 
     Raises:
         BROKEN_CONTENT: here or in a read.
@@ -35,8 +36,22 @@ def decompressed(source: io.RawIOBase, compression: str | None) -> Iterator[io.B
             yield io.BufferedReader(unzipped, _BUFFER_BYTES)
     elif compression == "zstd":
         yield io.BufferedReader(_ZstdFile(source), _BUFFER_BYTES)
+    elif compression == "zip":
+        with zipfile.ZipFile(io.BufferedReader(source)) as archive, _only_member(archive) as member:
+            yield io.BufferedReader(member, _BUFFER_BYTES)
     else:
         yield io.BufferedReader(source, _BUFFER_BYTES)
+
+
+def _only_member(archive: zipfile.ZipFile) -> Any:
+    """Opens the file that an archive holds, besides what macOS leaves in it."""
+    members = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+    if len(members) != 1:
+        raise zipfile.BadZipFile(f"a .zip of {len(members)} files; unpack it, and name these")
+    try:
+        return archive.open(members[0])
+    except (RuntimeError, NotImplementedError) as error:  # a password is needed, or another compression
+        raise zipfile.BadZipFile(str(error)) from error
 
 
 class _ZstdFile(io.RawIOBase):

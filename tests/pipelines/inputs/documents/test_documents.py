@@ -1,6 +1,7 @@
 """Interleaved documents: each image with the texts around it, their distance in `text_source`."""
 
 import json
+import zipfile
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -55,7 +56,14 @@ def read(path, **settings):
     return found.pairs, found.ledger
 
 
-@pytest.mark.parametrize("write", [parquet, lines])
+def zipped_lines(folder, documents):
+    path = lines(folder, documents)
+    with zipfile.ZipFile(folder / "a.jsonl.zip", "w") as archive:
+        archive.write(path, path.name)
+    return folder / "a.jsonl.zip"
+
+
+@pytest.mark.parametrize("write", [parquet, lines, zipped_lines])
 def test_an_image_has_the_texts_around_it_the_nearest_first(tmp_path, write):
     pairs, ledger = read(write(tmp_path, OBELICS))
     assert [(row["url"][-5], row["caption"], row["text_source"]) for row in pairs] == [
