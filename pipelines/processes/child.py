@@ -29,10 +29,22 @@ def end_with_parent(parent: int) -> None:
         parent: process id of the parent, which started this process by `start_child`, or in a thread that lasts as long
             as this process is wanted.
     """
-    if not _signalled_at_parents_death():
-        threading.Thread(target=_look_for, args=[parent], name="parent", daemon=True).start()
-    if os.getppid() != parent:
-        os._exit(1)
+    if _signalled_at_parents_death():
+        if os.getppid() != parent:
+            os._exit(1)
+    else:
+        end_soon_after_parent(parent)
+
+
+def end_soon_after_parent(parent: int) -> None:
+    """Ends this process within a moment of its parent's end, whichever of the parent's threads started it.
+
+    A pool of `multiprocessing` starts workers by a thread that ends before they do.
+
+    Args:
+        parent: process id of the parent.
+    """
+    threading.Thread(target=_look_for, args=[parent], name="parent", daemon=True).start()
 
 
 def start_child(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:

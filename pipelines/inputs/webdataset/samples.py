@@ -16,8 +16,8 @@ TEXT_TYPES = frozenset(("txt", "text", "caption", "cap", "cls", "url", "lang", "
 _JSON = "json"
 _MAX_TEXT_BYTES = 1 << 22
 _BLOCK = 1 << 16
-# Names of members that programs leave beside a dataset's samples.
-_HIDDEN = ("__", ".")
+# What the names of members begin with that programs leave beside a dataset's samples.
+_LEFT_BESIDE = "__"
 _REPEATED = "key {!r} is there before: its members are not adjacent, or two samples have it"
 
 
@@ -93,7 +93,7 @@ def read_samples(content: io.BufferedIOBase, *, compressed: bool = False, max_im
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
                 key, suffix = split_name(member.name)
-                if not member.isreg() or not suffix or key.rpartition("/")[2].startswith(_HIDDEN):
+                if not member.isreg() or not suffix or _is_hidden(key):
                     continue
                 if sample is None or sample.key != key:
                     if sample is not None:
@@ -139,6 +139,12 @@ def split_name(name: str) -> tuple[str, str]:
     folder, slash, base = name.rpartition("/")
     stem, _, suffix = base.partition(".")
     return folder + slash + stem, suffix.lower()
+
+
+def _is_hidden(key: str) -> bool:
+    """Whether a member is none of a sample's: its name begins with a dot, as macOS adds some, or it is a program's."""
+    stem = key.rpartition("/")[2]
+    return not stem or stem.startswith(_LEFT_BESIDE)
 
 
 def _content(member: tarfile.TarInfo, tar: tarfile.TarFile) -> bytes:

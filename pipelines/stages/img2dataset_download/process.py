@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from babelsift.pipelines.processes.child import end_with_parent
+from babelsift.pipelines.processes.child import end_soon_after_parent, end_with_parent
 
 
 def download(options: Mapping[str, Any]) -> None:
@@ -36,4 +36,4 @@ if __name__ == "__main__":
     _main()
 elif __name__ == "__mp_main__":  # one of img2dataset's processes
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    end_with_parent(os.getppid())
+    end_soon_after_parent(os.getppid())

@@ -34,6 +34,31 @@ time.sleep(1000)
 """
 
 
+# Starts a child by a thread that ends once the child has seen to its end, then tells it to go on.
+PARENT_WITH_POOLS_THREAD = """
+import subprocess, sys, threading
+child = None
+def start():
+    global child
+    child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stderr.read(1)
+thread = threading.Thread(target=start)
+thread.start()
+thread.join()
+child.stdin.write(b"go on\\n")
+child.stdin.flush()
+child.wait()
+"""
+CHILD_OF_ANY_THREAD = """
+import os, sys, time
+from babelsift.pipelines.processes import end_soon_after_parent
+end_soon_after_parent(os.getppid())
+os.write(2, b"!")
+print(sys.stdin.readline(), end="", flush=True)
+time.sleep(1000)
+"""
+
+
 def started(program, *arguments):
     return subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE)
 
@@ -50,6 +75,14 @@ def test_a_child_that_can_do_nothing_ends_with_its_parent():
 def test_without_that_signal_a_child_looks_for_its_parent():
     with started(PARENT, "elsewhere") as parent:
         parent.stdout.readline()
+        parent.kill()
+        assert parent.stdout.read() == b""
+
+
+def test_a_child_outlives_the_thread_that_started_it_and_not_the_process():
+    """As the workers of a pool of `multiprocessing` do, which would stand still for ever if one died with a lock."""
+    with started(PARENT_WITH_POOLS_THREAD, CHILD_OF_ANY_THREAD) as parent:
+        assert parent.stdout.readline() == b"go on\n"
         parent.kill()
         assert parent.stdout.read() == b""
 

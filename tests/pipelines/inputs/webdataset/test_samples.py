@@ -50,13 +50,19 @@ def test_a_samples_text_is_found_whatever_wrote_it(tmp_path, members, caption):
 def test_samples_are_those_that_the_package_webdataset_sees(tmp_path):
     members = [
         ("b/000.jpg", PIXELS), ("b/000.txt", "one"), ("b/000.json", {"id": 1}), ("a/000.txt", "two"),
-        ("a/000.jpg", PIXELS), ("c.1.txt", "three"), ("c.seg.png", PIXELS), ("c.txt", "main"), ("c.jpg", PIXELS),
+        ("a/000.jpg", PIXELS), ("._c.jpg", b"macOS"), (".txt", "no"), ("c.1.txt", "three"), ("c.seg.png", PIXELS), ("c.txt", "main"), ("c.jpg", PIXELS),
     ]  # fmt: skip
     path = write_tar(tmp_path / "0.tar", members)
     theirs = [sample["__key__"] for sample in webdataset.WebDataset(str(path), shardshuffle=False)]
     pairs, ledger = read(path)
     assert ([pair["__key__"] for pair in pairs], ledger) == (theirs, [])
     assert pairs[2]["1.txt"] == "three"
+
+
+def test_what_macos_leaves_in_a_tar_is_no_sample(tmp_path):
+    members = [("._0.jpg", b"x"), ("0.jpg", PIXELS), ("._0.txt", "x"), ("0.txt", "a dog"), ("__MACOSX/._1.jpg", b"x")]
+    pairs, ledger = read(write_tar(tmp_path / "0.tar", members))
+    assert ([pair["caption"] for pair in pairs], ledger) == (["a dog"], [])
 
 
 def test_several_texts_of_a_sample_are_pairs_of_one_image(tmp_path):
