@@ -26,14 +26,15 @@ class Base:
 
     Args:
         page_url: the page's own URL.
-        base: the `href` of its `base` element, if it has one.
+        base: the `href` of its `base` element, if it has one. One that leads to no web address is passed over.
     """
 
     def __init__(self, page_url: str, base: str | None = None) -> None:
         self.page_url = self.url = page_url
         if base:
             with contextlib.suppress(ValueError):
-                self.url = urljoin(page_url, base)
+                joined = urljoin(page_url, base)
+                self.url = joined if joined.lower().startswith(WEB) else page_url
         origin = _ORIGIN.match(self.url)
         self._origin = origin.group() if origin else None
 

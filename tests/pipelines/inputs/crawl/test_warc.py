@@ -164,6 +164,42 @@ def test_pages_are_read_in_their_encoding(encoding, declared, content_type):
     assert image(html.format(declared, text).encode(encoding), content_type=content_type)["alt"] == text
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding", "header", "meta", "read"),
+    [
+        ("schöner Hund", "utf-8", "iso-8859-1", "", "schöner Hund"),
+        ("schöner Hund", "utf-8", "", "windows-1251", "schöner Hund"),
+        ("一只狗在沙滩上跑步，天气很好", "utf-8", "gbk", "", "一只狗在沙滩上跑步，天气很好"),
+        ("犬が走る", "shift_jis", "utf-8", "shift_jis", "犬が走る"),
+        ("собака бежит", "windows-1251", "UTF-8", "windows-1251", "собака бежит"),
+        ("联通", "gbk", "gbk", "", "联通"),  # which is valid UTF-8, too
+        ("犬が走る", "iso-2022-jp", "iso-2022-jp", "", "犬が走る"),
+        ("schöner Hund", "cp1252", "iso-8859-1", "utf-8", "schöner Hund"),
+    ],
+)
+def test_a_page_that_names_another_encoding_is_seen_through_where_there_is_no_doubt(text, encoding, header, meta, read):
+    declared = f"<meta charset={meta}>" if meta else ""
+    html = f"<html><head>{declared}</head><img src=a.jpg alt='{text}'>".encode(encoding)
+    content_type = f"text/html; charset={header}" if header else "text/html"
+    assert image(html, content_type=content_type)["alt"] == read
+
+
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("/media/", "https://example.org/media/a.jpg"),
+        (" //cdn.example/x ", "https://cdn.example/a.jpg"),
+        *(
+            (base, "https://example.org/blog/a.jpg")
+            for base in ("javascript:void(0)", "data:,x", "mailto:a@b", "#x", "")
+        ),
+        ("http://[bad/", "https://example.org/blog/a.jpg"),
+    ],
+)
+def test_a_base_that_leads_nowhere_is_passed_over(base, url):
+    assert image(f'<base href="{base}"><base href="/second/"><img src=a.jpg>')["url"] == url
+
+
 def test_one_bad_byte_makes_no_other_encoding():
     html = "<meta charset=utf-8><img src=a.jpg alt='schöner Hund'><p>".encode() + b"\xff"
     assert image(html)["alt"] == "schöner Hund"
