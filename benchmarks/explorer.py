@@ -61,9 +61,10 @@ def measure(folder: str) -> dict[str, tuple[str, float]]:
             base = f"{process.stdout.readline().strip()}api/0/"
             _ask(base, "rows", limit=100)
             opened = time.perf_counter() - started
+            server = psutil.Process(process.pid)
+            open_cpu = sum(server.cpu_times()[:2])
             _ask(base, "summaries")
             counted = time.perf_counter() - started
-            server = psutil.Process(process.pid)
             filters, filter_cpu = _asked(server, [partial(_filter, base, query) for query in _queries()])
             sliders, slider_cpu = _asked(server, [partial(_ask, base, "trial", **moved) for moved in _moved()])
             memory = server.memory_info().rss / 2**30
@@ -72,6 +73,7 @@ def measure(folder: str) -> dict[str, tuple[str, float]]:
             process.kill()
     return {
         "open": ("s", opened),
+        "open_cpu": ("s", open_cpu),
         "first_counts": ("s", counted),
         "filter_p95": ("ms", filters),
         "filter_cpu": ("ms", filter_cpu),

@@ -105,14 +105,14 @@ class _Explorer:
     def _rows(self, request: Request) -> Response:
         offset, limit = (_number(request, name) for name in ("offset", "limit"))
         query = parse_query(request.query_params.get("q"))
-        answer = _json(answers.rows_of(self._run(request), self._session, query, offset, limit))
-        if not self._is_warm.is_set():  # nobody waits for it: the first row is on its way
+        return _json(answers.rows_of(self._run(request), self._session, query, offset, limit))
+
+    def _summaries(self, request: Request) -> Response:
+        answer = _json(summaries(self._run(request).selection, parse_query(request.query_params.get("q"))))
+        if not self._is_warm.is_set():  # nobody waits for it: rows and counts are there
             self._is_warm.set()
             threading.Thread(target=self._session.warm, daemon=True).start()
         return answer
-
-    def _summaries(self, request: Request) -> Response:
-        return _json(summaries(self._run(request).selection, parse_query(request.query_params.get("q"))))
 
     def _pair(self, request: Request) -> Response:
         try:

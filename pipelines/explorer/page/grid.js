@@ -143,7 +143,7 @@ export class Grid {
     const lines = [];
     for (let line = first; line < last; line += 1) {
       const drawn = kept.get(line);
-      lines.push(drawn && !drawn.dataset.waits ? drawn : this.#line(line));
+      lines.push(drawn && !("waits" in drawn.dataset) ? drawn : this.#line(line));
     }
     const before = [...this.layer.children];
     if (before.length !== lines.length || before.some((line, at) => line !== lines[at])) {

@@ -3,7 +3,10 @@
 import pyarrow.parquet as pq
 import pytest
 
+from babelsift.pipelines.run_folder.folder import RunFolder
+from benchmarks.workloads.drawn_run import write_drawn_run
 from tests.support.browser import browser, serious_faults, watched_page
+from tests.support.explorer import running_explorer
 
 pytestmark = pytest.mark.slow
 
@@ -35,6 +38,27 @@ def test_the_grid_shows_every_pair_with_its_image(page):
     assert len(tiles(page)) == 10
     page.wait_for_function("[...document.querySelectorAll('.tile img')].every((image) => image.naturalWidth > 0)")
     assert page.locator(".tile img").count() == 9  # a pair that a rule left out has the image of its URL
+
+
+def test_every_place_of_a_long_grid_is_reached(running, tmp_path):
+    write_drawn_run(RunFolder(str(tmp_path / "run")), 3000)
+    labels = ["--labels", str(tmp_path / "labels.csv")]
+    with running_explorer(str(tmp_path / "run"), *labels) as explorer:
+        lacks_images = "Failed to load resource"  # drawn pairs have none
+        with watched_page(running, explorer.url, expects=lacks_images) as page:
+            page.wait_for_selector(".tile .caption")
+            assert page.locator(".tile").count() < 200
+            page.locator(".tile").first.focus()
+            page.keyboard.press("End")
+            page.wait_for_selector('.tile[data-index="2999"] .caption')
+            assert page.evaluate("document.activeElement.dataset.index") == "2999"
+            page.evaluate("document.querySelector('.scroller').scrollTop = 0")
+            page.wait_for_selector('.tile[data-index="0"] .caption')
+            page.evaluate("document.querySelector('.scroller').scrollTop *= 0.5")
+            page.locator("#grid").hover()
+            page.mouse.wheel(0, 9000)
+            page.wait_for_function("document.querySelector('.tile').dataset.index > 100")
+            page.wait_for_function("() => !document.querySelector('.tile .waits')")
 
 
 def test_texts_of_the_web_stay_texts_in_their_own_direction(page):
