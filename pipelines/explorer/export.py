@@ -26,7 +26,13 @@ _ROWS_AT_ONCE = 50_000
 
 @dataclass(frozen=True)
 class Exported:
-    """What is sent. Attributes: name: of the file. media_type: its type. content: its bytes, a block at a time."""
+    """What is sent.
+
+    Attributes:
+        name: of the file.
+        media_type: its type.
+        content: its bytes, a block at a time.
+    """
 
     name: str
     media_type: str

@@ -19,7 +19,7 @@ from babelsift.schemas.recipe import DownloadSettings
 try:
     import aiodns
 except ImportError:  # as in an environment that was made for an older version
-    aiodns = None
+    aiodns = None  # type: ignore[assignment]
 
 _TIMEOUT_S, _TRIES = 2.0, 2  # of each server; the second time twice as long
 _NO_SUCH_NAME = ("ARES_ENOTFOUND", "ARES_ENODATA", "ARES_EBADNAME")

@@ -25,7 +25,13 @@ _UNAUTHORISED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
 @dataclass(frozen=True)
 class Pushed:
-    """What was pushed. Attributes: repository: its page. files: of the product. size_bytes: of all of them."""
+    """What was pushed.
+
+    Attributes:
+        repository: its page.
+        files: of the product.
+        size_bytes: of all of them.
+    """
 
     repository: str
     files: int

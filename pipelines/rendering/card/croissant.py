@@ -121,12 +121,12 @@ def _creator(recipe: Recipe) -> dict[str, str]:
     return {
         "@type": "sc:Organization",
         "name": contact or "not stated",
-        **({"url": contact} if _is_url(contact) else {}),
+        **({"url": contact} if contact is not None and _is_url(contact) else {}),
     }
 
 
-def _is_url(text: str | None) -> bool:
-    return text is not None and text.startswith(("http://", "https://"))
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
 
 
 def _extension(recipe: Recipe) -> str:

@@ -41,7 +41,12 @@ class FailureRow:
 
 @dataclass(frozen=True)
 class HostView:
-    """What became of the web's part. Attributes: urls: asked for. downloaded: of them."""
+    """What became of the web's part.
+
+    Attributes:
+        urls: asked for.
+        downloaded: of them.
+    """
 
     urls: int
     downloaded: int
