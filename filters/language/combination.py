@@ -25,12 +25,19 @@ _LEAST_LABEL, _LEAST_NGRAM = np.log(1e-4), np.log(1e-6)
 _UNKNOWN_LABEL, _UNKNOWN_NGRAM = np.log(0.01), np.log(1e-3)
 # English is most of the web's alt-text, and names of products are everywhere, in the letters from a to z: by how many
 # words a text has, up to three. A single word is as often a label of a list, in any language.
-_ENGLISH, _PLAIN_LETTERS = (0.0, 0.0, 3.0, 3.8), 0x7F
+_ENGLISH, _PLAIN_LETTERS = (0.0, 0.0, 3.0, 3.4), 0x7F
 # As much more of the web as that are the languages that most of a script is in.
 _LEADING = {"ru": 1.8, "hi": 0.3, "id": 0.8}
-# How often answers of such a probability are right: fitted on labelled alt-text, captions, messages and lingua's data.
+# All of that counts in full for so many words, and for ever less beside the evidence of more.
+_WORDS_OF_FULL_PRIOR = 4
+# How often answers of such a probability are right, of up to four words, of up to eight and of more: fitted on labelled
+# alt-text, captions, messages and lingua's data. What the models are unsure of in a long text is between two languages.
 _PROBABILITIES = (0.0, 0.2192, 0.3123, 0.403, 0.5075, 0.5994, 0.7024, 0.8046, 0.8874, 0.9416, 0.9756, 0.9913, 0.9977, 1)
-_SHARES_RIGHT = (0.02, 0.08, 0.27, 0.32, 0.37, 0.455, 0.54, 0.61, 0.72, 0.77, 0.885, 0.937, 0.962, 0.99)
+_SHARES_RIGHT = {
+    0: (0.02, 0.08, 0.27, 0.32, 0.37, 0.455, 0.54, 0.61, 0.72, 0.77, 0.885, 0.937, 0.962, 0.99),
+    5: (0.04, 0.14, 0.31, 0.38, 0.44, 0.52, 0.63, 0.69, 0.8, 0.86, 0.91, 0.94, 0.962, 0.99),
+    9: (0.02, 0.1, 0.33, 0.42, 0.5, 0.59, 0.64, 0.7, 0.83, 0.88, 0.936, 0.95, 0.965, 0.99),
+}
 # Serbian, Croatian and Bosnian, which lid.176 may also call by one name.
 _SPACE = 0x20
 _SERBO_CROATIAN, _ITS_LANGUAGES = "hbs", ("hr", "sr", "bs")
@@ -95,26 +102,38 @@ class CombinedModel:
             rows: int64[k], the texts to look at.
         """
         known = self.scripts[script]
+        words = _words(texts)
+        fades = (_WORDS_OF_FULL_PRIOR / np.maximum(words, _WORDS_OF_FULL_PRIOR)).astype(np.float32)
         found, probabilities = combine(
             self._batch.probabilities(texts, rows), known.ngrams.sum_evidence(texts, rows),
-            _english_priors(texts)[rows],
+            (fades[rows], _english_priors(texts, words)[rows]),
             (known.pairs, known.is_labelled, known.prior, known.english),
         )  # fmt: skip
-        return known.languages[found], np.interp(probabilities, _PROBABILITIES, _SHARES_RIGHT)
+        return known.languages[found], _shares_right(probabilities, words[rows])
 
 
-def _english_priors(texts: CodePoints) -> np.ndarray:
+def _words(texts: CodePoints) -> np.ndarray:
     letters = texts.values != _SPACE
-    words = texts.count(letters & ~texts.after(letters))
+    return texts.count(letters & ~texts.after(letters))
+
+
+def _english_priors(texts: CodePoints, words: np.ndarray) -> np.ndarray:
     priors = np.array(_ENGLISH, np.float32)[np.minimum(words, len(_ENGLISH) - 1)]
     return np.where(texts.count(texts.values > _PLAIN_LETTERS) == 0, priors, np.float32(0))
+
+
+def _shares_right(probabilities: np.ndarray, words: np.ndarray) -> np.ndarray:
+    shares = np.zeros(len(probabilities))
+    for fewest, right in _SHARES_RIGHT.items():
+        shares = np.where(words >= fewest, np.interp(probabilities, _PROBABILITIES, right), shares)
+    return shares
 
 
 @jit
 def combine(
     labels: np.ndarray,
     ngrams: np.ndarray,
-    english_priors: np.ndarray,
+    priors: tuple[np.ndarray, np.ndarray],
     known: tuple[np.ndarray, np.ndarray, np.ndarray, int],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns (int64[n], the most likely language of each text; float32[n], how probable it is).
@@ -122,11 +141,12 @@ def combine(
     Args:
         labels: float32[n, labels], probabilities.
         ngrams: float32[n, c], evidence for the first c languages.
-        english_priors: float32[n], what counts for English beside `prior`.
+        priors: (float32[n], how much of `prior` counts; float32[n], what counts for English beside it).
         known: (int64[p, 2] pairs of label and language, bool[l] whether a label means it, float32[l] prior, index of
             English or -1).
     """
     pairs, is_labelled, prior, english = known
+    fades, english_priors = priors
     found, probabilities = np.empty(len(labels), np.int64), np.empty(len(labels), np.float32)
     of_labels = np.empty(len(prior), np.float32)
     for text in range(len(labels)):
@@ -146,7 +166,7 @@ def combine(
                 by_label = max(np.log(of_labels[language] / all_labels + 1e-9), _LEAST_LABEL)
             if language < ngrams.shape[1]:
                 by_ngrams = max(ngrams[text, language] - least, _LEAST_NGRAM)
-            of_labels[language] = prior[language] + _OF_LABELS * by_label + _OF_NGRAMS * by_ngrams
+            of_labels[language] = fades[text] * prior[language] + _OF_LABELS * by_label + _OF_NGRAMS * by_ngrams
             if language == english:
                 of_labels[language] += english_priors[text]
             if of_labels[language] > score:

