@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 
-from babelsift.pipelines.cli.exit_status import INTERRUPTED, interrupted
+from babelsift.pipelines.cli.exit_status import INTERRUPTED, interrupted, note_interrupt, was_interrupted
 
 _GRACE_S = 5.0  # for an interrupted run to let go of its lock
 
@@ -32,7 +32,9 @@ def run_as_process() -> None:
     except SystemExit as exit_:  # argparse's help
         leave.status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         raise
-    except KeyboardInterrupt:  # while all that is imported
+    except BaseException:  # while all that is imported; what is written in Rust makes an error of its own of Ctrl-C
+        if not was_interrupted():
+            raise
         leave.status = interrupted(sys.argv[1:])
     if leave.status == INTERRUPTED:
         leave()
@@ -44,13 +46,11 @@ class _LeaveAtExit:
 
     def __init__(self) -> None:
         self.status = 1
-        self._is_interrupted = False
 
     def interrupt(self, *_: object) -> None:
         """Raises KeyboardInterrupt, and ends the process where that has not ended it soon; again, ends it at once."""
-        if self._is_interrupted:
+        if note_interrupt():
             self._give_up()
-        self._is_interrupted = True
         giving_up = threading.Timer(_GRACE_S, self._give_up)
         giving_up.daemon = True
         giving_up.start()

@@ -21,6 +21,20 @@ OUTPUT_CLOSED = 128 + signal.SIGPIPE
 _GOES_ON = ("curate", "demo", "push")
 
 
+_interrupts: list[int] = []  # signals that this process has had
+
+
+def note_interrupt() -> bool:
+    """Notes that Ctrl-C was pressed; returns whether it was before."""
+    _interrupts.append(signal.SIGINT)
+    return len(_interrupts) > 1
+
+
+def was_interrupted() -> bool:
+    """Whether Ctrl-C was pressed: what a library makes of it may be an error of another kind."""
+    return bool(_interrupts)
+
+
 def interrupted(words: Sequence[str]) -> int:
     """Says that the command was interrupted; returns its exit status.
 

@@ -39,6 +39,7 @@ from babelsift.pipelines.cli.exit_status import (
     output_failed,
     say,
     say_error,
+    was_interrupted,
 )
 from babelsift.pipelines.cli.log_lines import show_log_lines
 from babelsift.pipelines.storage.errors import describe_storage_error, is_storage_error
@@ -106,12 +107,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return interrupted(words)
     except OutputError as error:
         return output_failed(error, words)
-    except BabelsiftError as error:
+    except Exception as error:  # noqa: BLE001 (what was not foreseen ends the process either way)
+        return _failed(error, words)
+
+
+def _failed(error: Exception, words: Sequence[str]) -> int:
+    """Says why a command failed; returns the exit status."""
+    if was_interrupted():
+        return interrupted(words)
+    if isinstance(error, BabelsiftError):
         status = RUN_FAILED if isinstance(error, _FAILED_RUN) else USER_ERROR
         say_error(_message(error), status, words)
         return status
-    except Exception as error:  # noqa: BLE001 (what was not foreseen ends the process either way)
-        return _unexpected(error, words)
+    return _unexpected(error, words)
 
 
 def _run(words: Sequence[str]) -> int:
