@@ -6,7 +6,7 @@ from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import language_rows
 from babelsift.pipelines.rendering.number_format import clipped, count_text, shown
 from babelsift.pipelines.rendering.opt_outs import opt_out_forms
-from babelsift.pipelines.rendering.surprises import surprises
+from babelsift.pipelines.rendering.surprises import host_surprises, surprises
 from babelsift.schemas import Recipe
 
 _NAMED = 12  # languages named in one sentence; a long tail of misread captions is no news
@@ -27,12 +27,13 @@ def uses_demo_model(recipe: Recipe) -> bool:
 
 
 def notices(data: ReportData) -> list[str]:
-    """Returns the notices, a sentence each."""
+    """Returns the notices, a sentence each: first what would surprise whoever ran this."""
     return [
-        *(shown(warning) for warning in data.warnings),
         *_of_funnel(data),
-        *_of_columns(data),
         *surprises(data.funnel, data.recipe),
+        *host_surprises(data.hosts),
+        *(shown(warning) for warning in data.warnings),
+        *_of_columns(data),
         *_of_languages(data),
         *_of_recipe(data),
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from babelsift.filters.counting import DOWNLOADED, KEPT, ROWS, DomainCounts
 from babelsift.filters.rules import CAPTION_RULES, URL_RULES, Rule
-from babelsift.pipelines.rendering.number_format import count_text, share_text
+from babelsift.pipelines.rendering.number_format import count_text, share_text, shown
 from babelsift.schemas import STAGE_ORDER, Funnel, Recipe, Stage, StageFunnel
 from babelsift.schemas.recipe.settings import Settings
 
@@ -24,6 +25,39 @@ def surprises(funnel: Funnel, recipe: Recipe) -> list[str]:
         recipe: of the same run.
     """
     return [*_reject_most(funnel), *_met_nothing(funnel, recipe)]
+
+
+def host_surprises(hosts: DomainCounts | None) -> list[str]:
+    """Returns a sentence for each large domain most of whose URLs fail where others' do not, and for one that is most.
+
+    Args:
+        hosts: what became of URLs; None where none was asked for.
+    """
+    if hosts is None:
+        return []
+    outcomes = dict(zip(*(hosts.outcomes.column(name).to_pylist() for name in ("outcome", ROWS)), strict=True))
+    urls = sum(rows for outcome, rows in outcomes.items() if outcome != KEPT)
+    by_domain: dict[str, dict[str, int]] = {}
+    for row in hosts.domains.to_pylist():
+        by_domain.setdefault(row["domain"], {})[row["outcome"]] = row[ROWS]
+    usual = outcomes.get(DOWNLOADED, 0) / max(urls, 1)
+    sentences = (_of_domain(domain, found, urls, usual) for domain, found in by_domain.items())
+    return [sentence for sentence in sentences if sentence]
+
+
+def _of_domain(domain: str, outcomes: Mapping[str, int], urls: int, usual: float) -> str:
+    failures = {outcome: rows for outcome, rows in outcomes.items() if outcome not in (DOWNLOADED, KEPT)}
+    own = outcomes.get(DOWNLOADED, 0) + sum(failures.values())
+    if own < _MIN_ROWS:
+        return ""
+    failed = sum(failures.values())
+    if failed > _SURPRISING_SHARE * own and usual > _SURPRISING_SHARE:
+        worst = max(failures, key=lambda outcome: (failures[outcome], outcome))
+        share = share_text(failed, own)
+        return f"{shown(domain)}: {share} of its {count_text(own)} URLs gave no image, most for {shown(worst)}."
+    if own > _SURPRISING_SHARE * urls and own < urls:
+        return f"{shown(domain)} has {share_text(own, urls)} of all {count_text(urls)} URLs that were asked for."
+    return ""
 
 
 def _reject_most(funnel: Funnel) -> Iterator[str]:

@@ -22,6 +22,8 @@ def with_changes(content: Mapping[str, Any], changes: Sequence[str]) -> dict[str
 
     >>> with_changes({"captions": {"min_words": 5}}, ["captions.min_words=2", "language.keep=[en, de]"])
     {'captions': {'min_words': 2}, 'language': {'keep': ['en', 'de']}}
+    >>> with_changes({"clip": {"model": "ViT-B-32"}}, ["clip.0.batch_size=64"])
+    {'clip': {'model': 'ViT-B-32', 'batch_size': 64}}
     """
     changed: Any = dict(content)
     for change in changes:
@@ -37,6 +39,8 @@ def _with_value(inside: Any, keys: Sequence[str], value: Any, source: str) -> An
     if not keys:
         return value
     key, *rest = keys
+    if key.isdecimal() and not isinstance(inside, list):
+        return _with_value_in_single(inside, key, rest, value, source)
     if isinstance(inside, list):
         if not key.isdecimal() or int(key) >= len(inside):
             last = len(inside) - 1
@@ -49,3 +53,12 @@ def _with_value(inside: Any, keys: Sequence[str], value: Any, source: str) -> An
     group = dict(inside or {})
     group[key] = _with_value(group.get(key), rest, value, source)
     return group
+
+
+def _with_value_in_single(inside: Any, key: str, rest: Sequence[str], value: Any, source: str) -> Any:
+    """Returns a group that stands alone where a list of groups may, with a value in it: its number is 0."""
+    if inside is None:
+        raise RecipeError(f"{source}: there is no entry {key}, as the list is empty; write it whole, as YAML")
+    if not isinstance(inside, Mapping) or int(key):
+        raise RecipeError(f"{source}: there is no entry {key}; there is one, without a list, whose number is 0")
+    return _with_value(inside, rest, value, source)

@@ -1,6 +1,7 @@
 import pytest
 
 from babelsift.schemas import RecipeError, parse_recipe
+from babelsift.schemas.recipe.changed_settings import with_changes
 
 TEXT = "name: mine\ncaptions: {min_words: 5}\nclip: [{model: ViT-B-32}, {model: ViT-L-14}]\n"
 
@@ -43,3 +44,22 @@ def test_a_wrong_change_is_one_line_that_names_it(change, message):
 def test_what_is_wrong_in_the_file_is_not_blamed_on_the_change():
     with pytest.raises(RecipeError, match=r"^mine.yaml: unknown setting 'nonesuch'"):
         changed("seed=1", text="name: mine\nnonesuch: 1\n")
+
+
+def test_a_group_that_stands_alone_where_a_list_may_is_its_entry_0():
+    changed = with_changes({"clip": {"model": "a"}}, ["clip.0.batch_size=64", "clip.precision=fp16"])
+    assert changed == {"clip": {"model": "a", "batch_size": 64, "precision": "fp16"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "change", "said"),
+    [
+        ({"clip": {"model": "a"}}, "clip.1.batch_size=64", "there is one, without a list, whose number is 0"),
+        ({}, "clip.0.batch_size=64", "there is no entry 0, as the list is empty; write it whole, as YAML"),
+        ({"clip": [{"model": "a"}]}, "clip.1.batch_size=64", "name an entry by its number, 0 to 0"),
+    ],
+)
+def test_an_entry_that_is_not_there_is_named(content, change, said):
+    with pytest.raises(RecipeError, match=f"^--set {change}: ") as raised:
+        with_changes(content, [change])
+    assert said in str(raised.value)

@@ -126,7 +126,7 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
         print_json({"funnel": funnel.to_json(), "notes": notes, **made})
     elif not getattr(known, "quiet", False):
         lines = [f"note: {sentence}" for sentence in notes] + [f"{what}: {path}" for what, path in made.items()]
-        print("\n".join([format_funnel(funnel), *lines]))
+        print("\n".join([format_funnel(funnel, recipe if until is None else None), *lines]))
     return 0
 
 

@@ -63,12 +63,13 @@ def add_demo_model(commands: argparse._SubParsersAction) -> None:
 def _demo(known: argparse.Namespace, beam_words: list[str]) -> int:
     from babelsift.pipelines.cli.progress_display import run_shown
     from babelsift.pipelines.demo.curate_demo import curate_demo
+    from babelsift.pipelines.recipes.presets import load_recipe
     from babelsift.pipelines.rendering import format_funnel
 
     options, started = beam_options(known, beam_words), time.monotonic()
     with run_shown(known, options):
         result = curate_demo(known.output, pairs=known.pairs, seed=known.seed, source=known.source, options=options)
-    print(f"\nWhat became of the pairs\n\n{format_funnel(result.funnel)}")
+    print(f"\nWhat became of the pairs\n\n{format_funnel(result.funnel, load_recipe('demo'))}")
     print(f"\nBeside the truth\n\n{result.beside_truth}")
     spent_s = time.monotonic() - started
     print(f"\n{known.pairs} pairs in {spent_s:.0f} s. The scores are a demo model's, good for the demo only.")

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from babelsift.pipelines.rendering import format_funnel
 from babelsift.pipelines.rendering.number_format import clipped, clipped_middle, share_text, size_text
-from babelsift.schemas import STAGE_ORDER, Funnel, RejectReason, Stage, StageFunnel
+from babelsift.schemas import STAGE_ORDER, Funnel, Recipe, RejectReason, Stage, StageFunnel
 
 
 def small():
@@ -89,3 +89,12 @@ def test_clipping_keeps_to_the_limit_and_to_what_can_be_shown(text, limit):
 def test_clipping_leaves_accents_on_their_letters():
     assert clipped("cafe\u0301s and more", 5) == "caf…"
     assert clipped("\u0301" * 10, 5) == "\u0301" * 4 + "…"
+
+
+def test_stages_that_are_off_are_one_line_but_not_those_that_met_nothing():
+    names = ("read", "frequency", "dedup_pairs", "balance", "shard")
+    funnel = Funnel(tuple(StageFunnel(name, 5, 5) for name in names))
+    lines = format_funnel(funnel, Recipe(name="x")).splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["read", "dedup_pairs", "shard"]
+    assert lines[4] == "off: frequency, balance"
+    assert len(format_funnel(funnel).splitlines()) == 7, "without a recipe each has its own"

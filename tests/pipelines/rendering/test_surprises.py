@@ -1,6 +1,9 @@
+import pyarrow as pa
 import pytest
 
+from babelsift.filters.counting import count_urls, summarise_domains
 from babelsift.pipelines.rendering import surprises
+from babelsift.pipelines.rendering.surprises import host_surprises
 from babelsift.schemas import STAGE_ORDER, Funnel, recipe_from
 
 
@@ -49,3 +52,31 @@ def test_rules_of_the_recipe_that_met_nothing_are_named_and_defaults_are_not():
     assert found == ["Of 2,000 rows no one was left out by captions.reject_boilerplate, urls.reject_non_photos."]
     assert surprises(funnel(2000, {"rules": {"too_few_words": 20}}), recipe(captions={"min_words": 3})) == []
     assert surprises(funnel(900, {}), asked) == []
+
+
+def hosts(**domains):
+    """Of each domain (URLs that gave an image, URLs that failed)."""
+    urls = [f"http://{domain}.com/{n}" for domain, counts in domains.items() for n in range(sum(counts))]
+    outcomes = [o for got, not_got in domains.values() for o in ["downloaded"] * got + ["http_status 403"] * not_got]
+    return summarise_domains(count_urls(pa.array(urls), pa.array(outcomes)))
+
+
+@pytest.mark.parametrize(
+    ("domains", "said"),
+    [
+        (
+            {"closed": (10, 190), "open": (900, 20)},
+            ["closed.com: 95.0 % of its 200 URLs gave no image, most for http_status 403.",
+             "open.com has 82.1 % of all 1,120 URLs that were asked for."],
+        ),
+        ({"closed": (5, 90), "open": (400, 20), "other": (400, 0)}, []),  # too few to tell
+        ({"closed": (10, 190), "shut": (10, 190)}, []),  # the web as a whole fails
+        ({"only": (300, 10)}, []),
+    ],
+)  # fmt: skip
+def test_a_domain_that_fails_where_others_do_not_or_is_most_of_all_is_said(domains, said):
+    assert sorted(host_surprises(hosts(**domains))) == said
+
+
+def test_without_a_download_no_host_surprises():
+    assert host_surprises(None) == []
