@@ -121,6 +121,17 @@ def is_cached(name: str, files: Iterable[str]) -> bool:
     return any(isinstance(hub.try_to_load_from_cache(name, file), str) for file in files)
 
 
+def cached_bytes() -> int:
+    """Returns how much lies where libraries keep what they have fetched: the hub's, and OpenAI's weights."""
+    folders = [Path("~/.cache/clip").expanduser()]
+    with contextlib.suppress(ImportError):
+        from huggingface_hub import constants
+
+        folders.append(Path(constants.HF_HUB_CACHE))
+    files = (path for folder in folders for path in folder.rglob("*") if not path.is_symlink())
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
 def fetch_model(model: HubModel, *, more: Sequence[str] = ()) -> Path:
     """Fetches a model's files, those that are not here yet, and returns their folder.
 

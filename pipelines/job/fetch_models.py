@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from babelsift.filters.model_files import describe_on_hub, fetch_model, find_model
+from babelsift.filters.clip import ClipScorer
+from babelsift.filters.model_files import cached_bytes, describe_on_hub, fetch_model, find_model
 from babelsift.pipelines.stages.columns.resolved import resolve
-from babelsift.pipelines.stages.score.models import check_models
+from babelsift.pipelines.stages.score.models import check_models, load_scorer
 from babelsift.schemas import Recipe
+from babelsift.schemas.recipe import ClipModel
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class FetchedModel:
     Attributes:
         setting: that names it.
         name: folder, file or name on the hub.
-        bytes: that were fetched for it; None: it was here, or is not fetched file by file.
+        bytes: that were fetched for it; None: it was here.
     """
 
     setting: str
@@ -48,6 +50,15 @@ def fetch_models(recipe: Recipe) -> Iterator[FetchedModel]:
             if resolved.column.by != "transformers":
                 what = source.model or resolved.column.call or resolved.column.by
                 yield FetchedModel(f"columns.{resolved.column.name}", what)
-    check_models(recipe.clip, recipe.all_heads)
+    fetched: dict[str, int] = {}
+
+    def load(model: ClipModel) -> ClipScorer:
+        before = cached_bytes()
+        scorer = load_scorer(model)
+        fetched[str(model.name)] = cached_bytes() - before
+        return scorer
+
+    check_models(recipe.clip, recipe.all_heads, load=load)
     for clip in recipe.clip:
-        yield FetchedModel(f"clip.{clip.name}", f"{clip.model} {clip.pretrained}" if clip.pretrained else clip.model)
+        name = f"{clip.model} {clip.pretrained}" if clip.pretrained else clip.model
+        yield FetchedModel(f"clip.{clip.name}", name, fetched[str(clip.name)] or None)

@@ -43,6 +43,9 @@ def serving_hub(
 
         def do_GET(self) -> None:
             path = unquote(self.path.partition("?")[0])
+            if path == place:  # its page, by which one asks whether the hub is there
+                self._send(200, b"")
+                return
             entry = f"{place}/resolve/{path.removeprefix(place).split('/')[2]}/" if path.startswith(place) else "?"
             if path == f"/api/{kind}/{name}" or path.startswith(f"/api/{kind}/{name}/revision/"):
                 self._send(200, json.dumps(description).encode())

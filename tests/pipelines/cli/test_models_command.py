@@ -1,7 +1,15 @@
 """`babelsift models fetch`."""
 
+import os
+import subprocess
+import sys
+from importlib import resources
+
+import pytest
+
 from babelsift.filters.language.model_file import shipped_model
 from babelsift.pipelines.cli.main import main
+from tests.support.hugging_face_hub import serving_hub
 from tests.support.tiny_classifiers import write_classifier
 
 
@@ -32,3 +40,17 @@ def test_a_recipe_without_models_is_said_to_need_none(capsys):
     assert capsys.readouterr().out == "cleanvision needs no models\n"
     assert main(["models", "fetch", "cleanvision", "--json"]) == 0
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.slow
+def test_a_clip_model_of_the_hub_is_fetched_with_what_it_weighs(tmp_path):
+    """The preset `dfn-public`, its model's name served with the files of one that ships."""
+    folder = resources.files("babelsift.pipelines.demo").joinpath("clip")
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with serving_hub("apple/DFN-public", files, kind="models") as endpoint:
+        environment = {**os.environ, "HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path)}
+        command = [sys.executable, "-m", "babelsift", "models", "fetch", "dfn-public"]
+        first, second = (subprocess.run(command, env=environment, capture_output=True, text=True) for _ in range(2))
+    megabytes = sum(len(content) for name, content in files.items() if name != "README.md") / 1e6
+    assert first.stdout.split(": ")[1] == f"fetched {megabytes:.1f} MB\n", first.stderr
+    assert second.stdout.endswith("hf-hub:apple/DFN-public: is here\n")
