@@ -146,7 +146,7 @@ def product(folder: RunFolder) -> dict[str, Any]:
     """Returns everything that must not differ: files' bytes, and each rejected row's fate."""
     names = [*(f"{SHARDS}/{name}" for name in folder.list(SHARDS)), "sizes.json", "recipe.yaml"]
     columns = ["source_row", "uid", "stage", "reason"]
-    ledger = [pq.read_table(folder.path(REJECTS, name), columns=columns) for name in folder.list(REJECTS, ".parquet")]
+    ledger = [pq.read_table(folder.open(REJECTS, name), columns=columns) for name in folder.list(REJECTS, ".parquet")]
     rows = pa.concat_tables(ledger).sort_by("source_row").to_pylist()
     funnel = folder.read_json(FUNNEL)
     del funnel["timings"]

@@ -180,11 +180,17 @@ def check_killed_driver(setting: Setting) -> None:
     before = set(_jobs(setting.cluster))
     log, name = setting.home / "killed.log", "fenced"
     driver = start_curate(setting.recipe, setting.pairs, setting.folder(name), log, setting.options)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(driver.kill)
         _wait_until(lambda: is_staged(setting.bucket / name) or driver.poll() is not None)
-    finally:
+        for process in children_of(driver.pid):  # Beam's job server, which outlives its driver
+            stack.callback(_kill, process)
         driver.kill()
         driver.wait()
+        _check_taken_over(setting, name, before, log)
+
+
+def _check_taken_over(setting: Setting, name: str, before: set[str], log: Path) -> None:
     [job] = set(_jobs(setting.cluster)) - before
     if _jobs(setting.cluster)[job] != "RUNNING":
         raise ClusterError(f"the job of the driver that was to be killed had ended; see {log}")
@@ -203,6 +209,11 @@ def _compare(setting: Setting, name: str) -> None:
     if differing := [file for file in sorted({*local, *other}) if local.get(file) != other.get(file)]:
         raise ClusterError(f"{name} DIFFERS from the run in process in {', '.join(differing)}")
     print(f"flink-test: {name} is the same: {len(local) - 2} files byte for byte, {len(local['ledger'])} fates")
+
+
+def _kill(process: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
 
 
 def _python_workers(pool: WorkerPool) -> list[int]:
