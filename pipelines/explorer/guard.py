@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE = "babelsift_explorer"
+_COOKIE = "babelsift_explorer_{}"  # of a port: browsers tell cookies of two ports of a host apart by name alone
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -105,7 +105,7 @@ class Guard:
         return None
 
     def _is_known(self, scope: Scope, headers: Headers) -> bool:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        cookie = SimpleCookie(headers.get("cookie", "")).get(_cookie_name(scope))
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         said = [
             cookie.value if cookie else "",
@@ -121,8 +121,12 @@ class Guard:
             return None
         others = {name: values for name, values in query.items() if name != "token"}
         answer = RedirectResponse("/" + (f"?{urlencode(others, doseq=True)}" if others else ""), 303)
-        answer.set_cookie(COOKIE, self.token, httponly=True, samesite="strict")
+        answer.set_cookie(_cookie_name(scope), self.token, httponly=True, samesite="strict")
         return answer
+
+
+def _cookie_name(scope: Scope) -> str:
+    return _COOKIE.format(scope["server"][1])
 
 
 def _query(scope: Scope) -> dict[str, list[str]]:

@@ -110,6 +110,7 @@ def test_from_elsewhere_a_token_is_asked_for(explored, tmp_path):
         assert entered.headers["location"] == "/"
         cookie = entered.headers["set-cookie"]
         assert "HttpOnly" in cookie
+        assert cookie.startswith(f"babelsift_explorer_{port}=")  # another explorer's is kept
         assert "samesite=strict" in cookie.lower()
         assert running.get("/api/session", headers={"Cookie": cookie.partition(";")[0]}).status == 200
         assert running.get("/api/session", headers={"Authorization": f"Bearer {token}"}).status == 200
