@@ -16,6 +16,8 @@ def thumbnail(image: bytes) -> bytes | None:
     Args:
         image: encoded.
     """
+    if not image:
+        return None
     reduce = cv2.IMREAD_REDUCED_COLOR_2 if len(image) > _LARGE_BYTES else cv2.IMREAD_COLOR
     pixels = cv2.imdecode(np.frombuffer(image, np.uint8), reduce)
     if pixels is None or not pixels.size:
