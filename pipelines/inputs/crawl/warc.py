@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+import zstandard
 
 from babelsift.pipelines.inputs.crawl.archive import MAX_RECORD_BYTES, DamagedRecord, Record, read_records
 from babelsift.pipelines.inputs.crawl.charset import page_text
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 _RESPONSE = 4  # fastwarc's WarcRecordType.response
 _HTML = ("text/html", "application/xhtml+xml")
 _LOOKED_AT_BYTES = 512
+_NOT_SO_CODED = (OSError, ValueError, zlib.error, zstandard.ZstdError)
 
 
 def read_warc(file: BinaryIO, path: str, *, rows: int, hears_opt_outs: bool = True) -> Iterator[ImageRows]:
@@ -87,18 +91,32 @@ def _decoded(header: WarcRecord, content: bytes) -> bytes:
 
     Common Crawl stores bodies decoded, and other crawlers as they came; which of them did is seen in the bytes alone.
     """
+    headers = {name.lower(): value.lower() for name, value in header.http_headers.items()}
+    # The last one that is named was applied last.
+    codings = [coding.strip() for coding in headers.get("content-encoding", "").split(",")][::-1]
+    if "chunked" in headers.get("transfer-encoding", ""):
+        codings.insert(0, "chunked")
+    for coding in codings:
+        with contextlib.suppress(*_NOT_SO_CODED):
+            content = _without_coding(coding, content) or content
+    return content
+
+
+def _without_coding(coding: str, content: bytes) -> bytes:
+    """Returns a body without one of its encodings, as it is where that is none that browsers know.
+
+    Raises:
+        OSError, ValueError, zlib.error, zstandard.ZstdError: it is decoded already, or damaged.
+    """
     from fastwarc.stream_io import BrotliReader, ChunkedReader, GzipReader
 
-    headers = {name.lower(): value.lower() for name, value in header.http_headers.items()}
-    readers: list[Any] = []
-    if "chunked" in headers.get("transfer-encoding", ""):
-        readers.append(ChunkedReader)
-    encoding = headers.get("content-encoding", "")
-    if "gzip" in encoding:
-        readers.append(GzipReader)
-    elif encoding == "br":
-        readers.append(BrotliReader)
-    for reader in readers:
-        with contextlib.suppress(OSError, ValueError):  # it is decoded already
-            content = reader(io.BytesIO(content)).read(MAX_RECORD_BYTES) or content
+    readers: dict[str, Any] = {"chunked": ChunkedReader, "gzip": GzipReader, "x-gzip": GzipReader, "br": BrotliReader}
+    if reader := readers.get(coding):
+        decoded: bytes = reader(io.BytesIO(content)).read(MAX_RECORD_BYTES)
+        return decoded
+    if coding == "zstd":
+        return zstandard.ZstdDecompressor().stream_reader(content).read(MAX_RECORD_BYTES)
+    if coding == "deflate":  # zlib's, or the bare one that some servers send
+        is_zlib = content[:1] == b"\x78"
+        return zlib.decompressobj(wbits=15 if is_zlib else -15).decompress(content, MAX_RECORD_BYTES)
     return content

@@ -108,10 +108,11 @@ def _headers(record: WatRecord) -> dict[str, list[str]]:
     """Returns the HTTP headers that matter here, by their names in lower case."""
     if not _TELLING_HEADERS.search(record.headers):
         return {}
+    said = json.loads(record.headers)
     headers: dict[str, list[str]] = {}
-    for name, value in json.loads(record.headers).items():
+    for name, value in said.items() if isinstance(said, dict) else ():
         values: list[Any] = value if isinstance(value, list) else [value]
-        headers.setdefault(name.lower(), []).extend(text for text in values if isinstance(text, str))
+        headers.setdefault(name.lower(), []).extend(str(each) for each in values if type(each) in (str, int))
     return headers
 
 

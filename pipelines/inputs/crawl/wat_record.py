@@ -62,6 +62,9 @@ class WatRecord(NamedTuple):
 def decode_record(content: bytes) -> WatRecord:
     """Returns what a record says; a value of another type than WAT files have is as if it were not there.
 
+    What Python's own decoder takes is JSON, too: half a surrogate pair, as texts end that were cut, `NaN`, a byte order
+    mark.
+
     Raises:
         ValueError: it is no JSON object.
         RecursionError: it is nested too deeply.
@@ -72,6 +75,11 @@ def decode_record(content: bytes) -> WatRecord:
         return _as_record(decoders.decode(content))
     except decoders.wrong_type:
         return _of_json(json.loads(content))
+    except ValueError as error:
+        try:
+            return _of_json(json.loads(content.decode("utf-8-sig")))
+        except ValueError:
+            raise error from None
 
 
 def _as_record(record: Any) -> WatRecord:
@@ -99,7 +107,11 @@ def _of_json(record: Any) -> WatRecord:
         _text(head, "Base"),
         _text(head, "Title"),
         [
-            Meta(**_texts(meta, name="name", property="property", http_equiv="http-equiv", content="content"))
+            Meta(
+                **_texts(
+                    _with_digits(meta), name="name", property="property", http_equiv="http-equiv", content="content"
+                )
+            )
             for meta in _list(head, "Metas")
         ],
         [Link(**_texts(link, url="url", rel="rel")) for link in _list(head, "Link")],
@@ -132,6 +144,12 @@ def _text(parent: dict[str, Any], key: str) -> str | None:
 def _texts(parent: dict[str, Any], **keys: str) -> dict[str, str]:
     """Returns the texts that an object has, by the names of the fields that they go into."""
     return {name: parent[key] for name, key in keys.items() if isinstance(parent.get(key), str)}
+
+
+def _with_digits(meta: dict[str, Any]) -> dict[str, Any]:
+    """Returns a `meta` element whose content is text where it is a whole number, as of a `tdm-reservation` of 1."""
+    content = meta.get("content")
+    return {**meta, "content": str(content)} if type(content) is int else meta
 
 
 def _whole_number(value: object) -> int | None:

@@ -5,6 +5,7 @@ import io
 import zlib
 
 import pytest
+import zstandard
 
 from babelsift.pipelines.inputs.crawl.warc import read_warc
 from tests.support.crawl_files import page_record
@@ -211,16 +212,36 @@ def test_a_page_that_names_no_encoding_and_is_not_utf8_is_read_as_browsers_do():
     )
 
 
+def chunked(body):
+    return b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+
+
+def bare_deflate(body):
+    pack = zlib.compressobj(wbits=-15)
+    return pack.compress(body) + pack.flush()
+
+
 @pytest.mark.parametrize(
     ("encode", "headers"),
     [
         (gzip.compress, [("Content-Encoding", "gzip")]),
-        (lambda body: b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), [("Transfer-Encoding", "chunked")]),
+        (gzip.compress, [("Content-Encoding", "X-GZIP")]),
+        (zlib.compress, [("Content-Encoding", "deflate")]),
+        (bare_deflate, [("Content-Encoding", "deflate")]),
+        (zstandard.compress, [("Content-Encoding", "zstd")]),
+        (lambda body: gzip.compress(zlib.compress(body)), [("Content-Encoding", "deflate, gzip")]),
+        (chunked, [("Transfer-Encoding", "chunked")]),
+        (
+            lambda body: chunked(zstandard.compress(body)),
+            [("Content-Encoding", "zstd"), ("Transfer-Encoding", "chunked")],
+        ),
+        *((lambda body: body, [("Content-Encoding", coding)]) for coding in ("br", "zstd", "deflate", "gzip, br", "x")),
         (lambda body: body, [("Content-Encoding", "gzip"), ("Transfer-Encoding", "chunked")]),
     ],
 )
 def test_bodies_are_read_as_they_were_sent_or_as_common_crawl_stores_them(encode, headers):
-    assert image(encode(b"<html><img src=a.jpg alt='a dog'></html>"), headers=headers)["alt"] == "a dog"
+    page = b"<html><img src=a.jpg alt='a dog'>" + b"<p>A paragraph that is there again.</p>" * 100
+    assert image(encode(page), headers=headers)["alt"] == "a dog"
 
 
 def test_a_body_that_unpacks_to_gigabytes_is_read_no_further_than_a_record_is():

@@ -226,6 +226,33 @@ def test_values_of_other_types_are_as_if_they_were_not_there():
     ]
 
 
+@pytest.mark.parametrize("headers", [["X-Robots-Tag"], [["Content-Language", "en"]], "content-language", 5, None])
+def test_headers_of_another_type_are_as_if_they_were_not_there(headers):
+    record = wat_json(PAGE, [image_link("/a.jpg", "a")])
+    record["Envelope"]["Payload-Metadata"]["HTTP-Response-Metadata"]["Headers"] = headers
+    assert links(metadata_record(PAGE, record)) == [("https://example.org/a.jpg", "a")]
+
+
+@pytest.mark.parametrize(
+    "said", [{"headers": {"TDM-Reservation": 1}}, {"metas": [{"name": "tdm-reservation", "content": 1}]}]
+)
+def test_an_opt_out_that_is_a_number_is_heard(said):
+    assert links(page([image_link("/a.jpg", "a")], **said)) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "alt"),
+    [
+        (json.dumps(wat_json(PAGE, [image_link("/a.jpg", "a dog \ud83d")])).encode(), "a dog ?"),
+        (b"\xef\xbb\xbf" + json.dumps(wat_json(PAGE, [image_link("/a.jpg", "a dog")])).encode(), "a dog"),
+        (json.dumps(wat_json(PAGE, [image_link("/a.jpg", "a dog")]) | {"n": float("nan")}).encode(), "a dog"),
+    ],
+    ids=["half a surrogate pair", "byte order mark", "NaN"],
+)
+def test_json_that_is_nearly_so_is_read(content, alt):
+    assert links(metadata_record(PAGE, content)) == [("https://example.org/a.jpg", alt)]
+
+
 def nested(depth):
     return b'{"Envelope": ' + b'{"IMG@": ' * depth + b"1" + b"}" * depth + b"}"
 
