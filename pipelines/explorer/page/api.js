@@ -8,7 +8,8 @@ const asking = new Map();
 export async function get(path, parameters = {}, name = null) {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(parameters)) {
-    if (value !== null && value !== undefined) search.set(key, typeof value === "string" ? value : JSON.stringify(value));
+    if (value !== null && value !== undefined)
+      search.set(key, typeof value === "string" ? value : JSON.stringify(value));
   }
   const controller = new AbortController();
   if (name) {

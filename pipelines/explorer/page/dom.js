@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Makes an element: properties that are functions listen, `class` and `aria-*` are attributes, children are texts or elements. */
+/** Makes an element: properties that are functions listen, others are attributes; children are texts or elements. */
 export function el(name, properties = {}, ...children) {
   return fill(document.createElement(name), properties, children);
 }
@@ -42,7 +42,9 @@ export function webLink(url) {
 
 /** Puts children into an element, in the place of what it has; those that are null are left out. */
 export function put(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
 }
 
 export const byId = (id) => document.getElementById(id);
@@ -52,7 +54,9 @@ export function figure(value) {
   if (value === null || value === undefined) return "–";
   if (Number.isInteger(value)) return value.toLocaleString("en");
   const size = Math.abs(value);
-  return size >= 1000 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(size >= 100 ? 4 : 3)).toString();
+  return size >= 1000
+    ? Math.round(value).toLocaleString("en")
+    : Number(value.toPrecision(size >= 100 ? 4 : 3)).toString();
 }
 
 /** Shows a share of a whole. */

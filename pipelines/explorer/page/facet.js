@@ -12,7 +12,14 @@ export class Facet {
       this.sought = event.target.value.toLowerCase();
       this.#draw();
     };
-    this.find = el("input", { type: "search", class: "find", placeholder: "find", "aria-label": `find in ${plain(name)}`, hidden: true, oninput: find });
+    this.find = el("input", {
+      type: "search",
+      class: "find",
+      placeholder: "find",
+      "aria-label": `find in ${plain(name)}`,
+      hidden: true,
+      oninput: find,
+    });
     const more = () => {
       this.isLong = !this.isLong;
       this.#draw();
@@ -29,8 +36,11 @@ export class Facet {
 
   #draw() {
     const picked = new Set(this.wanted ?? []);
-    const matching = this.counts.filter(([word]) => !this.sought || (word ?? "none").toLowerCase().includes(this.sought));
-    const shown = this.isLong || this.sought ? matching : matching.filter(([word], at) => at < SHOWN || picked.has(word));
+    const matching = this.counts.filter(
+      ([word]) => !this.sought || (word ?? "none").toLowerCase().includes(this.sought),
+    );
+    const shown =
+      this.isLong || this.sought ? matching : matching.filter(([word], at) => at < SHOWN || picked.has(word));
     const most = Math.max(1, ...this.counts.map(([, count]) => count));
     this.list.replaceChildren(...shown.map(([word, count]) => this.#word(word, count, most, picked)));
     this.find.hidden = this.counts.length <= SHOWN;
@@ -47,7 +57,20 @@ export class Facet {
       this.change(picked.size ? [...picked] : null);
     };
     const bar = el("span", { class: "bar", style: { width: `${(100 * count) / most}%` } });
-    const name = word === null ? el("i", {}, this.name === "reason" || this.name === "stage" ? "kept" : "none") : el("bdi", {}, plain(word));
-    return el("li", {}, el("button", { type: "button", "aria-pressed": String(isPicked), onclick: pick }, bar, el("span", { class: "word" }, name), el("span", { class: "rows" }, figure(count))));
+    const name =
+      word === null
+        ? el("i", {}, this.name === "reason" || this.name === "stage" ? "kept" : "none")
+        : el("bdi", {}, plain(word));
+    return el(
+      "li",
+      {},
+      el(
+        "button",
+        { type: "button", "aria-pressed": String(isPicked), onclick: pick },
+        bar,
+        el("span", { class: "word" }, name),
+        el("span", { class: "rows" }, figure(count)),
+      ),
+    );
   }
 }

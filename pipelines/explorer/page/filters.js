@@ -18,14 +18,21 @@ export async function showFilters() {
   box.replaceChildren(el("p", { class: "quiet" }, "counting…"));
   const [axes, all] = await Promise.all([get(`${state.run}/axes`), get(`${state.run}/summaries`, { q: everything })]);
   const sections = ordered(run.columns)
-    .filter((column) => (column.kind === "facet" ? all.distinct[column.name] > 1 : hasSpread(all.histograms[column.name])))
+    .filter((column) =>
+      column.kind === "facet" ? all.distinct[column.name] > 1 : hasSpread(all.histograms[column.name]),
+    )
     .map((column, at) => section(column, at, axes, all));
   box.replaceChildren(...sections.map((one) => one.element));
   return () => update(sections);
 }
 
 function ordered(columns) {
-  const first = [...FIRST, ...shownRun().similarities, ...columns.filter(({ name }) => name.startsWith("in ")).map(({ name }) => name), ...NEXT];
+  const first = [
+    ...FIRST,
+    ...shownRun().similarities,
+    ...columns.filter(({ name }) => name.startsWith("in ")).map(({ name }) => name),
+    ...NEXT,
+  ];
   const place = ({ name }) => (first.includes(name) ? first.indexOf(name) : first.length);
   return [...columns].sort((one, other) => place(one) - place(other));
 }
@@ -38,7 +45,12 @@ function section(column, at, axes, all) {
     column.kind === "facet"
       ? new Facet(column.name, change)
       : new Histogram(column, axes[column.name], all.histograms[column.name], change);
-  const head = el("summary", {}, el("span", {}, plain(column.name)), column.unit && column.kind === "number" ? el("span", { class: "unit" }, column.unit) : null);
+  const head = el(
+    "summary",
+    {},
+    el("span", {}, plain(column.name)),
+    column.unit && column.kind === "number" ? el("span", { class: "unit" }, column.unit) : null,
+  );
   const open = at < OPEN || column.name in state.query.where;
   return { column, view, element: el("details", { open, "data-column": column.name }, head, view.element) };
 }
@@ -59,22 +71,39 @@ const update = settled(async (sections) => {
 /** Shows what is asked for, each with what takes it off. */
 export function showChips() {
   const { where: conditions, text, near } = state.query;
-  const chips = Object.entries(conditions).map(([name, wanted]) => chip(`${plain(name)}: ${said(wanted)}`, () => where(name, null)));
+  const chips = Object.entries(conditions).map(([name, wanted]) =>
+    chip(`${plain(name)}: ${said(wanted)}`, () => where(name, null)),
+  );
   if (text) chips.push(chip(`contains ${text}`, () => ask({ text: "" })));
-  if (near) chips.push(chip(near.text ? `means ${near.text}` : near.image ? "near your image" : `near pair ${near.row}`, () => ask({ near: null })));
-  if (chips.length > 1) chips.push(el("li", {}, el("button", { type: "button", class: "quiet", onclick: clear }, "clear all")));
+  if (near)
+    chips.push(
+      chip(near.text ? `means ${near.text}` : near.image ? "near your image" : `near pair ${near.row}`, () =>
+        ask({ near: null }),
+      ),
+    );
+  if (chips.length > 1)
+    chips.push(el("li", {}, el("button", { type: "button", class: "quiet", onclick: clear }, "clear all")));
   byId("chips").replaceChildren(...chips);
 }
 
 function chip(text, remove) {
-  const button = el("button", { type: "button", class: "chip", "aria-label": `take off ${text}`, onclick: remove }, el("bdi", {}, text), el("span", { "aria-hidden": "true" }, "×"));
+  const button = el(
+    "button",
+    { type: "button", class: "chip", "aria-label": `take off ${text}`, onclick: remove },
+    el("bdi", {}, text),
+    el("span", { "aria-hidden": "true" }, "×"),
+  );
   return el("li", {}, button);
 }
 
 function said(wanted) {
   if (wanted.some((value) => typeof value === "number")) {
     const [low, high] = wanted;
-    return low === null ? `up to ${figure(high)}` : high === null ? `from ${figure(low)}` : `${figure(low)} to ${figure(high)}`;
+    return low === null
+      ? `up to ${figure(high)}`
+      : high === null
+        ? `from ${figure(low)}`
+        : `${figure(low)} to ${figure(high)}`;
   }
   return wanted.map((word) => word ?? "none").join(", ");
 }

@@ -15,7 +15,13 @@ export class Grid {
   constructor(box, { open, label, counted }) {
     Object.assign(this, { box, open, label, counted, total: 0, pages: new Map(), focus: 0, line: 0, version: 0 });
     this.spacer = el("div", { class: "spacer", "aria-hidden": "true" });
-    this.layer = el("div", { class: "layer", role: "grid", "aria-label": "Pairs", onkeydown: (event) => this.#key(event), onfocusin: (event) => this.#entered(event) });
+    this.layer = el("div", {
+      class: "layer",
+      role: "grid",
+      "aria-label": "Pairs",
+      onkeydown: (event) => this.#key(event),
+      onfocusin: (event) => this.#entered(event),
+    });
     this.scroller = el("div", { class: "scroller" }, this.spacer, this.layer);
     box.replaceChildren(this.scroller);
     this.scroller.addEventListener("scroll", () => this.#scrolled());
@@ -87,7 +93,9 @@ export class Grid {
   #scrollTo(line) {
     this.line = Math.max(0, Math.min(line, this.#furthest || 0));
     const most = this.scroller.scrollHeight - this.scroller.clientHeight;
-    this.held = this.isScaled ? Math.round((this.line / this.#furthest) * most) : Math.round(this.line * (this.height ?? 0));
+    this.held = this.isScaled
+      ? Math.round((this.line / this.#furthest) * most)
+      : Math.round(this.line * (this.height ?? 0));
     this.scroller.scrollTop = this.held;
   }
 
@@ -166,7 +174,11 @@ export class Grid {
       cells.push(this.#cell(index, column, pair));
     }
     const style = { height: `${this.height - GAP}px`, marginBottom: `${GAP}px` };
-    return el("div", { class: "line", role: "row", "aria-rowindex": number + 1, "data-line": number, "data-waits": waits, style }, cells);
+    return el(
+      "div",
+      { class: "line", role: "row", "aria-rowindex": number + 1, "data-line": number, "data-waits": waits, style },
+      cells,
+    );
   }
 
   #cell(index, column, pair) {
@@ -209,7 +221,14 @@ export class Grid {
   #key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const screen = Math.max(1, Math.floor(this.lines)) * this.columns;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns, PageUp: -screen, PageDown: screen };
+    const steps = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -this.columns,
+      ArrowDown: this.columns,
+      PageUp: -screen,
+      PageDown: screen,
+    };
     const labels = { g: "good", b: "bad", u: null };
     const pair = this.pair();
     if (event.key in steps) this.move(this.focus + steps[event.key]);

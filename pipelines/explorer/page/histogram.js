@@ -10,14 +10,33 @@ export class Histogram {
   constructor(column, axis, all, change) {
     Object.assign(this, { column, axis, all: all.slice(0, -1), change });
     this.last = Math.max(1, this.all.findLastIndex((count) => count > 0) + 1);
-    this.svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", class: "histogram", role: "img", "aria-label": `how ${plain(column.name)} is spread` });
+    this.svg = svg("svg", {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      preserveAspectRatio: "none",
+      class: "histogram",
+      role: "img",
+      "aria-label": `how ${plain(column.name)} is spread`,
+    });
     this.bars = svg("g", { class: "now" });
     this.brush = svg("rect", { class: "brush", y: 0, height: HEIGHT, width: 0 });
     this.svg.append(svg("g", { class: "all" }, this.#drawn(this.all)), this.bars, this.brush);
     this.low = this.#end("from", 0);
     this.high = this.#end("to", 1);
     this.none = el("span", { class: "none" });
-    this.element = el("div", { class: "numbers" }, this.svg, el("div", { class: "ends" }, this.low, el("span", { "aria-hidden": "true" }, "–"), this.high, el("span", { class: "grow" }), this.none));
+    this.element = el(
+      "div",
+      { class: "numbers" },
+      this.svg,
+      el(
+        "div",
+        { class: "ends" },
+        this.low,
+        el("span", { "aria-hidden": "true" }, "–"),
+        this.high,
+        el("span", { class: "grow" }),
+        this.none,
+      ),
+    );
     this.svg.addEventListener("pointerdown", (event) => this.#drag(event));
     this.svg.addEventListener("dblclick", () => this.change(null));
   }
@@ -37,7 +56,13 @@ export class Histogram {
       const ends = [this.low, this.high].map((input) => (input.value === "" ? null : Number(input.value)));
       this.change(ends.every((end) => end === null) ? null : ends);
     };
-    return el("input", { type: "number", step: "any", placeholder: figure(this.axis.whole ? Math.round(edge) : edge), "aria-label": `${plain(this.column.name)} ${word}`, onchange: set });
+    return el("input", {
+      type: "number",
+      step: "any",
+      placeholder: figure(this.axis.whole ? Math.round(edge) : edge),
+      "aria-label": `${plain(this.column.name)} ${word}`,
+      onchange: set,
+    });
   }
 
   #drawn(counts) {
@@ -56,7 +81,10 @@ export class Histogram {
 
   #drag(event) {
     const from = this.#binAt(event);
-    const ends = (now) => [Math.floor(Math.min(from, now)), Math.max(Math.ceil(Math.max(from, now)), Math.floor(Math.min(from, now)) + 1)];
+    const ends = (now) => [
+      Math.floor(Math.min(from, now)),
+      Math.max(Math.ceil(Math.max(from, now)), Math.floor(Math.min(from, now)) + 1),
+    ];
     const move = (moved) => this.#shadeBins(...ends(this.#binAt(moved)));
     const done = (moved) => {
       this.svg.removeEventListener("pointermove", move);
@@ -64,7 +92,9 @@ export class Histogram {
       const [first, end] = ends(this.#binAt(moved));
       const { edges, whole } = this.axis;
       const [low, high] = [edges[first], edges[end]];
-      this.change(whole ? [Math.ceil(low), Math.floor(high)] : [Number(low.toPrecision(5)), Number(high.toPrecision(5))]);
+      this.change(
+        whole ? [Math.ceil(low), Math.floor(high)] : [Number(low.toPrecision(5)), Number(high.toPrecision(5))],
+      );
     };
     this.svg.setPointerCapture(event.pointerId);
     this.svg.addEventListener("pointermove", move);

@@ -10,7 +10,19 @@ export async function showLabels(close) {
   const body = openPanel("Labels", close);
   try {
     const { labelled, kept, rules } = await get(`${state.run}/labelled`);
-    const about = el("p", { class: "about" }, "In the grid, ", key("g"), " labels a pair good, ", key("b"), " bad, ", key("u"), " takes the label off. The labels are in ", el("code", {}, session.labels_file), "; the run is not changed.");
+    const about = el(
+      "p",
+      { class: "about" },
+      "In the grid, ",
+      key("g"),
+      " labels a pair good, ",
+      key("b"),
+      " bad, ",
+      key("u"),
+      " takes the label off. The labels are in ",
+      el("code", {}, session.labels_file),
+      "; the run is not changed.",
+    );
     if (!labelled) {
       body.replaceChildren(about, el("p", { class: "quiet" }, "No pair of this run is labelled yet."));
       return;
@@ -21,9 +33,21 @@ export async function showLabels(close) {
       about,
       el("p", {}, `${figure(labelled)} pairs of this run are labelled.`),
       table(["kept", ...head.slice(1)], [row("what the run keeps", kept)], "what is kept, by labels"),
-      el("p", { class: "about" }, "Precision: the share of good ones among the labelled pairs that are kept. Recall: the share of good ones that are kept."),
-      table(["rule", ...head.slice(1)], rules.map((rule) => row(plain(rule.reason), rule)), "rules, by labels"),
-      el("p", { class: "about" }, "Of a rule, precision is the share of bad ones among the labelled pairs that it leaves out, recall the share of all bad ones that it leaves out."),
+      el(
+        "p",
+        { class: "about" },
+        "Precision: the good ones among the labelled pairs that are kept. Recall: the good ones that are kept.",
+      ),
+      table(
+        ["rule", ...head.slice(1)],
+        rules.map((rule) => row(plain(rule.reason), rule)),
+        "rules, by labels",
+      ),
+      el(
+        "p",
+        { class: "about" },
+        "Of a rule: the bad ones among the labelled pairs that it leaves out; the bad ones that it leaves out.",
+      ),
     );
   } catch (error) {
     notice(error);

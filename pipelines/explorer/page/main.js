@@ -63,7 +63,9 @@ function listen() {
     event.currentTarget.setAttribute("aria-expanded", String(isOpen));
   });
   for (const button of document.querySelectorAll("[data-panel]")) {
-    button.addEventListener("click", () => set({ pair: null, panel: state.panel === button.dataset.panel ? null : button.dataset.panel }));
+    button.addEventListener("click", () =>
+      set({ pair: null, panel: state.panel === button.dataset.panel ? null : button.dataset.panel }),
+    );
   }
 }
 
@@ -75,7 +77,10 @@ async function showRun() {
   const near = run.models.length > 0;
   byId("how").hidden = byId("by-image").hidden = !near;
   const numbers = run.columns.filter(({ kind }) => kind === "number");
-  const orders = numbers.flatMap(({ name }) => [el("option", { value: `-${name}` }, `${plain(name)} ↓`), el("option", { value: `+${name}` }, `${plain(name)} ↑`)]);
+  const orders = numbers.flatMap(({ name }) => [
+    el("option", { value: `-${name}` }, `${plain(name)} ↓`),
+    el("option", { value: `+${name}` }, `${plain(name)} ↑`),
+  ]);
   byId("sort").replaceChildren(el("option", { value: "" }, "as in the files"), ...orders);
   showQuery();
   try {
@@ -101,7 +106,11 @@ function counted({ total, kept }) {
   selected = total;
   const all = shownRun().rows;
   const of = total === all ? "" : ` of ${figure(all)}`;
-  byId("count").replaceChildren(el("b", {}, figure(total)), `${of} pairs, `, el("span", { class: "kept-share" }, `${share(kept, total)} kept`));
+  byId("count").replaceChildren(
+    el("b", {}, figure(total)),
+    `${of} pairs, `,
+    el("span", { class: "kept-share" }, `${share(kept, total)} kept`),
+  );
   if (state.panel === "export") showPanel();
 }
 
@@ -164,7 +173,16 @@ function showPanel() {
 
 function showKeys(close) {
   const body = openPanel("Keys", close);
-  body.replaceChildren(el("dl", { class: "values keys" }, KEYS.flatMap(([keys, does]) => [el("dt", {}, keys.includes(" ") && keys.length < 6 ? keys.split(" ").map(key) : key(keys)), el("dd", {}, does)])));
+  body.replaceChildren(
+    el(
+      "dl",
+      { class: "values keys" },
+      KEYS.flatMap(([keys, does]) => [
+        el("dt", {}, keys.includes(" ") && keys.length < 6 ? keys.split(" ").map(key) : key(keys)),
+        el("dd", {}, does),
+      ]),
+    ),
+  );
 }
 
 function globalKey(event) {

@@ -6,7 +6,18 @@ import { openPanel } from "./panel.js";
 import { address, ask, set, shownRun, state } from "./state.js";
 import { picture, spoken, tile } from "./tile.js";
 
-const HIDDEN = new Set(["uid", "url", "caption", "fate", "staged_row", "shard", "stage", "reason", "value", "threshold"]);
+const HIDDEN = new Set([
+  "uid",
+  "url",
+  "caption",
+  "fate",
+  "staged_row",
+  "shard",
+  "stage",
+  "reason",
+  "value",
+  "threshold",
+]);
 
 /** Shows the pair of the state; label(pair, label) sets a label. */
 export async function showPair({ label, close }) {
@@ -14,7 +25,10 @@ export async function showPair({ label, close }) {
   const body = openPanel("Pair", close);
   try {
     const row = await rowOf(state.pair);
-    const [page, { rows }] = await Promise.all([get(`${run}/pair/${row}`, {}, "pair"), get(`${run}/tiles`, { rows: String(row) })]);
+    const [page, { rows }] = await Promise.all([
+      get(`${run}/pair/${row}`, {}, "pair"),
+      get(`${run}/tiles`, { rows: String(row) }),
+    ]);
     const pair = rows[0];
     body.replaceChildren(head(pair, label), way(page.stages), columns(page), await around(page, pair), raw(page));
   } catch (error) {
@@ -35,7 +49,17 @@ export const pairKey = (pair) => pair.uid ?? `row-${pair.row}`;
 export const openPair = (pair) => set({ pair: pairKey(pair), panel: null });
 
 function head(pair, label) {
-  const button = (value, key, text) => el("button", { type: "button", "aria-pressed": String(pair.label === value), "aria-keyshortcuts": key, onclick: () => label(pair, pair.label === value ? null : value) }, text);
+  const button = (value, key, text) =>
+    el(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(pair.label === value),
+        "aria-keyshortcuts": key,
+        onclick: () => label(pair, pair.label === value ? null : value),
+      },
+      text,
+    );
   const near = () => ask({ near: { row: pair.row }, sort: null });
   const copy = (event) => {
     navigator.clipboard?.writeText(pair.uid ?? "");
@@ -47,7 +71,15 @@ function head(pair, label) {
     picture(pair, { class: "large" }),
     caption(pair.caption, { class: "caption whole" }),
     el("p", { class: "line" }, webLink(pair.url)),
-    el("p", { class: "line" }, el("code", {}, pair.uid ?? "no uid"), " ", pair.uid ? el("button", { type: "button", class: "small", onclick: copy }, "copy") : null, " ", el("a", { href: address(pairKey(pair)), class: "small" }, "permalink")),
+    el(
+      "p",
+      { class: "line" },
+      el("code", {}, pair.uid ?? "no uid"),
+      " ",
+      pair.uid ? el("button", { type: "button", class: "small", onclick: copy }, "copy") : null,
+      " ",
+      el("a", { href: address(pairKey(pair)), class: "small" }, "permalink"),
+    ),
     el(
       "div",
       { class: "actions" },
@@ -60,8 +92,17 @@ function head(pair, label) {
 function way(stages) {
   const steps = stages.map((stage) => {
     if (stage.outcome === "passed") return el("li", {}, el("span", { class: "dot" }), plain(stage.stage));
-    const asked = [stage.value !== null ? ["found ", el("b", {}, el("bdi", {}, stage.value))] : null, stage.threshold !== null ? [" asked for ", el("b", {}, el("bdi", {}, stage.threshold))] : null];
-    return el("li", { class: "stop" }, el("span", { class: "dot" }), plain(stage.stage), el("p", {}, el("span", { class: "reason" }, plain(stage.reason)), " ", asked.flat()));
+    const asked = [
+      stage.value !== null ? ["found ", el("b", {}, el("bdi", {}, stage.value))] : null,
+      stage.threshold !== null ? [" asked for ", el("b", {}, el("bdi", {}, stage.threshold))] : null,
+    ];
+    return el(
+      "li",
+      { class: "stop" },
+      el("span", { class: "dot" }),
+      plain(stage.stage),
+      el("p", {}, el("span", { class: "reason" }, plain(stage.reason)), " ", asked.flat()),
+    );
   });
   if (stages.at(-1)?.outcome === "passed") steps.push(el("li", { class: "end" }, el("span", { class: "dot" }), "kept"));
   return el("section", {}, el("h3", {}, "Its way"), el("ol", { class: "way" }, steps));
@@ -73,8 +114,15 @@ function columns({ row }) {
 }
 
 function list(entries) {
-  const value = (said) => (typeof said === "number" ? figure(said) : el("bdi", {}, typeof said === "object" ? JSON.stringify(said) : String(said)));
-  return el("dl", { class: "values" }, entries.flatMap(([name, said]) => [el("dt", {}, plain(name)), el("dd", {}, value(said))]));
+  const value = (said) =>
+    typeof said === "number"
+      ? figure(said)
+      : el("bdi", {}, typeof said === "object" ? JSON.stringify(said) : String(said));
+  return el(
+    "dl",
+    { class: "values" },
+    entries.flatMap(([name, said]) => [el("dt", {}, plain(name)), el("dd", {}, value(said))]),
+  );
 }
 
 async function around(page) {
@@ -85,13 +133,40 @@ async function around(page) {
   const near = new Map(known.map((duplicate) => [duplicate.row, duplicate]));
   const cards = tiles.map((pair) => {
     const how = near.get(pair.row);
-    const said = !how ? "same uid" : [how.is_survivor ? "survivor" : "duplicate", plain(how.kind), how.distance !== null ? `${how.distance} bits` : null, how.cosine ? `cosine ${figure(how.cosine)}` : null].filter(Boolean).join(", ");
-    return el("li", {}, el("button", { type: "button", class: "card", "aria-label": spoken(pair), onclick: () => openPair(pair) }, tile(pair)), el("p", { class: "quiet" }, said));
+    const said = !how
+      ? "same uid"
+      : [
+          how.is_survivor ? "survivor" : "duplicate",
+          plain(how.kind),
+          how.distance !== null ? `${how.distance} bits` : null,
+          how.cosine ? `cosine ${figure(how.cosine)}` : null,
+        ]
+          .filter(Boolean)
+          .join(", ");
+    return el(
+      "li",
+      {},
+      el(
+        "button",
+        { type: "button", class: "card", "aria-label": spoken(pair), onclick: () => openPair(pair) },
+        tile(pair),
+      ),
+      el("p", { class: "quiet" }, said),
+    );
   });
   return el("section", {}, el("h3", {}, "Duplicates"), el("ul", { class: "cards" }, cards));
 }
 
 function raw({ raw: row }) {
-  const lines = Object.entries(row).map(([name, value]) => [el("dt", {}, name), el("dd", {}, name === "url" ? urlText(value) : el("bdi", {}, value === null ? "null" : typeof value === "string" ? value : JSON.stringify(value)))]);
+  const lines = Object.entries(row).map(([name, value]) => [
+    el("dt", {}, name),
+    el(
+      "dd",
+      {},
+      name === "url"
+        ? urlText(value)
+        : el("bdi", {}, value === null ? "null" : typeof value === "string" ? value : JSON.stringify(value)),
+    ),
+  ]);
   return el("details", { class: "raw" }, el("summary", {}, "Raw row"), el("dl", { class: "values" }, lines.flat()));
 }

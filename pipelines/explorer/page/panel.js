@@ -36,7 +36,21 @@ export function closePanel(otherwise) {
 
 /** A table of rows of texts and elements; the first of heads is of the words, the others are of numbers. */
 export function table(heads, rows, caption) {
-  const head = el("tr", {}, heads.map((text, at) => el("th", { scope: "col", class: at ? "number" : null }, text)));
-  const lines = rows.map((cells) => el("tr", {}, cells.map((cell, at) => el(at ? "td" : "th", { scope: at ? null : "row", class: at ? "number" : null }, cell))));
-  return el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, el("table", {}, el("thead", {}, head), el("tbody", {}, lines)));
+  const head = el(
+    "tr",
+    {},
+    heads.map((text, at) => el("th", { scope: "col", class: at ? "number" : null }, text)),
+  );
+  const lines = rows.map((cells) =>
+    el(
+      "tr",
+      {},
+      cells.map((cell, at) => el(at ? "td" : "th", { scope: at ? null : "row", class: at ? "number" : null }, cell)),
+    ),
+  );
+  return el(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    el("table", {}, el("thead", {}, head), el("tbody", {}, lines)),
+  );
 }

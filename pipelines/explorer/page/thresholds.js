@@ -8,13 +8,15 @@ import { state } from "./state.js";
 import { spoken, tile } from "./tile.js";
 
 const MOST_LANGUAGES = 40;
+const BOUNDS = { min: "at least", above: "above", max: "at most", below: "below" };
 
 /** Shows the panel. */
 export async function showThresholds(close) {
   const body = openPanel("Thresholds", close);
   try {
     const { sliders, why_not: whyNot } = await get(`${state.run}/sliders`);
-    if (!sliders.length) body.replaceChildren(el("p", { class: "quiet" }, whyNot ?? "This run has no threshold that can be moved."));
+    if (!sliders.length)
+      body.replaceChildren(el("p", { class: "quiet" }, whyNot ?? "This run has no threshold that can be moved."));
     else await new Thresholds(body, sliders).start();
   } catch (error) {
     notice(error);
@@ -47,8 +49,14 @@ class Thresholds {
 
   #move(slider, value) {
     const before = slider.setting in this.changes ? this.changes[slider.setting] : slider.value;
-    const byLanguage = before !== null && typeof before === "object" ? { ...before } : before === null ? {} : { default: before };
-    this.changes[slider.setting] = this.language && slider.by_language ? { ...byLanguage, [this.language]: value } : typeof before === "object" && before !== null ? { ...byLanguage, default: value } : value;
+    const byLanguage =
+      before !== null && typeof before === "object" ? { ...before } : before === null ? {} : { default: before };
+    this.changes[slider.setting] =
+      this.language && slider.by_language
+        ? { ...byLanguage, [this.language]: value }
+        : typeof before === "object" && before !== null
+          ? { ...byLanguage, default: value }
+          : value;
     this.at = slider.setting;
     this.ask();
   }
@@ -60,14 +68,22 @@ class Thresholds {
       this.#drawControls();
       this.ask();
     };
-    const options = ["", ...languages].map((language) => el("option", { value: language, selected: language === (this.language ?? "") }, language || "all languages"));
+    const options = ["", ...languages].map((language) =>
+      el("option", { value: language, selected: language === (this.language ?? "") }, language || "all languages"),
+    );
     const reset = () => {
       this.changes = {};
       this.#drawControls();
       this.ask();
     };
     this.controls.replaceChildren(
-      el("div", { class: "actions" }, el("label", {}, "of ", el("select", { onchange: choose }, options)), el("span", { class: "grow" }), el("button", { type: "button", class: "small", onclick: reset }, "as in the run")),
+      el(
+        "div",
+        { class: "actions" },
+        el("label", {}, "of ", el("select", { onchange: choose }, options)),
+        el("span", { class: "grow" }),
+        el("button", { type: "button", class: "small", onclick: reset }, "as in the run"),
+      ),
       ...this.sliders.map((slider) => this.#control(slider)),
     );
   }
@@ -82,8 +98,17 @@ class Thresholds {
       shown.textContent = figure(value);
       this.#move(slider, value);
     };
-    const name = `${plain(slider.column)} ${{ min: "at least", above: "above", max: "at most", below: "below" }[slider.bound]}`;
-    const input = el("input", { type: "range", min: slider.low, max: slider.high, step, value: now ?? resting, disabled: this.language && !slider.by_language, oninput: move, onfocus: () => this.#look(slider) });
+    const name = `${plain(slider.column)} ${BOUNDS[slider.bound]}`;
+    const input = el("input", {
+      type: "range",
+      min: slider.low,
+      max: slider.high,
+      step,
+      value: now ?? resting,
+      disabled: this.language && !slider.by_language,
+      oninput: move,
+      onfocus: () => this.#look(slider),
+    });
     return el("label", { class: "slider" }, el("span", {}, name), shown, input);
   }
 
@@ -108,20 +133,71 @@ class Thresholds {
   #drawFigures() {
     const { total, languages, unknown } = this.answer;
     const change = total.trial - total.run;
-    const line = (name, counts) => [name, figure(counts.run), figure(counts.trial), signed(counts.gained, "+"), signed(counts.lost, "−"), share(counts.trial, counts.reached)];
+    const line = (name, counts) => [
+      name,
+      figure(counts.run),
+      figure(counts.trial),
+      signed(counts.gained, "+"),
+      signed(counts.lost, "−"),
+      share(counts.trial, counts.reached),
+    ];
     put(
       this.figures,
-      el("p", { class: "outcome" }, el("b", {}, figure(total.trial)), ` of ${figure(total.reached)} scored pairs pass`, change ? el("span", { class: change > 0 ? "gain" : "loss" }, ` ${change > 0 ? "+" : "−"}${figure(Math.abs(change))} against the run`) : " as in the run"),
-      unknown ? el("p", { class: "about" }, `${figure(unknown)} more pairs would come past the image rules; whether they stay, a dry run says.`) : null,
+      el(
+        "p",
+        { class: "outcome" },
+        el("b", {}, figure(total.trial)),
+        ` of ${figure(total.reached)} scored pairs pass`,
+        change
+          ? el(
+              "span",
+              { class: change > 0 ? "gain" : "loss" },
+              ` ${change > 0 ? "+" : "−"}${figure(Math.abs(change))} against the run`,
+            )
+          : " as in the run",
+      ),
+      unknown
+        ? el(
+            "p",
+            { class: "about" },
+            `${figure(unknown)} more pairs would come past the image rules; whether they stay, a dry run says.`,
+          )
+        : null,
     );
     put(
       this.languages,
-      table(["language", "run", "now", "gained", "lost", "share"], [line("all", total), ...Object.entries(languages).map(([name, counts]) => line(name, counts))], "what the thresholds keep"),
+      table(
+        ["language", "run", "now", "gained", "lost", "share"],
+        [line("all", total), ...Object.entries(languages).map(([name, counts]) => line(name, counts))],
+        "what the thresholds keep",
+      ),
     );
   }
 
   #drawEdge() {
-    const side = (name, pairs) => el("section", {}, el("h3", {}, name), pairs.length ? el("ul", { class: "cards" }, pairs.map((pair) => el("li", {}, el("button", { type: "button", class: "card", "aria-label": spoken(pair), onclick: () => openPair(pair) }, tile(pair))))) : el("p", { class: "quiet" }, "none"));
+    const side = (name, pairs) =>
+      el(
+        "section",
+        {},
+        el("h3", {}, name),
+        pairs.length
+          ? el(
+              "ul",
+              { class: "cards" },
+              pairs.map((pair) =>
+                el(
+                  "li",
+                  {},
+                  el(
+                    "button",
+                    { type: "button", class: "card", "aria-label": spoken(pair), onclick: () => openPair(pair) },
+                    tile(pair),
+                  ),
+                ),
+              ),
+            )
+          : el("p", { class: "quiet" }, "none"),
+      );
     const { edge } = this.answer;
     this.edge.replaceChildren(side("Just kept", edge.kept), side("Just left out", edge.left_out));
   }
@@ -137,7 +213,16 @@ class Thresholds {
     this.recipe.replaceChildren(
       el("h3", {}, "As a recipe"),
       el("pre", { tabindex: "0" }, lines.join(" \\\n")),
-      el("div", { class: "actions" }, el("a", { class: "button", href: `/api/${state.run}/recipe?${search}`, download: "recipe.yaml" }, "recipe.yaml"), el("button", { type: "button", onclick: () => this.#dryRun() }, "dry run")),
+      el(
+        "div",
+        { class: "actions" },
+        el(
+          "a",
+          { class: "button", href: `/api/${state.run}/recipe?${search}`, download: "recipe.yaml" },
+          "recipe.yaml",
+        ),
+        el("button", { type: "button", onclick: () => this.#dryRun() }, "dry run"),
+      ),
     );
   }
 
@@ -149,7 +234,9 @@ class Thresholds {
         await new Promise((resolve) => setTimeout(resolve, 700));
         answer = await get(`${state.run}/dry-run`);
       }
-      this.dry.replaceChildren(answer.state === "done" ? dryFunnel(answer) : el("p", { class: "wrong" }, answer.error ?? ""));
+      this.dry.replaceChildren(
+        answer.state === "done" ? dryFunnel(answer) : el("p", { class: "wrong" }, answer.error ?? ""),
+      );
     } catch (error) {
       notice(error);
     }
@@ -159,14 +246,23 @@ class Thresholds {
 const signed = (count, sign) => (count ? `${sign}${figure(count)}` : "0");
 
 function dryFunnel({ funnel, not_stored: notStored }) {
-  const rows = funnel.stages.filter((stage) => stage.in_rows !== stage.out_rows).map((stage) => [plain(stage.stage), figure(stage.in_rows - stage.out_rows)]);
+  const rows = funnel.stages
+    .filter((stage) => stage.in_rows !== stage.out_rows)
+    .map((stage) => [plain(stage.stage), figure(stage.in_rows - stage.out_rows)]);
   const unknown = Object.values(notStored).reduce((sum, rowsOf) => sum + rowsOf, 0);
   return el(
     "section",
     {},
     el("h3", {}, "Dry run"),
-    el("p", { class: "outcome" }, el("b", {}, figure(funnel.kept_rows)), ` of ${figure(funnel.input_rows)} pairs would be kept`),
-    unknown ? el("p", { class: "about" }, `Of ${figure(unknown)} pairs the fate is not known: nothing of them is stored.`) : null,
+    el(
+      "p",
+      { class: "outcome" },
+      el("b", {}, figure(funnel.kept_rows)),
+      ` of ${figure(funnel.input_rows)} pairs would be kept`,
+    ),
+    unknown
+      ? el("p", { class: "about" }, `Of ${figure(unknown)} pairs the fate is not known: nothing of them is stored.`)
+      : null,
     table(["left out at", "pairs"], rows, "the dry run's funnel"),
   );
 }

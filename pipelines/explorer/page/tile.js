@@ -46,17 +46,28 @@ export function similarity(pair) {
 /** Makes a grid cell's content. */
 export function tile(pair) {
   const score = similarity(pair);
-  const fate = pair.reason ? el("span", { class: "reason", title: `${pair.stage}: ${pair.reason}` }, plain(pair.reason)) : el("span", { class: "kept-mark" }, "kept");
+  const fate = pair.reason
+    ? el("span", { class: "reason", title: `${pair.stage}: ${pair.reason}` }, plain(pair.reason))
+    : el("span", { class: "kept-mark" }, "kept");
   return [
     picture(pair),
     pair.label ? el("span", { class: `label ${pair.label}` }, pair.label === "good" ? "✓ good" : "✕ bad") : null,
     caption(pair.caption, { class: "caption line" }),
-    el("span", { class: "foot" }, fate, el("span", { class: "grow" }), pair.language ? el("span", { class: "language" }, pair.language) : null, score === null ? null : el("span", { class: "score" }, figure(score))),
+    el(
+      "span",
+      { class: "foot" },
+      fate,
+      el("span", { class: "grow" }),
+      pair.language ? el("span", { class: "language" }, pair.language) : null,
+      score === null ? null : el("span", { class: "score" }, figure(score)),
+    ),
   ];
 }
 
 /** What a screen reader says of a pair. */
 export function spoken(pair) {
   const fate = pair.reason ? `left out: ${plain(pair.reason)}` : "kept";
-  return [pair.caption || "no caption", pair.language, fate, pair.label && `labelled ${pair.label}`].filter(Boolean).join(", ");
+  return [pair.caption || "no caption", pair.language, fate, pair.label && `labelled ${pair.label}`]
+    .filter(Boolean)
+    .join(", ");
 }
