@@ -92,34 +92,57 @@ def train_on_run(
     """
     table = _read_labels(labels)
     store = store_named(folder, model)
-    names = [name for name in ("uid", "other_uid") if name in table.column_names]
-    is_pair = len(names) > 1
+    rows = _known_rows(table, store, choice)
+    if not len(rows.truth):
+        raise InputError(f"{labels}: no uid of it has an embedding of {model!r} in {folder.url}; are they of this run?")
+    if choice.hidden:
+        head = train_mlp(rows.sides, rows.truth, rows.held_out, hidden=choice.hidden, seed=choice.seed)
+    elif rows.is_pair:
+        head = train_head(rows.sides[0] - rows.sides[1], rows.truth, rows.held_out, has_bias=False)
+    else:
+        head = train_head(rows.sides[0], rows.truth, rows.held_out)
+    card = posixpath.splitext(output)[0] + _CARD
+    report = TrainingReport(len(table), len(rows.truth), int(rows.held_out.sum()), head, card)
+    what = "which of two pairs is preferred" if rows.is_pair else "a label"
+    _write(report, output, _Trained(what, labels, store, choice.vectors))
+    return report
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of a table whose pairs have embeddings.
+
+    Attributes:
+        sides: float32[n, dimension], of preferences two.
+        truth: bool[n], the label; of preferences whether the first is preferred.
+        held_out: bool[n].
+    """
+
+    sides: list[np.ndarray]
+    truth: np.ndarray
+    held_out: np.ndarray
+
+    @property
+    def is_pair(self) -> bool:
+        return len(self.sides) > 1
+
+
+def _known_rows(table: pa.Table, store: ScoreStore, choice: HeadChoice) -> _Rows:
+    *names, label = table.column_names
     uids = [table.column(name).combine_chunks() for name in names]
     known, vectors = _embeddings(store, pa.concat_arrays(uids), choice.vectors)
     found = [pc.index_in(column, value_set=known) for column in uids]
-    is_known = np.all([column.is_valid().to_numpy(zero_copy_only=False) for column in found], axis=0)
-    used = table.filter(pa.array(is_known))
-    if not len(used):
-        raise InputError(f"{labels}: no uid of it has an embedding of {model!r} in {folder.url}; are they of this run?")
-    sides = [vectors[column.filter(pa.array(is_known)).to_numpy()] for column in found]
-    truth = used.column("preference" if is_pair else "label").to_numpy().astype(bool)
-    if is_pair:  # tables may name the preferred one first throughout
-        turned = order_keys(used.column("uid").combine_chunks(), choice.seed + 1) % np.uint64(2) == 0
+    is_known = pa.array(np.all([column.is_valid().to_numpy(zero_copy_only=False) for column in found], axis=0))
+    uids = [column.filter(is_known) for column in uids]
+    sides = [vectors[column.filter(is_known).to_numpy()] for column in found]
+    truth = table.column(label).filter(is_known).to_numpy().astype(bool)
+    if len(sides) > 1:  # tables may name the preferred one first throughout
+        turned = order_keys(uids[0], choice.seed + 1) % np.uint64(2) == 0
         sides = [np.where(turned[:, None], other, side) for side, other in zip(sides, sides[::-1], strict=True)]
         truth = truth ^ turned
     # By the lower uid, so that a preference that is there both ways is on one side.
-    lower = pc.min_element_wise(*(used.column(name).combine_chunks() for name in names))
-    held_out = order_keys(lower, choice.seed) % np.uint64(_HELD_OUT) == 0
-    if choice.hidden:
-        head = train_mlp(sides, truth, held_out, hidden=choice.hidden, seed=choice.seed)
-    else:
-        rows = sides[0] - sides[1] if is_pair else sides[0]
-        head = train_head(rows, truth, held_out, has_bias=not is_pair)
-    card = posixpath.splitext(output)[0] + _CARD
-    report = TrainingReport(len(table), len(used), int(held_out.sum()), head, card)
-    what = "which of two pairs is preferred" if is_pair else "a label"
-    _write(report, output, _Trained(what, labels, store, choice.vectors))
-    return report
+    held_out = order_keys(pc.min_element_wise(*uids), choice.seed) % np.uint64(_HELD_OUT) == 0
+    return _Rows(sides, truth, held_out)
 
 
 def _read_labels(labels: str) -> pa.Table:

@@ -7,6 +7,7 @@ where what was returned is no column; or, in each case, by FAILED and a line.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import inspect
@@ -28,6 +29,7 @@ from babelsift.pipelines.processes.messages import receive_message, send_message
 from babelsift.schemas import one_line
 
 WHICH, SETUP, CALL, DONE, FAILED, WRONG = b"W", b"S", b"C", b"D", b"F", b"X"
+_FIRST_TO_GO = 500  # of 1000; what the user's code is given counts more than what the worker has
 _OURS = (__file__, importlib.__file__)
 
 
@@ -55,6 +57,8 @@ def serve(control_fd: int) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches whoever asks, too, and their end is seen
     os.dup2(2, 1)  # what a function prints is no answer of the command's
+    with contextlib.suppress(OSError):  # where memory runs out, this ends, and not the worker
+        Path("/proc/self/oom_score_adj").write_text(str(_FIRST_TO_GO))
     sys.path.append(os.getcwd())
     control = socket.socket(fileno=control_fd)
     _, fds, _, _ = socket.recv_fds(control, 1, 1)

@@ -60,6 +60,10 @@ def beyond(texts):
     return [2**70] * len(texts)
 
 
+def expendable(texts):
+    return [float(open("/proc/self/oom_score_adj").read())] * len(texts)
+
+
 class MuteError(Exception):
     def __str__(self):
         raise ValueError("no words")

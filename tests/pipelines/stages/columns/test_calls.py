@@ -1,5 +1,7 @@
 """Functions of a user's own, in a process of their own: what they give, raise, kill, and never end."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
@@ -61,6 +63,12 @@ def test_a_fork_that_is_left_behind_answers_nothing(maker):
     made = maker("forking")
     for _ in range(3):
         assert made.make(pa.array(["a", "b"])).column("").to_pylist() == [1.0, 1.0]
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="only Linux has it")
+def test_a_function_that_takes_all_memory_goes_before_its_worker(maker):
+    own = float(Path("/proc/self/oom_score_adj").read_text())
+    assert maker("expendable").make(pa.array(["a"])).column("").to_pylist()[0] > own
 
 
 def test_an_integer_that_no_column_holds_ends_the_run(maker):
