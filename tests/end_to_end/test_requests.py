@@ -113,9 +113,7 @@ def test_a_damaged_receipt_is_none(small):
     assert len(small.curate()) <= REST + len(shards_of(small.bucket))
 
 
-def test_requests_wait_for_one_another_little(small):
-    """Of a run whose every request takes 50 ms, those count that nothing else was asked beside."""
-    with small.proxy.delaying(0.05) as delay:
-        requests = small.curate()
-    assert delay.waited_s / delay.each_s <= 0.9 * len(requests)
-    assert delay.most >= 4
+def test_images_are_read_by_several_requests_at_once(small):
+    with small.proxy.delaying(0.1) as delay:
+        small.curate()
+    assert delay.most >= 3

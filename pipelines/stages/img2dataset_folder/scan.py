@@ -27,6 +27,7 @@ from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS
 from babelsift.pipelines.stages.img2dataset_folder.shard import import_shard
 from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA, ImportPlan, import_summary, imported_path
+from babelsift.pipelines.storage.errors import describe_storage_error
 from babelsift.schemas import InputError, public_url
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -42,7 +43,7 @@ def plan_import(url: str) -> ImportPlan:
     try:
         names = RunFolder(url).list("")
     except (OSError, ValueError, ImportError) as error:
-        raise InputError(f"--staging {url}: cannot be listed: {error}") from error
+        raise InputError(f"--staging {url}: cannot be listed: {describe_storage_error(error)}") from error
     stems = {name.removesuffix(suffix) for name in names for suffix in (TAR, PARQUET) if name.endswith(suffix)}
     shards = {stem for stem in stems if stem.isascii() and stem.isdecimal()}
     if not any(stem + TAR in names for stem in shards):
