@@ -27,6 +27,7 @@ BENCHMARKS = {
     "sharding": "memory and time of selecting and sharding 1 and 10 million pairs",
     "scale": "metadata of 1 and 10 million pairs through every stage in one process (ROWS=...)",
     "text_cores": "rules, language and metadata matching on two cores, against one",
+    "shard_writing": "writing final shards from local staging, against webdataset",
     "sources": "reading WAT files, against cc2dataset; WARC files and tables, against a bare loop over their parsers",
     "selection": "selection's rules at a million pairs",
     "clip_scoring": "scoring with ViT-B-32, against bare forward passes, Data-Juicer, clip-retrieval",

@@ -38,7 +38,7 @@ def draw_pairs(first: int) -> pa.RecordBatch:
     """Returns a batch of READ_SCHEMA, the rows of a table from its number `first` on."""
     rows = np.arange(first, first + BATCH_ROWS)
     pairs = np.where(rows % 10 == 7, rows - rows % 997, rows)  # some are an earlier pair again
-    urls = pa.array([f"https://images{n % _HOSTS}.example.org/{n * 2654435761 % 2**32:x}/{n}.jpg" for n in pairs])
+    urls = pa.array([f"https://images.example{n % _HOSTS}.org/{n * 2654435761 % 2**32:x}/{n}.jpg" for n in pairs])
     captions = pa.array(_captions(pairs))
     columns = {
         "uid": compute_uids(urls, captions),

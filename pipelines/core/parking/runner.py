@@ -36,10 +36,20 @@ class ParkingRunner(FnApiRunner):
         if node.input_watermark() < MAX_TIMESTAMP:  # a part of its input was put off
             return result
         self._done.add(stage)
+        _let_go(bundle_context_manager)
         for owner in [owner for owner, readers in self._readers.items() if readers <= self._done]:
             parking.give_back(owner)
             del self._readers[owner]
         return result
+
+
+def _let_go(stage_manager: Any) -> None:
+    """Ends a stage's steps: what they made of side inputs and their last batches would stay until the job ends."""
+    descriptor = stage_manager.process_bundle_descriptor.id
+    for handler in stage_manager.worker_handlers:
+        cache = getattr(handler, "bundle_processor_cache", None)
+        for processor in () if cache is None else cache.cached_bundle_processors.pop(descriptor, ()):
+            processor.shutdown()
 
 
 def readers_of_stages(stages: Iterable[Any]) -> dict[str, set[str]]:

@@ -70,7 +70,7 @@ from babelsift.pipelines.stages.dedup.captions.compared_captions import (
 )
 from babelsift.schemas.recipe import NearCaptions
 
-_JOIN_PARTITIONS = 4  # of captions, for each partition of digests: captions by the dozen meet their candidates there
+_JOIN_PARTITIONS = 16  # of captions, for each partition of digests: captions by the dozen meet their candidates there
 
 
 @dataclass
@@ -109,7 +109,7 @@ class FindNearCaptions(Transform):
             {"pairs": half_met, "captions": captions}
             | "MeetOther" >> CoGroup()
             | "Verify" >> beam.Map(verified_links, self.settings).with_output_types(Packed)
-            | "Decide" >> beam.CombineGlobally(_IndependentSet()).without_defaults()
+            | "Decide" >> beam.CombineGlobally(_IndependentSet()).without_defaults().with_output_types(Packed)
         )
         return equal, near
 

@@ -91,7 +91,7 @@ class FindDuplicateImages(Transform):
             structured
             | "FirstOfHash" >> fold
             | "FindNear" >> FindNearHashes(radius, partitions, ranked_below)
-            | "Cluster" >> beam.CombineGlobally(MergeLinks()).without_defaults()
+            | "Cluster" >> beam.CombineGlobally(MergeLinks()).without_defaults().with_output_types(Packed)
         )
 
 

@@ -1,0 +1,1 @@
+"""What a run costs: rates a stage, prices, the model of both, and the shuffles of a billion rows simulated."""
