@@ -39,6 +39,7 @@ BENCHMARKS = {
 }
 # Run by themselves, each with arguments of its own.
 BY_THEMSELVES = {
+    "cost_model": "what a run of 10 M, 1 B, 6 B pairs costs, and what breaks first",
     "img2dataset_contract": "our staging folder, field by field against img2dataset's",
     "real_input": "TABLE PHOTOS OUT: a real table of pairs, photographs standing in for its web",
     "fuzz_images": "mutated images through decoding",
