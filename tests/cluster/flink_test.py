@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from compared_runs import curate, flink_options, is_staged, kill_busy_task_manager, product, small_recipe, start_curate
 from flink_cluster import (
     ROOT,
@@ -50,7 +51,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.storage.errors import PATIENCE_VARIABLE
 from tests.support.faulty_proxy import Fault, FaultyProxy
 from tests.support.process_tree import children_of
-from tests.support.s3_server import running_s3_server, s3_environment
+from tests.support.s3_server import running_s3_server, s3_environment, versitygw
 
 TASK_MANAGERS = 2
 REFUSES_S = 20.0
@@ -68,6 +69,7 @@ class Setting:
         recipe: its file.
         bucket: the bucket's folder on this machine, in which objects lie as files.
         proxy: through which every client reaches the store.
+        cluster: the Flink.
         options: Beam's, of a run on the cluster.
         pool: forks the cluster's Python workers.
     """
@@ -110,6 +112,7 @@ def _run(settings: argparse.Namespace) -> int:
         check_java()
         flink_home()
         check_maven(settings.job_server_jar)
+        _check_s3_server()
         jar = settings.job_server_jar or build_job_server(settings.output.parent / "flink-job-server")
         shutil.rmtree(settings.output, ignore_errors=True)
         with running_setting(settings.output.resolve(), settings.pairs, jar.resolve()) as setting:
@@ -121,6 +124,13 @@ def _run(settings: argparse.Namespace) -> int:
         return 1
     print("flink-test: all as it should be")
     return 0
+
+
+def _check_s3_server() -> None:
+    try:
+        versitygw()
+    except pytest.skip.Exception as error:
+        raise ClusterError(str(error)) from error
 
 
 @contextlib.contextmanager
