@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from typing import Any
 
 import grpc
 from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc
 from google.protobuf import json_format, text_format
 
 from babelsift.pipelines.workers.requests import WorkerRequest
+from babelsift.schemas.errors import RunnerError
 
 _ANSWER_S = 60.0
 _LEAVE_S = 5.0
@@ -23,14 +25,9 @@ def run_worker(request: WorkerRequest) -> None:
         request: the runner's.
 
     Raises:
-        grpc.RpcError: the runner does not answer.
+        RunnerError: the runner does not answer.
     """
-    with grpc.insecure_channel(request.provision_endpoint) as channel:
-        stub = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
-        asked = beam_provision_api_pb2.GetProvisionInfoRequest()
-        # Bounded, or the worker of a task manager that was killed meanwhile waits for ever.
-        who = [("worker_id", request.worker_id)]
-        info = stub.GetProvisionInfo(asked, metadata=who, wait_for_ready=True, timeout=_ANSWER_S).info
+    info = _provision_info(request)
     os.environ |= {
         "WORKER_ID": request.worker_id,
         "PIPELINE_OPTIONS": json_format.MessageToJson(info.pipeline_options),
@@ -47,6 +44,19 @@ def run_worker(request: WorkerRequest) -> None:
     except grpc.RpcError:  # the runner hangs up where it needs the worker no more
         if not end_with_runner.was_ready:
             raise
+
+
+def _provision_info(request: WorkerRequest) -> Any:
+    with grpc.insecure_channel(request.provision_endpoint) as channel:
+        stub = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
+        asked = beam_provision_api_pb2.GetProvisionInfoRequest()
+        # Bounded, or the worker of a task manager that was killed meanwhile waits for ever.
+        who = [("worker_id", request.worker_id)]
+        try:
+            return stub.GetProvisionInfo(asked, metadata=who, wait_for_ready=True, timeout=_ANSWER_S).info
+        except grpc.RpcError as error:
+            where = f"worker {request.worker_id}: no runner answers at {request.provision_endpoint}"
+            raise RunnerError(f"{where} ({error.code().name}); it has ended, or is not reached from here") from error
 
 
 class _EndWithRunner:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+import psutil
+
 ROOT = Path(__file__).resolve().parents[2]
 SLOTS = 2  # a task manager
 _START_S = 120.0
@@ -101,12 +103,19 @@ class WorkerPool:
     Attributes:
         address: host:port, the --environment_config of EXTERNAL environments.
         pid: process id of what forks.
+        service: process id of its child that runners ask.
         log: file of all that workers print.
     """
 
     address: str
     pid: int
+    service: int
     log: Path
+
+    def workers(self) -> list[int]:
+        """Returns the process ids of its workers, the newest first."""
+        children = sorted(psutil.Process(self.pid).children(), key=lambda child: -child.create_time())
+        return [child.pid for child in children if child.pid != self.service]
 
 
 def flink_home() -> Path:
@@ -187,7 +196,8 @@ def running_worker_pool(scratch: Path) -> Iterator[WorkerPool]:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise ClusterError(f"no worker pool started: {log} says why")
             time.sleep(0.1)
-        yield WorkerPool(address, process.pid, log)
+        [service] = psutil.Process(process.pid).children()
+        yield WorkerPool(address, process.pid, service.pid, log)
 
 
 def _listens(port: int) -> bool:

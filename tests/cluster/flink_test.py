@@ -172,7 +172,7 @@ def _trouble(setting: Setting) -> None:
     _wait_until(lambda: is_staged(folder))
     cluster.start_task_manager(kill_busy_task_manager(cluster))
     _wait_until(lambda: is_staged(folder, 2))
-    os.kill(_wait_until(lambda: _python_workers(setting.pool))[0], signal.SIGKILL)
+    os.kill(_wait_until(setting.pool.workers)[0], signal.SIGKILL)
     print("flink-test: killed a Python worker", flush=True)
     with setting.proxy.injecting(Fault.UNAVAILABLE) as refused:
         time.sleep(REFUSES_S)
@@ -224,11 +224,6 @@ def _compare(setting: Setting, name: str) -> None:
 def _kill(process: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-
-
-def _python_workers(pool: WorkerPool) -> list[int]:
-    """Returns the process ids of the pool's workers, the newest first; its first child serves runners."""
-    return sorted(children_of(pool.pid))[:0:-1]
 
 
 def _jobs(cluster: FlinkCluster) -> dict[str, str]:
