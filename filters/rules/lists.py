@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from babelsift.filters.strings.entry_lists import loaded_once, read_entries
-from babelsift.filters.text import FlaggedWords, NgramVocabulary, load_tagger
+from babelsift.filters.text import FlaggedWords, NgramVocabulary, load_tagger, shipped_flagged_words
 from babelsift.filters.urls import parse_hosts, parse_urls
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import PartsOfSpeech, Vocabulary
-from babelsift.schemas.recipe.settings import EntryList
+from babelsift.schemas.recipe.settings import EntryList, FlaggedWordList
 
 
 @loaded_once
@@ -36,13 +36,14 @@ def urls_of(source: EntryList, setting: str) -> frozenset[str]:
 
 
 @loaded_once
-def words_of(source: EntryList) -> dict[str, Any]:
+def words_of(source: FlaggedWordList) -> dict[str, Any]:
     """Returns the words of a list, ready to be looked for.
 
     Raises:
         RecipeError: unreadable, or no word in it.
     """
-    words = FlaggedWords(list(read_entries(source, setting="captions.flagged_words")))
+    own = read_entries(source, setting="captions.flagged_words")
+    words = FlaggedWords([*own, *shipped_flagged_words(source.shipped)])
     if not words.words:
         raise RecipeError("captions.flagged_words: the list has no word; take the setting out, or name another file")
     return {"words": words}

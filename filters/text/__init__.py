@@ -11,7 +11,7 @@ from babelsift.filters.text.encoding_errors import (
 )
 from babelsift.filters.text.explicit_words import is_free_of_explicit_words
 from babelsift.filters.text.filenames import find_filename, is_not_filename
-from babelsift.filters.text.flagged_words import FlaggedWords, is_free_of_flagged_words
+from babelsift.filters.text.flagged_words import FlaggedWords, is_free_of_flagged_words, shipped_flagged_words
 from babelsift.filters.text.lengths import (
     count_characters,
     count_fasttext_tokens,
@@ -83,6 +83,7 @@ __all__ = [
     "normalise_unicode",
     "punctuation_ratio",
     "repair_mojibake",
+    "shipped_flagged_words",
     "token_repetition_ratio",
     "tokenize",
     "uppercase_ratio",

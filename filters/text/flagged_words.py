@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from babelsift.filters.strings import (
     INVISIBLE,
     LETTER,
     MARK,
+    SCRIPTS,
     SubstringIndex,
     clean_strings,
     flags_table,
@@ -22,12 +24,31 @@ from babelsift.filters.strings import (
     script_table,
 )
 
+_SHIPPED_FILE = Path(__file__).with_name("flagged_words.tsv")
+_NO_LETTER, _SPACED, _UNSPACED, _KATAKANA = range(4)
+_KATAKANA_SCRIPT = SCRIPTS.index("Kana")
+
+
+def shipped_flagged_words(languages: Collection[str]) -> list[str]:
+    """Returns the words of the lists that ship for these languages; what they are is said in the file.
+
+    Args:
+        languages: ISO 639-1.
+
+    >>> len(shipped_flagged_words(["en"])) > 300, shipped_flagged_words([])
+    (True, [])
+    """
+    lines = _SHIPPED_FILE.read_text(encoding="utf-8").splitlines() if languages else []
+    entries = (line.split("\t") for line in lines if not line.startswith("#"))
+    return [word for language, word in entries if language in languages]
+
 
 class FlaggedWords:
     """A list of words and phrases, ready to be looked for.
 
-    Words of scripts with spaces must stand alone ("ass" is not in "class"); those of scripts without spaces are found
-    anywhere. Case, compatibility forms (NFKC) and invisible characters make no difference.
+    Words of scripts with spaces must stand alone ("ass" is not in "class"), and so must Katakana among Katakana. Others
+    of scripts without spaces are found anywhere, but for a single letter, which is a part of too many words. Case,
+    compatibility forms (NFKC) and invisible characters make no difference.
     """
 
     def __init__(self, words: Collection[str]) -> None:
@@ -54,10 +75,10 @@ class FlaggedWords:
         occurrences = self._index.find(folded)
         if len(occurrences.rows):
             points = flatten(folded)
-            word = _is_spaced_word(points.values)
+            kinds = _kinds(points.values)
             byte_starts = np.concatenate([[0], np.cumsum(_utf8_sizes(points.values))])
             alone = [
-                _stands_alone(word, points.starts[row], points.starts[row + 1], first, last)
+                _stands_alone(kinds, points.starts[row], points.starts[row + 1], first, last)
                 for row, first, last in zip(
                     occurrences.rows,
                     np.searchsorted(byte_starts, occurrences.starts),
@@ -96,16 +117,24 @@ def _fold(strings: pa.LargeStringArray) -> pa.LargeStringArray:
     return pc.utf8_lower(strings)
 
 
-def _is_spaced_word(values: np.ndarray) -> np.ndarray:
+def _kinds(values: np.ndarray) -> np.ndarray:
+    """Returns uint8[m]: what a code point is a part of."""
     letters = (flags_table()[values] & np.uint8(LETTER | MARK | DIGIT)) != 0
-    return letters & ~is_unspaced(script_table()[values])
+    scripts = script_table()[values]
+    kinds = np.where(is_unspaced(scripts), _UNSPACED, _SPACED)
+    kinds[scripts == _KATAKANA_SCRIPT] = _KATAKANA
+    return np.where(letters, kinds, _NO_LETTER)
 
 
 def _utf8_sizes(values: np.ndarray) -> np.ndarray:
     return 1 + (values >= 0x80).astype(np.int64) + (values >= 0x800) + (values >= 0x10000)
 
 
-def _stands_alone(word: np.ndarray, row_start: int, row_end: int, first: int, last: int) -> bool:
-    before = first > row_start and word[first - 1] and word[first]
-    after = last < row_end and word[last - 1] and word[last]
+def _stands_alone(kinds: np.ndarray, row_start: int, row_end: int, first: int, last: int) -> bool:
+    before = first > row_start and _is_one_word(kinds[first - 1], kinds[first], last - first)
+    after = last < row_end and _is_one_word(kinds[last], kinds[last - 1], last - first)
     return not (before or after)
+
+
+def _is_one_word(neighbour: int, end: int, length: int) -> bool:
+    return neighbour == end and (end in (_SPACED, _KATAKANA) or (end == _UNSPACED and length == 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Union
+from typing import Annotated, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -13,6 +13,12 @@ class Settings(BaseModel):
     """Base of every group of settings: unknown keys are errors, values are never silently converted from text."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+FlaggedLanguage = Literal[
+    "ar", "cs", "da", "de", "en", "es", "fa", "fi", "fr", "hi", "hu", "it", "ja", "ko", "nl", "no", "pl", "pt", "ru",
+    "sv", "th", "tr", "zh",
+]  # fmt: skip
 
 
 class EntryList(Settings):
@@ -36,5 +42,18 @@ def _entries_or_file(value: object) -> object:
     return {"entries": value} if isinstance(value, (list, tuple)) else value
 
 
+class FlaggedWordList(EntryList):
+    """Words that captions must not hold: the recipe's own, and lists that ship, by language."""
+
+    shipped: Annotated[tuple[FlaggedLanguage, ...], Field(strict=False)] = ()
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [*(f"shipped:{language}" for language in self.shipped), super().__str__()]))
+
+
 _ENTRIES = Union[str, tuple[str, ...], EntryList]  # noqa: UP007 (a value, for pydantic)
+FlaggedWordEntries = Annotated[
+    FlaggedWordList,
+    BeforeValidator(_entries_or_file, json_schema_input_type=Union[str, tuple[str, ...], FlaggedWordList]),  # noqa: UP007
+]
 Entries = Annotated[EntryList, BeforeValidator(_entries_or_file, json_schema_input_type=_ENTRIES)]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from babelsift.schemas.recipe.numbers import Count, LanguageCode, PositiveInt, Ratio
-from babelsift.schemas.recipe.settings import Entries, Settings
+from babelsift.schemas.recipe.settings import Entries, FlaggedWordEntries, Settings
 
 
 class CaptionEdits(Settings):
@@ -73,7 +73,7 @@ class CaptionRules(Settings):
     reject_phone_numbers: bool = False
     reject_ip_addresses: bool = False
     reject_payment_cards: bool = False
-    flagged_words: Entries | None = None
+    flagged_words: FlaggedWordEntries | None = None
     vocabulary: Vocabulary | None = None
     parts_of_speech: PartsOfSpeech | None = None
 

@@ -23,11 +23,12 @@ from babelsift.schemas.recipe import (
     ShardTexts,
     Vocabulary,
 )
-from babelsift.schemas.recipe.settings import EntryList
+from babelsift.schemas.recipe.settings import EntryList, FlaggedWordList
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 # Groups within groups, by the heading that they have on the page.
 WITHIN = {
+    "captions.flagged_words": FlaggedWordList,
     "captions.vocabulary": Vocabulary,
     "captions.parts_of_speech": PartsOfSpeech,
     "dedup_pairs.near_captions": NearCaptions,

@@ -49,6 +49,12 @@ def decided(apply, column, rules):
         ("at 10.0.0.7", {"reject_ip_addresses": True}, ("contains_ip_address", "10.0.0.7", None)),
         ("4111 1111 1111 1111", {"reject_payment_cards": True}, ("contains_payment_card", "4111 1111 1111 1111", None)),
         ("Porn!", {"flagged_words": ("porn", "nude")}, ("flagged_word", "porn", "porn nude")),
+        ("Porn!", {"flagged_words": {"shipped": ["en"]}}, ("flagged_word", "porn", "shipped:en")),
+        (
+            "Nude!",
+            {"flagged_words": {"shipped": ["de"], "entries": ["nude"]}},
+            ("flagged_word", "nude", "shipped:de nude"),
+        ),
         ("very", {"parts_of_speech": PartsOfSpeech(needs=("noun",))}, ("missing_part_of_speech", None, "noun")),
         (None, {"min_words": 1}, ("too_few_words", None, "1")),
     ],

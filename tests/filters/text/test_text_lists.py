@@ -1,8 +1,11 @@
+from typing import get_args
+
 import pyarrow as pa
 import pytest
 
 from babelsift.filters.strings.entry_lists import read_entries
 from babelsift.filters.text import (
+    FlaggedWords,
     NgramVocabulary,
     edit_captions,
     has_frequent_tokens_only,
@@ -12,10 +15,11 @@ from babelsift.filters.text import (
     is_free_of_mojibake,
     load_tagger,
     repair_mojibake,
+    shipped_flagged_words,
 )
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import CaptionEdits
-from babelsift.schemas.recipe.settings import EntryList
+from babelsift.schemas.recipe.settings import EntryList, FlaggedLanguage
 
 
 @pytest.mark.parametrize(
@@ -23,12 +27,34 @@ from babelsift.schemas.recipe.settings import EntryList
     [
         ("ass", "a class act", True), ("ass", "ASS!", False), ("ass", "a\u200bss", False), ("ass", "ａｓｓ", False),
         ("ass", "ass\u0301", True), ("big dog", "a Big DOG.", False), ("big dog", "a big dogs", True),
-        ("犬だ", "黒犬だよ", False), ("dog", "黒dog犬", False), ("dog", "dog3", True), ("c++", "c++ code", False),
+        ("犬だ", "黒犬だよ", False), ("グロ", "グローバル", True), ("グロ", "エロとグロ!", False), ("グロ", "アナグロ", True),
+        ("性", "女性の写真", True), ("性", "性 1", False), ("性交", "女性交差点", False), ("หมา", "ลูกหมาดำ", False),
+        ("dog", "黒dog犬", False), ("dog", "dog3", True), ("c++", "c++ code", False),
         ("كلب", "كلب أسود", False), ("كلب", "وكلب", True), ("é", "e\u0301", False),
     ],
 )  # fmt: skip
 def test_flagged_words_stand_alone_where_words_are_spaced(word, caption, kept):
     assert is_free_of_flagged_words(pa.array(["x", caption, None]), words=[word]).to_pylist() == [True, kept, False]
+
+
+def test_a_shipped_list_has_the_words_of_its_languages_alone():
+    english, german = (set(shipped_flagged_words([language])) for language in ("en", "de"))
+    assert "bitch" in english - german
+    assert "scheiße" in german - english
+    assert set(shipped_flagged_words(["de", "en"])) == english | german
+
+
+@pytest.mark.parametrize("language", get_args(FlaggedLanguage))
+def test_every_language_that_a_recipe_may_name_ships(language):
+    words = shipped_flagged_words([language])
+    assert len(words) == len(set(words)) >= 20
+    assert all(FlaggedWords([word]).words for word in words)
+
+
+def test_shipped_words_leave_out_few_captions_in_other_words():
+    words = FlaggedWords(shipped_flagged_words(["en", "ja", "zh"]))
+    ordinary = ["a class photo of cocktails", "グローバル企業", "女性の写真", "牛奶巧克力", "Essex and Scunthorpe"]
+    assert words.find(pa.array(ordinary)).null_count == len(ordinary)
 
 
 def test_mojibake_is_found_and_repaired():
