@@ -1,8 +1,8 @@
 """Thresholds moved on a finished run: what they keep, at once, by the functions that decide in a run and a dry run.
 
 A trial decides two stages anew, image_rules and select, on the pairs that reached them in the run. What a dry run alone
-can say stays open: pairs that an image rule left out and now lets through are `unknown`, as deduplication and scoring
-come in between; caps and balancing are as the run had them.
+can say stays open: pairs that an image rule, or a condition that decides early, left out and now lets through are
+`unknown`, as deduplication and scoring come in between; caps and balancing are as the run had them.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from babelsift.filters.selection import (
     histograms_of,
     language_states,
     plan_backfills,
+    reject_by_condition,
     score_column,
 )
 from babelsift.pipelines.explorer.pairs.columns import Columns
 from babelsift.pipelines.explorer.pairs.query import QueryError
 from babelsift.pipelines.stages.image_rules import decide_images
 from babelsift.pipelines.stages.select.top_fractions import exact_thresholds_of
-from babelsift.schemas import STAGE_ORDER, KeptRows, Recipe, Stage, parse_recipe
+from babelsift.schemas import STAGE_ORDER, ColumnReason, KeptRows, Recipe, RejectReason, Stage, parse_recipe
 from babelsift.schemas.recipe import SelectSettings, setting_for
 
 Changes = Mapping[str, Any]  # setting -> its value, as a recipe has it
@@ -117,9 +118,36 @@ class Trial:
         run_kept = self._passed(Stage.SELECT)[reached]
         outcome = self._counts(reached, run_kept, kept)
         gone_before = self._rejected_at(Stage.IMAGE_RULES)
-        outcome["unknown"] = int((lets_through & gone_before).sum())
+        outcome["unknown"] = int((lets_through & gone_before).sum()) + self._past_early_conditions(recipe)
         outcome["edge"] = self._edge(recipe, at, language, reached, kept) if at else None
         return outcome
+
+    def _past_early_conditions(self, recipe: Recipe) -> int:
+        """Returns how many pairs a condition left out before the stage select, and lets through as it is now."""
+        pairs = 0
+        for column, before in self.recipe.select.conditions.items():
+            now = recipe.select.conditions.get(column)
+            if now == before:
+                continue
+            rows = self._left_out_early(column)
+            decision = KeptRows.keep_all(len(rows))
+            if now is not None and column in self.columns.table.column_names:
+                languages = pc.fill_null(self.columns.column("language").take(rows).dictionary_decode(), "und")
+                arrays = [self.columns.column(column).take(rows), languages]
+                batch = pa.RecordBatch.from_arrays(arrays, names=[column, "language"])
+                met_by_null = now.model_copy(update={"keep_null": True})  # of pairs of which no value is known
+                reject_by_condition(batch, column, met_by_null, decision)
+            pairs += int(decision.kept.sum())
+        return pairs
+
+    def _left_out_early(self, column: str) -> pa.Array:
+        """Returns the rows that a condition on a column left out before the stage select."""
+        reasons = self.columns.column("reason").dictionary_decode()
+        named = pc.starts_with(self.columns.column("value"), f"{column} ")
+        by_condition = pc.and_kleene(pc.equal(reasons, RejectReason.CONDITION_NOT_MET.value), named)
+        is_of_it = pc.or_kleene(pc.equal(reasons, ColumnReason(column).value), by_condition)
+        is_early = pa.array(self._stage_numbers < STAGE_ORDER.index(Stage.SELECT))
+        return pc.indices_nonzero(pc.fill_null(pc.and_kleene(is_of_it, is_early), False))
 
     def _lets_images_through(self, recipe: Recipe) -> np.ndarray:
         """Returns bool[n], the pairs that came to the image rules and pass these."""

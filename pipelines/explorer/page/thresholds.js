@@ -160,7 +160,7 @@ class Thresholds {
         ? el(
             "p",
             { class: "about" },
-            `${figure(unknown)} more pairs would come past the image rules; whether they stay, a dry run says.`,
+            `${figure(unknown)} more pairs would come past earlier rules; whether they stay, a dry run says.`,
           )
         : null,
     );

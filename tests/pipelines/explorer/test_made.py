@@ -1,6 +1,7 @@
 """What models and functions said of pairs that were left out: filled in from the stores, so that a trial knows it."""
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
@@ -11,6 +12,7 @@ from tests.support.hostile_web import LOOPBACK_ONLY, HostileWeb, answer, encoded
 from tests.support.quick_beam import quick_beam
 from tests.support.small_run import babelsift, write_recipe
 
+EARLY = "condition_not_met"
 CAPTIONS = [f"a photo of thing number {number} {'and more ' * (number % 4)}" for number in range(12)]
 RECIPE = recipe_from(
     {
@@ -27,7 +29,11 @@ RECIPE = recipe_from(
             {"name": "px", "of": "image", "by": "measures"},
         ],
         "select": {
-            "conditions": {"length": {"min": 35, "at": "select"}, "px_colour": {"min": 0.2, "at": "select"}},
+            "conditions": {
+                "length": {"min": 35, "at": "select"},
+                "px_colour": {"min": 0.2, "at": "select"},
+                "original_width": {"min": 60},
+            },
         },
     },
     source="made",
@@ -38,7 +44,7 @@ RECIPE = recipe_from(
 def made(tmp_path_factory):
     home = tmp_path_factory.mktemp("made")
     with HostileWeb() as web:
-        urls = [web.on(f"/{n}.jpg", answer(encoded(photo(n, (64, 48))))) for n in range(len(CAPTIONS))]
+        urls = [web.on(f"/{n}.jpg", answer(encoded(photo(n, (64 if n > 1 else 40, 48))))) for n in range(len(CAPTIONS))]
         pq.write_table(pa.table({"url": urls, "caption": CAPTIONS}), home / "pairs.parquet")
         recipe = write_recipe(home / "recipe.yaml", RECIPE)
         command = ["curate", "--recipe", recipe, "--input", str(home / "pairs.parquet"), "--output", str(home / "run")]
@@ -54,7 +60,8 @@ def test_every_pair_has_what_was_said_of_it(made):
         zip(made.columns.column("caption").to_pylist(), made.table.column("length").to_pylist(), strict=True)
     )
     assert lengths == {caption: len(caption) for caption in CAPTIONS}
-    assert made.table.column("px_colour").null_count == 0
+    scored = made.table.filter(pc.not_equal(made.columns.column("reason").dictionary_decode().fill_null(""), EARLY))
+    assert scored.column("px_colour").null_count == 0
 
 
 @pytest.mark.parametrize(
@@ -72,3 +79,10 @@ def test_a_condition_moved_keeps_what_a_dry_run_keeps(made, changes):
     select = next(stage for stage in dry.funnel.stages if stage.stage == "select")
     assert outcome["total"]["trial"] == select.out_rows
     assert outcome["edge"]["kept"] or outcome["edge"]["left_out"]
+
+
+def test_pairs_that_a_condition_left_out_before_are_not_known(made):
+    now = {"select.conditions.original_width.min": 30}
+    assert made.trial.outcome(now)["unknown"] == 2
+    assert made.trial.outcome({"select.conditions.original_width.min": 50})["unknown"] == 0
+    assert made.trial.outcome(now)["total"] == made.trial.outcome({})["total"]
