@@ -21,7 +21,7 @@ _RECIPE = """
 name: with-img2dataset
 download:
   {image_size: 32, min_image_size: 20, retries: 0, ports: null, allow_addresses: ["127.0.0.1/32"], thread_count: 4,
-   samples_per_staging_shard: 6}
+   samples_per_staging_shard: 3}
 shards: {samples_per_shard: 8}
 """
 _REFUSED = ["http://10.0.0.1/a.jpg", "http://0x7f000001/b.jpg", "http://user@127.0.0.1/c.jpg"]
