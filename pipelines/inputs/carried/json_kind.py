@@ -17,6 +17,8 @@ class JsonKind:
     Attributes:
         lowest, highest: of its integers.
         lists, strings: how many values are one.
+        count: how many values there are.
+        texts: how many may be texts, or lists of texts; blanks are none.
     """
 
     types: set[type] = field(default_factory=set)
@@ -24,21 +26,20 @@ class JsonKind:
     highest: int | None = None
     lists: int = 0
     strings: int = 0
+    count: int = 0
+    texts: int = 0
 
     @property
     def is_of_lists(self) -> bool:
         """Whether lists are what it holds; among more strings a list is of the wrong type."""
         return self.lists > 0 and self.lists >= self.strings
 
-    @property
-    def texts(self) -> int:
-        """How many values may be texts, or lists of texts."""
-        return self.lists + self.strings
-
     def add(self, value: Any) -> None:
         """Counts a value."""
         kind = type(value)
         self.types.add(kind)
+        self.count += 1
+        self.texts += kind is list or (kind is str and not value.isspace() and value != "")
         self.lists += kind is list
         self.strings += kind is str
         if kind is int:

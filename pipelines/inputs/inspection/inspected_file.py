@@ -76,9 +76,11 @@ class RecordKinds:
 
     def __init__(self) -> None:
         self._kinds: dict[str, JsonKind] = {}
+        self._records = 0
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Takes a record into account."""
+        self._records += 1
         for name, value in record.items():
             self._kinds.setdefault(name, JsonKind()).add(value)
 
@@ -86,6 +88,11 @@ class RecordKinds:
     def names(self) -> tuple[str, ...]:
         """The keys, in the order in which they came."""
         return tuple(self._kinds)
+
+    @property
+    def common_names(self) -> tuple[str, ...]:
+        """The keys that at least every second record has."""
+        return tuple(name for name, kind in self._kinds.items() if 2 * kind.count >= self._records)
 
     def usual(self, candidates: Sequence[str]) -> str | None:
         """Returns the first of some keys that the records have; None where they have none of them.

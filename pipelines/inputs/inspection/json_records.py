@@ -48,7 +48,7 @@ def inspect_json(file: InputFile, choice: ColumnChoice, scanned_characters: int)
     if not kinds.names and problem:
         raise InputError(f"{file.shown}: {_no_objects(problem, rows)}")
     names = kinds.names
-    if is_document(names) and choice.url is None:
+    if is_document(kinds.common_names) and choice.url is None:
         return inspect_documents(file, choice, estimated)
     choice = replace(
         choice,

@@ -57,6 +57,7 @@ def test_a_stray_key_takes_no_column_from_the_others(tmp_path):
     rows = [{"url": f"http://x/{n}.jpg", "caption": f"a dog {n}"} for n in range(6)]
     rows[2] = {"URL": "http://x/2.jpg", "TEXT": "a dog 2"}
     rows[4] |= {"URL": None, "TEXT": 5}
+    rows[5] |= {"URL": " ", "TEXT": "", "images": "x", "texts": ["y"]}  # and it is no file of documents
     write(tmp_path / "a.jsonl", rows)
     pairs, ledger = read(plan_input([str(tmp_path / "a.jsonl")]))
     assert [pair["source_row"] for pair in pairs] == [0, 1, 3, 4, 5]
