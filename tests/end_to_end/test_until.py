@@ -5,6 +5,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+from babelsift.pipelines.cli.main import main
 from babelsift.schemas import dump_recipe
 from tests.support.small_run import PAIRS, RECIPE, babelsift, write_pairs
 
@@ -48,11 +49,12 @@ def test_a_later_stage_and_then_the_whole_run_reuse_what_was_downloaded(paths):
     assert rows(paths / "out/until/download") == survivors
 
 
-def test_the_urls_that_passed_are_a_list_for_img2dataset(paths):
+def test_the_urls_that_passed_are_a_list_for_img2dataset(paths, capsys):
     said = babelsift("urls", str(paths / "out"))
     assert (said.code, "--until dedup_pairs" in said.error) == (2, True)
     assert curate(paths, "--until", "dedup_pairs").code == 0
-    assert babelsift("urls", str(paths / "out")).code == 0
+    assert main(["urls", str(paths / "out")]) == 0
+    assert "--input INPUT" in capsys.readouterr().out, "the pairs are the input's, not the staging folder's own"
     listed = rows(paths / "out/urls")
     kept = rows(paths / "out/until/dedup_pairs")
     assert [(row["url"], row["caption"], row["uid"]) for row in listed] == [
