@@ -57,9 +57,14 @@ def test_each_command_works_in_a_users_folder(installation, workplace, curated, 
 
 def test_every_command_is_tried_here():
     """Those of the list above, and some that have tests of their own."""
-    others = {"ngrams", "urls", "models", "train-head", "demo", "demo-web", "demo-model"}
+    others = {"ngrams", "urls", "models", "train-head", "demo", "demo-web", "demo-model", "explore"}
     tried = {command[0] for command, _ in _EACH_COMMAND} - {"--help"} | others
     assert tried == {add.__name__.removeprefix("add_").replace("_", "-") for add in COMMANDS}
+
+
+def test_the_explorer_names_the_extra_that_it_lacks(installation, workplace, curated):
+    done = installation.babelsift("explore", "out/run", cwd=workplace)
+    assert "babelsift[explore]" in refused_in_one_line(done)
 
 
 def test_the_urls_of_a_run_that_ends_before_the_download_are_listed(installation, workplace, curated):
