@@ -68,7 +68,8 @@ def test_the_folder_is_the_input_where_none_is_given(tmp_path):
         images = {tar.extractfile(member).read() for member in tar if member.name.endswith(".jpg")}
     assert images == set(IMAGES[:5])
     report = (tmp_path / "out/report/index.html").read_text()
-    assert str(staging) in report
+    assert f"{staging.name}</td>" in report
+    assert str(staging) not in report, "which goes to others"
     assert "00007_stats.json is missing" in report
 
 
