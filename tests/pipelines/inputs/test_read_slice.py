@@ -506,3 +506,10 @@ def test_what_is_no_text_is_no_license(tmp_path):
     write(tmp_path / "a.jsonl", [{"URL": "http://x/1.jpg", "TEXT": "a", "rights": ["cc0"]}])
     kept, _ = read(plan_input([str(tmp_path / "a.jsonl")], columns=parse_columns("license=rights")))
     assert [(row["license"], row["rights"]) for row in kept] == [(None, '["cc0"]')]
+
+
+def test_the_index_of_a_pandas_table_is_not_carried(tmp_path):
+    columns = {"url": ["http://x/1"], "caption": ["a dog"], "rank": [1], "__index_level_0__": [7], "index_level_0": [8]}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    plan = plan_input([str(tmp_path / "a.parquet")])
+    assert plan.carried.names == ["rank", "index_level_0"]
