@@ -14,6 +14,7 @@ from babelsift.pipelines.run_folder.paths import (
     DUPLICATES_FILE,
     FUNNEL,
     PARQUET,
+    PREVIEW,
     RECIPE,
     REJECTS,
     REPORT_PAGE,
@@ -65,6 +66,8 @@ class Product:
     def files(self) -> Iterator[str]:
         """Yields the paths, within the run folder, of all files that it may have."""
         yield from SINGLE_FILES
+        if self.has_image_tables:  # the same versions make a picture for the card, where anything is kept
+            yield PREVIEW
         for name, split in SPLITS.items():
             yield f"{split.folder}/{SIZES}"
             for shard in map(shard_name, range(self.shards.get(name, 0))):

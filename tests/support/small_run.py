@@ -86,5 +86,5 @@ def without_times(path: str, content: bytes) -> bytes:
     if path != FUNNEL:
         return content
     funnel = json.loads(content)
-    assert funnel.pop("timings")["stages"]
+    funnel.pop("timings", None)  # which folders of older versions lack
     return json.dumps(funnel).encode()

@@ -122,10 +122,10 @@ def write_report(
         edits=inputs.descriptions.edits,
         timings=timings,
     )
-    _write_descriptions(folder, data, shards)
+    described = _write_descriptions(folder, data, shards)
     folder.write(REPORT_PAGE, render_report(data).encode())
     folder.write_json(SELECTION, inputs.selection)
-    finish_replacement(folder, written_files(shards, inputs.ledger, inputs.concepts))
+    finish_replacement(folder, written_files(shards, inputs.ledger, inputs.concepts) | described)
     folder.write_json(FUNNEL, {**funnel.to_json(), "timings": timings})  # last: where it is, the run is complete
     logging.info("report: %d of %d pairs kept, of %d images", funnel.kept_rows, funnel.input_rows, data.kept_images)
     return funnel.to_json()
@@ -166,13 +166,11 @@ def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, 
     return funnel
 
 
-def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict]) -> None:
-    """Writes the dataset card for the Hugging Face hub with its picture, and Croissant for other tools."""
+def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict]) -> set[str]:
+    """Writes the dataset card for the Hugging Face hub and Croissant for other tools; returns the card's pictures."""
     count = Counter(shard["split"] for shard in shards)
     if (picture := preview(previewed(data.samples))) is not None:
         folder.write(PREVIEW, picture)
-    else:
-        folder.remove(PREVIEW)
     card = render_card(
         data,
         samples_per_shard=data.recipe.shards.samples_per_shard,
@@ -184,6 +182,7 @@ def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict])
     splits = [(split.name, split.folder) for split in SPLITS.values() if count[split.name]]
     tars = {path: digest for shard in shards for path, digest in shard["files"].items() if path.endswith(TAR)}
     folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data), tars))
+    return set() if picture is None else {PREVIEW}
 
 
 def write_sizes(folder: RunFolder, shards: list[dict]) -> None:

@@ -13,6 +13,7 @@ def sample(number, reason=None, **more):
 
 def test_the_picture_shows_a_dozen_kept_pairs_none_of_them_hidden_or_damaged():
     others = [sample(1, "too_few_words"), sample(2, is_veiled=True), sample(3, is_near=True), sample(4, image=b"no")]
+    others += [sample(0, caption_before="perhaps left out later")]
     shown = previewed([*others, *(sample(number) for number in range(5, 25))])
     assert [one.caption for one in shown] == [f"caption {number}" for number in range(5, 17)]
     picture = cv2.imdecode(np.frombuffer(preview(shown), np.uint8), cv2.IMREAD_COLOR)
