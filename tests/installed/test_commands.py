@@ -35,6 +35,8 @@ _EACH_COMMAND = [
     (["why", "out/run", "UID"], "kept: shards/0000000"),
     (["concepts", "out/run"], "concepts"),
     (["subset", "out/run", "out/subset.npy"], ""),
+    (["papers", "out/run"], "out/run-papers/training_summary.md"),
+    (["worker-pool", "--socket", "out/pool", "--idle-s", "0.1"], ""),
     (["hash", "photo.png", "--output", "out/hashes.parquet"], ""),
     ([*_DRY_RUN, "--recipe", "recipe.yaml", "--output", "out/run"], "dry run: nothing was written"),
     (["compare", "out/run", *_TABLE, "--recipe", "recipe.yaml", "--recipe", "other.yaml"], "other"),
@@ -57,7 +59,7 @@ def test_each_command_works_in_a_users_folder(installation, workplace, curated, 
 
 def test_every_command_is_tried_here():
     """Those of the list above, and some that have tests of their own."""
-    others = {"ngrams", "urls", "models", "train-head", "demo", "demo-web", "demo-model", "explore"}
+    others = {"ngrams", "urls", "models", "train-head", "demo", "demo-web", "demo-model", "explore", "push"}
     tried = {command[0] for command, _ in _EACH_COMMAND} - {"--help"} | others
     assert tried == {add.__name__.removeprefix("add_").replace("_", "-") for add in COMMANDS}
 
@@ -65,6 +67,11 @@ def test_every_command_is_tried_here():
 def test_the_explorer_names_the_extra_that_it_lacks(installation, workplace, curated):
     done = installation.babelsift("explore", "out/run", cwd=workplace)
     assert "babelsift[explore]" in refused_in_one_line(done)
+
+
+def test_a_push_elsewhere_than_to_the_hub_is_refused(installation, workplace, curated):
+    done = installation.babelsift("push", "out/run", "s3://bucket/run", cwd=workplace)
+    assert "hf://datasets/ORGANISATION/NAME" in refused_in_one_line(done)
 
 
 def test_the_urls_of_a_run_that_ends_before_the_download_are_listed(installation, workplace, curated):
