@@ -21,9 +21,7 @@ from babelsift.pipelines.explorer.pairs.made import scored_uids
 from babelsift.pipelines.explorer.pairs.selection import Selection
 from babelsift.pipelines.inspection.finished import FinishedRun, open_run
 from babelsift.pipelines.inspection.shard_images import ShardImages
-from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import RECIPE
-from babelsift.schemas import BabelsiftError, Recipe, RecipeError, RunFolderError, one_line, parse_recipe, public_url
+from babelsift.schemas import BabelsiftError, RecipeError, RunFolderError, public_url
 
 if TYPE_CHECKING:
     from babelsift.pipelines.explorer.trial import Trial
@@ -69,7 +67,7 @@ class LoadedRun:
         """
         from babelsift.pipelines.explorer.trial import Trial  # brings Beam, for which no page has to wait
 
-        return Trial(self.columns, *read_recipe(self.run.folder))
+        return Trial(self.columns, self.run.recipe, self.run.recipe_text)
 
     @cached_property
     def safety_columns(self) -> list[str]:
@@ -157,29 +155,16 @@ def load_session(urls: Sequence[str], labels: str) -> Session:
     return Session([_loaded(run, name) for run, name in zip(runs, _names(urls), strict=True)], said).join()
 
 
-def read_recipe(folder: RunFolder) -> tuple[Recipe, str]:
-    """Returns the recipe of a run, and its text.
-
-    Raises:
-        RecipeError: it is not there, or is none.
-    """
-    try:
-        text = folder.read(RECIPE).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{folder.path(RECIPE)} cannot be read: {one_line(error)}") from error
-    return parse_recipe(text, source=RECIPE), text
-
-
 def _loaded(run: FinishedRun, name: str) -> LoadedRun:
     try:
-        recipe = read_recipe(run.folder)[0]
+        recipe = run.recipe
     except RecipeError:  # which is said to whoever asks for thresholds
         recipe = None
     table, staged = load_pairs(run, recipe)
     if not len(table):
         raise RunFolderError(f"{public_url(run.folder.url)}: the run has no pairs to explore")
     columns = Columns(table)
-    neighbours = Neighbours(run.folder, lambda: scored_uids(table, recipe), lambda: read_recipe(run.folder)[0])
+    neighbours = Neighbours(run.folder, lambda: scored_uids(table, recipe), lambda: run.recipe)
     selection = Selection(columns, neighbours.rows)
     return LoadedRun(name, run, selection, PairImages(staged, ShardImages(run.folder)), neighbours)
 

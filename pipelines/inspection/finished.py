@@ -51,11 +51,19 @@ class FinishedRun:
         Raises:
             RecipeError: its file is gone, or is none.
         """
+        return parse_recipe(self.recipe_text, source=self.folder.path(RECIPE))
+
+    @cached_property
+    def recipe_text(self) -> str:
+        """The same as YAML.
+
+        Raises:
+            RecipeError: its file is gone, or is no text.
+        """
         try:
-            text = self.folder.read(RECIPE).decode()
+            return self.folder.read(RECIPE).decode()
         except (OSError, UnicodeDecodeError) as error:
             raise RecipeError(f"{self.folder.path(RECIPE)} cannot be read: {one_line(error)}") from error
-        return parse_recipe(text, source=self.folder.path(RECIPE))
 
     def pairs(self) -> ds.Dataset:
         """Returns what the shards hold, a row a text, as an Arrow dataset: columns and rows are read when asked for."""
