@@ -14,7 +14,8 @@ from babelsift.pipelines.inspection.staged_images import Staged
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.columns.column_store import COLUMNS_FOLDER, DIGEST, ERROR
 from babelsift.pipelines.staging.columns.digests import thing_digests
-from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info
+from babelsift.pipelines.staging.scores.score_store import ScoreStore
+from babelsift.pipelines.staging.scores.stores_of_folder import score_stores
 from babelsift.pipelines.staging.shards import StagingListing
 from babelsift.schemas import Recipe, similarity_column
 from babelsift.schemas.recipe import Column
@@ -32,10 +33,10 @@ def with_scores(pairs: pa.Table, folder: RunFolder, recipe: Recipe | None) -> pa
     """
     scored = scored_uids(pairs, recipe)
     classifiers = {head.name for head in recipe.all_heads if head.classifier} if recipe else set()
-    for name, store in _stores(folder):
+    for store in score_stores(folder):
         tables = [table for where in ("metadata", "metadata_only") for table in _score_tables(store, where)]
         if tables:
-            column = name if name in classifiers else similarity_column(name)
+            column = store.name if store.name in classifiers else similarity_column(store.name)
             stored = pa.concat_tables(tables)
             pairs = _filled(pairs, scored, column, stored.column("uid"), stored.column("similarity"))
         for head in recipe.head_names if recipe else ():
@@ -81,14 +82,6 @@ def with_made(pairs: pa.Table, staged: Staged, recipe: Recipe | None) -> pa.Tabl
                 name = column.name if field == "value" else f"{column.name}_{field}"
                 pairs = _put(pairs, name, _spread(values, rows, len(pairs)))
     return pairs
-
-
-def _stores(folder: RunFolder) -> Iterator[tuple[str, ScoreStore]]:
-    for model in folder.folders(SCORES_FOLDER):
-        info = read_model_info(folder, model)
-        if info is not None and model.endswith(suffix := f"-{info['fingerprint'][:8]}"):
-            name = model.removesuffix(suffix)
-            yield name, ScoreStore(folder, name, info["fingerprint"])
 
 
 def _score_tables(store: ScoreStore, metadata: str) -> Iterator[pa.Table]:

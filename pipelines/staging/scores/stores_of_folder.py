@@ -1,4 +1,4 @@
-"""The score stores with embeddings that a run folder has, whichever recipes made them, and all that they hold."""
+"""The score stores that a run folder has, whichever recipes made them, and all embeddings that they hold."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ from babelsift.schemas import RunFolderError, public_url
 from babelsift.schemas.suggestions import did_you_mean
 
 
+def score_stores(folder: RunFolder) -> Iterator[ScoreStore]:
+    """Yields the stores, with embeddings or without; a name comes more than once where a model was changed."""
+    for model in folder.folders(SCORES_FOLDER):
+        info = read_model_info(folder, model)
+        if info is not None and model.endswith(suffix := f"-{info['fingerprint'][:8]}"):
+            yield ScoreStore(folder, model.removesuffix(suffix), info["fingerprint"])
+
+
 def stores_by_name(folder: RunFolder) -> dict[str, list[ScoreStore]]:
     """Returns the stores with embeddings by their models' names; a name has several where a model was changed."""
     stores: dict[str, list[ScoreStore]] = {}
-    for model in folder.folders(SCORES_FOLDER):
-        info = read_model_info(folder, model)
-        suffix = "" if info is None else f"-{info['fingerprint'][:8]}"
-        if info is not None and model.endswith(suffix) and folder.list(f"{SCORES_FOLDER}/{model}/img_emb", ".npy"):
-            name = model.removesuffix(suffix)
-            stores.setdefault(name, []).append(ScoreStore(folder, name, info["fingerprint"]))
+    for store in score_stores(folder):
+        if folder.list(f"{store.root}/img_emb", ".npy"):
+            stores.setdefault(store.name, []).append(store)
     return stores
 
 
