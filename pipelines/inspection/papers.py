@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import posixpath
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -104,14 +103,3 @@ def _domain_table(domains: Sequence[Domain]) -> str:
     writer.writerow(["domain", "images", "bytes"])
     writer.writerows([domain.name, domain.images, domain.size] for domain in domains)
     return table.getvalue()
-
-
-def default_place(output: str) -> str:
-    """Returns where papers of a run go: beside its folder, or, where that is on an object store, to the working folder.
-
-    Args:
-        output: the run folder, without secrets.
-    """
-    plain = output.rstrip("/")
-    beside = plain if "://" not in plain else posixpath.basename(plain)
-    return f"{beside or 'run'}-papers"

@@ -1,6 +1,10 @@
-"""Names of the files and folders in a run folder, and the suffixes of a shard's files."""
+"""Names of the files and folders in a run folder and beside it, and the suffixes of a shard's files."""
 
 from __future__ import annotations
+
+import posixpath
+
+from babelsift.schemas import public_url
 
 MANIFEST = "manifest.json"
 FUNNEL = "funnel.json"  # written last: where it is, the run is complete
@@ -23,3 +27,18 @@ IMG2DATASET_IMAGES = f"{IMG2DATASET_HOME}/images"
 REFUSED_URLS = f"{IMG2DATASET_HOME}/refused"
 
 TAR, PARQUET, STATS = ".tar", ".parquet", "_stats.json"
+
+
+def path_beside(output: str, ending: str) -> str:
+    """Returns a path beside a run folder; in the working folder, where the run folder is on an object store.
+
+    Args:
+        output: the run folder.
+        ending: of the name, which begins as the run folder's.
+
+    >>> path_beside("runs/mine/", "-papers"), path_beside("s3://bucket/runs/mine", "-papers")
+    ('runs/mine-papers', 'mine-papers')
+    """
+    plain = public_url(output).rstrip("/")
+    beside = posixpath.basename(plain) if "://" in plain else plain
+    return f"{beside or 'run'}{ending}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import posixpath
 import webbrowser
 from typing import TYPE_CHECKING
 
 from babelsift.pipelines.cli.exit_status import say
-from babelsift.schemas import InputError, public_url
+from babelsift.pipelines.run_folder.paths import path_beside
+from babelsift.schemas import InputError
 
 if TYPE_CHECKING:
     from babelsift.pipelines.explorer.session import Session
@@ -55,16 +55,6 @@ def _explore(known: argparse.Namespace, _: list[str]) -> int:
             webbrowser.open(url)
 
     address = Address(known.host, known.port)
-    serve([known.output, *known.others], address, known.labels or default_labels(known.output), ready=ready)
+    labels = known.labels or path_beside(known.output, "-labels.csv")
+    serve([known.output, *known.others], address, labels, ready=ready)
     return 0
-
-
-def default_labels(output: str) -> str:
-    """Returns the file of labels of a run: beside its folder, or, where that is on an object store, in this folder.
-
-    Args:
-        output: the run folder.
-    """
-    plain = public_url(output).rstrip("/")
-    beside = plain if "://" not in output else posixpath.basename(plain)
-    return f"{beside or 'run'}-labels.csv"

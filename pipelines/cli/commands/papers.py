@@ -6,7 +6,7 @@ import argparse
 
 from babelsift.pipelines.cli.folder_command import add_folder_command, print_found
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.schemas import public_url
+from babelsift.pipelines.run_folder.paths import path_beside
 
 
 def add_papers(commands: argparse._SubParsersAction) -> None:
@@ -28,9 +28,9 @@ def add_papers(commands: argparse._SubParsersAction) -> None:
 
 def _papers(known: argparse.Namespace, _: list[str]) -> int:
     from babelsift.pipelines.inspection.finished import open_run
-    from babelsift.pipelines.inspection.papers import default_place, write_papers
+    from babelsift.pipelines.inspection.papers import write_papers
 
     run = open_run(known.output)
-    to = RunFolder(known.to or default_place(public_url(known.output)))
+    to = RunFolder(known.to or path_beside(known.output, "-papers"))
     paths = write_papers(run, to, is_small_provider=known.small_provider)
     return print_found(known, {"papers": paths}, "\n".join(paths))

@@ -6,7 +6,7 @@ import io
 import pytest
 
 import babelsift
-from babelsift.pipelines.inspection.papers import DOMAINS, SUMMARY, default_place
+from babelsift.pipelines.inspection.papers import DOMAINS, SUMMARY
 from babelsift.pipelines.rendering.training_summary import Domain, top_domains
 from tests.support.hostile_web import HostileWeb, answer, encoded, photo
 from tests.support.small_run import babelsift as command
@@ -53,7 +53,6 @@ def test_it_is_written_beside_the_run_unless_said(out):
     assert said.code == 0, said.log
     assert (out.parent / "out-papers" / SUMMARY).exists()
     assert sorted(path.relative_to(out) for path in out.rglob("*")) == before
-    assert default_place("s3://bucket/runs/one/") == "one-papers"
 
 
 def test_a_folder_without_a_run_is_one_line(tmp_path):
