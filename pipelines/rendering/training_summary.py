@@ -17,25 +17,14 @@ from babelsift.pipelines.rendering.funnel_view import language_rows
 from babelsift.pipelines.rendering.opt_outs import opt_out_forms
 from babelsift.pipelines.rendering.templating import ENVIRONMENT
 from babelsift.schemas import RejectReason
+from babelsift.schemas.reasons import OPT_OUTS
 
 # The template's ranges, in images.
 _RANGES = ((1_000_000, "less than 1 million images"), (1_000_000_000, "1 million to 1 billion images"))
 _ABOVE = "more than 1 billion images"
-_OPT_OUT_REASONS = (
-    RejectReason.PAGE_OPTED_OUT,
-    RejectReason.URL_OPTED_OUT,
-    RejectReason.DOMAIN_OPTED_OUT,
-    RejectReason.OPTED_OUT,
-    RejectReason.TDM_RESERVED,
-    RejectReason.CONTENT_USAGE_OPT_OUT,
-    RejectReason.CONTENT_SIGNAL_OPT_OUT,
-    RejectReason.TDMREP_RESERVED,
-    RejectReason.AI_TXT_DISALLOWED,
-    RejectReason.TRAINING_CRAWLER_DISALLOWED,
-    RejectReason.DATA_MINING_PROHIBITED,
-    RejectReason.C2PA_TRAINING_OPT_OUT,
-    RejectReason.ROBOTS_DISALLOWED,
-)
+# Opt-outs that are known before the download; OPT_OUTS has those that a site or an image says at it.
+_OF_TABLE_OR_PAGE = (RejectReason.PAGE_OPTED_OUT, RejectReason.URL_OPTED_OUT, RejectReason.DOMAIN_OPTED_OUT)
+_OPT_OUT_REASONS = tuple(reason for reason in RejectReason if reason in _OF_TABLE_OR_PAGE or reason in OPT_OUTS)
 
 
 @dataclass(frozen=True)
@@ -116,8 +105,8 @@ def render_training_summary(data: ReportData, kept: KeptContent, crawl: Crawl, t
 
 
 def _without_folders(places: str) -> str:
-    """What of inputs' places is said in public: URLs whole, of files here the name alone."""
-    return ", ".join(one if "://" in one else posixpath.basename(one.rstrip("/")) for one in places.split(", "))
+    """Returns inputs' places as they may be published: URLs whole, of local files the name alone."""
+    return ", ".join(place if "://" in place else posixpath.basename(place.rstrip("/")) for place in places.split(", "))
 
 
 def top_domains(domains: Sequence[Domain], *, is_small_provider: bool) -> Sequence[Domain]:
