@@ -87,7 +87,7 @@ def _product_of(folder: RunFolder, output: str) -> list[str]:
 
 
 def _local_path(folder: RunFolder, output: str) -> str:
-    if "file" not in (folder.fs.protocol if isinstance(folder.fs.protocol, tuple) else (folder.fs.protocol,)):
+    if not folder.is_local:
         raise PushError(f"{output}: only a run folder on this machine can be pushed; copy it here first")
     return str(folder.path())
 
