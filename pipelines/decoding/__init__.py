@@ -2,19 +2,11 @@
 
 `pool`: who wants images decoded; from here import `DecoderPool` and the errors that it raises. `in_order`: the same for
 images that are at hand; from here import `ImageDecoders`, and `OF_THE_MACHINE`, the reasons that say nothing of an
-image. `usable_cores`: how many there may be. `host`: the process that forks decoders. `decoder`: what a decoder does.
-`messages`: what goes between a decoder and who asks it.
+image. `host`: the process that forks decoders. `decoder`: what a decoder does. `messages`: what goes between a decoder
+and who asks it.
 """
 
 from babelsift.pipelines.decoding.in_order import OF_THE_MACHINE, ImageDecoders
 from babelsift.pipelines.decoding.pool import DecoderCrashedError, DecoderPool, DecodeTimeoutError
-from babelsift.pipelines.processes.cores import usable_cores
 
-__all__ = [
-    "OF_THE_MACHINE",
-    "DecodeTimeoutError",
-    "DecoderCrashedError",
-    "DecoderPool",
-    "ImageDecoders",
-    "usable_cores",
-]
+__all__ = ["OF_THE_MACHINE", "DecodeTimeoutError", "DecoderCrashedError", "DecoderPool", "ImageDecoders"]
