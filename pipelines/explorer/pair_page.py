@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.explorer.session import LoadedRun
-from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE, REJECTS
+from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE, PARQUET, REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS, shard_name
 from babelsift.schemas import STAGE_ORDER
 from babelsift.schemas.json_values import json_value
@@ -52,10 +52,10 @@ def _raw_row(run: LoadedRun, row: dict[str, Any]) -> dict[str, Any]:
     """Returns the row as the shard's table, or the ledger, has it."""
     folder = run.run.folder
     if row.get("shard") is not None:
-        paths = [f"{SPLITS[row['split']].folder}/{shard_name(row['shard'])}.parquet"]
+        paths = [f"{SPLITS[row['split']].folder}/{shard_name(row['shard'])}{PARQUET}"]
         condition = (pc.field("key") == row["key"]) & (pc.field("uid") == row["uid"])
     else:
-        paths = [f"{REJECTS}/{name}" for name in folder.list(REJECTS, ".parquet")]
+        paths = [f"{REJECTS}/{name}" for name in folder.list(REJECTS, PARQUET)]
         condition = (pc.field("source_file") == row["source_file"]) & (pc.field("source_row") == row["source_row"])
         if row.get("uid") is not None:
             condition &= pc.field("uid") == row["uid"]

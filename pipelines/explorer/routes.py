@@ -29,6 +29,7 @@ _ASSET_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascrip
 _MOST_IMAGE_BYTES = 20 * 2**20
 _MOST_JSON_BYTES = 64 * 1024
 _PAGE = "index.html"
+_NO_STORE = {"cache-control": "no-store"}
 
 
 def application(session: Session) -> Starlette:
@@ -199,9 +200,6 @@ class _Explorer:
 def _json(content: Any) -> Response:
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(text.encode("utf-8", "replace"), media_type="application/json", headers=_NO_STORE)
-
-
-_NO_STORE = {"cache-control": "no-store"}
 
 
 def _file(name: str, content: bytes) -> Response:

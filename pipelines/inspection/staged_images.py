@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import read_manifest
+from babelsift.pipelines.run_folder.paths import PARQUET
 from babelsift.pipelines.staging.images import TarFolder, read_staged_images
 from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, finished_import, read_imported
 from babelsift.pipelines.staging.layout import SUCCESS, shard_path
@@ -114,7 +115,7 @@ def _own_shards(folder: RunFolder, names: tuple[str, ...]) -> Iterator[pa.Record
 
 def _located(folder: RunFolder, shard: int, names: tuple[str, ...]) -> list[pa.RecordBatch]:
     try:
-        with folder.open(shard_path(shard, ".parquet")) as file:
+        with folder.open(shard_path(shard, PARQUET)) as file:
             parquet = pq.ParquetFile(file)
             table = parquet.read(columns=[name for name in (*names, "status") if name in parquet.schema_arrow.names])
     except (FileNotFoundError, pa.ArrowException):

@@ -67,7 +67,7 @@ def _joined(plan: RunPlan) -> tuple[RunPlan, Manifest]:
 
     Raises:
         RunFolderError: no run has made it, or by other settings.
-        InputError: the input brings its images.
+        RecipeError: the input brings its images.
     """
     fence, manifest = read_fence(plan.folder.store), read_manifest(plan.folder)
     remedy = f"run the same command with --until {FIRST.value} in the place of --share first, once"

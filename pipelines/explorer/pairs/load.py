@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from babelsift.pipelines.explorer.pairs.made import OF_IMAGES, with_made, with_scores
 from babelsift.pipelines.inspection.finished import FinishedRun
 from babelsift.pipelines.inspection.staged_images import Staged, read_staged
+from babelsift.pipelines.run_folder.paths import PARQUET
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.schemas import Recipe, RunFolderError, one_line
 
@@ -54,7 +55,7 @@ def load_pairs(run: FinishedRun, recipe: Recipe | None = None) -> tuple[pa.Table
 def _kept(run: FinishedRun) -> pa.Table:
     """The shards' rows, with the split and the number of their shard, for images are found in it."""
     shards: list[pa.Table] = []
-    paths = [(name, path) for name, split in SPLITS.items() for path in run.folder.list(split.folder, ".parquet")]
+    paths = [(name, path) for name, split in SPLITS.items() for path in run.folder.list(split.folder, PARQUET)]
 
     def read(one: tuple[str, str]) -> pa.Table:
         split, name = one
@@ -62,7 +63,7 @@ def _kept(run: FinishedRun) -> pa.Table:
             parquet = pq.ParquetFile(file)
             wanted = [field.name for field in parquet.schema_arrow if _is_shown(field)]
             table = parquet.read(columns=wanted)
-        number = pa.array(np.full(len(table), int(name.removesuffix(".parquet"))), pa.int32())
+        number = pa.array(np.full(len(table), int(name.removesuffix(PARQUET))), pa.int32())
         return _marked(table, KEPT, split).append_column(SHARD, number)
 
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.inspection.staged_images import Staged
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.paths import PARQUET
 from babelsift.pipelines.staging.columns.column_store import COLUMNS_FOLDER, DIGEST, ERROR
 from babelsift.pipelines.staging.columns.digests import thing_digests
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
@@ -85,7 +86,7 @@ def with_made(pairs: pa.Table, staged: Staged, recipe: Recipe | None) -> pa.Tabl
 
 
 def _score_tables(store: ScoreStore, metadata: str) -> Iterator[pa.Table]:
-    for name in store.folder.list(f"{store.root}/{metadata}", ".parquet"):
+    for name in store.folder.list(f"{store.root}/{metadata}", PARQUET):
         try:
             with store.folder.open(store.root, metadata, name) as file:
                 yield pq.read_table(file, columns=["uid", "similarity"]).replace_schema_metadata(None)
@@ -126,7 +127,7 @@ def _stored_values(folder: RunFolder, name: str) -> pa.Table | None:
     if len(makers) != 1:
         return None
     tables = []
-    for file_name in folder.list(f"{COLUMNS_FOLDER}/{makers[0]}", ".parquet"):
+    for file_name in folder.list(f"{COLUMNS_FOLDER}/{makers[0]}", PARQUET):
         try:
             with folder.open(COLUMNS_FOLDER, makers[0], file_name) as file:
                 tables.append(pq.read_table(file))
