@@ -24,8 +24,8 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.clip import ClipScorer, load_model
-from babelsift.filters.clip.devices import usable_cores
 from babelsift.filters.clip.encoder import PairEncoder, PreparedBatch
+from babelsift.filters.cores import usable_cores
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.feed import DecodeProcesses
 from babelsift.pipelines.stages.score.model_handlers import SHARDS_AT_ONCE, ClipModelHandler

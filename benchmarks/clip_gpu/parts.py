@@ -18,10 +18,11 @@ import torch
 from PIL import Image
 
 from babelsift.filters.clip import ClipScorer, LoadedModel
-from babelsift.filters.clip.devices import devices_for, usable_cores
+from babelsift.filters.clip.devices import devices_for
 from babelsift.filters.clip.pixels.cpu_resize import cut_out
 from babelsift.filters.clip.pixels.device_resize import ResizeBatch, WholeImages
 from babelsift.filters.clip.pixels.geometry import Geometry
+from babelsift.filters.cores import usable_cores
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.score.feed import DecodeProcesses
 from babelsift.pipelines.stages.score.models import decode_processes

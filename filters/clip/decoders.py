@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from babelsift.filters.clip.devices import usable_cores
 from babelsift.filters.clip.pixels.decode import MAX_WHOLE_PIXELS, decode
 from babelsift.filters.clip.pixels.geometry import Geometry
 from babelsift.filters.clip.pixels.images import read_image
+from babelsift.filters.cores import usable_cores
 
 _MAX_THREADS = 32
 

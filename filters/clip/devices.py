@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -40,11 +39,6 @@ def lanes_of(devices: Sequence[Any]) -> list[int]:
     """
     second = [index for index, device in enumerate(devices) if device.type == "cuda"]
     return [*range(len(devices)), *second]
-
-
-def usable_cores() -> int:
-    """Returns the cores that this process may use: in a container or under a scheduler fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def computes_bf16(device: Any) -> bool:

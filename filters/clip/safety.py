@@ -15,11 +15,11 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from babelsift.filters.clip.devices import usable_cores
 from babelsift.filters.clip.models import model_fingerprint
 from babelsift.filters.clip.pair_batches import Pair, image_of_each, pair_batches
 from babelsift.filters.clip.pixels.images import read_image
 from babelsift.filters.clip.scorer import result_schema
+from babelsift.filters.cores import usable_cores
 from babelsift.schemas import ModelError, one_line
 
 _BATCH = 16  # the network runs on CPUs, where more at once is no faster

@@ -19,11 +19,11 @@ from functools import cache
 import apache_beam as beam
 import pyarrow as pa
 
+from babelsift.filters.cores import usable_cores
 from babelsift.pipelines.core.bundle_end import at_bundle_end
 from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.core.parking import current_parking
 from babelsift.pipelines.core.stage_outputs import emit
-from babelsift.pipelines.processes.cores import usable_cores
 from babelsift.schemas import Stage
 
 _AHEAD = 2  # batches a core that are under way: while the oldest is waited for, each core has its next

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from babelsift.filters.cores import usable_cores
 from babelsift.filters.image import ImageFailure
 from babelsift.pipelines.decoding.pool import DecoderCrashedError, DecoderPool, DecodeTimeoutError
-from babelsift.pipelines.processes.cores import usable_cores
 from babelsift.schemas import RejectReason
 
 OF_THE_MACHINE = frozenset({RejectReason.DECODE_TIMEOUT, RejectReason.DECODER_CRASHED})

@@ -4,7 +4,6 @@
 `end_with_parent` in the other, or `end_soon_after_parent` where something else starts it. `server`: one that serves
 sockets; from here import `ServerProcess` and `RunningServer`. `channel`: what they receive by sockets, and how long
 they wait. `messages`: objects and bytes that go by sockets. `beam_worker`: Beam's own worker as such a process.
-`cores`: how many at once.
 """
 
 from babelsift.pipelines.processes.child import end_soon_after_parent, end_with_parent, start_child

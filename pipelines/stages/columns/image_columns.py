@@ -13,11 +13,11 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
+from babelsift.filters.cores import usable_cores
 from babelsift.filters.image import decode_rgb
 from babelsift.pipelines.core.split_by_partition import split_rows
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.processes.cores import usable_cores
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.columns.early_conditions import COUNTS, PlacedConditions
 from babelsift.pipelines.stages.columns.making import Making, Things

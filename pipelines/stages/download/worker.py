@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from babelsift.filters.cores import usable_cores
 from babelsift.filters.image import ImageFailure, ImageFailureError, ProcessedImage, parse_boxes, process_image
 from babelsift.pipelines.core.progress import Progress
 from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.decoding import DecoderCrashedError, DecoderPool, DecodeTimeoutError
 from babelsift.pipelines.fetch import URLS_A_SLOT, Answer, Fetched, FetchSession
-from babelsift.pipelines.processes.cores import usable_cores
 from babelsift.pipelines.stages.download.failure_rate import FailureRate
 from babelsift.pipelines.stages.download.pending_shard import ShardRows
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from babelsift.filters.clip import ClipScorer, EmbeddingHead, NsfwClassifier, load_head, load_model
-from babelsift.filters.clip.devices import usable_cores
+from babelsift.filters.cores import usable_cores
 from babelsift.pipelines.stages.score.feed import DecodeProcesses
 from babelsift.pipelines.staging.scores.head_vectors import KINDS_OF_VECTORS, head_vectors
 from babelsift.schemas.recipe import ClipModel, Head

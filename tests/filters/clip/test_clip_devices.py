@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from babelsift.filters.clip.devices import computes_bf16, resolve_precision, usable_cores
+from babelsift.filters.clip.devices import computes_bf16, resolve_precision
+from babelsift.filters.cores import usable_cores
 
 VIT = {"embed_dim": 512, "vision_cfg": {"layers": 12}}
 
