@@ -6,6 +6,8 @@ import re
 import unicodedata
 from datetime import datetime, timezone
 
+from babelsift.pipelines.run_folder.progress.view import duration_text as rounded_duration
+
 # What neither HTML nor a reader can show: control characters other than white space, surrogates, non-characters; and
 # the two that turn the order of all text after them, by which a name can pass for another.
 _UNSHOWABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202d\u202e\ud800-\udfff\ufffe\uffff]")
@@ -60,18 +62,14 @@ def month_text(seconds: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """Returns a duration as people say it.
+    """Returns a duration as people say it, a short one with tenths of seconds.
 
     >>> duration_text(0.04), duration_text(3.21), duration_text(75), duration_text(7260)
     ('0 s', '3.2 s', '1 min 15 s', '2 h 1 min')
     """
     if seconds < 9.95:
         return f"{seconds:.1f} s" if seconds >= 0.05 else "0 s"
-    minutes, whole = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {whole} s" if minutes else f"{whole} s"
+    return rounded_duration(seconds)
 
 
 def shown(text: str) -> str:
