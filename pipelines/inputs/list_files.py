@@ -1,7 +1,4 @@
-"""The files that a user names by folders, globs and paths, on any fsspec file system, and their paths within the input.
-
-Listing is our own: fsspec's leaves out a folder that cannot be listed, so that an outage would make the input smaller.
-"""
+"""The files that a user names by folders, globs and paths on any fsspec file system, and their paths in the input."""
 
 from __future__ import annotations
 
@@ -10,22 +7,29 @@ import logging
 import os
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 from fsspec import AbstractFileSystem
-from fsspec.utils import glob_translate
 
 from babelsift.pipelines.inputs.crawl.paths_file import is_paths_file, listed_files
 from babelsift.pipelines.inputs.formats import format_of
+from babelsift.pipelines.inputs.listing import (
+    file_system_of,
+    files_below,
+    files_matching,
+    has_buckets,
+    has_wildcards,
+    info_of,
+    is_http,
+    looking_for,
+    path_to_open,
+    protocols_of,
+    root_of,
+)
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.pipelines.run_folder.paths import FUNNEL, MANIFEST, PARQUET, SIZES, STATS, TAR
 from babelsift.pipelines.run_folder.shard_layout import TRAIN
-from babelsift.pipelines.storage.errors import is_absent, is_passing, retrying, storage_failures
-from babelsift.pipelines.storage.file_systems import open_file_system
-from babelsift.schemas import InputError, one_line, public_url
-from babelsift.schemas.file_systems import file_system_error
+from babelsift.schemas import InputError, public_url
 
 _WEBDATASET = "wds:"
 _BRACES = re.compile(r"\{(?:([0-9]{1,12})\.\.([0-9]{1,12})|([^{}]*,[^{}]*))\}")
@@ -42,16 +46,16 @@ def files_in(place: str, *, sought: str) -> list[str]:
     Raises:
         InputError: the place cannot be looked into.
     """
-    fs, path = _file_system(place, sought)
-    with _looking_for(sought):
-        entry = _info(fs, path)
+    fs, path = file_system_of(place, sought)
+    with looking_for(sought):
+        entry = info_of(fs, path)
         if entry is None:
-            files = _matches(fs, path) if _has_wildcards(fs, path) else []
+            files = files_matching(fs, path) if has_wildcards(fs, path) else []
         elif entry["type"] == "directory":
-            files = sorted(_files_below(fs, path))
+            files = sorted(files_below(fs, path))
         else:
             files = [path]
-    return [_to_open(place, fs, file) for file in files]
+    return [path_to_open(place, fs, file) for file in files]
 
 
 def input_files(globs: Sequence[str]) -> list[InputFile]:
@@ -119,10 +123,10 @@ def _without_braces(glob: str) -> list[str]:
 def _named_files(glob: str) -> list[tuple[str, str]]:
     """Returns (path to open, path within the input) of the files that a glob matches."""
     sought = f"--input {public_url(glob)!r}"
-    fs, pattern = _file_system(glob, sought)
-    with _looking_for(sought):
+    fs, pattern = file_system_of(glob, sought)
+    with looking_for(sought):
         # A path that is there is itself, whatever it looks like; not every file system (http) can list, either.
-        entry = _info(fs, pattern)
+        entry = info_of(fs, pattern)
         if entry is not None and entry["type"] == "directory":
             root = pattern.rstrip("/") + "/"
             paths = _only_files(fs, _tables_below(fs, root))
@@ -133,15 +137,15 @@ def _named_files(glob: str) -> list[tuple[str, str]]:
                 )
         elif entry is not None:
             paths = [pattern]
-            path = pattern.partition("?")[0] if _is_http(fs) else pattern
+            path = pattern.partition("?")[0] if is_http(fs) else pattern
             root = path[: path.rfind("/") + 1]
         else:
-            matches = _matches(fs, pattern) if _has_wildcards(fs, pattern) else []
+            matches = files_matching(fs, pattern) if has_wildcards(fs, pattern) else []
             paths = _only_files(fs, [path for path in matches if not _is_mark(path)])
-            root = _root(fs, pattern) if paths else ""
+            root = root_of(fs, pattern) if paths else ""
         if not paths:
             raise InputError(f"no file matches {sought}; {_reason(fs, pattern)}")
-    files = [(_to_open(glob, fs, path), public_url(path).removeprefix(public_url(root))) for path in paths]
+    files = [(path_to_open(glob, fs, path), public_url(path).removeprefix(public_url(root))) for path in paths]
     return list(itertools.chain.from_iterable(listed_files(f[0]) if is_paths_file(f[0]) else [f] for f in files))
 
 
@@ -150,7 +154,7 @@ def _tables_below(fs: AbstractFileSystem, root: str) -> list[str]:
 
     What begins with a dot or an underscore, there or in a folder's name, is what programs leave beside their output.
     """
-    paths = [path for path in sorted(_files_below(fs, root)) if not _is_hidden(path, root)]
+    paths = [path for path in sorted(files_below(fs, root)) if not _is_hidden(path, root)]
     if set(paths) >= {f"{root}{MANIFEST}", f"{root}{FUNNEL}"}:
         shards = f"{public_url(root)}{TRAIN.folder}"
         raise InputError(f"--input {public_url(root)!r} is a run folder; its product is in {shards}: name that")
@@ -163,7 +167,7 @@ def _tables_below(fs: AbstractFileSystem, root: str) -> list[str]:
 
 def _only_files(fs: AbstractFileSystem, paths: Sequence[str]) -> list[str]:
     """Returns paths without links that lead to nothing, pipes and other such entries of this machine's folders."""
-    if "file" not in _protocols(fs):
+    if "file" not in protocols_of(fs):
         return list(paths)
     files = [path for path in paths if os.path.isfile(path)]
     for path in set(paths).difference(files):
@@ -206,143 +210,7 @@ def _is_mark(path: str) -> bool:
 def _reason(fs: AbstractFileSystem, pattern: str) -> str:
     """Why nothing matches: the bucket, or the folder, that is not there."""
     bucket = pattern.partition("/")[0]
-    if _has_buckets(fs) and _info(fs, bucket) is None:
+    if has_buckets(fs) and info_of(fs, bucket) is None:
         where = f" at {public_url(endpoint)}" if (endpoint := os.environ.get("AWS_ENDPOINT_URL")) else ""
         return f"there is no bucket {bucket!r}{where}, or it may not be seen: check its name"
     return "check the path, and quote globs in the shell"
-
-
-def _file_system(place: str, sought: str) -> tuple[AbstractFileSystem, str]:
-    try:
-        fs, path = open_file_system(place)
-    except (ImportError, ValueError) as error:
-        raise InputError(f"cannot look for {sought}: {file_system_error(place, error)}") from error
-    except OSError as error:
-        raise InputError(f"cannot look for {sought}: {one_line(error)}") from error
-    fs.invalidate_cache()
-    return fs, path
-
-
-@contextmanager
-def _looking_for(sought: str) -> Iterator[None]:
-    """Raises what a file system raises as an InputError that says what was looked for."""
-    with storage_failures(InputError, f"cannot look for {sought}"):
-        try:
-            yield
-        except ValueError as error:
-            raise InputError(f"cannot look for {sought}: {one_line(error)}") from error
-
-
-def _info(fs: AbstractFileSystem, path: str) -> dict[str, Any] | None:
-    """Returns what a file system says of a path; None where nothing is there."""
-    try:
-        return retrying(lambda: fs.info(path))
-    except FileNotFoundError as error:
-        if not is_absent(error):
-            raise
-        return None
-    except NotADirectoryError:
-        return None
-    except (OSError, ValueError) as error:
-        if _has_wildcards(fs, path) and not is_passing(error):
-            return None  # a pattern need not be a name that the file system takes
-        raise
-
-
-def _matches(fs: AbstractFileSystem, pattern: str) -> list[str]:
-    """Returns the sorted files that a pattern with wildcards matches."""
-    root = _root(fs, pattern)
-    return sorted(set(_matches_below(fs, root, pattern[len(root) :].split("/"))))
-
-
-def _matches_below(fs: AbstractFileSystem, folder: str, components: Sequence[str]) -> Iterator[str]:
-    head, *tail = components
-    if head == "**":
-        yield from _matches_below(fs, folder, tail or ["*"])
-        for path, is_folder in _entries(fs, folder):
-            if is_folder:
-                yield from _matches_below(fs, path, components)
-        return
-    matches = re.compile(glob_translate(head)).match
-    for path, is_folder in _entries(fs, folder):
-        if not matches(posixpath.basename(path)):
-            continue
-        if tail and is_folder:
-            yield from _matches_below(fs, path, tail)
-        elif not tail and not is_folder:
-            yield path
-
-
-def _files_below(fs: AbstractFileSystem, folder: str) -> Iterator[str]:
-    for path, is_folder in _entries(fs, folder):
-        if is_folder:
-            yield from _files_below(fs, path)
-        else:
-            yield path
-
-
-def _entries(fs: AbstractFileSystem, folder: str) -> list[tuple[str, bool]]:
-    """Returns (path, whether it is a folder) of what is in a folder; nothing where there is no such folder."""
-    try:
-        entries = retrying(lambda: fs.ls(folder, detail=True))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    paths = [(entry["name"].rstrip("/"), entry["type"] == "directory") for entry in entries if not _leads_back(entry)]
-    links = {entry["name"] for entry in entries if entry.get("islink")}
-    paths = [(path, is_folder or (path in links and os.path.isdir(path))) for path, is_folder in paths]
-    return [(path, is_folder) for path, is_folder in paths if path != folder.rstrip("/")]
-
-
-def _leads_back(entry: dict[str, Any]) -> bool:
-    """Whether an entry is a link to a folder that it lies in itself, which has no end."""
-    if not entry.get("islink"):
-        return False
-    target = os.path.realpath(entry["name"])
-    return os.path.isdir(target) and f"{os.path.realpath(os.path.dirname(entry['name']))}/".startswith(f"{target}/")
-
-
-def _root(fs: AbstractFileSystem, pattern: str) -> str:
-    """Returns the longest part of a pattern without wildcards, up to a slash."""
-    wildcards = [pattern.find(mark) for mark in _wildcards(fs) if mark in pattern]
-    return pattern[: pattern.rfind("/", 0, min(wildcards)) + 1]
-
-
-def _has_wildcards(fs: AbstractFileSystem, path: str) -> bool:
-    return any(mark in path for mark in _wildcards(fs))
-
-
-def _wildcards(fs: AbstractFileSystem) -> str:
-    return "*[" if _is_http(fs) else "*?["  # a question mark begins a URL's query
-
-
-def _is_http(fs: AbstractFileSystem) -> bool:
-    return "http" in _protocols(fs)
-
-
-def _has_buckets(fs: AbstractFileSystem) -> bool:
-    return not _protocols(fs).isdisjoint(("s3", "gs", "oss", "obs", "cosn", "tos"))
-
-
-def _protocols(fs: AbstractFileSystem) -> set[str]:
-    return {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
-
-
-def _beside(place: str, fs: AbstractFileSystem, path: str) -> str:
-    """Returns the URL of a file by that of a place: with its host and user, which file systems leave out of paths."""
-    _, looked_at = open_file_system(place)
-    named = place.rstrip("/")
-    if looked_at and named.endswith(looked_at):
-        return named.removesuffix(looked_at) + path
-    return fs.unstrip_protocol(path)
-
-
-def _to_open(place: str, fs: AbstractFileSystem, path: str) -> str:
-    """Returns the path of a file as fsspec opens it, with all that it was named by."""
-    first, mark, rest = place.partition("::")
-    if not mark:
-        return _beside(place, fs, path) if "://" in place else path
-    scheme, is_url, _ = first.partition("://")
-    if is_url:
-        return f"{scheme}://{path}::{rest}"
-    scheme = rest.partition("://")[0]
-    return f"{first}::{path if path.startswith(scheme) else f'{scheme}://{path}'}"
