@@ -7,13 +7,14 @@ test.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from tools.chromium import find_chromium
 
 DOCS = Path(__file__).parents[1] / "docs"
 _WIDTH, _HEIGHT = 1280, 800
@@ -25,7 +26,7 @@ def main(folder: str) -> int:
     """Writes docs/explorer*.jpg; folder: of a demo's run."""
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = find_chromium()
     if chromium is None:
         print("explorer_screenshots: no chromium on this machine; apt-get install chromium", file=sys.stderr)
         return 2

@@ -8,7 +8,6 @@ The first folder is a demo's run folder, made where it is not there; Debian's pa
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,8 @@ from pathlib import Path
 
 from PIL import Image
 
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+from tools.chromium import find_chromium
+
 _WIDTH_PX, _HEIGHT_PX = 1180, 1900
 _MOST_BYTES = 300_000
 _PICTURES = {"report": (), "report-dark": ("--blink-settings=preferredColorScheme=0",)}
@@ -29,7 +29,7 @@ def main() -> int:
     parser.add_argument("run_folder", type=Path)
     parser.add_argument("pictures", type=Path, help="folder of the pictures")
     known = parser.parse_args()
-    chromium = next(filter(None, map(shutil.which, _CHROMIUM)), None)
+    chromium = find_chromium()
     if chromium is None:
         parser.error("no chromium is installed")
     page = known.run_folder / "report" / "index.html"

@@ -1,29 +1,29 @@
-"""The browser of the machine, driven as a person would: Debian's chromium, or another build of it."""
+"""The browser of the machine, driven as a person would."""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from importlib import resources
 from typing import Any
 
 import pytest
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from tools.chromium import find_chromium
+
 _SERIOUS = ("serious", "critical")
 
 
 @contextlib.contextmanager
 def browser() -> Iterator[Any]:
     """Opens the browser; skips the test where there is none."""
-    found = next(filter(None, map(shutil.which, _NAMES)), None)
-    if found is None:
+    path = find_chromium()
+    if path is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:
             yield running
         finally:
