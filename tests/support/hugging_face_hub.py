@@ -6,17 +6,13 @@ import contextlib
 import hashlib
 import json
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote
 
+from tests.support.loopback_server import loopback_server
+
 _COMMIT = "1" * 40
-
-
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, *_: object) -> None:
-        """A client that distrusts the server's certificate ends the connection, and nobody need hear of it."""
 
 
 @contextlib.contextmanager
@@ -85,14 +81,5 @@ def serving_hub(
             if self.command != "HEAD":
                 self.wfile.write(content)
 
-    server = _Server(("127.0.0.1", 0), Hub)
-    if context is not None:
-        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http{'s' if context is not None else ''}://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with loopback_server(Hub, context=context) as endpoint:
+        yield endpoint

@@ -7,10 +7,11 @@ import contextlib
 import hashlib
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.support.loopback_server import loopback_server
 
 TOKEN = "hf_test"
 
@@ -60,12 +61,11 @@ def receiving_hub() -> Iterator[ReceivingHub]:
                 self._answer({"url": f"{hub.endpoint}/datasets/someone/pairs", "name": "someone/pairs", "id": "1"})
             elif "/preupload/" in path:
                 asked = [entry["path"] for entry in json.loads(body)["files"]]
-                modes = [{"path": one, "uploadMode": "lfs" if one.endswith(".tar") else "regular"} for one in asked]
+                modes = [{"path": path, "uploadMode": "lfs" if path.endswith(".tar") else "regular"} for path in asked]
                 self._answer({"files": [mode | {"shouldIgnore": False, "oid": None} for mode in modes]})
             elif path.endswith("/info/lfs/objects/batch"):
-                self._answer(
-                    {"transfer": "basic", "objects": [self._object(one) for one in json.loads(body)["objects"]]}
-                )
+                objects = [self._object(entry) for entry in json.loads(body)["objects"]]
+                self._answer({"transfer": "basic", "objects": objects})
             elif "/commit/" in path:
                 self._commit(body)
             else:
@@ -112,13 +112,5 @@ def receiving_hub() -> Iterator[ReceivingHub]:
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    hub.endpoint = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with loopback_server(Handler) as hub.endpoint:
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

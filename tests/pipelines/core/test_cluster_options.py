@@ -1,13 +1,13 @@
 """Mistakes that people make with a cluster's options; the Flink that is asked is a real server that answers as Flink."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.pipelines.core.cluster_options import cluster_mistakes
+from tests.support.loopback_server import loopback_server
 
 S3 = (["s3://bucket/pairs/*.parquet"], "s3://bucket/run")
 EXTERNAL = "--environment_type=EXTERNAL --environment_config=localhost:50000"
@@ -36,10 +36,8 @@ def flink():
         def log_message(self, *_):
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with loopback_server(Answers) as url:
+        yield url.removeprefix("http://")
 
 
 @pytest.mark.parametrize(
