@@ -7,7 +7,6 @@ Source:
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import language_rows
 from babelsift.pipelines.rendering.opt_outs import opt_out_forms
 from babelsift.pipelines.rendering.templating import ENVIRONMENT
-from babelsift.schemas import RejectReason
+from babelsift.schemas import RejectReason, product_path
 from babelsift.schemas.reasons import OPT_OUTS
 
 # The template's ranges, in images.
@@ -87,6 +86,7 @@ def render_training_summary(data: ReportData, kept: KeptContent, crawl: Crawl, t
     rejected: Counter[str] = Counter()
     for stage in data.funnel.stages:
         rejected.update(stage.rejected)
+    places = data.facts.get("images taken from") or data.facts.get("input", "")
     return ENVIRONMENT.get_template("training_summary.md").render(
         recipe=data.recipe,
         funnel=data.funnel,
@@ -99,14 +99,9 @@ def render_training_summary(data: ReportData, kept: KeptContent, crawl: Crawl, t
         forms=opt_out_forms(data),
         opted_out=[(reason.value, rejected[reason.value]) for reason in _OPT_OUT_REASONS if rejected[reason.value]],
         edited=bool(data.recipe.caption_edits),
-        source=_without_folders(data.facts.get("images taken from") or data.facts.get("input", "")),
+        source=", ".join(map(product_path, places.split(", "))),
         conditions=sorted(data.recipe.select.conditions),
     )
-
-
-def _without_folders(places: str) -> str:
-    """Returns inputs' places as they may be published: URLs whole, of local files the name alone."""
-    return ", ".join(place if "://" in place else posixpath.basename(place.rstrip("/")) for place in places.split(", "))
 
 
 def top_domains(domains: Sequence[Domain], *, is_small_provider: bool) -> Sequence[Domain]:
