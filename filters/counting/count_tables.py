@@ -14,6 +14,9 @@ ROWS = "rows"
 def count_rows_by(table: pa.Table) -> pa.Table:
     """Returns how many rows of a table have the same values: its columns, and int64 `rows`.
 
+    Args:
+        table: n rows.
+
     >>> count_rows_by(pa.table({"host": ["a", "b", "a"]})).sort_by("host").to_pydict()
     {'host': ['a', 'b'], 'rows': [2, 1]}
     """

@@ -21,6 +21,10 @@ _NUMBER = re.compile(r"(?<![\w.:-])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.:-])")
 def ledger_number(value: str | None, reason: str) -> float | None:
     """Returns the number that a row's rule compared, from what the ledger says that it found; None where it has none.
 
+    Args:
+        value: of the row, as the ledger has it.
+        reason: likewise.
+
     >>> ledger_number("20x30 px", "image_too_small"), ledger_number("toxicity 0.75", "toxicity_not_met")
     (20.0, 0.75)
     >>> ledger_number("fi", "language_not_kept") is None

@@ -32,8 +32,8 @@ def run_as_process() -> None:
     except SystemExit as exit_:  # argparse's help
         leave.status = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
         raise
-    except BaseException:  # while all that is imported; what is written in Rust makes an error of its own of Ctrl-C
-        if not was_interrupted():
+    except BaseException as error:  # while all that is imported; what is written in Rust makes an error of Ctrl-C
+        if not (was_interrupted() or isinstance(error, KeyboardInterrupt)):
             raise
         leave.status = interrupted(sys.argv[1:])
     if leave.status == INTERRUPTED:

@@ -55,6 +55,7 @@ def test_the_version(capsys):
 
 
 CURATE = ("curate", "--recipe", "datacomp-basic", "--input", "PAIRS", "--output", "OUT")
+WORKERS = ("--environment_type", "EXTERNAL", "--environment_config", "localhost:50000")
 
 
 @pytest.mark.parametrize(
@@ -80,10 +81,13 @@ CURATE = ("curate", "--recipe", "datacomp-basic", "--input", "PAIRS", "--output"
         ((*CURATE, "stray"), "what is 'stray' for?"),
         ((*CURATE, "--runner", "Nonesuch"), "no runner 'Nonesuch'; there are local, FlinkRunner"),
         ((*CURATE, "--runner", "FlinkRuner"), "no runner 'FlinkRuner'; did you mean 'FlinkRunner'?"),
-        ((*CURATE, "--runner", "PortableRunner"), "no --job_endpoint"),
-        ((*CURATE, "--runner", "PortableRunner", "--job_endpoint", "127.0.0.1:1"), "no job server answers there"),
-        ((*CURATE, "--runner", "FlinkRunner", "--job_endpoint", "nowhere"), "no job server answers there"),
-        ((*CURATE, "--runner", "DataflowRunner"), "Missing required option: project"),
+        ((*CURATE, *WORKERS, "--runner", "PortableRunner"), "no --job_endpoint"),
+        (
+            (*CURATE, *WORKERS, "--runner", "PortableRunner", "--job_endpoint", "127.0.0.1:1"),
+            "no job server answers there",
+        ),
+        ((*CURATE, *WORKERS, "--runner", "FlinkRunner", "--job_endpoint", "nowhere"), "no job server answers there"),
+        ((*CURATE, "--runner", "DataflowRunner"), "--project: is missing, and Dataflow needs it"),
         (("ngrams", "--input", "PAIRS", "--output", "OUT", "--runner", "Nonesuch"), "no runner 'Nonesuch'"),
     ],
 )
