@@ -6,6 +6,7 @@ has changed since. Only stores whose listings tell contents apart have receipts;
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import logging
@@ -15,6 +16,7 @@ from typing import Any
 
 from babelsift.pipelines.job.facts import facts_of
 from babelsift.pipelines.job.plan import RunPlan
+from babelsift.pipelines.job.versions import required_versions
 from babelsift.pipelines.run_folder.fingerprints import input_files, stage_settings
 from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -83,8 +85,11 @@ def origin_of(plan: RunPlan) -> str | None:
     inputs = input_files(file.path for file in plan.source.files)
     if not all(version and version[1] for version in inputs.values()):
         return None  # as of a web server that says no more than a size
+    files += [file.path for file in plan.source.files if os.path.isfile(file.path)]
     content = {
         "stages": stage_settings(plan.recipe, inputs),
+        "recipe": plan.recipe.model_dump(mode="json"),  # what shapes no stage, too: the report and the card say it
+        "versions": required_versions(),
         "facts": facts_of(plan, plan.source, {}),
         "models": dict(plan.models.fingerprints),
         "files": {path: _version_on_disk(path) for path in files},
@@ -93,10 +98,12 @@ def origin_of(plan: RunPlan) -> str | None:
 
 
 def _named_files(value: Any) -> Iterator[str]:
-    """Yields the texts in a recipe's value that name a file, or may."""
+    """Yields what the texts in a recipe's value name, or may: files, those of a glob, folders, URLs."""
     if isinstance(value, str):
         if "://" in value or os.path.exists(value):
             yield value
+        elif glob.has_magic(value):
+            yield from sorted(glob.glob(value, recursive=True))
     elif isinstance(value, dict):
         for inner in value.values():
             yield from _named_files(inner)
@@ -107,7 +114,8 @@ def _named_files(value: Any) -> Iterator[str]:
 
 def _version_on_disk(path: str) -> list[int]:
     status = os.stat(path)
-    return [status.st_size, status.st_mtime_ns, status.st_ino]
+    # The last of them no copy with the same times sets back.
+    return [status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns]
 
 
 def _digest_of_files(folder: RunFolder) -> str | None:

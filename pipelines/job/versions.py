@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from importlib import metadata
 
 
@@ -16,6 +17,19 @@ def software_versions() -> str:
         except metadata.PackageNotFoundError:
             continue
     return ", ".join([f"Python {platform.python_version()}", *known])
+
+
+def required_versions() -> dict[str, str]:
+    """Returns {package: version} of all that babelsift requires, extras too, and that is installed here."""
+    known = {}
+    for requirement in metadata.requires("babelsift") or ():
+        if (name := re.match(r"[\w.-]+", requirement)) is None:
+            continue
+        try:
+            known[name[0]] = metadata.version(name[0])
+        except metadata.PackageNotFoundError:
+            continue
+    return known
 
 
 def img2dataset_version() -> str:

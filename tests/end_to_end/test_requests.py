@@ -1,11 +1,13 @@
 """How many requests a run on an object store takes, counted in front of a real S3 server."""
 
+import os
 import re
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 import s3fs
+from PIL import Image
 
 from tests.support.small_run import PAIRS, babelsift, product, write_pairs, write_recipe
 
@@ -104,6 +106,29 @@ def test_a_rerun_is_no_rerun_once_anything_has_changed(small, hostile_web, tmp_p
     fs.put(str(tmp_path / "more.parquet"), small.bucket.url("in/pairs.parquet"))
     assert has_worked()
     assert not has_worked()
+
+
+def test_a_rerun_is_no_rerun_once_files_of_a_glob_or_what_is_said_have_changed(small, tmp_path):
+    """Neither is among the settings that a stage is made from."""
+    picture = tmp_path / "eval" / "one.png"
+    picture.parent.mkdir()
+    Image.new("RGB", (64, 64), (200, 10, 10)).save(picture)
+    evaluation = ["--set", f"decontaminate.against=['{picture.parent}/*.png']"]
+
+    def has_worked(*more):
+        return len(small.curate(*evaluation, *more)) > REST + len(shards_of(small.bucket))
+
+    assert has_worked()
+    assert not has_worked()
+    its_times = picture.stat()
+    picture.write_bytes(picture.read_bytes()[:-1] + b"\x83")  # of equal size, and of an equal time
+    os.utime(picture, ns=(its_times.st_atime_ns, its_times.st_mtime_ns))
+    assert has_worked()
+    Image.new("RGB", (64, 64), (10, 200, 10)).save(picture.with_name("two.png"))
+    assert has_worked()
+    assert not has_worked()
+    assert has_worked("--set", "description=said otherwise")
+    assert not has_worked("--set", "description=said otherwise")
 
 
 def test_a_damaged_receipt_is_none(small):
