@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from babelsift.schemas.public_urls import public_text
 
 
@@ -55,3 +57,20 @@ def one_line(error: BaseException, limit: int | None = 300) -> str:
     """
     text = " ".join(public_text(str(error)).split()) or type(error).__name__
     return text if limit is None or len(text) <= limit else text[: limit - 3] + "..."
+
+
+def error_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields an error, the one that caused it or was being handled when it was raised, and so on.
+
+    >>> try:
+    ...     {}["a"]
+    ... except KeyError:
+    ...     try:
+    ...         int("b")
+    ...     except ValueError as error:
+    ...         print([type(each).__name__ for each in error_chain(error)])
+    ['ValueError', 'KeyError']
+    """
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

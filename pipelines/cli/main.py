@@ -7,7 +7,7 @@ import contextlib
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import babelsift
 from babelsift.pipelines.cli.command_parser import CommandParser, UsageError
@@ -44,6 +44,7 @@ from babelsift.pipelines.cli.exit_status import (
 from babelsift.pipelines.cli.log_lines import show_log_lines
 from babelsift.pipelines.storage.errors import describe_storage_error, is_storage_error
 from babelsift.schemas import AccountingError, BabelsiftError, RunnerError, SchemaError, one_line, public_text
+from babelsift.schemas.errors import error_chain
 from babelsift.schemas.suggestions import did_you_mean
 
 # In the order of the help.
@@ -191,7 +192,7 @@ def _message(error: BaseException) -> str:
 
 def _unexpected(error: Exception, words: Sequence[str]) -> int:
     """Says in one line what was not foreseen; its traceback is shown where all is, or else goes into a file."""
-    if storage_error := next(filter(is_storage_error, _causes(error)), None):
+    if storage_error := next(filter(is_storage_error, error_chain(error)), None):
         say_error(describe_storage_error(storage_error), USER_ERROR, words)
         return USER_ERROR
     trace = public_text("".join(traceback.format_exception(error)))
@@ -205,10 +206,3 @@ def _unexpected(error: Exception, words: Sequence[str]) -> int:
     what = f"unexpected {type(error).__name__}: {one_line(error)}"
     say_error(f"{what}; please report this with its traceback, {place}", RUN_FAILED, words)
     return RUN_FAILED
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yields an error, the one that was being handled when it was raised, and so on: Beam wraps what steps raise."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

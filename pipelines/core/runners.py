@@ -8,7 +8,6 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import Iterator
 from typing import TypeVar
 
 import apache_beam as beam
@@ -124,14 +123,7 @@ def _check_job_server(runner: str, endpoint: str | None) -> None:
 
 def _is_interrupt(error: BaseException) -> bool:
     """Whether Ctrl-C was pressed: Beam's in-process runner wraps it, as any other error of a step."""
-    return any(isinstance(cause, KeyboardInterrupt) for cause in _causes(error))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yields an error, the one that was being handled when it was raised, and so on."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+    return any(isinstance(cause, KeyboardInterrupt) for cause in errors.error_chain(error))
 
 
 def _remote_failure(error: BaseException) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from babelsift.pipelines.run_folder.manifest import read_manifest
 from babelsift.pipelines.run_folder.paths import CARD, FUNNEL, PREVIEW
 from babelsift.pipelines.run_folder.product import PRODUCT_FOLDERS, SINGLE_FILES
 from babelsift.schemas import PushError, one_line
+from babelsift.schemas.errors import error_chain
 
 _HUB_URL = re.compile(r"hf://datasets/([\w.-]+/[\w.-]+)/?")
 _LAST = (CARD, FUNNEL)  # what says that the rest is there
@@ -63,7 +63,7 @@ def push(output: str, target: str, *, private: bool = False) -> Pushed:
         for patterns in (data, [path for path in paths if path in _LAST]):
             _upload(api, repository, home, patterns)
     except Exception as error:
-        if (problem := next(filter(None, map(_problem, _causes(error))), None)) is None:
+        if (problem := next(filter(None, map(_problem, error_chain(error))), None)) is None:
             raise
         raise PushError(f"{target}: {problem}") from error
     return Pushed(str(url), len(paths), sum(Path(home, path).stat().st_size for path in paths))
@@ -115,13 +115,6 @@ def _upload(api: Any, repository: str, home: str, paths: list[str]) -> None:
 def _literal(path: str) -> str:
     """Returns the pattern that matches nothing but a path."""
     return re.sub(r"([*?[])", r"[\1]", path)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yields an error, the one that was being handled when it was raised, and so on."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _problem(error: BaseException) -> str | None:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from babelsift.schemas import BabelsiftError, one_line
+from babelsift.schemas.errors import error_chain
 
 PATIENCE_VARIABLE = "BABELSIFT_STORAGE_PATIENCE_S"
 
@@ -261,9 +262,7 @@ def _passes_by_class(error: BaseException) -> bool:
 
 def _is_distrust(error: BaseException | None) -> bool:
     """Whether a server's certificate is of no authority that is trusted; some clients say so without naming a cause."""
-    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        error = error.__cause__ or error.__context__
-    return error is not None
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in error_chain(error))
 
 
 def _is_refusal(error: BaseException) -> bool:
