@@ -34,7 +34,7 @@ from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.groups.lowest_per_digest import batch_row_keys
 from babelsift.pipelines.core.groups.pair_digests import uid_digests
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.runners.run_job import run_job
 from babelsift.pipelines.core.split_by_partition import split_rows
 from babelsift.pipelines.demo.server import serving
 from babelsift.pipelines.demo.web import build_web, write_table

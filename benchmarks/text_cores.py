@@ -16,7 +16,7 @@ import apache_beam as beam
 import pyarrow as pa
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.runners.run_job import run_job
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.concept_matching import MatchConcepts

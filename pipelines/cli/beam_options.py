@@ -24,7 +24,7 @@ def beam_options(known: argparse.Namespace, words: Sequence[str]) -> PipelineOpt
     """
     from apache_beam.options.pipeline_options import PipelineOptions
 
-    from babelsift.pipelines.core import placement  # noqa: F401 (whose options are found among Beam's)
+    from babelsift.pipelines.core.runners import placement  # noqa: F401 (whose options are found among Beam's)
 
     known.parser.check_dashes(words)
     parser = CommandParser(add_help=False, prog=known.parser.prog)

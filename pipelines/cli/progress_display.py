@@ -73,7 +73,7 @@ def run_shown(known: argparse.Namespace, options: PipelineOptions) -> AbstractCo
         known: the command's options, `output` among them.
         options: Beam's: what workers elsewhere count is read from the run folder.
     """
-    from babelsift.pipelines.core.runners import runs_in_this_process
+    from babelsift.pipelines.core.runners.run_job import runs_in_this_process
     from babelsift.pipelines.run_folder.folder import RunFolder
     from babelsift.pipelines.run_folder.progress.files import of_this_process, read_progress
 

@@ -12,5 +12,5 @@ side_inputs         what is made of side inputs once a bundle
 counters, timers    Beam's counters, and those of time
 tally, progress     what this process has counted of the run; log lines of long work
 groups/             what is decided over all rows of a group: duplicates, lowest members, ranks
-runners             runs a job, and raises what a worker raised
+runners/            runs a job; options of clusters
 """

@@ -13,7 +13,7 @@ from babelsift.filters.dedup import load_faiss
 from babelsift.filters.language import LanguageIdentifier, check_languages
 from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.filters.selection import load_matching
-from babelsift.pipelines.core.cluster_options import cluster_mistakes
+from babelsift.pipelines.core.runners.cluster_options import cluster_mistakes
 from babelsift.pipelines.fetch import AddressPolicy
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.stages.columns.calls.call_maker import given_fields

@@ -13,7 +13,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from babelsift.pipelines.core.placement import score_hints
+from babelsift.pipelines.core.runners.placement import score_hints
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
 from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.pipelines.inputs.slices import InputPlan

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from babelsift.pipelines.core.parking import temporary_folder
-from babelsift.pipelines.core.runners import run_job, runs_in_this_process
+from babelsift.pipelines.core.runners.run_job import run_job, runs_in_this_process
 from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import check_input

@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from babelsift.filters.counting import count_ngrams, most_frequent
 from babelsift.filters.uids import digests
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.runners import check_runner, run_job
+from babelsift.pipelines.core.runners.run_job import check_runner, run_job
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan

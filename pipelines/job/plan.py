@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.pipelines.core.parking import temporary_folder
-from babelsift.pipelines.core.placement import score_hints
-from babelsift.pipelines.core.runners import check_runner, runs_in_this_process
+from babelsift.pipelines.core.runners.placement import score_hints
+from babelsift.pipelines.core.runners.run_job import check_runner, runs_in_this_process
 from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan

@@ -15,7 +15,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.runners.run_job import run_job
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.job.curate import Curate
 from babelsift.pipelines.job.plan import RunPlan, plan_run

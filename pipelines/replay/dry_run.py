@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.pipelines.core.parking import TemporaryFolder, temporary_folder
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.runners.run_job import run_job
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.columns import ColumnChoice, recipe_columns

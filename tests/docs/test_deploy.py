@@ -12,7 +12,7 @@ import yaml
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.pipelines.cli.main import main
-from babelsift.pipelines.core.cluster_options import cluster_mistakes
+from babelsift.pipelines.core.runners.cluster_options import cluster_mistakes
 from babelsift.pipelines.storage.errors import PATIENCE_VARIABLE
 
 ROOT = Path(__file__).parents[2]

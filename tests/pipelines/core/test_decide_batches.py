@@ -7,7 +7,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.pipelines.core import decide_batches
 from babelsift.pipelines.core.decide_batches import DecideBatches, Verdict
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.runners.run_job import run_job
 from babelsift.pipelines.core.stage_outputs import REJECTED, kept_and_rejected
 from babelsift.schemas import LEDGER_SCHEMA, InputError, Stage
 

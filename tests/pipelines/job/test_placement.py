@@ -7,7 +7,7 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.portability.common_urns import resource_hints
 
-from babelsift.pipelines.core.placement import score_hints
+from babelsift.pipelines.core.runners.placement import score_hints
 from babelsift.pipelines.job.curate import Curate
 from babelsift.pipelines.job.plan import plan_run
 from babelsift.pipelines.run_folder.manifest import open_manifest

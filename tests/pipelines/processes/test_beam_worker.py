@@ -9,7 +9,7 @@ RUNNER = """
 import os, time
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.runners.run_job import run_job
 
 class Job(beam.PTransform):
     def expand(self, pbegin):

@@ -6,7 +6,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
-from babelsift.pipelines.core.runners import worker_error
+from babelsift.pipelines.core.runners.run_job import worker_error
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.inputs.pairs import unreadable_rows
 from babelsift.pipelines.inputs.plan import plan_input

@@ -6,7 +6,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.pipelines.core import batches  # noqa: F401 (registers the coder)
 from babelsift.pipelines.core.parking import current_parking, temporary_folder
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.runners.run_job import run_job
 from babelsift.schemas import RecipeError
 
 _BATCHES, _ROWS = 20, 2_000

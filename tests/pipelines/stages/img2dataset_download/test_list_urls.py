@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from babelsift.pipelines.core.runners import run_job
+from babelsift.pipelines.core.runners.run_job import run_job
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.retry import parse_retry
 from babelsift.pipelines.stages.img2dataset_download.list_urls import ListUrls

@@ -4,7 +4,7 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
-from babelsift.pipelines.core.runners import worker_error
+from babelsift.pipelines.core.runners.run_job import worker_error
 from babelsift.pipelines.stages.report.row_counts import CountRows
 from babelsift.pipelines.stages.report.write_report import checked_funnel
 from babelsift.schemas import AccountingError, InputError, Stage, ledger_rows

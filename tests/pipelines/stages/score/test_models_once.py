@@ -7,7 +7,7 @@ import torch
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.filters.clip import ClipScorer, load_model
-from babelsift.pipelines.core.runners import runs_in_this_process
+from babelsift.pipelines.core.runners.run_job import runs_in_this_process
 from babelsift.pipelines.stages.score import models
 from babelsift.pipelines.stages.score.models import check_models, decode_processes, load_scorer, resolve_model
 from babelsift.schemas.recipe import ClipModel

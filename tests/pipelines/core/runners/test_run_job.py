@@ -4,7 +4,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, TypeOptions
 
-from babelsift.pipelines.core.runners import OptionsViewedOnce, run_job
+from babelsift.pipelines.core.runners.run_job import OptionsViewedOnce, run_job
 
 
 class Steps(beam.PTransform):

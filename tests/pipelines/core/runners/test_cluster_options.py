@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from babelsift.pipelines.core.cluster_options import cluster_mistakes
+from babelsift.pipelines.core.runners.cluster_options import cluster_mistakes
 from tests.support.loopback_server import loopback_server
 
 S3 = (["s3://bucket/pairs/*.parquet"], "s3://bucket/run")
