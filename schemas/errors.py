@@ -31,7 +31,7 @@ class RunFolderError(BabelsiftError):
 
 
 class PushError(BabelsiftError):
-    """A finished run cannot be uploaded to a hub. The hub or the way there fails, or nothing was sent."""
+    """A finished run cannot be uploaded: the hub refuses or cannot be reached, or what is to be sent is not there."""
 
 
 class DownloadError(BabelsiftError):

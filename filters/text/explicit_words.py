@@ -21,7 +21,7 @@ _EXPLICIT = re2.compile(rf"(?i)(?:{_WITHIN})|(?:^|[^\pL\pN])(?:{_WORDS})(?:[^\pL
 
 
 def is_free_of_explicit_words(texts: pa.Array) -> pa.BooleanArray:
-    """Keeps texts that no word of announces a sexual or violent picture.
+    """Keeps texts in which no word announces a sexual or violent picture.
 
     A guess by words alone: it misses pictures that their captions say nothing of, and hides some that are harmless.
 

@@ -116,7 +116,7 @@ def labelled(run: LoadedRun) -> dict[str, Any]:
 
 
 def compared(session: Session) -> dict[str, Any]:
-    """Returns two runs side by side: their funnels, and for each language what both keep and what one alone does."""
+    """Returns two runs side by side: their funnels, and by language how many pairs both keep, or one alone."""
     if len(session.runs) < 2:
         raise QueryError("one run is shown; name another folder on the command line")
     first, second = session.runs[:2]

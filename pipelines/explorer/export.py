@@ -1,4 +1,4 @@
-"""A selection as others take it: uids, parquet, a webdataset, a table for embedding-atlas, a snippet of Python."""
+"""Exports of a selection: uids, parquet, a webdataset, a table for embedding-atlas, a snippet of Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person says of pairs, in a CSV file beside the run, and how each rule does by it.
+"""Labels that a person gives to pairs, in a CSV file beside the run, and how well each rule agrees with them.
 
 The file has the columns `uid`, `label` (1: good, 0: bad) and `run`; `babelsift train-head --labels` reads it as it is.
 The run folder itself is never written to.

@@ -56,7 +56,7 @@ def serve(urls: Sequence[str], address: Address, labels: str, *, ready: Callable
 
 
 def _serve_until_interrupted(app: ASGIApp, listener: socket.socket) -> None:
-    """Serves in a thread: Ctrl-C then interrupts this one, as it does in every command, and not the server's loop."""
+    """Serves in a thread of its own, so that Ctrl-C interrupts the main thread and not the server's loop."""
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", server_header=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -80,7 +80,7 @@ def page_url(host: str, port: int, token: str | None) -> str:
 
 
 def _listen(address: Address) -> socket.socket:
-    """Takes a port before anything is loaded: whether one is free is known at once."""
+    """Takes a port; done before anything is loaded, so that a port in use is told at once."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     ports = [address.port] if address.port else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED)
     for port in ports:

@@ -1,4 +1,4 @@
-"""The runs that an explorer shows, loaded: their pairs, images, recipes, and what each other's runs made of a pair."""
+"""The runs that an explorer shows: their pairs, images and recipes, and each pair's fate in the other runs."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ class Session:
             run.selection.forget(LABEL)
 
     def join(self) -> Session:
-        """Adds to each run's pairs what they are labelled, and their fates in the other runs."""
+        """Adds facets to each run's pairs: their labels, and their fates in the other runs."""
         self._show_labels()
         for run in self.runs:
             for other in self.runs:

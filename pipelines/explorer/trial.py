@@ -1,4 +1,4 @@
-"""Thresholds moved on a finished run: what they keep, at once, by the functions that decide in a run and a dry run.
+"""Tries moved thresholds on a finished run, by the functions that decide in a run and in a dry run.
 
 A trial decides two stages anew, image_rules and select, on the pairs that reached them in the run. What a dry run alone
 can say stays open: pairs that an image rule, or a condition that decides early, left out and now lets through are

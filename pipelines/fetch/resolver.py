@@ -163,7 +163,7 @@ class CheckedResolver(AbstractResolver):
         return last
 
     async def close(self) -> None:
-        """Ends what is still being asked. Whoever made the lookup closes it."""
+        """Ends look-ups that are under way; whoever made `lookup` closes it."""
         for task in list(self._under_way.values()):
             task.cancel()
         await asyncio.gather(*self._under_way.values(), return_exceptions=True)

@@ -55,7 +55,7 @@ class FinishedRun:
 
     @cached_property
     def recipe_text(self) -> str:
-        """The same as YAML.
+        """The recipe as YAML, as it stands in the run folder.
 
         Raises:
             RecipeError: its file is gone, or is no text.

@@ -39,7 +39,7 @@ class Pushed:
 
 
 def push(output: str, target: str, *, private: bool = False) -> Pushed:
-    """Uploads the product of a finished run, and what says that it is complete last; again, it goes on from there.
+    """Uploads the product of a finished run, card and funnel last; a second call goes on where the first was cut short.
 
     Args:
         output: the run folder, on this machine.

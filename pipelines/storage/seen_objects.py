@@ -1,4 +1,4 @@
-"""What this process has seen of an object store's objects last: guesses, which spare a look before a conditional write.
+"""Remembers how this process last saw an object store's objects: a guess spares a look before a conditional write.
 
 A guess that is wrong costs requests, never more: the store compares each condition with what it has.
 """

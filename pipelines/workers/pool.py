@@ -133,7 +133,7 @@ class WorkerPool:
             os.chdir(request.folder)
 
     def _ask_to_end(self, process: int) -> None:
-        """Ends a worker whose connection is closed, or says more, which is not its due."""
+        """Asks a worker to end: its connection was closed, or somebody sent more by it, which nobody should."""
         worker = self._workers[process]
         self._selector.unregister(worker.connection)
         with contextlib.suppress(ProcessLookupError):

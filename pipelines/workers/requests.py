@@ -1,6 +1,6 @@
-"""What is asked of a worker pool by its socket: a worker, which lasts as long as the connection that asked for it.
+"""Requests to a worker pool by its socket: each is for a worker, which lasts as long as the connection.
 
-Imports next to nothing: a runner waits for whoever asks.
+Imports next to nothing, as a runner waits for the process that asks.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Parking:
         self._begun = 0
 
     def begin(self, owner: str) -> None:
-        """Says who parks from now on; what it has parked before stays."""
+        """Sets the owner of what is parked from now on; what that owner parked before stays."""
         with self._lock:
             self._owner = owner
 

@@ -1,4 +1,4 @@
-"""A table's columns as one can filter by them: facets of words, and numbers; each made when it is first asked for."""
+"""A table's columns as filters see them: facets of words, and numbers; each is made when it is first asked for."""
 
 from __future__ import annotations
 

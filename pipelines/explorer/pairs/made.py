@@ -1,4 +1,4 @@
-"""What models and functions have said of rejected pairs: the ledger has no such columns, the stores have the values."""
+"""Fills in the values that models and functions gave to rejected pairs: stores have them, the ledger does not."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def _is_hidden(key: str) -> bool:
-    """Whether a member is none of a sample's: its name begins with a dot, as macOS adds some, or it is a program's."""
+    """Whether a program left a member beside the samples: its name begins with a dot, as macOS' own, or with `__`."""
     stem = key.rpartition("/")[2]
     return not stem or stem.startswith(_LEFT_BESIDE)
 
