@@ -59,14 +59,14 @@ def cost_table(costs: Sequence[StageCost]) -> str:
 def shuffle_table(rows: int, workers: int) -> str:
     """Returns the simulated shuffles as lines of a table."""
     table = [("shuffle", "partitions", "largest / mean", "largest MB", "pieces a worker")]
-    for one in simulate(rows, workers):
+    for shuffle in simulate(rows, workers):
         table.append(
             (
-                one.name,
-                f"{one.partitions:,}",
-                f"{one.largest_over_mean:.2f}",
-                f"{one.largest_bytes / 1e6:,.1f}",
-                f"{one.pieces:,.0f}",
+                shuffle.name,
+                f"{shuffle.partitions:,}",
+                f"{shuffle.largest_over_mean:.2f}",
+                f"{shuffle.largest_bytes / 1e6:,.1f}",
+                f"{shuffle.pieces:,.0f}",
             )
         )
     return _aligned(table)

@@ -61,7 +61,8 @@ def run() -> Outcome:
         survivors_s = time.process_time() - started
         started = time.process_time()
         samples = [
-            replace(one, image=thumbnail(_photo(number)), image_extension="webp") for number, one in enumerate(samples)
+            replace(sample, image=thumbnail(_photo(number)), image_extension="webp")
+            for number, sample in enumerate(samples)
         ]
         page = render_report(replace(data, samples=samples))
         page_s = time.process_time() - started

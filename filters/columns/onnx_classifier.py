@@ -216,13 +216,13 @@ def image_input(inputs: Sequence[Any], side: int, *, where: str) -> ImageInput:
     dtype = _DTYPES.get(first.type)
     shape = list(first.shape)
     if others or dtype is None or len(shape) != 4 or not _may_be_colours(shape):
-        said = ", ".join(f"{one.name}: {one.type}{list(one.shape)}" for one in inputs)
+        taken = ", ".join(f"{each.name}: {each.type}{list(each.shape)}" for each in inputs)
         raise ModelError(
-            f"{where} takes {said}; not images of three channels alone, of float32, float16 or uint8: export it so"
+            f"{where} takes {taken}; not images of three channels alone, of float32, float16 or uint8: export it so"
         )
     is_first = shape[1] == 3 or (not isinstance(shape[1], int) and shape[3] != 3)
     sides = shape[2:] if is_first else shape[1:3]
-    height, width = (one if isinstance(one, int) else side for one in sides)
+    height, width = (length if isinstance(length, int) else side for length in sides)
     return ImageInput(first.name, dtype, shape[0] if isinstance(shape[0], int) else _AT_ONCE, height, width, is_first)
 
 
@@ -231,11 +231,11 @@ def _may_be_colours(shape: Sequence[int | str | None]) -> bool:
 
 
 def _output_named(outputs: Sequence[Any], name: str | None, *, where: str) -> str:
-    known = [one.name for one in outputs]
+    known = [output.name for output in outputs]
     if name is not None and name not in known:
         hint = did_you_mean(name, known, otherwise=f"it has {', '.join(known)}")
         raise ModelError(f"{where} has no output {name!r}; {hint}")
-    floats = [one.name for one in outputs if "float" in one.type or "double" in one.type]
+    floats = [output.name for output in outputs if "float" in output.type or "double" in output.type]
     return name or str((floats or known)[0])
 
 

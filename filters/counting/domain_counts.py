@@ -79,13 +79,13 @@ def merge_domains(summaries: Iterable[DomainCounts]) -> DomainCounts:
     Args:
         summaries: at least one.
     """
-    every = list(summaries)
+    parts = list(summaries)
     return DomainCounts(
-        _largest_domains(pa.concat_tables([one.domains for one in every])),
-        _most_failing(pa.concat_tables([one.failing_hosts for one in every])),
-        add_counts([one.outcomes for one in every]).sort_by([(ROWS, "descending"), ("outcome", "ascending")]),
-        sum(one.domain_count for one in every),
-        sum(one.host_count for one in every),
+        _largest_domains(pa.concat_tables([part.domains for part in parts])),
+        _most_failing(pa.concat_tables([part.failing_hosts for part in parts])),
+        add_counts([part.outcomes for part in parts]).sort_by([(ROWS, "descending"), ("outcome", "ascending")]),
+        sum(part.domain_count for part in parts),
+        sum(part.host_count for part in parts),
     )
 
 

@@ -97,7 +97,7 @@ def say_error(message: str, status: int, words: Sequence[str]) -> None:
         status: the exit status.
         words: of the command line, without the program's name.
     """
-    message = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in message)
+    message = "".join(map(_printable, message))
     if not _are_lines_json(words):
         say(f"babelsift: {message}")
         return
@@ -107,6 +107,10 @@ def say_error(message: str, status: int, words: Sequence[str]) -> None:
     at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
     line = {"at": at, "level": "error", "message": message, "exit_status": status}
     say(json.dumps(line, ensure_ascii=False))
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def _are_lines_json(words: Sequence[str]) -> bool:

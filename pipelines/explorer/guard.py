@@ -107,12 +107,12 @@ class Guard:
     def _is_known(self, scope: Scope, headers: Headers) -> bool:
         cookie = SimpleCookie(headers.get("cookie", "")).get(_cookie_name(scope))
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        said = [
+        tokens = [
             cookie.value if cookie else "",
             bearer,
             *(_query(scope).get("token", []) if scope["path"] == "/" else []),
         ]
-        return any(hmac.compare_digest(one.encode(), (self.token or "").encode()) for one in said)
+        return any(hmac.compare_digest(token.encode(), (self.token or "").encode()) for token in tokens)
 
     def _enter(self, scope: Scope) -> RedirectResponse | None:
         """Puts the token of the printed address into a cookie, and takes it out of the address."""

@@ -59,9 +59,9 @@ def image_batches(
         return None if staged is None or row is None else staged.image(row)
 
     for start in range(0, len(uids), _AT_ONCE):
-        some = list(uids[start : start + _AT_ONCE])
-        files, extensions = zip(*(image(uid) or (None, None) for uid in some), strict=True)
-        columns = [some, files, extensions]
+        batch = list(uids[start : start + _AT_ONCE])
+        files, extensions = zip(*(image(uid) or (None, None) for uid in batch), strict=True)
+        columns = [batch, files, extensions]
         yield pa.RecordBatch.from_arrays(
             [pa.array(values, field.type) for values, field in zip(columns, IMAGE_SCHEMA, strict=True)],
             schema=IMAGE_SCHEMA,

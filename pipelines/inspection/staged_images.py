@@ -106,7 +106,7 @@ def _own_shards(folder: RunFolder, names: tuple[str, ...]) -> Iterator[pa.Record
     """Yields what was committed; damage is met when an image is read, whose header and checksum are compared."""
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         listed = sorted(StagingListing(folder).numbers.items())
-        shards = list(pool.map(lambda one: read_shard(folder, *one), listed))
+        shards = list(pool.map(lambda entry: read_shard(folder, *entry), listed))
         whole = [shard for shard in shards if shard.stats is not None and not shard.is_foreign]
         whole.sort(key=lambda shard: (-shard.end_time, -shard.number))
         for rows in pool.map(lambda shard: _located(folder, shard.number, names), whole):

@@ -182,8 +182,8 @@ def _embeddings(store: ScoreStore, wanted: pa.Array, read: Vectors) -> tuple[pa.
     """Returns the wanted uids that have embeddings, each once, and float32[n, dimension] of what a head reads."""
     uids: list[pa.Array] = []
     vectors: list[np.ndarray] = []
-    for some, parts in all_embeddings(store, KINDS_OF_VECTORS[read], wanted=wanted):
-        uids.append(some)
+    for of_chunk, parts in all_embeddings(store, KINDS_OF_VECTORS[read], wanted=wanted):
+        uids.append(of_chunk)
         vectors.append(head_vectors(read, parts))
     if not uids:
         return pa.array([], pa.string()), np.zeros((0, 1), np.float32)

@@ -57,8 +57,8 @@ def _kept(run: FinishedRun) -> pa.Table:
     shards: list[pa.Table] = []
     paths = [(name, path) for name, split in SPLITS.items() for path in run.folder.list(split.folder, PARQUET)]
 
-    def read(one: tuple[str, str]) -> pa.Table:
-        split, name = one
+    def read(shard: tuple[str, str]) -> pa.Table:
+        split, name = shard
         with run.folder.open(SPLITS[split].folder, name) as file:
             parquet = pq.ParquetFile(file)
             wanted = [field.name for field in parquet.schema_arrow if _is_shown(field)]

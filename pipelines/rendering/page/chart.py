@@ -79,8 +79,8 @@ def draw(
 
     ticks = _scaled_ticks(edges[0], edges[-1]) if is_scaled else _ticks(edges[0], edges[-1])
     cuts = [
-        Mark(at(one.value), f"{'≥' if one.is_minimum else '≤'} {one.value:.4g}", at(one.value) > 60)
-        for one in thresholds
+        Mark(at(bound.value), f"{'≥' if bound.is_minimum else '≤'} {bound.value:.4g}", at(bound.value) > 60)
+        for bound in thresholds
     ]
     return Chart(
         _path(x, tops, np.flatnonzero(is_within & (rows > 0))),

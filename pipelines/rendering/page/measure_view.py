@@ -49,13 +49,13 @@ class Spread:
     def rows_within(self, thresholds: Sequence[Threshold]) -> int:
         """Returns the rows that meet all thresholds."""
         met = np.ones(len(self.values), bool)
-        for one in thresholds:
-            met &= self.values >= one.value if one.is_minimum else self.values <= one.value
+        for threshold in thresholds:
+            met &= self.values >= threshold.value if threshold.is_minimum else self.values <= threshold.value
         return int(self.rows[met].sum())
 
     def edges(self, thresholds: Sequence[Threshold], *, bars: int, is_scaled: bool) -> np.ndarray:
         """Returns the edges of bars over nearly all rows and every threshold; whole numbers have whole bars."""
-        ends = [self.quantile(_TAIL), self.quantile(1 - _TAIL), *(one.value for one in thresholds)]
+        ends = [self.quantile(_TAIL), self.quantile(1 - _TAIL), *(threshold.value for threshold in thresholds)]
         low, high = min(ends), max(ends)
         if is_scaled:
             low, high = max(low, 1e-9), max(high, low, 1e-9)

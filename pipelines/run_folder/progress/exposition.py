@@ -29,7 +29,7 @@ def exposition(processes: Sequence[Mapping[str, Any]], state: str) -> str:
     planned = driver.get("plan", {}).get("rows")
     metrics = [
         _metric("run_state", "gauge", "1 for the state that the run is in",
-                [({"state": one}, float(one == state)) for one in _STATES]),
+                [({"state": known}, float(known == state)) for known in _STATES]),
         _metric("run_start_time_seconds", "gauge", "Unix time of the run's begin", [({}, driver.get("began", 0.0))]),
         _metric("last_update_time_seconds", "gauge", "Unix time of these figures", [({}, at)]),
         _metric("planned_rows", "gauge", "rows that the input is expected to have", [({}, planned)] if planned else []),

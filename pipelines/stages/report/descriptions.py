@@ -153,7 +153,9 @@ def descriptions_of(summaries: Iterable[tuple[str, Any]]) -> Descriptions:
     every = list(summaries)
     hosts = [value for kind, value in every if kind == _HOSTS]
     edits = {edit: rows for kind, value in every if kind == _EDITS for edit, rows in _pairs(value)}
-    measures = {kind: value for kind, value in sorted(every, key=lambda one: one[0]) if kind not in (_HOSTS, _EDITS)}
+    measures = {
+        kind: value for kind, value in sorted(every, key=lambda summary: summary[0]) if kind not in (_HOSTS, _EDITS)
+    }
     return Descriptions(measures, merge_domains(hosts) if hosts else None, edits)
 
 
