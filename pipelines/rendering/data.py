@@ -48,6 +48,11 @@ class Sample:
     how_near: str | None = None
     is_veiled: bool = False
 
+    @property
+    def is_random(self) -> bool:
+        """Whether it was drawn at random, not for a bound nor for an edit."""
+        return not self.is_near and self.caption_before is None
+
 
 @dataclass
 class ImageCluster:

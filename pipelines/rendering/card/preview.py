@@ -17,9 +17,9 @@ _BACKGROUND = 255
 
 def previewed(samples: Sequence[Sample]) -> list[Sample]:
     """Returns the kept samples that the picture shows: a dozen of those drawn at random, none of them hidden."""
-    random = (one for one in samples if not one.is_near and one.caption_before is None)
-    kept = (one for one in random if one.reason is None and one.image and not one.is_veiled)
-    return list(islice((sample for sample in kept if _tile(sample.image) is not None), COLUMNS * ROWS))
+    kept = (sample for sample in samples if sample.is_random and sample.reason is None)
+    shown = (sample for sample in kept if not sample.is_veiled and _tile(sample.image) is not None)
+    return list(islice(shown, COLUMNS * ROWS))
 
 
 def preview(samples: Sequence[Sample]) -> bytes | None:

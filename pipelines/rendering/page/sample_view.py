@@ -87,9 +87,7 @@ class RejectedGroup:
 
 def kept_cards(samples: list[Sample]) -> list[SampleCard]:
     """Returns the cards of the pairs that were kept, in the order given."""
-    return [
-        sample_card(one) for one in samples if one.reason is None and not one.is_near and one.caption_before is None
-    ]
+    return [sample_card(sample) for sample in samples if sample.reason is None and sample.is_random]
 
 
 def edited_cards(samples: list[Sample]) -> list[SampleCard]:
