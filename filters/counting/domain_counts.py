@@ -34,6 +34,19 @@ class DomainCounts:
     domain_count: int
     host_count: int
 
+    @property
+    def by_outcome(self) -> dict[str, int]:
+        """{outcome: rows} of all URLs."""
+        return dict(zip(*(self.outcomes.column(name).to_pylist() for name in ("outcome", ROWS)), strict=True))
+
+    @property
+    def by_domain(self) -> dict[str, dict[str, int]]:
+        """{domain: {outcome: rows}} of the largest domains, the largest first."""
+        outcomes: dict[str, dict[str, int]] = {}
+        for row in self.domains.to_pylist():
+            outcomes.setdefault(row["domain"], {})[row["outcome"]] = row[ROWS]
+        return outcomes
+
 
 def count_urls(urls: pa.Array, outcomes: pa.Array) -> pa.Table:
     """Returns how many URLs of a host came to what: `domain`, `host`, `outcome`, `rows`.

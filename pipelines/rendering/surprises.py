@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from babelsift.filters.counting import DOWNLOADED, KEPT, ROWS, DomainCounts
+from babelsift.filters.counting import DOWNLOADED, KEPT, DomainCounts
 from babelsift.filters.rules import CAPTION_RULES, URL_RULES, Rule
 from babelsift.pipelines.rendering.number_format import count_text, share_text, shown
 from babelsift.schemas import STAGE_ORDER, Funnel, Recipe, Stage, StageFunnel
@@ -35,13 +35,10 @@ def host_surprises(hosts: DomainCounts | None) -> list[str]:
     """
     if hosts is None:
         return []
-    outcomes = dict(zip(*(hosts.outcomes.column(name).to_pylist() for name in ("outcome", ROWS)), strict=True))
+    outcomes = hosts.by_outcome
     urls = sum(rows for outcome, rows in outcomes.items() if outcome != KEPT)
-    by_domain: dict[str, dict[str, int]] = {}
-    for row in hosts.domains.to_pylist():
-        by_domain.setdefault(row["domain"], {})[row["outcome"]] = row[ROWS]
     usual = outcomes.get(DOWNLOADED, 0) / max(urls, 1)
-    sentences = (_of_domain(domain, found, urls, usual) for domain, found in by_domain.items())
+    sentences = (_of_domain(domain, found, urls, usual) for domain, found in hosts.by_domain.items())
     return [sentence for sentence in sentences if sentence]
 
 

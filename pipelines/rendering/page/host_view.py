@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from babelsift.filters.counting import DOWNLOADED, KEPT, DomainCounts
+from babelsift.filters.counting import DOWNLOADED, KEPT, ROWS, DomainCounts
 
 _FAILURES_NAMED = 3
 
@@ -60,10 +60,10 @@ def host_view(counts: DomainCounts | None) -> HostView | None:
     """Returns what became of URLs; None where none was asked for."""
     if counts is None:
         return None
-    outcomes = dict(zip(*(counts.outcomes.column(name).to_pylist() for name in ("outcome", "rows")), strict=True))
+    outcomes = counts.by_outcome
     hosts: dict[str, list[tuple[str, int]]] = {}
     for row in counts.failing_hosts.to_pylist():
-        hosts.setdefault(row["outcome"], []).append((row["host"], row["rows"]))
+        hosts.setdefault(row["outcome"], []).append((row["host"], row[ROWS]))
     failures = [
         FailureRow(outcome, rows, tuple(hosts.get(outcome, ())))
         for outcome, rows in outcomes.items()
@@ -74,16 +74,9 @@ def host_view(counts: DomainCounts | None) -> HostView | None:
         outcomes.get(DOWNLOADED, 0),
         counts.domain_count,
         counts.host_count,
-        tuple(_domain_rows(counts)),
+        tuple(_domain_row(domain, of_domain) for domain, of_domain in counts.by_domain.items()),
         tuple(failures),
     )
-
-
-def _domain_rows(counts: DomainCounts) -> list[DomainRow]:
-    by_domain: dict[str, dict[str, int]] = {}
-    for row in counts.domains.to_pylist():
-        by_domain.setdefault(row["domain"], {})[row["outcome"]] = row["rows"]
-    return [_domain_row(domain, outcomes) for domain, outcomes in by_domain.items()]
 
 
 def _domain_row(domain: str, outcomes: dict[str, int]) -> DomainRow:
