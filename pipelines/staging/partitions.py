@@ -91,11 +91,6 @@ class Partitioning:
         return set(self.of_texts(pa.array(domains, pa.large_string())).tolist())
 
 
-def staging_partitions(batch: pa.RecordBatch, *, partitions: int) -> np.ndarray:
-    """Returns int64[n], the staging partition of each row by its uid."""
-    return Partitioning(partitions)(batch)
-
-
 def read_split_domains(folder: RunFolder) -> SplitDomains:
     """Returns the folder's split domains.
 

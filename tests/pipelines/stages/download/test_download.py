@@ -16,7 +16,7 @@ from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.download_images import DownloadImages
 from babelsift.pipelines.staging.layout import STAGING
-from babelsift.pipelines.staging.partitions import staging_partitions
+from babelsift.pipelines.staging.partitions import Partitioning
 from babelsift.pipelines.staging.shards import read_staged_images
 from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, LEDGER_SCHEMA, RecipeError, SchemaError, check
 from babelsift.schemas.recipe import DownloadSettings
@@ -296,13 +296,13 @@ def test_shards_are_img2datasets(web, folder, caplog):
 def test_partition_comes_from_the_uid():
     batch = rows(["http://e.com"] * 50)
     wanted = [int(uid[:8], 16) % 7 for uid in batch.column("uid").to_pylist()]
-    assert staging_partitions(batch, partitions=7).tolist() == wanted
-    assert staging_partitions(batch.slice(0, 0), partitions=7).tolist() == []
+    assert Partitioning(7)(batch).tolist() == wanted
+    assert Partitioning(7)(batch.slice(0, 0)).tolist() == []
 
 
 def test_batches_of_another_schema_are_refused():
     with pytest.raises(SchemaError, match="download: column 'uid'"):
-        staging_partitions(pa.RecordBatch.from_pydict({"url": ["x"]}), partitions=2)
+        Partitioning(2)(pa.RecordBatch.from_pydict({"url": ["x"]}))
 
 
 def test_wrong_networks_are_refused_before_a_run(folder):
