@@ -107,11 +107,14 @@ class Parking:
     def _open_file(self) -> tuple[int, _File]:
         number = self._numbers.get(self._owner)
         if number is None:
-            number = self._numbers[self._owner] = self._begun
-            self._begun += 1
+            number = self._begun
             # Open and without a name: the system frees it when this process ends, however it ends.
             with tempfile.TemporaryFile(dir=self.folder, prefix="babelsift-") as file:
                 self._files[number] = _File(os.dup(file.fileno()))
+            self._numbers[self._owner] = (
+                number  # once it is there: another thread may park for this owner after a failure
+            )
+            self._begun += 1
         return number, self._files[number]
 
     def _close(self, number: int) -> None:

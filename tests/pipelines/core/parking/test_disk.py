@@ -51,6 +51,22 @@ def test_a_full_disk_is_one_line_that_names_the_folder_and_the_remedy(tmp_path):
     assert "\n" not in str(raised.value)
 
 
+def test_a_folder_that_vanishes_is_one_line_for_each_who_parks(tmp_path):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    with parked_in(str(folder)) as parking:
+        parking.begin("rules")
+        reference = parking.park(b"r" * 5000)
+        parking.begin("language")
+        folder.rmdir()
+        for _ in range(2):  # threads of one step each come to it
+            with pytest.raises(RunnerError, match=rf"^temporary files in {folder}: .*--temp-dir$"):
+                parking.park(bytes(5000))
+        assert parking.read(reference) == b"r" * 5000
+        folder.mkdir()
+        assert parking.read(parking.park(b"l" * 5000)) == b"l" * 5000
+
+
 def test_a_killed_process_leaves_no_file(tmp_path):
     code = (
         "import sys, time\n"
