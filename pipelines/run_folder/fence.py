@@ -33,13 +33,13 @@ from __future__ import annotations
 import json
 import math
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from babelsift.pipelines.run_folder.paths import MANIFEST
+from babelsift.pipelines.storage.clock import seconds_of_this_machine
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.pipelines.storage.store import Check, Entry, Store
 from babelsift.pipelines.storage.whole_file import WholeFile
@@ -123,7 +123,7 @@ class FencedStore(Store):
             why_lost()
         if since is not None and self._last_look.at >= since:
             return self._last_look.at
-        looked = time.monotonic()
+        looked = seconds_of_this_machine()
         latest = read_fence(self.store)
         if latest not in (None, self.fence):
             assert latest is not None

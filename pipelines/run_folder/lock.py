@@ -19,17 +19,13 @@ from dataclasses import dataclass, field
 from babelsift.pipelines.run_folder.fence import checked_by
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.lease import LEASE, Lease, describe, read_lease, refusal
+from babelsift.pipelines.storage.clock import seconds_of_this_machine
 from babelsift.schemas import RunFolderError, one_line
 
 __all__ = ["LEASE", "RunLock", "read_lease"]
 
 _LOCK = ".babelsift-lock"
 _LAST_BEAT_S = 30.0
-
-
-def _seconds_of_this_machine() -> float:
-    """Seconds on a clock that goes on while the machine sleeps, where there is one."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @dataclass
@@ -49,7 +45,7 @@ class RunLock:
     beat_s: float = 10.0
     patience_beats: int = 6
     wait: Callable[[float], object] = time.sleep
-    clock: Callable[[], float] = _seconds_of_this_machine
+    clock: Callable[[], float] = seconds_of_this_machine
     token: str = field(default_factory=lambda: uuid.uuid4().hex, init=False)
     _has_flock: bool = field(default=False, init=False)
     _last_beat: float = field(default=0.0, init=False)

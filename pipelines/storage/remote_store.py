@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeVar
 
 from fsspec import AbstractFileSystem
 
+from babelsift.pipelines.storage.clock import seconds_of_this_machine
 from babelsift.pipelines.storage.errors import Retries, is_storage_error, retrying
 from babelsift.pipelines.storage.store import Check, Entry, Store, is_temporary
 from babelsift.pipelines.storage.whole_file import cannot_write
@@ -80,9 +80,9 @@ class RemoteStore(Store):
             OSError: it failed.
             RunFolderError: this writer may commit no more.
         """
-        looked = time.monotonic() if check is None else check(time.monotonic() - self.settles_s / 2)
+        looked = seconds_of_this_machine() if check is None else check(seconds_of_this_machine() - self.settles_s / 2)
         result = self.retried(operation) if can_repeat else as_os_errors(operation)
-        if check is not None and time.monotonic() - looked >= self.late_s:
+        if check is not None and seconds_of_this_machine() - looked >= self.late_s:
             check()
         return result
 

@@ -10,11 +10,11 @@ import contextlib
 import errno
 import hashlib
 import posixpath
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from babelsift.pipelines.storage.clock import seconds_of_this_machine
 from babelsift.pipelines.storage.errors import causes, http_status, is_passing, retrying, s3_code
 from babelsift.pipelines.storage.object_store import ObjectStore, Upload
 from babelsift.pipelines.storage.remote_store import as_os_errors
@@ -42,7 +42,7 @@ class S3Store(ObjectStore):
 
     def size(self, path: str) -> int:
         """See `Store.size`."""
-        asked = time.monotonic()
+        asked = seconds_of_this_machine()
         answer = self.retried(lambda: self._call("head_object", path))
         seen_objects.add(self.path(path), answer.get("ETag"), asked)
         return int(answer["ContentLength"])
@@ -57,7 +57,7 @@ class S3Store(ObjectStore):
 
     def list(self, folder: str) -> _Entries:
         """See `Store.list`."""
-        asked = time.monotonic()
+        asked = seconds_of_this_machine()
         entries: list[Entry] = []
         tags: dict[str, str] = {}
         _, prefix = self._bucket_and_prefix(folder)
@@ -74,7 +74,7 @@ class S3Store(ObjectStore):
 
     def find(self, folder: str) -> dict[str, int]:
         """See `Store.find`."""
-        asked = time.monotonic()
+        asked = seconds_of_this_machine()
         sizes: dict[str, int] = {}
         tags: dict[str, dict[str, str]] = {self.path(folder).rstrip("/"): {}}
         for path, item in self._below(folder):
@@ -100,7 +100,7 @@ class S3Store(ObjectStore):
         """See `Store.delete`."""
         if check is None:
             super().delete(path)
-            seen_objects.add(self.path(path), None, time.monotonic())
+            seen_objects.add(self.path(path), None, seconds_of_this_machine())
             return
 
         def remove(condition: dict[str, str]) -> Any:
@@ -174,10 +174,10 @@ class S3Store(ObjectStore):
                     raise
                 condition, answer = {}, as_os_errors(lambda: operation({}))
             seen_objects.add(self.path(path), _tag_in(answer), looked)
-            if time.monotonic() - looked >= self.late_s:
+            if seconds_of_this_machine() - looked >= self.late_s:
                 self._look_again(path, check, answer, was_absent=condition == _ABSENT)
 
-        recently = time.monotonic() - self.late_s / 2
+        recently = seconds_of_this_machine() - self.late_s / 2
         if (seen := seen_objects.get(self.path(path))) is not None:
             # What was seen after a look may be a later run's: that look would allow to go over it.
             guess, recently = _as_it_was(seen.tag), max(recently, seen.at)
@@ -226,7 +226,7 @@ class _Upload(Upload):
 
     def finish(self) -> Any:
         """See `Upload.finish`."""
-        sent = time.monotonic()
+        sent = seconds_of_this_machine()
         answer = super().finish()
         if (tag := _tag_in(answer)) is None:
             seen_objects.forget(self._path)

@@ -20,7 +20,7 @@ class Seen:
 
     Attributes:
         tag: of its content; None: there was no object.
-        at: when, as `time.monotonic` has it; of an own write: when it was allowed.
+        at: when, as `seconds_of_this_machine` has it; of an own write: when it was allowed.
     """
 
     tag: str | None

@@ -22,7 +22,7 @@ class Check(Protocol):
     """Looks whether a writer may still commit."""
 
     def __call__(self, since: float | None = None) -> float:
-        """Returns when it looked, as `time.monotonic` has it.
+        """Returns when it looked, as `seconds_of_this_machine` has it.
 
         Args:
             since: a look of this time or later will do; None: it looks now.

@@ -4,6 +4,7 @@ import os
 import pickle
 import re
 import threading
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -329,6 +330,19 @@ def test_what_a_writer_saw_after_its_look_is_no_leave_to_go_over_it(s3_bucket):
     with pytest.raises(RunFolderError, match=LATER):
         patient.put("a", b"earlier")
     assert folder.read("a") == b"later"
+
+
+def test_a_look_from_before_the_machine_slept_is_none(s3_bucket, monkeypatch):
+    """Of the two clocks of Linux one stands still meanwhile."""
+    folder = RunFolder(s3_bucket.url("run"))
+    earlier = claim_folder(folder, "earlier")
+    earlier.write("a", b"")
+    awake = time.clock_gettime
+    claim_folder(folder, "later", wait=lambda seconds: None)
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: awake(clock) + 3600 * (clock == time.CLOCK_BOOTTIME))
+    with pytest.raises(RunFolderError, match=LATER):
+        earlier.write("b", b"")
+    assert folder.files_under("") == ["a", "manifest.json"]
 
 
 def test_a_run_that_begins_waits_until_what_an_earlier_one_was_allowed_is_there(s3_bucket, tmp_path):
