@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -129,17 +128,12 @@ def kill_busy_task_manager(cluster: FlinkCluster) -> str:
 
 def tasks(cluster: FlinkCluster, state: str) -> dict[str, int]:
     """Returns task manager -> how many tasks of the job it has in a state, by the job manager's own account."""
-
-    def get(path: str) -> Any:
-        with urllib.request.urlopen(f"http://{cluster.master}{path}", timeout=30) as answer:
-            return json.load(answer)
-
-    found: Counter[str] = Counter()
-    for job in get("/jobs/overview")["jobs"]:
-        for vertex in get(f"/jobs/{job['jid']}")["vertices"]:
-            subtasks = get(f"/jobs/{job['jid']}/vertices/{vertex['id']}")["subtasks"]
-            found.update(task["taskmanager-id"] for task in subtasks if task["status"] == state)
-    return dict(sorted(found.items()))
+    counts: Counter[str] = Counter()
+    for job in cluster.get("/jobs/overview")["jobs"]:
+        for vertex in cluster.get(f"/jobs/{job['jid']}")["vertices"]:
+            subtasks = cluster.get(f"/jobs/{job['jid']}/vertices/{vertex['id']}")["subtasks"]
+            counts.update(task["taskmanager-id"] for task in subtasks if task["status"] == state)
+    return dict(sorted(counts.items()))
 
 
 def product(folder: RunFolder) -> dict[str, Any]:

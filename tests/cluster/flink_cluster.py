@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -94,6 +95,11 @@ class FlinkCluster:
     def start_task_manager(self, name: str) -> None:
         """Starts a task manager; one that was killed is replaced by a new one so."""
         self.task_managers[name] = self.start(name)
+
+    def get(self, path: str, *, timeout_s: float = 30.0) -> Any:
+        """Returns what the job manager's REST interface answers at a path."""
+        with urllib.request.urlopen(f"http://{self.master}{path}", timeout=timeout_s) as answer:
+            return json.load(answer)
 
 
 @dataclass(frozen=True)
@@ -246,11 +252,8 @@ def _stop(process: subprocess.Popen) -> None:
 def _wait_for_slots(cluster: FlinkCluster, slots: int) -> None:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
-        with (
-            contextlib.suppress(urllib.error.URLError, ConnectionError),
-            urllib.request.urlopen(f"http://{cluster.master}/overview", timeout=5) as answer,
-        ):
-            if json.load(answer)["slots-total"] >= slots:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            if cluster.get("/overview", timeout_s=5.0)["slots-total"] >= slots:
                 return
         if any(process.poll() is not None for process in cluster.task_managers.values()):
             break

@@ -24,7 +24,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,16 +227,11 @@ def _kill(process: int) -> None:
 
 def _jobs(cluster: FlinkCluster) -> dict[str, str]:
     """Returns the state of each job."""
-    return {job["jid"]: job["state"] for job in _asked(cluster, "/jobs/overview")["jobs"]}
+    return {job["jid"]: job["state"] for job in cluster.get("/jobs/overview")["jobs"]}
 
 
 def _why_failed(cluster: FlinkCluster, job: str) -> str:
-    return json.dumps(_asked(cluster, f"/jobs/{job}/exceptions"))
-
-
-def _asked(cluster: FlinkCluster, path: str) -> dict:
-    with urllib.request.urlopen(f"http://{cluster.master}{path}", timeout=30) as answer:
-        return json.load(answer)
+    return json.dumps(cluster.get(f"/jobs/{job}/exceptions"))
 
 
 def _wait_until(condition: Callable[[], object]) -> object:
