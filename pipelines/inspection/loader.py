@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from babelsift.pipelines.inspection.finished import FinishedRun, open_run
+from babelsift.pipelines.inspection.shard_images import IMAGE_TYPES
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import TAR
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
@@ -31,7 +32,6 @@ except ImportError as error:
 IMAGE, TEXT, KEY = "image", "text", "key"
 FIRST, ANY, ALL = "first", "any", "all"
 _TEXTS = (FIRST, ANY, ALL)
-_IMAGES = ("jpg", "png", "webp")
 _Row = dict[str, Any]
 # Of a sample, text by text as its json has them: the text to train on; None: none of them.
 ChooseText = Callable[[Sequence[Mapping[str, Any]]], "Mapping[str, Any] | None"]
@@ -123,7 +123,7 @@ class Loader(IterableDataset):
     def _image(self, sample: _Row) -> Any:
         from PIL import Image
 
-        content = next(sample[extension] for extension in _IMAGES if extension in sample)
+        content = next(sample[extension] for extension in IMAGE_TYPES if extension in sample)
         image = Image.open(io.BytesIO(content)).convert("RGB")
         return image if self.transform is None else self.transform(image)
 
