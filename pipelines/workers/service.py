@@ -26,8 +26,11 @@ def run_pool(path: Path, address: str | None, idle_s: float | None) -> None:
         idle_s: ends after so many seconds without a worker; None: never.
 
     Raises:
-        RunnerError: the address is not to be had, or the service on it has ended.
+        RunnerError: the address or the socket is not to be had, or the service on the address has ended.
     """
+    if idle_s is not None and not idle_s >= 0:  # nor a number that is none
+        raise RunnerError(f"--idle-s {idle_s:g}: is no time in seconds; leave it out for a pool that does not end")
+    _check_socket(path)
     if address is not None:
         _check_address(address)
     from babelsift.pipelines.workers.pool import WorkerPool
@@ -48,9 +51,29 @@ def run_pool(path: Path, address: str | None, idle_s: float | None) -> None:
         run_worker(request)
 
 
+def _check_socket(path: Path) -> None:
+    """Looks whether a pool may listen at a path: nothing is there, or what a pool left that was killed."""
+    try:
+        if path.exists() and not path.is_socket():
+            raise FileExistsError("is there already, and no socket")
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(path))
+                raise FileExistsError("a worker pool listens there already")
+            except (FileNotFoundError, ConnectionRefusedError):
+                pass
+        if not os.access(path.parent, os.W_OK):
+            raise FileNotFoundError(f"no folder {path.parent} that can be written")
+    except OSError as error:
+        reason = one_line(error)
+        raise RunnerError(f"--socket {path}: {reason}; name another, or leave it out for this user's own") from error
+
+
 def _check_address(address: str) -> None:
     host, _, port = address.rpartition(":")
     try:
+        if int(port) == 0:
+            raise ValueError("port 0 is any port, of which no runner would know")
         with socket.create_server((host.strip("[]"), int(port))):
             pass
     except (OSError, ValueError, OverflowError) as error:

@@ -12,6 +12,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.portable_runner import PortableRunner
 
 from babelsift.pipelines.workers.requests import WorkerRequest, ask_for_worker, default_socket, worker_status
+from babelsift.pipelines.workers.service import run_pool
+from babelsift.schemas import RunnerError
 from tests.support.process_tree import children_of, parent_of
 
 # Each worker says who it is and where, and does what its name says.
@@ -57,6 +59,12 @@ def started(path, *arguments):
 def client_of(path):
     """A process that has asked for a worker; what the worker writes comes by its standard output."""
     return subprocess.Popen([sys.executable, "-c", CLIENT, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def client_answer(path):
+    """The exit status of a worker that was asked to end with 3."""
+    with ask_for_worker(str(path), WorkerRequest("3", "localhost:1")) as connection:
+        return os.waitstatus_to_exitcode(worker_status(connection))
 
 
 def test_a_worker_is_a_fork_with_the_askers_output_environment_and_folder(pool, tmp_path, capfd):
@@ -183,6 +191,25 @@ def test_the_pool_ends_with_the_service_that_runners_ask(tmp_path):
         _, errors = process.communicate()
     assert process.returncode == 1
     assert "has ended; start it anew" in errors
+
+
+def test_a_socket_that_cannot_be_had_is_said_in_one_line_and_nothing_is_removed(tmp_path, pool):
+    file, long, lost = tmp_path / "pairs.parquet", tmp_path / ("x" * 120), tmp_path / "no/folder.sock"
+    file.write_bytes(b"pairs")
+    for path in (file, long, lost, tmp_path / "pool.sock"):
+        with pytest.raises(RunnerError, match=rf"^--socket {path}: .*; name another, or leave it out"):
+            run_pool(path, None, None)
+    assert file.read_bytes() == b"pairs"
+    assert client_answer(tmp_path / "pool.sock") == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [((None, float("nan")), "--idle-s nan"), ((None, -1.0), "--idle-s -1"), (("localhost:0", None), "port 0 is any")],
+)
+def test_odd_values_are_one_line(tmp_path, given, said):
+    with pytest.raises(RunnerError, match=said):
+        run_pool(tmp_path / "pool.sock", *given)
 
 
 def test_an_address_that_is_taken_is_said_before_anything_is_imported(tmp_path):
