@@ -36,7 +36,7 @@ def wait_for_count(page, text):
 def test_the_grid_shows_every_pair_with_its_image(page):
     wait_for_count(page, "10")
     assert len(tiles(page)) == 10
-    page.wait_for_function("[...document.querySelectorAll('.tile img')].every((image) => image.naturalWidth > 0)")
+    page.wait_for_function("() => [...document.querySelectorAll('.tile img')].every((image) => image.naturalWidth > 0)")
     assert page.locator(".tile img").count() == 9  # a pair that a rule left out has the image of its URL
 
 
@@ -57,7 +57,7 @@ def test_every_place_of_a_long_grid_is_reached(running, tmp_path):
             page.evaluate("document.querySelector('.scroller').scrollTop *= 0.5")
             page.locator("#grid").hover()
             page.mouse.wheel(0, 9000)
-            page.wait_for_function("document.querySelector('.tile').dataset.index > 100")
+            page.wait_for_function("() => document.querySelector('.tile').dataset.index > 100")
             page.wait_for_function("() => !document.querySelector('.tile .waits')")
 
 
@@ -83,7 +83,7 @@ def test_a_brush_filters_and_its_chip_takes_it_off(page):
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20, steps=4)
     page.mouse.up()
     wait_for_count(page, "5 of 10")
-    page.wait_for_function("document.querySelectorAll('.tile .caption').length === 5")
+    page.wait_for_function("() => document.querySelectorAll('.tile .caption').length === 5")
     assert "original_height" in page.url
     page.locator("#chips button").first.click()
     wait_for_count(page, "10")
@@ -95,7 +95,7 @@ def test_a_facet_and_a_search_filter_together(page):
     page.fill("#words", "猫")
     page.press("#words", "Enter")
     wait_for_count(page, "1 of 10")
-    page.wait_for_function("document.querySelectorAll('.tile .caption').length === 1")
+    page.wait_for_function("() => document.querySelectorAll('.tile .caption').length === 1")
     assert "猫" in tiles(page)[0]
     page.reload()  # the address says all of it
     wait_for_count(page, "1 of 10")
@@ -157,7 +157,7 @@ def test_everything_is_reached_by_keyboard_alone(page):
     page.keyboard.type("garden")
     page.keyboard.press("Enter")
     wait_for_count(page, "1 of 10")
-    page.wait_for_function("document.querySelectorAll('.tile .caption').length === 1")
+    page.wait_for_function("() => document.querySelectorAll('.tile .caption').length === 1")
     for _ in range(60):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.classList.contains('tile')"):
