@@ -131,6 +131,7 @@ def _write_all(descriptor: int, content: bytes, offset: int) -> None:
 
 
 _current: Parking | None = None
+_is_taken = threading.Lock()
 
 
 def current_parking() -> Parking | None:
@@ -158,11 +159,17 @@ def unparked(encoded: bytes) -> bytes | memoryview:
 
 @contextlib.contextmanager
 def parked_in(folder: str) -> Iterator[Parking]:
-    """Parks what waits, while its block runs, in temporary files of a folder."""
+    """Parks what waits, while its block runs, in temporary files of a folder.
+
+    Raises:
+        RunnerError: another job of this process parks: its references would be taken for this one's.
+    """
     global _current
-    before, _current = _current, Parking(folder)
+    if not _is_taken.acquire(blocking=False):
+        raise RunnerError("another run is under way in this process; wait for its end, or start a process for each")
     try:
-        yield _current
+        with contextlib.closing(Parking(folder)) as _current:
+            yield _current
     finally:
-        _current.close()
-        _current = before
+        _current = None
+        _is_taken.release()

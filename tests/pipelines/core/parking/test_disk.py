@@ -3,12 +3,13 @@ import resource
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from babelsift.pipelines.core.parking import parked_in
+from babelsift.pipelines.core.parking import current_parking, parked_in
 from babelsift.schemas import RunnerError
 
 
@@ -36,6 +37,19 @@ def test_an_owners_bytes_are_freed_and_anothers_stay(tmp_path):
         parking.begin("first")  # runs once more: a file of its own
         assert parking.read(parking.park(b"n" * 400)) == b"n" * 400
     assert parking.used_bytes == 0
+
+
+def test_two_jobs_of_one_process_do_not_read_each_others_files(tmp_path):
+    with parked_in(str(tmp_path)) as parking, ThreadPoolExecutor(1) as other:
+        parking.begin("rules")
+        reference = parking.park(b"r" * 5000)
+        with pytest.raises(RunnerError, match="another run is under way in this process"):
+            other.submit(parked_in(str(tmp_path)).__enter__).result()
+        assert parking.read(reference) == b"r" * 5000
+        assert current_parking() is parking
+    with parked_in(str(tmp_path)) as parking:
+        assert current_parking() is parking
+    assert current_parking() is None
 
 
 def test_a_full_disk_is_one_line_that_names_the_folder_and_the_remedy(tmp_path):
