@@ -6,12 +6,14 @@ The run folder itself is never written to.
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import io
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ class Labels:
         self._of_uid: dict[str, tuple[str, str]] = dict(self._read())
 
     def set(self, uid: str, label: str | None, run: str) -> None:
-        """Labels a pair, or takes its label off, and writes the file whole.
+        """Labels a pair, or takes its label off, and writes the file whole, with what others wrote there meanwhile.
 
         Args:
             uid: of the pair.
@@ -49,13 +51,15 @@ class Labels:
             run: where it was seen.
 
         Raises:
-            InputError: the file cannot be written.
+            InputError: the file cannot be read or written.
         """
-        with self._lock:
+        with self._lock, _alone_in(self.path.parent):
+            labels = dict(self._read()) if self.path.exists() else dict(self._of_uid)
             if label is None:
-                self._of_uid.pop(uid, None)
+                labels.pop(uid, None)
             else:
-                self._of_uid[uid] = (label, run)
+                labels[uid] = (label, run)
+            self._of_uid = labels
             self._write()
 
     def of(self, uid: str | None) -> str | None:
@@ -67,8 +71,9 @@ class Labels:
 
     def facet(self, uids: pa.Array) -> pa.Array:
         """Returns string[n], the label of each uid; null for none."""
-        known = pa.array(list(self._of_uid), pa.large_string())
-        labels = pa.array([label for label, _ in self._of_uid.values()], pa.string())
+        of_uid = self._of_uid
+        known = pa.array(list(of_uid), pa.large_string())
+        labels = pa.array([label for label, _ in of_uid.values()], pa.string())
         return labels.take(pc.index_in(uids, value_set=known))
 
     def _read(self) -> list[tuple[str, tuple[str, str]]]:
@@ -98,6 +103,17 @@ class Labels:
             os.replace(file.name, self.path)
         except OSError as error:
             raise InputError(f"{self.path}: the label cannot be written: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Holds other explorers off a folder's labels, where its file system has locks; leaves no file of its own."""
+    with contextlib.ExitStack() as closing:
+        with contextlib.suppress(OSError):
+            number = os.open(folder, os.O_RDONLY)
+            closing.callback(os.close, number)
+            fcntl.flock(number, fcntl.LOCK_EX)
+        yield
 
 
 def rule_figures(columns: Columns) -> dict[str, Any]:
