@@ -15,7 +15,13 @@ import signal
 import sys
 import threading
 
-from babelsift.pipelines.cli.exit_status import INTERRUPTED, interrupted, note_interrupt, was_interrupted
+from babelsift.pipelines.cli.exit_status import (
+    INTERRUPTED,
+    interrupted,
+    never_fail_to_encode,
+    note_interrupt,
+    was_interrupted,
+)
 
 _GRACE_S = 5.0  # for an interrupted run to let go of its lock
 
@@ -25,6 +31,7 @@ def run_as_process() -> None:
     leave = _LeaveAtExit()
     signal.signal(signal.SIGINT, leave.interrupt)
     atexit.register(leave)  # what is registered first runs last, so before any library is imported
+    never_fail_to_encode()
     try:
         from babelsift.pipelines.cli.main import main
 

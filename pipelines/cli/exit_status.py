@@ -5,6 +5,7 @@ Importing this module costs nothing, so that Ctrl-C while the rest is imported i
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import itertools
 import os
@@ -46,6 +47,23 @@ def interrupted(words: Sequence[str]) -> int:
     remedy = "; the same command goes on from here" if set(words[:2]) & set(_GOES_ON) else ""
     say_error(f"interrupted{remedy}", INTERRUPTED, words)
     return INTERRUPTED
+
+
+def never_fail_to_encode() -> None:
+    """Has standard output write what its encoding lacks: bars as # and -, other characters by number, as JSON does."""
+    codecs.register_error("babelsift.plain", _plain)
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # none, or closed
+        sys.stdout.reconfigure(errors="babelsift.plain")  # type: ignore[union-attr]
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    import json
+
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    plain = {"█": "#", "░": "-", "–": "-"}
+    return "".join(plain.get(one) or json.dumps(one)[1:-1] for one in lacking), error.end
 
 
 class OutputError(Exception):

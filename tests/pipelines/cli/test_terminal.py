@@ -119,6 +119,21 @@ def test_output_that_cannot_be_written_is_one_line():
     assert done.stderr == "babelsift: cannot write to standard output: No space left on device\n"
 
 
+def test_output_whose_encoding_lacks_a_character_says_it_plainly(tmp_path):
+    names = "\u2588\u2591 caf\xe9 \u732b \U0001f408"
+    process = f"""
+import sys
+from babelsift.pipelines.cli import main as command
+command.main = lambda: print({names!r}) or 0
+from babelsift.pipelines.cli.entry_point import run_as_process
+run_as_process()
+"""
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run([sys.executable, "-c", process], capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"#- caf\xe9 \\u732b \\ud83d\\udc08\n"
+
+
 _INTERRUPTED_IMPORT = """
 import sys
 class Interrupt:
