@@ -72,6 +72,13 @@ def test_nothing_is_wider_than_a_narrow_screen(running, page_url):
         assert page.evaluate(f"{wide}.map((one) => one.getAttribute('aria-label'))") == []
 
 
+def test_the_funnel_has_its_bars_on_a_narrow_screen(running, tmp_path):
+    (tmp_path / "index.html").write_text(render_report(every_section()), encoding="utf-8")
+    with watched_page(running, (tmp_path / "index.html").as_uri(), viewport=NARROW) as page:
+        widths = "[...document.querySelectorAll('.funnel .bar i')].map((one) => one.getBoundingClientRect().width)"
+        assert all(page.evaluate(widths))
+
+
 def test_it_is_printed_with_its_bars(running, page_url):
     with watched_page(running, page_url, viewport=WIDE) as page:
         page.emulate_media(media="print")

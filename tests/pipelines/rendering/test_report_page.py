@@ -219,7 +219,7 @@ def test_headline_tables_and_samples_show_the_numbers(full_html):
 
 def test_bars_are_as_wide_as_their_share(full_html):
     bars = re.findall(r'<i class="([a-z0-9 ]+)" style="width:([0-9.]+)%"', full_html)
-    assert bars[:3] == [("kept wide", "100.000"), ("kept wide", "90.000"), ("r0 wide", "10.000")]
+    assert bars[:3] == [("kept apart", "100.000"), ("kept apart", "90.000"), ("r0 apart", "10.000")]
 
 
 def test_images_have_alternatives_and_tables_have_headers(full_html):
