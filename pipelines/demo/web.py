@@ -81,6 +81,7 @@ _SHARES = {
     Kind.EXTREME_ASPECT: 10,
     Kind.OPTED_OUT: 10,
 }
+MIN_PAIRS = 100
 _MAX_TIMEOUTS = 25
 # The answers of a kind, in turn; kinds that are not here get their image.
 _ANSWERS = {
@@ -147,8 +148,8 @@ def build_web(seed: int, pairs: int = 3000) -> DemoWeb:
     Raises:
         ValueError: pairs too few for one of each kind.
     """
-    if pairs < 100:
-        raise ValueError(f"a demo web needs at least 100 pairs for one of each kind, got {pairs}")
+    if pairs < MIN_PAIRS:
+        raise ValueError(f"a demo web needs at least {MIN_PAIRS} pairs for one of each kind, got {pairs}")
     return _Builder(seed).build(pairs)
 
 

@@ -25,7 +25,7 @@ def add_demo(commands: argparse._SubParsersAction) -> None:
         "it, and prints the funnel beside the truth.",
     )
     demo.add_argument("--output", default="out/demo", metavar="DIR", help="run folder (default: %(default)s)")
-    demo.add_argument("--pairs", type=int, default=3000, help="pairs in the demo web (default: %(default)s)")
+    demo.add_argument("--pairs", type=_pairs, default=3000, help="pairs in the demo web (default: %(default)s)")
     demo.add_argument("--seed", type=int, default=0, help="of the demo web (default: %(default)s)")
     demo.add_argument(
         "--source",
@@ -42,7 +42,7 @@ def add_demo_web(commands: argparse._SubParsersAction) -> None:
     """Adds the command that serves the demo's web; the help does not list it."""
     web = commands.add_parser("demo-web", description="Serves the demo's web until stdin closes.")
     web.add_argument("--seed", type=int, default=0)
-    web.add_argument("--pairs", type=int, default=3000)
+    web.add_argument("--pairs", type=_pairs, default=3000)
     web.add_argument("--port", type=int, default=0)
     web.set_defaults(run=_demo_web)
 
@@ -58,6 +58,14 @@ def add_demo_model(commands: argparse._SubParsersAction) -> None:
     model.add_argument("--held-out", type=int, default=1700, help="pairs to test it on")
     model.add_argument("--seed", type=int, default=0)
     model.set_defaults(run=_demo_model)
+
+
+def _pairs(word: str) -> int:
+    from babelsift.pipelines.demo.web import MIN_PAIRS
+
+    if not word.isdecimal() or int(word) < MIN_PAIRS:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number of at least {MIN_PAIRS}, one of each kind of pair")
+    return int(word)
 
 
 def _demo(known: argparse.Namespace, beam_words: list[str]) -> int:

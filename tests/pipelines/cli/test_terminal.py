@@ -69,6 +69,7 @@ WORKERS = ("--environment_type", "EXTERNAL", "--environment_config", "localhost:
         (("curate", "--until", "reed"), "invalid choice: 'reed'; did you mean 'read'?"),
         ((*CURATE, "--set", "captions.min_wrods=2"), "--set: unknown setting 'captions.min_wrods'; did you mean"),
         ((*CURATE, "--set", "captions.min_words"), "--set captions.min_words: write it as GROUP.SETTING=VALUE"),
+        (("demo", "--output", "OUT", "--pairs", "60"), "--pairs: '60' is no number of at least 100"),
         (("completion", "powershell"), "invalid choice: 'powershell'; there are bash, zsh"),
         (("why",), "the following arguments are required: OUT, UID_OR_URL; see `babelsift why --help`"),
         (("concepts", "x", "--fewer-then", "3"), "unknown option '--fewer-then'; did you mean '--fewer-than'?"),
