@@ -1,5 +1,8 @@
 """The process in which img2dataset runs, and the module that its own processes import; they all end with their parent.
 
+img2dataset's pool waits for ever for what a worker had begun when it died. So this process ends as soon as one dies,
+and whoever started it starts it again: finished shards stay.
+
 This module imports neither Beam nor Arrow: each of img2dataset's processes would import them, too.
 """
 
@@ -9,10 +12,18 @@ import json
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import Mapping
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from babelsift.pipelines.processes.child import end_soon_after_parent, end_with_parent
+
+WORKER_DIED = 75  # the exit status, as sysexits.h has it for what may work the next time
+_LOOK_S = 0.2
+# A pool ends its workers by SIGTERM when all is done.
+_ENDED_WELL = (None, 0, -signal.SIGTERM)
 
 
 def download(options: Mapping[str, Any]) -> None:
@@ -27,8 +38,35 @@ def download(options: Mapping[str, Any]) -> None:
         signal.signal(signal.SIGINT, before)
 
 
+class _Workers:
+    """The processes that img2dataset's pool has started; one that died is gone from the pool within a moment."""
+
+    def __init__(self) -> None:
+        self._started: list[SpawnProcess] = []
+
+    def watch(self) -> None:
+        """Ends this process as soon as one of them dies."""
+        start = SpawnProcess.start
+
+        def start_and_note(worker: SpawnProcess) -> None:
+            start(worker)
+            self._started.append(worker)
+
+        SpawnProcess.start = start_and_note  # type: ignore[method-assign]
+        threading.Thread(target=self._look, name="workers", daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            for worker in list(self._started):
+                if worker.exitcode not in _ENDED_WELL:
+                    print(f"a process of img2dataset died with {worker.exitcode}", flush=True)
+                    os._exit(WORKER_DIED)
+            time.sleep(_LOOK_S)
+
+
 def _main() -> None:
     end_with_parent(int(sys.argv[3]))
+    _Workers().watch()
     download(json.load(sys.stdin))
 
 
@@ -37,3 +75,5 @@ if __name__ == "__main__":
 elif __name__ == "__mp_main__":  # one of img2dataset's processes
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     end_soon_after_parent(os.getppid())
+    # Before it takes a shard: a worker that cannot import while it reads one leaves without a word, and it is lost.
+    import img2dataset.downloader  # noqa: F401

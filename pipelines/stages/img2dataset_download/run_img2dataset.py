@@ -15,6 +15,7 @@ from typing import Any
 from babelsift.pipelines.processes.child import start_child
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import IMG2DATASET_IMAGES
+from babelsift.pipelines.stages.img2dataset_download.process import WORKER_DIED
 from babelsift.pipelines.staging.layout import LISTED_URL
 from babelsift.pipelines.staging.listed_urls import URLS, unfinished_shards
 from babelsift.schemas import RunnerError, one_line
@@ -28,6 +29,7 @@ runpy.run_module(sys.argv[2], run_name="__main__", alter_sys=True)
 _MODULE = "babelsift.pipelines.stages.img2dataset_download.process"
 _PROGRESS = "total "  # how the lines of img2dataset begin that count all of its processes
 _LINES_KEPT = 40
+_TRIES = 3
 
 
 def run_img2dataset(
@@ -62,7 +64,7 @@ def run_img2dataset(
         "distributor": distributor,
     }
     if distributor == "multiprocessing":
-        _in_own_process(everything)
+        _in_own_processes(everything)
     else:
         _in_this_process(everything)
     left, shards = unfinished_shards(folder, samples_per_shard)
@@ -84,7 +86,20 @@ def _in_this_process(options: Mapping[str, Any]) -> None:
         raise RunnerError(f"img2dataset failed: {one_line(error)}; the same command goes on from there") from error
 
 
-def _in_own_process(options: Mapping[str, Any]) -> None:
+def _in_own_processes(options: Mapping[str, Any]) -> None:
+    """Runs img2dataset in a process of its own, and in another one where one of its workers died."""
+    for _ in range(_TRIES):
+        if _in_own_process(options) != WORKER_DIED:
+            return
+        logging.warning("download: a process of img2dataset died; it begins again with its unfinished shards")
+    raise RunnerError(
+        f"img2dataset failed: {_TRIES} times one of its processes died, perhaps for want of memory; the same command "
+        "goes on from there"
+    )
+
+
+def _in_own_process(options: Mapping[str, Any]) -> int:
+    """Returns the exit status: 0, or WORKER_DIED."""
     command = [sys.executable, "-c", _START, json.dumps(sys.path), _MODULE, str(os.getpid())]
     process = start_child(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
@@ -104,6 +119,7 @@ def _in_own_process(options: Mapping[str, Any]) -> None:
         process.kill()  # its own processes end with it
         process.wait()
         raise
-    if status:
+    if status not in (0, WORKER_DIED):
         said = next((line for line in reversed(last) if line), f"it ended with {status}")
         raise RunnerError(f"img2dataset failed: {said}; the same command goes on from there")
+    return status
