@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Mapping
 from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from babelsift.pipelines.processes.child import end_soon_after_parent, end_with_parent
@@ -42,13 +43,13 @@ class _Workers:
     """The processes that img2dataset's pool has started; one that died is gone from the pool within a moment."""
 
     def __init__(self) -> None:
-        self._started: list[SpawnProcess] = []
+        self._started: list[BaseProcess] = []
 
     def watch(self) -> None:
         """Ends this process as soon as one of them dies."""
         start = SpawnProcess.start
 
-        def start_and_note(worker: SpawnProcess) -> None:
+        def start_and_note(worker: BaseProcess) -> None:
             start(worker)
             self._started.append(worker)
 
