@@ -53,7 +53,7 @@ class _Workers:
             start(worker)
             self._started.append(worker)
 
-        SpawnProcess.start = start_and_note  # type: ignore[method-assign]
+        SpawnProcess.start = start_and_note  # type: ignore[assignment, method-assign]
         threading.Thread(target=self._look, name="workers", daemon=True).start()
 
     def _look(self) -> None:
