@@ -112,7 +112,8 @@ def test_a_pool_that_is_told_to_end_ends_its_workers(tmp_path):
         while not children_of(pool.pid):
             os.sched_yield()
         pool.terminate()
-        assert os.waitstatus_to_exitcode(worker_status(connection)) == -signal.SIGTERM
+        # The pool's signal, or the system's where the pool was gone before.
+        assert os.waitstatus_to_exitcode(worker_status(connection)) in (-signal.SIGTERM, -signal.SIGKILL)
         assert pool.wait() == 0
     assert not (tmp_path / "pool.sock").exists()
 
