@@ -16,17 +16,17 @@ from collections import defaultdict
 from pathlib import Path
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from babelsift.filters.dedup import comparable_captions
-from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.stages.dedup.pairs import DedupPairs
-from babelsift.schemas import READ_SCHEMA
 from babelsift.schemas.recipe import DedupPairsSettings, NearCaptions
 from benchmarks.harness.in_this_process import remember, remembered
 from benchmarks.harness.outcome import Figure, Outcome, alternating, median_ratio
 from benchmarks.peers.environments import PeerError, run_peer
+from benchmarks.workloads.read_pairs import read_pairs
 
 CAPTIONS = 20_000
 RUNS = 3
@@ -124,10 +124,8 @@ def _varied(base: str, words: list[str], draw: random.Random) -> str:
 
 
 def _batches(captions: list[str]) -> list[pa.RecordBatch]:
-    urls = pa.array([f"https://example.com/{number}.jpg" for number in range(len(captions))])
-    texts, rows = pa.array(captions), pa.array(range(len(captions)), pa.int64())
-    columns = [compute_uids(urls, texts), urls, texts, pa.array(["drawn"] * len(captions)), rows]
-    whole = pa.RecordBatch.from_arrays(columns, schema=READ_SCHEMA)
+    urls = [f"https://example.com/{number}.jpg" for number in range(len(captions))]
+    whole = read_pairs(urls, captions, np.arange(len(captions)))
     return [whole.slice(start, _BATCH_ROWS) for start in range(0, len(whole), _BATCH_ROWS)]
 
 

@@ -19,14 +19,13 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.stages.dedup.pairs import DedupPairs
-from babelsift.schemas import READ_SCHEMA
 from babelsift.schemas.recipe import DedupPairsSettings
 from benchmarks.harness.in_this_process import passed_on, remember_rows, remembered
 from benchmarks.harness.outcome import Figure, Outcome
 from benchmarks.harness.own_process import in_process, medians, peak_mib
+from benchmarks.workloads.read_pairs import read_pairs
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 # The small sizes take seconds; medians of several runs there, of as many as time allows at the largest.
@@ -83,16 +82,8 @@ def draw_batch(seed: int, rows: int) -> Iterator[pa.RecordBatch]:
     # A tenth of the rows is a pair again that came somewhere in the table.
     pair = np.where(draw.random(_BATCH_ROWS) < 0.1, draw.integers(0, rows, _BATCH_ROWS), own)
     host = np.where(pair % 2 == 0, 0, pair % _HOSTS)
-    urls = pa.array([f"https://images{h}.example.com/photos/{p:010d}.jpg" for h, p in zip(host, pair, strict=True)])
-    captions = pa.array([_caption(number) for number in pair])
-    columns = {
-        "uid": compute_uids(urls, captions),
-        "url": urls,
-        "caption": captions,
-        "source_file": pa.array(["drawn"] * _BATCH_ROWS),
-        "source_row": pa.array(own, pa.int64()),
-    }
-    yield pa.RecordBatch.from_arrays([columns[name] for name in READ_SCHEMA.names], schema=READ_SCHEMA)
+    urls = [f"https://images{h}.example.com/photos/{p:010d}.jpg" for h, p in zip(host, pair, strict=True)]
+    yield read_pairs(urls, [_caption(number) for number in pair], own)
 
 
 def _caption(number: int) -> str:

@@ -25,12 +25,13 @@ from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.stages.dedup.images import DedupImages
 from babelsift.pipelines.stages.dedup.pairs import DedupPairs
 from babelsift.pipelines.stages.frequency import FilterFrequencies
-from babelsift.schemas import DOWNLOAD_SCHEMA, READ_SCHEMA
+from babelsift.schemas import DOWNLOAD_SCHEMA
 from babelsift.schemas.recipe import DedupImagesSettings, DedupPairsSettings, FrequencyRules, NearCaptions
 from benchmarks.harness.in_this_process import remember_rows, remembered
 from benchmarks.harness.outcome import Figure, Outcome
 from benchmarks.harness.own_process import in_process, peak_mib
 from benchmarks.sharding import filled
+from benchmarks.workloads.read_pairs import read_pairs
 
 ROWS = 1_000_000
 NEAR_ROWS = 200_000
@@ -94,7 +95,7 @@ def draw_batch(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
     draw = np.random.default_rng(seed)
     own = np.arange(seed * _BATCH_ROWS, (seed + 1) * _BATCH_ROWS)
     hosts = np.where(own % 2 == 0, 0, own) if drawn == "one_host" else own
-    urls = pa.array([f"https://images{h}.example.com/photos/{p:010d}.jpg" for h, p in zip(hosts, own, strict=True)])
+    urls = [f"https://images{h}.example.com/photos/{p:010d}.jpg" for h, p in zip(hosts, own, strict=True)]
     if drawn == "one_caption":
         captions = ["A photo for sale"] * _BATCH_ROWS
     elif drawn == "template":
@@ -103,9 +104,7 @@ def draw_batch(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:
         words = draw.integers(0, 26, (_BATCH_ROWS, 50), dtype=np.uint8) + ord("a")
         words[:, 6::7] = ord(" ")
         captions = words.view("S50").ravel().astype(str).tolist()
-    texts = pa.array(captions)
-    columns = [compute_uids(urls, texts), urls, texts, pa.array(["drawn"] * _BATCH_ROWS), pa.array(own, pa.int64())]
-    yield pa.RecordBatch.from_arrays(columns, schema=READ_SCHEMA)
+    yield read_pairs(urls, captions, own)
 
 
 def draw_images(seed: int, drawn: str) -> Iterator[pa.RecordBatch]:

@@ -12,8 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.mix64 import mix64
-from babelsift.filters.uids import compute_uids
-from babelsift.schemas import DOWNLOAD_SCHEMA, READ_SCHEMA, score_schema
+from babelsift.schemas import DOWNLOAD_SCHEMA, score_schema
+from benchmarks.workloads.read_pairs import read_pairs
 
 BATCH_ROWS = 5_000
 MODEL = "drawn"
@@ -38,16 +38,8 @@ def draw_pairs(first: int) -> pa.RecordBatch:
     """Returns a batch of READ_SCHEMA, the rows of a table from its number `first` on."""
     rows = np.arange(first, first + BATCH_ROWS)
     pairs = np.where(rows % 10 == 7, rows - rows % 997, rows)  # some are an earlier pair again
-    urls = pa.array([f"https://images.example{n % _HOSTS}.org/{n * 2654435761 % 2**32:x}/{n}.jpg" for n in pairs])
-    captions = pa.array(_captions(pairs))
-    columns = {
-        "uid": compute_uids(urls, captions),
-        "url": urls,
-        "caption": captions,
-        "source_file": pa.array(["drawn.parquet"] * BATCH_ROWS),
-        "source_row": pa.array(rows, pa.int64()),
-    }
-    return pa.RecordBatch.from_arrays([columns[name] for name in READ_SCHEMA.names], schema=READ_SCHEMA)
+    urls = [f"https://images.example{n % _HOSTS}.org/{n * 2654435761 % 2**32:x}/{n}.jpg" for n in pairs]
+    return read_pairs(urls, _captions(pairs), rows, source_file="drawn.parquet")
 
 
 def _captions(numbers: np.ndarray) -> list[str]:
