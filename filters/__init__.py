@@ -5,7 +5,8 @@ A room for each subject; import from the room, which names what it gives:
 - `text`, `urls`, `language`: rules on captions and URLs, and the language of a caption.
 - `image`: what bytes are, decoding, hashing, and rules on sizes.
 - `clip`: similarity of images and captions, heads, an NSFW classifier; needs `babelsift[clip]`.
-- `opt_outs`: what sites and image files say against training on them.
+- `opt_outs`: what sites and image files say against training on them. `provenance`: licences, how an image was made.
+- `columns`: what makes columns: classifiers, measures, text in images, faces. `measures`: what rules measure.
 - `concepts`: MetaCLIP's matching and balancing. `counting`: n-grams and distinct members in bounded memory.
 - `dedup`: exact, near and semantic duplicates.
 - `rules`, `selection`: apply a recipe's rules to batches.
@@ -28,12 +29,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from babelsift.filters import (
         clip,
+        columns,
         concepts,
         counting,
         dedup,
         image,
         language,
+        measures,
         opt_outs,
+        provenance,
         rules,
         selection,
         strings,
@@ -43,12 +47,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "clip",
+    "columns",
     "concepts",
     "counting",
     "dedup",
     "image",
     "language",
+    "measures",
     "opt_outs",
+    "provenance",
     "rules",
     "selection",
     "strings",

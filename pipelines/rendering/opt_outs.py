@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from babelsift.pipelines.rendering.data import ReportData
 from babelsift.schemas.recipe import OptOutSettings
+from babelsift.schemas.recipe.json_schema import setting_meanings
 
 # Facts of a run whose images img2dataset downloaded: it hears X-Robots-Tag and nothing else.
 _OF_IMG2DATASET = ("downloaded with", "shape of images")
@@ -16,7 +17,7 @@ _OF_PAGES = "what crawled pages say of themselves, in `meta` elements and header
 
 @dataclass(frozen=True)
 class OptOutForms:
-    """Forms of opt-outs, as the settings describe them.
+    """Forms of opt-outs, as the settings describe them up to a semicolon.
 
     Attributes:
         heard: those by which images were left out.
@@ -37,13 +38,13 @@ def opt_out_forms(data: ReportData) -> OptOutForms:
     unknown = any(fact in data.facts for fact in _OF_IMG2DATASET)
     heard: list[tuple[str, str]] = []
     unheard: list[tuple[str, str]] = []
-    for name, field in OptOutSettings.model_fields.items():
+    for name, meaning in setting_meanings(OptOutSettings).items():
         is_heard = bool(getattr(settings.opt_outs, name))
         if name == _ITS_ONLY_FORM:
             is_heard = bool(settings.forbidding_directives)
         elif unknown or (name == _IN_ROBOTS_TXT and not settings.robots_txt):
             is_heard = False
-        (heard if is_heard else unheard).append((name, field.description or name))
+        (heard if is_heard else unheard).append((name, meaning.partition(";")[0]))
     of_pages = () if data.recipe.read.page_opt_outs else (_OF_PAGES,)
     return OptOutForms(
         tuple(words for name, words in heard if name != _ITS_ONLY_FORM),

@@ -34,31 +34,36 @@ def model_slug(model: str, pretrained: str | None = None) -> str:
 
 
 class ClipModel(Settings):
-    """One CLIP model: an open_clip architecture and weights, a `hf-hub:` or `transformers:` name, a folder, a file."""
+    """One CLIP model: an open_clip architecture and weights, a `hf-hub:` or `transformers:` name, a folder, a file.
+
+    Attributes:
+        model: an open_clip architecture, `hf-hub:org/name`, `transformers:org/name`, a local folder or checkpoint,
+            `babelsift-demo`
+        pretrained: the weights' tag or file, where the architecture needs one
+        languages: of the pairs it scores; `others`: those that no other model names; null: all
+        name: of its column, `similarity_<name>`; null: made from `model`
+        precision: auto: bf16 where the worker's GPU or CPU has it, fp16 on older GPUs, else and for ResNets fp32; or
+            one of these
+        compiled: through torch.compile: minutes of start for faster passes
+        batch_size: halved where a device's memory is too small for it
+        device: null: all GPUs where there are any, else the CPU
+        one_copy: a machine's worker processes share one copy, where there is no memory for one each
+        decode_processes: that decode images; 0: threads do; null: 3/4 of the cores for GPUs, else 0
+        remote_code: run the Python code that a `transformers:` model brings, with all that you may do
+        keep_embeddings: store the vectors beside the scores; heads need them
+    """
 
     model: Annotated[str, Field(min_length=1)]
     pretrained: str | None = None
-    languages: _Languages = Field(
-        default=None, description="of the pairs it scores; `others`: the languages that no other model names; null: all"
-    )
+    languages: _Languages = None
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] | None = None
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
-        default="auto",
-        description="auto: bf16 where the worker's GPU or CPU has it, fp16 on older GPUs, else and for ResNets fp32",
-    )
-    compiled: bool = Field(default=False, description="through torch.compile: minutes of start for faster passes")
-    batch_size: PositiveInt = Field(default=256, description="halved where a device's memory is too small for it")
-    device: str | None = Field(default=None, description="null: all GPUs where there are any, else the CPU")
-    one_copy: bool = Field(
-        default=False, description="a machine's worker processes share one copy, where there is no memory for one each"
-    )
-    decode_processes: Annotated[int, Field(ge=0)] | None = Field(
-        default=None,
-        description="that decode images; 0: threads do; null: 3/4 of the cores for GPUs, else 0",
-    )
-    remote_code: bool = Field(
-        default=False, description="run the Python code that a `transformers:` model brings, with all that you may do"
-    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    compiled: bool = False
+    batch_size: PositiveInt = 256
+    device: str | None = None
+    one_copy: bool = False
+    decode_processes: Annotated[int, Field(ge=0)] | None = None
+    remote_code: bool = False
     keep_embeddings: bool = True
 
     @model_validator(mode="before")

@@ -41,23 +41,31 @@ class Column(Settings):
     """One column or several, which `select` may decide by; `by` says what makes it, other settings are of some kinds.
 
     Attributes:
-        name: of the column; where there are several, each is `<name>_<its own>`.
-        of: what the value is said of; values are stored by its digest, so that equal things are asked about once.
-        by: `fasttext`, `transformers`, `call`, `layers`, `prompts`, `clusters`, `opennsfw`, `measures`, `qr_codes`,
-            `ocr`, `faces`, `onnx`, `masked_similarity`, or a name that an installed package brings (entry point
-            `babelsift.columns`).
-        model: a file, a folder or a name, or one a language; for embeddings the CLIP model's name, null: the first.
-        label: of a classifier: the value is its probability. labels: `best`: the most probable label and, in
-            `<name>_score`, its probability; `all`: a probability each.
-        heads: names of the heads of a model that has several; each gives its most probable class, and
-            `total` is their sum.
-        layers, prompts, clusters, vectors: as in `heads`; a function gets `both` as two arguments.
-        call, setup: `module:function` of one's own. options: its keyword arguments. gives: the type of the values; of
-            several columns {its own name: type}. takes: images as `bytes` or as decoded `pixels`.
-        batch_size: things of a call. timeout_s: seconds that a call may take. device: null: a GPU where there is one.
-        on_error: what an exception costs: `skip`: the row's value, which is null; `stop`: the run.
-        max_failure_rate: of the latest things that were asked about; where more have no value for an exception the run
-            stops, and what they cost is not stored; null: it never does.
+        name: of the column; of several `<name>_<its own>`
+        of: caption, url, row, image, pair, embedding
+        by: fasttext, transformers, call, layers, prompts, clusters, opennsfw, measures, qr_codes, ocr, faces, onnx,
+            masked_similarity, or what an installed package brings
+        model: a file, a folder or a name, or one a language; of embeddings the CLIP model's name, null: the first
+        label: of a classifier: the value is its probability
+        labels: without `label`: best: the most probable, and `<name>_score`; all: a probability each
+        heads: names of the heads of a model that has several; each gives its most probable class, and `total` is their
+            sum
+        layers: as `heads.layers`, with `by: layers`
+        prompts: as `heads.prompts`, with `by: prompts`
+        clusters: as `heads.clusters`, with `by: clusters`
+        vectors: of embeddings: the image's, the text's, product: their product number by number, both: the image's,
+            then the text's; a function gets both as two arguments
+        call: `module:function` of your own, see [own_filters.md](own_filters.md)
+        setup: `module:function`, called once a process; what it returns is the first argument of `call`
+        options: keyword arguments of `setup`, or without one of `call`
+        gives: of `call`: float, integer, string, list; of several columns {name: type}
+        takes: of `call`: images as bytes, or as decoded pixels
+        batch_size: things of a call
+        timeout_s: that a call may take; one that takes longer ends the run
+        device: null: a GPU where there is one
+        on_error: an exception costs the row's value, which is null; stop: it ends the run
+        max_failure_rate: of the latest 256 things: a run in which more have no value for an exception stops, and stores
+            nothing of them; null: none does
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=_LONGEST_NAME)]

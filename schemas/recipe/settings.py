@@ -25,6 +25,10 @@ class EntryList(Settings):
     """A list that a recipe spells out, or keeps in files (one entry a line; plain, .gz or .zst; any fsspec URL).
 
     A recipe may write `[a, b]` for entries alone and `path/to/list.txt` for one file.
+
+    Attributes:
+        entries: words and phrases
+        files: files with one a line
     """
 
     # Not strict: what the validator below makes of a recipe's text is no longer JSON, where lists are tuples.
@@ -43,7 +47,11 @@ def _entries_or_file(value: object) -> object:
 
 
 class FlaggedWordList(EntryList):
-    """Words that captions must not hold: the recipe's own, and lists that ship, by language."""
+    """Words that captions must not hold: the recipe's own, and lists that ship, by language.
+
+    Attributes:
+        shipped: languages of lists that ship: `ar cs da de en es fa fi fr hi hu it ja ko nl no pl pt ru sv th tr zh`
+    """
 
     shipped: Annotated[tuple[FlaggedLanguage, ...], Field(strict=False)] = ()
 

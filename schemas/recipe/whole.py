@@ -61,12 +61,20 @@ def _languages_in(setting: str, value: object) -> list[tuple[str, str]]:
 
 
 class Recipe(Settings):
-    """Every setting of a run; its groups stand in the order in which a pair meets them."""
+    """Every setting of a run; its groups stand in the order in which a pair meets them.
+
+    Attributes:
+        name: of the recipe: letters, digits, `.`, `_`, `-`
+        description: one line for `babelsift recipes`
+        requires: parts that are missing: the recipe does not run until they are taken out
+        omits: parts of the published recipe that are left out and change no pair's fate
+        seed: of all that is drawn: caps, balancing, the order in the shards
+    """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+$")]
     description: str = ""
-    requires: tuple[FeatureName, ...] = Field(default=(), description="features without which the recipe does not run")
-    omits: tuple[FeatureName, ...] = Field(default=(), description="features of the published one that change no fate")
+    requires: tuple[FeatureName, ...] = ()
+    omits: tuple[FeatureName, ...] = ()
     seed: Count = 0
     read: ReadSettings = ReadSettings()
     caption_edits: CaptionEdits = CaptionEdits()

@@ -39,3 +39,16 @@ def test_the_schema_takes_what_recipes_take(validator, text):
 def test_the_schema_refuses_what_recipes_refuse(validator, text):
     with pytest.raises(jsonschema.ValidationError):
         validator.validate(yaml.safe_load(f"name: mine\n{text}"))
+
+
+def test_every_setting_and_group_is_described_for_editors():
+    schema = recipe_schema()
+    objects = [schema, *schema["$defs"].values()]
+    unsaid = [name for group in objects for name, said in group["properties"].items() if not said.get("description")]
+    assert unsaid == []
+    captions = schema["$defs"]["CaptionRules"]
+    assert captions["description"] == "Rules on the caption alone; a rule that is null is off."
+    assert captions["properties"]["max_digit_ratio"]["description"] == "digits among visible code points"
+    assert schema["properties"]["captions"]["description"] == captions["description"]
+    of_columns = schema["$defs"]["ReadSettings"]["properties"]["columns"]["description"]
+    assert "see inputs.md" in of_columns  # links lead nowhere in an editor

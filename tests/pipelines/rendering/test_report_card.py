@@ -119,7 +119,7 @@ def test_opt_outs():
     every = {"robots_txt": True, "opt_outs": {"tdmrep_json": True, "ai_txt": True}}
     assert "Not heard" not in card(download=every)
     some = card(download={"opt_outs": {"content_usage": False, "x_robots_tag": False}})
-    assert "**Not heard**: AIPREF's Content-Usage header, and lines in robots.txt" in some
+    assert "**Not heard**: AIPREF's `Content-Usage` header, and its lines in a robots.txt that is asked for" in some
     assert "**Opt-outs were not honoured**" in some
     assert "what crawled pages say of themselves" in card(download=every, read={"page_opt_outs": False})
     assert "**Not heard**: TDMRep" in card(facts={"downloaded with": "img2dataset 1.47"})
