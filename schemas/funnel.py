@@ -44,10 +44,12 @@ class Funnel:
     Attributes:
         stages: in the order in which a pair meets them.
         source_rows: rows of the input, which may have several texts each; None: not known.
+        warnings: sentences of stages on what they left out.
     """
 
     stages: tuple[StageFunnel, ...]
     source_rows: int | None = None
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def from_counts(cls, counts: Counts) -> Funnel:
@@ -119,6 +121,7 @@ class Funnel:
                 }
                 for stage in self.stages
             ],
+            "warnings": [*self.warnings],
         }
 
     @classmethod
@@ -133,7 +136,7 @@ class Funnel:
         counts = [count for stage in stages for count in _counts_of(stage)]
         if not all(type(count) is int and count >= 0 for count in (*counts, source_rows or 0)):
             raise ValueError("its counts are no whole numbers")
-        return cls(stages, source_rows)
+        return cls(stages, source_rows, tuple(str(warning) for warning in content.get("warnings", ())))
 
 
 def _known(stage: Mapping[str, Any]) -> dict[str, Any]:

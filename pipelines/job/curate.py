@@ -115,7 +115,7 @@ class Curate(Transform):
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         kept = {name: stage["kept"] for name, stage in stages.items() if name is not Stage.SHARD}
         counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
-        misread = {"rejected": rejected, "counts": counts} | "MisreadLanguages" >> MisreadLanguageWarnings()
+        misread = _misread(rejected, counts)
         begin = BeginReplacement(self._replacement([store.name for store in embeddings]))
         begun = {"kept": chosen.kept, "counts": counts} | "Replace" >> begin
         urls = (unique[URLS], distinct[URLS]) | "AllUrls" >> beam.Flatten()
@@ -155,8 +155,9 @@ class Curate(Transform):
         kept = {name: stage["kept"] for name, stage in stages.items()}
         rejected = tuple(stage[REJECTED] for stage in stages.values()) | "Rejected" >> beam.Flatten()
         counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
-        write = WriteSurvivors(self.plan.folder, last, self.manifest.partitions)
-        return {"kept": kept[last], "rejected": rejected, "counts": counts} | "Survivors" >> write
+        written = {"kept": kept[last], "rejected": rejected, "counts": counts}
+        written |= {"warnings": _misread(rejected, counts)}
+        return written | "Survivors" >> WriteSurvivors(self.plan.folder, last, self.manifest.partitions)
 
     def _replacement(self, models: Sequence[str]) -> ReplacementPlan:
         recipe, manifest = self.plan.recipe, self.manifest
@@ -194,6 +195,10 @@ class Curate(Transform):
         after = kept | "CountConcepts" >> CountConcepts(self.plan.recipe.metadata)
         write = WriteConcepts(self.plan.folder, self.plan.recipe.metadata, begun)
         return {"before": balance[CONCEPTS], "after": after} | "Concepts" >> write
+
+
+def _misread(rejected: beam.PCollection, counts: beam.PCollection) -> beam.PCollection[list]:
+    return {"rejected": rejected, "counts": counts} | "MisreadLanguages" >> MisreadLanguageWarnings()
 
 
 def curate_stages(

@@ -80,7 +80,6 @@ class ReportData:
         bin_width: cosine; bin b covers [-1 + b * bin_width, -1 + (b + 1) * bin_width).
         columns: column that a recipe names or has a condition on -> how its values are spread.
         samples: up to some hundreds, in the order to show them.
-        warnings: sentences of the stages, shown first.
         clusters: a few of each kind.
         made_columns: what the recipe's columns give, which is in the shards beside the rest.
         images: how many samples the kept pairs make; None: one a pair.
@@ -97,7 +96,6 @@ class ReportData:
     bin_width: float = 2e-4
     columns: Mapping[str, ColumnCounts] = field(default_factory=dict)
     samples: list[Sample] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
     clusters: list[ImageCluster] = field(default_factory=list)
     made_columns: pa.Schema = field(default_factory=lambda: pa.schema([]))
     images: int | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import language_rows
-from babelsift.pipelines.rendering.number_format import clipped, count_text, shown
+from babelsift.pipelines.rendering.number_format import clipped, count_text
 from babelsift.pipelines.rendering.opt_outs import opt_out_forms
 from babelsift.pipelines.rendering.surprises import host_surprises, surprises
 from babelsift.schemas import Recipe
@@ -29,23 +29,11 @@ def uses_demo_model(recipe: Recipe) -> bool:
 def notices(data: ReportData) -> list[str]:
     """Returns the notices, a sentence each: first what would surprise whoever ran this."""
     return [
-        *_of_funnel(data),
         *surprises(data.funnel, data.recipe),
         *host_surprises(data.hosts),
-        *(shown(warning) for warning in data.warnings),
         *_of_columns(data),
         *_of_languages(data),
         *_of_recipe(data),
-    ]
-
-
-def _of_funnel(data: ReportData) -> list[str]:
-    if not data.funnel.input_rows:
-        return ["The input held no rows."]
-    return [
-        f"The stage {stage.stage} rejected everything that reached it ({count_text(stage.in_rows)} rows)."
-        for stage in data.funnel.stages
-        if stage.in_rows and not stage.out_rows
     ]
 
 

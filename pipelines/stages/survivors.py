@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import apache_beam as beam
@@ -37,7 +38,8 @@ def survivors_folder(stage: Stage) -> str:
 class WriteSurvivors(Transform):
     """Writes the survivors of a stage, the ledger and the funnel; emits the funnel as JSON's object.
 
-    Input: {"kept": the stage's batches, "rejected": all ledger batches, "counts": CountRows' counts}.
+    Input: {"kept": the stage's batches, "rejected": all ledger batches, "counts": CountRows' counts,
+    "warnings": lists of sentences for the funnel}.
 
     Attributes:
         folder: the run folder.
@@ -56,7 +58,9 @@ class WriteSurvivors(Transform):
             self._files(inputs["kept"], where, "Kept"),
             self._files(inputs["rejected"], f"{where}/{REJECTS}", "Rejected"),
         ) | "Files" >> beam.Flatten()
-        return inputs["counts"] | "Funnel" >> beam.Map(_write_funnel, self.folder, self.stage, *wait_for(files))
+        warnings = beam.pvalue.AsList(inputs["warnings"])
+        write = beam.Map(_write_funnel, self.folder, self.stage, warnings, *wait_for(files))
+        return inputs["counts"] | "Funnel" >> write
 
     def _files(self, batches: beam.PCollection[pa.RecordBatch], where: str, label: str) -> beam.PCollection[str]:
         split = beam.ParDo(SplitByPartition(partial(_partition, partitions=self.partitions)))
@@ -81,10 +85,12 @@ def _write_file(partition: tuple[int, Iterable[pa.RecordBatch]], folder: RunFold
     return name
 
 
-def _write_funnel(counts: dict, folder: RunFolder, last: Stage, after: object = None) -> dict[str, Any]:
+def _write_funnel(
+    counts: dict, folder: RunFolder, last: Stage, warnings: list[list[str]], after: object = None
+) -> dict[str, Any]:
     whole = Funnel.from_counts(counts)
     names = [stage.value for stage in STAGE_ORDER[: STAGE_ORDER.index(last) + 1]]
     until = tuple(stage for stage in whole.stages if stage.stage in names)
-    funnel = replace(whole, stages=until).check().to_json()
+    funnel = replace(whole, stages=until, warnings=tuple(chain.from_iterable(sorted(warnings)))).check().to_json()
     folder.write_json(f"{survivors_folder(last)}/{FUNNEL}", funnel)
     return funnel

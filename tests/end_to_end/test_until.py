@@ -2,11 +2,12 @@
 
 import json
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from babelsift.pipelines.cli.main import main
-from babelsift.schemas import dump_recipe
+from babelsift.schemas import dump_recipe, recipe_from
 from tests.support.small_run import PAIRS, RECIPE, babelsift, write_pairs
 
 
@@ -60,6 +61,28 @@ def test_the_urls_that_passed_are_a_list_for_img2dataset(paths, capsys):
     assert [(row["url"], row["caption"], row["uid"]) for row in listed] == [
         (row["url"], row["caption"], row["uid"]) for row in kept
     ]
+
+
+def test_what_would_surprise_is_said_at_the_terminal(tmp_path, capsys):
+    captions = [f"Hund und Katze {n}" for n in range(700)] + [f"a dog and a cat on it {n}" for n in range(400)]
+    urls = [f"http://example.com/{n}.jpg" for n in range(len(captions))]
+    pq.write_table(pa.table({"url": urls, "caption": captions}), tmp_path / "pairs.parquet")
+    recipe = recipe_from(
+        {"name": "mine", "captions": {"reject_markup": True, "min_words": 3}, "language": {"keep": ["en"]}},
+        source="test",
+    )
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe))
+    words = ["curate", "--recipe", str(tmp_path / "recipe.yaml"), "--input", str(tmp_path / "pairs.parquet")]
+    words += ["--output", str(tmp_path / "out"), "--until", "language"]
+    expected = [
+        "language left out 63.6 % of the 1,100 rows for language_not_kept.",
+        "Of 1,100 rows no one was left out by captions.min_words, captions.reject_markup.",
+        "700 captions of at most 5 words in plain ASCII letters were left out by their language (de 700): many of them "
+        "may be names or English; look at them in rejects/.",
+    ]
+    assert main(words) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.removeprefix("note: ") for line in said if line.startswith("note: ")] == expected
 
 
 def test_an_unknown_stage_is_one_line(paths):

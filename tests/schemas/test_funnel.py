@@ -1,3 +1,6 @@
+import json
+from dataclasses import replace
+
 import pytest
 
 from babelsift.schemas import IN, OUT, STAGE_ORDER, AccountingError, Funnel
@@ -53,3 +56,5 @@ def test_a_stage_that_received_nothing_is_missed():
 def test_json_reads_back_equal():
     funnel = Funnel.from_counts(COUNTS)
     assert Funnel.from_json(funnel.to_json()) == funnel
+    warned = replace(funnel, warnings=("much was left out",))
+    assert Funnel.from_json(json.loads(json.dumps(warned.to_json()))) == warned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from typing import Any
 
 from babelsift.pipelines.cli.beam_options import beam_options
@@ -121,10 +122,13 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
         funnel = run(recipe, known.input, known.output, columns=chosen_columns(known), **reuse, options=options)
     where = f"{public_url(known.output).rstrip('/')}/{REPORT_PAGE if until is None else UNTIL_FOLDER}"
     made = {"report": where} if until is None else {"survivors": f"{where}/{until.value}"}
-    notes = list(surprises(funnel, recipe)) if until is None else []
+    notes = surprises(funnel, recipe)
     if known.json:
         print_json({"funnel": funnel.to_json(), "notes": notes, **made})
-    elif not getattr(known, "quiet", False):
+    elif getattr(known, "quiet", False):
+        for sentence in notes:
+            logging.warning("%s", sentence)
+    else:
         lines = [f"note: {sentence}" for sentence in notes] + [f"{what}: {path}" for what, path in made.items()]
         print("\n".join([format_funnel(funnel, recipe if until is None else None), *lines]))
     return 0

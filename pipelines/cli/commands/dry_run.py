@@ -22,7 +22,7 @@ def add_dry_run_options(curate: argparse.ArgumentParser) -> None:
 
 def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
     """Runs the command; returns its exit code."""
-    from babelsift.pipelines.rendering import format_funnel
+    from babelsift.pipelines.rendering import format_funnel, surprises
     from babelsift.pipelines.replay.compare import unknown_lines
     from babelsift.pipelines.replay.dry_run import dry_run
 
@@ -33,6 +33,7 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
     if known.json:
         content = {
             "funnel": outcome.funnel.to_json(),
+            "notes": surprises(outcome.funnel, recipe),
             "selection": outcome.selection,
             "not_stored": outcome.not_stored,
             "other_downloads": outcome.other_downloads,
@@ -41,6 +42,8 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
         print_json(content)
         return 0
     print(format_funnel(outcome.funnel), end="")
+    for sentence in surprises(outcome.funnel, recipe):
+        print(f"note: {sentence}")
     for language, backfill in outcome.selection["relaxed_languages"].items():
         kept = f"kept {backfill['kept_before']}, backfilled {backfill['given_back']}"
         print(f"minimum of {language}: {backfill['minimum']}, {kept}")

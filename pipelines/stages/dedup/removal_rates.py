@@ -6,7 +6,6 @@ something else than what its images show.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -81,7 +80,7 @@ def is_out_of_bounds(group: tuple[str, Tally], bounds: RemovalRateBounds, min_ro
 
 
 def sentences(groups: list[tuple[str, Tally]], stage: Stage, bounds: RemovalRateBounds) -> list[str]:
-    """Returns one sentence a group, and logs it."""
+    """Returns one sentence a group."""
     warnings: list[str] = []
     for name, (rows, removed) in sorted(groups, key=lambda group: (-group[1][0], group[0])):
         expected = f"{bounds.min_removal_rate or 0:.0%} to {bounds.max_removal_rate or 1:.0%}"
@@ -89,7 +88,6 @@ def sentences(groups: list[tuple[str, Tally]], stage: Stage, bounds: RemovalRate
             f"{_NAMES[stage]} removed {removed / rows:.1%} of the {rows} pairs of {name}, where {expected} were "
             "expected: look at its clusters in duplicates.parquet."
         )
-        logging.warning("%s: %s", stage.value, warnings[-1])
     return warnings
 
 

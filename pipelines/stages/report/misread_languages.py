@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -65,9 +64,7 @@ def misread_sentences(by_language: dict[str, int], counts: dict) -> Iterator[lis
         return
     most = sorted(by_language.items(), key=lambda entry: (-entry[1], entry[0]))[:_NAMED_LANGUAGES]
     named = ", ".join(f"{language} {rows}" for language, rows in most)
-    sentence = (
+    yield [
         f"{total} captions of at most {MAX_WORDS} words in plain ASCII letters were left out by their language "
         f"({named}): many of them may be names or English; look at them in rejects/."
-    )
-    logging.warning("%s: %s", Stage.LANGUAGE.value, sentence)
-    yield [sentence]
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -97,7 +97,8 @@ def write_report(
         AccountingError: a pair was lost or doubled.
     """
     shards = sorted(inputs.shards, key=lambda shard: (shard["split"], shard["shard"]))
-    funnel = checked_funnel(inputs.counts, shards, inputs.ledger)
+    warnings = tuple(chain.from_iterable(sorted(inputs.warnings)))
+    funnel = replace(checked_funnel(inputs.counts, shards, inputs.ledger), warnings=warnings)
     write_sizes(folder, shards)
     folder.write(RECIPE, dump_recipe(recipe).encode())
     samples = [*drawn_samples(inputs.kept, recipe), *drawn_samples(inputs.rejected, recipe)]
@@ -114,7 +115,6 @@ def write_report(
         columns=inputs.columns,
         made_columns=made_columns,
         samples=with_images(folder, samples, tars),
-        warnings=list(chain.from_iterable(sorted(inputs.warnings))),
         clusters=clusters_with_images(folder, inputs.clusters, inputs.cluster_urls, tars),
         images=sum(shard["samples"] for shard in shards),
         measures=inputs.descriptions.measures,

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cv2
@@ -334,12 +335,12 @@ def test_warns_of_private_addresses_that_only_the_facts_know():
 
 def test_warns_of_a_stage_that_rejected_everything():
     data = ReportData(recipe(), funnel(20, rejected={"download": {"dns_failure": 20}}))
-    assert notes(data) == ["The stage download rejected everything that reached it (20 rows)."]
+    assert notes(data) == ["The stage download rejected everything that reached it (20 rows), 100 % for dns_failure."]
 
 
 def test_warnings_of_stages_are_shown_and_escaped():
-    data = ReportData(recipe(), funnel(10), warnings=["Image dedup removed 90 % of <b>host</b> bad.org"])
-    rendered = render_report(data)
+    warned = replace(funnel(10), warnings=("Image dedup removed 90 % of <b>host</b> bad.org",))
+    rendered = render_report(ReportData(recipe(), warned))
     assert "Image dedup removed 90 % of &lt;b&gt;host&lt;/b&gt; bad.org" in rendered
     assert "<b>host</b>" not in rendered
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pyarrow as pa
 import pytest
 
@@ -23,14 +25,31 @@ def recipe(**settings):
     return recipe_from({"name": "mine", **settings}, source="test")
 
 
+def everything(stage, rows, most):
+    return f"The stage {stage} rejected everything that reached it ({rows} rows), {most}."
+
+
 @pytest.mark.parametrize(
     ("rows", "rejected", "said"),
     [
         (1000, {"rules": {"too_few_words": 501}}, ["rules left out 50.1 % of the 1,000 rows for too_few_words."]),
         (1000, {"rules": {"too_few_words": 500}}, []),
         (90, {"rules": {"too_few_words": 80}}, []),
-        (1000, {"rules": {"too_few_words": 1000}}, []),
-        (1000, {"select": {"below_threshold": 900}}, []),
+        (20, {"rules": {"too_few_words": 20}}, [everything("rules", 20, "100 % for too_few_words")]),
+        (
+            1000,
+            {"rules": {"too_few_words": 400, "blocked_host": 600}},
+            [everything("rules", "1,000", "60.0 % for blocked_host")],
+        ),
+        (
+            1000,
+            {"select": {"similarity_too_low": 501}},
+            ["select left out 50.1 % of the 1,000 rows for similarity_too_low."],
+        ),
+        # A recipe asks for these in numbers of its own.
+        (1000, {"select": {"outside_top_fraction": 700}}, []),
+        (1000, {"balance": {"concepts_too_frequent": 900}}, []),
+        (0, {}, ["The input held no rows."]),
         (
             1000,
             {"rules": {"too_few_words": 600}, "language": {"language_not_kept": 300}},
@@ -52,6 +71,38 @@ def test_rules_of_the_recipe_that_met_nothing_are_named_and_defaults_are_not():
     assert found == ["Of 2,000 rows no one was left out by captions.reject_boilerplate, urls.reject_non_photos."]
     assert surprises(funnel(2000, {"rules": {"too_few_words": 20}}), recipe(captions={"min_words": 3})) == []
     assert surprises(funnel(900, {}), asked) == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "unmet"),
+    [
+        ({"language": {"keep": ["en"], "min_score": 0.5}}, ["language.keep", "language.min_score"]),
+        ({"frequency": {"max_images_per_caption": 9}}, ["frequency.max_images_per_caption"]),
+        ({"metadata": {"entries": "list.txt"}}, ["metadata.min_matches"]),
+        ({"metadata": {"entries": "list.txt", "min_matches": 0}}, []),
+        ({"images": {"min_side_px": 10, "max_aspect_ratio": 9.0}}, ["images.min_side_px", "images.max_aspect_ratio"]),
+        ({"select": {"conditions": {"original_width": {"min": 1}}}}, ["select.conditions.original_width"]),
+        (
+            {"clip": {"model": "a"}, "select": {"min_similarity": 0.1, "conditions": {"similarity": {"min": 0.1}}}},
+            ["select.conditions.similarity", "select.min_similarity"],
+        ),
+    ],
+)
+def test_a_rule_of_any_stage_that_met_nothing_is_named(settings, unmet):
+    found = surprises(funnel(5000, {}), recipe(**settings))
+    assert [setting for line in found for setting in line[:-1].partition(" by ")[2].split(", ")] == unmet
+    assert surprises(funnel(999, {}), recipe(**settings)) == []
+
+
+def test_a_condition_that_met_something_is_not_named():
+    asked = recipe(select={"conditions": {"original_width": {"min": 100}, "stars": {"min": 1}}})
+    met = funnel(5000, {"read": {"condition_not_met": 7}, "download": {"condition_not_met": 1}})
+    assert surprises(met, asked) == []
+
+
+def test_what_stages_warn_of_comes_last_and_harmless():
+    warned = replace(funnel(2000, {"rules": {"too_few_words": 1500}}), warnings=("many\u202e captions",))
+    assert surprises(warned, recipe(captions={"min_words": 3}))[1:] == ["many\ufffd captions"]
 
 
 def hosts(**domains):
