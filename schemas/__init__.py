@@ -18,7 +18,7 @@ from babelsift.schemas.columns import (
     score_schema,
     similarity_column,
 )
-from babelsift.schemas.decision import Decision, KeptRows, format_value, ledger_rows
+from babelsift.schemas.decision import Decision, KeptRows, as_removed, format_value, ledger_rows
 from babelsift.schemas.errors import (
     AccountingError,
     BabelsiftError,
@@ -74,6 +74,7 @@ __all__ = [
     "SchemaError",
     "Stage",
     "StageFunnel",
+    "as_removed",
     "carried_name",
     "check",
     "dump_recipe",

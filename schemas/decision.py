@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,10 @@ from babelsift.schemas.reasons import ColumnReason, RejectReason, Stage
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_Rows = TypeVar("_Rows", pa.RecordBatch, pa.Table)
+# Columns of the ledger that say what a pair was, or tell it by a value.
+_OF_CONTENT = ("url", "caption", "value", "threshold")
 
 
 @dataclass
@@ -143,7 +148,10 @@ class KeptRows(Decision):
 def ledger_rows(
     batch: pa.RecordBatch, *, stage: Stage, reasons: object, values: object, thresholds: object
 ) -> pa.RecordBatch:
-    """Returns the rows of a batch as LEDGER_SCHEMA; columns that the batch does not have yet are null."""
+    """Returns the rows of a batch as LEDGER_SCHEMA; columns that the batch does not have yet are null.
+
+    Of a row that was removed on request the ledger has uid, source, language and reason alone.
+    """
     fate = {
         "stage": pa.array([stage.value] * len(batch), pa.string()),
         "reason": pa.array(reasons, pa.string()),
@@ -158,7 +166,30 @@ def ledger_rows(
             columns.append(pc.cast(batch.column(field.name), field.type))
         else:
             columns.append(pa.nulls(len(batch), field.type))
-    return pa.RecordBatch.from_arrays(columns, schema=LEDGER_SCHEMA)
+    rows = pa.RecordBatch.from_arrays(columns, schema=LEDGER_SCHEMA)
+    is_removed = pc.equal(rows.column("reason"), RejectReason.REMOVED.value)
+    return _without_content(rows, is_removed) if pc.any(is_removed).as_py() else rows
+
+
+def as_removed(rows: _Rows, is_removed: np.ndarray) -> _Rows:
+    """Returns ledger rows, some of which have come to be removed on request: they have no other fate any more.
+
+    Args:
+        rows: LEDGER_SCHEMA.
+        is_removed: bool[n].
+    """
+    chosen = pa.array(is_removed)
+    for name, value in (("stage", Stage.READ.value), ("reason", RejectReason.REMOVED.value)):
+        column = pc.if_else(chosen, value, rows.column(name))
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
+    return _without_content(rows, chosen, ("language", *_OF_CONTENT))
+
+
+def _without_content(rows: _Rows, chosen: pa.BooleanArray, names: Sequence[str] = _OF_CONTENT) -> _Rows:
+    for name in names:
+        column = pc.if_else(chosen, pa.scalar(None, pa.string()), rows.column(name))
+        rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
+    return rows
 
 
 def format_value(value: object) -> str | None:

@@ -46,6 +46,7 @@ class RejectReason(str, Enum):
     WRONG_TYPE = "wrong_type"
     INVALID_ENCODING = "invalid_encoding"
     PAGE_OPTED_OUT = "page_opted_out"
+    REMOVED = "removed"
     # rules: captions
     TOO_FEW_CHARACTERS = "too_few_characters"
     TOO_MANY_CHARACTERS = "too_many_characters"

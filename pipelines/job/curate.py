@@ -13,6 +13,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from babelsift.filters.image import process_image
 from babelsift.pipelines.core.runners.placement import score_hints
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
 from babelsift.pipelines.core.transform import Transform, empty_collection
@@ -56,6 +57,7 @@ from babelsift.pipelines.stages.shard.write_shards import WriteShards
 from babelsift.pipelines.stages.survivors import WriteSurvivors
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
 from babelsift.pipelines.staging.imported_rows import imported_row_count
+from babelsift.pipelines.staging.removed_images import UnlessRemoved
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.staging.share import ALL, Share
 from babelsift.schemas import Recipe, Stage
@@ -88,7 +90,7 @@ class Curate(Transform):
             pbegin,
             recipe,
             self.source.estimated_rows,
-            read=ReadPairs(self.source, recipe.read, folder),
+            read=ReadPairs(self.source, recipe.read, folder, plan.removed),
             download=self._images(),
             score=self._score(read_images),
             columns=self._columns(read_images),
@@ -183,9 +185,12 @@ class Curate(Transform):
         if plan.imported is None:
             first, version = manifest.first_partitions, manifest.partitioning
             retry, share = plan.retry, self.share
-            return DownloadImages(plan.folder, settings, partitions, first, retry=retry, version=version, share=share)
+            process = UnlessRemoved(process_image, plan.removed) if plan.removed else process_image
+            return DownloadImages(
+                plan.folder, settings, partitions, first, retry=retry, process=process, version=version, share=share
+            )
         partitions = max(partitions, imported_row_count(plan.folder, plan.imported) // ROWS_A_MATCH + 1)
-        return ReuseStaged(plan.folder, settings, plan.imported, partitions)
+        return ReuseStaged(plan.folder, settings, plan.imported, partitions, plan.removed)
 
     def _concepts(
         self, balance: StageOutputs, kept: beam.PCollection, begun: beam.PCollection[Product]

@@ -43,7 +43,7 @@ def execute(plan: RunPlan) -> Funnel:
         return finished
     with RunLock(plan.folder) as lock:
         check_downloads(plan.folder, plan.recipe.download, force=plan.force)  # another run may have worked here since
-        plan = replace(plan, folder=claim_folder(plan.folder, lock.token))
+        plan = replace(plan, folder=claim_folder(plan.folder, lock.token)).with_removed()
         made_from = origin_of(plan)
         with run_told(plan):
             funnel = _execute(plan)
@@ -96,7 +96,10 @@ def _import_images(plan: RunPlan) -> RunPlan:
         if plan.source is None or not plan.source.holds_images:
             return plan
         run_job(
-            StageInputImages(plan.folder, plan.recipe.download, plan.source), "StageInput", plan.options, plan.temp_dir
+            StageInputImages(plan.folder, plan.recipe.download, plan.source, plan.removed),
+            "StageInput",
+            plan.options,
+            plan.temp_dir,
         )
         imported = input_images_plan(plan.folder, plan.source)
         return replace(plan, imported=imported)

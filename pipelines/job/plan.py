@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -30,6 +30,13 @@ from babelsift.pipelines.job.checks import (
 from babelsift.pipelines.job.embedding_stores import compared_stores
 from babelsift.pipelines.run_folder.claim import check_claimable
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.tombstones import (
+    NO_TOMBSTONES,
+    Tombstones,
+    check_no_unfinished_removal,
+    earlier_tombstones,
+    read_tombstones,
+)
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, resolve
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry, parse_retry
 from babelsift.pipelines.stages.img2dataset_download.options import check_img2dataset
@@ -59,6 +66,7 @@ class RunPlan:
         until: the last stage, whose survivors are written in the place of shards; None: the run goes to its end.
         distributor: how img2dataset spreads its work, where it is what downloads; None: our own client does.
         temp_dir: where a run in this process puts temporary files; None: TMPDIR, or the system's.
+        removed: what was removed on request from the folder, and from earlier ones that the recipe names.
     """
 
     recipe: Recipe
@@ -75,6 +83,19 @@ class RunPlan:
     until: Stage | None = None
     distributor: str | None = None
     temp_dir: str | None = None
+    removed: Tombstones = NO_TOMBSTONES
+
+    def with_removed(self) -> RunPlan:
+        """Returns the plan with what was removed, as it is now.
+
+        Raises:
+            RunFolderError: a removal has begun in the folder and not ended, or its file cannot be read.
+        """
+        check_no_unfinished_removal(self.folder)
+        recipe = self.recipe
+        compared = (recipe.dedup_pairs, recipe.dedup_images, recipe.dedup_semantic)
+        earlier = [place for group in compared if group is not None for place in group.earlier]
+        return replace(self, removed=read_tombstones(self.folder) | earlier_tombstones(earlier))
 
 
 def runs_through(stage: Stage, until: Stage | None) -> bool:
@@ -131,6 +152,7 @@ def plan_run(
     imported = None if staging is None else plan_import(staging)
     folder = RunFolder(output).check_writable()
     check_claimable(folder)
+    check_no_unfinished_removal(folder)
     check_text_languages(recipe, source)
     check_documents(recipe, source)
     resolved = resolve(recipe.made_columns)

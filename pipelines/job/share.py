@@ -81,4 +81,4 @@ def _joined(plan: RunPlan) -> tuple[RunPlan, Manifest]:
         raise RunFolderError(
             f"--output {plan.folder.url}: was made with other settings of {', '.join(differing)}; {remedy}"
         )
-    return replace(plan, folder=replace(plan.folder, fence=fence)), manifest
+    return replace(plan, folder=replace(plan.folder, fence=fence)).with_removed(), manifest

@@ -9,14 +9,14 @@ from dataclasses import asdict, replace
 from babelsift.pipelines.run_folder.fence import Fence, read_fence
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import FORMAT, read_manifest
-from babelsift.pipelines.run_folder.paths import MANIFEST
+from babelsift.pipelines.run_folder.paths import MANIFEST, REMOVALS
 from babelsift.pipelines.run_folder.product import PRODUCT_FOLDERS, SINGLE_FILES
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.pipelines.storage.store import is_temporary
 from babelsift.schemas import RunFolderError
 
 _ATTEMPTS = 3
-_FOLDERS = {*PRODUCT_FOLDERS, "staging", *(path.split("/")[0] for path in SINGLE_FILES if "/" in path)}
+_FOLDERS = {*PRODUCT_FOLDERS, "staging", REMOVALS, *(path.split("/")[0] for path in SINGLE_FILES if "/" in path)}
 _NAMES = sorted({*_FOLDERS, *(path for path in SINGLE_FILES if "/" not in path)})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import apache_beam as beam
@@ -16,7 +16,8 @@ from babelsift.pipelines.inputs.read_slice import BATCH_ROWS, read_slice
 from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.progress.files import tell_from_worker
-from babelsift.schemas import InputError, RejectReason, Stage
+from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, Tombstones
+from babelsift.schemas import Decision, InputError, RejectReason, Stage, as_removed
 from babelsift.schemas.recipe import ReadSettings
 
 __all__ = ["BATCH_ROWS", "ROWS_READ", "ReadPairs", "UnreadableRate", "read_slice"]
@@ -42,15 +43,17 @@ class ReadPairs(Transform):
         plan: what to read.
         settings: how many rows may be unreadable, and whether pages' opt-outs are heard.
         folder: the run folder, to which workers elsewhere tell how far they are; None: they do not.
+        removed: what was removed from it on request; of that the ledger has uid and source alone.
     """
 
     plan: InputPlan
     settings: ReadSettings = field(default_factory=ReadSettings)
     folder: RunFolder | None = None
+    removed: Tombstones = NO_TOMBSTONES
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.pvalue.DoOutputsTuple:
         """Spreads the slices over the workers and reads each."""
-        read = beam.ParDo(_ReadSlice(self.plan, self.settings, self.folder))
+        read = beam.ParDo(_ReadSlice(self.plan, self.settings, self.folder, self.removed))
         return (
             pbegin
             | "Slices" >> beam.Create(list(self.plan.slices), reshuffle=False)
@@ -60,8 +63,9 @@ class ReadPairs(Transform):
 
 
 class _ReadSlice(beam.DoFn):
-    def __init__(self, plan: InputPlan, settings: ReadSettings, folder: RunFolder | None) -> None:
+    def __init__(self, plan: InputPlan, settings: ReadSettings, folder: RunFolder | None, removed: Tombstones) -> None:
         self._folder = folder
+        self._removed = removed
         self._plan = replace(plan, slices=(), hears_page_opt_outs=settings.page_opt_outs)
         self._max_rate = settings.max_unreadable_rate
 
@@ -78,12 +82,34 @@ class _ReadSlice(beam.DoFn):
             all_texts += texts
             for counted in (rate, self._all_rate):
                 counted.add(texts, rejected)
+            if self._removed:
+                kept, rejected = without_removed(kept, rejected, self._removed)
             yield from emit(Stage.READ, texts, kept, rejected)
         for counted in (rate, self._all_rate):
             counted.check()
         rate.say_if_nothing_is_readable()
         logging.info("read: %s: %d rows", element.file.shown, total)
         yield beam.pvalue.TaggedOutput(ROWS_READ, (total, all_texts))
+
+
+def without_removed(
+    kept: Iterable[pa.RecordBatch], rejected: Iterable[pa.RecordBatch], removed: Tombstones
+) -> tuple[list[pa.RecordBatch], list[pa.RecordBatch]]:
+    """Returns (pairs that were not removed on request, ledger rows: of the others, and those that were no pair).
+
+    Args:
+        kept: READ_SCHEMA and carried columns.
+        rejected: LEDGER_SCHEMA.
+        removed: by uid, URL or domain.
+    """
+    left, gone = [], [as_removed(batch, removed.are_pairs(batch)) for batch in rejected]
+    for batch in kept:
+        decision = Decision.keep_all(len(batch))
+        decision.reject(removed.are_pairs(batch), RejectReason.REMOVED)
+        pairs, ledger = decision.split(batch, Stage.READ)
+        left.append(pairs)
+        gone.append(ledger)
+    return left, [batch for batch in gone if len(batch)]
 
 
 class UnreadableRate:

@@ -16,6 +16,7 @@ from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, Tombstones
 from babelsift.pipelines.staging.gather_shards import GatherShards
 from babelsift.pipelines.staging.imported_rows import IMPORTED_ROWS, ImportPlan, read_imported
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS
@@ -41,12 +42,14 @@ class ReuseStaged(Transform):
 
     Attributes:
         partitions: for matching; so many that the rows of a partition fit into memory.
+        removed: what was removed on request; no pair gets such an image.
     """
 
     folder: RunFolder
     settings: DownloadSettings
     plan: ImportPlan
     partitions: int
+    removed: Tombstones = NO_TOMBSTONES
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> dict[str, beam.PCollection]:
         """Brings each URL's rows together, matches them, and brings each staging shard's rows together."""
@@ -67,7 +70,7 @@ class ReuseStaged(Transform):
         matched = (
             {"pairs": pairs, "staged": staged}
             | "GroupByUrl" >> CoGroup()
-            | "Match" >> kept_and_rejected(beam.ParDo(_Match(self.settings)))
+            | "Match" >> kept_and_rejected(beam.ParDo(_Match(self.settings, self.removed)))
         )
         kept = matched.kept | "OneBatchAShard" >> GatherShards()
         return {"kept": kept, REJECTED: matched[REJECTED]}
@@ -79,8 +82,8 @@ def _read(part: tuple[Callable[..., pa.RecordBatch], int | str], folder: RunFold
 
 
 class _Match(beam.DoFn):
-    def __init__(self, settings: DownloadSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: DownloadSettings, removed: Tombstones) -> None:
+        self._settings, self._removed = settings, removed
 
     def process(self, element: tuple[int, dict[str, Iterable[pa.RecordBatch]]]) -> Iterator[object]:
         _, grouped = element
@@ -88,23 +91,29 @@ class _Match(beam.DoFn):
         if batches:
             rows = check(concat(batches), LANGUAGE_SCHEMA, where="download")
             nothing = pa.RecordBatch.from_pylist([], schema=IMPORTED_ROWS)
-            kept, rejected = match(rows, concat(staged or [nothing]), self._settings)
+            kept, rejected = match(rows, concat(staged or [nothing]), self._settings, self._removed)
             yield from emit(Stage.DOWNLOAD, len(rows), [kept], [rejected])
 
 
 def match(
-    rows: pa.RecordBatch, staged: pa.RecordBatch, settings: DownloadSettings
+    rows: pa.RecordBatch,
+    staged: pa.RecordBatch,
+    settings: DownloadSettings,
+    removed: Tombstones = NO_TOMBSTONES,
 ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
     """Returns (the rows with an image, as DOWNLOAD_SCHEMA and carried columns; the others, as ledger rows).
 
     Args:
         rows: LANGUAGE_SCHEMA.
         staged: `read_imported`'s columns, of any shards, with all rows of the URLs in `rows`.
+        settings: of the download.
+        removed: images that no pair gets.
     """
     staged_indices = _staged_indices(rows, staged)
     decision = Decision.keep_all(len(rows))
     decision.reject(staged_indices.is_null(), RejectReason.NOT_IN_STAGING)
     of_rows = staged.take(staged_indices)
+    decision.reject(removed.are_images(of_rows), RejectReason.REMOVED)
     reasons = of_rows.column("reason").to_pylist()
     for reason in sorted({reason for reason in reasons if reason is not None}):
         is_it = np.asarray([row_reason == reason for row_reason in reasons], dtype=bool)

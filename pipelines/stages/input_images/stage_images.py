@@ -30,10 +30,12 @@ from babelsift.pipelines.inputs.slices import InputPlan, InputSlice
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import INPUT_IMAGES_FOLDER, PARQUET, STATS
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
+from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, Tombstones
 from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA, ImportPlan, import_summary, imported_path
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
 from babelsift.pipelines.staging.records import new_record, with_image, with_image_failure
+from babelsift.pipelines.staging.removed_images import UnlessRemoved
 from babelsift.pipelines.staging.shards import StagingWriter
 from babelsift.pipelines.storage.errors import retrying, storage_failures
 from babelsift.schemas import InputError, RejectReason, public_url
@@ -58,15 +60,17 @@ class StageInputImages(Transform):
         folder: the run folder.
         settings: what is stored of an image, and which are not.
         source: the input.
+        removed: what was removed on request; such images are not staged.
     """
 
     folder: RunFolder
     settings: DownloadSettings
     source: InputPlan
+    removed: Tombstones = NO_TOMBSTONES
 
     def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[dict]:
         """Spreads the slices over the workers."""
-        stage = _StageSlice(self.folder, self.settings)
+        stage = _StageSlice(self.folder, self.settings, self.removed)
         return (
             pbegin
             | "ImageSlices" >> beam.Create(list(enumerate(self.source.slices)), reshuffle=False)
@@ -76,12 +80,15 @@ class StageInputImages(Transform):
 
 
 class _StageSlice(beam.DoFn):
-    def __init__(self, folder: RunFolder, settings: DownloadSettings) -> None:
-        self._folder, self._settings = folder, settings
+    def __init__(self, folder: RunFolder, settings: DownloadSettings, removed: Tombstones) -> None:
+        self._folder, self._settings, self._removed = folder, settings, removed
 
     def setup(self) -> None:
         process = partial(process_image, settings=self._settings)
-        self._decoders = ImageDecoders(process, timeout_s=self._settings.decode_timeout_s)
+        self._decoders = ImageDecoders(
+            UnlessRemoved(process, self._removed) if self._removed else process,
+            timeout_s=self._settings.decode_timeout_s,
+        )
 
     def process(self, element: tuple[int, InputSlice]) -> Iterator[dict[str, Any]]:
         shard, part = element

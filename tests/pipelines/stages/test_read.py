@@ -2,14 +2,17 @@ import json
 
 import apache_beam as beam
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 
+from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.core.runners.run_job import worker_error
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.pipelines.inputs.pairs import unreadable_rows
 from babelsift.pipelines.inputs.plan import plan_input
+from babelsift.pipelines.run_folder.tombstones import Tombstones, digests_of
 from babelsift.pipelines.stages.read import ReadPairs, UnreadableRate
 from babelsift.schemas import InputError
 from babelsift.schemas.recipe import ReadSettings
@@ -114,3 +117,24 @@ def test_opt_outs_of_pages_are_heard_unless_they_are_switched_off(tmp_path, name
         found = read[REJECTED] | beam.FlatMap(lambda batch: batch.column("reason").to_pylist())
         assert_that(urls, equal_to([] if reasons else ["https://example.org/1.jpg"]), label="Kept")
         assert_that(found, equal_to(reasons), label="Left out")
+
+
+def test_what_was_removed_on_request_is_rejected_with_uid_and_source_alone(tmp_path):
+    urls = [
+        "http://a.example/1.jpg",
+        "http://www.gone.example/2.jpg",
+        "http://gone.example/3.jpg",
+        "http://b.example/4",
+    ]
+    captions = ["one", "two", None, "four"]
+    pq.write_table(pa.table({"url": urls, "caption": captions}), tmp_path / "a.parquet")
+    uid = compute_uids(pa.array(urls[3:]), pa.array(captions[3:]))[0].as_py()
+    digests = {kind: frozenset(digests_of(kind, [value])) for kind, value in (("uid", uid), ("domain", "gone.example"))}
+    read = ReadPairs(plan_input([str(tmp_path / "a.parquet")]), removed=Tombstones(digests))
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        result = pipeline | read
+        assert_that(result.kept | "Kept" >> beam.FlatMap(lambda batch: batch["url"].to_pylist()), equal_to(urls[:1]))
+        ledger = result[REJECTED] | "Rows" >> beam.FlatMap(lambda batch: batch.to_pylist())
+        columns = ("source_row", "stage", "reason", "url", "caption", "value", "threshold")
+        rows = ledger | "Values" >> beam.Map(lambda row: tuple(row[name] for name in columns))
+        assert_that(rows, equal_to([(row, "read", "removed", *[None] * 4) for row in (1, 2, 3)]), label="Ledger")
