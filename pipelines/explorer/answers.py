@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -13,15 +12,14 @@ from babelsift.pipelines.explorer.labels import rule_figures
 from babelsift.pipelines.explorer.pairs.columns import BINS
 from babelsift.pipelines.explorer.pairs.query import Query, QueryError
 from babelsift.pipelines.explorer.session import LoadedRun, Session
-from babelsift.schemas import STAGE_ORDER, ColumnReason, RecipeError, public_url
+from babelsift.pipelines.rendering.veiled import are_veiled
+from babelsift.schemas import STAGE_ORDER, RecipeError, public_url
 from babelsift.schemas.columns import DOWNLOAD_SCHEMA
 from babelsift.schemas.json_values import json_value
 
 MOST_ROWS = 400
 # What a tile of the grid shows, where the run has it.
 _TILE = ("uid", "caption", "url", "language", "fate", "stage", "reason", "value", "threshold", "width", "height")
-_UNSAFE_WORDS = ("nsfw", "unsafe", "unsure", "likely", "porn", "true")
-_UNSAFE_FROM = 0.5
 
 
 def describe(session: Session) -> dict[str, Any]:
@@ -40,7 +38,7 @@ def _describe_run(run: LoadedRun) -> dict[str, Any]:
         "stages": [stage.value for stage in STAGE_ORDER],
         "funnel": funnel.to_json(),
         "similarities": [name for name in run.columns.names("number") if name.startswith("similarity_")],
-        "safety": run.safety_columns,
+        "telling": run.telling_columns,
         "models": run.neighbours.names,
     }
 
@@ -80,15 +78,15 @@ def rows_of(run: LoadedRun, session: Session, query: Query, offset: int, limit: 
 def tiles(run: LoadedRun, session: Session, rows: np.ndarray) -> list[dict[str, Any]]:
     """Returns what the grid shows of rows."""
     similarities = [name for name in run.table.column_names if name.startswith("similarity_")]
-    names = [name for name in (*_TILE, *similarities, *run.safety_columns) if name in run.table.column_names]
-    found = run.table.select([*dict.fromkeys(names), "staged_row", "key"]).take(rows) if len(rows) else None
+    names = [name for name in (*_TILE, *similarities, *run.telling_columns) if name in run.table.column_names]
+    found = run.table.select([*dict.fromkeys(names), "staged_row", "key"]).take(rows).to_pylist() if len(rows) else []
     shown = []
-    for number, row in zip(rows.tolist(), found.to_pylist() if found is not None else (), strict=True):
+    for number, row, is_veiled in zip(rows.tolist(), found, are_veiled(found), strict=True):
         has_image = row.pop("staged_row") is not None or (row.pop("key") is not None and row["fate"] == "kept")
         row.pop("key", None)
         tile = {name: json_value(value) for name, value in row.items()}
-        tile |= {"row": number, "image": has_image, "label": session.labels.of(row["uid"])}
-        shown.append(tile | {"unsafe": any(_is_unsafe(name, row) for name in run.safety_columns)})
+        tile |= {"row": number, "image": has_image, "label": session.labels.of(row["uid"]), "veiled": is_veiled}
+        shown.append(tile)
     return shown
 
 
@@ -96,18 +94,6 @@ def tiles_of(run: LoadedRun, session: Session, numbers: list[int]) -> list[dict[
     """Returns what the grid shows of rows by their numbers; numbers of no row are left out."""
     known = [number for number in numbers[:MOST_ROWS] if number < len(run.table)]
     return tiles(run, session, np.array(known, np.int64))
-
-
-def _is_unsafe(name: str, row: Mapping[str, Any]) -> bool:
-    """Whether a column says that an image is not fit to be seen, or a condition on it has left the pair out."""
-    value = row.get(name)
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int | float):
-        return value >= _UNSAFE_FROM
-    if isinstance(value, str):
-        return value.strip().lower() in _UNSAFE_WORDS
-    return row["reason"] == ColumnReason(name).value or (row["value"] or "").startswith(f"{name} ")
 
 
 def labelled(run: LoadedRun) -> dict[str, Any]:

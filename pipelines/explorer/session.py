@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from babelsift.pipelines.explorer.images import PairImages
 from babelsift.pipelines.explorer.labels import LABEL, Labels
 from babelsift.pipelines.explorer.neighbours import Neighbours
 from babelsift.pipelines.explorer.pairs.columns import Columns
-from babelsift.pipelines.explorer.pairs.load import FATE, load_pairs
+from babelsift.pipelines.explorer.pairs.load import FATE, SHARD, SPLIT, STAGED_ROW, load_pairs
 from babelsift.pipelines.explorer.pairs.made import scored_uids
 from babelsift.pipelines.explorer.pairs.selection import Selection
 from babelsift.pipelines.inspection.finished import FinishedRun, open_run
+from babelsift.pipelines.inspection.pair_images import PairImages, Sample
 from babelsift.pipelines.inspection.shard_images import ShardImages
+from babelsift.pipelines.rendering.veiled import is_telling_column
+from babelsift.pipelines.run_folder.paths import TAR
+from babelsift.pipelines.run_folder.shard_layout import SPLITS, shard_name
 from babelsift.schemas import BabelsiftError, RecipeError, RunFolderError, public_url
 
 if TYPE_CHECKING:
     from babelsift.pipelines.explorer.trial import Trial
 
 ABSENT = "absent"
-_SAFETY = ("nsfw", "unsafe", "safety", "porn")
 
 
 @dataclass
@@ -70,10 +72,10 @@ class LoadedRun:
         return Trial(self.columns, self.run.recipe, self.run.recipe_text)
 
     @cached_property
-    def safety_columns(self) -> list[str]:
+    def telling_columns(self) -> list[str]:
         """The columns that say whether an image is fit to be seen."""
         kinds = self.columns.kinds
-        return [name for name in kinds if kinds[name] != "text" and any(word in name.lower() for word in _SAFETY)]
+        return [name for name in kinds if kinds[name] != "text" and is_telling_column(name)]
 
     def row_of(self, uid: str) -> int | None:
         """Returns the first row of a uid; None where there is none."""
@@ -97,7 +99,8 @@ class LoadedRun:
             IndexError: there is no such row.
             RunFolderError: the image is not what was stored.
         """
-        return self.images.of(self.row(number))
+        row = self.row(number)
+        return self.images.image(row.get(STAGED_ROW), _sample_of(row))
 
 
 @dataclass
@@ -167,6 +170,13 @@ def _loaded(run: FinishedRun, name: str) -> LoadedRun:
     neighbours = Neighbours(run.folder, lambda: scored_uids(table, recipe), lambda: run.recipe)
     selection = Selection(columns, neighbours.rows)
     return LoadedRun(name, run, selection, PairImages(staged, ShardImages(run.folder)), neighbours)
+
+
+def _sample_of(row: dict[str, Any]) -> Sample | None:
+    """Returns where the product has a row's image; None of a pair that was left out."""
+    if row.get(SHARD) is None or row.get("key") is None:
+        return None
+    return f"{SPLITS[row[SPLIT]].folder}/{shard_name(row[SHARD])}{TAR}", row["key"]
 
 
 def _names(urls: Sequence[str]) -> list[str]:

@@ -1,9 +1,10 @@
-"""Images of pairs by uid, a few at a time: from the shards, else from staging."""
+"""Images of pairs: from staging by their range, or, where staging has them no more, from the shards."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ from babelsift.pipelines.inspection.shard_images import ShardImages
 from babelsift.pipelines.inspection.staged_images import Staged, read_staged
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET, TAR
+from babelsift.schemas import RunFolderError
 
 IMAGE_SCHEMA = pa.schema(
     [
@@ -23,6 +25,41 @@ IMAGE_SCHEMA = pa.schema(
 )
 _AT_ONCE = 64
 _FILE = "__filename"
+
+Sample = tuple[str, str]  # a shard's tar within the run folder, a key in it
+
+
+@dataclass(frozen=True)
+class PairImages:
+    """The images of a run's pairs.
+
+    Staging comes first: it says where an image lies, while a shard's tar has to be looked through.
+
+    Attributes:
+        staged: what the run has staged.
+        in_shards: what its product has.
+    """
+
+    staged: Staged
+    in_shards: ShardImages
+
+    def image(self, staged_row: int | None, sample: Sample | None) -> tuple[bytes, str] | None:
+        """Returns (an image file's bytes, its extension); None where there is none.
+
+        Args:
+            staged_row: which staged image is the pair's; None: none is.
+            sample: where the product has it; None: the pair was left out.
+
+        Raises:
+            RunFolderError: it is not what was stored.
+        """
+        if staged_row is not None:
+            try:
+                return self.staged.image(staged_row)
+            except RunFolderError:
+                if sample is None:
+                    raise
+        return None if sample is None else self.in_shards.image(*sample)
 
 
 def image_batches(
@@ -40,27 +77,18 @@ def image_batches(
         RunFolderError: an image is not what was stored.
     """
     wanted = pc.field("uid").isin(pa.array(sorted(set(uids)), pa.string()))
-    in_shards = {
-        row["uid"]: (_tar_beside(row[_FILE]), row["key"])
-        for row in kept.to_table(columns=["uid", "key", _FILE], filter=wanted).to_pylist()
-    }
-    left_out: dict[str, str | None] = {}
-    if not in_shards.keys() >= set(uids):
-        rows = rejected.to_table(columns=["uid", "url"], filter=wanted).to_pylist()
-        left_out = {row["uid"]: row["url"] for row in rows}
-    staged = read_staged(folder) if left_out else None
-    staged_rows = {} if staged is None else _staged_rows(staged, left_out)
-    shards = ShardImages(folder)
-
-    def image(uid: str) -> tuple[bytes, str] | None:
-        if uid in in_shards:
-            return shards.image(*in_shards[uid])
-        row = staged_rows.get(uid)
-        return None if staged is None or row is None else staged.image(row)
-
+    of_shards = kept.to_table(columns=["uid", "url", "key", _FILE], filter=wanted).to_pylist()
+    urls = {row["uid"]: row["url"] for row in of_shards}
+    if not urls.keys() >= set(uids):
+        of_ledger = rejected.to_table(columns=["uid", "url"], filter=wanted).to_pylist()
+        urls = {row["uid"]: row["url"] for row in of_ledger} | urls
+    samples = {row["uid"]: (_tar_beside(row[_FILE]), row["key"]) for row in of_shards}
+    images = PairImages(read_staged(folder), ShardImages(folder))
+    staged_rows = _staged_rows(images.staged, urls)
     for start in range(0, len(uids), _AT_ONCE):
         batch = list(uids[start : start + _AT_ONCE])
-        files, extensions = zip(*(image(uid) or (None, None) for uid in batch), strict=True)
+        found = [images.image(staged_rows.get(uid), samples.get(uid)) or (None, None) for uid in batch]
+        files, extensions = zip(*found, strict=True)
         columns = [batch, files, extensions]
         yield pa.RecordBatch.from_arrays(
             [pa.array(values, field.type) for values, field in zip(columns, IMAGE_SCHEMA, strict=True)],

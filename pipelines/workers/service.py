@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from babelsift.pipelines.processes import end_with_parent
+from babelsift.schemas.addresses import host_and_port
 from babelsift.schemas.errors import RunnerError, one_line
 
 if TYPE_CHECKING:
@@ -70,13 +71,11 @@ def _check_socket(path: Path) -> None:
 
 
 def _check_address(address: str) -> None:
-    host, _, port = address.rpartition(":")
     try:
-        if int(port) == 0:
-            raise ValueError("port 0 is any port, of which no runner would know")
-        with socket.create_server((host.strip("[]"), int(port))):
+        host, port = host_and_port(address)
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
-    except (OSError, ValueError, OverflowError) as error:
+    except (OSError, ValueError) as error:
         raise RunnerError(f"--listen {address}: {one_line(error)}; name a free HOST:PORT of this machine") from error
 
 

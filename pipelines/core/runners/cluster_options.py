@@ -12,6 +12,7 @@ from typing import Any
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.schemas import public_url
+from babelsift.schemas.addresses import is_host_and_port
 from babelsift.schemas.errors import one_line
 
 _REST_S = 10.0
@@ -115,7 +116,7 @@ def _environment(run: ClusterRun) -> Iterator[str]:
     elif kind == "EXTERNAL":
         if config is None:
             yield "--environment_config: EXTERNAL needs the worker pool's HOST:PORT, such as localhost:50000"
-        elif _host_and_port(str(config)) is None:
+        elif not is_host_and_port(str(config)):
             yield f"--environment_config {config}: is not HOST:PORT; name the worker pool's, without http://"
     elif kind == "PROCESS":
         yield from _process_config(config)
@@ -164,7 +165,7 @@ def _flink(run: ClusterRun) -> Iterator[str]:
                 "manager's HOST:8081"
             )
         return
-    if _host_and_port(re.sub("^https?://", "", str(master)).rstrip("/")) is None:
+    if not is_host_and_port(re.sub("^https?://", "", str(master)).rstrip("/")):
         yield f"--flink_master {master}: is not HOST:PORT; name the job manager's REST address, such as flink:8081"
         return
     yield from _flink_itself(str(master), run.given)
@@ -197,7 +198,7 @@ def _spark(run: ClusterRun) -> Iterator[str]:
             yield "--spark_rest_url: --spark_submit_uber_jar sends the job there; name http://HOST:6066"
     elif "spark_master_url" not in run.given:
         yield "--spark_master_url: is missing, so Spark would run on this machine alone; name spark://HOST:7077"
-    elif not re.match(r"spark://[^/:]+:\d+$|local|yarn|k8s://", str(run.given["spark_master_url"])):
+    elif not _is_spark_master(str(run.given["spark_master_url"])):
         yield f"--spark_master_url {run.given['spark_master_url']}: is not spark://HOST:PORT; 7077 is the usual port"
 
 
@@ -218,9 +219,9 @@ def _dataflow(run: ClusterRun) -> Iterator[str]:
         yield f"--sdk_container_image: is missing, and Beam's own image has no babelsift; name {_IMAGE}"
 
 
-def _host_and_port(address: str) -> tuple[str, int] | None:
-    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s/:]+):(\d{1,5})", address)
-    return None if match is None or not 0 < int(match[2]) < 65536 else (match[1], int(match[2]))
+def _is_spark_master(url: str) -> bool:
+    scheme, _, address = url.partition("://")
+    return is_host_and_port(address) if scheme == "spark" else url.startswith(("local", "yarn", "k8s://"))
 
 
 def _get(url: str, path: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from apache_beam.transforms.environments import SubprocessSDKEnvironment
 from babelsift.pipelines.core.parking import ParkingRunner, parked_in
 from babelsift.pipelines.processes.beam_worker import beam_worker_command
 from babelsift.schemas import errors
+from babelsift.schemas.addresses import host_and_port
 from babelsift.schemas.suggestions import did_you_mean
 
 _Options = TypeVar("_Options", bound=PipelineOptions)
@@ -111,9 +112,8 @@ def _check_job_server(runner: str, endpoint: str | None) -> None:
                 "one, such as --runner FlinkRunner"
             )
         return
-    host, _, port = str(endpoint).rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
+        socket.create_connection(host_and_port(str(endpoint)), timeout=_CONNECT_S).close()
     except (OSError, ValueError) as error:
         reason = errors.one_line(error)
         raise errors.RecipeError(

@@ -10,8 +10,8 @@ export const imageUrl = (row) => `/api/${state.run}/image/${row}`;
 
 /** Whether a pair's image is blurred until asked. */
 export function isBlurred(pair) {
-  const how = document.documentElement.dataset.blur ?? "unsafe";
-  return !shown.has(pair.row) && (how === "all" || (how === "unsafe" && pair.unsafe));
+  const how = document.documentElement.dataset.blur ?? "veiled";
+  return !shown.has(pair.row) && (how === "all" || (how === "veiled" && pair.veiled));
 }
 
 /** Shows a blurred image from now on. */
@@ -25,7 +25,7 @@ export function picture(pair, properties = {}) {
   const frame = el("span", { class: "picture" }, image);
   if (isBlurred(pair)) {
     frame.classList.add("blurred");
-    const show = el("span", { class: "show" }, pair.unsafe ? "NSFW · show" : "show");
+    const show = el("span", { class: "show" }, pair.veiled ? "NSFW · show" : "show");
     show.addEventListener("click", (event) => {
       event.stopPropagation();
       reveal(pair);

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from babelsift.pipelines.rendering import Sample
+from babelsift.pipelines.rendering.veiled import are_veiled
 from babelsift.pipelines.stages.report.draw_samples import NEAR
-from babelsift.pipelines.stages.report.veiled import is_veiled
 from babelsift.schemas import CAPTION_BEFORE, CAPTION_CHANGES, Recipe, Stage, similarity_column
 from babelsift.schemas.recipe import model_for
 
@@ -22,7 +22,8 @@ def drawn_samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]
     for group in sorted(drawn):
         start, *bound = group.split(" ", 2)
         beside = (bound[0], bound[1]) if start == NEAR else None
-        for _, row in drawn[group]:
+        rows = [row for _, row in drawn[group]]
+        for row, is_veiled in zip(rows, are_veiled(rows), strict=True):
             yield Sample(
                 stage=row.get("stage", Stage.SHARD.value),
                 reason=row.get("reason"),
@@ -37,7 +38,7 @@ def drawn_samples(drawn: Mapping[str, list], recipe: Recipe) -> Iterator[Sample]
                 beside=beside,
                 caption_before=row.get(CAPTION_BEFORE.name),
                 edits=row.get(CAPTION_CHANGES.name),
-                is_veiled=is_veiled(row),
+                is_veiled=is_veiled,
             )
 
 

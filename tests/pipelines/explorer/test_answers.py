@@ -102,7 +102,7 @@ def test_a_pairs_page_has_its_way_and_its_raw_row(explorer):
 
 
 def test_images_that_a_column_calls_unsafe_are_said_to_be(explorer):
-    unsafe = {row["caption"] for row in rows(explorer, where={"fate": ["kept"]}) if row["unsafe"]}
+    unsafe = {row["caption"] for row in rows(explorer, where={"fate": ["kept"]}) if row["veiled"]}
     assert unsafe == {"a photo of two cats in the garden"}
 
 

@@ -206,7 +206,11 @@ def test_a_socket_that_cannot_be_had_is_said_in_one_line_and_nothing_is_removed(
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [((None, float("nan")), "--idle-s nan"), ((None, -1.0), "--idle-s -1"), (("localhost:0", None), "port 0 is any")],
+    [
+        ((None, float("nan")), "--idle-s nan"),
+        ((None, -1.0), "--idle-s -1"),
+        (("localhost:0", None), "no port 0: ports are"),
+    ],
 )
 def test_odd_values_are_one_line(tmp_path, given, said):
     with pytest.raises(RunnerError, match=said):

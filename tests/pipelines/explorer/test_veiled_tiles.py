@@ -1,4 +1,4 @@
-"""Which images are blurred until asked: what a column calls unsafe, and what a condition on it has left out."""
+"""Which images are blurred until asked: the same as in a report."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +11,7 @@ from babelsift.schemas import LEDGER_SCHEMA, Funnel
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "unsafe"),
+    ("column", "values", "veiled"),
     [
         ("nsfw", [0.9, 0.1, None], [True, False, False]),
         ("NSFW", ["UNLIKELY", "NSFW", "UNSURE"], [False, True, True]),
@@ -19,18 +19,18 @@ from babelsift.schemas import LEDGER_SCHEMA, Funnel
     ],
 )
 @pytest.mark.parametrize(("reason", "value"), [("condition_not_met", "{} 0.97"), ("{}_not_met", None)])
-def test_what_is_unsafe(tmp_path, column, values, unsafe, reason, value):
+def test_what_is_veiled(tmp_path, column, values, veiled, reason, value):
     folder = RunFolder(str(tmp_path / "run"))
     row = {"source_file": "a", "source_row": 0, "language": "en", "url": "http://e.org/1", "caption": "a"}
     kept = [{**row, "key": f"{n}", "uid": f"{n:032x}", column: said} for n, said in enumerate(values)]
     said = None if value is None else value.format(column)
     gone = {**row, "uid": "f" * 32, "stage": "select", "reason": reason.format(column), "value": said}
-    plain = {**row, "uid": "e" * 32, "stage": "rules", "reason": "too_few_words", "value": "1"}
-    ledger = pa.Table.from_pylist([gone, plain], schema=pa.schema([f.with_nullable(True) for f in LEDGER_SCHEMA]))
+    named = {**row, "uid": "e" * 32, "stage": "rules", "reason": "too_few_words", "value": "1", "caption": "porn"}
+    ledger = pa.Table.from_pylist([gone, named], schema=pa.schema([f.with_nullable(True) for f in LEDGER_SCHEMA]))
     for name, table in {"shards/00000000": pa.Table.from_pylist(kept), "rejects/00000": ledger}.items():
         with folder.writing(f"{name}.parquet") as file:
             pq.write_table(table, file)
     folder.write_json("funnel.json", Funnel.from_counts({("read", "in", ""): 5, ("read", "out", ""): 5}).to_json())
     session = load_session([folder.url], str(tmp_path / "labels.csv"))
     shown = tiles_of(session.runs[0], session, [0, 1, 2, 3, 4])
-    assert [tile["unsafe"] for tile in shown] == [*unsafe, True, False]
+    assert [tile["veiled"] for tile in shown] == [*veiled, True, True]
