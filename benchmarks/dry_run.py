@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from babelsift.filters.clip import result_schema
 from babelsift.filters.language import LanguageIdentifier
 from babelsift.filters.uids import compute_uids, partition_of
-from babelsift.pipelines.job.versions import software_versions
+from babelsift.pipelines.job.record.versions import software_versions
 from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.pipelines.run_folder.fingerprints import stage_settings
 from babelsift.pipelines.run_folder.folder import RunFolder

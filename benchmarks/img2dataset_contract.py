@@ -24,7 +24,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.job.run import run
-from babelsift.pipelines.staging.img2dataset_status import reason_of
+from babelsift.pipelines.staging.img2dataset.status import reason_of
 from babelsift.schemas import Recipe
 from babelsift.schemas.recipe import DownloadSettings
 from benchmarks.peers.environments import HOME, run_peer

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from babelsift.filters.counting import add_counts
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.core.tally import begin_tally
-from babelsift.pipelines.job.versions import software_versions
+from babelsift.pipelines.job.record.versions import software_versions
 from babelsift.pipelines.rendering import ReportData, Sample, render_report
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.report import descriptions as described

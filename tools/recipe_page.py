@@ -17,9 +17,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from babelsift.schemas import Recipe
+from babelsift.schemas.recipe.groups.selection import SelectRule
+from babelsift.schemas.recipe.groups.settings import EntryList
 from babelsift.schemas.recipe.json_schema import models_in, setting_meanings
-from babelsift.schemas.recipe.selection import SelectRule
-from babelsift.schemas.recipe.settings import EntryList
 
 PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
 _ITSELF = "The recipe itself"

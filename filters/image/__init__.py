@@ -2,6 +2,7 @@
 
 from babelsift.filters.image.blur import Box, blur_boxes, parse_boxes
 from babelsift.filters.image.container import ImageFile, ImageHeader, MetadataBlocks, open_image, read_header
+from babelsift.filters.image.decoding.pixels import decode_rgb
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.hashing.colours import COLOURS_BYTES
 from babelsift.filters.image.hashing.hashes import ImageHashes, hash_pixels
@@ -17,7 +18,6 @@ from babelsift.filters.image.hashing.phash import (
 from babelsift.filters.image.hashing.structure import structure_of
 from babelsift.filters.image.hashing.views import VIEW_CROPS, VIEWS_BYTES, split_views
 from babelsift.filters.image.measure import MeasuredImage, measure_image
-from babelsift.filters.image.pixels import decode_rgb
 from babelsift.filters.image.process import ImageFailure, ProcessedImage, process_image
 from babelsift.filters.image.rules import has_min_bytes, has_min_side, is_within_aspect_ratio
 from babelsift.filters.image.sniff import ALLOWED_FORMATS, sniff_format

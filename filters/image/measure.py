@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
-from babelsift.filters.image.complete import decode_complete
 from babelsift.filters.image.container import open_image
-from babelsift.filters.image.decode import LARGE_IMAGES, decode_image, is_large
+from babelsift.filters.image.decoding.complete import decode_complete
+from babelsift.filters.image.decoding.decode import LARGE_IMAGES, decode_image, is_large
 from babelsift.filters.image.facts import PixelFacts, facts_of
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.process import ImageFailure

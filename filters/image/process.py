@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from babelsift.filters.image.blur import Box, blur_boxes
-from babelsift.filters.image.complete import decode_complete
 from babelsift.filters.image.container import ImageFile, ImageHeader, MetadataBlocks, open_image
-from babelsift.filters.image.decode import (
+from babelsift.filters.image.decoding.complete import decode_complete
+from babelsift.filters.image.decoding.decode import (
     LARGE_IMAGES,
     DecodedImage,
     can_be_decoded_smaller,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from babelsift.filters.image.decode import DecodedImage
+from babelsift.filters.image.decoding.decode import DecodedImage
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.shrink import fine_detail, frame_step, shrink_by_area
 from babelsift.schemas import RejectReason

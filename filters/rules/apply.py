@@ -21,7 +21,7 @@ from babelsift.filters.strings import HAN_FORMS, SCRIPTS, dominant_scripts, han_
 from babelsift.schemas import Decision, RecipeError, RejectReason
 from babelsift.schemas.languages import normalise_language
 from babelsift.schemas.recipe import CaptionRules, LanguageSettings, PartsOfSpeech, UrlRules, Vocabulary
-from babelsift.schemas.recipe.settings import Settings
+from babelsift.schemas.recipe.groups.settings import Settings
 
 
 @dataclass(frozen=True)

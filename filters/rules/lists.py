@@ -9,7 +9,7 @@ from babelsift.filters.text import FlaggedWords, NgramVocabulary, load_tagger, s
 from babelsift.filters.urls import parse_hosts, parse_urls
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import PartsOfSpeech, Vocabulary
-from babelsift.schemas.recipe.settings import EntryList, FlaggedWordList
+from babelsift.schemas.recipe.groups.settings import EntryList, FlaggedWordList
 
 
 @loaded_once

@@ -10,7 +10,7 @@ from typing import TypeVar
 import fsspec
 
 from babelsift.schemas import RecipeError
-from babelsift.schemas.recipe.settings import EntryList
+from babelsift.schemas.recipe.groups.settings import EntryList
 
 _T = TypeVar("_T")
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".xz": "xz"}

@@ -11,25 +11,25 @@ from collections.abc import Sequence
 
 import babelsift
 from babelsift.pipelines.cli.command_parser import CommandParser, UsageError
-from babelsift.pipelines.cli.commands.compare import add_compare
 from babelsift.pipelines.cli.commands.completion import add_completion
-from babelsift.pipelines.cli.commands.concepts import add_concepts
-from babelsift.pipelines.cli.commands.curate import add_curate
-from babelsift.pipelines.cli.commands.demo import add_demo, add_demo_model, add_demo_web
-from babelsift.pipelines.cli.commands.explore import add_explore
-from babelsift.pipelines.cli.commands.hash import add_hash
-from babelsift.pipelines.cli.commands.models import add_models
-from babelsift.pipelines.cli.commands.ngrams import add_ngrams
-from babelsift.pipelines.cli.commands.papers import add_papers
-from babelsift.pipelines.cli.commands.push import add_push
-from babelsift.pipelines.cli.commands.recipes import add_recipes
-from babelsift.pipelines.cli.commands.status import add_status
-from babelsift.pipelines.cli.commands.subset import add_subset
-from babelsift.pipelines.cli.commands.train_head import add_train_head
-from babelsift.pipelines.cli.commands.urls import add_urls
-from babelsift.pipelines.cli.commands.watch import add_watch
-from babelsift.pipelines.cli.commands.why import add_why
-from babelsift.pipelines.cli.commands.worker_pool import add_worker_pool
+from babelsift.pipelines.cli.commands.preparation.hash import add_hash
+from babelsift.pipelines.cli.commands.preparation.models import add_models
+from babelsift.pipelines.cli.commands.preparation.ngrams import add_ngrams
+from babelsift.pipelines.cli.commands.preparation.recipes import add_recipes
+from babelsift.pipelines.cli.commands.preparation.train_head import add_train_head
+from babelsift.pipelines.cli.commands.run_folders.compare import add_compare
+from babelsift.pipelines.cli.commands.run_folders.concepts import add_concepts
+from babelsift.pipelines.cli.commands.run_folders.explore import add_explore
+from babelsift.pipelines.cli.commands.run_folders.papers import add_papers
+from babelsift.pipelines.cli.commands.run_folders.push import add_push
+from babelsift.pipelines.cli.commands.run_folders.status import add_status
+from babelsift.pipelines.cli.commands.run_folders.subset import add_subset
+from babelsift.pipelines.cli.commands.run_folders.urls import add_urls
+from babelsift.pipelines.cli.commands.run_folders.watch import add_watch
+from babelsift.pipelines.cli.commands.run_folders.why import add_why
+from babelsift.pipelines.cli.commands.runs.curate import add_curate
+from babelsift.pipelines.cli.commands.runs.demo import add_demo, add_demo_model, add_demo_web
+from babelsift.pipelines.cli.commands.runs.worker_pool import add_worker_pool
 from babelsift.pipelines.cli.exit_status import (
     RUN_FAILED,
     USER_ERROR,

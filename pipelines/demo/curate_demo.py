@@ -19,9 +19,9 @@ from babelsift.pipelines.demo.web import DemoWeb, build_web, truth_table, write_
 from babelsift.pipelines.job.run import run
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.lock import RunLock
 from babelsift.pipelines.run_folder.paths import REJECTS
 from babelsift.pipelines.run_folder.shard_layout import TRAIN
+from babelsift.pipelines.run_folder.writers.lock import RunLock
 from babelsift.schemas import Funnel
 
 # A pair's uid is of its URL: with the same port, a second run finds the downloads of the first, and the same bytes.

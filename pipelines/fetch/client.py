@@ -16,17 +16,17 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from babelsift.pipelines.fetch.address import AddressPolicy
 from babelsift.pipelines.fetch.body import BodyDecoder
 from babelsift.pipelines.fetch.deadline import Deadline
-from babelsift.pipelines.fetch.dns_lookup import own_lookup
 from babelsift.pipelines.fetch.failure import FetchFailureError
 from babelsift.pipelines.fetch.fetched import Fetched
 from babelsift.pipelines.fetch.host_rules import MAX_FILE_BYTES, HostRules, asks_hosts
 from babelsift.pipelines.fetch.limits import HostPace, HostSlots, LargeBodies
 from babelsift.pipelines.fetch.network_errors import failure_of
 from babelsift.pipelines.fetch.opt_outs import OUR_TOKEN, headers_opt_out
-from babelsift.pipelines.fetch.resolver import CheckedResolver, Lookup
+from babelsift.pipelines.fetch.resolving.address import AddressPolicy
+from babelsift.pipelines.fetch.resolving.dns_lookup import own_lookup
+from babelsift.pipelines.fetch.resolving.resolver import CheckedResolver, Lookup
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 

@@ -27,7 +27,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import read_manifest
 from babelsift.pipelines.run_folder.paths import PARQUET
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.staging.imported_rows import TAKEN_FROM
+from babelsift.pipelines.staging.img2dataset.imported_rows import TAKEN_FROM
 from babelsift.pipelines.staging.shards import StagingListing, read_shard
 from babelsift.schemas import Recipe
 

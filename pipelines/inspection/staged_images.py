@@ -15,7 +15,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import read_manifest
 from babelsift.pipelines.run_folder.paths import PARQUET
 from babelsift.pipelines.staging.images import TarFolder, read_staged_images
-from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, finished_import, read_imported
+from babelsift.pipelines.staging.img2dataset.imported_rows import TAKEN_FROM, finished_import, read_imported
 from babelsift.pipelines.staging.layout import SUCCESS, shard_path
 from babelsift.pipelines.staging.shards import StagingListing, read_shard
 from babelsift.schemas.columns import IMAGE_MEASURES

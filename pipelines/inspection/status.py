@@ -11,10 +11,10 @@ from typing import Any
 from babelsift.pipelines.run_folder.fingerprints import CONDITIONS, PAID_ONCE, changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.lock import read_lease
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
-from babelsift.pipelines.staging.imported_rows import import_summary, imported_shards
+from babelsift.pipelines.run_folder.writers.lock import read_lease
+from babelsift.pipelines.staging.img2dataset.imported_rows import import_summary, imported_shards
 from babelsift.pipelines.staging.inventory import scored_pairs, staged_downloads, stored_values
 from babelsift.schemas import OPTIONAL_STAGES, Funnel, InputError, Recipe, RunFolderError, Stage, public_url
 

@@ -15,8 +15,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import yaml
 
-from babelsift.filters.clip.head_training import TrainedHead, train_head
-from babelsift.filters.clip.mlp_training import train_mlp
+from babelsift.filters.clip.heads.head_training import TrainedHead, train_head
+from babelsift.filters.clip.heads.mlp_training import train_mlp
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.scores.head_vectors import KINDS_OF_VECTORS, head_vectors
@@ -24,8 +24,8 @@ from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.staging.scores.stores_of_folder import all_embeddings, store_named
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import InputError, RunFolderError, one_line, public_url
-from babelsift.schemas.recipe.columns import column_name
-from babelsift.schemas.recipe.heads import Vectors
+from babelsift.schemas.recipe.groups.columns import column_name
+from babelsift.schemas.recipe.groups.heads import Vectors
 
 _HELD_OUT = 5  # one of so many uids
 _CARD = ".md"

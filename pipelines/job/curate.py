@@ -56,7 +56,7 @@ from babelsift.pipelines.stages.shard.replace_product import BeginReplacement, R
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
 from babelsift.pipelines.stages.survivors import WriteSurvivors
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
-from babelsift.pipelines.staging.imported_rows import imported_row_count
+from babelsift.pipelines.staging.img2dataset.imported_rows import imported_row_count
 from babelsift.pipelines.staging.removed_images import UnlessRemoved
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.staging.share import ALL, Share

@@ -11,23 +11,23 @@ from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import check_input
 from babelsift.pipelines.job.curate import Curate
-from babelsift.pipelines.job.decoders import with_own_decoders
-from babelsift.pipelines.job.facts import facts_of
 from babelsift.pipelines.job.img2dataset_steps import LAST_TEXT_STAGE, download_by_img2dataset
 from babelsift.pipelines.job.plan import RunPlan, runs_through
-from babelsift.pipelines.job.receipt import finished_before, origin_of, write_receipt
+from babelsift.pipelines.job.record.decoders import with_own_decoders
+from babelsift.pipelines.job.record.facts import facts_of
+from babelsift.pipelines.job.record.receipt import finished_before, origin_of, write_receipt
 from babelsift.pipelines.job.telling import run_told
-from babelsift.pipelines.run_folder.claim import claim_folder
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.finished_run import read_funnel
-from babelsift.pipelines.run_folder.lock import RunLock
 from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest, save_manifest
 from babelsift.pipelines.run_folder.paths import FUNNEL, RECIPE
 from babelsift.pipelines.run_folder.replacement import with_held_product
+from babelsift.pipelines.run_folder.writers.claim import claim_folder
+from babelsift.pipelines.run_folder.writers.lock import RunLock
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_imported_input
 from babelsift.pipelines.stages.input_images.stage_images import StageInputImages, input_images_plan
 from babelsift.pipelines.stages.survivors import survivors_folder
-from babelsift.pipelines.staging.empty_shards import fill_gaps
+from babelsift.pipelines.staging.img2dataset.empty_shards import fill_gaps
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.pipelines.staging.scores.score_cleanup import remove_orphans
 from babelsift.schemas import Funnel, Stage, dump_recipe

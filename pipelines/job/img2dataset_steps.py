@@ -16,8 +16,8 @@ from babelsift.pipelines.stages.img2dataset_download.run_img2dataset import run_
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards
 from babelsift.pipelines.stages.survivors import survivors_folder
 from babelsift.pipelines.staging.images import TarFolder
-from babelsift.pipelines.staging.imported_rows import ImportPlan
-from babelsift.pipelines.staging.listed_urls import SETTINGS, next_round, remove_all
+from babelsift.pipelines.staging.img2dataset.imported_rows import ImportPlan
+from babelsift.pipelines.staging.img2dataset.listed_urls import SETTINGS, next_round, remove_all
 from babelsift.schemas import RunFolderError, Stage
 from babelsift.schemas.recipe import DownloadSettings
 

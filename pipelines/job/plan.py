@@ -28,7 +28,6 @@ from babelsift.pipelines.job.checks import (
     check_urls,
 )
 from babelsift.pipelines.job.embedding_stores import compared_stores
-from babelsift.pipelines.run_folder.claim import check_claimable
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.tombstones import (
     NO_TOMBSTONES,
@@ -37,12 +36,13 @@ from babelsift.pipelines.run_folder.tombstones import (
     earlier_tombstones,
     read_tombstones,
 )
+from babelsift.pipelines.run_folder.writers.claim import check_claimable
 from babelsift.pipelines.stages.columns.resolved import ResolvedColumn, resolve
 from babelsift.pipelines.stages.download.retry import NO_RETRY, Retry, parse_retry
 from babelsift.pipelines.stages.img2dataset_download.options import check_img2dataset
 from babelsift.pipelines.stages.img2dataset_folder.scan import plan_import
 from babelsift.pipelines.stages.score.models import CheckedModels, check_models
-from babelsift.pipelines.staging.imported_rows import ImportPlan
+from babelsift.pipelines.staging.img2dataset.imported_rows import ImportPlan
 from babelsift.pipelines.staging.inventory import check_downloads, say_what_was_not_heard
 from babelsift.schemas import STAGE_ORDER, Recipe, Stage
 

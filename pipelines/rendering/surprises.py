@@ -12,7 +12,7 @@ from babelsift.filters.rules import CAPTION_RULES, URL_RULES
 from babelsift.pipelines.rendering.number_format import count_text, share_text, shown
 from babelsift.pipelines.run_folder.condition_stages import condition_stages
 from babelsift.schemas import ColumnReason, Funnel, Recipe, RejectReason, Stage
-from babelsift.schemas.recipe.settings import Settings
+from babelsift.schemas.recipe.groups.settings import Settings
 
 # Shares and caps leave out what a recipe asks for in numbers of its own; a dry run does not know the rest.
 _ASKED_FOR = frozenset(

@@ -42,7 +42,7 @@ from babelsift.pipelines.stages.read import ROWS_READ, ReadPairs
 from babelsift.pipelines.stages.report.ledger import WriteLedger
 from babelsift.pipelines.stages.report.row_counts import CountRows
 from babelsift.pipelines.stages.select.select_pairs import REPORT
-from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, finished_import, imported_row_count
+from babelsift.pipelines.staging.img2dataset.imported_rows import TAKEN_FROM, finished_import, imported_row_count
 from babelsift.pipelines.staging.inventory import staged_downloads
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import (

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from babelsift.filters.language import LanguageIdentifier
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.job.versions import software_versions
+from babelsift.pipelines.job.record.versions import software_versions
 from babelsift.pipelines.run_folder.fingerprints import stage_settings
 from babelsift.pipelines.run_folder.manifest import Manifest
 from babelsift.pipelines.stages.language import split_by_language

@@ -28,7 +28,7 @@ from babelsift.pipelines.staging.scores.score_store import (
 )
 from babelsift.schemas import Decision, RejectReason, RunFolderError, Stage, similarity_column
 from babelsift.schemas.recipe import ClipModel, Head, Route, routes
-from babelsift.schemas.recipe.heads import Vectors
+from babelsift.schemas.recipe.groups.heads import Vectors
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The run folder: what lies where, who may write, what made it, and how a product is replaced. No Beam.
 
 folder, paths          the folder as everybody opens it; names of its files and folders
-claim, lock, lease     a folder becomes ours; one run at a time; fence: only the newest run commits
+writers/               who may write: a folder becomes ours, one run at a time; fence: only the newest run commits
 manifest               what was fixed when the folder was made, and what made its latest contents
 commit_marks           what a damaged mark of a finished part is taken for
 fingerprints           what shaped each stage's output; shaping_settings: which download settings do

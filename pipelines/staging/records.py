@@ -11,7 +11,7 @@ from typing import Any
 from babelsift.filters.image import ImageFailure, ProcessedImage
 from babelsift.pipelines.decoding import OF_THE_MACHINE
 from babelsift.pipelines.fetch import Fetched
-from babelsift.pipelines.staging.img2dataset_status import DECODING_ERROR, HASH_MISMATCH, IMAGE_ERRORS, OPTED_OUT
+from babelsift.pipelines.staging.img2dataset.status import DECODING_ERROR, HASH_MISMATCH, IMAGE_ERRORS, OPTED_OUT
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, STAGED_SCHEMA, SUCCESS
 from babelsift.schemas import RejectReason
 from babelsift.schemas.reasons import OPT_OUTS

@@ -1,43 +1,53 @@
 """Recipes: every setting that decides which pairs are kept and how they are stored, validated as a whole.
 
-Units are in the names. `None` switches a threshold off; `0` means zero. `recipe_file` reads them from YAML.
+Units are in the names. `None` switches a threshold off; `0` means zero.
+
+groups/            the groups of settings, a module for each part of a run
+whole              the recipe: its groups, and what must hold between them; contradictions: what no pair can meet
+recipe_file        reads and writes recipes as YAML (yaml_text); named_recipes: those that a rule names
+changed_settings   settings that a command line changes
+json_schema        the recipe for editors
 """
 
-from babelsift.schemas.recipe.clip import ClipModel, Route, model_slug, routes
-from babelsift.schemas.recipe.columns import Column
-from babelsift.schemas.recipe.dedup import (
+from babelsift.schemas.recipe.groups import (
+    DEFAULT,
+    BalanceSettings,
+    CaptionEdits,
+    CaptionRules,
+    ClipModel,
+    Column,
+    ConceptSettings,
+    Condition,
     DecontaminateSettings,
     DedupImagesSettings,
     DedupPairsSettings,
     DedupSemanticSettings,
-    NearCaptions,
-    RemovalRateBounds,
-)
-from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
-from babelsift.schemas.recipe.heads import Head, HeadClusters, HeadLayers, HeadPrompts
-from babelsift.schemas.recipe.numbers import DEFAULT, setting_for
-from babelsift.schemas.recipe.opt_outs import OptOutSettings
-from babelsift.schemas.recipe.read import ReadSettings
-from babelsift.schemas.recipe.selection import (
-    BalanceSettings,
-    Condition,
+    DownloadSettings,
+    FrequencyRules,
+    Head,
+    HeadClusters,
+    HeadLayers,
+    HeadPrompts,
+    ImageRules,
+    LanguageSettings,
     ModelChoice,
+    NearCaptions,
+    OptOutSettings,
     PairCaps,
+    PartsOfSpeech,
+    ReadSettings,
+    RemovalRateBounds,
+    Route,
     SelectRule,
     SelectSettings,
     ShardSettings,
     ShardTexts,
-    model_for,
-)
-from babelsift.schemas.recipe.text import (
-    CaptionEdits,
-    CaptionRules,
-    ConceptSettings,
-    FrequencyRules,
-    LanguageSettings,
-    PartsOfSpeech,
     UrlRules,
     Vocabulary,
+    model_for,
+    model_slug,
+    routes,
+    setting_for,
 )
 from babelsift.schemas.recipe.whole import Recipe
 

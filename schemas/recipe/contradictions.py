@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from babelsift.schemas.columns import similarity_column
 from babelsift.schemas.languages import UNDETERMINED, normalise_language
-from babelsift.schemas.recipe.numbers import DEFAULT, setting_for
-from babelsift.schemas.recipe.selection import ModelChoice, SelectRule, model_for
-from babelsift.schemas.recipe.settings import EntryList
-from babelsift.schemas.recipe.text import CaptionRules
+from babelsift.schemas.recipe.groups.numbers import DEFAULT, setting_for
+from babelsift.schemas.recipe.groups.selection import ModelChoice, SelectRule, model_for
+from babelsift.schemas.recipe.groups.settings import EntryList
+from babelsift.schemas.recipe.groups.text import CaptionRules
 
 if TYPE_CHECKING:
     from babelsift.schemas.recipe.whole import Recipe

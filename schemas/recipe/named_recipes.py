@@ -12,8 +12,8 @@ from typing import Any
 
 from babelsift.schemas.errors import RecipeError
 from babelsift.schemas.recipe import Recipe
-from babelsift.schemas.recipe.selection import SelectRule, SelectSettings
-from babelsift.schemas.recipe.text import CaptionRules
+from babelsift.schemas.recipe.groups.selection import SelectRule, SelectSettings
+from babelsift.schemas.recipe.groups.text import CaptionRules
 
 _KEY = "recipe"
 # Groups that keep and leave out no pair, or that the naming recipe decides for both.

@@ -8,22 +8,22 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from babelsift.schemas.columns import is_stage_column, similarity_column
-from babelsift.schemas.recipe.clip import OTHERS, ClipModel
-from babelsift.schemas.recipe.columns import Column
 from babelsift.schemas.recipe.contradictions import find_contradictions
-from babelsift.schemas.recipe.dedup import (
+from babelsift.schemas.recipe.groups.clip import OTHERS, ClipModel
+from babelsift.schemas.recipe.groups.columns import Column
+from babelsift.schemas.recipe.groups.dedup import (
     DecontaminateSettings,
     DedupImagesSettings,
     DedupPairsSettings,
     DedupSemanticSettings,
 )
-from babelsift.schemas.recipe.download import DownloadSettings, ImageRules
-from babelsift.schemas.recipe.heads import Head
-from babelsift.schemas.recipe.numbers import DEFAULT, Count
-from babelsift.schemas.recipe.read import ReadSettings
-from babelsift.schemas.recipe.selection import BalanceSettings, SelectSettings, ShardSettings
-from babelsift.schemas.recipe.settings import Settings
-from babelsift.schemas.recipe.text import (
+from babelsift.schemas.recipe.groups.download import DownloadSettings, ImageRules
+from babelsift.schemas.recipe.groups.heads import Head
+from babelsift.schemas.recipe.groups.numbers import DEFAULT, Count
+from babelsift.schemas.recipe.groups.read import ReadSettings
+from babelsift.schemas.recipe.groups.selection import BalanceSettings, SelectSettings, ShardSettings
+from babelsift.schemas.recipe.groups.settings import Settings
+from babelsift.schemas.recipe.groups.text import (
     CaptionEdits,
     CaptionRules,
     ConceptSettings,

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import s3fs
 
-from babelsift.pipelines.job.receipt import RECEIPT
+from babelsift.pipelines.job.record.receipt import RECEIPT
 from babelsift.pipelines.storage.errors import PATIENCE_VARIABLE
 from babelsift.pipelines.storage.store import is_temporary
 from tests.support.faulty_proxy import Fault

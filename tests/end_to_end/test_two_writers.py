@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.lock import LEASE
+from babelsift.pipelines.run_folder.writers.lock import LEASE
 from babelsift.pipelines.staging.layout import STAGING
 from tests.support.faulty_proxy import Fault
 from tests.support.small_run import babelsift, product, write_pairs, write_recipe
@@ -18,9 +18,9 @@ from tests.support.small_run import babelsift, product, write_pairs, write_recip
 # A driver that dies, and one that goes on, hand what a worker is given to it by their standard output.
 DRIVER = """
 import pickle, sys
-from babelsift.pipelines.run_folder.claim import claim_folder
+from babelsift.pipelines.run_folder.writers.claim import claim_folder
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.lock import RunLock
+from babelsift.pipelines.run_folder.writers.lock import RunLock
 with RunLock(RunFolder(sys.argv[1]), wait=lambda seconds: None) as lock:
     sys.stdout.write(pickle.dumps(claim_folder(lock.folder, lock.token)).hex() + "\\n")
     sys.stdout.flush()
@@ -31,7 +31,7 @@ WORKER = """
 import pickle, sys, time
 import numpy as np
 import pyarrow as pa
-from babelsift.pipelines.staging.empty_shards import fill_gaps
+from babelsift.pipelines.staging.img2dataset.empty_shards import fill_gaps
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.staging.shards import StagingWriter

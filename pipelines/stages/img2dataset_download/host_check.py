@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from babelsift.pipelines.fetch import AddressPolicy, FetchFailureError
-from babelsift.pipelines.fetch.resolver import CheckedResolver, Lookup, SystemLookup
+from babelsift.pipelines.fetch.resolving.resolver import CheckedResolver, Lookup, SystemLookup
 from babelsift.schemas.recipe import DownloadSettings
 
 _HOSTS_TOGETHER = 2_000

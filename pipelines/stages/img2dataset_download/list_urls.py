@@ -16,9 +16,15 @@ from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import PARQUET, REFUSED_URLS
 from babelsift.pipelines.stages.img2dataset_download.host_check import HostCheck
-from babelsift.pipelines.staging.imported_rows import ImportPlan, read_imported
+from babelsift.pipelines.staging.img2dataset.imported_rows import ImportPlan, read_imported
+from babelsift.pipelines.staging.img2dataset.listed_urls import (
+    LIST_SCHEMA,
+    REFUSED_SCHEMA,
+    URLS,
+    list_name,
+    read_refused,
+)
 from babelsift.pipelines.staging.layout import LISTED_URL, SUCCESS
-from babelsift.pipelines.staging.listed_urls import LIST_SCHEMA, REFUSED_SCHEMA, URLS, list_name, read_refused
 from babelsift.pipelines.staging.pair_keys import PartitionByUrl
 from babelsift.schemas.recipe import DownloadSettings
 

@@ -16,8 +16,8 @@ from babelsift.pipelines.processes.child import start_child
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import IMG2DATASET_IMAGES
 from babelsift.pipelines.stages.img2dataset_download.process import WORKER_DIED
+from babelsift.pipelines.staging.img2dataset.listed_urls import URLS, unfinished_shards
 from babelsift.pipelines.staging.layout import LISTED_URL
-from babelsift.pipelines.staging.listed_urls import URLS, unfinished_shards
 from babelsift.schemas import RunnerError, one_line
 
 # As `python -m`, by which img2dataset's own processes find the module again; but not with the working folder's modules.

@@ -18,9 +18,9 @@ from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, Tombstones
 from babelsift.pipelines.staging.gather_shards import GatherShards
-from babelsift.pipelines.staging.imported_rows import IMPORTED_ROWS, ImportPlan, read_imported
+from babelsift.pipelines.staging.img2dataset.imported_rows import IMPORTED_ROWS, ImportPlan, read_imported
+from babelsift.pipelines.staging.img2dataset.listed_urls import read_refused
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS
-from babelsift.pipelines.staging.listed_urls import read_refused
 from babelsift.pipelines.staging.pair_keys import PartitionByUrl, with_uids_as_scored
 from babelsift.pipelines.staging.staged_rows import with_staged_columns
 from babelsift.schemas import LANGUAGE_SCHEMA, Decision, RejectReason, Stage, check

@@ -26,7 +26,12 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS, TAR
 from babelsift.pipelines.stages.img2dataset_folder.shard import import_shard
 from babelsift.pipelines.staging.images import TarFolder
-from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA, ImportPlan, import_summary, imported_path
+from babelsift.pipelines.staging.img2dataset.imported_rows import (
+    IMPORTED_SCHEMA,
+    ImportPlan,
+    import_summary,
+    imported_path,
+)
 from babelsift.pipelines.storage.errors import describe_storage_error
 from babelsift.schemas import InputError, public_url
 from babelsift.schemas.recipe import DownloadSettings

@@ -19,8 +19,8 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import STATS, TAR
 from babelsift.pipelines.stages.img2dataset_folder.table import read_img2dataset_table
 from babelsift.pipelines.stages.img2dataset_folder.tar import TarSample, TarWalk
-from babelsift.pipelines.staging.img2dataset_status import reason_of
-from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA
+from babelsift.pipelines.staging.img2dataset.imported_rows import IMPORTED_SCHEMA
+from babelsift.pipelines.staging.img2dataset.status import reason_of
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE, LISTED_URL, SUCCESS
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings

@@ -32,7 +32,12 @@ from babelsift.pipelines.run_folder.paths import INPUT_IMAGES_FOLDER, PARQUET, S
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, Tombstones
 from babelsift.pipelines.staging.images import TarFolder
-from babelsift.pipelines.staging.imported_rows import IMPORTED_SCHEMA, ImportPlan, import_summary, imported_path
+from babelsift.pipelines.staging.img2dataset.imported_rows import (
+    IMPORTED_SCHEMA,
+    ImportPlan,
+    import_summary,
+    imported_path,
+)
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
 from babelsift.pipelines.staging.records import new_record, with_image, with_image_failure
 from babelsift.pipelines.staging.removed_images import UnlessRemoved

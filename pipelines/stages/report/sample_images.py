@@ -15,7 +15,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import read_manifest
 from babelsift.pipelines.stages.report.thumbnails import thumbnail
 from babelsift.pipelines.staging.images import TarFolder, read_staged_images
-from babelsift.pipelines.staging.imported_rows import imported_shards, read_imported
+from babelsift.pipelines.staging.img2dataset.imported_rows import imported_shards, read_imported
 from babelsift.pipelines.staging.layout import SUCCESS
 from babelsift.pipelines.staging.partitions import BY_UID, Partitioning, SplitDomains, read_split_domains
 from babelsift.pipelines.staging.shards import StagingListing, read_staged_rows, staged_shards

@@ -47,7 +47,7 @@ from babelsift.pipelines.stages.report.report_inputs import GatherReportInputs, 
 from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
 from babelsift.pipelines.stages.report.timings import timings_so_far
 from babelsift.pipelines.staging.images import TarFolder
-from babelsift.pipelines.staging.imported_rows import TAKEN_FROM
+from babelsift.pipelines.staging.img2dataset.imported_rows import TAKEN_FROM
 from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, product_path
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from babelsift.schemas.recipe.heads import Vectors
+from babelsift.schemas.recipe.groups.heads import Vectors
 
 # Which stored embeddings each is made of, in order; kinds are of EMBEDDINGS.
 KINDS_OF_VECTORS: Mapping[Vectors, tuple[str, ...]] = {

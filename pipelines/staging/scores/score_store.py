@@ -36,7 +36,7 @@ from babelsift.pipelines.staging.scores.embedding_checksums import (
 )
 from babelsift.pipelines.staging.scores.head_vectors import KINDS_OF_VECTORS, head_vectors
 from babelsift.schemas import RunFolderError, one_line
-from babelsift.schemas.recipe.heads import Vectors
+from babelsift.schemas.recipe.groups.heads import Vectors
 
 SCORES_FOLDER = "staging/scores"
 _INFO = "info.json"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from babelsift.filters.image import ImageFailureError
-from babelsift.filters.image.decode import DecodedImage
+from babelsift.filters.image.decoding.decode import DecodedImage
 from babelsift.filters.image.resize import encode_image, is_resized
 from babelsift.filters.image.resize import resize_image as resize_decoded
 from babelsift.schemas.recipe import DownloadSettings

@@ -19,7 +19,7 @@ from babelsift.filters.text import (
 )
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import CaptionEdits
-from babelsift.schemas.recipe.settings import EntryList, FlaggedLanguage
+from babelsift.schemas.recipe.groups.settings import EntryList, FlaggedLanguage
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from babelsift.pipelines.explorer.pairs.columns import Columns
 from babelsift.pipelines.explorer.pairs.load import load_pairs
 from babelsift.pipelines.explorer.trial import Trial
 from babelsift.pipelines.inspection.finished import open_run
-from babelsift.pipelines.job.versions import software_versions
+from babelsift.pipelines.job.record.versions import software_versions
 from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.pipelines.run_folder.fingerprints import stage_settings
 from babelsift.pipelines.run_folder.folder import RunFolder

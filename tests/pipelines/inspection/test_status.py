@@ -21,7 +21,7 @@ from babelsift.pipelines.run_folder.fingerprints import (
     stage_settings,
 )
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.staging.imported_rows import imported_path
+from babelsift.pipelines.staging.img2dataset.imported_rows import imported_path
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.schemas import OPTIONAL_STAGES, Recipe, RunFolderError, Stage, dump_recipe, recipe_from
 from tests.support.answering_web import answering_pairs, patient

@@ -8,7 +8,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from babelsift.filters.clip.heads import load_head_of_files
+from babelsift.filters.clip.heads.embedding_heads import load_head_of_files
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.cli.main import main
 from babelsift.pipelines.inspection.train_head import train_on_run

@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from babelsift.pipelines.run_folder.claim import claim_folder
 from babelsift.pipelines.run_folder.fence import Fence, FencedStore, read_fence
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.lock import RunLock
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest, write_manifest
+from babelsift.pipelines.run_folder.writers.claim import claim_folder
+from babelsift.pipelines.run_folder.writers.lock import RunLock
 from babelsift.pipelines.storage.s3_store import S3Store
 from babelsift.schemas import RunFolderError
 from tests.support.faulty_proxy import Fault

@@ -7,7 +7,7 @@ import pytest
 
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
-from babelsift.pipelines.staging.imported_rows import import_summary, imported_path
+from babelsift.pipelines.staging.img2dataset.imported_rows import import_summary, imported_path
 from babelsift.pipelines.staging.inventory import staged_downloads
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, shard_path
 from babelsift.pipelines.staging.scores.score_store import SCORES_FOLDER, ScoreStore, read_model_info

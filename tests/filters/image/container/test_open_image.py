@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from babelsift.filters.image import ImageFailureError, open_image, read_header, sniff_format
-from babelsift.filters.image.decode import decode_image
+from babelsift.filters.image.decoding.decode import decode_image
 from babelsift.schemas import RejectReason
 from tests.support.hostile_web import encoded, photo
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from babelsift.filters.image import ImageFailureError, ProcessedImage, open_image, process_image
-from babelsift.filters.image.decode import decode_image
+from babelsift.filters.image.decoding.decode import decode_image
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.hostile_web import encoded, photo

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from babelsift.filters.image import PHASH_BITS, hamming_distances, hash_pixels, read_header
-from babelsift.filters.image.decode import decode_image
+from babelsift.filters.image.decoding.decode import decode_image
 from babelsift.schemas.columns import PHASH_BYTES
 from tests.support.hostile_web import encoded
 

@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from babelsift.pipelines.run_folder.claim import claim_folder
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.progress.files import PROGRESS_FOLDER, ProgressFile, read_progress, tell_from_worker
+from babelsift.pipelines.run_folder.writers.claim import claim_folder
 
 COUNTED = {"at": 5.0, "began": 1.0, "stages": {}}
 
@@ -73,7 +73,7 @@ def test_a_worker_beside_the_driver_does_not_tell_a_second_time(folder):
 
 WORKER = """
 import sys
-from babelsift.pipelines.run_folder.claim import claim_folder
+from babelsift.pipelines.run_folder.writers.claim import claim_folder
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.progress.files import tell_from_worker
 tell_from_worker(claim_folder(RunFolder(sys.argv[1]), "run"), lambda: {"stages": {"read": {}}})

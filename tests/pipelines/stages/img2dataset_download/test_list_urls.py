@@ -10,7 +10,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.retry import parse_retry
 from babelsift.pipelines.stages.img2dataset_download.list_urls import ListUrls
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_import
-from babelsift.pipelines.staging.listed_urls import next_round, read_refused, unfinished_shards
+from babelsift.pipelines.staging.img2dataset.listed_urls import next_round, read_refused, unfinished_shards
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.img2dataset_folder import Entry, entries, write_shard
 from tests.support.quick_beam import quick_beam

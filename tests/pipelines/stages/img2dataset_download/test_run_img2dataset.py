@@ -9,7 +9,7 @@ import pytest
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import IMG2DATASET_IMAGES
 from babelsift.pipelines.stages.img2dataset_download.run_img2dataset import run_img2dataset
-from babelsift.pipelines.staging.listed_urls import URLS
+from babelsift.pipelines.staging.img2dataset.listed_urls import URLS
 from babelsift.schemas import RunnerError
 
 # As img2dataset's distributor: a pool by `spawn` whose worker that died is replaced, and its task is lost.

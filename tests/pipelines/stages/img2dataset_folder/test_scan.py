@@ -17,7 +17,7 @@ from babelsift.pipelines.job.run import run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_import
 from babelsift.pipelines.stages.img2dataset_folder.tar import TarWalk
-from babelsift.pipelines.staging.imported_rows import read_imported
+from babelsift.pipelines.staging.img2dataset.imported_rows import read_imported
 from babelsift.schemas import InputError, Recipe
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.hostile_web import answer

@@ -18,8 +18,8 @@ from babelsift.pipelines.decoding import ImageDecoders
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.img2dataset_folder.match_pairs import match
 from babelsift.pipelines.stages.img2dataset_folder.shard import import_shard
-from babelsift.pipelines.staging.img2dataset_status import reason_of
-from babelsift.pipelines.staging.imported_rows import IMPORTED_ROWS
+from babelsift.pipelines.staging.img2dataset.imported_rows import IMPORTED_ROWS
+from babelsift.pipelines.staging.img2dataset.status import reason_of
 from babelsift.schemas.recipe import DownloadSettings
 from tests.support.hostile_web import encoded, photo
 from tests.support.img2dataset_folder import IMAGES, Entry, entries, failed, write_shard
