@@ -51,6 +51,8 @@ class Decision:
     ) -> None:
         """Rejects the rows where `rejected` is true and that were still kept.
 
+        Numbers are shown with six digits, and with all of them where six do not tell the value from the threshold.
+
         Args:
             rejected: bool[n], no nulls.
             values: an array of n values of any type, one value for all rows, or None.
@@ -62,6 +64,9 @@ class Decision:
         self.reasons[newly] = reason
         self.values[newly] = _texts(values, newly)
         self.thresholds[newly] = _texts(threshold, newly)
+        alike = newly[self.values[newly] == self.thresholds[newly]]
+        self.values[alike] = _texts(values, alike, exact=True)
+        self.thresholds[alike] = _texts(threshold, alike, exact=True)
 
     def take_over(self, decision: Decision) -> None:
         """Rejects the rows that were still kept and that another decision on the same batch rejects, as it does."""
@@ -192,18 +197,29 @@ def _without_content(rows: _Rows, chosen: pa.BooleanArray, names: Sequence[str] 
     return rows
 
 
-def format_value(value: object) -> str | None:
-    """Returns a value as the ledger shows it: numbers with six significant digits, anything else as text."""
+def format_value(value: object, *, exact: bool = False) -> str | None:
+    """Returns a value as the ledger shows it: numbers with six significant digits, anything else as text.
+
+    Args:
+        value: a number, of any type of float in as many digits as that type has, or anything.
+        exact: as many digits as tell it from every other number of its type.
+
+    >>> format_value(0.1 + 0.2), format_value(0.1 + 0.2, exact=True), format_value(np.float32(0.3), exact=True)
+    ('0.3', '0.30000000000000004', '0.3')
+    """
     if value is None:
         return None
-    if isinstance(value, (float, np.floating)):
+    if isinstance(value, (float, np.floating)) and not exact:
         return f"{float(value):.6g}"
     return str(value)
 
 
-def _texts(values: object, rows: np.ndarray) -> list[str | None] | str | None:
+def _texts(values: object, rows: np.ndarray, *, exact: bool = False) -> list[str | None] | str | None:
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
-        return [format_value(value) for value in values.take(pa.array(rows)).to_pylist()]
+        numbers: list[object] = values.take(pa.array(rows)).to_pylist()
+        if pa.types.is_float32(values.type):  # as doubles they would have more digits
+            numbers = [None if number is None else np.float32(number) for number in numbers]
+        return [format_value(number, exact=exact) for number in numbers]
     if isinstance(values, (np.ndarray, list)):
-        return [format_value(values[row]) for row in rows]
-    return format_value(values)
+        return [format_value(values[row], exact=exact) for row in rows]
+    return format_value(values, exact=exact)

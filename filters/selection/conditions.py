@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,12 @@ from babelsift.schemas.decision import format_value
 from babelsift.schemas.recipe import Condition
 
 _COMPARE = {"min": np.greater_equal, "above": np.greater, "max": np.less_equal, "below": np.less}
-# A bound between two integers means the next one that it lets through.
+# A bound between two integers, or two decimals, means the next one that it lets through.
 _ROUND = {"min": math.ceil, "above": math.floor, "max": math.floor, "below": math.ceil}
+_COMPARE_DECIMALS = {"min": pc.greater_equal, "above": pc.greater, "max": pc.less_equal, "below": pc.less}
+_ROUND_DECIMALS = {"min": ROUND_CEILING, "above": ROUND_FLOOR, "max": ROUND_FLOOR, "below": ROUND_CEILING}
+_NARROWEST_COMPARED = 128  # bits; not every release of Arrow compares narrower decimals
+_MOST_DIGITS = 500  # of a double, rounded to as many places as a decimal may have
 _SHOWN_CHARACTERS = 80
 
 
@@ -107,16 +112,16 @@ def reject_by_condition(
         missed = np.zeros(len(batch), bool)
         missed[slice(None) if rows is None else rows] = ~meets_condition(of_rows, wanted)
         if missed.any():
-            shown = _shown(values, column) if decision.tells else None
+            shown = _shown(values, column, wanted) if decision.tells else None
             decision.reject(missed, reason, values=shown, threshold=f"{column} {wanted.text()}")
 
 
 def meets_condition(values: pa.Array, condition: Condition) -> np.ndarray:
     """Returns bool[n], which values meet a condition; null and NaN do where it keeps nulls.
 
-    Integers are compared exactly. Floats are compared in their own type: 0.1 in a column of float32 is the 0.1 that was
-    written to it. Decimals are compared as float64. Of a list `in` and `not_in` are about all items, `any_of` about
-    one.
+    Integers and decimals are compared exactly, with bounds as a recipe writes them. Floats are compared in their own
+    type: 0.1 in a column of float32 is the 0.1 that was written to it. Of a list `in` and `not_in` are about all items,
+    `any_of` about one.
 
     Args:
         values: a column, n rows, nullable.
@@ -129,13 +134,34 @@ def meets_condition(values: pa.Array, condition: Condition) -> np.ndarray:
     """
     if condition.compares_values:
         return _is_listed(values, condition)
+    values = _decoded(values)
     numbers, missing = numbers_of(values)
-    met = np.ones(len(numbers), bool)
+    met = np.ones(len(values), bool)
     for name, compare in _COMPARE.items():
         bound = getattr(condition, name)
-        if bound is not None:
+        if bound is not None and pa.types.is_decimal(values.type):
+            met &= _decimals_meet(values, name, bound)
+        elif bound is not None:
             met &= compare(numbers, _bound_for(numbers.dtype, name, bound))
     return np.where(missing, condition.keep_null, met)
+
+
+def _decimals_meet(decimals: pa.Array, name: str, bound: float) -> np.ndarray:
+    """Returns bool[n], which decimals meet a bound; of nulls nothing is said."""
+    kind = decimals.type
+    if kind.bit_width < _NARROWEST_COMPARED:
+        kind = pa.decimal128(kind.precision, kind.scale)
+        decimals = decimals.cast(kind)
+    with localcontext() as context:
+        context.prec = _MOST_DIGITS
+        limit = Decimal(10) ** (kind.precision - kind.scale)
+        nearest = Decimal(str(bound))
+        if abs(nearest) < limit:
+            nearest = nearest.quantize(Decimal(1).scaleb(-kind.scale), rounding=_ROUND_DECIMALS[name])
+    if abs(nearest) >= limit:  # it is beyond all that the type can say
+        return np.full(len(decimals), (nearest > 0) == (name in ("max", "below")))
+    met = _COMPARE_DECIMALS[name](decimals, pa.scalar(nearest, kind))
+    return pc.fill_null(met, False).to_numpy(zero_copy_only=False)
 
 
 def numbers_of(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -150,8 +176,7 @@ def numbers_of(values: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     >>> numbers_of(pa.array([1.5, None, float("nan")]))[1].tolist()
     [False, True, True]
     """
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    values = _decoded(values)
     if pa.types.is_decimal(values.type):
         values = values.cast(pa.string())  # parsed, 1234.56 is the nearest double; converted, it may be that beside it
     if pa.types.is_string(values.type) or pa.types.is_null(values.type):
@@ -170,9 +195,12 @@ def _by_language(batch: pa.RecordBatch, condition: Condition) -> Iterator[tuple[
         yield rows, condition.for_language(language)
 
 
+def _decoded(values: pa.Array) -> pa.Array:
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+
+
 def _is_listed(values: pa.Array, condition: Condition) -> np.ndarray:
-    if pa.types.is_dictionary(values.type):
-        values = values.dictionary_decode()
+    values = _decoded(values)
     missing = values.is_null().to_numpy(zero_copy_only=False)
     row_of_item, items = np.arange(len(values)), values
     if _is_list(values.type):
@@ -225,11 +253,14 @@ def _is_list(kind: pa.DataType) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind)
 
 
-def _shown(values: pa.Array, column: str) -> list[str | None]:
-    if holds_numbers(values.type):
+def _shown(values: pa.Array, column: str, condition: Condition) -> list[str | None]:
+    """Returns each value with the column's name; with all digits where six do not tell it from a bound."""
+    values = _decoded(values)
+    if holds_numbers(values.type) and not pa.types.is_decimal(values.type):
+        bounds = {format_value(float(bound)) for name in _COMPARE if (bound := getattr(condition, name)) is not None}
         numbers, missing = numbers_of(values)
-        pairs = zip(missing, numbers.tolist(), strict=True)
-        return [None if null else f"{column} {format_value(value)}" for null, value in pairs]
+        texts = [format_value(number, exact=format_value(number) in bounds) for number in numbers]
+        return [None if null else f"{column} {text}" for null, text in zip(missing, texts, strict=True)]
     return [None if value is None else f"{column} {_clipped(value)}" for value in values.to_pylist()]
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from babelsift.schemas import LEDGER_SCHEMA, READ_SCHEMA, Decision, RejectReason, Stage
 
@@ -30,6 +31,22 @@ def test_the_first_rejection_of_a_row_stands():
         {"source_row": 1, "stage": "rules", "reason": "too_few_words", "value": "9", "threshold": "0.3"},
         {"source_row": 2, "stage": "rules", "reason": "too_few_characters", "value": "0", "threshold": None},
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "threshold", "value", "shown"),
+    [
+        (np.array([0.27999997, 0.1], np.float32), 0.28, "0.27999997", "0.28"),
+        (pa.array([0.27999997, None], pa.float32()), 0.28, "0.27999997", "0.28"),
+        (pa.array([0.1 + 0.2, 1.0]), 0.3, "0.30000000000000004", "0.3"),
+        (np.array([0.2812344, 0.0]), np.array([0.2812341, 0.0]), "0.2812344", "0.2812341"),
+        (np.array([0.2812344, 0.0]), 0.3, "0.281234", "0.3"),
+    ],
+)
+def test_six_digits_unless_they_do_not_tell_value_and_threshold_apart(values, threshold, value, shown):
+    decision = Decision.keep_all(2)
+    decision.reject(np.array([True, False]), RejectReason.SIMILARITY_TOO_LOW, values=values, threshold=threshold)
+    assert (decision.values[0], decision.thresholds[0]) == (value, shown)
 
 
 def test_columns_that_a_stage_does_not_have_yet_are_null_in_the_ledger():

@@ -140,7 +140,7 @@ class Condition(Settings):
 
 def _number(value: object) -> str:
     if isinstance(value, float | int):
-        return str(int(value)) if abs(value) <= _LARGEST_INTEGER and value == int(value) else f"{value:g}"
+        return str(int(value)) if abs(value) <= _LARGEST_INTEGER and value == int(value) else str(value)
     return str(value)
 
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from babelsift.filters.selection import Selector, holds_numbers, meets_condition
+from babelsift.filters.selection import Selector, holds_numbers, meets_condition, reject_by_condition
+from babelsift.schemas import Decision
 from babelsift.schemas.recipe import Condition, SelectSettings
 from tests.support.without_packages import run_without
 
@@ -104,6 +105,46 @@ def test_a_float_equal_to_its_bound_as_written_meets_it(kind):
 @pytest.mark.parametrize("kind", DECIMALS, ids=str)
 def test_a_decimal_equal_to_its_bound_meets_it(kind):
     assert meets_condition(column_of(kind, ["0.10", "1234.56"]), Condition(min=0.1, max=1234.56)).all()
+
+
+@pytest.mark.parametrize("kind", [pa.decimal128(38, 20), pa.decimal256(76, 20)], ids=str)
+def test_decimals_that_no_double_holds_are_compared_exactly(kind):
+    values = column_of(kind, ["0.29999999999999999999", "0.3", "0.30000000000000000001", "9007199254740993", None])
+    assert meets_condition(values, Condition(max=0.3)).tolist() == [True, True, False, False, False]
+    assert meets_condition(values, Condition(below=0.3)).tolist() == [True, False, False, False, False]
+    assert meets_condition(values, Condition(above=0.3, keep_null=True)).tolist() == [False, False, True, True, True]
+    assert meets_condition(values, Condition(min=2**53 + 1)).tolist() == [False, False, False, True, False]
+
+
+@pytest.mark.parametrize("kind", DECIMALS, ids=str)
+def test_a_bound_between_two_decimals_or_beyond_them(kind):
+    values = column_of(kind, ["-100", "100", "200"])
+    for bound in (100.000000001, 199.9999999):
+        assert meets_condition(values, Condition(min=bound)).tolist() == [False, False, True]
+        assert meets_condition(values, Condition(max=bound)).tolist() == [True, True, False]
+        assert meets_condition(values, Condition(above=-99.9, below=bound)).tolist() == [False, True, False]
+    for bound in (1e90, 1.7e308):
+        assert meets_condition(values, Condition(above=-bound, below=bound)).all()
+        assert not meets_condition(values, Condition(above=bound)).any()
+        assert not meets_condition(values, Condition(max=-bound)).any()
+
+
+@pytest.mark.parametrize(
+    ("values", "condition", "value", "threshold"),
+    [
+        (pa.array([0.1 + 0.2]), Condition(max=0.3), "x 0.30000000000000004", "x <= 0.3"),
+        (pa.array([0.3], pa.float32()), Condition(above=0.3), "x 0.3", "x > 0.3"),
+        (pa.array([0.29999998], pa.float32()), Condition(min=0.3), "x 0.29999998", "x >= 0.3"),
+        (pa.array([0.123456749]), Condition(above=0.12345675), "x 0.123456749", "x > 0.12345675"),
+        (pa.array([0.25, 0.1234567]), Condition(min=0.3), "x 0.25", "x >= 0.3"),
+        (pa.array([Decimal("0.30000000000000000001")]), Condition(max=0.3), "x 0.30000000000000000001", "x <= 0.3"),
+        (pa.array([1234567]), Condition(below=1234567), "x 1234567", "x < 1234567"),
+    ],
+)
+def test_the_ledger_shows_a_value_that_differs_from_its_bound(values, condition, value, threshold):
+    decision = Decision.keep_all(len(values))
+    reject_by_condition(pa.RecordBatch.from_arrays([values], names=["x"]), "x", condition, decision)
+    assert (decision.values[0], decision.thresholds[0]) == (value, threshold)
 
 
 def test_integers_that_no_double_holds_are_compared_exactly():
