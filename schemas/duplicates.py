@@ -33,6 +33,15 @@ TEXT_MERGED = pa.field(
 _COMPARED = {"near_crop": " of a crop", "near_altered": " of an altered copy"}
 
 
+def bits_text(distance: int) -> str:
+    """Returns a distance of two hashes in words.
+
+    >>> bits_text(1), bits_text(12)
+    ('1 bit', '12 bits')
+    """
+    return f"{distance} bit{'' if distance == 1 else 's'}"
+
+
 def how_compared(kind: str) -> str:
     """Returns what is said of a distance behind its bits: which hashes were compared, where not those of whole images.
 

@@ -7,7 +7,13 @@ from babelsift.filters.counting.bottom_k import (
     members_at_rank,
     memberships,
 )
-from babelsift.filters.counting.column_counts import ColumnCounts, count_values, merge_column_counts, round_to_digits
+from babelsift.filters.counting.column_counts import (
+    ColumnCounts,
+    count_column,
+    count_values,
+    merge_column_counts,
+    round_to_digits,
+)
 from babelsift.filters.counting.count_tables import ROWS, add_counts, count_numbers_by, count_rows_by
 from babelsift.filters.counting.domain_counts import (
     DOWNLOADED,
@@ -27,6 +33,7 @@ __all__ = [
     "ColumnCounts",
     "DomainCounts",
     "add_counts",
+    "count_column",
     "count_ngrams",
     "count_numbers_by",
     "count_rows_by",

@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.measures.table import MEASURES
-from babelsift.filters.selection import ScoreChoice
-from babelsift.schemas import Recipe, RejectReason, Stage
-from babelsift.schemas.recipe import setting_for
+from babelsift.filters.selection import ScoreChoice, numbers_of
+from babelsift.schemas import ColumnReason, Recipe, RejectReason, Stage
+from babelsift.schemas.recipe import Condition, setting_for
 
 _SIDES = re.compile(r"(\d+)x(\d+) px")
 _NUMBER = re.compile(r"(?<![\w.:-])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.:-])")
+
+
+CONDITIONS = "select.conditions"  # in the place of a stage: a condition decides wherever its column is made
+
+
+def bound_of(stage: str, reason: str, threshold: str) -> tuple[str, str]:
+    """Returns which bound left a row out: (stage, reason), or (CONDITIONS, the column) where it was a condition.
+
+    Args:
+        stage, reason, threshold: of a row of the ledger.
+
+    >>> bound_of("select", "toxicity_not_met", "toxicity <= 0.5"), bound_of("rules", "too_few_words", "3")
+    (('select.conditions', 'toxicity'), ('rules', 'too_few_words'))
+    """
+    column = threshold.partition(" ")[0]
+    is_condition = reason in (RejectReason.CONDITION_NOT_MET.value, ColumnReason(column).value)
+    return (CONDITIONS, column) if is_condition else (stage, reason)
 
 
 def ledger_number(value: str | None, reason: str) -> float | None:
@@ -60,8 +77,8 @@ def distances_within(batch: pa.RecordBatch, recipe: Recipe) -> Mapping[tuple[str
         recipe: their run's.
 
     Returns:
-        {(stage, reason of the rows beyond the bound): (float64[n] numbers, float64[n] distances)}, NaN where a row has
-        no such number.
+        {the bound, as `bound_of` names it: (float64[n] numbers, float64[n] distances)}, NaN where a row has no such
+        number.
     """
     distances: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]] = {}
     for measure in MEASURES:
@@ -70,7 +87,29 @@ def distances_within(batch: pa.RecordBatch, recipe: Recipe) -> Mapping[tuple[str
             if value is not None:
                 numbers = _floats(measure.of(batch))
                 distances[measure.stage.value, bound.reason.value] = numbers, np.abs(numbers - value)
-    return distances | _selected(batch, recipe)
+    return distances | _selected(batch, recipe) | dict(_within_conditions(batch, recipe))
+
+
+def _within_conditions(
+    batch: pa.RecordBatch, recipe: Recipe
+) -> Iterator[tuple[tuple[str, str], tuple[np.ndarray, np.ndarray]]]:
+    """Yields numbers and their distances to the conditions that every pair must meet."""
+    for rule, _ in recipe.select.required():
+        for column, condition in rule.conditions.items():
+            if condition.compares_numbers and column in batch.schema.names:
+                numbers, missing = numbers_of(batch.column(column))
+                known = np.where(missing, np.nan, numbers.astype(np.float64))
+                bounds = _bounds_of_rows(condition, batch.column("language"))
+                yield (CONDITIONS, column), (known, np.fmin.reduce(np.abs(known[:, None] - bounds), axis=1))
+
+
+def _bounds_of_rows(condition: Condition, languages: pa.Array) -> np.ndarray:
+    """Returns float64[n, 4], the bounds of a condition on rows of some languages; NaN where it has none."""
+    encoded = languages.dictionary_encode(null_encoding="encode")
+    of_language = [condition.for_language(language) for language in encoded.dictionary.to_pylist()]
+    bounds = [[one.min, one.above, one.max, one.below] for one in of_language]
+    table = np.array(bounds, object).astype(np.float64).reshape(-1, 4)  # None becomes NaN
+    return table[encoded.indices.to_numpy(zero_copy_only=False)]
 
 
 def _selected(batch: pa.RecordBatch, recipe: Recipe) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:

@@ -47,15 +47,9 @@ def _is_called_so(row: Mapping[str, Any]) -> bool:
     reason = row.get("reason")
     if reason == RejectReason.FLAGGED_WORD.value:
         return True
-    if reason and any(map(is_telling_column, (reason, row.get("threshold") or "", _condition_column(row)))):
+    if reason and is_telling_column(f"{reason} {row.get('threshold') or ''}"):
         return True
     return any(is_telling_column(name) and _says_so(value) for name, value in row.items())
-
-
-def _condition_column(row: Mapping[str, Any]) -> str:
-    """The column of which a condition was not met, which the ledger's value begins with."""
-    is_condition = row["reason"] == RejectReason.CONDITION_NOT_MET.value
-    return str(row.get("value") or "").partition(" ")[0] if is_condition else ""
 
 
 def _says_so(value: Any) -> bool:

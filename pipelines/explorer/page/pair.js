@@ -138,7 +138,7 @@ async function around(page) {
       : [
           how.is_survivor ? "survivor" : "duplicate",
           plain(how.kind),
-          how.distance !== null ? `${how.distance} bits` : null,
+          how.distance !== null ? `${how.distance} bit${how.distance === 1 ? "" : "s"}` : null,
           how.cosine ? `cosine ${figure(how.cosine)}` : null,
         ]
           .filter(Boolean)

@@ -1,28 +1,31 @@
-"""The spread of columns as rows of numbers and widths, which a template lays out."""
+"""The spread of columns: numbers as histograms, with those of each language; words as rows with bars."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.counting import ColumnCounts
 from babelsift.filters.selection import meets_condition
 from babelsift.pipelines.rendering.data import ReportData
+from babelsift.pipelines.rendering.number_format import count_text
+from babelsift.pipelines.rendering.page.chart import Threshold
+from babelsift.pipelines.rendering.page.measure_view import MeasureView, NamedSpreads, Spread, spreads_view
 from babelsift.schemas.recipe import Condition
 
-_BINS = 12
+_MOST_WORDS = 12
+_BOUNDS = (("min", True), ("above", True), ("max", False), ("below", False))
 
 
 @dataclass(frozen=True)
-class ColumnBar:
-    """A bin of numbers, or a word.
+class WordBar:
+    """A word of a column.
 
     Attributes:
-        label: its ends, or the word. rows: with such a value. width: percent of the widest.
-        is_kept: whether all of it meets the recipe's condition; None: there is none that says so for all languages.
+        label: the word. rows: with it. width: percent of the widest.
+        is_kept: whether it meets the recipe's condition; None: there is none that says so for all languages.
     """
 
     label: str
@@ -36,8 +39,10 @@ class ColumnView:
     """A column's spread.
 
     Attributes:
-        rows: that had the column. nulls: those without a value. rule: the condition as text, or "".
-        bars: in the order of numbers, or the most frequent words first.
+        rows: that had the column. nulls: those without a value.
+        rule: the condition as text, or "".
+        numbers: as histograms; None: it has none.
+        words: the most frequent first.
         more: how many words are not shown; None: so many that none is.
     """
 
@@ -45,54 +50,61 @@ class ColumnView:
     rows: int
     nulls: int
     rule: str
-    bars: tuple[ColumnBar, ...]
+    numbers: MeasureView | None = None
+    words: tuple[WordBar, ...] = ()
     more: int | None = 0
 
 
 def column_views(data: ReportData) -> list[ColumnView]:
     """Returns the spread of each column that has rows, in the order of their names."""
     conditions = data.recipe.select.conditions
-    return [_view(name, counts, conditions.get(name)) for name, counts in sorted(data.columns.items()) if counts.rows]
+    counted = [(name, counts) for name, counts in sorted(data.columns.items()) if counts.rows]
+    return [
+        _view(f"column{position}", name, counts, conditions.get(name))
+        for position, (name, counts) in enumerate(counted)
+    ]
 
 
-def _view(name: str, counts: ColumnCounts, condition: Condition | None) -> ColumnView:
+def _view(view_id: str, name: str, counts: ColumnCounts, condition: Condition | None) -> ColumnView:
     rule = "" if condition is None else condition.text()
-    judge = None if condition is None or condition.languages else condition
     if counts.words is None:
-        return ColumnView(name, counts.rows, counts.nulls, rule, (), None)
+        return ColumnView(name, counts.rows, counts.nulls, rule, more=None)
     if counts.words:
         ranked = sorted(counts.words.items(), key=lambda item: (-item[1], item[0]))
-        bars = _bars([(word, rows, _meets(pa.array([word]), judge)) for word, rows in ranked[:_BINS]])
-        return ColumnView(name, counts.rows, counts.nulls, rule, bars, max(len(ranked) - _BINS, 0))
-    return ColumnView(name, counts.rows, counts.nulls, rule, _bars(_bins(counts.numbers, judge)))
+        words = _words(ranked[:_MOST_WORDS], condition)
+        return ColumnView(name, counts.rows, counts.nulls, rule, words=words, more=max(len(ranked) - _MOST_WORDS, 0))
+    return ColumnView(name, counts.rows, counts.nulls, rule, _numbers(view_id, name, counts, condition))
 
 
-def _bins(numbers: Mapping[float, int], judge: Condition | None) -> list[tuple[str, int, bool | None]]:
-    values = np.array(sorted(value for value in numbers if np.isfinite(value)), np.float64)
-    rows = np.array([numbers[value] for value in values.tolist()], np.int64)
-    if len(values) <= _BINS:
-        return [
-            (f"{value:g}", int(count), _meets(pa.array([value]), judge))
-            for value, count in zip(values, rows, strict=True)
-        ]
-    edges = np.linspace(values[0], values[-1], _BINS + 1)
-    number = np.minimum(np.searchsorted(edges, values, side="right") - 1, _BINS - 1)
-    bins = []
-    for index in range(_BINS):
-        inside = values[number == index]
-        met = _meets(pa.array(inside), judge) if len(inside) else None
-        bins.append((f"{edges[index]:.3g} to {edges[index + 1]:.3g}", int(rows[number == index].sum()), met))
-    return bins
-
-
-def _meets(values: pa.Array, judge: Condition | None) -> bool | None:
-    """Whether all values meet a condition, of none of the kind that it compares nothing is said."""
-    if judge is None or judge.compares_numbers != pa.types.is_floating(values.type):
+def _numbers(view_id: str, name: str, counts: ColumnCounts, condition: Condition | None) -> MeasureView | None:
+    overall = Spread.of(counts.numbers)
+    if not overall.total:
         return None
-    met = meets_condition(values, judge)
-    return bool(met.all()) if met.all() or not met.any() else None
+    nulls = f", {count_text(counts.nulls)} more without a value" if counts.nulls else ""
+    spreads = {language: Spread.of(numbers) for language, numbers in counts.languages.items()}
+    languages = {language: spread for language, spread in spreads.items() if spread.total}
+    about = f"All pairs that came so far{nulls}."
+    return spreads_view(
+        NamedSpreads(view_id, name, about, overall, languages), lambda language: _thresholds(condition, language)
+    )
 
 
-def _bars(bins: list[tuple[str, int, bool | None]]) -> tuple[ColumnBar, ...]:
-    widest = max((rows for _, rows, _ in bins), default=0) or 1
-    return tuple(ColumnBar(label, rows, 100 * rows / widest, is_kept) for label, rows, is_kept in bins)
+def _thresholds(condition: Condition | None, language: str | None) -> list[Threshold]:
+    """Returns a condition's bounds for a language; for all languages only bounds that hold for each."""
+    if condition is None or (language is None and condition.languages):
+        return []
+    asked = condition.for_language(language)
+    bounds = [(getattr(asked, name), name, is_minimum) for name, is_minimum in _BOUNDS]
+    return [Threshold(float(value), is_minimum, name) for value, name, is_minimum in bounds if value is not None]
+
+
+def _words(ranked: Sequence[tuple[str, int]], condition: Condition | None) -> tuple[WordBar, ...]:
+    most = max(rows for _, rows in ranked)
+    return tuple(WordBar(word, rows, 100 * rows / most, _meets(word, condition)) for word, rows in ranked)
+
+
+def _meets(word: str, condition: Condition | None) -> bool | None:
+    """Whether a word meets a condition that is the same for all languages; None where there is none on words."""
+    if condition is None or condition.languages or not condition.compares_values:
+        return None
+    return bool(meets_condition(pa.array([word]), condition)[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -127,22 +127,58 @@ def measure_views(data: ReportData) -> list[MeasureView]:
     ]
 
 
-def _view(name: str, measure: Measure, table: pa.Table, recipe: Recipe) -> MeasureView:
+def _view(view_id: str, measure: Measure, table: pa.Table, recipe: Recipe) -> MeasureView:
     thresholds = []
     for bound in measure.bounds:
         value = bound.value_in(recipe)
         if value is not None:
             thresholds.append(Threshold(value, bound.is_minimum, f"{bound.group}.{bound.setting}"))
-    overall = _spread(table)
-    sums = table.group_by("language").aggregate([("rows", "sum")])
-    sums = sums.sort_by([("rows_sum", "descending"), ("language", "ascending")])
-    languages = [language for language in sums.column("language").to_pylist() if language]
+    languages = {
+        language: _spread(table.filter(pc.equal(table.column("language"), language)))
+        for language in pc.unique(table.column("language")).to_pylist()
+        if language
+    }
+    named = NamedSpreads(view_id, measure.name, _ABOUT[measure.stage], _spread(table), languages)
+    return spreads_view(named, lambda _: thresholds, is_scaled=measure.is_scaled)
 
-    def view(language: str, spread: Spread, bars: int) -> SpreadView:
-        edges = overall.edges(thresholds, bars=bars, is_scaled=measure.is_scaled)
+
+@dataclass(frozen=True)
+class NamedSpreads:
+    """Numbers of all rows, and of the rows of each language.
+
+    Attributes:
+        id, name, about: see `MeasureView`.
+        overall: of all rows, one at least.
+        languages: language -> of its rows, one at least.
+    """
+
+    id: str
+    name: str
+    about: str
+    overall: Spread
+    languages: Mapping[str, Spread]
+
+
+def spreads_view(
+    named: NamedSpreads, thresholds_of: Callable[[str | None], Sequence[Threshold]], *, is_scaled: bool = False
+) -> MeasureView:
+    """Returns the histograms of numbers: of all rows, and of the languages with the most, all on the same axis.
+
+    Args:
+        named: the numbers.
+        thresholds_of: gives the bounds of a language; of None, those that hold for all languages.
+        is_scaled: see `Measure`.
+    """
+    ranked = sorted(named.languages, key=lambda language: (-named.languages[language].total, language))
+    shown = ranked[:SHOWN_LANGUAGES]
+    on_axis = [threshold for language in (None, *shown) for threshold in thresholds_of(language)]
+
+    def view(label: str, language: str | None, spread: Spread, bars: int) -> SpreadView:
+        thresholds = thresholds_of(language)
+        edges = named.overall.edges(on_axis, bars=bars, is_scaled=is_scaled)
         return SpreadView(
-            language,
-            spread.chart(thresholds, edges, is_scaled=measure.is_scaled),
+            label,
+            spread.chart(thresholds, edges, is_scaled=is_scaled),
             spread.total,
             (spread.quantile(0.1), spread.quantile(0.5), spread.quantile(0.9)),
             tuple(thresholds),
@@ -150,15 +186,12 @@ def _view(name: str, measure: Measure, table: pa.Table, recipe: Recipe) -> Measu
         )
 
     return MeasureView(
-        name,
-        measure.name,
-        _ABOUT[measure.stage],
-        view(ALL, overall, _BARS),
-        tuple(
-            view(language, _spread(table.filter(pc.equal(table.column("language"), language))), _SMALL_BARS)
-            for language in languages[:SHOWN_LANGUAGES]
-        ),
-        max(len(languages) - SHOWN_LANGUAGES, 0),
+        named.id,
+        named.name,
+        named.about,
+        view(ALL, None, named.overall, _BARS),
+        tuple(view(language, language, named.languages[language], _SMALL_BARS) for language in shown),
+        len(ranked) - len(shown),
     )
 
 

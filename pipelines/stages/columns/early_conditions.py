@@ -9,7 +9,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
-from babelsift.filters.counting import count_values
+from babelsift.filters.counting import count_column
 from babelsift.filters.selection import reject_by_condition
 from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
@@ -125,7 +125,7 @@ class _Decide(beam.DoFn):
         decision = Decision.keep_all(len(element))
         apply_conditions(element, self._conditions, self._reasons, decision)
         kept, rejected = decision.split(element, self._stage)
-        counts = {name: count_values(element.column(name)) for name in self._conditions}
+        counts = {name: count_column(element, name) for name in self._conditions}
         yield beam.pvalue.TaggedOutput(COUNTS, counts)
         if len(kept):
             yield kept

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from babelsift.filters.columns import ColumnMaker, fingerprint_of
 from babelsift.filters.columns.maker import ERROR
-from babelsift.filters.counting import ColumnCounts, count_values
+from babelsift.filters.counting import ColumnCounts, count_column
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.counters import count
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -103,7 +103,7 @@ class Making:
         batch = rows
         for output, array in zip(resolved.outputs, arrays, strict=True):
             batch = batch.append_column(output, array)
-            counts = count_values(array if not unknown.any() else array.filter(pa.array(~unknown)))
+            counts = count_column(batch if not unknown.any() else batch.filter(pa.array(~unknown)), output.name)
             made.counts[output.name] = counts.with_errors(errors)
         decision.reject(unknown, RejectReason.NOT_STORED, values=resolved.column.name)
         names = {output.name for output in resolved.outputs}

@@ -17,7 +17,7 @@ from babelsift.pipelines.core.transform import Transform, single_element
 from babelsift.pipelines.core.wait_for import wait_for
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE
-from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, TEXT_MERGED, DrawnCluster, how_compared
+from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, TEXT_MERGED, DrawnCluster, bits_text, how_compared
 
 DUPLICATES = "duplicates"  # the tag of a further output: rows of DUPLICATES_SCHEMA, one a duplicate image
 URLS = "urls"  # the tag of another: uid and url of the duplicate images and of those that are kept in their place
@@ -105,4 +105,4 @@ def urls_of(batch: pa.RecordBatch, is_duplicate: np.ndarray, survivors: np.ndarr
 def _how_near(row: Mapping[str, Any]) -> str:
     if row["cosine"] is not None:
         return f"cosine {row['cosine']:.4f}"
-    return f"{row['distance']} bits{how_compared(row['kind'])}"
+    return f"{bits_text(row['distance'])}{how_compared(row['kind'])}"

@@ -10,7 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.measures import distance_to_bound, distances_within
+from babelsift.filters.measures import bound_of, distance_to_bound, distances_within
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import CAPTION_BEFORE, Recipe
@@ -27,8 +27,8 @@ _Drawn = tuple[str, list]
 class SampleRows(Transform):
     """Draws a few rows a group: {group: [(draw, row as a dict)]}; what is drawn depends on no order.
 
-    Groups: "" of kept rows and "stage reason" of the ledger's, drawn by the seed; "near stage reason" of either, those
-    nearest to the bound; "edited", of rows with CAPTION_BEFORE.
+    Groups: "" of kept rows and "stage reason" of the ledger's, drawn by the seed; "near <bound>" of either, those
+    nearest to a bound, which two words name; "edited", of rows with CAPTION_BEFORE.
 
     Attributes:
         recipe: the run's, with its seed and bounds.
@@ -60,7 +60,7 @@ def draw_rows(batch: pa.RecordBatch, recipe: Recipe, most: int) -> Iterator[_Dra
         return
     is_kept = "reason" not in batch.schema.names
     of_bounds = distances_within(batch, recipe) if is_kept else _beyond_bounds(batch)
-    for (stage, reason), (numbers, distances) in of_bounds.items():
+    for bound, (numbers, distances) in of_bounds.items():
         rows = np.flatnonzero(~np.isnan(distances))
         nearest = rows[np.lexsort((draws[rows], distances[rows]))][:SAMPLES_NEAR]  # ties go by the seed
         if not len(nearest):
@@ -69,7 +69,7 @@ def draw_rows(batch: pa.RecordBatch, recipe: Recipe, most: int) -> Iterator[_Dra
         if is_kept:
             records = [{**record, "value": f"{numbers[row]:.6g}"} for row, record in zip(nearest, records, strict=True)]
         keys = [(float(distances[row]), int(draws[row])) for row in nearest]
-        yield f"{NEAR} {stage} {reason}", list(zip(keys, records, strict=True))
+        yield " ".join([NEAR, *bound]), list(zip(keys, records, strict=True))
 
 
 def lowest_drawn(samples: Iterable[list], most: int) -> list:
@@ -106,11 +106,11 @@ def _groups(batch: pa.RecordBatch) -> list[str]:
 
 
 def _beyond_bounds(batch: pa.RecordBatch) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
-    """Returns {(stage, reason): float64[n] twice}, how far rows are beyond their bound; NaN for other rows."""
+    """Returns {bound: float64[n] twice}, how far rows are beyond their bound; NaN for other rows."""
     columns = (batch.column(name).to_pylist() for name in ("stage", "reason", "value", "threshold"))
     distances: dict[tuple[str, str], np.ndarray] = {}
     for row, (stage, reason, value, threshold) in enumerate(zip(*columns, strict=True)):
         if threshold is None or (distance := distance_to_bound(value, threshold, reason)) is None:
             continue
-        distances.setdefault((stage, reason), np.full(len(batch), np.nan))[row] = distance
+        distances.setdefault(bound_of(stage, reason, threshold), np.full(len(batch), np.nan))[row] = distance
     return {bound: (of_bound, of_bound) for bound, of_bound in distances.items()}

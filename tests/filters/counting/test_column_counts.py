@@ -24,6 +24,15 @@ def test_values_of_each_kind(values, counts):
     assert count_values(values) == counts
 
 
+def test_numbers_are_counted_by_language_in_any_order():
+    parts = [
+        count_values(pa.array([1.0, 2.0, None]), pa.array(["en", "de", "de"])),
+        count_values(pa.array([1.0, 1.0]), pa.array(["en", None])),
+    ]
+    sums = [merge_column_counts([{"a": one} for one in order])["a"].languages for order in (parts, parts[::-1])]
+    assert sums[0] == sums[1] == {"en": {1.0: 2}, "de": {2.0: 1}}
+
+
 def test_errors_are_counted_and_a_few_are_told():
     parts = [ColumnCounts(2, 2).with_errors([f"E{part}", "E0"]) for part in range(5)]
     sums = {merge_column_counts([{"a": one} for one in order])["a"].errors for order in (parts, parts[::-1])}

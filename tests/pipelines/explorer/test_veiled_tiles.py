@@ -18,13 +18,13 @@ from babelsift.schemas import LEDGER_SCHEMA, Funnel
         ("is_unsafe", [True, False, None], [True, False, False]),
     ],
 )
-@pytest.mark.parametrize(("reason", "value"), [("condition_not_met", "{} 0.97"), ("{}_not_met", None)])
-def test_what_is_veiled(tmp_path, column, values, veiled, reason, value):
+@pytest.mark.parametrize(("reason", "threshold"), [("condition_not_met", "{} <= 0.5"), ("{}_not_met", None)])
+def test_what_is_veiled(tmp_path, column, values, veiled, reason, threshold):
     folder = RunFolder(str(tmp_path / "run"))
     row = {"source_file": "a", "source_row": 0, "language": "en", "url": "http://e.org/1", "caption": "a"}
     kept = [{**row, "key": f"{n}", "uid": f"{n:032x}", column: said} for n, said in enumerate(values)]
-    said = None if value is None else value.format(column)
-    gone = {**row, "uid": "f" * 32, "stage": "select", "reason": reason.format(column), "value": said}
+    asked = None if threshold is None else threshold.format(column)
+    gone = {**row, "uid": "f" * 32, "stage": "select", "reason": reason.format(column), "threshold": asked}
     named = {**row, "uid": "e" * 32, "stage": "rules", "reason": "too_few_words", "value": "1", "caption": "porn"}
     ledger = pa.Table.from_pylist([gone, named], schema=pa.schema([f.with_nullable(True) for f in LEDGER_SCHEMA]))
     for name, table in {"shards/00000000": pa.Table.from_pylist(kept), "rejects/00000": ledger}.items():

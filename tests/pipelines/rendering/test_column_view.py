@@ -1,5 +1,7 @@
 """Columns in the report."""
 
+from dataclasses import replace
+
 import pyarrow as pa
 
 from babelsift.filters.counting import count_values
@@ -15,20 +17,33 @@ def data(columns, **conditions):
     return ReportData(recipe=recipe, funnel=Funnel.from_counts({}), columns=counts)
 
 
-def test_numbers_are_binned_and_bins_say_whether_they_meet_the_condition():
+def test_numbers_are_a_histogram_with_the_bounds_of_the_condition():
     [view] = column_views(data({"score": pa.array([n / 100 for n in range(100)] + [None])}, score={"min": 0.5}))
     assert (view.rows, view.nulls, view.rule) == (101, 1, ">= 0.5")
-    assert len(view.bars) == 12
-    assert sum(bar.rows for bar in view.bars) == 100
-    assert [bar.is_kept for bar in view.bars][:6] == [False] * 6
-    assert view.bars[-1].is_kept is True
+    overall = view.numbers.overall
+    assert (overall.rows, overall.within, overall.quantiles[1]) == (100, 50, 0.49)
+    assert [(bound.value, bound.is_minimum) for bound in overall.thresholds] == [(0.5, True)]
+    assert "1 more without a value" in view.numbers.about
+    assert view.numbers.languages == ()
+
+
+def test_each_language_has_its_own_histogram_with_its_own_bounds():
+    scores, languages = pa.array([1.0, 2.0, 3.0, 4.0, None]), pa.array(["en", "de", "en", None, "fi"])
+    recipe_data = data({}, score={"min": {"en": 2, "default": 3}})
+    [view] = column_views(replace(recipe_data, columns={"score": count_values(scores, languages)}))
+    assert view.numbers.overall.thresholds == ()  # none holds for all languages
+    of_language = {one.language: (one.rows, one.within) for one in view.numbers.languages}
+    assert of_language == {"en": (2, 1), "de": (1, 0)}
+    assert "By language, and figures" in render_report(
+        replace(recipe_data, columns={"score": count_values(scores, languages)})
+    )
 
 
 def test_words_are_ranked_and_the_page_escapes_them():
     words = pa.array(["<b>"] * 3 + ["b"] + [f"w{n}" for n in range(20)])
     found = data({"tone": words}, tone={"in": ["b"]})
     [view] = column_views(found)
-    assert [(bar.label, bar.rows, bar.is_kept) for bar in view.bars[:2]] == [("<b>", 3, False), ("b", 1, True)]
+    assert [(bar.label, bar.rows, bar.is_kept) for bar in view.words[:2]] == [("<b>", 3, False), ("b", 1, True)]
     assert view.more == 10
     page = render_report(found)
     assert "&lt;b&gt;" in page

@@ -17,7 +17,7 @@ from babelsift.pipelines.stages.dedup.images.image_hashes import (
     phash_digests,
     ranks_of,
 )
-from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, how_compared
+from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, bits_text, how_compared
 from babelsift.schemas.recipe import DedupImagesSettings
 
 EXACT_KINDS = ("equal_bytes", "equal_pixels")
@@ -116,7 +116,7 @@ class KeptInstead:
     def how_near(self, row: int) -> str:
         """Returns how near a row is to the image that is kept, as the ledger says it behind its name."""
         exact = self.kind[row] in EXACT_KINDS and not self.distance[row]
-        near = "" if exact else f" at {self.distance[row]} bits"
+        near = "" if exact else f" at {bits_text(self.distance[row])}"
         return near + how_compared(self.kind[row])
 
     def ledger_values(self) -> list[str | None]:

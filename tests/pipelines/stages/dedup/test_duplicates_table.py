@@ -61,5 +61,7 @@ def test_a_few_clusters_of_each_kind_are_drawn_by_the_seed(tmp_path):
     assert clusters[:3] != draw_clusters(table, seed=1)[:3]
     first = int(clusters[0].survivor, 16)
     assert clusters[0].size == 8
-    assert clusters[0].members == tuple((uid(100 * first + copy), f"{copy} bits") for copy in range(1, 6))
+    assert clusters[0].members == tuple(
+        (uid(100 * first + copy), f"{copy} bit{'s' * (copy > 1)}") for copy in range(1, 6)
+    )
     assert clusters[3] == DrawnCluster("semantic", uid(5), False, True, 1, ((uid(7), "cosine 0.9600"),))

@@ -92,6 +92,19 @@ def test_similarities_are_compared_with_the_bound_of_their_language(image_rows):
     assert distances.round(4).tolist() == [0.01, 0.2, 0.2]
 
 
+def test_a_conditions_pairs_are_drawn_on_both_sides_of_it_wherever_it_decided(image_rows):
+    conditions = {"beauty": {"min": {"en": 5, "default": 3}, "max": 9}, "tone": {"in": ["b"]}}
+    recipe = recipe_from({"name": "x", "select": {"conditions": conditions}}, source="test")
+    kept = image_rows(4, language=["en", "de", "en", "en"])
+    kept = kept.append_column("beauty", pa.array([5.5, 3.25, None, 8.9])).append_column("tone", pa.array(["b"] * 4))
+    gone = [
+        rejected(image_rows(2), stage, reason, ["beauty 4.5", "beauty 2"], "beauty >= 5")
+        for stage, reason in ((Stage.SELECT, "condition_not_met"), (Stage.IMAGE_COLUMNS, "beauty_not_met"))
+    ]
+    assert drawn_near([kept], recipe) == {"near select.conditions beauty": ["8.9", "3.25", "5.5"]}
+    assert drawn_near(gone, recipe) == {"near select.conditions beauty": ["beauty 4.5"] * 2 + ["beauty 2"] * 2}
+
+
 def test_edited_captions_are_a_group_of_their_own(read_rows):
     rows = with_edited_captions(read_rows(2, caption=["a &amp; b", "&lt;3"]), CaptionEdits(strip=("markup",)))
     rows = rows.append_column(CAPTION_BEFORE, pa.array(["a &amp; b", "&lt;3"]))
