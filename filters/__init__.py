@@ -3,7 +3,7 @@
 A room for each subject; import from the room, which names what it gives:
 
 - `text`, `urls`, `language`: rules on captions and URLs, and the language of a caption.
-- `image`: what bytes are, decoding, hashing, and rules on sizes.
+- `image`: what bytes are, decoding, hashing, and rules on sizes. `faces`: where faces are.
 - `clip`: similarity of images and captions, heads, an NSFW classifier; needs `babelsift[clip]`.
 - `opt_outs`: what sites and image files say against training on them. `provenance`: licences, how an image was made.
 - `columns`: what makes columns: classifiers, measures, text in images, faces. `measures`: what rules measure.
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         concepts,
         counting,
         dedup,
+        faces,
         image,
         language,
         measures,
@@ -51,6 +52,7 @@ __all__ = [
     "concepts",
     "counting",
     "dedup",
+    "faces",
     "image",
     "language",
     "measures",

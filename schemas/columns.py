@@ -46,6 +46,19 @@ IMAGE_PROVENANCE = (
     _field("image_c2pa", pa.bool_(), nullable=True, unit="whether there is a C2PA manifest, whoever signed it"),
 )
 
+# Of the image as stored; rows have them where `download.faces` is set.
+IMAGE_FACES = (
+    _field("face_count", pa.int32(), nullable=True, unit="faces that were found; null: staged before"),
+    _field(
+        "face_boxes",
+        pa.string(),
+        nullable=True,
+        unit="JSON of [left, top, right, bottom] each, in fractions of the sides, the likeliest first",
+    ),
+)
+# The columns that rows have only where the recipe's download makes them.
+FURTHER_IMAGE_COLUMNS = (*IMAGE_PROVENANCE, *IMAGE_FACES)
+
 READ_SCHEMA = pa.schema(
     [
         _field("uid", pa.string(), unit="32 hex digits"),
@@ -136,7 +149,7 @@ _CARRIED = "input_"
 _OWNED = frozenset(DOWNLOAD_SCHEMA.names) | frozenset(LEDGER_SCHEMA.names)
 _OWNED |= {TEXT_SOURCE.name, TEXT_INDEX.name, TEXT_LANGUAGE.name, "texts", "sample_uid", "text_rank"}
 _OWNED |= {EXTRA_VALUES.name, CAPTION_CHANGES.name, MATCHED_ENTRIES.name, "shard", "error_message", "exif", "split"}
-_OWNED |= {field.name for field in IMAGE_PROVENANCE}
+_OWNED |= {field.name for field in FURTHER_IMAGE_COLUMNS}
 
 
 def similarity_column(model_name: str) -> str:

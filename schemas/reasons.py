@@ -136,6 +136,7 @@ class RejectReason(str, Enum):
     IMAGE_FORMAT_NOT_ALLOWED = "image_format_not_allowed"
     IMAGE_UNDECODABLE = "image_undecodable"
     BOXES_INVALID = "boxes_invalid"
+    HAS_FACES = "has_faces"
     TOO_MANY_PIXELS = "too_many_pixels"
     IMAGE_TOO_SMALL = "image_too_small"
     IMAGE_AREA_TOO_LARGE = "image_area_too_large"

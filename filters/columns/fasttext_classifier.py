@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.columns.maker import ERROR, TYPES, fingerprint_of
-from babelsift.filters.columns.model_package import digest_of
 from babelsift.filters.language.model_file import open_native
+from babelsift.filters.model_package import digest_of
 from babelsift.schemas import ModelError
 from babelsift.schemas.suggestions import did_you_mean
 
@@ -54,7 +54,7 @@ class FastTextClassifier:
             self.fields = tuple(pa.field(name, TYPES["float"]) for name in ([""] if label else known))
         self.info: Mapping[str, Any] = {
             "kind": "fasttext",
-            "model_digest": digest_of(file, column=column),
+            "model_digest": digest_of(file, needed_by=f"column {column!r}"),
             "label": label,
             "labels": None if label else labels,
         }

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.columns.maker import ERROR, as_columns, fingerprint_of
-from babelsift.filters.columns.model_package import installed_file
+from babelsift.filters.model_package import installed_file
 
 _PACKAGE, _DISTRIBUTION = "rapidocr_onnxruntime", "rapidocr-onnxruntime"
 _REMEDY = "pip install 'babelsift[ocr]', then pip install --no-deps rapidocr-onnxruntime"
@@ -37,7 +37,8 @@ class TextReader:
 
     def __init__(self, column: str = "column") -> None:
         self.models = [
-            installed_file(_PACKAGE, _DISTRIBUTION, file, column=column, remedy=_REMEDY)[1] for file in _MODELS
+            installed_file(_PACKAGE, _DISTRIBUTION, file, needed_by=f"column {column!r}", remedy=_REMEDY)[1]
+            for file in _MODELS
         ]
         self._read: Any = None
 

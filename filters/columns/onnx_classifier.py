@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.columns.maker import ERROR, as_columns, fingerprint_of
-from babelsift.filters.columns.model_package import digest_of
+from babelsift.filters.model_package import digest_of
 from babelsift.schemas import ModelError, one_line
 from babelsift.schemas.suggestions import did_you_mean
 
@@ -73,7 +73,7 @@ class OnnxClassifier:
         self.info: Mapping[str, Any] = {
             "kind": "onnx",
             "version": "2",
-            "model_digest": digest_of(file, column=column),
+            "model_digest": digest_of(file, needed_by=f"column {column!r}"),
             "names": list(names),
             "label": label,
             "labels": None if label else labels,

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from babelsift.filters.image.blur import Box, blur_boxes
+from babelsift.filters.image.blur import Box
 from babelsift.filters.image.container import ImageFile, ImageHeader, MetadataBlocks, open_image
 from babelsift.filters.image.decoding.complete import decode_complete
 from babelsift.filters.image.decoding.decode import (
@@ -24,6 +24,7 @@ from babelsift.filters.image.decoding.decode import (
 from babelsift.filters.image.exif import exif_json, software_in
 from babelsift.filters.image.facts import PixelFacts, facts_of
 from babelsift.filters.image.failure import ImageFailureError
+from babelsift.filters.image.hide_faces import FacesFound, HidePeople
 from babelsift.filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
 from babelsift.filters.opt_outs import c2pa_training_opt_out, prohibited_data_mining
 from babelsift.filters.provenance import ImageProvenance, provenance_of
@@ -47,6 +48,7 @@ class ProcessedImage(PixelFacts):
         exif: JSON, None where there is none.
         metadata: the blocks of metadata as served.
         provenance: what they say of how the image came to be; nothing where the settings do not ask.
+        faces: those that were found; nothing where the settings do not ask.
     """
 
     data: bytes
@@ -60,6 +62,7 @@ class ProcessedImage(PixelFacts):
     exif: str | None
     metadata: MetadataBlocks
     provenance: ImageProvenance = field(default_factory=ImageProvenance)
+    faces: FacesFound = field(default_factory=FacesFound)
 
 
 @dataclass(frozen=True)
@@ -145,16 +148,18 @@ def _processed(
 ) -> ProcessedImage:
     header = file.header
     original_width, original_height = decoded.width, decoded.height
-    stored = resize_image(decoded, settings, partial(blur_boxes, boxes=boxes) if boxes else None)
+    hide_people = HidePeople(boxes, settings.faces)
+    stored = resize_image(decoded, settings, hide_people if hide_people.does_anything else None)
+    height, width = stored.shape[:2]
+    faces = hide_people.found_in(width, height)
     keeps_file = (
         settings.skip_reencode
         and header.format == settings.encode_format
         and not is_resized(original_width, original_height, settings)
         and decoded.as_stored
-        and not boxes
+        and not hide_people.has_blurred
     )
     facts = facts_of(decoded.pixels)  # at once after resizing, which has just read them
-    height, width = stored.shape[:2]
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
         extension=settings.encode_format,
@@ -167,5 +172,6 @@ def _processed(
         exif=exif_json(header.exif) if settings.extract_exif else None,
         metadata=file.metadata,
         provenance=_provenance(file) if settings.extract_provenance else ImageProvenance(),
+        faces=faces,
         **facts.columns(),
     )

@@ -10,6 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.filters.concepts import ConceptMatcher
 from babelsift.filters.dedup import load_faiss
+from babelsift.filters.faces import FaceDetector
 from babelsift.filters.language import LanguageIdentifier, check_languages
 from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.filters.selection import load_matching
@@ -28,7 +29,7 @@ from babelsift.pipelines.stages.select.match_documents import DOCUMENT
 from babelsift.pipelines.stages.select.select_pairs import check_columns, check_known_columns
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
-from babelsift.schemas.columns import IMAGE_PROVENANCE
+from babelsift.schemas.columns import IMAGE_FACES, IMAGE_PROVENANCE
 from babelsift.schemas.recipe import ConceptSettings
 from babelsift.schemas.unavailable_features import describe_unavailable
 
@@ -90,6 +91,27 @@ def check_parts(recipe: Recipe) -> None:
         raise RecipeError(f"recipe {recipe.name} cannot run, a part is missing: {missing}")
     if recipe.omits:
         logging.info("recipe %s: left out, which changes no pair's fate: %s", recipe.name, ", ".join(recipe.omits))
+
+
+def check_faces(recipe: Recipe, staging: str | None = None) -> None:
+    """Checks that faces can be found at the download, where a recipe asks for that.
+
+    Args:
+        recipe: the run's settings.
+        staging: an img2dataset folder.
+
+    Raises:
+        RecipeError: images are not downloaded.
+        ModelError: what finds faces is not installed.
+    """
+    if recipe.download.faces is None:
+        return
+    if staging is not None:
+        raise RecipeError(
+            f"download.faces: {recipe.download.faces.do} is done at the download, and --staging brings images as "
+            "they are stored; leave out one of them (a column by: faces counts them)"
+        )
+    FaceDetector("download.faces")
 
 
 def check_settings(recipe: Recipe) -> None:
@@ -240,9 +262,11 @@ def check_conditions(recipe: Recipe, carried: pa.Schema, columns: Sequence[Resol
         RecipeError: a column does not; names the closest column.
     """
     conditions = {name for rule, _ in recipe.select.walk() for name in rule.conditions}
-    named = [field.name for field in IMAGE_PROVENANCE if field.name in conditions]
-    if named and not recipe.download.extract_provenance:
-        raise RecipeError(f"select.conditions: {named[0]!r} is there only with download.extract_provenance: true")
+    made = set(recipe.download.further_columns)
+    for setting, columns_of_it in {"extract_provenance: true": IMAGE_PROVENANCE, "faces": IMAGE_FACES}.items():
+        for field in columns_of_it:
+            if field.name in conditions and field not in made:
+                raise RecipeError(f"select.conditions: {field.name!r} is there only with download.{setting}")
     check_columns(recipe.select, pa.schema([*_own_columns(recipe), *output_schema(columns), *carried]))
 
 

@@ -18,6 +18,7 @@ from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import (
     check_cluster,
     check_documents,
+    check_faces,
     check_input,
     check_other_data,
     check_other_embeddings,
@@ -145,6 +146,7 @@ def plan_run(
     temporary_folder(temp_dir)
     check_parts(recipe)
     check_source(inputs, staging, retry_failed, img2dataset=img2dataset is not None)
+    check_faces(recipe, staging)
     if img2dataset is not None:
         check_img2dataset(recipe.download, img2dataset, output)
     retry = parse_retry(retry_failed, before=time.time()) if retry_failed else NO_RETRY

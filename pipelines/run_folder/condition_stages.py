@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, READ_SCHEMA, Recipe, Stage
-from babelsift.schemas.columns import IMAGE_PROVENANCE
+from babelsift.schemas.columns import FURTHER_IMAGE_COLUMNS
 from babelsift.schemas.recipe import Column, Condition
 
 
@@ -25,7 +25,7 @@ def condition_stages(recipe: Recipe, made: Mapping[str, Stage] | None = None) ->
             begins with a column's name is of it.
     """
     stages = dict.fromkeys(LANGUAGE_SCHEMA.names, Stage.LANGUAGE)
-    of_download = [*DOWNLOAD_SCHEMA.names, *(field.name for field in IMAGE_PROVENANCE)]
+    of_download = [*DOWNLOAD_SCHEMA.names, *(field.name for field in FURTHER_IMAGE_COLUMNS)]
     stages |= {name: Stage.DOWNLOAD for name in of_download if name not in stages}
     stages |= dict.fromkeys(READ_SCHEMA.names, Stage.READ)
     stages |= dict.fromkeys(recipe.score_columns, Stage.SCORE)

@@ -34,6 +34,7 @@ _CAME_LATER = {
     "extract_exif": True,
     "extract_provenance": False,
     "bbox_col": None,
+    "faces": None,
     "robots_txt": False,
     "auto_orient": True,
     "max_missing_rows": 0.0625,  # whatever lacked was stored; to download all of it again would lose more than it mends

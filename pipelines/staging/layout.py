@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from babelsift.pipelines.storage.tar_members import TarMembers
 from babelsift.schemas.columns import (
+    FURTHER_IMAGE_COLUMNS,
     IMAGE_MEASURES,
-    IMAGE_PROVENANCE,
     PHASH_BYTES,
     PHASH_COLOURS_BYTES,
     PHASH_CROPS_BYTES,
@@ -55,7 +55,7 @@ STAGED_SCHEMA = pa.schema(
         pa.field("sha512", pa.string()),
         pa.field("phash_views", pa.binary(PHASH_VIEWS_BYTES)),
         pa.field("phash_colours", pa.binary(PHASH_COLOURS_BYTES)),
-        *(pa.field(measure.name, measure.type) for measure in (*IMAGE_MEASURES, *IMAGE_PROVENANCE)),
+        *(pa.field(measure.name, measure.type) for measure in (*IMAGE_MEASURES, *FURTHER_IMAGE_COLUMNS)),
     ]
 )
 LATER_COLUMNS = (
@@ -66,7 +66,7 @@ LATER_COLUMNS = (
     "sha512",
     "phash_views",
     "phash_colours",
-    *(measure.name for measure in (*IMAGE_MEASURES, *IMAGE_PROVENANCE)),
+    *(measure.name for measure in (*IMAGE_MEASURES, *FURTHER_IMAGE_COLUMNS)),
 )
 SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"
 

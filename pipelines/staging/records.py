@@ -64,6 +64,7 @@ def with_image(
         **dict(more_hashes),
         **image.columns(),
         **asdict(image.provenance),
+        **asdict(image.faces),
         "image_extension": image.extension,
     }
 

@@ -161,5 +161,7 @@ def with_staged_columns(
 
 def threshold_of(reason: str, settings: DownloadSettings) -> object:
     """Returns the limit that a reject reason speaks of, or None."""
+    if reason == RejectReason.HAS_FACES.value:
+        return settings.faces and settings.faces.min_score
     name = _THRESHOLDS.get(RejectReason(reason))
     return getattr(settings, name) if name else None

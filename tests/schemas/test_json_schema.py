@@ -28,6 +28,8 @@ def test_the_schema_takes_every_preset(validator, name):
         "captions: {flagged_words: [some, words]}",
         "select: {all_of: [{recipe: datacomp-basic}, {languages: [en]}]}",
         "images: {min_side_px: null}",
+        "download: {faces: blur}",
+        "download: {faces: {do: drop, min_score: 0.7, min_side_px: 20}}",
     ],
 )
 def test_the_schema_takes_what_recipes_take(validator, text):

@@ -61,6 +61,7 @@ def test_no_is_a_word_not_a_truth_value():
         ("name: mine\nclip: [{model: a}, {model: a}]", "two models are both named 'a'"),
         ("name: mine\nclip: {model: a}\nselect: {model: b}", "select.model 'b' is not one of the clip models ['a']"),
         ("name: mine\ndownload: {encode_format: gif}", "download.encode_format"),
+        ("name: mine\ndownload: {faces: hide}", "download.faces.do"),
     ],
 )
 def test_everything_wrong_is_one_line_that_names_the_setting(text, message):

@@ -1,4 +1,4 @@
-"""Small ONNX models, written as the format's protobuf: the mean of each channel, as logits of three labels."""
+"""Small ONNX models, written as the format's protobuf; one of them: the mean of each channel, as logits of labels."""
 
 import struct
 
@@ -29,6 +29,29 @@ def _shaped(name, shape, kind=_FLOAT):
 def _cast(source, target, kind):
     to = _field(1, "to") + _field(3, kind) + _field(20, 2)
     return _field(1, source) + _field(2, target) + _field(4, "Cast") + _field(5, to)
+
+
+def node(kind, inputs, outputs, **lists):
+    """Returns a node: its operator, names of tensors, and attributes that are lists of integers."""
+    named = b"".join(_field(1, name) for name in inputs) + b"".join(_field(2, name) for name in outputs)
+    for name, numbers in lists.items():
+        ints = b"".join(_field(8, number) for number in numbers)
+        named += _field(5, _field(1, name) + ints + _field(20, 7))
+    return named + _field(4, kind)
+
+
+def tensor(name, shape, content):
+    """Returns a tensor of floats: its name, shape and bytes."""
+    return b"".join(_field(1, side) for side in shape) + _field(2, _FLOAT) + _field(8, name) + _field(9, content)
+
+
+def small_model(name, nodes, weights, *, inputs, outputs):
+    """Returns the bytes of a model of floats, by {name: shape} of what it takes and gives."""
+    graph = b"".join(_field(1, one) for one in nodes) + _field(2, name)
+    graph += b"".join(_field(5, one) for one in weights)
+    graph += b"".join(_field(11, _shaped(one, shape)) for one, shape in inputs.items())
+    graph += b"".join(_field(12, _shaped(one, shape)) for one, shape in outputs.items())
+    return _field(1, 8) + _field(7, graph) + _field(8, _field(1, "") + _field(2, 13))
 
 
 def channel_means(shape=("batch", 3, 8, 8), axes=(2, 3), *, kind="float", inputs=("pixels",), outputs=("logits",)):

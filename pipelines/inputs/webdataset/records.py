@@ -14,7 +14,7 @@ from babelsift.pipelines.inputs.storage_file import StorageFile
 from babelsift.pipelines.inputs.tables.compression import BROKEN_CONTENT, decompressed
 from babelsift.pipelines.inputs.webdataset.samples import BrokenTarError, Sample, read_samples
 from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, TEXT_SOURCE
-from babelsift.schemas.columns import IMAGE_PROVENANCE
+from babelsift.schemas.columns import FURTHER_IMAGE_COLUMNS
 
 # Where a sample's text is, if the user does not say: the first of these that it has.
 _TXT = "txt"
@@ -22,7 +22,7 @@ TEXT_NAMES = tuple(dict.fromkeys((_TXT, "caption", "cap", "text", "alt", *CAPTIO
 KEY, URL, TEXTS = "__key__", "url", "texts"
 # What all texts of a sample of ours share, and how the field of a text is named where it is a row's.
 _OF_IMAGES = frozenset((KEY, "key", URL, *DOWNLOAD_SCHEMA.names)) - (frozenset(LANGUAGE_SCHEMA.names) - {URL})
-_OF_IMAGES |= {field.name for field in IMAGE_PROVENANCE}
+_OF_IMAGES |= {field.name for field in FURTHER_IMAGE_COLUMNS}
 _OWN_NAMES = {"source": TEXT_SOURCE.name}
 
 

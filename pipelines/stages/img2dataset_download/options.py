@@ -34,6 +34,7 @@ _NOT_WITH_IT = {
     "verify_hash": "its lists have no such column",
     "extract_provenance": "it keeps no metadata",
     "bbox_col": "its lists have no such column",
+    "faces": "it finds none: it would store them as they are",
 }
 
 

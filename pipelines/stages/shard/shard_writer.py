@@ -36,7 +36,7 @@ from babelsift.schemas import (
     RunFolderError,
     similarity_column,
 )
-from babelsift.schemas.columns import IMAGE_PROVENANCE
+from babelsift.schemas.columns import FURTHER_IMAGE_COLUMNS
 from babelsift.schemas.json_values import json_value
 
 SHARDS = TRAIN.folder
@@ -51,7 +51,7 @@ _OF_IMAGES = (
     "key",
     "url",
     *(name for name in DOWNLOAD_SCHEMA.names if name not in {*LANGUAGE_SCHEMA.names, "key"}),
-    *(field.name for field in IMAGE_PROVENANCE),
+    *(field.name for field in FURTHER_IMAGE_COLUMNS),
 )
 _MEMBERS = TarMembers(mode=0o644)
 _MARK = {

@@ -18,6 +18,7 @@ IMAGE_ERRORS = {
     RejectReason.IMAGE_TOO_SMALL: "image too small",
     RejectReason.IMAGE_AREA_TOO_LARGE: "image area too large",
     RejectReason.ASPECT_RATIO_TOO_LARGE: "aspect ratio too large",
+    RejectReason.HAS_FACES: "has faces",
 }
 _FIXED = {text: reason for reason, text in IMAGE_ERRORS.items()} | {
     OPTED_OUT: RejectReason.OPTED_OUT,

@@ -3,7 +3,8 @@
 settings     what all groups have in common; lists inline or by file
 numbers      the kinds of numbers and codes
 read, text   reading the input; rules on captions and URLs, languages, frequencies, concepts
-download     fetching and storing images, and rules on them; opt_outs: which opt-outs count
+download     fetching and storing images, and rules on them; opt_outs: which opt-outs count;
+             faces: what becomes of faces
 clip, heads  models of similarity, and scores beside it
 columns      scores by models and functions of the user's own
 dedup        what counts as the same
@@ -23,6 +24,7 @@ from babelsift.schemas.recipe.groups.dedup import (
     RemovalRateBounds,
 )
 from babelsift.schemas.recipe.groups.download import DownloadSettings, ImageRules
+from babelsift.schemas.recipe.groups.faces import FaceSettings
 from babelsift.schemas.recipe.groups.heads import Head, HeadClusters, HeadLayers, HeadPrompts
 from babelsift.schemas.recipe.groups.numbers import DEFAULT, setting_for
 from babelsift.schemas.recipe.groups.opt_outs import OptOutSettings
@@ -63,6 +65,7 @@ __all__ = [
     "DedupPairsSettings",
     "DedupSemanticSettings",
     "DownloadSettings",
+    "FaceSettings",
     "FrequencyRules",
     "Head",
     "HeadClusters",

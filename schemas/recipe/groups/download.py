@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 import pyarrow as pa
 from pydantic import AfterValidator, Field, model_validator
 
-from babelsift.schemas.columns import IMAGE_PROVENANCE
+from babelsift.schemas.columns import IMAGE_FACES, IMAGE_PROVENANCE
+from babelsift.schemas.recipe.groups.faces import FacesAtDownload
 from babelsift.schemas.recipe.groups.numbers import Count, PositiveInt, Ratio
 from babelsift.schemas.recipe.groups.opt_outs import OptOutSettings
 from babelsift.schemas.recipe.groups.settings import Settings
@@ -60,6 +61,8 @@ class DownloadSettings(Settings):
         extract_provenance: columns of what the image's metadata says of how it came to be: `image_generated`,
             `image_source_type`, `image_generator`, `image_c2pa`; see [rights](rights.md#generated-images)
         bbox_col: column of boxes to blur: lists of [x_min, y_min, x_max, y_max], fractions of the sides
+        faces: find faces before an image is stored, and `blur`, `count` or `drop`, or a group: see
+            [`download.faces`](#downloadfaces); null: none are looked for
         timeout_s: of a look-up, of connecting, and between two reads
         total_timeout_s: of a URL, with its retries and redirects, from its first request
         decode_timeout_s: CPU seconds that an image may take; five times as long by the clock
@@ -101,6 +104,7 @@ class DownloadSettings(Settings):
     extract_exif: bool = True
     extract_provenance: bool = False
     bbox_col: str | None = None
+    faces: FacesAtDownload = None
     timeout_s: float = Field(default=10.0, gt=0)
     total_timeout_s: float = Field(default=30.0, gt=0)
     decode_timeout_s: float = Field(default=60.0, gt=0, le=86_400)
@@ -134,7 +138,8 @@ class DownloadSettings(Settings):
     @property
     def further_columns(self) -> tuple[pa.Field, ...]:
         """The columns that downloaded rows have beside those of DOWNLOAD_SCHEMA."""
-        return IMAGE_PROVENANCE if self.extract_provenance else ()
+        found_faces = () if self.faces is None else IMAGE_FACES
+        return (*(IMAGE_PROVENANCE if self.extract_provenance else ()), *found_faces)
 
     @model_validator(mode="after")
     def _quality_fits(self) -> DownloadSettings:

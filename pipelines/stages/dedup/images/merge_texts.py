@@ -29,14 +29,14 @@ from babelsift.pipelines.stages.dedup.images.duplicate_images import EXACT_KINDS
 from babelsift.pipelines.staging.gather_shards import GatherShards
 from babelsift.pipelines.staging.image_rows import image_rows
 from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, Decision, RejectReason, Stage
-from babelsift.schemas.columns import IMAGE_PROVENANCE
+from babelsift.schemas.columns import FURTHER_IMAGE_COLUMNS
 from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, TEXT_MERGED
 
 # The columns that say what was found of a duplicate, until it is merged.
 SURVIVOR, KIND, DISTANCE, VALUE = "survivor", "duplicate_kind", "duplicate_distance", "duplicate_value"
 _FOUND = (SURVIVOR, KIND, DISTANCE, VALUE)
 _OF_IMAGE = [name for name in DOWNLOAD_SCHEMA.names if name not in LANGUAGE_SCHEMA.names]
-_OF_IMAGE += [field.name for field in IMAGE_PROVENANCE]
+_OF_IMAGE += [field.name for field in FURTHER_IMAGE_COLUMNS]
 
 
 @dataclass

@@ -6,6 +6,7 @@ import hashlib
 import json
 import tarfile
 import threading
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,14 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from babelsift.filters.image import process_image
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.partition import PartitionDownload
 from babelsift.pipelines.stages.download.row_options import RowOptions, check_option_columns
 from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
 from babelsift.pipelines.staging.shards import StagingListing
 from babelsift.schemas import RecipeError, SchemaError
-from babelsift.schemas.recipe import DownloadSettings
+from babelsift.schemas.recipe import DownloadSettings, FaceSettings
 from tests.support.hostile_web import answer, encoded, photo
+from tests.support.tiny_face_detector import process_with_tiny_detector, with_faces, write_tiny_detector
 
 EXIF = Image.Exif()
 EXIF[0x010F] = "Canon"
@@ -36,7 +39,7 @@ def staged(hostile_web, tmp_path):
     """staged(columns, **settings) -> (rows of the parquet, json members, images), of as many URLs of one photo."""
     hostile_web.on_any(answer(BODY))
 
-    def run(columns=None, **changes):
+    def run(columns=None, process=process_image, **changes):
         settings = SETTINGS.model_copy(update=changes)
         count = len(next(iter(columns.values()))) if columns else 1
         rows = {
@@ -45,12 +48,12 @@ def staged(hostile_web, tmp_path):
             "caption": ["c"] * count,
         }
         folder = RunFolder(str(tmp_path))
-        worker = acquire_worker(settings)
+        worker = acquire_worker(settings, process)
         try:
             partition = PartitionDownload(folder, settings, 1, worker, threading.Event())
             partition.stage(0, pa.RecordBatch.from_pydict(rows | (columns or {})), StagingListing(folder))
         finally:
-            release_worker(settings)
+            release_worker(settings, process)
         table = pq.read_table(tmp_path / "staging/images/00000.parquet").to_pylist()
         with tarfile.open(tmp_path / "staging/images/00000.tar") as tar:
             files = {member.name: tar.extractfile(member).read() for member in tar}
@@ -122,6 +125,19 @@ def test_a_file_is_not_kept_as_it_is_where_boxes_are_to_be_blurred(staged):
     kept, blurred = (images[key] for key in sorted(images))
     assert kept == BODY
     assert blurred != BODY
+
+
+def test_faces_are_blurred_before_anything_is_stored(staged, hostile_web, tmp_path):
+    process = partial(process_with_tiny_detector, str(write_tiny_detector(tmp_path / "packages")))
+    sharp = with_faces(96, 64, (48, 32))
+    hostile_web.on_any(answer(cv2.imencode(".png", sharp)[1].tobytes()))
+    settings = {"faces": FaceSettings(do="blur"), "encode_format": "png", "encode_quality": 1, "skip_reencode": True}
+    (row,), _, images = staged(process=process, **settings)
+    (box,) = json.loads(row["face_boxes"])
+    assert (row["face_count"], box) == (1, pytest.approx([34 / 96, 18 / 64, 66 / 96, 50 / 64], abs=1e-3))
+    (stored,) = (cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR) for image in images.values())
+    assert np.abs(np.diff(stored[26:40, 42:58].astype(int), axis=1)).max() < 6
+    assert (stored[:, :16] == sharp[:, :16]).all()
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from babelsift.pipelines.staging.layout import STAGED_SCHEMA
 from babelsift.pipelines.staging.records import new_record, with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.staged_rows import threshold_of
 from babelsift.schemas import RejectReason
-from babelsift.schemas.columns import IMAGE_PROVENANCE
-from babelsift.schemas.recipe import DownloadSettings, OptOutSettings
+from babelsift.schemas.columns import FURTHER_IMAGE_COLUMNS, IMAGE_PROVENANCE
+from babelsift.schemas.recipe import DownloadSettings, FaceSettings, OptOutSettings
 from tests.support.hostile_web import encoded, photo
 from tests.support.image_files import png_with
 
 PROVENANCE = {field.name for field in IMAGE_PROVENANCE}
+FURTHER = {field.name for field in FURTHER_IMAGE_COLUMNS}
 PAIR = new_record(uid="0" * 32, url="http://e.com/a", caption="c", key="000000001")
 
 
@@ -63,7 +64,7 @@ def test_a_record_has_every_column():
     assert record["status"] == "success"
     unknown = {name for name, value in record.items() if value is None}
     places = {"image_offset", "image_size", "image_crc32"}
-    assert unknown == {"error_message", "exif", "reason", "detail", "md5", "sha512"} | places | PROVENANCE
+    assert unknown == {"error_message", "exif", "reason", "detail", "md5", "sha512"} | places | FURTHER
 
 
 def test_a_record_has_what_the_image_says_of_its_making():
@@ -88,6 +89,7 @@ def test_a_record_has_what_the_image_says_of_its_making():
         ({"opt_outs": OptOutSettings(content_usage=False)}, False),
         ({"retries": 9}, False),
         ({"extract_provenance": True}, True),
+        ({"faces": FaceSettings(do="blur")}, True),
         ({"thread_count": 1}, False),
         ({"samples_per_staging_shard": 10}, False),
     ],
@@ -101,3 +103,4 @@ def test_thresholds_are_the_settings_limits():
     assert threshold_of("aspect_ratio_too_large", settings) == 2.0
     assert threshold_of("too_many_redirects", settings) == 5
     assert threshold_of("http_status", settings) is None
+    assert threshold_of("has_faces", DownloadSettings(faces=FaceSettings(do="drop", min_score=0.7))) == 0.7

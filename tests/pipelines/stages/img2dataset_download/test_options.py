@@ -6,7 +6,7 @@ from babelsift.pipelines.stages.img2dataset_download.options import (
     shaping_options,
 )
 from babelsift.schemas import RecipeError
-from babelsift.schemas.recipe import DownloadSettings
+from babelsift.schemas.recipe import DownloadSettings, FaceSettings
 
 
 def test_what_has_no_limit_is_left_to_img2datasets_own_default():
@@ -28,6 +28,7 @@ def test_how_the_web_is_asked_shapes_no_image():
     [
         ({"robots_txt": True}, "multiprocessing", "out", "robots"),
         ({"bbox_col": "faces"}, "multiprocessing", "out", "bbox_col"),
+        ({"faces": FaceSettings(do="blur")}, "multiprocessing", "out", "download.faces is not for it, it finds none"),
         ({"verify_hash": ("digest", "md5")}, "multiprocessing", "out", "verify_hash"),
         ({"requests_per_host_per_s": 1.0}, "multiprocessing", "out", "pace"),
         ({}, "dask", "out", "multiprocessing, pyspark, ray"),

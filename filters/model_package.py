@@ -11,13 +11,13 @@ from babelsift.schemas import ModelError
 _BLOCK = 2**20
 
 
-def installed_file(package: str, distribution: str, file: str, *, column: str, remedy: str) -> tuple[Path, str]:
+def installed_file(package: str, distribution: str, file: str, *, needed_by: str, remedy: str) -> tuple[Path, str]:
     """Returns (a file of an installed package, which is not imported; the package's version and the file's digest).
 
     Args:
         package: its name in Python; distribution: its name for pip.
         file: path within it.
-        column, remedy: for the error: how it is installed.
+        needed_by, remedy: for the error: what of a recipe needs it, and how it is installed.
 
     Raises:
         ModelError: it is not installed, or has no such file.
@@ -26,11 +26,11 @@ def installed_file(package: str, distribution: str, file: str, *, column: str, r
     folders = list(found.submodule_search_locations or ()) if found else []
     path = Path(folders[0]) / file if folders else None
     if path is None or not path.is_file():
-        raise ModelError(f"column {column!r}: needs {distribution}; {remedy}, on workers too")
-    return path, f"{distribution} {metadata.version(distribution)} {digest_of(str(path), column=column)}"
+        raise ModelError(f"{needed_by}: needs {distribution}; {remedy}, on workers too")
+    return path, f"{distribution} {metadata.version(distribution)} {digest_of(str(path), needed_by=needed_by)}"
 
 
-def digest_of(file: str, *, column: str) -> str:
+def digest_of(file: str, *, needed_by: str) -> str:
     """Returns the SHA-256 of a model's file, in hex.
 
     Raises:
@@ -42,5 +42,5 @@ def digest_of(file: str, *, column: str) -> str:
             while block := content.read(_BLOCK):
                 digest.update(block)
     except OSError as error:
-        raise ModelError(f"column {column!r}: cannot read the model {file}: {error.strerror}") from error
+        raise ModelError(f"{needed_by}: cannot read the model {file}: {error.strerror}") from error
     return digest.hexdigest()
