@@ -87,6 +87,7 @@ class ReportData:
         hosts: what became of URLs by host; None where none was asked for.
         edits: edit -> captions that it changed.
         timings: the account in time, as funnel.json has it.
+        uid_digits: how many first digits of a uid tell it from all others of the run.
     """
 
     recipe: Recipe
@@ -103,6 +104,7 @@ class ReportData:
     hosts: DomainCounts | None = None
     edits: Mapping[str, int] = field(default_factory=dict)
     timings: Mapping[str, Any] = field(default_factory=dict)
+    uid_digits: int = 8
 
     def __post_init__(self) -> None:
         if not self.bin_width > 0:

@@ -120,7 +120,7 @@ def _met_nothing(funnel: Funnel, recipe: Recipe) -> Iterator[str]:
         rules = [*_rules_of(stage.stage, recipe), *_conditions_of(stage.stage, recipe)]
         unmet = [setting for setting, reasons in rules if not stage.rejected.keys() & reasons]
         if unmet:
-            yield f"Of {count_text(stage.in_rows)} rows no one was left out by {', '.join(unmet)}."
+            yield f"None of {count_text(stage.in_rows)} rows was left out by {', '.join(unmet)}."
 
 
 def _rules_of(stage: str, recipe: Recipe) -> Iterator[tuple[str, set[str]]]:

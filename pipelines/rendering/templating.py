@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from babelsift.pipelines.rendering.number_format import (
     clipped,
@@ -29,6 +30,15 @@ def markdown_text(text: str) -> str:
     return re.sub(r"([\\`*_\[\]<>|#~!&$])", r"\\\1", " ".join(shown(text).split()))
 
 
+def breakable(name: str) -> Markup:
+    """Returns a name as HTML that a narrow page breaks behind underscores, and nowhere else.
+
+    >>> breakable("too_few_words")
+    Markup('too_<wbr>few_<wbr>words')
+    """
+    return Markup("_<wbr>").join(name.split("_"))
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("babelsift.pipelines.rendering", "templates"),
@@ -46,6 +56,7 @@ def _environment() -> Environment:
         month=month_text,
         number=number_text,
         shown=shown,
+        breakable=breakable,
         clipped=clipped,
         code=code_span,
         markdown=markdown_text,

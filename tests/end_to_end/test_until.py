@@ -76,7 +76,7 @@ def test_what_would_surprise_is_said_at_the_terminal(tmp_path, capsys):
     words += ["--output", str(tmp_path / "out"), "--until", "language"]
     expected = [
         "language left out 63.6 % of the 1,100 rows for language_not_kept.",
-        "Of 1,100 rows no one was left out by captions.min_words, captions.reject_markup.",
+        "None of 1,100 rows was left out by captions.min_words, captions.reject_markup.",
         "700 captions of at most 5 words in plain ASCII letters were left out by their language (de 700): many of them "
         "may be names or English; look at them in rejects/.",
     ]

@@ -23,7 +23,6 @@ from babelsift.pipelines.rendering.page.sample_view import (
     edited_cards,
     kept_cards,
     rejected_groups,
-    uid_digits,
 )
 from babelsift.pipelines.rendering.page.score_view import score_views
 from babelsift.pipelines.rendering.templating import ENVIRONMENT
@@ -44,7 +43,7 @@ def render_report(data: ReportData) -> str:
         stages=stage_bars(data.funnel),
         off=off,
         quiet=[stage for stage in quiet if stage not in off],
-        uid_digits=uid_digits(data.funnel.input_rows),
+        uid_digits=data.uid_digits,
         timings=data.timings,
         languages_kept=kept_languages(all_languages),
         languages=languages,

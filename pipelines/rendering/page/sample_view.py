@@ -106,18 +106,6 @@ def edge_rows(samples: list[Sample]) -> list[EdgeRow]:
     return [rows[bound] for bound in sorted(rows, key=lambda bound: (order.get(bound[0], len(order)), bound[1]))]
 
 
-def uid_digits(rows: int) -> int:
-    """Returns how many first digits of a uid are shown: enough that another pair's begins so once in a thousand runs.
-
-    >>> uid_digits(3000), uid_digits(1_000_000)
-    (8, 10)
-    """
-    digits = 8
-    while 16**digits < rows * 1_000_000:
-        digits += 1
-    return digits
-
-
 def rejected_groups(samples: list[Sample], funnel: Funnel, *, opened: int = 3) -> list[RejectedGroup]:
     """Returns the rejected samples by stage and reason: stages in pipeline order, frequent reasons first.
 

@@ -46,6 +46,7 @@ from babelsift.pipelines.stages.report.find_survivors import with_survivors
 from babelsift.pipelines.stages.report.report_inputs import GatherReportInputs, ReportInputs
 from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
 from babelsift.pipelines.stages.report.timings import timings_so_far
+from babelsift.pipelines.stages.report.uid_digits import shown_uids, unique_digits
 from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.img2dataset.imported_rows import TAKEN_FROM
 from babelsift.schemas import OUT, AccountingError, Funnel, Recipe, Stage, dump_recipe, product_path
@@ -105,6 +106,7 @@ def write_report(
     tables = [f"{SPLITS[shard['split']].folder}/{shard_name(shard['shard'])}{PARQUET}" for shard in shards]
     tables += [f"{REJECTS}/{name}" for name, _ in sorted(inputs.ledger)]
     samples = with_survivors(folder, samples, tables)
+    clusters = clusters_with_images(folder, inputs.clusters, inputs.cluster_urls, tars)
     timings = timings_so_far(folder, shards)
     data = ReportData(
         recipe=recipe,
@@ -115,7 +117,8 @@ def write_report(
         columns=inputs.columns,
         made_columns=made_columns,
         samples=with_images(folder, samples, tars),
-        clusters=clusters_with_images(folder, inputs.clusters, inputs.cluster_urls, tars),
+        clusters=clusters,
+        uid_digits=unique_digits(folder, shown_uids(samples, clusters), tables),
         images=sum(shard["samples"] for shard in shards),
         measures=inputs.descriptions.measures,
         hosts=inputs.descriptions.hosts,

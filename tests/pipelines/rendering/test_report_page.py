@@ -42,7 +42,7 @@ class Page(HTMLParser):
 
     @property
     def text(self):
-        return " ".join(" ".join(self.texts).split())
+        return " ".join(" ".join(self.texts).split()).replace("_ ", "_")  # which the page may break there
 
 
 def recipe(**settings):

@@ -62,13 +62,13 @@ def everything(stage, rows, most):
 )
 def test_a_rule_that_leaves_out_more_than_half_is_said(rows, rejected, said):
     found = surprises(funnel(rows, rejected), recipe(captions={"min_words": 3}))
-    assert [sentence for sentence in found if "no one" not in sentence] == said
+    assert [sentence for sentence in found if not sentence.startswith("None of ")] == said
 
 
 def test_rules_of_the_recipe_that_met_nothing_are_named_and_defaults_are_not():
     asked = recipe(captions={"min_words": 3, "reject_boilerplate": True}, urls={"reject_non_photos": True})
     found = surprises(funnel(2000, {"rules": {"too_few_words": 20}}), asked)
-    assert found == ["Of 2,000 rows no one was left out by captions.reject_boilerplate, urls.reject_non_photos."]
+    assert found == ["None of 2,000 rows was left out by captions.reject_boilerplate, urls.reject_non_photos."]
     assert surprises(funnel(2000, {"rules": {"too_few_words": 20}}), recipe(captions={"min_words": 3})) == []
     assert surprises(funnel(900, {}), asked) == []
 
