@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -216,7 +216,7 @@ def format_value(value: object, *, exact: bool = False) -> str | None:
 
 def _texts(values: object, rows: np.ndarray, *, exact: bool = False) -> list[str | None] | str | None:
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
-        numbers: list[object] = values.take(pa.array(rows)).to_pylist()
+        numbers: list[Any] = values.take(pa.array(rows)).to_pylist()
         if pa.types.is_float32(values.type):  # as doubles they would have more digits
             numbers = [None if number is None else np.float32(number) for number in numbers]
         return [format_value(number, exact=exact) for number in numbers]

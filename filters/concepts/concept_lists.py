@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection
 
 import fsspec
@@ -18,6 +19,17 @@ from babelsift.schemas.languages import normalise_language
 _EVERY_LANGUAGE = ""
 _DEFAULT = "default"
 _SETTING = "metadata.entries"
+_REMEDY = "give a JSON list of entries, or one entry a line"
+_TABLE = re.compile(
+    r"(?i)\.(csv|tsv|jsonl|ndjson|parquet|arrow|feather|xlsx?|ya?ml|pkl|npy|npz)(?:\.(?:gz|zst|bz2|xz))?$"
+)
+_JSON = re.compile(r"(?i)\.json(?:\.(?:gz|zst|bz2|xz))?$")
+# Pages of errors, and what git keeps in the place of large files.
+_OTHER_STARTS = ("<!doctype html", "<html", "<?xml", "version https://git-lfs")
+_LONGEST_START = max(map(len, _OTHER_STARTS))
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+# Signs around which MetaCLIP puts spaces, beside something else; blanks that it takes for spaces.
+_NEVER_IN_CAPTIONS = re.compile(r"[^ ][,.;:?!`]|[,.;:?!`][^ ]|[\t\r\n]")
 _LIST_ENDINGS = (".json", ".txt", ".json.gz", ".txt.gz", ".json.zst", ".txt.zst")
 
 
@@ -65,11 +77,14 @@ def find_lists(path: str) -> dict[str, str]:
         raise RecipeError(f"{_SETTING}: cannot read {path}: {error}") from error
     if not is_folder:
         return {_EVERY_LANGUAGE: path}
-    lists = {}
+    lists: dict[str, str] = {}
     for name in names:
         base = os.path.basename(name)
         if base.endswith(_LIST_ENDINGS):
-            lists[_list_name(base.split(".")[0])] = _in_folder(path, base)
+            name, file = _list_name(base.split(".")[0]), _in_folder(path, base)
+            if name in lists:
+                raise RecipeError(f"{_SETTING}: {lists[name]} and {file} are both lists of {name}; keep one of them")
+            lists[name] = file
     if not lists:
         raise RecipeError(f"{_SETTING}: {path} holds no list; name them by language, such as en.json or zh.txt")
     return lists
@@ -84,6 +99,8 @@ def read_list(path: str) -> list[str]:
     Raises:
         RecipeError: the file cannot be read, or is no list of entries.
     """
+    if table := _TABLE.search(path):
+        raise RecipeError(f"{_SETTING}: {path} is a {table[1]} file; {_REMEDY} (.txt)")
     content = read_text(path, setting=_SETTING)
     if content.lstrip()[:1] == "[":
         try:
@@ -91,15 +108,26 @@ def read_list(path: str) -> list[str]:
         except (ValueError, RecursionError) as error:
             raise RecipeError(f"{_SETTING}: {path} is not a JSON list: {error}") from error
     elif kind := kind_of_json(content):
-        raise RecipeError(f"{_SETTING}: {path} holds {kind}; give a JSON list of entries, or one entry a line")
+        raise RecipeError(f"{_SETTING}: {path} holds {kind}; {_REMEDY}")
+    elif _JSON.search(path) or content.lstrip()[:_LONGEST_START].lower().startswith(_OTHER_STARTS):
+        raise RecipeError(f"{_SETTING}: {path} begins with {content.lstrip()[:40]!r}; {_REMEDY}")
     else:
         lines = content.removesuffix("\n").split("\n") if content else []
         entries = [line.removesuffix("\r") for line in lines]
-    wrong = next((at for at, entry in enumerate(entries) if not isinstance(entry, str) or not entry.strip()), None)
+    wrong = next((at for at, entry in enumerate(entries) if not _is_entry(entry)), None)
     if not entries or wrong is not None:
         found = "nothing" if wrong is None else f"{entries[wrong]!r} at position {wrong}"
         raise RecipeError(f"{_SETTING}: {path} should list entries as text, found {found}")
+    if all(_NEVER_IN_CAPTIONS.search(entry) for entry in entries):
+        raise RecipeError(
+            f"{_SETTING}: no caption can match an entry of {path}, such as {entries[0]!r}: captions are compared with "
+            f"spaces around , . ; : ? ! ` and without tabs; {_REMEDY}"
+        )
     return entries
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, str) and bool(entry.strip()) and not _NO_TEXT.search(entry)
 
 
 def _in_folder(folder: str, name: str) -> str:

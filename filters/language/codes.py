@@ -48,7 +48,8 @@ _SCRIPTS = {
     }.items()
     for language in languages.split()
 }
-_SCRIPT_ALIASES = {
+# Codes of several scripts, or of a form of one.
+SCRIPT_ALIASES = {
     "Hans": ("Hani",),
     "Hant": ("Hani",),
     "Jpan": ("Hani", "Hira", "Kana"),
@@ -70,6 +71,6 @@ def parse_label(label: str) -> tuple[str, tuple[str, ...]] | None:
         return None
     code, script = match.groups()
     if script is not None:
-        return normalise_language(code), _SCRIPT_ALIASES.get(script, (script,))
+        return normalise_language(code), SCRIPT_ALIASES.get(script, (script,))
     language = _WIKIPEDIA.get(code) or normalise_language(code)
     return language, _SCRIPTS.get(language, ("Latn",))

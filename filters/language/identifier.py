@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.language.codes import parse_label
+from babelsift.filters.language.codes import SCRIPT_ALIASES, parse_label
 from babelsift.filters.language.combination import CombinedModel
 from babelsift.filters.language.evidence import Evidence, count_letters, gather_evidence
 from babelsift.filters.language.fasttext_batch import BatchModel
@@ -123,6 +123,22 @@ class LanguageIdentifier:
         combined = self._combined.scripts.values() if self._combined else ()
         further = {language for script in combined for language in script.languages}
         return frozenset({UNDETERMINED, *_BY_SCRIPT.values(), *judged, *beside, *further})
+
+    def is_written_in(self, language: str, script: str) -> bool:
+        """Whether `identify` can say a language of a caption that is mainly in a script.
+
+        Args:
+            language: of `languages`.
+            script: ISO 15924.
+        """
+        scripts = SCRIPT_ALIASES.get(script, (script,))
+        of_labels = (_meaning(label) for label in labels_of(self._native))
+        written = {(name, one) for name, several in of_labels for one in several}
+        written |= {(name, one) for one, name in _BY_SCRIPT.items()}
+        written |= {(name, one) for one, names in _MINORITIES.items() for name in names}
+        combined = self._combined.scripts.items() if self._combined else ()
+        written |= {(name, one) for one, models in combined for name in models.languages}
+        return self.raw or any((language, one) in written for one in scripts)
 
     def identify(self, captions: pa.Array) -> pa.RecordBatch:
         """Returns the language of each caption and its score.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from babelsift.filters.language.identifier import LanguageIdentifier
+from babelsift.filters.strings import SCRIPTS
 from babelsift.schemas import RecipeError
 from babelsift.schemas.languages import normalise_language
 
@@ -33,6 +34,11 @@ def check_languages(named: Iterable[tuple[str, str]], identifier: LanguageIdenti
             raise RecipeError(
                 f"{setting}: the language model {identifier.model or 'lid.176'} cannot identify {code!r}; "
                 "remove it, or set language.model to a model that can"
+            )
+        if script in SCRIPTS and not others and not identifier.is_written_in(spelt, script):
+            raise RecipeError(
+                f"{setting}: no caption in {script} is labelled {spelt!r}, so that {code!r} would keep none; "
+                f"write {language!r}"
             )
         if setting != _KEEP and spelt != language:
             raise RecipeError(f"{setting}: captions in {language!r} are labelled {spelt!r}; write {spelt!r}")

@@ -11,5 +11,14 @@ from babelsift.filters.rules.apply import (
     reject_by_language,
     reject_by_urls,
 )
+from babelsift.filters.rules.lists import hosts_of
 
-__all__ = ["CAPTION_RULES", "URL_RULES", "Rule", "reject_by_captions", "reject_by_language", "reject_by_urls"]
+__all__ = [
+    "CAPTION_RULES",
+    "URL_RULES",
+    "Rule",
+    "hosts_of",
+    "reject_by_captions",
+    "reject_by_language",
+    "reject_by_urls",
+]

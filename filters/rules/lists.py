@@ -6,7 +6,7 @@ from typing import Any
 
 from babelsift.filters.strings.entry_lists import loaded_once, read_entries
 from babelsift.filters.text import FlaggedWords, NgramVocabulary, load_tagger, shipped_flagged_words
-from babelsift.filters.urls import parse_hosts, parse_urls
+from babelsift.filters.urls import is_public_suffix, parse_hosts, parse_urls
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import PartsOfSpeech, Vocabulary
 from babelsift.schemas.recipe.groups.settings import EntryList, FlaggedWordList
@@ -17,12 +17,19 @@ def hosts_of(source: EntryList, setting: str) -> frozenset[str]:
     """Returns the host names of a list.
 
     Raises:
-        RecipeError: unreadable, or an entry that is no host name.
+        RecipeError: unreadable, or an entry that is no host name, or of allowed suffixes none.
     """
     try:
-        return parse_hosts(list(read_entries(source, setting=f"urls.{setting}")))
+        hosts = parse_hosts(list(read_entries(source, setting=f"urls.{setting}")))
     except ValueError as error:
         raise RecipeError(f"urls.{setting}: {error}") from error
+    unknown = [name for name in sorted(hosts) if not is_public_suffix(name)] if setting == "allowed_suffixes" else []
+    if unknown:
+        raise RecipeError(
+            f"urls.{setting}: {unknown[0]!r} is no public suffix, so that no URL has it; write suffixes such as com or "
+            "co.uk, and hosts into urls.allowed_hosts"
+        )
+    return hosts
 
 
 @loaded_once

@@ -143,6 +143,18 @@ def is_on_allowed_suffix(urls: pa.Array, *, allowed_suffixes: Collection[str]) -
     return _by_host(url_hosts(urls), lambda host: _is_below(public_suffix(host) or "", allowed))
 
 
+def is_public_suffix(name: str) -> bool:
+    """Whether hosts can have a public suffix that is this one or below it, by the list that ships with tldextract.
+
+    Args:
+        name: lower case, IDNA-encoded.
+
+    >>> is_public_suffix("co.uk"), is_public_suffix("example.com")
+    (True, False)
+    """
+    return _is_below(public_suffix(f"www.{name}") or "", frozenset({name}))
+
+
 def public_suffix(host: str) -> str | None:
     """Returns the public suffix of a host name as `url_hosts` gives it; None where it has none.
 
@@ -184,6 +196,6 @@ def _is_below(host: str, names: frozenset[str]) -> bool:
 
 def _parsed(entry: str) -> str:
     name = host_name(entry.strip().removeprefix("*.").lstrip("."))
-    if name is None:
+    if name is None or "*" in name:
         raise ValueError(f"{entry!r} is no host name; write it like example.com")
     return name

@@ -12,7 +12,7 @@ from babelsift.filters.concepts import ConceptMatcher
 from babelsift.filters.dedup import load_faiss
 from babelsift.filters.faces import FaceDetector
 from babelsift.filters.language import LanguageIdentifier, check_languages
-from babelsift.filters.rules import reject_by_captions, reject_by_language, reject_by_urls
+from babelsift.filters.rules import hosts_of, reject_by_captions, reject_by_language, reject_by_urls
 from babelsift.filters.selection import load_matching
 from babelsift.pipelines.core.runners.cluster_options import cluster_mistakes
 from babelsift.pipelines.fetch import AddressPolicy
@@ -30,7 +30,7 @@ from babelsift.pipelines.stages.select.select_pairs import check_columns, check_
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
 from babelsift.schemas.columns import IMAGE_FACES, IMAGE_PROVENANCE
-from babelsift.schemas.recipe import ConceptSettings
+from babelsift.schemas.recipe import ConceptSettings, UrlRules
 from babelsift.schemas.unavailable_features import describe_unavailable
 
 
@@ -130,9 +130,28 @@ def check_settings(recipe: Recipe) -> None:
     reject_by_language(captions, languages, scores, recipe.language, Decision.keep_all(0))
     reject_by_captions(captions, recipe.captions, Decision.keep_all(0))
     reject_by_urls(captions, recipe.urls, Decision.keep_all(0))
+    _check_hosts(recipe.urls)
     if recipe.metadata is not None:
         _check_concepts(recipe.metadata, identifier, others=recipe.language.source != "replace")
     AddressPolicy(recipe.download.allow_addresses, recipe.download.ports)
+
+
+def _check_hosts(rules: UrlRules) -> None:
+    """Checks that a URL of some allowed host meets the other rules on hosts and suffixes."""
+    if rules.allowed_hosts is None:
+        return
+    hosts = sorted(hosts_of(rules.allowed_hosts, "allowed_hosts"))
+    if not hosts:
+        raise RecipeError("urls.allowed_hosts: the list has no host: no URL would pass; name some, or write null")
+    decision = Decision.keep_all(len(hosts))
+    others = {"schemes": None, "max_characters": None, "reject_non_photos": False, "opted_out_urls": None}
+    urls = pa.array([f"http://{host}/" for host in hosts], pa.string())
+    reject_by_urls(urls, rules.model_copy(update=others), decision)
+    if not decision.kept.any():
+        raise RecipeError(
+            f"urls.allowed_hosts: no URL of these hosts would pass, those of {hosts[0]} for "
+            f"{decision.reasons[0].value}; change them or the other lists of hosts and suffixes"
+        )
 
 
 def _check_concepts(settings: ConceptSettings, identifier: LanguageIdentifier, *, others: bool) -> None:

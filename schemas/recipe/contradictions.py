@@ -154,8 +154,11 @@ def _rule_itself(rule: SelectRule, where: str, model: ModelChoice, names: tuple[
     if lowest is not None and scored_by is not None:
         column = similarity_column(scored_by) if scored_by in names else scored_by
         bounds += _bounds(column, lowest, f"{where}.min_similarity", is_lower=True)
-    languages = () if not rule.languages else (_LanguageSet(frozenset(rule.languages), f"{where}.languages"),)
-    return _Conjunction(tuple(bounds), languages)
+    languages = [_LanguageSet(frozenset(rule.languages), f"{where}.languages")] if rule.languages else []
+    spoken = rule.conditions.get("language")
+    if spoken is not None and isinstance(spoken.one_of, tuple) and spoken.one_of:
+        languages.append(_LanguageSet(frozenset(map(str, spoken.one_of)), f"{where}.conditions.language.in"))
+    return _Conjunction(tuple(bounds), tuple(languages))
 
 
 def _walk(
@@ -248,6 +251,10 @@ def _empty_lists(recipe: Recipe) -> Iterator[str]:
                 if not values and name != "not_in":
                     where = f"select.conditions.{column}.{name}"
                     yield f"{where} is empty: no pair would pass; name values, or leave it out"
+    spoken = recipe.select.conditions.get("language")
+    unwanted = spoken.not_in if spoken is not None and isinstance(spoken.not_in, tuple) else ()
+    if recipe.language.keep and _languages_of(recipe.language.keep) <= set(unwanted):
+        yield "select.conditions.language.not_in has all of language.keep: no pair would pass; change one of them"
     for kind in ("hosts", "suffixes"):
         allowed, blocked = getattr(recipe.urls, f"allowed_{kind}"), getattr(recipe.urls, f"blocked_{kind}")
         if allowed is None or allowed.files:

@@ -181,8 +181,11 @@ class Recipe(Settings):
             named += [("select.languages", code) for code in rule.languages or ()]
             for setting in ("model", "min_similarity", "top_fraction_by_language"):
                 named += _languages_in(f"select.{setting}", getattr(rule, setting))
-            for condition in rule.conditions.values():
+            for name, condition in rule.conditions.items():
                 named += [("select.conditions", code) for code in condition.languages if code != DEFAULT]
+                if name == "language":
+                    wanted = (code for kind, codes in condition.value_lists if kind == "in" for code in codes)
+                    named += [("select.conditions.language", str(code)) for code in wanted]
         for column in self.columns:
             named += _languages_in("columns.model", column.model)
         named += _languages_in("select.min_pairs_per_language", self.select.min_pairs_per_language)

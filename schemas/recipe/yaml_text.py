@@ -9,9 +9,24 @@ import yaml
 
 from babelsift.schemas.errors import RecipeError
 
+_MERGE = "tag:yaml.org,2002:merge"
+
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's booleans only: in 1.1 `no` is false, so Norwegian and img2dataset's resize_mode `no` would be, too."""
+    """YAML 1.2's booleans only: in 1.1 `no` is false, so Norwegian and img2dataset's resize_mode `no` would be, too.
+
+    A key that is there twice is an error, as YAML has it; PyYAML would take the last and drop the others.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Returns a mapping; raises ConstructorError where a key comes twice."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE]
+        twice = next((key for at, key in enumerate(keys) if key in keys[:at]), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{twice!r} is there twice; write what it holds in one place", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {

@@ -27,6 +27,22 @@ def refusal(text):
         ("urls: {max_characters: 8}", ["http://a.b has 10 characters", "urls.max_characters is 8"]),
         ("urls: {schemes: []}", ["urls.schemes is empty"]),
         ("language: {keep: [und], min_score: 0.5}", ["language.min_score is 0.5", "und"]),
+        (
+            "language: {keep: [en]}\nselect: {conditions: {language: {in: [de, fr]}}}",
+            ["language.keep lets en through", "select.conditions.language.in lets de fr through"],
+        ),
+        (
+            "select: {languages: [en], all_of: [{conditions: {language: {in: [de]}}}]}",
+            ["select.languages lets en through", "select.all_of.0.conditions.language.in lets de through"],
+        ),
+        (
+            "language: {keep: [en, deu]}\nselect: {conditions: {language: {not_in: [de, en]}}}",
+            ["select.conditions.language.not_in has all of language.keep"],
+        ),
+        ("urls: {schemes: ['http://']}", ["urls.schemes.0: 'http://' is no scheme"]),
+        ("captions: {min_words: 10000000000000000000000}", ["captions.min_words", "9223372036854775807"]),
+        ("captions: {min_words: 3}\ncaptions: {max_words: 9}", ["'captions' is there twice"]),
+        ("captions: {min_words: 3, min_words: 4}", ["'min_words' is there twice"]),
         ("captions: {min_words: 9, max_characters: 8}", ["captions.min_words is 9", "captions.max_characters is 8"]),
         (
             "images: {min_side_px: 200}\ndownload: {max_image_area: 39999}",

@@ -128,12 +128,14 @@ def _in_scripts(language: str, words: list[str], fewest: int) -> Iterator[tuple[
 
 
 def _lingua(folder: Path, random: np.random.Generator) -> Iterator[tuple[str, list[str]]]:
+    told = set().union(*GROUPS.values())
     for wheel in folder.rglob("lingua_language_detector-1.3*.whl"):
         with tempfile.TemporaryDirectory() as home, zipfile.ZipFile(wheel) as package:
             package.extractall(home)
             for model in sorted((Path(home) / "lingua" / "language-models").iterdir()):
-                if model.is_dir():
-                    yield normalise_language(model.name), WordModel(model).draw(_DRAWN, random)
+                # Of languages that a script tells alone, not all n-grams are there.
+                if model.is_dir() and (language := normalise_language(model.name)) in told:
+                    yield language, WordModel(model).draw(_DRAWN, random)
 
 
 def _wordfreq(folder: Path) -> Iterator[tuple[str, dict[str, float]]]:

@@ -11,8 +11,9 @@ from babelsift.schemas.languages import check_language
 
 DEFAULT = "default"  # stands for every language that a mapping by language does not name
 
-PositiveInt = Annotated[int, Field(ge=1)]
-Count = Annotated[int, Field(ge=0)]
+_LARGEST = 2**63 - 1  # that Arrow's integers hold
+PositiveInt = Annotated[int, Field(ge=1, le=_LARGEST)]
+Count = Annotated[int, Field(ge=0, le=_LARGEST)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Cosine = Annotated[float, Field(ge=-1, le=1)]

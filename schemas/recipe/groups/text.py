@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from babelsift.schemas.recipe.groups.numbers import Count, LanguageCode, PositiveInt, Ratio
 from babelsift.schemas.recipe.groups.settings import Entries, FlaggedWordEntries, Settings
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 
 
 class CaptionEdits(Settings):
@@ -115,6 +118,12 @@ class CaptionRules(Settings):
     parts_of_speech: PartsOfSpeech | None = None
 
 
+def _check_scheme(scheme: str) -> str:
+    if not _SCHEME.fullmatch(scheme):
+        raise ValueError(f"{scheme!r} is no scheme of URLs; write it without what follows: https")
+    return scheme
+
+
 class UrlRules(Settings):
     """Rules on the URL alone; a rule that is null is off.
 
@@ -130,7 +139,7 @@ class UrlRules(Settings):
         opted_out_domains: hosts that are to be left alone, and what is below them
     """
 
-    schemes: tuple[str, ...] | None = ("http", "https")
+    schemes: tuple[Annotated[str, AfterValidator(_check_scheme)], ...] | None = ("http", "https")
     max_characters: Count | None = 2048
     blocked_hosts: Entries | None = None
     allowed_hosts: Entries | None = None

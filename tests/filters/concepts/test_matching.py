@@ -95,6 +95,13 @@ def test_each_language_has_its_own_list_and_others_the_default(tmp_path):
         ("", "found nothing"),
         ('{"dog": 3, "cat": 4}', "holds a JSON object"),
         ('{\n  "en": ["dog"]\n}\n', "holds a JSON object"),
+        ("<!DOCTYPE html>\n<title>404</title>", "begins with '<!DOCTYPE html>"),
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:1", "begins with 'version https://git-lfs"),
+        ("a\0b\nc", "found 'a\\x00b' at position 0"),
+        ('["\\ud800"]', "found '\\ud800' at position 0"),
+        ("entry,count\ndog,3", "no caption can match an entry of"),
+        ("dog\t3\ncat\t4", "without tabs"),
+        ('["dog\\ncat"]', "such as 'dog\\ncat'"),
     ],
 )
 def test_what_is_no_list_of_entries_is_said(tmp_path, content, message):
@@ -102,6 +109,32 @@ def test_what_is_no_list_of_entries_is_said(tmp_path, content, message):
     with pytest.raises(RecipeError, match=r"^metadata\.entries: .*") as raised:
         ConceptMatcher(str(tmp_path / "m.txt")).load()
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["m.csv", "m.jsonl", "m.TSV.gz", "m.parquet", "m.yaml"])
+def test_tables_are_no_lists(tmp_path, name):
+    (tmp_path / name).write_text("dog\ncat\n")
+    with pytest.raises(RecipeError, match=f"{name} is a {name.split('.')[1]} file; give a JSON list"):
+        read_lists(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("content", ['"dog"', "null", "dog\ncat"])
+def test_json_that_is_no_list_is_no_list(tmp_path, content):
+    (tmp_path / "m.json").write_text(content)
+    with pytest.raises(RecipeError, match="begins with"):
+        read_lists(str(tmp_path / "m.json"))
+
+
+def test_some_entries_that_no_caption_can_match_are_as_they_are(tmp_path):
+    (tmp_path / "m.txt").write_text("dr. who\ncat\n")
+    assert read_lists(str(tmp_path / "m.txt")) == {"": ["dr. who", "cat"]}
+
+
+def test_two_lists_of_one_language_are_said(tmp_path):
+    for name in ("en.json", "eng.txt"):
+        (tmp_path / name).write_text('["dog"]')
+    with pytest.raises(RecipeError, match=r"en\.json and .*eng\.txt are both lists of en; keep one of them"):
+        read_lists(str(tmp_path))
 
 
 def test_missing_lists_are_said(tmp_path):

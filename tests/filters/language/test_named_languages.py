@@ -23,6 +23,10 @@ def check(text, identifier):
         ("select: {caps: {per_language: {ny: 3, default: 5}}}", "select.caps.per_language: the language model"),
         ("clip: {model: m}\nselect: {min_similarity: {ny: 0.3}}", "select.min_similarity: the language model"),
         ("clip: [{model: m, languages: [ny]}, {model: n, languages: others}]", "clip.languages: the language model"),
+        ("language: {keep: [en-Cyrl]}", "language.keep: no caption in Cyrl is labelled 'en'"),
+        ("language: {keep: [zh-Latn]}", "language.keep: no caption in Latn is labelled 'zh'"),
+        ("select: {conditions: {language: {in: [en, xx]}}}", "select.conditions.language: the language model"),
+        ("select: {conditions: {language: {in: [nob]}}}", "select.conditions.language: captions in 'nob' are labelled"),
     ],
 )
 def test_a_language_that_no_caption_can_be_in_is_refused(text, message, identifier):
@@ -36,6 +40,8 @@ def test_a_language_that_no_caption_can_be_in_is_refused(text, message, identifi
     "text",
     [
         "language: {keep: [eng, nob, cmn, sr-Latn, und, yi, chr]}",
+        "language: {keep: [sr-Cyrl, zh-Hans, zh-Hani, ja-Jpan, ja-Hira, ko-Kore, ar-Arab, en-Latn, sd-Deva, az-Cyrl]}",
+        "select: {conditions: {language: {not_in: [xx, nya]}}}",
         "select: {languages: [en, 'no', und], caps: {per_language: {fi: 3, default: 5}}}",
     ],
 )
