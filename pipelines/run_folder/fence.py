@@ -33,6 +33,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -85,9 +86,10 @@ def read_fence(store: Store) -> Fence | None:
 
 @dataclass
 class _LastLook:
-    """When a store's writer was last allowed to commit; several commits in quick succession share a look."""
+    """When a store's writer was last allowed to commit; several commits at once, or soon after, share a look."""
 
     at: float = -math.inf
+    looking: threading.Lock = field(default_factory=threading.Lock)
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,12 @@ class FencedStore(Store):
         """
         if (why_lost := _vigils.get(self.fence.run)) is not None:
             why_lost()
-        if since is not None and self._last_look.at >= since:
+        with self._last_look.looking:
+            if since is None or self._last_look.at < since:
+                self._last_look.at = self._look()
             return self._last_look.at
+
+    def _look(self) -> float:
         looked = seconds_of_this_machine()
         latest = read_fence(self.store)
         if latest not in (None, self.fence):
@@ -131,7 +137,6 @@ class FencedStore(Store):
                 f"{self.root}: a later run (epoch {latest.epoch}) works in this folder, so this one (epoch "
                 f"{self.fence.epoch}) has stopped and commits nothing more; wait for the later one, then run again"
             )
-        self._last_look.at = looked
         return looked
 
     def writing(
@@ -147,6 +152,10 @@ class FencedStore(Store):
     def put_if_absent(self, path: str, content: bytes, *, check: Check | None = None) -> bool:
         """See `Store.put_if_absent`."""
         return self.store.put_if_absent(path, content, check=check or self.check)
+
+    def lets_one_create(self, path: str, content: bytes) -> bool:
+        """See `Store.lets_one_create`."""
+        return self.store.lets_one_create(path, content)
 
     def delete(self, path: str, *, check: Check | None = None) -> None:
         """See `Store.delete`."""

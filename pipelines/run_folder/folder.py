@@ -6,16 +6,19 @@ staging/    work paid for once     report/     for people
 
 from __future__ import annotations
 
+import builtins
 import errno
 import hashlib
 import json
 import logging
 import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from fsspec import AbstractFileSystem
 
@@ -30,7 +33,14 @@ from babelsift.schemas import RunFolderError, public_url
 from babelsift.schemas.file_systems import file_system_error
 
 _SHOWN_CHARACTERS = 60
+_STEPS_AT_ONCE = 8
+_Result = TypeVar("_Result")
 _Names = list[str]  # within a class that has a method `list`
+
+
+def json_bytes(content: Any) -> bytes:
+    """Returns a JSON file's bytes, keys in the order given."""
+    return (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode()
 
 
 @dataclass(frozen=True)
@@ -168,7 +178,7 @@ class RunFolder:
 
     def write_json(self, path: str, content: Any) -> None:
         """Writes a JSON file whole, keys in the order given."""
-        self.write(path, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+        self.write(path, json_bytes(content))
 
     def writing(self, path: str, *, read_back: bool = False) -> AbstractContextManager[WholeFile]:
         """Returns a context manager that opens a file for writing and gives it its name only on success.
@@ -177,6 +187,26 @@ class RunFolder:
             read_back: see `Store.writing`.
         """
         return self.store.writing(path, read_back=read_back)
+
+    def do_all(self, steps: Sequence[Callable[[], _Result]]) -> builtins.list[_Result]:
+        """Returns what steps return that each wait for the store: on a disk they come in turn, elsewhere side by side.
+
+        Raises:
+            Exception: that of the first step, in their order, that failed; the others were done all the same, but on a
+                disk.
+        """
+        if self.is_local or len(steps) < 2:
+            return [step() for step in steps]
+        with ThreadPoolExecutor(min(len(steps), _STEPS_AT_ONCE), thread_name_prefix="store") as pool:
+            return [done.result() for done in [pool.submit(step) for step in steps]]
+
+    def write_all(self, contents: Mapping[str, bytes]) -> None:
+        """Writes files whole, each as `write` does, in any order.
+
+        Args:
+            contents: path -> content.
+        """
+        self.do_all([partial(self.write, path, content) for path, content in contents.items()])
 
     def check_writable(self) -> RunFolder:
         """Returns the folder if a file can be written, named and removed in it.

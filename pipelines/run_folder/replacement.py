@@ -14,6 +14,8 @@ import logging
 import posixpath
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from babelsift.pipelines.run_folder.folder import RunFolder
@@ -120,7 +122,7 @@ def product_files(folder: RunFolder) -> list[str]:
     """Returns the paths of all files that lie where a product's do, temporary names left out."""
     top = folder.store.list("")
     folders = {entry.name for entry in top if entry.is_folder} & {*PRODUCT_FOLDERS, "report"}
-    below = [path for where in sorted(folders) for path in folder.files_under(where)]
+    below = chain.from_iterable(folder.do_all([partial(folder.files_under, where) for where in sorted(folders)]))
     return [path for path in (*(entry.name for entry in top if not entry.is_folder), *below) if not is_temporary(path)]
 
 

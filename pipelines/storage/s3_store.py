@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fsspec.asyn import sync
+
 from babelsift.pipelines.storage.clock import seconds_of_this_machine
 from babelsift.pipelines.storage.errors import causes, http_status, is_passing, retrying, s3_code
 from babelsift.pipelines.storage.object_store import ObjectStore, Upload
@@ -37,8 +39,30 @@ class S3Store(ObjectStore):
         return _Upload(self, path, None) if check is None else _ConditionalUpload(self, path, check)
 
     def read(self, path: str) -> bytes:
-        """See `Store.read`: one request; what is large is read by `open`."""
-        return self.retried(lambda: self.fs.cat_file(self.path(path), max_concurrency=1))
+        """See `Store.read`: one request, which tells what the object is like; what is large is read by `open`."""
+        asked = seconds_of_this_machine()
+        try:
+            content, tag = self.retried(lambda: self._whole(path))
+        except FileNotFoundError:
+            seen_objects.add(self.path(path), None, asked)
+            raise
+        seen_objects.add(self.path(path), tag, asked)
+        return content
+
+    def _whole(self, path: str) -> tuple[bytes, str]:
+        answer = self._call("get_object", path)
+        try:
+            return sync(self.fs.loop, answer["Body"].read), answer["ETag"]
+        finally:
+            answer["Body"].close()
+
+    def lets_one_create(self, path: str, content: bytes) -> bool:
+        """See `Store.lets_one_create`."""
+        try:
+            as_os_errors(lambda: self.fs.pipe_file(self.path(path), content, mode="create"))
+        except OSError as error:
+            return _is_changed(error)
+        return False
 
     def size(self, path: str) -> int:
         """See `Store.size`."""

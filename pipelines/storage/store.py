@@ -102,6 +102,15 @@ class Store(abc.ABC):
             RunFolderError: it cannot be written.
         """
 
+    def lets_one_create(self, path: str, content: bytes) -> bool:
+        """Whether the store itself sees to it that `put_if_absent` lets one of several writers through.
+
+        Args:
+            path: of a file that is there: to create it once more is tried.
+            content: what it has then, where the store lets that pass.
+        """
+        return False
+
     @abc.abstractmethod
     def read_range(self, path: str, start: int, end: int) -> bytes:
         """Returns the bytes [start, end) of a file by one request; fewer where the file ends before.

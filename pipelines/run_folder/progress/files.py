@@ -64,9 +64,10 @@ class ProgressFile:
 
     def _is_left(self) -> bool:
         try:
-            return self._folder.exists(self._path)
+            self._folder.size(self._path)
         except (OSError, BabelsiftError):
             return False
+        return True
 
     def _write_until_ended(self) -> None:
         while not self._ended.wait(self._every_s):

@@ -39,8 +39,8 @@ class Lease:
     beats: int = field(default=0, init=False)
     _since: str = field(default_factory=lambda: _now(), init=False)
 
-    def take(self, *, beat_s: float, patience_beats: int, wait: Callable[[float], object]) -> None:
-        """Takes the lease: a free one, or a dead run's.
+    def take(self, *, beat_s: float, patience_beats: int, wait: Callable[[float], object]) -> bool:
+        """Takes the lease: a free one, or a dead run's; returns whether it was written just now.
 
         Args:
             beat_s: seconds from one beat of the holder to the next.
@@ -56,11 +56,15 @@ class Lease:
             self.beat()
         elif not self.folder.store.put_if_absent(LEASE, self._content()):
             raise refusal(self.folder, read_lease(self.folder))
+        elif self.folder.store.lets_one_create(LEASE, self._content()):
+            self.beats += 1
+            return True
         # Of several that saw no holder, or the same dead one, the last to write has the lease.
         wait(beat_s / 5)
         holder = read_lease(self.folder)
         if holder is None or not self.is_own(holder):
             raise refusal(self.folder, holder)
+        return False
 
     def beat(self) -> None:
         """Writes the lease anew.

@@ -62,9 +62,10 @@ class RunLock:
         with ExitStack() as stack:
             self._has_flock = self.folder.is_local and self._take_flock(stack)
             self._last_beat = self.clock()
-            if not self._has_flock:
-                self._lease.take(beat_s=self.beat_s, patience_beats=self.patience_beats, wait=self.wait)
-            self._beat()
+            if self._has_flock or not self._lease.take(
+                beat_s=self.beat_s, patience_beats=self.patience_beats, wait=self.wait
+            ):
+                self._beat()
             stack.enter_context(checked_by(self.token, self.check))
             self._beating = threading.Thread(target=self._beat_until_released, name="heartbeat", daemon=True)
             self._beating.start()

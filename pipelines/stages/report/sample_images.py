@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -25,17 +26,70 @@ from babelsift.schemas.duplicates import DrawnCluster
 _PARTITIONS_AT_ONCE = 8
 
 
-def with_images(folder: RunFolder, samples: Iterable[Sample], tars: TarFolder | None = None) -> list[Sample]:
+@dataclass(frozen=True)
+class StagedImages:
+    """The images of a run, found by their pairs; what says where they lie is read once.
+
+    Attributes:
+        folder: the run folder.
+        tars: the imported folder that the images lie in; None: the run folder's own staging shards.
+    """
+
+    folder: RunFolder
+    tars: TarFolder | None = None
+
+    def of(self, urls: Mapping[str, str]) -> dict[str, tuple[bytes, str]]:
+        """Returns {uid: (encoded image, extension)} of the pairs that have an image in staging.
+
+        Args:
+            urls: uid -> URL of pairs.
+        """
+        if self.tars is not None:
+            return _imported_images_of(self.folder, urls, self.tars)
+        if not urls or self._parting is None or not self._listing.numbers:
+            return {}
+        urls_by_partition: dict[int, dict[str, str]] = {}
+        for uid, url in sorted(urls.items()):
+            for partition in _partitions_of(uid, url, self._parting, self._split):
+                urls_by_partition.setdefault(partition, {})[uid] = url
+        with ThreadPoolExecutor(_PARTITIONS_AT_ONCE) as pool:
+            found = pool.map(self._images_of, urls_by_partition, urls_by_partition.values())
+            return {uid: image for images in found for uid, image in images.items()}
+
+    @cached_property
+    def _parting(self) -> Partitioning | None:
+        if (manifest := read_manifest(self.folder)) is None:
+            return None
+        return Partitioning(manifest.first_partitions or manifest.partitions, manifest.partitioning)
+
+    @cached_property
+    def _split(self) -> SplitDomains:
+        return read_split_domains(self.folder)
+
+    @cached_property
+    def _listing(self) -> StagingListing:
+        return StagingListing(self.folder)
+
+    def _images_of(self, partition: int, urls: Mapping[str, str]) -> dict[str, tuple[bytes, str]]:
+        assert self._parting is not None
+        images: dict[str, tuple[bytes, str]] = {}
+        for shard in staged_shards(self.folder, partition, self._parting.partitions, listing=self._listing):
+            rows = None if shard.stats is None or shard.is_foreign else read_staged_rows(self.folder, shard)
+            if rows is not None:
+                images |= _images_in(self.folder, shard.number, rows, urls)
+        return images
+
+
+def with_images(staged: StagedImages, samples: Iterable[Sample]) -> list[Sample]:
     """Returns the samples, each with its image, made small, where one is staged for its uid; survivors, too.
 
     Args:
-        folder: the run folder.
+        staged: the run's images.
         samples: of the run.
-        tars: see `staged_images_of`.
     """
     samples = list(samples)
     every = [*samples, *(sample.survivor for sample in samples if sample.survivor is not None)]
-    images = staged_images_of(folder, {sample.uid: sample.url or "" for sample in every if sample.uid}, tars)
+    images = staged.of({sample.uid: sample.url or "" for sample in every if sample.uid})
     small = {uid: thumbnail(image) for uid, (image, _) in images.items()}
 
     def shown(sample: Sample) -> Sample:
@@ -53,18 +107,17 @@ def uids_in(clusters: Iterable[DrawnCluster]) -> set[str]:
 
 
 def clusters_with_images(
-    folder: RunFolder, clusters: Iterable[DrawnCluster], urls: Mapping[str, str], tars: TarFolder | None = None
+    staged: StagedImages, clusters: Iterable[DrawnCluster], urls: Mapping[str, str]
 ) -> list[ImageCluster]:
     """Returns drawn clusters with their images that this run has staged.
 
     Args:
-        folder: the run folder.
+        staged: the run's images.
         clusters: of the run.
         urls: uid -> URL of their pairs; an earlier run's are not among them.
-        tars: see `staged_images_of`.
     """
     clusters = list(clusters)
-    images = staged_images_of(folder, {uid: urls[uid] for uid in sorted(uids_in(clusters)) if uid in urls}, tars)
+    images = staged.of({uid: urls[uid] for uid in sorted(uids_in(clusters)) if uid in urls})
 
     def shown(uid: str, value: str | None = None) -> Sample:
         small = thumbnail(images[uid][0]) if uid in images else None
@@ -85,43 +138,6 @@ def clusters_with_images(
 def _note(cluster: DrawnCluster) -> str:
     notes = {"the survivor is of an earlier run": cluster.earlier_run, "kept all the same": cluster.report_only}
     return ", ".join(note for note, holds in notes.items() if holds)
-
-
-def staged_images_of(
-    folder: RunFolder, urls: Mapping[str, str], tars: TarFolder | None = None
-) -> dict[str, tuple[bytes, str]]:
-    """Returns {uid: (encoded image, extension)} of the pairs that have an image in staging.
-
-    Args:
-        folder: the run folder.
-        urls: uid -> URL of pairs.
-        tars: the imported folder that the images lie in; None: the run folder's own staging shards.
-    """
-    if tars is not None:
-        return _imported_images_of(folder, urls, tars)
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return {}
-    first = manifest.first_partitions or manifest.partitions
-    parting, split = Partitioning(first, manifest.partitioning), read_split_domains(folder)
-    urls_by_partition: dict[int, dict[str, str]] = {}
-    for uid, url in sorted(urls.items()):
-        for partition in _partitions_of(uid, url, parting, split):
-            urls_by_partition.setdefault(partition, {})[uid] = url
-    listing = StagingListing(folder)
-
-    def images_of(partition: int) -> dict[str, tuple[bytes, str]]:
-        images: dict[str, tuple[bytes, str]] = {}
-        for shard in staged_shards(folder, partition, first, listing=listing):
-            rows = None if shard.stats is None or shard.is_foreign else read_staged_rows(folder, shard)
-            if rows is not None:
-                images |= _images_in(folder, shard.number, rows, urls_by_partition[partition])
-        return images
-
-    if not listing.numbers:
-        return {}
-    with ThreadPoolExecutor(_PARTITIONS_AT_ONCE) as pool:
-        return {uid: image for images in pool.map(images_of, urls_by_partition) for uid, image in images.items()}
 
 
 def _partitions_of(uid: str, url: str, parting: Partitioning, split: SplitDomains) -> set[int]:

@@ -23,7 +23,7 @@ from babelsift.pipelines.rendering import (
     render_report,
     sample_fields,
 )
-from babelsift.pipelines.run_folder.folder import RunFolder
+from babelsift.pipelines.run_folder.folder import RunFolder, json_bytes
 from babelsift.pipelines.run_folder.paths import (
     CARD,
     CONCEPTS_FOLDER,
@@ -44,7 +44,7 @@ from babelsift.pipelines.run_folder.shard_layout import SPLITS, TRAIN, VALIDATIO
 from babelsift.pipelines.stages.report.drawn_samples import drawn_samples
 from babelsift.pipelines.stages.report.find_survivors import with_survivors
 from babelsift.pipelines.stages.report.report_inputs import GatherReportInputs, ReportInputs
-from babelsift.pipelines.stages.report.sample_images import clusters_with_images, with_images
+from babelsift.pipelines.stages.report.sample_images import StagedImages, clusters_with_images, with_images
 from babelsift.pipelines.stages.report.timings import timings_so_far
 from babelsift.pipelines.stages.report.uid_digits import shown_uids, unique_digits
 from babelsift.pipelines.staging.images import TarFolder
@@ -100,14 +100,12 @@ def write_report(
     shards = sorted(inputs.shards, key=lambda shard: (shard["split"], shard["shard"]))
     warnings = tuple(chain.from_iterable(sorted(inputs.warnings)))
     funnel = replace(checked_funnel(inputs.counts, shards, inputs.ledger), warnings=warnings)
-    write_sizes(folder, shards)
-    folder.write(RECIPE, dump_recipe(recipe).encode())
     samples = [*drawn_samples(inputs.kept, recipe), *drawn_samples(inputs.rejected, recipe)]
     tables = [f"{SPLITS[shard['split']].folder}/{shard_name(shard['shard'])}{PARQUET}" for shard in shards]
     tables += [f"{REJECTS}/{name}" for name, _ in sorted(inputs.ledger)]
     samples = with_survivors(folder, samples, tables)
-    clusters = clusters_with_images(folder, inputs.clusters, inputs.cluster_urls, tars)
-    timings = timings_so_far(folder, shards)
+    timings, staged = timings_so_far(folder, shards), StagedImages(folder, tars)
+    clusters = clusters_with_images(staged, inputs.clusters, inputs.cluster_urls)
     data = ReportData(
         recipe=recipe,
         funnel=funnel,
@@ -116,7 +114,7 @@ def write_report(
         bin_width=BIN_WIDTH,
         columns=inputs.columns,
         made_columns=made_columns,
-        samples=with_images(folder, samples, tars),
+        samples=with_images(staged, samples),
         clusters=clusters,
         uid_digits=unique_digits(folder, shown_uids(samples, clusters), tables),
         images=sum(shard["samples"] for shard in shards),
@@ -125,10 +123,11 @@ def write_report(
         edits=inputs.descriptions.edits,
         timings=timings,
     )
-    described = _write_descriptions(folder, data, shards)
-    folder.write(REPORT_PAGE, render_report(data).encode())
-    folder.write_json(SELECTION, inputs.selection)
-    finish_replacement(folder, written_files(shards, inputs.ledger, inputs.concepts) | described)
+    described = _descriptions(data, shards)
+    page, selection = render_report(data).encode(), json_bytes(inputs.selection)
+    own = {RECIPE: dump_recipe(recipe).encode(), REPORT_PAGE: page, SELECTION: selection}
+    folder.write_all({**sizes_files(shards), **own, **described})
+    finish_replacement(folder, written_files(shards, inputs.ledger, inputs.concepts) | described.keys() & {PREVIEW})
     folder.write_json(FUNNEL, {**funnel.to_json(), "timings": timings})  # last: where it is, the run is complete
     logging.info("report: %d of %d pairs kept, of %d images", funnel.kept_rows, funnel.input_rows, data.kept_images)
     return funnel.to_json()
@@ -169,11 +168,10 @@ def checked_funnel(counts: Mapping, shards: list[dict], ledger: list[tuple[str, 
     return funnel
 
 
-def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict]) -> set[str]:
-    """Writes the dataset card for the Hugging Face hub and Croissant for other tools; returns the card's pictures."""
+def _descriptions(data: ReportData, shards: list[dict]) -> dict[str, bytes]:
+    """Returns the dataset card for the Hugging Face hub with its picture, and Croissant for other tools, by path."""
     count = Counter(shard["split"] for shard in shards)
-    if (picture := preview(previewed(data.samples))) is not None:
-        folder.write(PREVIEW, picture)
+    picture = preview(previewed(data.samples))
     card = render_card(
         data,
         samples_per_shard=data.recipe.shards.samples_per_shard,
@@ -181,23 +179,29 @@ def _write_descriptions(folder: RunFolder, data: ReportData, shards: list[dict])
         validation_shards=count[VALIDATION.name],
         bytes_total=sum(shard["bytes"] for shard in shards),
     )
-    folder.write(CARD, card.encode())
     splits = [(split.name, split.folder) for split in SPLITS.values() if count[split.name]]
     tars = {path: digest for shard in shards for path, digest in shard["files"].items() if path.endswith(TAR)}
-    folder.write_json(CROISSANT, croissant(data, splits, sample_fields(data), tars))
-    return set() if picture is None else {PREVIEW}
+    described = {CARD: card.encode(), CROISSANT: json_bytes(croissant(data, splits, sample_fields(data), tars))}
+    return described if picture is None else described | {PREVIEW: picture}
 
 
 def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
-    """Writes how many samples are in which shard, where open_clip looks: beside the shards; and at the folder's top."""
+    """Writes what `sizes_files` returns."""
+    folder.write_all(sizes_files(shards))
+
+
+def sizes_files(shards: list[dict]) -> dict[str, bytes]:
+    """Returns the files that say how many samples are in which shard: where open_clip looks, and at the top."""
+    files: dict[str, bytes] = {}
     for split in SPLITS.values():
         sizes = {
             f"{shard_name(shard['shard'])}.tar": shard["samples"] for shard in shards if shard["split"] == split.name
         }
         if sizes or split is TRAIN:
-            folder.write_json(f"{split.folder}/{SIZES}", sizes)
+            files[f"{split.folder}/{SIZES}"] = json_bytes(sizes)
         if split is TRAIN:
-            folder.write_json(SIZES, sizes)
+            files[SIZES] = json_bytes(sizes)
+    return files
 
 
 def written_files(shards: list[dict], ledger: list[tuple[str, int]], concepts: list[str]) -> set[str]:

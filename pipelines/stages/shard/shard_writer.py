@@ -102,14 +102,13 @@ def write_shard(
         logging.info("shard: %s: %d samples, already there", stem, len(samples))
         return {**done, "shard": shard, "split": split.name}
     folder.remove(f"{stem}_stats.json")  # the commit mark goes first, and comes back last
-    with folder.writing(f"{stem}.tar", read_back=True) as tar:
-        _write_tar(tar, partial(read, folder), samples, metadata, np.flatnonzero(is_first))
-    with folder.writing(f"{stem}.parquet", read_back=True) as parquet:
-        pq.write_table(metadata, parquet, compression="zstd")
-    files = {f"{stem}.tar": tar.sha256, f"{stem}.parquet": parquet.sha256}
-    with folder.writing(images, read_back=True) as table:
-        pq.write_table(images_of(metadata, is_first), table, compression="zstd")
-    files[images] = table.sha256
+    contents: dict[str, Callable[[WholeFile], None]] = {
+        f"{stem}.tar": partial(_write_tar, partial(read, folder), samples, metadata, np.flatnonzero(is_first)),
+        f"{stem}.parquet": partial(_write_table, metadata),
+        images: partial(_write_table, images_of(metadata, is_first)),
+    }
+    tar, *tables = folder.do_all([partial(_written, folder, path, fill) for path, fill in contents.items()])
+    files = {path: file.sha256 for path, file in zip(contents, (tar, *tables), strict=True)}
     for store in stores:
         files |= write_embeddings(store, rows, metadata, folder=f"{split.embeddings}/{store.name}", name=name)
     stats = {
@@ -173,12 +172,22 @@ def images_of(metadata: pa.Table, is_first: np.ndarray) -> pa.Table:
     return images.append_column("texts", pa.array(counts, pa.int32()))
 
 
+def _written(folder: RunFolder, path: str, fill: Callable[[WholeFile], None]) -> WholeFile:
+    with folder.writing(path, read_back=True) as file:
+        fill(file)
+    return file
+
+
+def _write_table(table: pa.Table, file: WholeFile) -> None:
+    pq.write_table(table, file, compression="zstd")
+
+
 def _write_tar(
-    file: WholeFile,
     read: Callable[[pa.RecordBatch], list[bytes]],
     rows: pa.Table,
     metadata: pa.Table,
     firsts: np.ndarray,
+    file: WholeFile,
 ) -> None:
     """Writes the samples; rows: one a sample. firsts: int64[samples], where each begins in `metadata`."""
     bounds = [*firsts.tolist(), len(metadata)]

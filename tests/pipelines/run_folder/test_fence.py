@@ -318,6 +318,24 @@ def test_a_commit_costs_one_small_request_more_and_commits_in_quick_succession_s
     assert counts == {"get": 1, "put": 6, "delete": 1}
 
 
+def test_what_was_read_is_written_anew_without_a_look_at_it(s3_bucket):
+    folder = RunFolder(s3_bucket.url("run"))
+    folder = claim_folder(folder, "a", wait=lambda seconds: None)
+    of_another_worker(folder).write_json("file.json", {"n": 1})
+    folder.store.sweep([])  # nothing is remembered, as in another process
+    assert folder.read_json("file.json") == {"n": 1}
+    with s3_bucket.proxy.counting() as counts:
+        folder.write_json("file.json", {"n": 2})
+    assert counts == {"get": 1, "put": 1}  # the look at the epoch, and the file
+
+
+def test_commits_at_once_share_one_look(s3_bucket):
+    folder = claim_folder(RunFolder(s3_bucket.url("run")), "a", wait=lambda seconds: None)
+    with s3_bucket.proxy.counting() as counts:
+        folder.write_all({f"{number}": b"" for number in range(5)})
+    assert counts == {"get": 1, "put": 5}
+
+
 def test_what_a_writer_saw_after_its_look_is_no_leave_to_go_over_it(s3_bucket):
     """A listing shows what a later run has put there, after the look that allowed this writer to commit."""
     folder = RunFolder(s3_bucket.url("run"))

@@ -1,4 +1,6 @@
 import pickle
+import threading
+from functools import partial
 
 import fsspec
 import pytest
@@ -79,3 +81,24 @@ def test_json_that_is_none_is_named(folder):
     folder.write("a.json", b"{")
     with pytest.raises(RunFolderError, match=r"a\.json is not JSON.*remove it and run again"):
         folder.read_json("a.json")
+
+
+def test_steps_all_run_and_the_first_error_is_raised(folder):
+    """On a disk one after another, elsewhere at once: none waits for one that waits for it."""
+    is_far, met = not folder.is_local, threading.Barrier(2, timeout=20)
+
+    def step(number):
+        if is_far:
+            met.wait()
+        if number:
+            raise RunFolderError(f"step {number}")
+        return number
+
+    assert folder.do_all([]) == []
+    with pytest.raises(RunFolderError, match="step 1"):
+        folder.do_all([partial(step, number) for number in (0, 1)])
+
+
+def test_several_files_are_written_by_one_call(folder):
+    folder.write_all({"a": b"1", "b/c": b"2"})
+    assert (folder.read("a"), folder.read("b/c")) == (b"1", b"2")

@@ -84,6 +84,13 @@ def test_a_killed_run_of_this_machine_is_taken_over_at_once(folder):
         assert len(waits) == 1
 
 
+def test_where_the_store_lets_one_create_nobody_waits(folder, s3_bucket):
+    waits, puts = [], len(s3_bucket.proxy.seen)
+    with lock(folder, waits.append):
+        kinds = [request.kind for request in s3_bucket.proxy.seen[puts:] if request.key.endswith(LEASE)]
+    assert (waits, kinds) == ([], ["get", "put", "put"])  # the second PUT, refused, shows that the store decides
+
+
 def test_a_store_that_does_not_answer_is_one_line(folder, s3_bucket):
     for kind in ("get", "put"):
         with (
