@@ -65,7 +65,7 @@ comma := ,
 # Where bytecode may not be written, every process compiles all that it imports anew: seconds each time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo flink-demo flink-test test test-slow lint format docs bench curate demo-model clean
+.PHONY: help demo flink-demo flink-figures flink-test test test-slow lint format docs bench curate demo-model clean
 
 demo: $(VENV)/.installed-run ## curate a small web drawn for the purpose, offline, and compare with the truth (OUT=DIR)
 	@$(BIN)/babelsift demo --output $(OUT) $(ARGS)
@@ -75,6 +75,9 @@ flink-demo: $(VENV)/.installed-flink ## curate the demo's web on a real Flink he
 
 flink-test: $(VENV)/.installed-flink-test $(BIN)/versitygw ## run on a real Flink and S3 server here, kill what can be killed, and compare (needs Java, Maven, Go)
 	@$(BIN)/python tests/cluster/flink_test.py $(ARGS)
+
+flink-figures: $(VENV)/.installed-flink-test ## measure CPU time and workers on a real Flink here (needs Java, Maven; ARGS='metadata --pairs 1000000')
+	@$(BIN)/python tests/cluster/flink_figures.py $(ARGS)
 
 curate: $(VENV)/.installed-run ## curate your own pairs: INPUT=GLOB OUTPUT=DIR RECIPE=NAME|FILE RUNNER=local|FlinkRunner...
 	@test -n "$(INPUT)" -a -n "$(OUTPUT)" || { echo "usage: make curate INPUT='pairs/*.parquet' OUTPUT=out/run RECIPE=$(RECIPE) [RUNNER=local] [ARGS='--url-col URL ...']" >&2; exit 2; }
@@ -113,7 +116,7 @@ SOURCES := $(wildcard babelsift filters pipelines schemas tests benchmarks tools
 clean: ## remove what the targets made: .venv, .venv-peers, out/demo, out/docs, out/flink-*, build, dist, caches; never a run of yours
 	rm -rf $(VENV) .venv-peers build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -rf out/docs out/flink-demo out/flink-test out/flink-job-server
+	rm -rf out/docs out/flink-demo out/flink-figures out/flink-test out/flink-job-server
 	@if [ -d out/demo/demo ]; then echo "rm -rf out/demo"; rm -rf out/demo; fi
 	@find $(SOURCES) -name __pycache__ -prune -exec rm -rf {} +
 	@rmdir out 2>/dev/null || true

@@ -14,6 +14,7 @@ MADE = [
     "filters/__pycache__/jit.pyc",
     "filters/text/__pycache__/links.nbi",
     "out/flink-demo/local/funnel.json",
+    "out/flink-figures/latency/by-1.log",
     "out/flink-test/local.log",
     "out/flink-job-server/job.jar",
     "out/docs/index.html",

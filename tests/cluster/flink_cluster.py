@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -84,17 +83,24 @@ class FlinkCluster:
     Attributes:
         master: host:port of the job manager.
         logs: folder of all output.
+        job_manager: its process.
+        start: starts a task manager of a name.
         task_managers: Flink's name -> process.
     """
 
     master: str
     logs: Path
+    job_manager: subprocess.Popen
     start: Callable[[str], subprocess.Popen]
     task_managers: dict[str, subprocess.Popen] = field(default_factory=dict)
 
     def start_task_manager(self, name: str) -> None:
         """Starts a task manager; one that was killed is replaced by a new one so."""
         self.task_managers[name] = self.start(name)
+
+    def cpu_s(self) -> float:
+        """Returns the seconds of CPU that its processes have taken, and those of theirs that have ended."""
+        return sum(cpu_s(process.pid) for process in (self.job_manager, *self.task_managers.values()))
 
     def get(self, path: str, *, timeout_s: float = 30.0) -> Any:
         """Returns what the job manager's REST interface answers at a path."""
@@ -122,6 +128,19 @@ class WorkerPool:
         """Returns the process ids of its workers, the newest first."""
         children = sorted(psutil.Process(self.pid).children(), key=lambda child: -child.create_time())
         return [child.pid for child in children if child.pid != self.service]
+
+    def cpu_s(self) -> float:
+        """Returns the seconds of CPU that it and its workers have taken, those that have ended among them."""
+        return sum(map(cpu_s, (self.pid, self.service, *self.workers())))
+
+
+def cpu_s(process: int) -> float:
+    """Returns the seconds of CPU that a process has taken, and its children that have ended; 0 where it has ended."""
+    try:
+        times = psutil.Process(process).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def flink_home() -> Path:
@@ -164,7 +183,7 @@ def running_cluster(scratch: Path, *, task_managers: int) -> Iterator[FlinkClust
     (configuration / "log4j.properties").write_text(_LOGGING)
     with contextlib.ExitStack() as stack:
         entry = "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint"
-        _start(stack, _java(entry, configuration, []), logs / "job_manager.log")
+        job_manager = _start(stack, _java(entry, configuration, []), logs / "job_manager.log")
         jvm, dynamic = _memory(configuration)
         runner = "org.apache.flink.runtime.taskexecutor.TaskManagerRunner"
         command = [*_java(runner, configuration, jvm), *dynamic]
@@ -172,7 +191,7 @@ def running_cluster(scratch: Path, *, task_managers: int) -> Iterator[FlinkClust
         def start(name: str) -> subprocess.Popen:
             return _start(stack, [*command, "-D", f"taskmanager.resource-id={name}"], logs / f"{name}.log")
 
-        cluster = FlinkCluster(f"127.0.0.1:{rest_port}", logs, start)
+        cluster = FlinkCluster(f"127.0.0.1:{rest_port}", logs, job_manager, start)
         for number in range(task_managers):
             cluster.start_task_manager(f"task-manager-{number}")
         _wait_for_slots(cluster, SLOTS * task_managers)
@@ -252,7 +271,7 @@ def _stop(process: subprocess.Popen) -> None:
 def _wait_for_slots(cluster: FlinkCluster, slots: int) -> None:
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+        with contextlib.suppress(OSError):  # no answer yet, or a late one
             if cluster.get("/overview", timeout_s=5.0)["slots-total"] >= slots:
                 return
         if any(process.poll() is not None for process in cluster.task_managers.values()):
