@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,15 +31,17 @@ def unique_digits(folder: RunFolder, uids: set[str], tables: Iterable[str]) -> i
         tables: paths of the parquet files of shards and ledger, of which the column `uid` is read.
     """
     starts = pa.array(sorted({uid[:_FEWEST] for uid in uids}), pa.string())
-    alike = set(uids)
-    for path in tables if uids else ():
-        for column in _uids(folder, path):
-            begin = pc.utf8_slice_codeunits(column, 0, _FEWEST)
-            alike.update(column.filter(pc.is_in(begin, value_set=starts)).to_pylist())
+    read = [partial(_alike, folder, path, starts) for path in tables] if uids else []
+    alike = uids.union(*folder.do_all(read))
     return next(digits for digits in range(_FEWEST, _ALL + 1) if len({uid[:digits] for uid in alike}) == len(alike))
 
 
-def _uids(folder: RunFolder, path: str) -> Iterator[pa.Array]:
+def _alike(folder: RunFolder, path: str, starts: pa.Array) -> list[str]:
+    """Returns a table's uids that begin as others do."""
+    alike: list[str] = []
     with folder.open(path) as file:
         for batch in pq.ParquetFile(file).iter_batches(columns=["uid"]):
-            yield batch.column("uid").cast(pa.string()).drop_null()
+            column = batch.column("uid").cast(pa.string()).drop_null()
+            begin = pc.utf8_slice_codeunits(column, 0, _FEWEST)
+            alike += column.filter(pc.is_in(begin, value_set=starts)).to_pylist()
+    return alike
