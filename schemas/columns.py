@@ -16,6 +16,7 @@ PHASH_BYTES = 32
 PHASH_CROPS_BYTES = 14 * 16
 PHASH_VIEWS_BYTES = 9 * 16 + 2
 PHASH_COLOURS_BYTES = 8
+PDQ_BYTES = 32
 
 
 def _field(name: str, kind: pa.DataType, *, nullable: bool = False, unit: str | None = None) -> pa.Field:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _Rows = TypeVar("_Rows", pa.RecordBatch, pa.Table)
 # Columns of the ledger that say what a pair was, or tell it by a value.
 _OF_CONTENT = ("url", "caption", "value", "threshold")
+_OF_PAIR = ("url", "caption", "language")
 
 
 @dataclass
@@ -155,7 +156,8 @@ def ledger_rows(
 ) -> pa.RecordBatch:
     """Returns the rows of a batch as LEDGER_SCHEMA; columns that the batch does not have yet are null.
 
-    Of a row that was removed on request the ledger has uid, source, language and reason alone.
+    Of a row that was removed on request the ledger has uid, source, language and reason alone, and of one whose image
+    is on a hash list uid, source, reason and the list's name.
     """
     fate = {
         "stage": pa.array([stage.value] * len(batch), pa.string()),
@@ -173,7 +175,10 @@ def ledger_rows(
             columns.append(pa.nulls(len(batch), field.type))
     rows = pa.RecordBatch.from_arrays(columns, schema=LEDGER_SCHEMA)
     is_removed = pc.equal(rows.column("reason"), RejectReason.REMOVED.value)
-    return _without_content(rows, is_removed) if pc.any(is_removed).as_py() else rows
+    if pc.any(is_removed).as_py():
+        rows = _without_content(rows, is_removed)
+    is_listed = pc.equal(rows.column("reason"), RejectReason.ON_HASH_LIST.value)
+    return _without_content(rows, is_listed, _OF_PAIR) if pc.any(is_listed).as_py() else rows
 
 
 def as_removed(rows: _Rows, is_removed: np.ndarray) -> _Rows:

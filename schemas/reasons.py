@@ -124,6 +124,7 @@ class RejectReason(str, Enum):
     C2PA_TRAINING_OPT_OUT = "c2pa_training_opt_out"
     ROBOTS_DISALLOWED = "robots_disallowed"
     HASH_MISMATCH = "hash_mismatch"
+    ON_HASH_LIST = "on_hash_list"
     # download: this machine
     FETCHER_STALLED = "fetcher_stalled"
     DECODE_TIMEOUT = "decode_timeout"

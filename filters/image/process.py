@@ -25,11 +25,15 @@ from babelsift.filters.image.exif import exif_json, software_in
 from babelsift.filters.image.facts import PixelFacts, facts_of
 from babelsift.filters.image.failure import ImageFailureError
 from babelsift.filters.image.hide_faces import FacesFound, HidePeople
+from babelsift.filters.image.hashing.luminance import grey_of
+from babelsift.filters.image.hashing.pdq import pdq_hash
 from babelsift.filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
 from babelsift.filters.opt_outs import c2pa_training_opt_out, prohibited_data_mining
 from babelsift.filters.provenance import ImageProvenance, provenance_of
 from babelsift.schemas import RejectReason
 from babelsift.schemas.recipe import DownloadSettings
+
+_MIN_PDQ_SIDE = 128  # px; of fewer PDQ's hash is another than that of the image as served
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class ProcessedImage(PixelFacts):
         metadata: the blocks of metadata as served.
         provenance: what they say of how the image came to be; nothing where the settings do not ask.
         faces: those that were found; nothing where the settings do not ask.
+        pdq: PDQ hash of the pixels as decoded, 32 bytes; None where no hash lists ask for it.
+        pdq_quality: 0 to 100; None as above.
     """
 
     data: bytes
@@ -63,6 +69,8 @@ class ProcessedImage(PixelFacts):
     metadata: MetadataBlocks
     provenance: ImageProvenance = field(default_factory=ImageProvenance)
     faces: FacesFound = field(default_factory=FacesFound)
+    pdq: bytes | None = None
+    pdq_quality: int | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,8 @@ def process_image(
 def decode_for(body: bytes, header: ImageHeader, settings: DownloadSettings) -> DecodedImage:
     """Returns the image decoded at the scale that the settings leave enough of; see `decode_image`."""
     scale = decoding_scale(header.width, header.height, settings)
+    while settings.hash_lists and scale > 1 and min(header.width, header.height) < scale * _MIN_PDQ_SIDE:
+        scale //= 2
     decoded = decode_image(body, header, scale=scale if can_be_decoded_smaller(header, scale) else 1)
     return decoded if is_fine_enough(decoded, settings) else decode_image(body, header)
 
@@ -160,6 +170,7 @@ def _processed(
         and not hide_people.has_blurred
     )
     facts = facts_of(decoded.pixels)  # at once after resizing, which has just read them
+    pdq, pdq_quality = pdq_hash(grey_of(decoded.pixels)) if settings.hash_lists else (None, None)
     return ProcessedImage(
         data=body if keeps_file else encode_image(stored, settings),
         extension=settings.encode_format,
@@ -173,5 +184,7 @@ def _processed(
         metadata=file.metadata,
         provenance=_provenance(file) if settings.extract_provenance else ImageProvenance(),
         faces=faces,
+        pdq=pdq,
+        pdq_quality=pdq_quality,
         **facts.columns(),
     )

@@ -27,6 +27,7 @@ from babelsift.pipelines.stages.dedup.semantic import DedupSemantic
 from babelsift.pipelines.stages.download.row_options import check_option_columns
 from babelsift.pipelines.stages.select.match_documents import DOCUMENT
 from babelsift.pipelines.stages.select.select_pairs import check_columns, check_known_columns
+from babelsift.pipelines.staging.hash_lists import read_hash_lists
 from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.schemas import Decision, InputError, Recipe, RecipeError, score_schema
 from babelsift.schemas.columns import IMAGE_FACES, IMAGE_PROVENANCE
@@ -134,6 +135,7 @@ def check_settings(recipe: Recipe) -> None:
     if recipe.metadata is not None:
         _check_concepts(recipe.metadata, identifier, others=recipe.language.source != "replace")
     AddressPolicy(recipe.download.allow_addresses, recipe.download.ports)
+    read_hash_lists(recipe.download.hash_lists)
 
 
 def _check_hosts(rules: UrlRules) -> None:

@@ -28,6 +28,7 @@ from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, pla
 from babelsift.pipelines.stages.input_images.stage_images import StageInputImages, input_images_plan
 from babelsift.pipelines.stages.survivors import survivors_folder
 from babelsift.pipelines.staging.img2dataset.empty_shards import fill_gaps
+from babelsift.pipelines.staging.hash_lists import read_hash_lists, take_out_listed
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.pipelines.staging.scores.score_cleanup import remove_orphans
 from babelsift.schemas import Funnel, Stage, dump_recipe
@@ -56,6 +57,9 @@ def _execute(plan: RunPlan) -> Funnel:
         plan = _downloaded_by_img2dataset(plan)
     plan = _import_images(plan)
     assert plan.source is not None
+    if plan.recipe.download.hash_lists and plan.imported is None:
+        lists = read_hash_lists(plan.recipe.download.hash_lists)
+        take_out_listed(plan.folder, lists, discard_unhashed=plan.retry.unhashed)
     manifest = _begin(plan, plan.source)
     if plan.until is not None:
         return _execute_until(plan, plan.source, manifest, plan.until)

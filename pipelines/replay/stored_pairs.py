@@ -74,6 +74,7 @@ class _ReadStored(beam.DoFn):
             unread = np.zeros(len(batch), bool)
             if "stage" in batch.schema.names:
                 unread = np.asarray(batch.column("stage").to_pylist(), dtype=object) == Stage.READ.value
+                unread |= batch.column("caption").is_null().to_numpy(zero_copy_only=False)  # on a hash list
             rows = batch.take(pa.array(np.flatnonzero(~unread)))
             pairs = rows.select(READ_SCHEMA.names).cast(READ_SCHEMA)
             if self._languages:

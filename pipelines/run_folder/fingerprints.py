@@ -77,7 +77,7 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
             if not value:
                 continue
         elif group == "download":
-            value = shaping_settings(recipe.download)
+            value = shaping_settings(recipe.download) | _listed_hashes(recipe)
         elif group == "clip":
             value = {
                 one["name"]: {
@@ -97,6 +97,14 @@ def stage_settings(recipe: Recipe, input_files: Mapping[str, Any]) -> dict[str, 
                     found.setdefault(stage.value, {}).update(leaves)
         found[STAGE_OF_GROUP.get(group, Stage.RULES).value] |= dict(_leaves(group, value))
     return public_values(json.loads(json.dumps(found)))
+
+
+def _listed_hashes(recipe: Recipe) -> Settings:
+    """Says by which hash lists images are left out: names, and a digest that changes where a list's files do."""
+    lists = recipe.download.hash_lists
+    said = {one.name: json.dumps([one.model_dump(mode="json"), input_files(one.files)]) for one in lists}
+    digests = {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in said.items()}
+    return {"hash_lists": digests} if digests else {}
 
 
 def _drawing_stages(recipe: Recipe) -> Iterator[Stage]:

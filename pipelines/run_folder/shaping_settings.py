@@ -24,6 +24,7 @@ _NOT_SHAPING = {
     "failure_window",
     "samples_per_staging_shard",
     "opt_outs",  # what is staged stays: see docs/rights.md
+    "hash_lists",  # what is staged is taken out of its shard, and not downloaded again
 }
 
 

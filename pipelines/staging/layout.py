@@ -16,6 +16,7 @@ from babelsift.pipelines.storage.tar_members import TarMembers
 from babelsift.schemas.columns import (
     FURTHER_IMAGE_COLUMNS,
     IMAGE_MEASURES,
+    PDQ_BYTES,
     PHASH_BYTES,
     PHASH_COLOURS_BYTES,
     PHASH_CROPS_BYTES,
@@ -56,6 +57,10 @@ STAGED_SCHEMA = pa.schema(
         pa.field("phash_views", pa.binary(PHASH_VIEWS_BYTES)),
         pa.field("phash_colours", pa.binary(PHASH_COLOURS_BYTES)),
         *(pa.field(measure.name, measure.type) for measure in (*IMAGE_MEASURES, *FURTHER_IMAGE_COLUMNS)),
+        # Of recipes that name hash lists.
+        pa.field("sha1", pa.string()),
+        pa.field("pdq", pa.binary(PDQ_BYTES)),
+        pa.field("pdq_quality", pa.int32()),
     ]
 )
 LATER_COLUMNS = (
@@ -67,6 +72,9 @@ LATER_COLUMNS = (
     "phash_views",
     "phash_colours",
     *(measure.name for measure in (*IMAGE_MEASURES, *FURTHER_IMAGE_COLUMNS)),
+    "sha1",
+    "pdq",
+    "pdq_quality",
 )
 SUCCESS, FAILED_TO_DOWNLOAD, FAILED_TO_RESIZE = "success", "failed_to_download", "failed_to_resize"
 

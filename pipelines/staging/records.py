@@ -65,6 +65,8 @@ def with_image(
         **image.columns(),
         **asdict(image.provenance),
         **asdict(image.faces),
+        "pdq": image.pdq,
+        "pdq_quality": image.pdq_quality,
         "image_extension": image.extension,
     }
 

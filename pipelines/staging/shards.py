@@ -59,8 +59,9 @@ _MARK = {
     **dict.fromkeys(("fingerprint", "tar_sha256", "parquet_sha256"), is_text),
     "settings": is_object,
 }
-_BLOCK = tarfile.BLOCKSIZE
-_END_OF_TAR = bytes(tarfile.RECORDSIZE)
+TAR_HEADER_BYTES = tarfile.BLOCKSIZE
+END_OF_TAR = bytes(tarfile.RECORDSIZE)
+HASH_LISTS = "hash_lists"  # in commit marks: by which lists the images were compared
 # Of the members' JSON: what img2dataset writes, in its order.
 _JSON_COLUMNS = (
     "url",
@@ -181,6 +182,23 @@ def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None
     return "; ".join(changed) or "its fingerprint is another"
 
 
+def counts_of(rows: pa.RecordBatch) -> dict[str, Any]:
+    """Returns what a shard's commit mark counts of its rows, as img2dataset's does.
+
+    Args:
+        rows: STAGED_SCHEMA.
+    """
+    statuses = Counter(rows.column("status").to_pylist())
+    messages = Counter(message or SUCCESS for message in rows.column("error_message").to_pylist())
+    return {
+        "count": len(rows),
+        "successes": statuses[SUCCESS],
+        "failed_to_download": statuses[FAILED_TO_DOWNLOAD],
+        "failed_to_resize": statuses[FAILED_TO_RESIZE],
+        "status_dict": dict(messages.most_common()),
+    }
+
+
 def discard_shard(folder: RunFolder, number: int, *, where: str = STAGING) -> None:
     """Removes a shard's files, its commit mark first; where: the folder, within the run folder, that has it."""
     for suffix in (STATS, PARQUET, TAR):
@@ -194,7 +212,7 @@ class StagingWriter:
     Attributes:
         shard: number. samples_per_shard: of all shards, for the keys. shaping: the settings that shaped the images.
         where: the folder, within the run folder, that it is written to. opt_outs: the forms that were heard; None:
-            nobody was asked.
+            nobody was asked. hash_lists: fingerprint of the lists that the images were compared with; None: with none.
     """
 
     folder: RunFolder
@@ -203,6 +221,7 @@ class StagingWriter:
     shaping: Mapping[str, Any]
     where: str = STAGING
     opt_outs: Sequence[str] | None = None
+    hash_lists: str | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def __enter__(self) -> StagingWriter:
@@ -251,7 +270,7 @@ class StagingWriter:
         )
         content = b"".join(members)
         with self._lock:
-            offset = self._tar.size + _BLOCK
+            offset = self._tar.size + TAR_HEADER_BYTES
             self._tar.write(content)
         location = {"image_offset": offset, "image_size": len(image.data), "image_crc32": zlib.crc32(image.data)}
         return {**record, **location}
@@ -263,26 +282,21 @@ class StagingWriter:
             rows: STAGED_SCHEMA, all rows of the shard.
             start_time, end_time: seconds since the epoch.
         """
-        self._tar.write(_END_OF_TAR)
+        self._tar.write(END_OF_TAR)
         self._stack.close()
         with self.folder.writing(self._path(PARQUET)) as file:
             pq.write_table(pa.Table.from_batches([rows]), file, compression="zstd")
-        statuses = Counter(rows.column("status").to_pylist())
-        messages = Counter(message or SUCCESS for message in rows.column("error_message").to_pylist())
         stats = {
-            "count": len(rows),
-            "successes": statuses[SUCCESS],
-            "failed_to_download": statuses[FAILED_TO_DOWNLOAD],
-            "failed_to_resize": statuses[FAILED_TO_RESIZE],
+            **counts_of(rows),
             "duration": end_time - start_time,
             "start_time": start_time,
             "end_time": end_time,
-            "status_dict": dict(messages.most_common()),
             "tar_bytes": self._tar.size,
             "tar_sha256": self._tar.sha256,
             "parquet_sha256": file.sha256,
             "fingerprint": fingerprint(self.shaping),
             "settings": dict(self.shaping),
             **({} if self.opt_outs is None else {"opt_outs": list(self.opt_outs)}),
+            **({} if self.hash_lists is None else {HASH_LISTS: {"fingerprint": self.hash_lists, "unhashed": 0}}),
         }
         self.folder.write_json(self._path(STATS), stats)

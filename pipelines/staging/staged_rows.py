@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from babelsift.pipelines.staging.hash_lists.withheld import withheld_urls
 from babelsift.pipelines.staging.layout import SUCCESS
 from babelsift.schemas import (
     DOWNLOAD_SCHEMA,
@@ -87,6 +88,7 @@ def latest_staged(
     own = _first_index(rows.column("uid"), staged.column("uid"), order)
     if options is None or options.null_count == len(options):
         of_image = _first_index(rows.column("url"), staged.column("url"), order)
+        of_image = np.where(of_image >= 0, of_image, _first_withheld(rows.column("url"), staged, order))
     else:
         of_image = _of_equal_rows(own, _image_keys(rows.column("url"), options))
     is_own = (own >= 0) & ~is_failure[own]
@@ -117,6 +119,14 @@ def _first_index(wanted: pa.Array, stored: pa.Array, candidates: np.ndarray) -> 
     first = pc.index_in(wanted, value_set=stored.take(pa.array(candidates, pa.int64())))
     places = pc.fill_null(first, -1).to_numpy(zero_copy_only=False)
     return np.where(places >= 0, candidates[places] if len(candidates) else -1, -1)
+
+
+def _first_withheld(urls: pa.Array, staged: pa.RecordBatch, candidates: np.ndarray) -> np.ndarray:
+    """Returns int64[n], for each URL the first candidate that is on a hash list and has the URL's digest alone."""
+    is_withheld = pc.equal(staged.column("reason"), RejectReason.ON_HASH_LIST.value).fill_null(False)
+    if not pc.any(is_withheld).as_py():
+        return np.full(len(urls), -1)
+    return _first_index(withheld_urls(urls), staged.column("url"), candidates)
 
 
 def split_staged(batch: StagedBatch, settings: DownloadSettings) -> tuple[pa.RecordBatch, pa.RecordBatch]:

@@ -128,7 +128,8 @@ class PartitionDownload:
             raise StoppedError
         _, firsts = np.unique(image_of_row, return_index=True)
         size, heard = self.settings.samples_per_staging_shard, heard_opt_outs(self.settings)
-        with StagingWriter(self.folder, shard, size, shaping, opt_outs=heard) as writer:
+        lists = self.worker.hash_lists
+        with StagingWriter(self.folder, shard, size, shaping, opt_outs=heard, hash_lists=lists) as writer:
             staged, times = self.worker.download(rows.take(pa.array(firsts)), writer)
         return StagedBatch(shard, rows, staged.take(pa.array(image_of_row)), times)
 

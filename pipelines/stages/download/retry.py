@@ -25,11 +25,13 @@ _SHORT = {
     "stalled": RejectReason.FETCHER_STALLED,
     "decode": RejectReason.DECODE_TIMEOUT,
     "crashed": RejectReason.DECODER_CRASHED,
+    "hash_list": RejectReason.ON_HASH_LIST,
 }
 _REASONS = (*_SHORT.values(), RejectReason.ADDRESS_REFUSED, *OPT_OUTS, RejectReason.NOT_AN_IMAGE)
 _REASONS += (RejectReason.IMAGE_UNDECODABLE, RejectReason.BODY_TOO_LARGE, RejectReason.URL_INVALID)
 _ALL = "all"
 _OPT_OUTS = "opt_outs"
+_UNHASHED = "unhashed"
 _STATUS = re.compile(r"[1-5]([0-9]{2}|xx)\Z")
 
 
@@ -41,6 +43,7 @@ class Retry:
         reasons: reject reasons.
         statuses: HTTP statuses, 503 or 5xx.
         everything: whatever has no image.
+        unhashed: images that lack a hash by which the recipe's hash lists compare.
         before: seconds since the epoch; what was found after is of this run already.
     """
 
@@ -48,11 +51,12 @@ class Retry:
     statuses: tuple[str, ...] = ()
     everything: bool = False
     before: float = 0.0
+    unhashed: bool = False
 
     @property
     def wants_any(self) -> bool:
-        """Whether there is any failure that is to be tried again."""
-        return self.everything or bool(self.reasons or self.statuses)
+        """Whether there is anything that is to be tried again."""
+        return self.everything or self.unhashed or bool(self.reasons or self.statuses)
 
     def wants(self, reason: str | None, detail: str | None) -> bool:
         """Whether a pair that was left out so is to be tried again."""
@@ -69,7 +73,8 @@ NO_RETRY = Retry()
 
 
 def parse_retry(classes: Sequence[str], *, before: float) -> Retry:
-    """Returns what the classes mean: `dns`, `opt_outs` ..., a reject reason's name, an HTTP status (503, 5xx), `all`.
+    """Returns what the classes mean: `dns`, `opt_outs` ..., a reject reason's name, an HTTP status (503, 5xx), `all`;
+    `unhashed`: images that hash lists could not be compared with.
 
     Raises:
         RecipeError: no such class; names the closest.
@@ -85,9 +90,9 @@ def parse_retry(classes: Sequence[str], *, before: float) -> Retry:
             reasons.update(reason.value for reason in OPT_OUTS)
         elif _STATUS.match(name):
             statuses.append(name)
-        elif name != _ALL:
-            others = f"one of {', '.join([*_SHORT, _OPT_OUTS, _ALL])}, or a status as 503, 5xx"
-            hint = did_you_mean(name, [*known, _OPT_OUTS, _ALL], otherwise=others)
+        elif name not in (_ALL, _UNHASHED):
+            others = f"one of {', '.join([*_SHORT, _OPT_OUTS, _UNHASHED, _ALL])}, or a status as 503, 5xx"
+            hint = did_you_mean(name, [*known, _OPT_OUTS, _UNHASHED, _ALL], otherwise=others)
             raise RecipeError(f"--retry-failed: no class {name!r}; {hint}")
     everything = _ALL in names
-    return Retry(frozenset(reasons), tuple(statuses), everything, before)
+    return Retry(frozenset(reasons), tuple(statuses), everything, before, _UNHASHED in names)

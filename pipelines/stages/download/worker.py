@@ -6,7 +6,6 @@ process and not each of its threads.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import logging
 import threading
@@ -26,6 +25,7 @@ from babelsift.pipelines.decoding import DecoderCrashedError, DecoderPool, Decod
 from babelsift.pipelines.fetch import URLS_A_SLOT, Answer, Fetched, FetchSession
 from babelsift.pipelines.stages.download.failure_rate import FailureRate
 from babelsift.pipelines.stages.download.pending_shard import ShardRows
+from babelsift.pipelines.staging.hash_lists import as_withheld, hashes_of_body, read_hash_lists
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
 from babelsift.pipelines.staging.records import with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.shards import StagingWriter
@@ -68,6 +68,7 @@ class DownloadWorker:
         decode = partial(_process, process, settings)
         cores = usable_cores()
         self._decoders = DecoderPool(decode, decoders=cores, timeout_s=settings.decode_timeout_s)
+        self._lists = read_hash_lists(settings.hash_lists)
         self._thread_count = cores + _MORE_THREADS_THAN_DECODERS
         with self._lock:
             self._session: FetchSession | None = self._new_session()
@@ -92,6 +93,11 @@ class DownloadWorker:
         writer.commit(staged, start_time=start_time, end_time=time.time())
         _log_shard(writer.shard, records, time.monotonic() - clock)
         return staged, times
+
+    @property
+    def hash_lists(self) -> str | None:
+        """The fingerprint of the lists that images are compared with; None where there are none."""
+        return self._lists.fingerprint if self._lists else None
 
     def close(self) -> None:
         """Ends the fetching and the decoders; downloads under way are dropped."""
@@ -183,6 +189,8 @@ class DownloadWorker:
             return with_fetch_failure(record, fetched)
         if (digest := options.mismatch(body)) is not None:
             return with_fetch_failure(record, _fetched_nothing(RejectReason.HASH_MISMATCH, digest))
+        if (name := self._lists.name_of_bytes(body)) is not None:
+            return as_withheld(record, name)
         try:
             image = self._decoders.decode(body, options.boxes)
         except DecodeTimeoutError as timeout:
@@ -191,11 +199,10 @@ class DownloadWorker:
             return with_fetch_failure(record, _fetched_nothing(RejectReason.DECODER_CRASHED, str(crash)))
         if isinstance(image, ImageFailure):
             return with_image_failure(record, image)
-        further = self._settings.compute_hash
-        hashes: dict[str, str] = (
-            {further: hashlib.new(further, body).hexdigest()} if further in ("md5", "sha512") else {}
-        )
-        return shard.writer.add(with_image(record, image, hashes), image)
+        [name] = self._lists.names({"pdq": [image.pdq], "pdq_quality": [image.pdq_quality]})
+        if name is not None:
+            return as_withheld(record, name)
+        return shard.writer.add(with_image(record, image, hashes_of_body(body, self._settings)), image)
 
 
 def _process(

@@ -33,6 +33,7 @@ _NOT_WITH_IT = {
     "name_servers": "it asks the system's",
     "verify_hash": "its lists have no such column",
     "extract_provenance": "it keeps no metadata",
+    "hash_lists": "it stores images before any list is asked",
     "bbox_col": "its lists have no such column",
     "faces": "it finds none: it would store them as they are",
 }

@@ -25,6 +25,7 @@ from babelsift.pipelines.inputs.slices import InputFile, InputPlan
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import IMPORTED_FOLDER, PARQUET, STATS, TAR
 from babelsift.pipelines.stages.img2dataset_folder.shard import import_shard
+from babelsift.pipelines.staging.hash_lists import read_hash_lists
 from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.img2dataset.imported_rows import (
     IMPORTED_SCHEMA,
@@ -98,7 +99,9 @@ class _ImportShard(beam.DoFn):
         self._folder, self._settings, self._plan = folder, settings, plan
 
     def setup(self) -> None:
-        measure = partial(measure_image, max_source_pixels=self._settings.max_source_pixels)
+        self._lists = read_hash_lists(self._settings.hash_lists)
+        limit = self._settings.max_source_pixels
+        measure = partial(measure_image, max_source_pixels=limit, with_pdq=bool(self._lists))
         self._decoders = ImageDecoders(measure, timeout_s=self._settings.decode_timeout_s)
 
     def process(self, element: int) -> Iterator[dict[str, Any]]:
@@ -108,6 +111,7 @@ class _ImportShard(beam.DoFn):
             "source": public_url(self._plan.tars.url),
             "limits": [self._settings.max_body_bytes, self._settings.max_source_pixels],
             "files": {suffix: _file_print(source, name + suffix) for suffix in (TAR, PARQUET, STATS)},
+            **({"hash_lists": self._lists.fingerprint} if self._lists else {}),
         }
         known = import_summary(self._folder, element)
         if known.get("fingerprint") == print_of:
@@ -115,7 +119,7 @@ class _ImportShard(beam.DoFn):
             return
         self._folder.remove(imported_path(element, STATS))
         try:
-            imported = import_shard(source, name, self._settings, self._decoders)
+            imported = import_shard(source, name, self._settings, self._decoders, self._lists)
         except OSError as error:
             where = source.path(name)
             raise InputError(f"--staging: cannot read {where}: {error}; mend that and run the same command") from error

@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from babelsift.filters.hash_lists import DIGEST_BYTES, NO_LISTS, HashLists
 from babelsift.filters.image import ImageFailure, MeasuredImage
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.decoding import OF_THE_MACHINE, ImageDecoders
@@ -47,7 +48,13 @@ class ImportedShard:
     problems: tuple[str, ...]
 
 
-def import_shard(source: RunFolder, name: str, settings: DownloadSettings, decoders: ImageDecoders) -> ImportedShard:
+def import_shard(
+    source: RunFolder,
+    name: str,
+    settings: DownloadSettings,
+    decoders: ImageDecoders,
+    lists: HashLists = NO_LISTS,
+) -> ImportedShard:
     """Reads a shard: its tar, and its table where there is one.
 
     Without a readable table the rows are those of the tar's samples. Hashes that the table lacks, the perceptual hash
@@ -64,7 +71,8 @@ def import_shard(source: RunFolder, name: str, settings: DownloadSettings, decod
         if table is not None and table_row is None:
             problems.append(f"{name}.parquet has no row for {sample.key}; its json member serves")
         row = _described(sample) if table_row is None or table is None else table.row(table_row)
-        records.append(_with_image(row, sample, measured))
+        listed = _list_with(row, sample, measured, lists) if lists else None
+        records.append(_with_image(row, sample, measured) if listed is None else _withheld(row, sample, listed))
         table_rows.append(table_row)
         documents.append(sample.document)
     torn = next((problem for problem in problems if problem.startswith(name + TAR)), None)
@@ -153,6 +161,31 @@ def _with_image(
         "image_size": len(image),
         "image_crc32": zlib.crc32(image),
     }
+
+
+def _list_with(
+    row: dict[str, Any], sample: TarSample, measured: MeasuredImage | ImageFailure | None, lists: HashLists
+) -> str | None:
+    """The name of the hash list that an image is on: by the file, its pixels, or what was said of the file served."""
+    if sample.image is not None and (name := lists.name_of_bytes(sample.image)) is not None:
+        return name
+    said = {column: [_bytes_of_hex(row.get(column), column)] for column in ("md5", "sha256")}
+    pixels: dict[str, list] = {}
+    if isinstance(measured, MeasuredImage):
+        pixels = {"pdq": [measured.pdq], "pdq_quality": [measured.pdq_quality]}
+    return lists.names({**said, **pixels})[0]
+
+
+def _bytes_of_hex(text: str | None, algorithm: str) -> bytes | None:
+    is_digest = text is not None and re.fullmatch(r"[0-9a-fA-F]+", text) is not None
+    return bytes.fromhex(text) if is_digest and text and len(text) == 2 * DIGEST_BYTES[algorithm] else None
+
+
+def _withheld(row: dict[str, Any], sample: TarSample, name: str) -> dict[str, Any]:
+    """The row of an image on a hash list: the pair as the folder has it, which is only read, and no hash."""
+    pair = {column: row[column] for column in _PAIR}
+    failed = {"status": FAILED_TO_RESIZE, "reason": RejectReason.ON_HASH_LIST.value, "detail": name}
+    return {**pair, **failed, "key": sample.key}
 
 
 def _without_image(row: dict[str, Any], lost: str) -> dict[str, Any]:

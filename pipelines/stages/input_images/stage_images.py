@@ -6,7 +6,6 @@ rows in OUT/staging/adopted. So pairs find their images there as `--staging` fin
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import logging
 import time
@@ -21,7 +20,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from babelsift.filters.image import ImageFailure, process_image
+from babelsift.filters.image import ImageFailure, ProcessedImage, process_image
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.decoding import OF_THE_MACHINE, ImageDecoders
 from babelsift.pipelines.inputs.input_images import InputImage
@@ -31,6 +30,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import INPUT_IMAGES_FOLDER, PARQUET, STATS
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, Tombstones
+from babelsift.pipelines.staging.hash_lists import as_withheld, hashes_of_body, read_hash_lists
 from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.img2dataset.imported_rows import (
     IMPORTED_SCHEMA,
@@ -94,6 +94,7 @@ class _StageSlice(beam.DoFn):
             UnlessRemoved(process, self._removed) if self._removed else process,
             timeout_s=self._settings.decode_timeout_s,
         )
+        self._lists = read_hash_lists(self._settings.hash_lists)
 
     def process(self, element: tuple[int, InputSlice]) -> Iterator[dict[str, Any]]:
         shard, part = element
@@ -104,9 +105,8 @@ class _StageSlice(beam.DoFn):
             return
         self._folder.remove(imported_path(shard, STATS))
         started = time.time()
-        writer = StagingWriter(
-            self._folder, shard, _ROWS_A_SLICE, shaping_settings(self._settings), where=INPUT_IMAGES_FOLDER
-        )
+        shaping = shaping_settings(self._settings)
+        writer = StagingWriter(self._folder, shard, _ROWS_A_SLICE, shaping, where=INPUT_IMAGES_FOLDER)
         with writer:
             records = list(self._records(part, writer))
             rows = pa.RecordBatch.from_pylist(records, schema=STAGED_SCHEMA)
@@ -134,14 +134,21 @@ class _StageSlice(beam.DoFn):
                 record = new_record(uid="", url=image.url, caption="", key=writer.key(index))
                 if processed is None:
                     yield _without_bytes(record, image)
+                elif (name := self._list_with(image.body or b"", processed)) is not None:
+                    yield {**as_withheld(record, name), "url": record["url"]}  # as the input has it
                 elif isinstance(processed, ImageFailure):
                     yield with_image_failure(record, processed)
                 else:
-                    yield writer.add(with_image(record, processed, self._hashes(image.body or b"")), processed)
+                    yield writer.add(
+                        with_image(record, processed, hashes_of_body(image.body or b"", self._settings)), processed
+                    )
 
-    def _hashes(self, body: bytes) -> dict[str, str]:
-        further = self._settings.compute_hash
-        return {further: hashlib.new(further, body).hexdigest()} if further in ("md5", "sha512") else {}
+    def _list_with(self, body: bytes, image: ProcessedImage | ImageFailure) -> str | None:
+        """The name of the hash list that an image is on, as the input has its bytes."""
+        name = self._lists.name_of_bytes(body)
+        if name is not None or isinstance(image, ImageFailure):
+            return name
+        return self._lists.names({"pdq": [image.pdq], "pdq_quality": [image.pdq_quality]})[0]
 
     def _fingerprint(self, part: InputSlice) -> dict[str, Any]:
         with storage_failures(InputError, f"{part.file.shown}: cannot be read"):
@@ -154,6 +161,7 @@ class _StageSlice(beam.DoFn):
             "rows": [list(part.row_groups), part.first_row, part.layout.url, part.layout.image],
             "shaping": shaping_settings(self._settings),
             "max_body_bytes": self._settings.max_body_bytes,
+            **({"hash_lists": self._lists.fingerprint} if self._lists else {}),
         }
 
     def teardown(self) -> None:

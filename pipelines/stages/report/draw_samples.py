@@ -9,11 +9,12 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from babelsift.filters.measures import bound_of, distance_to_bound, distances_within
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.core.transform import Transform
-from babelsift.schemas import CAPTION_BEFORE, Recipe
+from babelsift.schemas import CAPTION_BEFORE, Recipe, RejectReason
 
 SAMPLES_A_REASON = 6
 SAMPLES_KEPT = 24
@@ -54,6 +55,7 @@ class SampleRows(Transform):
 
 def draw_rows(batch: pa.RecordBatch, recipe: Recipe, most: int) -> Iterator[_Drawn]:
     """Yields (group, [(draw, row), ...]) of a batch, the lowest draws of each group."""
+    batch = _without_listed(batch)
     draws = order_keys(batch.column("uid").fill_null("0" * 32), recipe.seed)
     yield from _lowest(batch, _groups(batch), draws, most)
     if CAPTION_BEFORE.name in batch.schema.names:
@@ -70,6 +72,13 @@ def draw_rows(batch: pa.RecordBatch, recipe: Recipe, most: int) -> Iterator[_Dra
             records = [{**record, "value": f"{numbers[row]:.6g}"} for row, record in zip(nearest, records, strict=True)]
         keys = [(float(distances[row]), int(draws[row])) for row in nearest]
         yield " ".join([NEAR, *bound]), list(zip(keys, records, strict=True))
+
+
+def _without_listed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Returns a batch without the rows whose image is on a hash list: of those nothing is shown."""
+    if "reason" not in batch.schema.names:
+        return batch
+    return batch.filter(pc.not_equal(batch.column("reason"), RejectReason.ON_HASH_LIST.value))
 
 
 def lowest_drawn(samples: Iterable[list], most: int) -> list:

@@ -4,7 +4,7 @@ settings     what all groups have in common; lists inline or by file
 numbers      the kinds of numbers and codes
 read, text   reading the input; rules on captions and URLs, languages, frequencies, concepts
 download     fetching and storing images, and rules on them; opt_outs: which opt-outs count;
-             faces: what becomes of faces
+             faces: what becomes of faces; hash_lists: known images that are left out
 clip, heads  models of similarity, and scores beside it
 columns      scores by models and functions of the user's own
 dedup        what counts as the same
@@ -25,6 +25,7 @@ from babelsift.schemas.recipe.groups.dedup import (
 )
 from babelsift.schemas.recipe.groups.download import DownloadSettings, ImageRules
 from babelsift.schemas.recipe.groups.faces import FaceSettings
+from babelsift.schemas.recipe.groups.hash_lists import HashListSettings
 from babelsift.schemas.recipe.groups.heads import Head, HeadClusters, HeadLayers, HeadPrompts
 from babelsift.schemas.recipe.groups.numbers import DEFAULT, setting_for
 from babelsift.schemas.recipe.groups.opt_outs import OptOutSettings
@@ -67,6 +68,7 @@ __all__ = [
     "DownloadSettings",
     "FaceSettings",
     "FrequencyRules",
+    "HashListSettings",
     "Head",
     "HeadClusters",
     "HeadLayers",

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from babelsift.schemas.columns import IMAGE_FACES, IMAGE_PROVENANCE
 from babelsift.schemas.recipe.groups.faces import FacesAtDownload
+from babelsift.schemas.recipe.groups.hash_lists import HashListSettings
 from babelsift.schemas.recipe.groups.numbers import Count, PositiveInt, Ratio
 from babelsift.schemas.recipe.groups.opt_outs import OptOutSettings
 from babelsift.schemas.recipe.groups.settings import Settings
@@ -125,6 +126,9 @@ class DownloadSettings(Settings):
     disallowed_header_directives: tuple[str, ...] = ("noai", "noimageai", "noindex", "noimageindex")
     robots_txt: bool = False
     opt_outs: OptOutSettings = OptOutSettings()
+    hash_lists: Annotated[tuple[HashListSettings, ...], Field(strict=False)] = Field(
+        default=(), description="lists of known images, by MD5, SHA-1, SHA-256 or PDQ, that are not stored"
+    )
     max_failure_rate: Ratio | None = 0.98
     failure_window: PositiveInt = 500
     samples_per_staging_shard: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
@@ -140,6 +144,13 @@ class DownloadSettings(Settings):
         """The columns that downloaded rows have beside those of DOWNLOAD_SCHEMA."""
         found_faces = () if self.faces is None else IMAGE_FACES
         return (*(IMAGE_PROVENANCE if self.extract_provenance else ()), *found_faces)
+
+    @model_validator(mode="after")
+    def _lists_differ_by_name(self) -> DownloadSettings:
+        names = [one.name for one in self.hash_lists]
+        if repeated := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"hash_lists: two lists are named {repeated!r}; the ledger tells them by their names")
+        return self
 
     @model_validator(mode="after")
     def _quality_fits(self) -> DownloadSettings:

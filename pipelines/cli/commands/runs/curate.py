@@ -46,7 +46,8 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
         "--retry-failed",
         metavar="CLASSES",
         help="download again what failed in earlier runs, by class, comma between: dns, connection, tls, timeout, "
-        "http, 503, 5xx, ..., or all; what succeeded is not touched",
+        "http, 503, 5xx, ..., or all; what succeeded is not touched, but for unhashed: images that hash lists could "
+        "not be compared with",
     )
     curate.add_argument(
         "--download-with",

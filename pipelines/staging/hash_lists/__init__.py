@@ -1,0 +1,23 @@
+"""Hash lists: reading them, the hashes of images that they ask for, and taking what is on them out of staging."""
+
+from babelsift.pipelines.staging.hash_lists.image_hashes import (
+    HASH_COLUMNS,
+    hashes_of_body,
+    is_unhashed,
+    stored_hashes,
+)
+from babelsift.pipelines.staging.hash_lists.read_lists import read_hash_lists
+from babelsift.pipelines.staging.hash_lists.take_out import TakenOut, take_out_listed
+from babelsift.pipelines.staging.hash_lists.withheld import as_withheld, withheld_urls
+
+__all__ = [
+    "HASH_COLUMNS",
+    "TakenOut",
+    "as_withheld",
+    "hashes_of_body",
+    "is_unhashed",
+    "read_hash_lists",
+    "stored_hashes",
+    "take_out_listed",
+    "withheld_urls",
+]

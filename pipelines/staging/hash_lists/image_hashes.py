@@ -1,0 +1,52 @@
+"""The hashes of an image that lists are of: as a staging shard's rows have them, and of bytes."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+
+from babelsift.filters.hash_lists import ImageHashColumns
+from babelsift.pipelines.staging.layout import SUCCESS
+from babelsift.schemas.recipe import DownloadSettings
+
+# Algorithm -> the column of STAGED_SCHEMA; but for PDQ's they hold hex digits.
+HASH_COLUMNS = {"md5": "md5", "sha1": "sha1", "sha256": "sha256", "pdq": "pdq"}
+_FOR_LISTS = ("md5", "sha1")
+_FURTHER = ("md5", "sha512")  # of `compute_hash`
+
+
+def hashes_of_body(body: bytes, settings: DownloadSettings) -> dict[str, str]:
+    """Returns {column: hex digits} of the digests that a row has beside SHA-256.
+
+    Args:
+        body: as served.
+        settings: which are asked for: `compute_hash`, and what lists need.
+    """
+    names = [settings.compute_hash] if settings.compute_hash in _FURTHER else []
+    names += [name for name in _FOR_LISTS if settings.hash_lists and name not in names]
+    return {name: hashlib.new(name, body, usedforsecurity=False).hexdigest() for name in names}
+
+
+def stored_hashes(staged: pa.RecordBatch) -> ImageHashColumns:
+    """Returns the hashes of staged rows as lists are asked for them."""
+    hashes: dict[str, list] = {}
+    for name, column in HASH_COLUMNS.items():
+        values = staged.column(column).to_pylist()
+        hashes[name] = [bytes.fromhex(value) if isinstance(value, str) else value for value in values]
+    return {**hashes, "pdq_quality": staged.column("pdq_quality").to_pylist()}
+
+
+def is_unhashed(staged: pa.RecordBatch, algorithms: frozenset[str]) -> np.ndarray:
+    """Returns bool[n], the images that lack a hash by which lists compare.
+
+    Args:
+        staged: STAGED_SCHEMA.
+        algorithms: of the lists.
+    """
+    is_image = np.asarray(staged.column("status").to_pylist(), dtype=object) == SUCCESS
+    lacking = np.zeros(len(staged), bool)
+    for name in algorithms:
+        lacking |= staged.column(HASH_COLUMNS[name]).is_null().to_numpy(zero_copy_only=False)
+    return is_image & lacking
