@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from babelsift.filters.hash_lists.parse import DIGEST_BYTES
 ALGORITHMS = tuple(DIGEST_BYTES)
 PDQ = "pdq"
 # Algorithm -> one digest an image, or None; beside them `pdq_quality`, a number from 0 to 100 or None.
-ImageHashColumns = Mapping[str, Sequence[bytes | None]]
+ImageHashColumns = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -76,16 +77,15 @@ class HashList:
         is_on = np.zeros(size, bool)
         for name in sorted(self.algorithms & images.keys()):
             digests = images[name]
-            known = np.flatnonzero([digest is not None for digest in digests])
-            if name == PDQ:
-                qualities = images.get("pdq_quality", [100] * size)
-                known = known[[(qualities[row] or 0) >= self.min_quality for row in known]] if len(known) else known
-            if len(known):
+            known = [row for row, digest in enumerate(digests) if digest is not None]
+            if name == PDQ and "pdq_quality" in images:
+                known = [row for row in known if (images["pdq_quality"][row] or 0) >= self.min_quality]
+            if known:
                 is_on[known] |= self._are_entries(name, [digests[row] for row in known])
         return is_on
 
-    def _are_entries(self, name: str, digests: Sequence[bytes | None]) -> np.ndarray:
-        content = b"".join(digest or b"" for digest in digests)
+    def _are_entries(self, name: str, digests: Sequence[bytes]) -> np.ndarray:
+        content = b"".join(digests)
         if name == PDQ:
             from babelsift.filters.hash_lists.near_kernels import are_near
 

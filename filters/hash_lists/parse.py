@@ -75,10 +75,10 @@ def parse_hash_list(
         for row, line in chain([first], content):
             entries.rows += 1
             fields = _SEPARATORS.split(line)
-            digest = _digest(fields[0].strip('"'), algorithm, row)
-            quality = fields[1] if digest[0] == "pdq" and len(fields) > 1 else ""
+            name, digest = _digest(fields[0].strip('"'), algorithm, row)
+            quality = fields[1] if name == "pdq" and len(fields) > 1 else ""
             if not quality.isdecimal() or _quality(quality, row) >= min_quality:
-                entries.add(*digest)
+                entries.add(name, digest)
         return
     table = _Table(_fields(*first), algorithm, first[0])
     for row, line in content:
@@ -112,14 +112,14 @@ class _Table:
         """Yields (algorithm, digest) of a row."""
         if len(fields) != self._width:
             raise HashListError(f"row {row} has {len(fields)} fields and the header {self._width}")
-        found = [(fields[column], name) for column, name in self._columns.items() if fields[column]]
-        if self._any is not None:
-            kind = _kind(fields[self._kind]) if self._kind is not None else self._algorithm
-            if kind is not None and kind not in DIGEST_BYTES:
-                return  # another kind of signal, of which such a file has rows, too
-            found = [(fields[self._any], kind if self._algorithm in (None, kind) else None)]
-            if self._algorithm is not None and kind != self._algorithm:
-                return
+        found: list[tuple[str, str | None]]
+        if self._any is None:
+            found = [(fields[column], name) for column, name in self._columns.items() if fields[column]]
+        else:
+            kind = self._algorithm if self._kind is None else _kind(fields[self._kind])
+            if kind not in (None, *DIGEST_BYTES) or self._algorithm not in (None, kind):
+                return  # a signal of another kind, of which such a file has rows, too
+            found = [(fields[self._any], kind)]
         if not found:
             raise HashListError(f"row {row} has no digest")
         quality = fields[self._quality] if self._quality is not None else ""

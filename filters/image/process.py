@@ -24,9 +24,9 @@ from babelsift.filters.image.decoding.decode import (
 from babelsift.filters.image.exif import exif_json, software_in
 from babelsift.filters.image.facts import PixelFacts, facts_of
 from babelsift.filters.image.failure import ImageFailureError
-from babelsift.filters.image.hide_faces import FacesFound, HidePeople
 from babelsift.filters.image.hashing.luminance import grey_of
 from babelsift.filters.image.hashing.pdq import pdq_hash
+from babelsift.filters.image.hide_faces import FacesFound, HidePeople
 from babelsift.filters.image.resize import decoding_scale, encode_image, is_fine_enough, is_resized, resize_image
 from babelsift.filters.opt_outs import c2pa_training_opt_out, prohibited_data_mining
 from babelsift.filters.provenance import ImageProvenance, provenance_of

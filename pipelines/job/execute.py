@@ -27,8 +27,8 @@ from babelsift.pipelines.run_folder.writers.lock import RunLock
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_imported_input
 from babelsift.pipelines.stages.input_images.stage_images import StageInputImages, input_images_plan
 from babelsift.pipelines.stages.survivors import survivors_folder
-from babelsift.pipelines.staging.img2dataset.empty_shards import fill_gaps
 from babelsift.pipelines.staging.hash_lists import read_hash_lists, take_out_listed
+from babelsift.pipelines.staging.img2dataset.empty_shards import fill_gaps
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.pipelines.staging.scores.score_cleanup import remove_orphans
 from babelsift.schemas import Funnel, Stage, dump_recipe

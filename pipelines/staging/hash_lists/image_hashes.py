@@ -24,7 +24,7 @@ def hashes_of_body(body: bytes, settings: DownloadSettings) -> dict[str, str]:
         body: as served.
         settings: which are asked for: `compute_hash`, and what lists need.
     """
-    names = [settings.compute_hash] if settings.compute_hash in _FURTHER else []
+    names: list[str] = [settings.compute_hash] if settings.compute_hash in _FURTHER else []
     names += [name for name in _FOR_LISTS if settings.hash_lists and name not in names]
     return {name: hashlib.new(name, body, usedforsecurity=False).hexdigest() for name in names}
 
