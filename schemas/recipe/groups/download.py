@@ -84,6 +84,7 @@ class DownloadSettings(Settings):
         disallowed_header_directives: of X-Robots-Tag: images served with one are left out
         robots_txt: ask each host's robots.txt, and heed it; a request a host
         opt_outs: which opt-outs are heard: see [`download.opt_outs`](#downloadopt_outs)
+        hash_lists: known images that are not stored: see [`download.hash_lists`](#downloadhash_lists)
         max_failure_rate: of the URLs of `failure_window`: a run in which more fail stops; null: none does
         failure_window: URLs, the latest of a process
         samples_per_staging_shard: pairs; also decides the number of staging partitions
@@ -126,9 +127,7 @@ class DownloadSettings(Settings):
     disallowed_header_directives: tuple[str, ...] = ("noai", "noimageai", "noindex", "noimageindex")
     robots_txt: bool = False
     opt_outs: OptOutSettings = OptOutSettings()
-    hash_lists: Annotated[tuple[HashListSettings, ...], Field(strict=False)] = Field(
-        default=(), description="lists of known images, by MD5, SHA-1, SHA-256 or PDQ, that are not stored"
-    )
+    hash_lists: Annotated[tuple[HashListSettings, ...], Field(strict=False)] = ()
     max_failure_rate: Ratio | None = 0.98
     failure_window: PositiveInt = 500
     samples_per_staging_shard: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000

@@ -17,11 +17,12 @@ class HashListSettings(Settings):
     """A list of hashes of images that are neither stored nor shown. What is in its files is written nowhere.
 
     Attributes:
-        name: what the ledger says of a match, beside the pair's uid.
-        files: any fsspec URL; a digest a line, or CSV with a header; plain, .gz, .zst, .bz2 or .xz.
-        algorithm: null: by the columns' names, or the digests' lengths; 64 digits alone may be SHA-256 or PDQ.
-        max_distance: bits of PDQ in which an image may differ from an entry.
-        min_quality: of PDQ, 0 to 100: entries and images below it are not compared by it.
+        name: what the ledger says of a match
+        files: any fsspec URL: a digest a line, or CSV with a header; plain, `.gz`, `.zst`, `.bz2`, `.xz`
+        algorithm: `md5`, `sha1`, `sha256` or `pdq`; null: by the columns' names or the digests' lengths; 64 digits
+            alone may be SHA-256 or PDQ
+        max_distance: bits of PDQ in which an image may differ from an entry, 0 to 31
+        min_quality: of PDQ, 0 to 100: entries and images below it are not compared by it
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
