@@ -69,6 +69,8 @@ class RejectReason(str, Enum):
     CONTAINS_PHONE_NUMBER = "contains_phone_number"
     CONTAINS_IP_ADDRESS = "contains_ip_address"
     CONTAINS_PAYMENT_CARD = "contains_payment_card"
+    CONTAINS_IBAN = "contains_iban"
+    CONTAINS_NATIONAL_NUMBER = "contains_national_number"
     FLAGGED_WORD = "flagged_word"
     RARE_TOKEN = "rare_token"
     MISSING_PART_OF_SPEECH = "missing_part_of_speech"

@@ -124,6 +124,8 @@ CAPTION_RULES: tuple[Rule, ...] = (
     _personal("reject_phone_numbers", _R.CONTAINS_PHONE_NUMBER, "phone_numbers"),
     _personal("reject_ip_addresses", _R.CONTAINS_IP_ADDRESS, "ip_addresses"),
     _personal("reject_payment_cards", _R.CONTAINS_PAYMENT_CARD, "payment_cards"),
+    _personal("reject_ibans", _R.CONTAINS_IBAN, "ibans"),
+    _personal("reject_national_numbers", _R.CONTAINS_NATIONAL_NUMBER, "national_numbers"),
     Rule(
         "flagged_words",
         _R.FLAGGED_WORD,

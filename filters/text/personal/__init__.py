@@ -1,4 +1,4 @@
-"""Personal data in captions: e-mail addresses, phone numbers, IP addresses, payment cards; found, refused or masked."""
+"""Personal data in captions: addresses, numbers of phones, cards, accounts and people; found, refused or masked."""
 
 from babelsift.filters.text.personal.personal_data import (
     KINDS,

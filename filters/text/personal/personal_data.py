@@ -1,4 +1,4 @@
-"""E-mail addresses, phone numbers, IP addresses and payment-card numbers in captions: found, or masked."""
+"""What captions hold of people, addresses and numbers of several kinds: found, or masked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.strings import CodePoints, Pattern, clean_strings, flatten, keep_mask
-from babelsift.filters.text.personal.phone_numbers import LIKELY, phone_spans
+from babelsift.filters.text.personal import ibans, national_numbers, phone_numbers
+from babelsift.filters.text.personal.check_digits import passes_luhn
 
 Span = tuple[int, int]
 
@@ -70,21 +71,18 @@ def _ip_spans(text: str) -> Iterator[Span]:
 def _card_spans(text: str) -> Iterator[Span]:
     for match in _CARD.finditer(text):
         digits = "".join(character for character in match[0] if character.isdigit())
-        if digits.isascii() and _ISSUERS.fullmatch(digits) and _passes_luhn(digits):
+        if digits.isascii() and _ISSUERS.fullmatch(digits) and passes_luhn(digits):
             yield match.span()
 
 
-def _passes_luhn(digits: str) -> bool:
-    doubled = [int(digit) * (1 + index % 2) for index, digit in enumerate(reversed(digits))]
-    return sum(value - 9 if value > 9 else value for value in doubled) % 10 == 0
-
-
-# Cards and addresses before phone numbers: their digits could pass for a phone number.
+# Cards, accounts, national numbers and addresses before phone numbers: their digits could pass for a phone number.
 _KINDS = {
     "emails": _Kind(0, "@", Pattern(r"[\pL\pN_+%'.-]@[\pL\pN]"), _email_spans, "[email]"),
     "payment_cards": _Kind(14, "", Pattern(r"(?:\d[ -]?){13}\d"), _card_spans, "[card]"),
+    "ibans": _Kind(2, "", ibans.LIKELY, ibans.iban_spans, "[iban]"),
+    "national_numbers": _Kind(6, "", national_numbers.LIKELY, national_numbers.national_number_spans, "[id]"),
     "ip_addresses": _Kind(1, ".:", Pattern(r"\d\.\d{1,3}\.\d{1,3}\.\d|[0-9a-fA-F:]:[0-9a-fA-F]*:"), _ip_spans, "[ip]"),
-    "phone_numbers": _Kind(6, "", LIKELY, phone_spans, "[phone]"),
+    "phone_numbers": _Kind(6, "", phone_numbers.LIKELY, phone_numbers.phone_spans, "[phone]"),
 }
 KINDS: tuple[str, ...] = tuple(_KINDS)
 
@@ -94,8 +92,9 @@ def find_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
 
     Args:
         captions: string[n], nullable.
-        kind: one of KINDS: `emails`; `payment_cards`, by issuer, length and check digit (Luhn); `ip_addresses`, both
-            versions; `phone_numbers`, as `phone_spans` finds them.
+        kind: one of KINDS: `emails`; `payment_cards`, by issuer, length and check digit (Luhn); `ibans`;
+            `national_numbers`, as `national_number_spans` finds them; `ip_addresses`, both versions; `phone_numbers`,
+            as `phone_spans` finds them.
 
     Returns:
         large_string[n], null where there is none or the caption is null.
@@ -132,7 +131,7 @@ def is_free_of_personal_data(captions: pa.Array, *, kind: str) -> pa.BooleanArra
 
 
 def mask_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
-    """Returns captions with every datum of a kind replaced by [email], [card], [ip] or [phone].
+    """Returns captions with every datum of a kind replaced by [email], [card], [iban], [id], [ip] or [phone].
 
     Args:
         captions: string[n], nullable.

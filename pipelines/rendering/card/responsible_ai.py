@@ -16,6 +16,8 @@ _PERSONAL = {
     "reject_phone_numbers": RejectReason.CONTAINS_PHONE_NUMBER,
     "reject_ip_addresses": RejectReason.CONTAINS_IP_ADDRESS,
     "reject_payment_cards": RejectReason.CONTAINS_PAYMENT_CARD,
+    "reject_ibans": RejectReason.CONTAINS_IBAN,
+    "reject_national_numbers": RejectReason.CONTAINS_NATIONAL_NUMBER,
 }
 
 

@@ -11,6 +11,7 @@ from babelsift.schemas.recipe.groups.numbers import Count, LanguageCode, Positiv
 from babelsift.schemas.recipe.groups.settings import Entries, FlaggedWordEntries, Settings
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+MaskedKind = Literal["emails", "phone_numbers", "ip_addresses", "payment_cards", "ibans", "national_numbers"]
 
 
 class CaptionEdits(Settings):
@@ -23,13 +24,13 @@ class CaptionEdits(Settings):
             `urls`, `phrases` of galleries, shops and stock agencies at both ends in 26 languages, `filenames`
             (extension, `File:`, a camera's number). A caption of which fewer than two words would be left stays as it
             is, for the rules
-        mask: replace by a word in brackets: emails, phone_numbers, ip_addresses, payment_cards
+        mask: replace by a word in brackets: emails, phone_numbers, ip_addresses, payment_cards, ibans, national_numbers
     """
 
     unicode: Literal["none", "NFC", "NFKC"] = "none"
     repair_mojibake: bool = False
     strip: tuple[Literal["markup", "urls", "phrases", "filenames"], ...] = ()
-    mask: tuple[Literal["emails", "phone_numbers", "ip_addresses", "payment_cards"], ...] = ()
+    mask: tuple[MaskedKind, ...] = ()
 
     def __bool__(self) -> bool:
         return self != CaptionEdits()
@@ -87,6 +88,9 @@ class CaptionRules(Settings):
         reject_phone_numbers: captions with a phone number
         reject_ip_addresses: captions with an IP address
         reject_payment_cards: captions with the number of a payment card
+        reject_ibans: captions with the number of a bank account (IBAN)
+        reject_national_numbers: captions with a number by which a state knows a person: see
+            [rights](rights.md#personal-numbers)
         flagged_words: captions with one of these words: a list, or a file with one a line; `{shipped: [en, de]}`
         vocabulary: all tokens must be in a list of n-grams
         parts_of_speech: parts of speech that a caption needs
@@ -113,6 +117,8 @@ class CaptionRules(Settings):
     reject_phone_numbers: bool = False
     reject_ip_addresses: bool = False
     reject_payment_cards: bool = False
+    reject_ibans: bool = False
+    reject_national_numbers: bool = False
     flagged_words: FlaggedWordEntries | None = None
     vocabulary: Vocabulary | None = None
     parts_of_speech: PartsOfSpeech | None = None

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from babelsift.filters import text
 from babelsift.filters.rules import CAPTION_RULES, URL_RULES, reject_by_captions, reject_by_language, reject_by_urls
+from babelsift.filters.text.personal import KINDS
 from babelsift.schemas import Decision, RecipeError
 from babelsift.schemas.recipe import CaptionEdits, CaptionRules, LanguageSettings, PartsOfSpeech, UrlRules, Vocabulary
 
@@ -13,7 +14,7 @@ EVERY_RULE = CaptionRules(
     max_punctuation_ratio=0.4, max_uppercase_ratio=0.9, max_token_repetition_ratio=0.5, reject_boilerplate=True,
     reject_filenames=True, reject_urls=True, reject_markup=True, reject_control_characters=True, reject_mojibake=True,
     reject_emails=True, reject_phone_numbers=True, reject_ip_addresses=True, reject_payment_cards=True,
-    flagged_words=("porn", "黒い"), parts_of_speech=PartsOfSpeech(needs=("noun",)),
+    reject_ibans=True, reject_national_numbers=True, flagged_words=("porn", "黒い"), parts_of_speech=PartsOfSpeech(needs=("noun",)),
 )  # fmt: skip
 
 
@@ -48,6 +49,12 @@ def decided(apply, column, rules):
         ("+49 30 1234567", {"reject_phone_numbers": True}, ("contains_phone_number", "+49 30 1234567", None)),
         ("at 10.0.0.7", {"reject_ip_addresses": True}, ("contains_ip_address", "10.0.0.7", None)),
         ("4111 1111 1111 1111", {"reject_payment_cards": True}, ("contains_payment_card", "4111 1111 1111 1111", None)),
+        ("to DE89370400440532013000", {"reject_ibans": True}, ("contains_iban", "DE89370400440532013000", None)),
+        (
+            "CPF 529.982.247-25",
+            {"reject_national_numbers": True},
+            ("contains_national_number", "529.982.247-25", None),
+        ),
         ("Porn!", {"flagged_words": ("porn", "nude")}, ("flagged_word", "porn", "porn nude")),
         ("Porn!", {"flagged_words": {"shipped": ["en"]}}, ("flagged_word", "porn", "shipped:en")),
         (
@@ -99,9 +106,7 @@ def raw_strings(rows):
 @given(st.lists(HOSTILE, max_size=6), st.integers(0, 6))
 @settings(deadline=None, max_examples=50)
 def test_no_character_crashes_a_rule_or_changes_a_neighbours_row(rows, at):
-    every_edit = CaptionEdits(
-        unicode="NFKC", repair_mojibake=True, mask=("emails", "phone_numbers", "ip_addresses", "payment_cards")
-    )
+    every_edit = CaptionEdits(unicode="NFKC", repair_mojibake=True, mask=KINDS)
 
     def fates(rows):
         captions, changes = text.edit_captions(raw_strings(rows), every_edit)

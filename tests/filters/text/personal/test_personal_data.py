@@ -2,6 +2,7 @@ import pyarrow as pa
 import pytest
 
 from babelsift.filters.text import find_personal_data, is_free_of_personal_data, mask_personal_data
+from babelsift.filters.text.personal import KINDS
 
 
 def found(kind, caption):
@@ -18,6 +19,9 @@ def found(kind, caption):
         ("payment_cards", "card 4111 1111 1111 1111 now", "4111 1111 1111 1111"),
         ("payment_cards", "5500-0000-0000-0004", "5500-0000-0000-0004"),
         ("payment_cards", "340000000000009", "340000000000009"),
+        ("ibans", "IBAN: DE89 3704 0044 0532 0130 00, BIC COBADEFF", "DE89 3704 0044 0532 0130 00"),
+        ("ibans", "GB82WEST12345698765432", "GB82WEST12345698765432"),
+        ("ibans", "NO93 8601 1117 947 KONTO 12", "NO93 8601 1117 947"),
         ("phone_numbers", "call (212) 555-0123 now", "(212) 555-0123"),
         ("phone_numbers", "1-800-555-0199", "1-800-555-0199"),
         ("phone_numbers", "+49 (0)30 1234567", "+49 (0)30 1234567"),
@@ -42,7 +46,8 @@ def test_found_and_masked(kind, caption, datum):
     assert find_personal_data(captions, kind=kind).to_pylist() == [None, datum, None]
     assert is_free_of_personal_data(captions, kind=kind).to_pylist() == [True, False, False]
     masked = mask_personal_data(captions, kind=kind).to_pylist()
-    mask = {"emails": "[email]", "ip_addresses": "[ip]", "payment_cards": "[card]", "phone_numbers": "[phone]"}[kind]
+    words = {"emails": "[email]", "ip_addresses": "[ip]", "payment_cards": "[card]", "phone_numbers": "[phone]"}
+    mask = (words | {"ibans": "[iban]"})[kind]
     assert masked == ["a dog", caption.replace(datum, mask), None]
 
 
@@ -53,6 +58,8 @@ def test_found_and_masked(kind, caption, datum):
         ("ip_addresses", "Launcher v1.2.3.4"), ("ip_addresses", "version 10.0.0.1"), ("ip_addresses", "12:30:45"),
         ("ip_addresses", "std::vector"), ("ip_addresses", "256.1.1.1"), ("ip_addresses", "1.2.3.4.5"), ("ip_addresses", "::"),
         ("payment_cards", "4111 1111 1111 1112"), ("payment_cards", "EAN 4006381333931"),
+        ("ibans", "DE89 3704 0044 0532 0130 01"), ("ibans", "DE89 3704 0044"), ("ibans", "ZZ89370400440532013000"),
+        ("ibans", "XDE89370400440532013000"), ("ibans", "DE893704004405320130001"),
         ("payment_cards", "14111 1111 1111 1111"), ("payment_cards", "9111111111111111"),
         ("phone_numbers", "2020-01-02"), ("phone_numbers", "1024x768"), ("phone_numbers", "ISBN 978-0-306-40615-7"),
         ("phone_numbers", "06-08-2018"), ("phone_numbers", "1914-1918"), ("phone_numbers", "10000000 views"),
@@ -75,7 +82,7 @@ def test_every_datum_of_a_caption_is_masked():
 
 
 def test_long_hostile_captions_take_no_time():
-    for kind in ("emails", "ip_addresses", "payment_cards", "phone_numbers"):
+    for kind in KINDS:
         for caption in (
             "1" * 50_000,
             "1 " * 25_000,
@@ -85,5 +92,8 @@ def test_long_hostile_captions_take_no_time():
             "a" * 50_000 + "@",
             "1.1.1.1 " * 20_000,
             "(212) 555-0123 " * 5_000,
+            "DE89 3704 " * 5_000,
+            "ssn 078 " * 5_000,
+            "AAAAAA11" * 5_000,
         ):
             assert len(mask_personal_data(pa.array([caption]), kind=kind)) == 1
