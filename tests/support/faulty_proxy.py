@@ -40,6 +40,7 @@ class S3Request:
         kind: put, get, head, list, delete, copy, or multipart.
         bucket, key: "" where there is none; of a list, its prefix.
         condition: value of If-None-Match or If-Match; "" without one.
+        range: value of Range; "" without one.
     """
 
     method: str
@@ -47,6 +48,7 @@ class S3Request:
     key: str
     kind: str
     condition: str = ""
+    range: str = ""
 
 
 @dataclass
@@ -259,7 +261,7 @@ def parse_request(head: bytes) -> tuple[S3Request, dict[str, str]]:
     if not key:
         key = query.get("prefix", [""])[0]
     condition = headers.get("if-none-match") or headers.get("if-match") or ""
-    return S3Request(method, bucket, key, kind, condition), headers
+    return S3Request(method, bucket, key, kind, condition, headers.get("range", "")), headers
 
 
 def _kind(method: str, key: str, query: dict[str, list[str]], headers: dict[str, str]) -> str:

@@ -47,13 +47,6 @@ def test_a_run_on_an_object_store_shows_the_same_pairs_and_images(explored, else
     assert [here.image(row) for row in rows] == [there.image(row) for row in rows]
 
 
-def test_a_run_on_s3_shows_the_same_pairs_and_images(explored, s3_bucket, tmp_path):
-    session = session_of(explored, tmp_path, copied(explored, s3_bucket.url("run")))
-    here, there = session.runs
-    assert here.table.equals(there.table)
-    assert [here.image(row) for row in range(8)] == [there.image(row) for row in range(8)]
-
-
 def test_without_staging_images_come_from_the_shards(elsewhere, tmp_path):
     [before] = session_of(elsewhere, tmp_path).runs
     images = [before.image(row)[0] for row in range(8)]
