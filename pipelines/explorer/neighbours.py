@@ -1,8 +1,8 @@
 """Pairs near a text, an image or a pair, by the image embeddings that a run has stored.
 
 The vectors are read, and the index is built, at the first search; the CLIP model is loaded at the first search by a
-text or an image that is new. Up to EXACT_ROWS vectors are compared one by one; more are found by an inverted file
-(faiss' IVF over half-precision vectors), which looks into the lists nearest to what is asked for.
+text or an image that is new. Up to EXACT_ROWS vectors are compared one by one, in the half precision that they are
+stored in; more are found by an inverted file (faiss' IVF), which looks into the lists nearest to what is asked for.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from babelsift.pipelines.staging.scores.score_store import ScoreStore
 from babelsift.pipelines.staging.scores.stores_of_folder import all_embeddings, stores_by_name
 from babelsift.schemas import ModelError, Recipe
 
-EXACT_ROWS = 200_000
+EXACT_ROWS = 2_000_000
 MOST_NEIGHBOURS = 500
 _KEPT = 32  # searches
 _CAPTION = "an image"  # beside an image that is searched by: a pair needs one
-_TRAINED_ON, _PROBES = 40, 32  # vectors a list to train on; lists looked into
+_TRAINED_ON, _PROBED = 40, 0.5  # vectors a list to train on; the share of lists that is looked into
+_ADDED_AT_ONCE = 200_000
 
 
 @dataclass
@@ -143,16 +144,15 @@ class Neighbours:
             raise ModelError("search by meaning needs faiss; pip install 'babelsift[explore]'") from error
         vectors = self._vectors[1]
         rows, dimension = vectors.shape
-        if rows <= self.exact_rows:
-            index: Any = faiss.IndexFlatIP(dimension)
-        else:
-            lists = int(np.sqrt(rows))
-            index = faiss.index_factory(dimension, f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
+        lists = 0 if rows <= self.exact_rows else int(np.sqrt(rows))
+        kind = f"IVF{lists},SQfp16" if lists else "SQfp16"
+        index: Any = faiss.index_factory(dimension, kind, faiss.METRIC_INNER_PRODUCT)
+        if lists:
             chosen = np.random.default_rng(0).permutation(rows)[: lists * _TRAINED_ON]
             index.train(vectors[np.sort(chosen)].astype(np.float32))
-            index.nprobe = _PROBES
-        for start in range(0, rows, EXACT_ROWS):
-            index.add(vectors[start : start + EXACT_ROWS].astype(np.float32))
+            index.nprobe = int(lists * _PROBED)
+        for start in range(0, rows, _ADDED_AT_ONCE):
+            index.add(vectors[start : start + _ADDED_AT_ONCE].astype(np.float32))
         return index
 
     def _nearest(self, vector: np.ndarray) -> np.ndarray:
