@@ -25,7 +25,7 @@ _LEAST_LABEL, _LEAST_NGRAM = np.log(1e-4), np.log(1e-6)
 _UNKNOWN_LABEL, _UNKNOWN_NGRAM = np.log(0.01), np.log(1e-3)
 # English is most of the web's alt-text, and names of products are everywhere, in the letters from a to z: by how many
 # words a text has, up to three. A single word is as often a label of a list, in any language.
-_ENGLISH, _PLAIN_LETTERS = (0.0, 0.0, 3.0, 3.4), 0x7F
+_ENGLISH, _PLAIN_LETTERS = (0.0, 0.0, 2.4, 2.8), 0x7F
 # As much more of the web as that are the languages that most of a script is in.
 _LEADING = {"ru": 1.8, "hi": 0.3, "id": 0.8}
 # All of that counts in full for so many words, and for ever less beside the evidence of more.
@@ -93,19 +93,22 @@ class CombinedModel:
         ngrams = read_ngrams()
         return {script: ScriptCombination(script, self._batch.labels, model) for script, model in ngrams.items()}
 
-    def most_likely(self, script: str, texts: CodePoints, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def most_likely(
+        self, script: str, texts: CodePoints, rows: np.ndarray, capitals: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Returns (object[k] languages, float64[k] how often such answers are right) of texts.
 
         Args:
             script: of `scripts`, in which the texts are written.
             texts: lower-case words separated by spaces.
             rows: int64[k], the texts to look at.
+            capitals: bool[m], which of their letters were capitals before; None: none.
         """
         known = self.scripts[script]
         words = _words(texts)
         fades = (_WORDS_OF_FULL_PRIOR / np.maximum(words, _WORDS_OF_FULL_PRIOR)).astype(np.float32)
         found, probabilities = combine(
-            self._batch.probabilities(texts, rows), known.ngrams.sum_evidence(texts, rows),
+            self._batch.probabilities(texts, rows), known.ngrams.sum_evidence(texts, rows, capitals),
             (fades[rows], _english_priors(texts, words)[rows]),
             (known.pairs, known.is_labelled, known.prior, known.english),
         )  # fmt: skip

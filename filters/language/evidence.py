@@ -62,6 +62,7 @@ class Evidence:
 
     Attributes:
         texts: n rows of words for a model, separated by spaces; empty where there are none.
+        capitals: bool[m], which of the texts' letters were capitals.
         letters: int64[n, len(SCRIPTS)], letters by script.
         dominant: int64[n], index in SCRIPTS of the main script.
         share: float64[n], the main script's share of the weighed letters.
@@ -69,6 +70,7 @@ class Evidence:
     """
 
     texts: CodePoints
+    capitals: np.ndarray
     letters: np.ndarray
     dominant: np.ndarray
     share: np.ndarray
@@ -96,7 +98,7 @@ def gather_evidence(captions: pa.Array) -> Evidence:
     dominant = weights.argmax(axis=1)
     share = weights.max(axis=1) / np.maximum(weights.sum(axis=1), 1)
     in_capitals = (points.count(points.has(UPPER) & ~glued) > 0) & (points.count(points.has(LOWER) & ~glued) == 0)
-    return Evidence(_texts(points, scripts, dominant), letters, dominant, share, in_capitals)
+    return Evidence(*_texts(points, scripts, dominant), letters, dominant, share, in_capitals)
 
 
 def _has_latin_names_only(points: CodePoints, scripts: np.ndarray, letters: np.ndarray) -> np.ndarray:
@@ -167,7 +169,7 @@ def _is_glued(points: CodePoints, scripts: np.ndarray) -> np.ndarray:
     return odd_words[word] & (scripts == _LATIN)
 
 
-def _texts(points: CodePoints, scripts: np.ndarray, dominant: np.ndarray) -> CodePoints:
+def _texts(points: CodePoints, scripts: np.ndarray, dominant: np.ndarray) -> tuple[CodePoints, np.ndarray]:
     script = dominant.astype(np.uint8)[points.rows]
     is_kept = (scripts > 0) & (scripts == script)
     if np.isin(dominant, _JAPANESE).any():
@@ -177,7 +179,7 @@ def _texts(points: CodePoints, scripts: np.ndarray, dominant: np.ndarray) -> Cod
     doubled = np.zeros(len(values), dtype=bool)
     doubled[1:] = ~is_kept[1:] & ~is_kept[:-1]
     doubled[points.starts[:-1][points.lengths > 0]] = False
-    return CodePoints(values, points.starts, points.valid).select(~doubled)
+    return CodePoints(values, points.starts, points.valid).select(~doubled), points.has(UPPER)[~doubled]
 
 
 def count_letters(evidence: Evidence) -> np.ndarray:

@@ -183,7 +183,7 @@ class LanguageIdentifier:
             rows = np.flatnonzero((languages == _ASK) & (evidence.dominant == SCRIPTS.index(script)))
             if not len(rows):
                 continue
-            languages[rows], scores[rows] = self._combined.most_likely(script, evidence.texts, rows)
+            languages[rows], scores[rows] = self._combined.most_likely(script, evidence.texts, rows, evidence.capitals)
             few = count_letters(evidence)[rows] <= _FEW_LETTERS
             few &= scores[rows] < _MIN_SCORE_OF_SHORT_WORD
             spaces = evidence.texts.count(evidence.texts.values == ord(" "))[rows]

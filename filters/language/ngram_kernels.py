@@ -110,33 +110,46 @@ def sum_weights(
     starts: np.ndarray,
     texts: np.ndarray,
     table: tuple[np.ndarray, np.ndarray, np.ndarray],
+    capitals: np.ndarray,
 ) -> np.ndarray:
-    """Returns int32[t, languages], the sums of the weights of texts' features.
+    """Returns float32[t, languages], the sums of the weights of texts' features.
+
+    Words that begin with a capital are often names, of products and of people in any language: beside words that do
+    not, they count half. Texts in one case are summed up as they are.
 
     Args:
         values: uint32[m], code points: words separated by spaces or apostrophes.
         starts: int64[n + 1].
         texts: int64[t], indices of the texts to sum up.
         table: (slots, uint32[r] keys, int8[r, languages] weights).
+        capitals: bool[m], which letters were capitals. What follows an apostrophe in a name is of it.
     """
     slots, keys, weights = table
-    sums = np.zeros((len(texts), weights.shape[1]), np.int32)
+    sums, totals = np.zeros(weights.shape[1], np.int32), np.empty((len(texts), weights.shape[1]), np.float32)
     word, found = np.empty(LONGEST_WORD + 2, np.uint32), np.empty(_MOST_FEATURES, np.uint32)
     word[0] = _OPEN
     for index in range(len(texts)):
-        end, length = starts[texts[index] + 1], 1
+        end, length, words, counted, is_name = starts[texts[index] + 1], 1, 0, 0, False
+        sums[:] = 0
         for at in range(starts[texts[index]], end + 1):
             value = values[at] if at < end else _SPACE
             if value != _SPACE and value != _APOSTROPHE and value != _QUOTE:
+                is_name = is_name or (length == 1 and capitals[at])
                 if length <= LONGEST_WORD:
                     word[length] = value
                     length += 1
-            elif length > 1:
+                continue
+            if length > 1:
+                times = 1 if is_name else 2
+                words, counted = words + 1, counted + times
                 word[length] = _CLOSE
                 for feature in range(features_of(word[: length + 1], found)):
                     row = row_of(found[feature], slots, keys)
                     if row >= 0:
                         for language in range(weights.shape[1]):
-                            sums[index, language] += weights[row, language]
+                            sums[language] += times * weights[row, language]
                 length = 1
-    return sums
+            is_name = is_name and value != _SPACE
+        for language in range(weights.shape[1]):
+            totals[index, language] = sums[language] * (words / max(counted, 1))
+    return totals

@@ -36,15 +36,18 @@ class NgramModel:
     weights: np.ndarray
     scale: float
 
-    def sum_evidence(self, texts: CodePoints, rows: np.ndarray) -> np.ndarray:
+    def sum_evidence(self, texts: CodePoints, rows: np.ndarray, capitals: np.ndarray | None = None) -> np.ndarray:
         """Returns float32[k, languages], what the known features of the texts add up to, in nats.
 
         Args:
             texts: lower-case words separated by spaces or apostrophes.
             rows: int64[k], the texts to look at.
+            capitals: bool[m], which of their letters were capitals before; None: none.
         """
-        sums = sum_weights(texts.values, texts.starts, rows, (self.slots, self.keys, self.weights))
-        return sums.astype(np.float32) * np.float32(self.scale)
+        if capitals is None:
+            capitals = np.zeros(len(texts.values), dtype=bool)
+        sums = sum_weights(texts.values, texts.starts, rows, (self.slots, self.keys, self.weights), capitals)
+        return sums * np.float32(self.scale)
 
 
 @cache

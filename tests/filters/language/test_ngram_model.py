@@ -33,7 +33,8 @@ def test_weights_of_known_features_add_up():
     keys = np.array(sorted({key for found in keys_of(words) for key in found}), np.uint32)
     weights = np.random.default_rng(0).integers(-100, 100, (len(keys), 3)).astype(np.int8)
     points = flatten(pa.array(["hund chien", "l'dog", "", "zzzz"], pa.large_string()))
-    sums = sum_weights(points.values, points.starts, np.array([3, 1, 0, 2]), (slots_of(keys, 256), keys, weights))
+    table, capitals = (slots_of(keys, 256), keys, weights), np.zeros(len(points.values), bool)
+    sums = sum_weights(points.values, points.starts, np.array([3, 1, 0, 2]), table, capitals)
     rows = {key: row for row, key in enumerate(keys.tolist())}
 
     def expected(*texts):
@@ -41,6 +42,41 @@ def test_weights_of_known_features_add_up():
         return weights[found].astype(int).sum(axis=0).tolist() if found else [0, 0, 0]
 
     assert sums.tolist() == [expected("zzzz"), expected("l", "dog"), expected("hund", "chien"), [0, 0, 0]]
+
+
+def test_capitalised_words_count_half_beside_others_and_alone_as_they_are():
+    model, texts = read_ngrams()["Latn"], ["Hund chien dog", "Hund Chien", "hund chien", "l'Hund chien", "Dog's chien"]
+    points = flatten(pa.array([text.lower() for text in texts], pa.large_string()))
+    capitals = np.array([letter.isupper() for text in texts for letter in text])
+    sums = model.sum_evidence(points, np.arange(len(texts)), capitals)
+    words = {
+        word: model.sum_evidence(flatten(pa.array([word])), np.array([0]))[0]
+        for word in ["hund", "chien", "dog", "l", "s"]
+    }
+
+    def weighed(**times):
+        total = sum(count * words[word] for word, count in times.items())
+        return pytest.approx(total * len(times) / sum(times.values()), abs=1e-3)
+
+    assert sums[0] == weighed(hund=1, chien=2, dog=2)
+    assert sums[1] == weighed(hund=1, chien=1)
+    assert sums[2] == weighed(hund=1, chien=1)
+    assert sums[3] == weighed(l=2, hund=1, chien=2)
+    assert sums[4] == weighed(dog=1, s=1, chien=2)
+
+
+@pytest.mark.parametrize(
+    ("caption", "language"),
+    [
+        ("Nike Air Max Running Shoes con descuento", "es"),
+        ("Star Wars Lego Millennium Falcon voor kinderen", "nl"),
+        ("Grand Hotel Palace: photo sur la plage", "fr"),
+        ("Pinot Grigio Delle Venezie by the glass", "en"),
+        ("Villa Bella Vista with a pool", "en"),
+    ],
+)
+def test_names_do_not_outweigh_the_words_around_them(caption, language):
+    assert LanguageIdentifier().identify(pa.array([caption])).column("language").to_pylist() == [language]
 
 
 def test_what_ships_is_small_and_knows_languages_that_lid_176_lacks():
