@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 
 from babelsift.filters.image import process_image
 from babelsift.pipelines.core.runners.placement import score_hints
@@ -19,7 +20,7 @@ from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs
 from babelsift.pipelines.core.transform import Transform, empty_collection
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.embedding_stores import compared_stores, embedding_stores, model_stores
-from babelsift.pipelines.job.plan import RunPlan, runs_through
+from babelsift.pipelines.job.plan import LAST_TEXT_STAGE, RunPlan, runs_through
 from babelsift.pipelines.run_folder.manifest import Manifest
 from babelsift.pipelines.run_folder.product import Product
 from babelsift.pipelines.run_folder.replacement import ShrinkGuard, recipe_digest
@@ -54,7 +55,7 @@ from babelsift.pipelines.stages.select.top_fractions import SimilarityHistograms
 from babelsift.pipelines.stages.shard.choose_texts import ChooseTexts
 from babelsift.pipelines.stages.shard.replace_product import BeginReplacement, ReplacementPlan
 from babelsift.pipelines.stages.shard.write_shards import WriteShards
-from babelsift.pipelines.stages.survivors import WriteSurvivors
+from babelsift.pipelines.stages.survivors import ReadSurvivors, WriteSurvivors
 from babelsift.pipelines.staging.images import ReadImages, read_staged_images
 from babelsift.pipelines.staging.img2dataset.imported_rows import imported_row_count
 from babelsift.pipelines.staging.removed_images import UnlessRemoved
@@ -74,13 +75,14 @@ class Curate(Transform):
         plan: the run's.
         source: what it reads.
         manifest: the run folder's, with the facts of this run.
-        share: of the staging partitions, which alone are downloaded.
+        share: of the staging partitions, which alone are downloaded, of pairs of which an earlier run has decided by
+            texts; None: all.
     """
 
     plan: RunPlan
     source: InputPlan
     manifest: Manifest
-    share: Share = ALL
+    share: Share | None = None
 
     def stages(self, pbegin: beam.pvalue.PBegin) -> dict[Stage, Any]:
         """Returns the outputs of each stage."""
@@ -96,6 +98,7 @@ class Curate(Transform):
             columns=self._columns(read_images),
             compared=compared_stores(folder, recipe, plan.models) if runs_through(Stage.SCORE, plan.until) else {},
             until=plan.until,
+            survivors=None if self.share is None else ReadSurvivors(folder, LAST_TEXT_STAGE, plan.removed),
         )
 
     def _read_images(self) -> ReadImages:
@@ -159,7 +162,8 @@ class Curate(Transform):
         counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
         written = {"kept": kept[last], "rejected": rejected, "counts": counts}
         written |= {"warnings": _misread(rejected, counts)}
-        return written | "Survivors" >> WriteSurvivors(self.plan.folder, last, self.manifest.partitions)
+        made_from = self.manifest.fingerprints[last.value]
+        return written | "Survivors" >> WriteSurvivors(self.plan.folder, last, self.manifest.partitions, made_from)
 
     def _replacement(self, models: Sequence[str]) -> ReplacementPlan:
         recipe, manifest = self.plan.recipe, self.manifest
@@ -184,7 +188,7 @@ class Curate(Transform):
         partitions, settings = manifest.partitions, plan.recipe.download
         if plan.imported is None:
             first, version = manifest.first_partitions, manifest.partitioning
-            retry, share = plan.retry, self.share
+            retry, share = plan.retry, self.share or ALL
             process = UnlessRemoved(process_image, plan.removed) if plan.removed else process_image
             return DownloadImages(
                 plan.folder, settings, partitions, first, retry=retry, process=process, version=version, share=share
@@ -218,6 +222,7 @@ def curate_stages(
     language: beam.PTransform | None = None,
     compared: Mapping[str, ScoreStore] = MappingProxyType({}),
     until: Stage | None = None,
+    survivors: beam.PTransform | None = None,
 ) -> dict[Stage, Any]:
     """The list of steps: every stage's outputs, `kept` and REJECTED, from reading to balancing.
 
@@ -229,32 +234,39 @@ def curate_stages(
         language: replaces IdentifyLanguage.
         compared: group of settings -> the stores of the embeddings that it compares.
         until: the last stage; None: balancing.
+        survivors: the pairs that came through LAST_TEXT_STAGE, where an earlier run has decided that; None: it is
+            decided here.
     """
     stages: dict[Stage, Any] = {}
     language = language or IdentifyLanguage(recipe.language)
-    sources = {"read": read, "download": download, "score": score, "language": language}
-    steps = _steps(pbegin, recipe, rows, **sources, columns=columns, compared=compared)
-    for stage, outputs in steps:  # what follows the last is never made
+    partitions = max(1, rows // _ROWS_A_DEDUP_PART)
+
+    def steps() -> Iterator[tuple[Stage, Any]]:
+        if survivors is None:
+            yield from _text_steps(pbegin, recipe, partitions, read=read, language=language, columns=columns)
+            pairs = stages[LAST_TEXT_STAGE].kept
+        else:
+            pairs = pbegin | "Survivors" >> survivors
+        image_side = {"download": download, "score": score, "columns": columns, "compared": compared}
+        yield from _image_steps(pairs, recipe, partitions, **image_side)
+
+    for stage, outputs in steps():  # what follows the last is never made
         stages[stage] = outputs
         if stage is until:
             break
     return stages
 
 
-def _steps(
+def _text_steps(
     pbegin: beam.pvalue.PBegin,
     recipe: Recipe,
-    rows: int,
+    partitions: int,
     *,
     read: beam.PTransform,
-    download: beam.PTransform,
-    score: beam.PTransform,
     language: beam.PTransform,
     columns: ColumnStages,
-    compared: Mapping[str, ScoreStore],
 ) -> Iterator[tuple[Stage, Any]]:
-    """Yields each stage and its outputs; a stage is made when it is asked for."""
-    partitions = max(1, rows // _ROWS_A_DEDUP_PART)
+    """Yields each stage up to LAST_TEXT_STAGE and its outputs; a stage is made when it is asked for."""
     placed = columns.placed
     pairs = decide_early(pbegin | "Read" >> read, Stage.READ, placed, [ROWS_READ])
     yield Stage.READ, pairs
@@ -271,7 +283,21 @@ def _steps(
     yield Stage.METADATA, metadata
     distinct = metadata.kept | "DedupPairs" >> DedupPairs(recipe.dedup_pairs, partitions)
     yield Stage.DEDUP_PAIRS, distinct
-    downloaded = decide_early(distinct.kept | "Download" >> download, Stage.DOWNLOAD, placed)
+
+
+def _image_steps(
+    pairs: beam.PCollection[pa.RecordBatch],
+    recipe: Recipe,
+    partitions: int,
+    *,
+    download: beam.PTransform,
+    score: beam.PTransform,
+    columns: ColumnStages,
+    compared: Mapping[str, ScoreStore],
+) -> Iterator[tuple[Stage, Any]]:
+    """Yields each stage from the download on and its outputs, as `_text_steps` does."""
+    placed = columns.placed
+    downloaded = decide_early(pairs | "Download" >> download, Stage.DOWNLOAD, placed)
     yield Stage.DOWNLOAD, downloaded
     images = downloaded["kept"] | "ImageRules" >> FilterImages(recipe.images)
     yield Stage.IMAGE_RULES, images

@@ -11,8 +11,8 @@ from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.inputs.slices import InputPlan
 from babelsift.pipelines.job.checks import check_input
 from babelsift.pipelines.job.curate import Curate
-from babelsift.pipelines.job.img2dataset_steps import LAST_TEXT_STAGE, download_by_img2dataset
-from babelsift.pipelines.job.plan import RunPlan, runs_through
+from babelsift.pipelines.job.img2dataset_steps import download_by_img2dataset
+from babelsift.pipelines.job.plan import LAST_TEXT_STAGE, RunPlan, runs_through
 from babelsift.pipelines.job.record.decoders import with_own_decoders
 from babelsift.pipelines.job.record.facts import facts_of
 from babelsift.pipelines.job.record.receipt import finished_before, origin_of, write_receipt

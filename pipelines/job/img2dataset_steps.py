@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from babelsift.pipelines.core.runners.run_job import run_job
-from babelsift.pipelines.job.plan import RunPlan
+from babelsift.pipelines.job.plan import LAST_TEXT_STAGE, RunPlan
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import Manifest
 from babelsift.pipelines.run_folder.paths import IMG2DATASET_IMAGES, PARQUET, REFUSED_URLS, STATS
@@ -18,10 +18,8 @@ from babelsift.pipelines.stages.survivors import survivors_folder
 from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.img2dataset.imported_rows import ImportPlan
 from babelsift.pipelines.staging.img2dataset.listed_urls import SETTINGS, next_round, remove_all
-from babelsift.schemas import RunFolderError, Stage
+from babelsift.schemas import RunFolderError
 from babelsift.schemas.recipe import DownloadSettings
-
-LAST_TEXT_STAGE = Stage.DEDUP_PAIRS
 
 
 def download_by_img2dataset(plan: RunPlan, manifest: Manifest) -> RunPlan:

@@ -47,6 +47,8 @@ from babelsift.pipelines.staging.img2dataset.imported_rows import ImportPlan
 from babelsift.pipelines.staging.inventory import check_downloads, say_what_was_not_heard
 from babelsift.schemas import STAGE_ORDER, Recipe, Stage
 
+LAST_TEXT_STAGE = Stage.DEDUP_PAIRS  # what follows wants images
+
 
 @dataclass(frozen=True)
 class RunPlan:

@@ -18,19 +18,18 @@ import apache_beam as beam
 from babelsift.pipelines.core.runners.run_job import run_job
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.job.curate import Curate
-from babelsift.pipelines.job.plan import RunPlan, plan_run
+from babelsift.pipelines.job.plan import LAST_TEXT_STAGE, RunPlan, plan_run
 from babelsift.pipelines.run_folder.fence import read_fence
-from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
+from babelsift.pipelines.run_folder.fingerprints import changes, fingerprints, input_files, stage_settings
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
+from babelsift.pipelines.stages.survivors import are_survivors
 from babelsift.pipelines.staging.share import Share
 from babelsift.schemas import Recipe, RecipeError, RunFolderError, Stage
-
-FIRST = Stage.DEDUP_PAIRS  # until this stage the one process runs that makes the folder
 
 
 @dataclass
 class StageShare(Transform):
-    """The job up to scoring, whose only outcome is what it stages; emits what is scored."""
+    """The job from what came through the text stages up to scoring; its only outcome is what it stages."""
 
     plan: RunPlan
     manifest: Manifest
@@ -70,7 +69,7 @@ def _joined(plan: RunPlan) -> tuple[RunPlan, Manifest]:
         RecipeError: the input brings its images.
     """
     fence, manifest = read_fence(plan.folder.store), read_manifest(plan.folder)
-    remedy = f"run the same command with --until {FIRST.value} in the place of --share first, once"
+    remedy = f"run the same command with --until {LAST_TEXT_STAGE.value} in the place of --share first, once"
     if fence is None or manifest is None:
         raise RunFolderError(f"--output {plan.folder.url}: no run has made the folder; {remedy}")
     assert plan.source is not None
@@ -81,4 +80,6 @@ def _joined(plan: RunPlan) -> tuple[RunPlan, Manifest]:
         raise RunFolderError(
             f"--output {plan.folder.url}: was made with other settings of {', '.join(differing)}; {remedy}"
         )
+    if not are_survivors(plan.folder, LAST_TEXT_STAGE, fingerprints(stages)[LAST_TEXT_STAGE.value]):
+        raise RunFolderError(f"--output {plan.folder.url}: no run has decided which pairs the shares want; {remedy}")
     return replace(plan, folder=replace(plan.folder, fence=fence)).with_removed(), manifest

@@ -2,12 +2,12 @@
 
 OUT/until/STAGE/NNNNN.parquet           the stage's columns and the carried ones, by uid
                /rejects/NNNNN.parquet   the ledger
-               /funnel.json             written last
+               /funnel.json             written last; says what it was made from
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
@@ -23,10 +23,13 @@ from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.core.wait_for import wait_for
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import FUNNEL, REJECTS, UNTIL_FOLDER
+from babelsift.pipelines.run_folder.paths import FUNNEL, PARQUET, REJECTS, UNTIL_FOLDER
+from babelsift.pipelines.run_folder.tombstones import Tombstones
 from babelsift.schemas import STAGE_ORDER, Funnel, Stage
 
 _ORDER = ("uid", "source_file", "source_row")
+_MADE_FROM = "made_from"
+_ROWS_A_BATCH = 2048
 
 
 def survivors_folder(stage: Stage) -> str:
@@ -45,11 +48,13 @@ class WriteSurvivors(Transform):
         folder: the run folder.
         stage: the last of the run.
         partitions: how many files there are at most, of survivors and of the ledger.
+        made_from: digest of the input and the settings that decide which pairs come through.
     """
 
     folder: RunFolder
     stage: Stage
     partitions: int
+    made_from: str
 
     def expand(self, inputs: Mapping[str, Any]) -> beam.PCollection[dict]:
         """Writes both, then the funnel."""
@@ -59,7 +64,7 @@ class WriteSurvivors(Transform):
             self._files(inputs["rejected"], f"{where}/{REJECTS}", "Rejected"),
         ) | "Files" >> beam.Flatten()
         warnings = beam.pvalue.AsList(inputs["warnings"])
-        write = beam.Map(_write_funnel, self.folder, self.stage, warnings, *wait_for(files))
+        write = beam.Map(_write_funnel, self.folder, self.stage, warnings, self.made_from, *wait_for(files))
         return inputs["counts"] | "Funnel" >> write
 
     def _files(self, batches: beam.PCollection[pa.RecordBatch], where: str, label: str) -> beam.PCollection[str]:
@@ -86,11 +91,53 @@ def _write_file(partition: tuple[int, Iterable[pa.RecordBatch]], folder: RunFold
 
 
 def _write_funnel(
-    counts: dict, folder: RunFolder, last: Stage, warnings: list[list[str]], after: object = None
+    counts: dict, folder: RunFolder, last: Stage, warnings: list[list[str]], made_from: str, after: object = None
 ) -> dict[str, Any]:
     whole = Funnel.from_counts(counts)
     names = [stage.value for stage in STAGE_ORDER[: STAGE_ORDER.index(last) + 1]]
     until = tuple(stage for stage in whole.stages if stage.stage in names)
     funnel = replace(whole, stages=until, warnings=tuple(chain.from_iterable(sorted(warnings)))).check().to_json()
-    folder.write_json(f"{survivors_folder(last)}/{FUNNEL}", funnel)
+    folder.write_json(f"{survivors_folder(last)}/{FUNNEL}", {**funnel, _MADE_FROM: made_from})
     return funnel
+
+
+@dataclass
+class ReadSurvivors(Transform):
+    """Reads what came through a stage of an earlier run: batches as that stage gave them on.
+
+    Attributes:
+        folder: the run folder.
+        stage: the stage.
+        removed: what was removed from the folder on request since.
+    """
+
+    folder: RunFolder
+    stage: Stage
+    removed: Tombstones
+
+    def expand(self, pbegin: beam.pvalue.PBegin) -> beam.PCollection[pa.RecordBatch]:
+        """Spreads the files over the workers."""
+        where = survivors_folder(self.stage)
+        files = [f"{where}/{name}" for name in self.folder.list(where, PARQUET)]
+        return (
+            pbegin
+            | "Files" >> beam.Create(files, reshuffle=False).with_output_types(str)
+            | "Spread" >> beam.Reshuffle()
+            | "Read" >> beam.FlatMap(_read_file, self.folder, self.removed).with_output_types(pa.RecordBatch)
+        )
+
+
+def are_survivors(folder: RunFolder, stage: Stage, of: str) -> bool:
+    """Whether a folder has all survivors of a stage, made from what is asked for.
+
+    Args:
+        of: see `WriteSurvivors.made_from`.
+    """
+    funnel = folder.read_json(survivors_folder(stage), FUNNEL)
+    return funnel is not None and funnel.get(_MADE_FROM) == of
+
+
+def _read_file(path: str, folder: RunFolder, removed: Tombstones) -> Iterator[pa.RecordBatch]:
+    with folder.open(path) as file:
+        for batch in pq.ParquetFile(file).iter_batches(_ROWS_A_BATCH):
+            yield batch.filter(pa.array(~removed.are_pairs(batch)))

@@ -1,12 +1,15 @@
 """Shares of the staging partitions, staged by processes that know nothing of each other, and the run that finds all."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from babelsift.pipelines.cli.main import main
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import STATS
 from babelsift.pipelines.staging.layout import STAGING
@@ -53,6 +56,21 @@ def test_a_share_is_refused_once_a_later_run_has_begun_or_before_any_has(tmp_pat
     assert babelsift(*command, "--until", "dedup_pairs").code == 0
     other = babelsift(*command, "--share", "0/2", "--set", "captions.min_words=2")
     assert "was made with other settings of rules" in other.error
+
+
+def test_a_share_takes_the_pairs_that_the_first_run_left_and_says_so_as_json(tmp_path, words, hostile_web, capsys):
+    command, where = [*words, "--output", str(tmp_path / "out")], tmp_path / "out/until/dedup_pairs"
+    assert babelsift(*command, "--until", "dedup_pairs").code == 0
+    tables = {path: pq.read_table(path) for path in where.glob("*.parquet")}
+    path, left_out = next((path, table.slice(0, 1)) for path, table in tables.items() if len(table))
+    pq.write_table(tables[path].slice(1), path)
+    assert main([*command, "--share", "0/1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"staged": "0/1"}
+    wanted = [url for table in tables.values() for url in table.column("url").to_pylist()]
+    asked = {hostile_web.url(path) for path in hostile_web.requests}
+    assert set(wanted) - asked == set(left_out.column("url").to_pylist())
+    (where / "funnel.json").unlink()
+    assert "no run has decided which pairs the shares want" in babelsift(*command, "--share", "0/1").error
 
 
 @pytest.mark.parametrize("word", ["2/2", "1", "a/b", "-1/2", "1/0"])

@@ -143,7 +143,9 @@ def _share(known: argparse.Namespace, recipe: Recipe, settings: dict[str, Any]) 
     share = parse_share(known.share)
     with run_shown(known, settings["options"]):
         stage_share(recipe, known.input, known.output, share, columns=chosen_columns(known), **settings)
-    if not getattr(known, "quiet", False):
+    if known.json:
+        print_json({"staged": known.share})
+    elif not getattr(known, "quiet", False):
         print(f"staged: share {known.share}; once all are, run the same command without --share")
     return 0
 

@@ -1,12 +1,14 @@
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from babelsift.pipelines.core import batches  # noqa: F401 (registers the coder)
 from babelsift.pipelines.core.parking import current_parking, temporary_folder
 from babelsift.pipelines.core.runners.run_job import run_job
+from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import RecipeError
 
 _BATCHES, _ROWS = 20, 2_000
@@ -75,3 +77,50 @@ def test_what_a_run_will_use_and_what_is_free_are_said(tmp_path, caplog):
     temporary_folder(str(tmp_path), rows=10**12).log()
     assert f"in {tmp_path}; " in caplog.text
     assert "may not be enough: name a larger disk with --temp-dir" in caplog.text
+
+
+def draw_odd(number: int) -> pa.RecordBatch:
+    """A batch of what is easily lost on the way: nulls, empty texts, lists, dictionaries, half a batch, no row."""
+    rows = 400 * (number % 3)
+    texts = [None if row % 7 == 0 else "\U0001f600" * (row % 5) for row in range(rows)]
+    columns = {"number": [number] * rows, "text": texts, "list": [[text, None] for text in texts]}
+    columns["label"] = pa.array(texts, pa.string()).dictionary_encode()
+    return pa.RecordBatch.from_pydict(columns).slice(rows // 2)
+
+
+def number_of(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
+    return (batch.column("number")[0].as_py() if len(batch) else 0), batch
+
+
+def write(numbered: tuple[int, list[pa.RecordBatch]], folder: RunFolder) -> None:
+    number, group = numbered
+    table = pa.Table.from_batches(sorted(group, key=len)).unify_dictionaries()
+    with folder.writing(f"{number}.parquet") as file:
+        pq.write_table(table, file)
+
+
+class Files(beam.PTransform):
+    """Shuffles batches and writes what arrives, a file a batch drawn."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def expand(self, pbegin):
+        numbers = pbegin | beam.Create(range(_BATCHES), reshuffle=False)
+        drawn = numbers | "Draw" >> beam.Map(draw_odd).with_output_types(pa.RecordBatch)
+        pairs = drawn | "Number" >> beam.Map(number_of).with_output_types(tuple[int, pa.RecordBatch])
+        grouped = pairs | beam.GroupByKey()
+        return grouped | "Write" >> beam.Map(write, self._folder)
+
+
+def test_a_job_makes_the_same_bytes_whether_what_waits_is_parked_or_not(tmp_path):
+    made, peak = {}, {}
+    for name, options in {"parked": [], "in memory": ["--direct_running_mode=multi_threading"]}.items():
+        folder = RunFolder(str(tmp_path / name))
+        peak[name] = run_job(Files(folder), "Files", PipelineOptions(options), str(tmp_path))
+        made[name] = {path: folder.read(path) for path in folder.files_under("")}
+    assert peak["parked"] > 0
+    assert peak["in memory"] == 0
+    assert len(made["parked"]) > _BATCHES // 2
+    assert made["parked"] == made["in memory"]
