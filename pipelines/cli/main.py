@@ -25,6 +25,7 @@ from babelsift.pipelines.cli.commands.run_folders.push import add_push
 from babelsift.pipelines.cli.commands.run_folders.status import add_status
 from babelsift.pipelines.cli.commands.run_folders.subset import add_subset
 from babelsift.pipelines.cli.commands.run_folders.urls import add_urls
+from babelsift.pipelines.cli.commands.run_folders.verify import add_verify
 from babelsift.pipelines.cli.commands.run_folders.watch import add_watch
 from babelsift.pipelines.cli.commands.run_folders.why import add_why
 from babelsift.pipelines.cli.commands.runs.curate import add_curate
@@ -61,6 +62,7 @@ COMMANDS = (
     add_push,
     add_urls,
     add_papers,
+    add_verify,
     add_compare,
     add_concepts,
     add_hash,

@@ -86,20 +86,21 @@ class Staged:
         return content, extension
 
 
-def read_staged(folder: RunFolder, *, with_digests: bool = False) -> Staged:
+def read_staged(folder: RunFolder, *, with_digests: bool = False, of: pa.Table | None = None) -> Staged:
     """Returns what a run folder has staged, whole shards alone, the shard that was finished last first.
 
     Args:
         folder: of the run.
-        with_digests: with the sha256 of each image, by which values of images are stored.
+        with_digests: with the sha256 of each image, by which values of images are stored, and the digest of its pixels.
+        of: with uid and url: large_string: only what is staged of these pairs and URLs; None: all.
     """
-    names = (*_COLUMNS, "sha256") if with_digests else _COLUMNS
+    names = (*_COLUMNS, "sha256", "pixels_digest") if with_digests else _COLUMNS
     manifest = read_manifest(folder)
     taken_from = None if manifest is None else manifest.facts.get(TAKEN_FROM)
     if taken_from is not None:
         plan = finished_import(folder, taken_from)
-        return Staged(folder, _successes((read_imported(shard, folder) for shard in plan.shards), names), plan.tars)
-    return Staged(folder, _successes(_own_shards(folder, names), names))
+        return Staged(folder, _successes((read_imported(shard, folder) for shard in plan.shards), names, of), plan.tars)
+    return Staged(folder, _successes(_own_shards(folder, names), names, of))
 
 
 def _own_shards(folder: RunFolder, names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
@@ -124,10 +125,15 @@ def _located(folder: RunFolder, shard: int, names: tuple[str, ...]) -> list[pa.R
     return table.append_column("staging_shard", number).combine_chunks().to_batches()
 
 
-def _successes(batches: Iterable[pa.RecordBatch], names: tuple[str, ...]) -> pa.Table:
+def _successes(batches: Iterable[pa.RecordBatch], names: tuple[str, ...], of: pa.Table | None = None) -> pa.Table:
     tables = []
     for batch in batches:
         images = batch.filter(pc.equal(batch.column("status"), SUCCESS))
+        if of is not None:
+            is_asked = [
+                pc.is_in(images.column(name).cast(pa.large_string()), of.column(name)) for name in ("uid", "url")
+            ]
+            images = images.filter(pc.or_(*is_asked))
         tables.append(pa.Table.from_batches([images.select([name for name in names if name in batch.schema.names])]))
     if not tables:
         return pa.table({name: pa.array([], pa.large_string()) for name in ("uid", "url")})
