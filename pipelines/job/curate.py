@@ -247,8 +247,9 @@ def curate_stages(
             pairs = stages[LAST_TEXT_STAGE].kept
         else:
             pairs = pbegin | "Survivors" >> survivors
-        image_side = {"download": download, "score": score, "columns": columns, "compared": compared}
-        yield from _image_steps(pairs, recipe, partitions, **image_side)
+        yield from _image_steps(
+            pairs, recipe, partitions, download=download, score=score, columns=columns, compared=compared
+        )
 
     for stage, outputs in steps():  # what follows the last is never made
         stages[stage] = outputs

@@ -1,3 +1,5 @@
+from collections.abc import Iterable
+
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
@@ -92,7 +94,7 @@ def number_of(batch: pa.RecordBatch) -> tuple[int, pa.RecordBatch]:
     return (batch.column("number")[0].as_py() if len(batch) else 0), batch
 
 
-def write(numbered: tuple[int, list[pa.RecordBatch]], folder: RunFolder) -> None:
+def write(numbered: tuple[int, Iterable[pa.RecordBatch]], folder: RunFolder) -> None:
     number, group = numbered
     table = pa.Table.from_batches(sorted(group, key=len)).unify_dictionaries()
     with folder.writing(f"{number}.parquet") as file:
