@@ -3,7 +3,8 @@
 A room for each subject; import from the room, which names what it gives:
 
 - `text`, `urls`, `language`: rules on captions and URLs, and the language of a caption.
-- `image`: what bytes are, decoding, hashing, and rules on sizes. `faces`: where faces are.
+- `image`: what bytes are, decoding, hashing, and rules on sizes.
+- `faces`, `documents`: faces in images, and documents of people. `hash_lists`: images that nobody may have.
 - `clip`: similarity of images and captions, heads, an NSFW classifier; needs `babelsift[clip]`.
 - `opt_outs`: what sites and image files say against training on them. `provenance`: licences, how an image was made.
 - `columns`: what makes columns: classifiers, measures, text in images, faces. `measures`: what rules measure.
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
         concepts,
         counting,
         dedup,
+        documents,
         faces,
+        hash_lists,
         image,
         language,
         measures,
@@ -52,7 +55,9 @@ __all__ = [
     "concepts",
     "counting",
     "dedup",
+    "documents",
     "faces",
+    "hash_lists",
     "image",
     "language",
     "measures",

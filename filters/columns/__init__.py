@@ -6,6 +6,7 @@ sequence_classifier    any sequence classifier of transformers, by name or folde
 image_measures         measures of pixels, QR codes
 image_text             the text that an image shows, and how much of a caption it repeats
 masked_similarity      how well a caption fits an image once its text is painted over
+documents              passports, cards, mails and curricula vitae, by the text that an image shows
 faces                  how many faces there are, and where
 onnx_classifier        any image classifier by file
 """

@@ -112,6 +112,26 @@ def find_personal_data(captions: pa.Array, *, kind: str) -> pa.LargeStringArray:
     return pa.array(data, pa.large_string())
 
 
+def count_personal_data(captions: pa.Array, *, kind: str) -> pa.Int64Array:
+    """Returns how many data of a kind each caption holds; see `find_personal_data`.
+
+    Args:
+        captions: string[n], nullable.
+        kind: one of KINDS.
+
+    Returns:
+        int64[n], no nulls; of a null caption 0.
+
+    >>> count_personal_data(pa.array(["a@b.de, c@d.org", "a dog", None]), kind="emails").to_pylist()
+    [2, 0, 0]
+    """
+    strings, points = clean_strings(captions), flatten(captions)
+    counts = np.zeros(len(points), np.int64)
+    for row in _candidates(strings, points, _KINDS[kind]):
+        counts[row] = sum(1 for _ in _KINDS[kind].spans(strings[row].as_py()))
+    return pa.array(counts)
+
+
 def is_free_of_personal_data(captions: pa.Array, *, kind: str) -> pa.BooleanArray:
     """Keeps captions without a datum of a kind; see `find_personal_data`.
 

@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from babelsift.filters.columns import ColumnMaker, FastTextClassifier, SequenceClassifier
+from babelsift.filters.columns.documents import Documents
 from babelsift.filters.columns.faces import Faces
 from babelsift.filters.columns.image_measures import pixel_measures, qr_codes
 from babelsift.filters.columns.image_text import ImageText
@@ -90,6 +91,7 @@ def _masked_similarity(column: Column, model: str | None) -> ColumnMaker:
 
 KINDS: Mapping[str, Kind] = {
     "call": Kind(_call, _ANY, is_local=True),
+    "documents": Kind(lambda column, model: Documents(column=column.name), ("image",), is_local=True),
     "faces": Kind(_faces, ("image",), is_local=True),
     "fasttext": Kind(_fasttext, ("caption", "url"), needs_model=True),
     "masked_similarity": Kind(_masked_similarity, ("pair",), needs_model=True),

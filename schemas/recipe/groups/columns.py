@@ -43,8 +43,8 @@ class Column(Settings):
     Attributes:
         name: of the column; of several `<name>_<its own>`
         of: caption, url, row, image, pair, embedding
-        by: fasttext, transformers, call, layers, prompts, clusters, opennsfw, measures, qr_codes, ocr, faces, onnx,
-            masked_similarity, or what an installed package brings
+        by: fasttext, transformers, call, layers, prompts, clusters, opennsfw, measures, qr_codes, ocr, documents,
+            faces, onnx, masked_similarity, or what an installed package brings
         model: a file, a folder or a name, or one a language; of embeddings the CLIP model's name, null: the first
         label: of a classifier: the value is its probability
         labels: without `label`: best: the most probable, and `<name>_score`; all: a probability each

@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
+from babelsift.filters.columns.documents import Documents
 from babelsift.filters.columns.faces import Faces, covered_share
 from babelsift.filters.columns.image_measures import pixel_measures, qr_codes
 from babelsift.filters.columns.image_text import ImageText, caption_overlap
@@ -62,7 +64,7 @@ def test_boxes_cover_a_share_where_they_overlap_once(boxes, share):
     assert covered_share(boxes) == pytest.approx(share)
 
 
-@pytest.mark.parametrize("make", [ImageText, Faces])
+@pytest.mark.parametrize("make", [Documents, ImageText, Faces])
 def test_a_package_that_is_not_there_is_one_line_with_the_remedy(make, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"column 'shown': needs .*; pip install .*, on workers too"):
@@ -88,6 +90,24 @@ def test_text_is_read_with_the_area_that_it_covers_and_the_words_that_it_shares(
     assert 0.05 < made.column(1)[0].as_py() < 0.5
     assert made.column(2).to_pylist() == pytest.approx([10 / 16, 0])
     assert made.column("error").null_count == 2
+
+
+def drawn(lines):
+    image = Image.new("RGB", (900, 40 + 36 * len(lines)), (235, 240, 230))
+    for index, line in enumerate(lines):
+        ImageDraw.Draw(image).text((30, 20 + 36 * index), line, fill=(20, 20, 30), font=ImageFont.load_default(22))
+    return np.asarray(image)
+
+
+def test_documents_are_told_from_what_an_image_shows(reader):
+    maker = Documents()
+    maker.load()
+    passport = ["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", "L898902C36UTO7408122F1204159ZE184226B<<<<<10"]
+    mail = ["From: Ann Other <ann@example.com>", "To: Bob", "Subject: Rent for May"]
+    made = maker.make([drawn(passport), drawn(mail), drawn(["PASSPORT TO PERU", "a novel"])])
+    assert made.column(0).to_pylist() == ["passport", "email_screenshot", None]
+    assert made.column("emails").to_pylist() == [0, 1, 0]
+    assert made.column("passport").to_pylist()[2] == 1
 
 
 @pytest.fixture(scope="module")
