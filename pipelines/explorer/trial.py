@@ -251,12 +251,12 @@ class Trial:
 
 
 def change_lines(changes: Changes) -> list[str]:
-    """Returns changes as the command line has them.
+    """Returns changes as the command line has them; a text is a value's YAML.
 
-    >>> change_lines({"select.min_similarity": {"default": 0.25, "en": 0.3}})
-    ['select.min_similarity={"default": 0.25, "en": 0.3}']
+    >>> change_lines({"select.min_similarity": {"default": 0.25, "en": 0.3}, "language.keep": "[en, de]"})
+    ['select.min_similarity={"default": 0.25, "en": 0.3}', 'language.keep=[en, de]']
     """
-    return [f"{setting}={json.dumps(value)}" for setting, value in changes.items()]
+    return [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in changes.items()]
 
 
 def _sliders(recipe: Recipe, numbers: list[str]) -> Iterator[Slider]:

@@ -2,7 +2,7 @@
 
 import { get, notice } from "./api.js";
 import { byId, el } from "./dom.js";
-import { queryText, state } from "./state.js";
+import { clear, queryText, state } from "./state.js";
 import { spoken, tile } from "./tile.js";
 
 const PAGE = 120; // rows a question
@@ -22,7 +22,9 @@ export class Grid {
       onkeydown: (event) => this.#key(event),
       onfocusin: (event) => this.#entered(event),
     });
-    this.scroller = el("div", { class: "scroller" }, this.spacer, this.layer);
+    const all = el("button", { type: "button", onclick: () => clear() }, "show all pairs");
+    this.none = el("p", { class: "none", hidden: true }, "No pair meets all that is asked for. ", all);
+    this.scroller = el("div", { class: "scroller" }, this.spacer, this.layer, this.none);
     box.replaceChildren(this.scroller);
     this.scroller.addEventListener("scroll", () => this.#scrolled());
     this.scroller.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
@@ -37,6 +39,8 @@ export class Grid {
       if (version !== this.version) return;
       this.pages = new Map([[0, answer.rows]]);
       this.total = answer.total;
+      this.none.hidden = Boolean(this.total);
+      this.layer.hidden = !this.total;
       this.focus = 0;
       this.counted(answer);
       this.#scrollTo(0);

@@ -108,8 +108,8 @@ function counted({ total, kept }) {
   const of = total === all ? "" : ` of ${figure(all)}`;
   byId("count").replaceChildren(
     el("b", {}, figure(total)),
-    `${of} pairs, `,
-    el("span", { class: "kept-share" }, `${share(kept, total)} kept`),
+    `${of} pairs${total ? ", " : ""}`,
+    total ? el("span", { class: "kept-share" }, `${share(kept, total)} kept`) : "",
   );
   if (state.panel === "export") showPanel();
 }

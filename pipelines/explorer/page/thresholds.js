@@ -25,14 +25,15 @@ export async function showThresholds(close) {
 
 class Thresholds {
   constructor(body, sliders) {
-    Object.assign(this, { body, sliders, changes: {}, at: sliders[0].setting, language: null });
+    Object.assign(this, { body, sliders, changes: {}, others: {}, at: sliders[0].setting, language: null });
     this.controls = el("div", { class: "sliders" });
     this.figures = el("div", { "aria-live": "polite" });
     this.edge = el("div");
     this.languages = el("section");
     this.recipe = el("div");
     this.dry = el("div", { "aria-live": "polite" });
-    body.replaceChildren(this.controls, this.figures, this.recipe, this.dry, this.edge, this.languages);
+    const others = this.#otherSettings();
+    body.replaceChildren(this.controls, this.figures, others, this.recipe, this.dry, this.edge, this.languages);
     this.ask = settled(() => this.#ask(), 30);
   }
 
@@ -59,6 +60,29 @@ class Thresholds {
           : value;
     this.at = slider.setting;
     this.ask();
+  }
+
+  /** Whatever else a recipe may say, for a dry run: no slider shows what it would keep. */
+  #otherSettings() {
+    const read = (event) => {
+      const lines = event.target.value.split("\n").map((line) => line.trim());
+      const pairs = lines.filter(Boolean).map((line) => line.split(/\s*=\s*(.*)/s));
+      this.others = Object.fromEntries(pairs.map(([setting, value]) => [setting, value ?? ""]));
+      this.ask();
+    };
+    const placeholder = "captions.min_words=3\nlanguage.keep=[en, de]";
+    return el(
+      "details",
+      { class: "others" },
+      el("summary", {}, "Other settings"),
+      el(
+        "p",
+        { class: "about" },
+        "Sliders decide about images and scored pairs. Captions, URLs, languages, duplicates, caps and balance stay as " +
+          "in the run: a dry run goes through all stages with what stands here, one setting a line.",
+      ),
+      el("textarea", { rows: 3, spellcheck: "false", placeholder, "aria-label": "other settings", oninput: read }),
+    );
   }
 
   #drawControls() {
@@ -119,7 +143,7 @@ class Thresholds {
   }
 
   async #ask() {
-    const changes = this.changes;
+    const changes = { ...this.changes, ...this.others };
     try {
       this.answer = await get(`${state.run}/trial`, { changes, at: this.at, language: this.language }, "trial");
       this.#drawFigures();
@@ -154,7 +178,7 @@ class Thresholds {
               { class: change > 0 ? "gain" : "loss" },
               ` ${change > 0 ? "+" : "−"}${figure(Math.abs(change))} against the run`,
             )
-          : " as in the run",
+          : ", as in the run",
       ),
       unknown
         ? el(
@@ -203,13 +227,14 @@ class Thresholds {
   }
 
   #drawRecipe() {
-    const changes = Object.entries(this.changes);
-    if (!changes.length) {
+    const changes = { ...this.changes, ...this.others };
+    if (!Object.keys(changes).length) {
       this.recipe.replaceChildren();
       return;
     }
-    const search = new URLSearchParams({ changes: JSON.stringify(this.changes) });
-    const lines = changes.map(([setting, value]) => `--set '${setting}=${JSON.stringify(value)}'`);
+    const search = new URLSearchParams({ changes: JSON.stringify(changes) });
+    const said = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+    const lines = Object.entries(changes).map(([setting, value]) => `--set '${setting}=${said(value)}'`);
     this.recipe.replaceChildren(
       el("h3", {}, "As a recipe"),
       el("pre", { tabindex: "0" }, lines.join(" \\\n")),
@@ -228,7 +253,7 @@ class Thresholds {
 
   async #dryRun() {
     try {
-      let answer = await post(`${state.run}/dry-run`, this.changes);
+      let answer = await post(`${state.run}/dry-run`, { ...this.changes, ...this.others });
       while (answer.state === "running" && this.dry.isConnected) {
         this.dry.replaceChildren(el("p", { class: "quiet" }, "the dry run goes through all stages…"));
         await new Promise((resolve) => setTimeout(resolve, 700));

@@ -101,6 +101,11 @@ def test_a_facet_and_a_search_filter_together(page):
     assert "猫" in tiles(page)[0]
     page.reload()  # the address says all of it
     wait_for_count(page, "1 of 10")
+    page.fill("#words", "nothing of the kind")
+    page.press("#words", "Enter")
+    page.click("text=show all pairs")
+    wait_for_count(page, "10 pairs")
+    page.wait_for_selector(".tile .caption")
 
 
 def test_a_pairs_page_has_a_permalink(page, explorer):
@@ -122,9 +127,17 @@ def test_a_slider_moves_a_threshold_and_writes_the_recipe(page):
     page.wait_for_selector("#panel pre")
     assert "images.min_side_px=80" in page.locator("#panel pre").inner_text()
     page.wait_for_selector("#panel .loss")
+    page.click("text=Other settings")
+    page.fill("#panel textarea", "captions.min_characters=40\nlanguage.keep=[en, ja]")
+    page.wait_for_function("() => document.querySelector('#panel pre').innerText.includes('keep=[en, ja]')")
+    page.click("#panel button:text('dry run')")
+    page.wait_for_selector("#panel :text('pairs would be kept')", timeout=60_000)
+    assert "rules" in page.locator("#panel table", has_text="left out at").inner_text()
     with page.expect_download() as download:
         page.click("text=recipe.yaml")
-    assert "min_side_px: 80" in download.value.path().read_text()
+    text = download.value.path().read_text()
+    assert "min_side_px: 80" in text
+    assert "min_characters: 40" in text
 
 
 def test_labels_by_keyboard_and_what_they_say(page, explorer):
