@@ -38,9 +38,11 @@ _SHARES_RIGHT = {
     5: (0.04, 0.14, 0.31, 0.38, 0.44, 0.52, 0.63, 0.69, 0.8, 0.86, 0.91, 0.94, 0.962, 0.99),
     9: (0.02, 0.1, 0.33, 0.42, 0.5, 0.59, 0.64, 0.7, 0.83, 0.88, 0.936, 0.95, 0.965, 0.99),
 }
-# Serbian, Croatian and Bosnian, which lid.176 may also call by one name.
+# Languages that one label of lid.176 stands for: it may call Serbian, Croatian and Bosnian by one name, and the n-grams
+# alone tell Norwegian's two forms and Danish apart better than it does.
+_SCANDINAVIAN = ("no", "nn", "da")
+_MEANT = {"hbs": ("hr", "sr", "bs"), **dict.fromkeys(_SCANDINAVIAN, _SCANDINAVIAN)}
 _SPACE = 0x20
-_SERBO_CROATIAN, _ITS_LANGUAGES = "hbs", ("hr", "sr", "bs")
 
 
 class ScriptCombination:
@@ -56,7 +58,7 @@ class ScriptCombination:
         """
         meanings = [parse_label(label) for label in labels]
         of_label = [meaning[0] if meaning and script in meaning[1] else "" for meaning in meanings]
-        known = dict.fromkeys([*ngrams.languages, *sorted(set(of_label) - {"", _SERBO_CROATIAN})])
+        known = dict.fromkeys([*ngrams.languages, *sorted(set(of_label) - {"", "hbs"})])
         self.languages = np.array(list(known), dtype=object)
         index = {language: at for at, language in enumerate(known)}
         # (label, language) for each language that a label may mean.
@@ -64,7 +66,7 @@ class ScriptCombination:
             [
                 (label, index[language])
                 for label, meant in enumerate(of_label)
-                for language in (_ITS_LANGUAGES if meant == _SERBO_CROATIAN else (meant,))
+                for language in _MEANT.get(meant, (meant,))
                 if language in index
             ],
             np.int64,
