@@ -19,7 +19,7 @@ USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
 OUTPUT_CLOSED = 128 + signal.SIGPIPE
 
-_GOES_ON = ("curate", "demo", "push")
+_GOES_ON = ("curate", "demo", "push", "remove")
 
 
 _interrupts: list[int] = []  # signals that this process has had

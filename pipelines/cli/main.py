@@ -22,6 +22,7 @@ from babelsift.pipelines.cli.commands.run_folders.concepts import add_concepts
 from babelsift.pipelines.cli.commands.run_folders.explore import add_explore
 from babelsift.pipelines.cli.commands.run_folders.papers import add_papers
 from babelsift.pipelines.cli.commands.run_folders.push import add_push
+from babelsift.pipelines.cli.commands.run_folders.remove import add_remove
 from babelsift.pipelines.cli.commands.run_folders.status import add_status
 from babelsift.pipelines.cli.commands.run_folders.subset import add_subset
 from babelsift.pipelines.cli.commands.run_folders.urls import add_urls
@@ -60,6 +61,7 @@ COMMANDS = (
     add_status,
     add_subset,
     add_push,
+    add_remove,
     add_urls,
     add_papers,
     add_verify,

@@ -102,6 +102,22 @@ class Tombstones:
                 is_removed |= self._has(kind, _plain(rows.column(name)))
         return is_removed
 
+    def named_by(self, rows: pa.RecordBatch | pa.Table) -> Tombstones:
+        """Returns those that any of the rows has: by uid, URL, domain or a digest of its image.
+
+        Args:
+            rows: with any of uid, url, pixels_digest, sha256, md5.
+        """
+        names = {UID: "uid", **{kind: name for name, kind in _IMAGE_COLUMNS.items()}}
+        columns = {kind: rows.column(name) for kind, name in names.items() if name in rows.schema.names}
+        digests: dict[str, Iterable[bytes]] = {kind: _digests(kind, _plain(values)) for kind, values in columns.items()}
+        if "url" in rows.schema.names:
+            urls = _plain(rows.column("url"))
+            digests[URL] = _digests(URL, canonical_urls(urls))
+            hosts = url_hosts(urls).drop_null().unique().to_pylist()
+            digests[DOMAIN] = digests_of(DOMAIN, (name for host in hosts for name in _and_parents(host)))
+        return Tombstones({kind: self.of(kind).intersection(found) for kind, found in digests.items()})
+
     def has_bytes(self, content: bytes) -> bool:
         """Returns whether a file's bytes are those of an image that is removed."""
         for kind in HASHES:

@@ -103,6 +103,11 @@ def describe_images(batch: pa.RecordBatch, partitions: int) -> Iterator[Part]:
     for measure in MEASURES:
         if measure.stage is Stage.IMAGE_RULES:
             yield (measure.name, 0), count_numbers_by(measure.of(batch), batch.column("language"))
+    yield from describe_downloaded(batch, partitions)
+
+
+def describe_downloaded(batch: pa.RecordBatch, partitions: int) -> Iterator[Part]:
+    """Yields the counts of a batch's hosts, all of whose images are there."""
     yield from _hosts(batch.column("url"), pa.array([DOWNLOADED] * len(batch)), partitions)
 
 
@@ -123,7 +128,8 @@ def describe_rejected(batch: pa.RecordBatch, partitions: int) -> Iterator[Part]:
             pairs = zip(scored.column("value").to_pylist(), scored.column("reason").to_pylist(), strict=True)
             scores = pa.array([ledger_number(value, reason) for value, reason in pairs], pa.float64())
             yield (measure.name, 0), count_numbers_by(scores, scored.column("language"))
-    failed = batch.filter(pc.equal(stages, Stage.DOWNLOAD.value))
+    # What was removed on request has no URL any more.
+    failed = batch.filter(pc.and_(pc.equal(stages, Stage.DOWNLOAD.value), batch.column("url").is_valid()))
     if len(failed):
         status = pc.equal(failed.column("reason"), RejectReason.HTTP_STATUS.value)
         named = pc.binary_join_element_wise(failed.column("reason"), failed.column("value").fill_null(""), " ")

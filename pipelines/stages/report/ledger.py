@@ -18,7 +18,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import REJECTS
 
 # The last ones tell several texts of a row apart that are no pair, and so have no uid.
-_ORDER = ("uid", "source_file", "source_row", "stage", "reason", "value", "caption")
+LEDGER_ORDER = ("uid", "source_file", "source_row", "stage", "reason", "value", "caption")
 
 
 @dataclass
@@ -70,7 +70,7 @@ def write_ledger_file(
     """Writes the ledger file of one (number, batches); returns (its name, its rows)."""
     number, batches = partition
     rows = pa.Table.from_batches(list(batches))
-    rows = rows.sort_by([(name, "ascending") for name in _ORDER])
+    rows = rows.sort_by([(name, "ascending") for name in LEDGER_ORDER])
     name = f"{number:05d}.parquet"
     with folder.writing(f"{REJECTS}/{name}") as file:
         pq.write_table(rows, file, compression="zstd")

@@ -53,8 +53,8 @@ _OF_IMAGES = (
     *(name for name in DOWNLOAD_SCHEMA.names if name not in {*LANGUAGE_SCHEMA.names, "key"}),
     *(field.name for field in FURTHER_IMAGE_COLUMNS),
 )
-_MEMBERS = TarMembers(mode=0o644)
-_MARK = {
+MEMBERS = TarMembers(mode=0o644)
+MARK = {
     **dict.fromkeys(("samples", "bytes"), is_count),
     **dict.fromkeys(("fingerprint", "sha256"), is_text),
     "languages": is_counts,
@@ -94,7 +94,7 @@ def write_shard(
     keys = [sample_key(shard, index, samples_per_shard, split=split) for index in sample_of_row.tolist()]
     metadata = _public(rows, keys)
     fingerprint = _fingerprint(metadata, [f"{store.name} {store.fingerprint}" for store in stores])
-    done = folder.read_commit_mark(f"{stem}_stats.json", _MARK)
+    done = folder.read_commit_mark(f"{stem}_stats.json", MARK)
     images = f"{split.images}/{name}.parquet"
     expected = {f"{stem}.tar", f"{stem}.parquet", images}
     expected |= {f"{split.embeddings}/{store.name}/{file.format(name)}" for store in stores for file in EMBEDDING_FILES}
@@ -142,7 +142,7 @@ def _fingerprint(metadata: pa.Table, stores: Sequence[str]) -> str:
 
 def _is_whole(folder: RunFolder, stats: Mapping[str, Any], expected: Collection[str]) -> bool:
     """Whether a commit mark says all that it should, and the files it names are what was written."""
-    if not set(_MARK) <= set(stats) or sum(stats["languages"].values()) != stats["texts"]:
+    if not set(MARK) <= set(stats) or sum(stats["languages"].values()) != stats["texts"]:
         return False
     files = stats["files"]
     return (
@@ -217,16 +217,22 @@ def windows(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _add_samples(file: WholeFile, metadata: pa.Table, images: Future[list[bytes]]) -> None:
-    samples = (list(rows) for _, rows in itertools.groupby(_json_rows(metadata), key=itemgetter("key")))
+    samples = (list(rows) for _, rows in itertools.groupby(json_rows(metadata), key=itemgetter("key")))
     for rows, image in zip(samples, images.result(), strict=True):
-        row = {**rows[0], "texts": [_text_of(row) for row in rows]}
-        extension = row.pop("image_extension")
-        members = (
-            *_MEMBERS.member(f"{row['key']}.{extension}", image),
-            *_MEMBERS.member(f"{row['key']}.txt", row["caption"].encode()),
-            *_MEMBERS.member(f"{row['key']}.json", json.dumps(row, ensure_ascii=False, allow_nan=False).encode()),
-        )
-        file.write(b"".join(members))
+        files = {f"{rows[0]['key']}.{rows[0]['image_extension']}": image, **text_files(rows)}
+        file.write(b"".join(block for name, content in files.items() for block in MEMBERS.member(name, content)))
+
+
+def text_files(rows: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Returns {name: content} of a sample's files beside its image.
+
+    Args:
+        rows: its pairs, as `json_rows` gives them; the first is the chosen text.
+    """
+    row = {**rows[0], "texts": [_text_of(row) for row in rows]}
+    del row["image_extension"]
+    document = json.dumps(row, ensure_ascii=False, allow_nan=False)
+    return {f"{row['key']}.txt": row["caption"].encode(), f"{row['key']}.json": document.encode()}
 
 
 def _text_of(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -238,7 +244,8 @@ def _text_of(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"text": row["caption"], "uid": row["uid"], "language": row["language"], **said, **similarities}
 
 
-def _json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
+def json_rows(metadata: pa.Table) -> Iterator[dict[str, Any]]:
+    """Yields the pairs of a shard as plain values, as the json of a sample has them."""
     # A float32 similarity is written with the digits it has, not with those of the nearest float64.
     floats = [field.name for field in metadata.schema if pa.types.is_float32(field.type)]
     for row in _objects(metadata):
