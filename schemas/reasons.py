@@ -188,6 +188,10 @@ OPT_OUTS = frozenset(
 )
 
 
+# Of such an image nothing is kept or shown but the uids of its pairs.
+WITHHELD = frozenset({RejectReason.ON_HASH_LIST, RejectReason.REMOVED})
+
+
 @dataclass(frozen=True)
 class ColumnReason:
     """Why a pair was left out by a condition on a column that the recipe itself names in `columns`.

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,7 +35,7 @@ from babelsift.pipelines.staging.layout import LISTED_URL
 from babelsift.schemas.duplicates import TEXT_MERGED
 
 _BATCH_ROWS = 65_536
-_COLUMNS = ("uid", "url", LISTED_URL, "caption", "key", "sha256", "md5", "pixels_digest", "image_size")
+_COLUMNS = ("uid", "url", LISTED_URL, "caption", "key", "sha256", "sha1", "md5", "pixels_digest", "image_size")
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class _Gathered:
     digests: dict[str, set[bytes]] = field(default_factory=dict)
     named: Tombstones = field(default_factory=Tombstones)
 
-    def add(self, kind: str, values: Iterator[str | None] | list[str | None]) -> None:
-        self.digests.setdefault(kind, set()).update(digests_of(kind, sorted({v for v in values if v is not None})))
+    def add(self, kind: str, values: Iterable[str]) -> None:
+        self.digests.setdefault(kind, set()).update(digests_of(kind, sorted(set(values))))
 
 
 def find(folder: RunFolder, request: Tombstones) -> Found:

@@ -49,7 +49,7 @@ from babelsift.pipelines.stages.report.report_inputs import ReportInputs
 from babelsift.pipelines.stages.report.sample_images import uids_in
 from babelsift.pipelines.stages.report.write_report import write_report
 from babelsift.pipelines.staging.images import TarFolder
-from babelsift.pipelines.staging.imported_rows import TAKEN_FROM, finished_import
+from babelsift.pipelines.staging.img2dataset.imported_rows import TAKEN_FROM, finished_import
 from babelsift.schemas import STAGE_ORDER, Recipe, RunFolderError, Stage, parse_recipe
 
 _AFTER_DOWNLOAD = [stage.value for stage in STAGE_ORDER[STAGE_ORDER.index(Stage.DOWNLOAD) + 1 :]]

@@ -26,10 +26,8 @@ from babelsift.pipelines.removal.shards import final_shards
 from babelsift.pipelines.removal.staged import purge_staging
 from babelsift.pipelines.removal.swap import finish_swap
 from babelsift.pipelines.removal.tables import read_rows, write_rows
-from babelsift.pipelines.run_folder.claim import claim_folder
 from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.lock import RunLock
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
 from babelsift.pipelines.run_folder.paths import (
     CARD,
@@ -54,6 +52,8 @@ from babelsift.pipelines.run_folder.tombstones import (
     read_tombstones,
     write_tombstones,
 )
+from babelsift.pipelines.run_folder.writers.claim import claim_folder
+from babelsift.pipelines.run_folder.writers.lock import RunLock
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.schemas import Funnel, RunFolderError, public_url
 

@@ -16,7 +16,7 @@ from babelsift.filters.urls import host_name
 from babelsift.pipelines.inputs.named_file import open_named_file
 from babelsift.pipelines.run_folder.tombstones import DOMAIN, HASHES, UID, URL, Tombstones, digests_of, url_digests
 from babelsift.schemas import InputError, public_url
-from babelsift.schemas.recipe.settings import EntryList
+from babelsift.schemas.recipe.groups.settings import EntryList
 
 LISTS = ("urls", "domains", "uids", "hashes")
 _COLUMNS = {"urls": "url", "domains": "domain", "uids": "uid", "hashes": "hash"}

@@ -96,7 +96,7 @@ def rewrite_shard(folder: RunFolder, shard: FinalShard) -> None:
     Raises:
         RunFolderError: a file cannot be read or written.
     """
-    stats, left, files = stats_of(folder, shard), shard.left, {}
+    stats, left, files = stats_of(folder, shard), shard.left, dict[str, str]()
     path = shard.stem
     texts = {name: content for rows in _touched_samples(shard) for name, content in text_files(rows).items()}
     keys = {*shard.gone.column("key").to_pylist()} - {*left.column("key").to_pylist()}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,16 +26,10 @@ from babelsift.pipelines.run_folder.paths import (
 )
 from babelsift.pipelines.run_folder.progress.files import PROGRESS_FOLDER, TIMINGS
 from babelsift.pipelines.run_folder.tombstones import Tombstones
-from babelsift.pipelines.staging.layout import (
-    FAILED_TO_DOWNLOAD,
-    FAILED_TO_RESIZE,
-    LISTED_URL,
-    STAGING,
-    SUCCESS,
-)
-from babelsift.pipelines.staging.listed_urls import URLS
+from babelsift.pipelines.staging.img2dataset.listed_urls import URLS
+from babelsift.pipelines.staging.layout import LISTED_URL, STAGING, SUCCESS
 from babelsift.pipelines.staging.partitions import SPLIT_DOMAINS
-from babelsift.pipelines.staging.shards import END_OF_TAR
+from babelsift.pipelines.staging.shards import END_OF_TAR, counts_of
 
 TAR_FOLDERS = (STAGING, INPUT_IMAGES_FOLDER, IMG2DATASET_IMAGES)
 _IMPORTED_TARS = (INPUT_IMAGES_FOLDER, IMG2DATASET_IMAGES)  # whose rows lie in IMPORTED_FOLDER, too
@@ -106,7 +98,7 @@ def _purge_shard(folder: RunFolder, where: str, stem: str, removed: Tombstones) 
         left = _with_offsets(rows.filter(pa.array(~goes)), offsets)
         with swap.writing(f"{where}/{stem}{PARQUET}") as parquet:
             pq.write_table(left, parquet, compression="zstd")
-        now = _counted(stats, left)
+        now = {**stats, **counts_of(left)}
         if "fingerprint" in stats:
             now |= {"tar_bytes": tar.size, "tar_sha256": tar.sha256, "parquet_sha256": parquet.sha256}
         if where in _IMPORTED_TARS:
@@ -140,20 +132,6 @@ def _with_offsets(rows: pa.Table, offsets: Mapping[str, int]) -> pa.Table:
     now = [offsets.get(f"{key}.{extension}", before) for key, extension, before in names]
     place = rows.schema.get_field_index("image_offset")
     return rows.set_column(place, rows.schema.field(place), pa.array(now, rows.schema.field(place).type))
-
-
-def _counted(stats: Mapping[str, Any], rows: pa.Table) -> dict[str, Any]:
-    """Returns a commit mark with the counts of the rows that are left."""
-    statuses = Counter(rows.column("status").to_pylist())
-    messages = Counter(message or SUCCESS for message in rows.column("error_message").to_pylist())
-    return {
-        **stats,
-        "count": len(rows),
-        "successes": statuses[SUCCESS],
-        "failed_to_download": statuses[FAILED_TO_DOWNLOAD],
-        "failed_to_resize": statuses[FAILED_TO_RESIZE],
-        "status_dict": dict(messages.most_common()),
-    }
 
 
 def _blank_listed(folder: RunFolder, path: str, removed: Tombstones) -> None:

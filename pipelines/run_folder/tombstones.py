@@ -29,7 +29,7 @@ HASHES = ("md5", "sha1", "sha256")  # kinds, too: of an image's bytes, as served
 VALUE = "value"  # a digest by which columns' values are stored, as it is; no run asks for it
 KINDS = (UID, URL, DOMAIN, PIXELS, *HASHES, VALUE)
 # Columns of images, and the kind of what they hold.
-_IMAGE_COLUMNS = {"pixels_digest": PIXELS, "sha256": "sha256", "md5": "md5"}
+_IMAGE_COLUMNS = {"pixels_digest": PIXELS, **{kind: kind for kind in HASHES}}
 _SCHEMA = pa.schema([pa.field("kind", pa.string(), nullable=False), pa.field("digest", pa.binary(16), nullable=False)])
 _VERSION_KEY, _VERSION = b"babelsift_tombstones", b"1"
 _REMEDY = "restore it from a copy: without it what was removed may come back"
@@ -94,7 +94,7 @@ class Tombstones:
         """Returns bool[n], the rows whose image is removed, by the digests that the rows have of it.
 
         Args:
-            rows: with any of pixels_digest, sha256, md5, nullable.
+            rows: with any of pixels_digest, md5, sha1, sha256, nullable.
         """
         is_removed = np.zeros(len(rows), bool)
         for name, kind in _IMAGE_COLUMNS.items():
@@ -106,7 +106,7 @@ class Tombstones:
         """Returns those that any of the rows has: by uid, URL, domain or a digest of its image.
 
         Args:
-            rows: with any of uid, url, pixels_digest, sha256, md5.
+            rows: with any of uid, url, pixels_digest, md5, sha1, sha256.
         """
         names = {UID: "uid", **{kind: name for name, kind in _IMAGE_COLUMNS.items()}}
         columns = {kind: rows.column(name) for kind, name in names.items() if name in rows.schema.names}

@@ -182,7 +182,7 @@ def why_not_reused(shard: StagedShard, shaping: Mapping[str, Any]) -> str | None
     return "; ".join(changed) or "its fingerprint is another"
 
 
-def counts_of(rows: pa.RecordBatch) -> dict[str, Any]:
+def counts_of(rows: pa.RecordBatch | pa.Table) -> dict[str, Any]:
     """Returns what a shard's commit mark counts of its rows, as img2dataset's does.
 
     Args:

@@ -20,6 +20,7 @@ from babelsift.schemas import (
     format_value,
     ledger_rows,
 )
+from babelsift.schemas.reasons import WITHHELD
 from babelsift.schemas.recipe import DownloadSettings
 
 _THRESHOLDS = {
@@ -122,8 +123,8 @@ def _first_index(wanted: pa.Array, stored: pa.Array, candidates: np.ndarray) -> 
 
 
 def _first_withheld(urls: pa.Array, staged: pa.RecordBatch, candidates: np.ndarray) -> np.ndarray:
-    """Returns int64[n], for each URL the first candidate that is on a hash list and has the URL's digest alone."""
-    is_withheld = pc.equal(staged.column("reason"), RejectReason.ON_HASH_LIST.value).fill_null(False)
+    """Returns int64[n], for each URL the first candidate that is withheld and has the URL's digest alone."""
+    is_withheld = pc.is_in(staged.column("reason"), value_set=pa.array([reason.value for reason in WITHHELD]))
     if not pc.any(is_withheld).as_py():
         return np.full(len(urls), -1)
     return _first_index(withheld_urls(urls), staged.column("url"), candidates)

@@ -197,6 +197,8 @@ class DownloadWorker:
             return with_fetch_failure(record, _fetched_nothing(RejectReason.DECODE_TIMEOUT, str(timeout)))
         except DecoderCrashedError as crash:
             return with_fetch_failure(record, _fetched_nothing(RejectReason.DECODER_CRASHED, str(crash)))
+        if isinstance(image, ImageFailure) and image.reason is RejectReason.REMOVED:
+            return as_withheld(record, "", image.reason)
         if isinstance(image, ImageFailure):
             return with_image_failure(record, image)
         [name] = self._lists.names({"pdq": [image.pdq], "pdq_quality": [image.pdq_quality]})

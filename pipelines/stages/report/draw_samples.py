@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from babelsift.filters.measures import bound_of, distance_to_bound, distances_within
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.core.transform import Transform
-from babelsift.schemas import CAPTION_BEFORE, Recipe, RejectReason
+from babelsift.schemas import CAPTION_BEFORE, Recipe
+from babelsift.schemas.reasons import WITHHELD
 
 SAMPLES_A_REASON = 6
 SAMPLES_KEPT = 24
@@ -75,10 +76,11 @@ def draw_rows(batch: pa.RecordBatch, recipe: Recipe, most: int) -> Iterator[_Dra
 
 
 def _without_listed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Returns a batch without the rows whose image is on a hash list: of those nothing is shown."""
+    """Returns a batch without the rows that are withheld: of those nothing is shown."""
     if "reason" not in batch.schema.names:
         return batch
-    return batch.filter(pc.not_equal(batch.column("reason"), RejectReason.ON_HASH_LIST.value))
+    is_withheld = pc.is_in(batch.column("reason"), value_set=pa.array([reason.value for reason in WITHHELD]))
+    return batch.filter(pc.invert(is_withheld))
 
 
 def lowest_drawn(samples: Iterable[list], most: int) -> list:

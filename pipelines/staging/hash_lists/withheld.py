@@ -1,4 +1,4 @@
-"""The row that staging keeps of an image on a hash list: its uid, the list's name, and of its URL a digest alone.
+"""The row that staging keeps of an image on a hash list, or removed: its uid, and of its URL a digest alone.
 
 By that digest later pairs of the URL find that it is not to be downloaded again.
 """
@@ -15,15 +15,18 @@ from babelsift.pipelines.staging.layout import FAILED_TO_RESIZE, STAGED_SCHEMA
 from babelsift.schemas import RejectReason
 
 _PREFIX = "withheld:"
-_ERROR = "on a hash list"
+_ERRORS = {RejectReason.ON_HASH_LIST: "on a hash list", RejectReason.REMOVED: "removed on request"}
 
 
-def as_withheld(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Returns the record of a pair whose image is on a list: nothing of it but its uid and the digest of its URL.
+def as_withheld(
+    record: Mapping[str, Any], name: str, reason: RejectReason = RejectReason.ON_HASH_LIST
+) -> dict[str, Any]:
+    """Returns the record of a pair whose image is withheld: nothing of it but its uid and the digest of its URL.
 
     Args:
         record: of STAGED_SCHEMA, with uid, url and key.
-        name: the list's.
+        name: of the list that it is on; "": of none.
+        reason: why, one of WITHHELD.
     """
     return {
         **dict.fromkeys(STAGED_SCHEMA.names),
@@ -32,8 +35,8 @@ def as_withheld(record: Mapping[str, Any], name: str) -> dict[str, Any]:
         "caption": "",
         "key": record["key"],
         "status": FAILED_TO_RESIZE,
-        "error_message": _ERROR,
-        "reason": RejectReason.ON_HASH_LIST.value,
+        "error_message": _ERRORS[reason],
+        "reason": reason.value,
         "detail": name,
     }
 

@@ -60,5 +60,5 @@ def _lines(removal: Removal, output: str) -> list[str]:
         f"{removal.samples} whole samples"
     )
     if removal.number is not None:
-        lines.append(f"{output}: removal {removal.number} is done; copies outside the folder are not reached: push again")
+        lines.append(f"{output}: removal {removal.number} is done; copies outside the folder are not reached")
     return lines
