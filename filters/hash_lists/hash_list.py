@@ -71,6 +71,11 @@ class HashList:
             starts[word, 1:] = np.cumsum(np.bincount(values, minlength=WORD_VALUES))
         return entries, starts, order
 
+    def prepared(self) -> HashList:
+        """Returns the list itself, after all that a first question waits for: threads may ask it at once from then."""
+        self.has({name: [bytes(DIGEST_BYTES[name])] for name in self.algorithms})
+        return self
+
     def has(self, images: ImageHashColumns) -> np.ndarray:
         """Returns bool[n], which images are on the list; a hash that an image lacks is not compared."""
         size = max(map(len, images.values()), default=0)
@@ -137,10 +142,13 @@ class HashLists:
     def name_of_bytes(self, body: bytes) -> str | None:
         """Returns the name of the list that a file's bytes are on by a digest, or None."""
         digests = sorted(self.algorithms - {PDQ})
-        if not digests:
+        return self.name_of({name: hashlib.new(name, body, usedforsecurity=False).digest() for name in digests})
+
+    def name_of(self, hashes: Mapping[str, Any]) -> str | None:
+        """Returns the name of the first list that one image is on, or None; hashes: as of `names`, one each."""
+        if not self.lists or not hashes:
             return None
-        [name] = self.names({name: [hashlib.new(name, body, usedforsecurity=False).digest()] for name in digests})
-        return name
+        return self.names({name: [value] for name, value in hashes.items()})[0]
 
 
 NO_LISTS = HashLists()

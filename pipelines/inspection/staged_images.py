@@ -91,10 +91,10 @@ def read_staged(folder: RunFolder, *, with_digests: bool = False, of: pa.Table |
 
     Args:
         folder: of the run.
-        with_digests: with the sha256 of each image, by which values of images are stored, and the digest of its pixels.
+        with_digests: with the sha256 of each image, by which values of images are stored, and the hashes of its pixels.
         of: with uid and url: large_string: only what is staged of these pairs and URLs; None: all.
     """
-    names = (*_COLUMNS, "sha256", "pixels_digest") if with_digests else _COLUMNS
+    names = (*_COLUMNS, "sha256", "pixels_digest", "phash") if with_digests else _COLUMNS
     manifest = read_manifest(folder)
     taken_from = None if manifest is None else manifest.facts.get(TAKEN_FROM)
     if taken_from is not None:

@@ -22,6 +22,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.stages.read import ROWS_READ
+from babelsift.pipelines.staging.hash_lists import read_hash_lists, with_listed
 from babelsift.pipelines.staging.partitions import BY_UID, Partitioning, SplitDomains, read_split_domains
 from babelsift.pipelines.staging.shards import StagingListing, read_staged_rows, staged_shards
 from babelsift.pipelines.staging.staged_rows import FoundShard, latest_staged, split_staged
@@ -133,6 +134,9 @@ class _LookUpImages(beam.DoFn):
         self._folder, self._settings, self._first = folder, settings, first_partitions
         self._parting, self._split = parting, split
 
+    def setup(self) -> None:
+        self._lists = read_hash_lists(self._settings.hash_lists)
+
     def start_bundle(self) -> None:
         self._listing = StagingListing(self._folder)
 
@@ -146,7 +150,7 @@ class _LookUpImages(beam.DoFn):
         for shard in chain.from_iterable(found_shards):
             staged = None if shard.stats is None or shard.is_foreign else read_staged_rows(self._folder, shard)
             if staged is not None:
-                shards.append(FoundShard(shard.number, shard.end_time, staged))
+                shards.append(FoundShard(shard.number, shard.end_time, with_listed(staged, self._lists)))
         staged_batches = list(latest_staged(rows, shards))
         for batch in staged_batches:
             kept, rejected = split_staged(batch, self._settings)

@@ -1,5 +1,6 @@
 """Inputs that bring their images: they enter staging as downloads do, and no request is made."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -129,3 +130,20 @@ def test_tables_of_urls_and_images_of_an_input_are_not_mixed(tmp_path, recipe):
     said = curate(recipe, str(tmp_path / "in"), tmp_path / "out")
     assert said.code == 2
     assert "brings its images" in said.error
+
+
+def test_an_image_on_a_hash_list_is_not_stored_as_the_input_has_it(tmp_path):
+    md5 = hashlib.md5(picture(3)).hexdigest()
+    (tmp_path / "list.csv").write_text(f"md5,sha1\n{md5},\n")
+    recipe = tmp_path / "recipe.yaml"
+    lists = f"hash_lists: [{{name: known, files: ['{tmp_path}/list.csv']}}]"
+    recipe.write_text(RECIPE.replace("image_size: 32", f"image_size: 32, {lists}"))
+    said = curate(str(recipe), binary_column(tmp_path / "in"), tmp_path / "out")
+    assert said.code == 0, said.log
+    assert len(samples(tmp_path / "out")) == COUNT - 1
+    ledger = pq.read_table(tmp_path / "out" / "rejects").to_pylist()
+    assert [(row["reason"], row["value"], row["url"], row["caption"]) for row in ledger] == [
+        ("on_hash_list", "known", None, None)
+    ]
+    staged = b"".join(path.read_bytes() for path in (tmp_path / "out" / "staging" / "input").rglob("*.tar"))
+    assert staged.count(b"http://x/") == COUNT - 1

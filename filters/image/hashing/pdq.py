@@ -10,7 +10,7 @@ import numpy as np
 
 PDQ_BYTES = 32
 PDQ_SIDE = 64
-_LARGEST_SIDE = 512  # as the published program: longer sides are shrunk to it
+_LARGEST_SIDE = 512  # as the published program: an image with a longer side is made a square of it
 _SMALLEST_SIDE = 5
 _FREQUENCIES = 16
 
@@ -24,8 +24,8 @@ _COSINES = (
 def pdq_hash(grey: np.ndarray) -> tuple[bytes, int]:
     """Returns (an image's PDQ hash, its quality from 0 to 100); below 50 the hash tells too little to be compared.
 
-    Images are alike within 31 of 256 bits. The hash is that of the published program but for a few bits, as that adds
-    floats in another order and shrinks by leaving out pixels.
+    Images are alike within 31 of 256 bits. The hash is that of the published program but for a bit or two, as that adds
+    floats in another order.
 
     Args:
         grey: uint8[height, width].
@@ -42,8 +42,7 @@ def pdq_hash(grey: np.ndarray) -> tuple[bytes, int]:
     if min(height, width) < _SMALLEST_SIDE:
         return bytes(PDQ_BYTES), 0
     if max(height, width) > _LARGEST_SIDE:
-        size = (min(width, _LARGEST_SIDE), min(height, _LARGEST_SIDE))
-        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        grey = cv2.resize(grey, (_LARGEST_SIDE, _LARGEST_SIDE), interpolation=cv2.INTER_NEAREST)
     from babelsift.filters.image.hashing.pdq_kernels import bits_above_median, frequencies_of, quality_of, tent_filtered
 
     shrunk = grey.astype(np.float32)

@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 from babelsift.filters.uids import order_keys
 from babelsift.pipelines.inspection.finished import FinishedRun
 from babelsift.pipelines.inspection.staged_images import read_staged
+from babelsift.pipelines.run_folder.paths import INPUT_IMAGES_FOLDER
 from babelsift.schemas import RunFolderError
+from babelsift.schemas.columns import PHASH_BYTES
 
 _COLUMNS = ("uid", "url", "sha256")
 _WEB = r"(?i)^https?://"
@@ -22,8 +24,8 @@ class Sample:
     """Pairs that were drawn.
 
     Attributes:
-        pairs: uid, url, sha256, pixels_digest, in the order in which they are asked for; the last is null where staging
-            has the image no more.
+        pairs: uid, url, sha256, pixels_digest, phash, in the order in which they are asked for; the last two are null
+            where staging has the image no more, and the digest where another program shaped the image.
         of: how many pairs with a URL the product has.
         without_url: pairs that have none: the input brought their images.
     """
@@ -63,13 +65,16 @@ def draw_pairs(run: FinishedRun, *, most: int | None, seed: int) -> Sample:
         raise RunFolderError(
             f"{run.folder.url}: no pair has a URL on the web, as the input brought the images: nothing can be asked"
         )
-    return Sample(_with_pixels_digest(run, drawn.combine_chunks()), of, without_url)
+    return Sample(_with_pixel_hashes(run, drawn.combine_chunks()), of, without_url)
 
 
-def _with_pixels_digest(run: FinishedRun, pairs: pa.Table) -> pa.Table:
+def _with_pixel_hashes(run: FinishedRun, pairs: pa.Table) -> pa.Table:
     staged = read_staged(run.folder, with_digests=True, of=pairs)
-    digests = pa.nulls(len(pairs), pa.string())
-    if "pixels_digest" in staged.rows.column_names:
-        stored = staged.rows.column("pixels_digest").combine_chunks()
-        digests = stored.take(staged.rows_of(pairs)).cast(pa.string())
-    return pairs.append_column("pixels_digest", digests)
+    is_ours = staged.tars is None or staged.tars.url.endswith(INPUT_IMAGES_FOLDER)
+    rows = staged.rows_of(pairs)
+    for name, kind in (("pixels_digest", pa.string()), ("phash", pa.binary(PHASH_BYTES))):
+        values = pa.nulls(len(pairs), kind)
+        if name in staged.rows.column_names and (is_ours or name == "phash"):
+            values = staged.rows.column(name).combine_chunks().take(rows).cast(kind)
+        pairs = pairs.append_column(name, values)
+    return pairs

@@ -19,6 +19,7 @@ from babelsift.schemas import DownloadError
 from babelsift.schemas.reasons import OPT_OUTS
 from babelsift.schemas.recipe import DownloadSettings, OptOutSettings
 
+_ALIKE_BITS = 16  # of a perceptual hash; two pictures differ in 128
 _TOGETHER = 32  # bodies in memory at once
 _DIRECTIVES = ("noai", "noimageai", "noindex", "noimageindex")
 _ENDED = "verify: the process that fetches has ended, or stood still; run the same command again"
@@ -44,7 +45,7 @@ def verify_pairs(pairs: pa.Table, settings: DownloadSettings) -> Iterator[Verdic
     Nothing is written. Bytes that hash as those that were downloaded are the same; of others the pixels are compared.
 
     Args:
-        pairs: uid, url, sha256, pixels_digest, as `draw_pairs` gives them.
+        pairs: uid, url, sha256, pixels_digest, phash, as `draw_pairs` gives them.
         settings: how URLs are asked and images decoded: those of the run, hearing what is to be heard.
 
     Raises:
@@ -86,8 +87,17 @@ def _outcome(
     if isinstance(image, ImageFailure):
         outcome = Outcome.UNREACHABLE if image.reason in OF_THE_MACHINE else Outcome.CHANGED
         return outcome, image.reason.value, image.detail
-    if pair["pixels_digest"] is None:
-        return Outcome.CHANGED, "other_bytes", "staging has the pixels' digest no more"
     if image.pixels_digest == pair["pixels_digest"]:
         return Outcome.SAME, "", ""
-    return Outcome.CHANGED, "other_pixels", ""
+    if pair["phash"] is None:
+        return Outcome.CHANGED, "other_bytes", "staging has no hash of the pixels"
+    bits = _bits_between(image.phash, pair["phash"])
+    if bits > _ALIKE_BITS:
+        return Outcome.CHANGED, "other_picture", f"{bits} of 256 bits"
+    if pair["pixels_digest"] is None:  # another program stored the image, smaller: its pixels cannot be the same
+        return Outcome.SAME, "alike", f"{bits} of 256 bits"
+    return Outcome.CHANGED, "re_encoded", f"{bits} of 256 bits"
+
+
+def _bits_between(one: bytes, other: bytes) -> int:
+    return (int.from_bytes(one, "big") ^ int.from_bytes(other, "big")).bit_count()

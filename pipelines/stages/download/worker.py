@@ -25,7 +25,7 @@ from babelsift.pipelines.decoding import DecoderCrashedError, DecoderPool, Decod
 from babelsift.pipelines.fetch import URLS_A_SLOT, Answer, Fetched, FetchSession
 from babelsift.pipelines.stages.download.failure_rate import FailureRate
 from babelsift.pipelines.stages.download.pending_shard import ShardRows
-from babelsift.pipelines.staging.hash_lists import as_withheld, hashes_of_body, read_hash_lists
+from babelsift.pipelines.staging.hash_lists import as_withheld, digests_as_listed, hashes_of_body, read_hash_lists
 from babelsift.pipelines.staging.layout import FAILED_TO_DOWNLOAD, STAGED_SCHEMA, SUCCESS
 from babelsift.pipelines.staging.records import with_fetch_failure, with_image, with_image_failure
 from babelsift.pipelines.staging.shards import StagingWriter
@@ -189,7 +189,8 @@ class DownloadWorker:
             return with_fetch_failure(record, fetched)
         if (digest := options.mismatch(body)) is not None:
             return with_fetch_failure(record, _fetched_nothing(RejectReason.HASH_MISMATCH, digest))
-        if (name := self._lists.name_of_bytes(body)) is not None:
+        hashes = hashes_of_body(body, self._settings)
+        if (name := self._lists.name_of(digests_as_listed(body, hashes))) is not None:
             return as_withheld(record, name)
         try:
             image = self._decoders.decode(body, options.boxes)
@@ -201,10 +202,10 @@ class DownloadWorker:
             return as_withheld(record, "", image.reason)
         if isinstance(image, ImageFailure):
             return with_image_failure(record, image)
-        [name] = self._lists.names({"pdq": [image.pdq], "pdq_quality": [image.pdq_quality]})
+        name = self._lists.name_of({"pdq": image.pdq, "pdq_quality": image.pdq_quality})
         if name is not None:
             return as_withheld(record, name)
-        return shard.writer.add(with_image(record, image, hashes_of_body(body, self._settings)), image)
+        return shard.writer.add(with_image(record, image, hashes), image)
 
 
 def _process(

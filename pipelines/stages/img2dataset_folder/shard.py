@@ -169,11 +169,10 @@ def _list_with(
     """The name of the hash list that an image is on: by the file, its pixels, or what was said of the file served."""
     if sample.image is not None and (name := lists.name_of_bytes(sample.image)) is not None:
         return name
-    said = {column: [_bytes_of_hex(row.get(column), column)] for column in ("md5", "sha256")}
-    pixels: dict[str, list] = {}
+    hashes: dict[str, Any] = {column: _bytes_of_hex(row.get(column), column) for column in ("md5", "sha256")}
     if isinstance(measured, MeasuredImage):
-        pixels = {"pdq": [measured.pdq], "pdq_quality": [measured.pdq_quality]}
-    return lists.names({**said, **pixels})[0]
+        hashes |= {"pdq": measured.pdq, "pdq_quality": measured.pdq_quality}
+    return lists.name_of(hashes)
 
 
 def _bytes_of_hex(text: str | None, algorithm: str) -> bytes | None:

@@ -30,7 +30,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import INPUT_IMAGES_FOLDER, PARQUET, STATS
 from babelsift.pipelines.run_folder.shaping_settings import shaping_settings
 from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, Tombstones
-from babelsift.pipelines.staging.hash_lists import as_withheld, hashes_of_body, read_hash_lists
+from babelsift.pipelines.staging.hash_lists import as_withheld, digests_as_listed, hashes_of_body, read_hash_lists
 from babelsift.pipelines.staging.images import TarFolder
 from babelsift.pipelines.staging.img2dataset.imported_rows import (
     IMPORTED_SCHEMA,
@@ -132,23 +132,23 @@ class _StageSlice(beam.DoFn):
             made = self._decoders.in_order(image.body or None for _, image in together)
             for (index, image), processed in zip(together, made, strict=True):
                 record = new_record(uid="", url=image.url, caption="", key=writer.key(index))
+                body = image.body or b""
+                hashes = hashes_of_body(body, self._settings)
                 if processed is None:
                     yield _without_bytes(record, image)
-                elif (name := self._list_with(image.body or b"", processed)) is not None:
+                elif (name := self._list_with(digests_as_listed(body, hashes), processed)) is not None:
                     yield {**as_withheld(record, name), "url": record["url"]}  # as the input has it
                 elif isinstance(processed, ImageFailure):
                     yield with_image_failure(record, processed)
                 else:
-                    yield writer.add(
-                        with_image(record, processed, hashes_of_body(image.body or b"", self._settings)), processed
-                    )
+                    yield writer.add(with_image(record, processed, hashes), processed)
 
-    def _list_with(self, body: bytes, image: ProcessedImage | ImageFailure) -> str | None:
+    def _list_with(self, digests: dict[str, bytes], image: ProcessedImage | ImageFailure) -> str | None:
         """The name of the hash list that an image is on, as the input has its bytes."""
-        name = self._lists.name_of_bytes(body)
+        name = self._lists.name_of(digests)
         if name is not None or isinstance(image, ImageFailure):
             return name
-        return self._lists.names({"pdq": [image.pdq], "pdq_quality": [image.pdq_quality]})[0]
+        return self._lists.name_of({"pdq": image.pdq, "pdq_quality": image.pdq_quality})
 
     def _fingerprint(self, part: InputSlice) -> dict[str, Any]:
         with storage_failures(InputError, f"{part.file.shown}: cannot be read"):

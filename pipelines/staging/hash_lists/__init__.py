@@ -2,9 +2,11 @@
 
 from babelsift.pipelines.staging.hash_lists.image_hashes import (
     HASH_COLUMNS,
+    digests_as_listed,
     hashes_of_body,
     is_unhashed,
     stored_hashes,
+    with_listed,
 )
 from babelsift.pipelines.staging.hash_lists.read_lists import read_hash_lists
 from babelsift.pipelines.staging.hash_lists.take_out import TakenOut, take_out_listed
@@ -14,10 +16,12 @@ __all__ = [
     "HASH_COLUMNS",
     "TakenOut",
     "as_withheld",
+    "digests_as_listed",
     "hashes_of_body",
     "is_unhashed",
     "read_hash_lists",
     "stored_hashes",
     "take_out_listed",
+    "with_listed",
     "withheld_urls",
 ]

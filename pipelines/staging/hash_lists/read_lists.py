@@ -52,7 +52,7 @@ def _read_list(settings: HashListSettings, _versions_of_files: str) -> HashList:
         rows = f"no entry of {entries.rows} rows is to be compared" if entries.rows else "the list is empty"
         raise RecipeError(f"{_SETTING}: {settings.name}: {rows}; take the list out of the recipe, or mend its files")
     logging.info("hash lists: %s: %d rows, of %s", found.name, entries.rows, ", ".join(sorted(found.algorithms)))
-    return found
+    return found.prepared()
 
 
 def _open_text(path: str) -> Any:

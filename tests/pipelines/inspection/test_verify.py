@@ -13,6 +13,7 @@ from collections import Counter
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 import babelsift
 from babelsift.pipelines.cli.main import main
@@ -23,6 +24,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import RejectReason
 from tests.support.hostile_web import HostileWeb, answer, encoded, photo, raw, silence
 from tests.support.image_files import jpeg_segment, jpeg_with
+from tests.support.pictures import picture
 from tests.support.small_run import babelsift as command
 from tests.support.small_run import write_pairs, write_recipe
 
@@ -34,6 +36,9 @@ XMP = (
 )
 
 
+SMOOTH = Image.fromarray(picture(15))
+
+
 def image(number: int) -> bytes:
     return encoded(photo(number, SIZE))
 
@@ -41,7 +46,7 @@ def image(number: int) -> bytes:
 # What URLs answer now, and what is to be said of them.
 CHANGES = {
     1: (answer(jpeg_with(image(1), jpeg_segment(0xFE, b"a comment"))), "same", ""),
-    2: (answer(image(90)), "changed", "other_pixels"),
+    2: (answer(image(90)), "changed", "other_picture"),
     3: (answer(b"", status=404), "gone", "http_404"),
     4: (answer(b"", status=410), "gone", "http_410"),
     5: (answer(image(5), "tdm-reservation: 1"), "opted_out", "tdm_reserved"),
@@ -54,6 +59,7 @@ CHANGES = {
     12: (answer(image(12), "Content-Usage: train-ai=n"), "opted_out", "content_usage_opt_out"),
     13: (answer(image(13)), "opted_out", "tdmrep_reserved"),
     14: (answer(image(14)), "opted_out", "ai_txt_disallowed"),
+    15: (answer(encoded(SMOOTH, quality=80)), "changed", "re_encoded"),
 }
 
 
@@ -67,6 +73,7 @@ def web():
 def out(tmp_path_factory, web):
     home = tmp_path_factory.mktemp("verify")
     write_pairs(web, home / "pairs.parquet", size=SIZE)
+    web.on("/15.jpg", answer(encoded(SMOOTH, quality=95)))
     recipe = write_recipe(home / "recipe.yaml")
     said = command("curate", "--recipe", recipe, "--input", str(home / "pairs.parquet"), "--output", str(home / "out"))
     assert said.code == 0, said.log

@@ -16,8 +16,8 @@ from babelsift.filters.image.hashing.pdq import pdq_hash
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.partition import PartitionDownload
 from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
-from babelsift.pipelines.staging.hash_lists import read_hash_lists, take_out_listed
-from babelsift.pipelines.staging.shards import StagingListing, read_staged_images
+from babelsift.pipelines.staging.hash_lists import read_hash_lists, take_out_listed, with_listed
+from babelsift.pipelines.staging.shards import StagingListing, read_staged_images, read_staged_rows, staged_shards
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import DownloadSettings, HashListSettings
 from tests.support.hostile_web import LOOPBACK_ONLY, answer, encoded
@@ -198,3 +198,13 @@ def test_a_changed_list_is_read_again(listed):
     first = read_hash_lists(listed(known=("00" * 16, {})).hash_lists)
     second = read_hash_lists(listed(known=("00" * 16 + "\n" + "11" * 16, {})).hash_lists)
     assert first.fingerprint != second.fingerprint
+
+
+def test_a_dry_run_leaves_out_what_a_list_has_and_changes_nothing(folder, rows, listed):
+    stage(folder, listed(other=("00" * 16, {})), rows)
+    before = everything_in(folder)
+    lists = read_hash_lists(listed(known=(hashlib.md5(BODIES[2]).hexdigest(), {})).hash_lists)
+    [shard] = [one for one in staged_shards(folder, 0, 1) if one.number == 0]
+    staged = with_listed(read_staged_rows(folder, shard), lists)
+    assert [row["detail"] for row in staged.to_pylist() if row["reason"] == "on_hash_list"] == ["known"]
+    assert everything_in(folder) == before

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from babelsift.filters.hash_lists import NO_LISTS, HashList, HashLists
 from babelsift.filters.image import measure_image
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.decoding import ImageDecoders
@@ -25,11 +26,11 @@ from tests.support.hostile_web import encoded, photo
 from tests.support.img2dataset_folder import IMAGES, Entry, entries, failed, write_shard
 
 
-def imported(folder, name="00000", **settings):
+def imported(folder, name="00000", lists=NO_LISTS, **settings):
     chosen = DownloadSettings(**settings)
     measure = partial(measure_image, max_source_pixels=chosen.max_source_pixels)
     with contextlib.closing(ImageDecoders(measure, timeout_s=chosen.decode_timeout_s)) as decoders:
-        found = import_shard(RunFolder(str(folder)), name, chosen, decoders)
+        found = import_shard(RunFolder(str(folder)), name, chosen, decoders, lists)
     return found.rows.to_pylist(), list(found.problems)
 
 
@@ -291,3 +292,16 @@ def test_limits_are_asked_of_what_was_served(tmp_path, language_rows, setting, l
     table = {"url": [entry.url], "caption": [entry.caption]}
     _, rejected = matched(tmp_path, language_rows, table, **{setting: limit})
     assert rejected.get(entry.caption) == fate
+
+
+@pytest.mark.parametrize("of", ["original", "stored"])
+def test_an_image_on_a_hash_list_is_known_by_the_file_that_was_served_and_by_the_one_there(tmp_path, of):
+    listed, other = entries(2)
+    listed.original = b"as it was served"
+    write_shard(tmp_path, 0, [listed, other])
+    digest = hashlib.sha256(listed.original if of == "original" else IMAGES[0]).digest()
+    rows, _ = imported(tmp_path, lists=HashLists((HashList("known", {"sha256": digest}),)))
+    assert [(row["reason"], row["detail"], row["sha256"] is None) for row in rows] == [
+        ("on_hash_list", "known", True),
+        (None, None, False),
+    ]
