@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from apache_beam.coders import VarIntCoder
 from flink_cluster import ROOT, ClusterError, FlinkCluster, WorkerPool
 
 from babelsift.pipelines.processes import start_child
@@ -21,7 +24,7 @@ from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import FUNNEL, REJECTS, STATS
 from babelsift.pipelines.stages.shard.shard_writer import SHARDS
 from babelsift.pipelines.staging.layout import STAGING
-from babelsift.schemas import dump_recipe
+from babelsift.schemas import Funnel, dump_recipe
 
 PARALLELISM = 4
 
@@ -111,6 +114,12 @@ def start_curate(
         )
 
 
+def children_cpu_s() -> float:
+    """Returns the seconds of CPU that all runs by `curate` have taken so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def is_staged(folder: Path, shards: int = 1) -> bool:
     """Whether so many staging shards are committed, in a run folder as it lies on this machine."""
     return len(list((folder / STAGING).glob(f"*{STATS}"))) >= shards
@@ -134,6 +143,31 @@ def tasks(cluster: FlinkCluster, state: str) -> dict[str, int]:
             subtasks = cluster.get(f"/jobs/{job['jid']}/vertices/{vertex['id']}")["subtasks"]
             counts.update(task["taskmanager-id"] for task in subtasks if task["status"] == state)
     return dict(sorted(counts.items()))
+
+
+def counters(cluster: FlinkCluster, job: str) -> dict[str, int]:
+    """Returns our counters as Flink's own page has them, `stage.name` -> sum, of a job under way or done."""
+    counts: Counter[str] = Counter()
+    for accumulator in cluster.get(f"/jobs/{job}/accumulators")["user-task-accumulators"]:
+        for metric in json.loads(accumulator["value"])["metrics"]["attempted"]:
+            if metric["urn"] == "beam:metric:user:sum_int64:v1":
+                labels = metric["labels"]
+                value = VarIntCoder().decode(base64.b64decode(metric["payload"]))
+                counts[f"{labels['NAMESPACE']}.{labels['NAME']}"] += value
+    return dict(counts)
+
+
+def check_counters(cluster: FlinkCluster, job: str, folder: RunFolder) -> None:
+    """Looks whether Flink's own page counts what the funnel does.
+
+    Raises:
+        ClusterError: it does not.
+    """
+    counted = counters(cluster, job)
+    for stage in Funnel.from_json(folder.read_json(FUNNEL)).stages:
+        for name, rows in {"in_rows": stage.in_rows, "out_rows": stage.out_rows}.items():
+            if (found := counted.get(f"{stage.stage}.{name}", 0)) != rows:
+                raise ClusterError(f"Flink counts {found} {name} of {stage.stage}, the funnel has {rows}")
 
 
 def product(folder: RunFolder) -> dict[str, Any]:

@@ -76,6 +76,10 @@ class ClusterError(RuntimeError):
     """What keeps a cluster from running, with the remedy."""
 
 
+class MissingError(ClusterError):
+    """What is not installed here, with the remedy."""
+
+
 @dataclass
 class FlinkCluster:
     """A running cluster.
@@ -147,18 +151,18 @@ def flink_home() -> Path:
     """Returns the folder that holds Flink's lib/.
 
     Raises:
-        ClusterError: it is not installed.
+        MissingError: it is not installed.
     """
     try:
         return Path(str(metadata.distribution("apache-flink-libraries").locate_file("pyflink")))
     except metadata.PackageNotFoundError as error:
-        raise ClusterError("no Flink here; install it: pip install '.[flink]'") from error
+        raise MissingError("no Flink here; install it: pip install '.[flink]'") from error
 
 
 def check_java() -> None:
-    """Raises: ClusterError: there is no Java 11 or newer to run Flink with."""
+    """Raises: MissingError: there is no Java 11 or newer to run Flink with."""
     if shutil.which("java") is None:
-        raise ClusterError(
+        raise MissingError(
             "Flink needs Java 11 or 17 and `java` is not on the PATH; install one, such as openjdk-17-jre"
         )
 

@@ -18,7 +18,17 @@ import threading
 import time
 from pathlib import Path
 
-from compared_runs import curate, flink_options, is_staged, kill_busy_task_manager, product, small_recipe, tasks
+from compared_runs import (
+    check_counters,
+    children_cpu_s,
+    curate,
+    flink_options,
+    is_staged,
+    kill_busy_task_manager,
+    product,
+    small_recipe,
+    tasks,
+)
 from flink_cluster import (
     ROOT,
     ClusterError,
@@ -76,7 +86,9 @@ def compare_runs(settings: argparse.Namespace, jar: Path) -> int:
     web = build_web(settings.seed, settings.pairs)
     with serving(web) as base_url:
         write_table(web, pairs, base_url)
+        began = children_cpu_s()
         local_s = curate(recipe, str(pairs), str(home / "local"), home / "local.log")
+        local_cpu_s = children_cpu_s() - began
         with (
             running_worker_pool(home / "cluster") as pool,
             running_cluster(home / "cluster", task_managers=settings.task_managers) as cluster,
@@ -85,8 +97,15 @@ def compare_runs(settings: argparse.Namespace, jar: Path) -> int:
             if settings.kill:
                 threading.Thread(target=kill_one, args=(cluster, home / "flink"), daemon=True).start()
             options = flink_options(cluster, pool, jar, environment=settings.environment)
+            before = children_cpu_s() + cluster.cpu_s() + pool.cpu_s()
             flink_s = curate(recipe, str(pairs), str(home / "flink"), home / "flink.log", options)
+            if not settings.kill:  # what a killed one counted is lost to Flink with it
+                [job] = [job["jid"] for job in cluster.get("/jobs/overview")["jobs"]]
+                check_counters(cluster, job, RunFolder(str(home / "flink")))
+                print("flink-demo: Flink's own page counts each stage's rows as the funnel does")
             print(f"flink-demo: {local_s:.0f} s in process, {flink_s:.0f} s on Flink: {flink_s / local_s:.1f} times")
+            cpu_s = children_cpu_s() + cluster.cpu_s() + pool.cpu_s() - before
+            print(f"flink-demo: {local_cpu_s:.0f} s of CPU in process, {cpu_s:.0f} s on Flink, JVMs among them")
             for name, count in tasks(cluster, "FINISHED").items():
                 print(f"flink-demo: {name} finished {count} tasks")
     local, flink = (product(RunFolder(str(home / name))) for name in ("local", "flink"))

@@ -15,8 +15,8 @@ import argparse
 import asyncio
 import io
 import os
-import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -26,7 +26,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from compared_runs import curate, flink_options
+from compared_runs import children_cpu_s, curate, flink_options
 from flink_cluster import ROOT, SLOTS, ClusterError, FlinkCluster, WorkerPool, running_cluster, running_worker_pool
 from job_server import build_job_server, check_maven
 
@@ -39,7 +39,8 @@ from benchmarks.workloads.drawn_pairs import BATCH_ROWS, draw_pairs
 from tests.support.hostile_web import LOOPBACK_ONLY, HostileWeb, Request, answer, encoded, photo
 
 _WORKERS = 4
-_LATENCY_S = 1.0
+_WORKERS_CPU = "Python workers"
+_LATENCY_S = 2.0
 _THREADS = 4  # URLs in flight at once in a worker, so that latency is what it waits for
 
 
@@ -48,10 +49,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=_FIGURES, nargs="*", default=list(_FIGURES), help="default: all")
     parser.add_argument("--pairs", type=int, default=100_000, help="of the text stages (default: %(default)s)")
-    parser.add_argument("--images", type=int, default=512, help="of the late web (default: %(default)s)")
+    parser.add_argument("--images", type=int, default=256, help="of the late web (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "flink-figures", help="removed first")
     parser.add_argument("--job-server-jar", type=Path, help="Beam's Flink job server; without it Maven makes one")
     settings = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the cluster is stopped then, too
     home = settings.output.resolve()
     shutil.rmtree(home, ignore_errors=True)
     try:
@@ -87,16 +89,16 @@ def measure_metadata(
     table = pa.Table.from_batches(batches).select(["url", "caption"])
     pq.write_table(table.slice(0, settings.pairs), pairs)
     until = ["--until", "dedup_pairs"]
-    before = _children_cpu_s()
+    before = children_cpu_s()
     curate(recipe, str(pairs), str(home / "local"), home / "local.log", until)
-    local_s = _children_cpu_s() - before
-    before, cluster_before, pool_before = _children_cpu_s(), cluster.cpu_s(), pool.cpu_s()
+    local_s = children_cpu_s() - before
+    before, cluster_before, pool_before = children_cpu_s(), cluster.cpu_s(), pool.cpu_s()
     options = [*until, *flink_options(cluster, pool, jar, parallelism=2)]
     curate(recipe, str(pairs), str(home / "flink"), home / "flink.log", options)
     parts = {
-        "the driver and Beam's job server": _children_cpu_s() - before,
+        "the driver and Beam's job server": children_cpu_s() - before,
         "Flink": cluster.cpu_s() - cluster_before,
-        "Python workers": pool.cpu_s() - pool_before,
+        _WORKERS_CPU: pool.cpu_s() - pool_before,
     }
     said = ", ".join(f"{name} {seconds:.0f}" for name, seconds in parts.items())
     flink_s = sum(parts.values())
@@ -121,7 +123,7 @@ def measure_latency(
     with LateWeb(settings.images) as web:
         pq.write_table(web.table(), home / "pairs.parquet")
         download = DownloadSettings(
-            thread_count=_THREADS, samples_per_staging_shard=max(1, settings.images // 128), **LOOPBACK_ONLY
+            thread_count=_THREADS, samples_per_staging_shard=max(1, settings.images // 64), **LOOPBACK_ONLY
         )
         recipe.write_text(dump_recipe(Recipe(name="late", download=download)))
         for workers in (1, _WORKERS):
@@ -199,11 +201,6 @@ def _made(output: Path) -> dict[str, Any]:
             table = pq.read_table(io.BytesIO(made[name]))
             made[name] = table.select([column for column in table.schema.names if column != "image_offset"])
     return made
-
-
-def _children_cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 _FIGURES = {"metadata": measure_metadata, "latency": measure_latency}

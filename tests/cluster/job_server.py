@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from flink_cluster import ClusterError
+from flink_cluster import ClusterError, MissingError
 
 _POM = Path(__file__).with_name("job_server") / "pom.xml"
 
@@ -18,19 +18,20 @@ def check_maven(jar: Path | None) -> None:
         jar: a jar that is given; None: Maven makes it.
 
     Raises:
-        ClusterError: there is neither; names the remedy.
+        ClusterError: there is no such jar.
+        MissingError: there is no Maven.
     """
     if jar is not None and not jar.is_file():
         raise ClusterError(f"--job-server-jar {jar}: no such file; leave it out, and Maven makes one")
     if jar is None and shutil.which("mvn") is None:
-        raise ClusterError("Maven (`mvn`) makes the job server; install it, or name its jar by --job-server-jar")
+        raise MissingError("Maven (`mvn`) makes the job server; install it, or name its jar by --job-server-jar")
 
 
 def build_job_server(target: Path) -> Path:
     """Returns the job server's jar, made by Maven on the first call.
 
     Raises:
-        ClusterError: Maven is missing, or fails.
+        MissingError: Maven is missing, or cannot make it here.
     """
     if not (jars := sorted(target.glob("flink-job-server-*.jar"))):
         check_maven(None)
@@ -40,7 +41,7 @@ def build_job_server(target: Path) -> Path:
         shutil.copy(_POM, work / "pom.xml")
         done = subprocess.run(["mvn", "-B", "-q", "package"], cwd=work, stdout=subprocess.PIPE, text=True)
         if done.returncode:
-            raise ClusterError(f"Maven failed: {done.stdout.strip().splitlines()[0]}; or use --job-server-jar")
+            raise MissingError(f"Maven failed: {done.stdout.strip().splitlines()[0]}; or use --job-server-jar")
         [made] = (work / "target").glob("flink-job-server-*.jar")
         jars = [made.rename(target / made.name)]
         shutil.rmtree(work)

@@ -41,4 +41,5 @@ def test_github_runs_what_ci_runs():
         "make lint",
         "make test",
         "make test-slow ARGS=\"-m 'slow and not exhaustive'\"",
+        "make flink-test ARGS=--skip-if-missing",
     ]
