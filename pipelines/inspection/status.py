@@ -160,20 +160,3 @@ def _redone(changed: Mapping[str, list[str]], stage: Stage) -> str:
 def _files(folder: RunFolder, stage: Stage) -> Iterator[str]:
     if stage is Stage.SHARD:
         yield f"{sum(len(folder.list(split.folder, '_stats.json')) for split in SPLITS.values())} shards"
-
-
-def format_status(status: FolderStatus) -> str:
-    """Returns the status as text for a terminal."""
-    rows = [("stage", "state", "there", "why")]
-    rows += [(stage.stage, stage.state.value, stage.there, stage.why) for stage in status.stages]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]).rstrip()
-        for row in rows
-    ]
-    lines.append(f"{status.folder}: {'complete' if status.complete else 'no complete run'}")
-    if status.holder is not None:
-        at = f"last heard of at {status.holder.get('at')}"
-        who = f"host {status.holder.get('host')}, process {status.holder.get('pid')}"
-        lines.append(f"a run works there, or was killed there: {who}, {at}")
-    return "\n".join(lines)

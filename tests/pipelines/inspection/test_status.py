@@ -7,10 +7,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from babelsift.pipelines.cli.commands.run_folders.status import format_status
 from babelsift.pipelines.cli.main import main
 from babelsift.pipelines.demo.server import serving
 from babelsift.pipelines.demo.web import build_web, write_table
-from babelsift.pipelines.inspection.status import State, format_status, status_of
+from babelsift.pipelines.inspection.status import State, status_of
 from babelsift.pipelines.job.run import run
 from babelsift.pipelines.recipes.presets import load_recipe
 from babelsift.pipelines.run_folder.fingerprints import (
@@ -66,7 +67,9 @@ def test_a_changed_threshold_makes_selection_and_shards_stale_alone(curated):
     stale = {one.stage: one.why for one in status.stages if one.state is State.STALE}
     why = "select.min_similarity was 0.6, now 0.7"
     assert stale == {"select": why, "balance": "follows select", "shard": "follows select"}
-    assert "select.min_similarity was 0.6, now 0.7" in format_status(status)
+    assert f"{why}\n" in format_status(status)
+    for line in format_status(status, 40).splitlines()[:-1]:
+        assert len(line) <= 40
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from babelsift.pipelines.cli.exit_status import USER_ERROR, say
 from babelsift.pipelines.cli.folder_command import add_json_option, print_json
 from babelsift.pipelines.cli.recipe_options import add_set_option
+from babelsift.pipelines.cli.text_table import terminal_width, text_table
 from babelsift.pipelines.recipes.presets import load_recipe, preset_names, preset_text
 from babelsift.schemas import BabelsiftError, Recipe, RecipeError, dump_recipe, parse_recipe, public_text, public_values
 
@@ -54,9 +55,9 @@ def _list(known: argparse.Namespace, _: list[str]) -> int:
         fields = ("name", "description", "requires")
         print_json([{field: getattr(recipe, field) for field in fields} for recipe in presets])
         return 0
-    for recipe in presets:
-        missing = f"; missing: {', '.join(recipe.requires)}" if recipe.requires else ""
-        print(f"{recipe.name:24} {recipe.description}{missing}")
+    missing = {recipe.name: f"; missing: {', '.join(recipe.requires)}" for recipe in presets if recipe.requires}
+    rows = [(recipe.name, f"{recipe.description}{missing.get(recipe.name, '')}") for recipe in presets]
+    print("\n".join(text_table(rows, terminal_width())))
     return 0
 
 

@@ -7,10 +7,12 @@ import time
 from typing import Any
 
 from babelsift.pipelines.cli.folder_command import add_folder_command, add_metrics_option, print_json
+from babelsift.pipelines.cli.text_table import terminal_width
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.schemas import RunFolderError, public_url
 
 _SILENT_S = 60.0
+_WIDE_TIMINGS = 66  # columns
 Processes = list[dict[str, Any]]
 
 
@@ -45,7 +47,7 @@ def _watch(known: argparse.Namespace, _: list[str]) -> int:
     elif view.state == RUNNING:
         print(f"{view}; told {duration_text(max(time.time() - processes[0]['at'], 0.0))} ago")
     else:
-        print(format_timings(view.state, view.seconds, timings))
+        print(format_timings(view.state, view.seconds, timings, terminal_width()))
     return 0
 
 
@@ -64,12 +66,17 @@ def _watch_until_ended(known: argparse.Namespace, folder: RunFolder, processes: 
     return latest
 
 
-def format_timings(state: str, seconds: float, timings: list[dict]) -> str:
-    """Returns how long stages took as text for a terminal."""
-    lines = [f"{'stage':26}{'began':>9}{'took':>9}{'rows':>12}{'rows/s':>10}"]
+def format_timings(state: str, seconds: float, timings: list[dict], width: int | None = None) -> str:
+    """Returns how long stages took as text; a terminal of fewer than 66 columns is spared the beginnings and rates."""
+    is_narrow = width is not None and width < _WIDE_TIMINGS
+    lines = [_timing("stage", ("began", "took", "rows", "rows/s"), is_narrow=is_narrow)]
     for stage in timings:
         rate = "" if stage["rows_per_s"] is None else f"{stage['rows_per_s']:,.0f}"
-        lines.append(
-            f"{stage['stage']:26}{stage['began_s']:8.0f}s{stage['seconds']:8.0f}s{stage['in_rows']:12,}{rate:>10}"
-        )
+        cells = (f"{stage['began_s']:.0f}s", f"{stage['seconds']:.0f}s", f"{stage['in_rows']:,}", rate)
+        lines.append(_timing(stage["stage"], cells, is_narrow=is_narrow))
     return "\n".join([*lines, f"{state} after {seconds:.0f} s"])
+
+
+def _timing(name: str, cells: tuple[str, str, str, str], *, is_narrow: bool) -> str:
+    began, took, rows, rate = cells
+    return f"{name:24}{took:>6}{rows:>10}" if is_narrow else f"{name:26}{began:>9}{took:>9}{rows:>12}{rate:>10}"

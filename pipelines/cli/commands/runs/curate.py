@@ -12,6 +12,7 @@ from babelsift.pipelines.cli.commands.runs.dry_run import add_dry_run_options, r
 from babelsift.pipelines.cli.exit_status import USER_ERROR, say
 from babelsift.pipelines.cli.folder_command import add_metrics_option, print_json
 from babelsift.pipelines.cli.recipe_options import add_set_option, chosen_recipe
+from babelsift.pipelines.cli.text_table import terminal_width
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE, UNTIL_FOLDER
 from babelsift.schemas import STAGE_ORDER, InputError, Recipe, Stage, public_url
 
@@ -131,7 +132,7 @@ def _curate(known: argparse.Namespace, beam_words: list[str]) -> int:
             logging.warning("%s", sentence)
     else:
         lines = [f"note: {sentence}" for sentence in notes] + [f"{what}: {path}" for what, path in made.items()]
-        print("\n".join([format_funnel(funnel, recipe if until is None else None), *lines]))
+        print("\n".join([format_funnel(funnel, recipe if until is None else None, terminal_width()), *lines]))
     return 0
 
 

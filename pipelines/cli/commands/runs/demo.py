@@ -10,6 +10,7 @@ from pathlib import Path
 
 from babelsift.pipelines.cli.beam_options import beam_options
 from babelsift.pipelines.cli.folder_command import add_metrics_option
+from babelsift.pipelines.cli.text_table import terminal_width
 from babelsift.pipelines.run_folder.paths import REPORT_PAGE
 from babelsift.schemas import public_url
 
@@ -77,7 +78,7 @@ def _demo(known: argparse.Namespace, beam_words: list[str]) -> int:
     options, started = beam_options(known, beam_words), time.monotonic()
     with run_shown(known, options):
         result = curate_demo(known.output, pairs=known.pairs, seed=known.seed, source=known.source, options=options)
-    print(f"\nWhat became of the pairs\n\n{format_funnel(result.funnel, load_recipe('demo'))}")
+    print(f"\nWhat became of the pairs\n\n{format_funnel(result.funnel, load_recipe('demo'), terminal_width())}")
     print(f"\nBeside the truth\n\n{result.beside_truth}")
     spent_s = time.monotonic() - started
     print(f"\n{known.pairs} pairs in {spent_s:.0f} s. The scores are a demo model's, good for the demo only.")

@@ -6,6 +6,7 @@ import argparse
 
 from babelsift.pipelines.cli.columns import chosen_columns
 from babelsift.pipelines.cli.folder_command import print_json
+from babelsift.pipelines.cli.text_table import terminal_width
 from babelsift.schemas import Recipe
 
 
@@ -41,7 +42,7 @@ def run_dry(known: argparse.Namespace, recipe: Recipe) -> int:
         }
         print_json(content)
         return 0
-    print(format_funnel(outcome.funnel), end="")
+    print(format_funnel(outcome.funnel, width=terminal_width()), end="")
     for sentence in surprises(outcome.funnel, recipe):
         print(f"note: {sentence}")
     for language, backfill in outcome.selection["relaxed_languages"].items():
