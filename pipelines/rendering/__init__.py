@@ -4,6 +4,7 @@ data              what a report is made from
 page/             the report page: charts, measures, scores, columns, hosts, samples
 card/             the dataset card, and its description for tools
 funnel_view, notices, surprises, opt_outs   what both say of a run
+protections       what was done for people in images and captions
 veiled            which pictures are hidden until asked for, here and in the explorer
 terminal          the funnel on the terminal
 number_format     numbers and clipped texts; templating: escaped templates

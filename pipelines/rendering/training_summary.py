@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import language_rows
 from babelsift.pipelines.rendering.opt_outs import opt_out_forms
+from babelsift.pipelines.rendering.protections import protections
 from babelsift.pipelines.rendering.templating import ENVIRONMENT
 from babelsift.schemas import RejectReason, product_path
 from babelsift.schemas.reasons import OPT_OUTS
@@ -98,6 +99,7 @@ def render_training_summary(data: ReportData, kept: KeptContent, crawl: Crawl, t
         languages=[row for row in language_rows(data.funnel) if row.kept],
         forms=opt_out_forms(data),
         opted_out=[(reason.value, rejected[reason.value]) for reason in _OPT_OUT_REASONS if rejected[reason.value]],
+        protections=protections(data),
         edited=bool(data.recipe.caption_edits),
         source=", ".join(map(product_path, places.split(", "))),
         conditions=sorted(data.recipe.select.conditions),

@@ -18,6 +18,7 @@ from babelsift.pipelines.rendering.funnel_view import (
 )
 from babelsift.pipelines.rendering.notices import DEMO_NOTICE, notices, uses_demo_model
 from babelsift.pipelines.rendering.opt_outs import opt_out_forms
+from babelsift.pipelines.rendering.protections import protections
 from babelsift.pipelines.rendering.templating import ENVIRONMENT
 from babelsift.pipelines.run_folder.paths import PREVIEW
 from babelsift.pipelines.run_folder.shard_layout import INTERNAL_COLUMNS, TRAIN, VALIDATION
@@ -48,6 +49,7 @@ def render_card(
         ).strip(),
         recipe=data.recipe,
         opt_outs=opt_out_forms(data),
+        protections=protections(data),
         funnel=data.funnel,
         kept=data.funnel.kept_rows,
         images=data.kept_images,

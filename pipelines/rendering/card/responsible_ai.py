@@ -8,17 +8,9 @@ from __future__ import annotations
 from babelsift.pipelines.rendering.data import ReportData
 from babelsift.pipelines.rendering.funnel_view import language_rows, off_stages, reasons_of
 from babelsift.pipelines.rendering.opt_outs import opt_out_forms
-from babelsift.schemas import RejectReason
+from babelsift.pipelines.rendering.protections import protections
 
 _SHOWN_LANGUAGES = 5
-_PERSONAL = {
-    "reject_emails": RejectReason.CONTAINS_EMAIL,
-    "reject_phone_numbers": RejectReason.CONTAINS_PHONE_NUMBER,
-    "reject_ip_addresses": RejectReason.CONTAINS_IP_ADDRESS,
-    "reject_payment_cards": RejectReason.CONTAINS_PAYMENT_CARD,
-    "reject_ibans": RejectReason.CONTAINS_IBAN,
-    "reject_national_numbers": RejectReason.CONTAINS_NATIONAL_NUMBER,
-}
 
 
 def responsible_ai(data: ReportData) -> dict[str, str | list[str]]:
@@ -82,10 +74,7 @@ def _biases(data: ReportData) -> list[str]:
 
 
 def _personal(data: ReportData) -> list[str]:
-    reasons = {reason: rows for stage in data.funnel.stages for reason, rows in stage.rejected.items()}
-    heard = [
-        f"{setting}: {reasons.get(reason.value, 0)} captions were left out"
-        for setting, reason in _PERSONAL.items()
-        if getattr(data.recipe.captions, setting)
+    return [
+        *protections(data),
+        "People, faces and names may be in images and captions; none were looked for beyond that.",
     ]
-    return [*heard, "People, faces and names may be in images and captions; none were looked for beyond that."]

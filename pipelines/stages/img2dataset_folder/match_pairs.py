@@ -22,7 +22,7 @@ from babelsift.pipelines.staging.img2dataset.imported_rows import IMPORTED_ROWS,
 from babelsift.pipelines.staging.img2dataset.listed_urls import read_refused
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA, SUCCESS
 from babelsift.pipelines.staging.pair_keys import PartitionByUrl, with_uids_as_scored
-from babelsift.pipelines.staging.staged_rows import with_staged_columns
+from babelsift.pipelines.staging.staged_rows import threshold_of, with_staged_columns
 from babelsift.schemas import LANGUAGE_SCHEMA, Decision, RejectReason, Stage, check
 from babelsift.schemas.recipe import DownloadSettings
 
@@ -117,7 +117,9 @@ def match(
     reasons = of_rows.column("reason").to_pylist()
     for reason in sorted({reason for reason in reasons if reason is not None}):
         is_it = np.asarray([row_reason == reason for row_reason in reasons], dtype=bool)
-        decision.reject(is_it, RejectReason(reason), values=of_rows.column("detail"))
+        decision.reject(
+            is_it, RejectReason(reason), values=of_rows.column("detail"), threshold=threshold_of(reason, settings)
+        )
     _reject_by_size(of_rows, settings, decision)
     kept, rejected = decision.split(rows, Stage.DOWNLOAD)
     images = of_rows.filter(pa.array(decision.kept))

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from babelsift.pipelines.rendering import ReportData, croissant, sample_fields
+from babelsift.pipelines.rendering import ReportData, croissant, render_card, sample_fields
+from babelsift.pipelines.rendering.training_summary import Crawl, KeptContent, render_training_summary
 from babelsift.schemas import Funnel, recipe_from
 
 
@@ -108,3 +109,22 @@ def test_what_responsible_ai_asks_for_is_answered_from_the_run():
     assert content["rai:personalSensitiveInformation"][0] == "reject_emails: 2 captions were left out"
     assert "sw 3" in content["rai:dataBiases"][0]
     assert "X-Robots-Tag" in content["rai:dataReleaseMaintenancePlan"]
+
+
+def test_what_was_done_for_people_is_said_in_every_paper():
+    settings = {"download": {"faces": "drop"}, "caption_edits": {"mask": ["emails"]}, "columns": [
+        {"name": "document", "of": "image", "by": "documents"}]}  # fmt: skip
+    counts = {("download", "in", ""): 5, ("download", "has_faces", ""): 2, ("download", "out", ""): 3}
+    counts |= {("image_columns", "in", ""): 3, ("image_columns", "document_cv_not_met", ""): 1}
+    data = ReportData(recipe_from({"name": "mine", **settings}, source="test"), Funnel.from_counts(counts))
+    said = croissant(data, [], [])["rai:personalSensitiveInformation"]
+    assert said[:-1] == [
+        "caption_edits.mask: emails were replaced by a word in brackets",
+        "download.faces: faces that CenterFace was sure of at 0.4 or more had 2 pairs left out; it misses many that are "
+        "small, turned or hidden",
+        "columns: document (documents): 1 pairs were left out by it",
+    ]
+    card = render_card(data, samples_per_shard=1, shards=0, bytes_total=0)
+    summary = render_training_summary(data, KeptContent(0, 0, 0, [], {}), Crawl(), [])
+    for paper in (card, summary):
+        assert all(line.split(":")[0] in paper.replace("\\", "") for line in said[:-1])
