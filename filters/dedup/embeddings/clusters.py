@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from types import ModuleType
 
 import numpy as np
 
-from babelsift.filters.dedup.embeddings.vectors import cosines_on_grid, on_grid, unit_vectors
+from babelsift.filters.dedup.embeddings.vectors import nearest_of, on_grid, unit_vectors
 from babelsift.schemas import ModelError
 
 _TRAINING_ROUNDS = 20
 _ROWS_PER_CLUSTER = 1000
+_CLUSTERS_OF_ONE_CELL = 64
 _SAMPLES_PER_CLUSTER = 40  # fewer, and faiss warns that centroids are not well placed
 
 
@@ -25,6 +27,20 @@ def cluster_count(rows: int, sampled: int) -> int:
     500
     """
     return max(1, min(rows // _ROWS_PER_CLUSTER, sampled // _SAMPLES_PER_CLUSTER))
+
+
+def cell_count(clusters: int) -> int:
+    """Returns into how many cells a sample is divided, each of which has its share of the clusters.
+
+    Training takes work by samples times clusters: in cells, as many fewer of both. Few clusters are one cell's.
+
+    Args:
+        clusters: of all cells.
+
+    >>> cell_count(64), cell_count(1000)
+    (1, 32)
+    """
+    return 1 if clusters <= _CLUSTERS_OF_ONE_CELL else round(math.sqrt(clusters))
 
 
 def load_faiss() -> ModuleType:
@@ -94,8 +110,6 @@ def nearest_centroids(
     clusters, cosines = np.empty(len(vectors), np.int64), np.empty(len(vectors), np.float64)
     step = max(1, cosines_per_block // len(centroids))
     for start in range(0, len(vectors), step):
-        block = cosines_on_grid(on_grid(vectors[start : start + step]), centroids_on_grid)
-        nearest = block.argmax(axis=1)
-        clusters[start : start + step] = nearest
-        cosines[start : start + step] = block[np.arange(len(block)), nearest]
+        chunk = slice(start, start + step)
+        clusters[chunk], cosines[chunk] = nearest_of(on_grid(vectors[chunk]), centroids_on_grid)
     return clusters, cosines

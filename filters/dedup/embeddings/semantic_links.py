@@ -6,11 +6,13 @@ centroid, an item goes if any item before it, gone or not, has a cosine above 1 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup.embeddings.embedding_records import EARLIER
-from babelsift.filters.dedup.embeddings.vectors import cosines_on_grid, exact_cosines, on_grid
+from babelsift.filters.dedup.embeddings.vectors import exact_cosines, on_grid, pairs_above
 
 # survivor: the row that is kept in the place of uid. cosine: of the two; below 1 - epsilon where others lie between
 # them. is_earlier: whether the survivor is an earlier run's.
@@ -58,18 +60,15 @@ def semantic_links(rows: np.ndarray, epsilon: float, *, block_rows: int = 1024) 
         nearest, nearest_kept = _Nearest(len(block)), _Nearest(len(block))
         for other in range(0, start, block_rows):
             before = on_grid(rows["vector"][other : min(other + block_rows, start)])
-            between = cosines_on_grid(block, before)
-            columns = np.arange(other, other + len(before))
-            nearest.look(between, columns)
-            nearest_kept.look(between, columns[survivor[columns] == columns], columns)
-        within = cosines_on_grid(block, block)
-        within[np.triu_indices(len(block))] = -np.inf
-        columns = np.arange(start, start + len(block))
-        nearest.look(within, columns)
-        goes = nearest.cosine > 1 - epsilon
-        nearest_kept.look(within, columns[~goes], columns)
+            near = _Pairs.of(block, before, epsilon, first_column=other)
+            nearest.look(near)
+            nearest_kept.look(near.only(survivor[near.columns] == near.columns))
+        within = _Pairs.of(block, block, epsilon, first_column=start, below_diagonal=True)
+        nearest.look(within)
+        goes = nearest.row >= 0
+        nearest_kept.look(within.only(~goes[within.columns - start]))
         for row in np.flatnonzero(goes):
-            index, is_between = start + row, nearest_kept.cosine[row] <= 1 - epsilon
+            index, is_between = start + row, nearest_kept.row[row] < 0
             survivor[index] = survivor[nearest.row[row]] if is_between else nearest_kept.row[row]
             cosines[index] = nearest_kept.cosine[row]
             if is_between:
@@ -86,20 +85,36 @@ def _links(rows: np.ndarray, gone: np.ndarray, survivors: np.ndarray, cosines: n
     return links
 
 
+@dataclass(frozen=True)
+class _Pairs:
+    """Rows of a block and the rows before them that are within epsilon; columns: the latter's row numbers."""
+
+    rows: np.ndarray
+    columns: np.ndarray
+    cosines: np.ndarray
+
+    @classmethod
+    def of(
+        cls, block: np.ndarray, others: np.ndarray, epsilon: float, *, first_column: int, below_diagonal: bool = False
+    ) -> _Pairs:
+        rows, columns, cosines = pairs_above(block, others, 1 - epsilon, below_diagonal=below_diagonal)
+        return cls(rows, first_column + columns, cosines)
+
+    def only(self, chosen: np.ndarray) -> _Pairs:
+        return _Pairs(self.rows[chosen], self.columns[chosen], self.cosines[chosen])
+
+
 class _Nearest:
-    """The nearest row that each row of a block has met, and its cosine; ties: the first."""
+    """The nearest row that each row of a block has met, or -1, and its cosine; ties: the first."""
 
     def __init__(self, rows: int) -> None:
         self.cosine = np.full(rows, -np.inf)
         self.row = np.full(rows, -1)
 
-    def look(self, cosines: np.ndarray, rows: np.ndarray, columns: np.ndarray | None = None) -> None:
-        """Compares with these rows; columns: the rows of the columns of `cosines`, where these are more."""
-        if columns is not None:
-            cosines = cosines[:, rows - columns[0]]
-        if not len(rows):
-            return
-        column = cosines.argmax(axis=1)
-        best = cosines[np.arange(len(cosines)), column]
-        nearer = best > self.cosine
-        self.cosine[nearer], self.row[nearer] = best[nearer], rows[column[nearer]]
+    def look(self, pairs: _Pairs) -> None:
+        """Compares with the rows of some more pairs, which come after those of all before."""
+        order = np.lexsort((pairs.columns, -pairs.cosines, pairs.rows))
+        first = order[np.flatnonzero(np.diff(pairs.rows[order], prepend=-1))]
+        rows, cosines = pairs.rows[first], pairs.cosines[first]
+        nearer = cosines > self.cosine[rows]
+        self.cosine[rows[nearer]], self.row[rows[nearer]] = cosines[nearer], pairs.columns[first][nearer]

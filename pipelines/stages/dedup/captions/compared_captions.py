@@ -12,10 +12,12 @@ from babelsift.filters.dedup import comparable_captions
 from babelsift.filters.strings import DIGIT, LETTER, MARK, flatten
 from babelsift.filters.uids import digests, uid_bytes
 from babelsift.pipelines.core.batches import concat, decode_batch, encode_batch
+from babelsift.pipelines.core.groups.look_up import Answered
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest, batch_row_keys, kept_rows
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.schemas.recipe import NearCaptions
 
+EQUAL_PAIRS = "equal_pairs"  # the table of digest records of pairs that several rows have
 COMPARED = "compared"  # the column of captions in comparable form
 _PAIR = ["uid", "source_file", "source_row"]
 
@@ -23,8 +25,8 @@ _PAIR = ["uid", "source_file", "source_row"]
 class SelectCompared(beam.DoFn):
     """Yields what is compared of a batch: the rows that duplicate no other, of enough characters.
 
-    Input: batches with uid, caption, source_file, source_row, and as side input the packed digest records of rows that
-    have duplicates. Output: batches with uid, source_file, source_row and `compared`.
+    Input: `Answered` batches with uid, caption, source_file, source_row, and of the table EQUAL_PAIRS the digest
+    records of rows that have duplicates. Output: batches with uid, source_file, source_row and `compared`.
 
     Args:
         settings: of the comparison.
@@ -36,15 +38,17 @@ class SelectCompared(beam.DoFn):
         self._digest = digest
         self._kept = OncePerBundle(kept_rows)
 
-    def process(self, element: pa.RecordBatch, duplicated: list[bytes]) -> Iterator[pa.RecordBatch]:
+    def process(self, element: Answered) -> Iterator[pa.RecordBatch]:
         """Yields a batch where any row is left."""
-        kept, uids = self._kept.of(duplicated), uid_bytes(element.column("uid"))
-        is_kept = kept.duplicate_of(self._digest(element), batch_row_keys(element), uids) < 0
-        compared = comparable_captions(element.column("caption"))
-        rows = np.flatnonzero(is_kept & is_compared(compared, self._settings))
-        if len(rows):
-            columns = [*element.select(_PAIR).columns, compared]
-            yield pa.RecordBatch.from_arrays(columns, names=[*_PAIR, COMPARED]).take(pa.array(rows))
+        kept = self._kept.of(element.answers[EQUAL_PAIRS])
+        for batch in element.batches:
+            uids = uid_bytes(batch.column("uid"))
+            is_kept = kept.duplicate_of(self._digest(batch), batch_row_keys(batch), uids) < 0
+            compared = comparable_captions(batch.column("caption"))
+            rows = np.flatnonzero(is_kept & is_compared(compared, self._settings))
+            if len(rows):
+                columns = [*batch.select(_PAIR).columns, compared]
+                yield pa.RecordBatch.from_arrays(columns, names=[*_PAIR, COMPARED]).take(pa.array(rows))
 
 
 def is_compared(compared: pa.Array, settings: NearCaptions) -> np.ndarray:

@@ -7,18 +7,20 @@
    (see `babelsift.filters.dedup.captions`), so a million variations of one template cost as much as any million.
 4. Verify. A candidate pair travels to the kept caption's partition, then with that caption to the other's, where both
    meet and their Jaccard similarity is measured. 1024 characters of a caption are compared.
-5. Cluster. In one place, from at most 8 links a caption, the greedy independent set is found: in order of uid, each
-   caption that is linked to one that is kept is left out.
-6. Filter. `NearVerdicts` looks up each row, and its lowest uid's links where its caption was folded.
+5. Cluster. From at most 8 links a caption the greedy independent set is found, component by component: in order of uid,
+   each caption that is linked to one that is kept is left out.
+6. Unfold. A folded row shares the fate of the row that it is folded into: it is near to that, or to what that is near
+   to.
 
 Recall: captions of Jaccard similarity s share a bucket with probability 1 - (1 - s^rows)^bands. The defaults
 (min_jaccard 0.8, 64 permutations, min_recall 0.95) give 10 bands of 6 rows: 0.9995 at 0.9, 0.95 at 0.8, 0.71 at 0.7,
 0.15 at 0.5.
 
         captions --> compared --> buckets --> candidate pairs --> meet kept caption --> meet other --> links --> set
-                 fold         32 bytes each               uids alone         captions, compressed    36 bytes each
+                 fold         32 bytes each               captions, compressed   captions again    36 bytes each
 
-A caption crosses a shuffle only if it has a candidate, at some 50 bytes where its shingles' hashes would be 450.
+All captions cross a shuffle once, at some 50 bytes where their shingles' hashes would be 450; a second time they do
+only with a candidate.
 """
 
 from __future__ import annotations
@@ -32,10 +34,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup import (
     BUCKET_ENTRY,
     CAPTION_LINK,
     CAPTION_PAIR,
+    DIGEST_RECORD,
     MAX_CHARACTERS,
     DigestIndex,
     bucket_entries,
@@ -52,6 +56,8 @@ from babelsift.filters.dedup import (
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.groups.co_group import CoGroup
+from babelsift.pipelines.core.groups.decide_linked import DecideLinked
+from babelsift.pipelines.core.groups.look_up import BATCHES, Answered, LookUp
 from babelsift.pipelines.core.groups.lowest_per_digest import (
     LowestPerDigest,
     batch_row_keys,
@@ -70,6 +76,7 @@ from babelsift.pipelines.stages.dedup.captions.compared_captions import (
 )
 from babelsift.schemas.recipe import NearCaptions
 
+_EQUAL, _DISTINCT, _FOLDED = "equal", "distinct", "folded"
 _JOIN_PARTITIONS = 16  # of captions, for each partition of digests: captions by the dozen meet their candidates there
 
 
@@ -77,9 +84,8 @@ _JOIN_PARTITIONS = 16  # of captions, for each partition of digests: captions by
 class FindNearCaptions(Transform):
     """Finds captions that are nearly the same.
 
-    Input: batches as `SelectCompared` makes them. Output: what `NearVerdicts` takes: (packed digest records of the
-    captions that several rows have, by the digest of their comparable form; packed CAPTION_LINK arrays, one link for
-    each other caption that is left out).
+    Input: batches as `SelectCompared` makes them. Output: packed CAPTION_LINK arrays, one link for each row that is
+    left out, to the row that is kept in its place; Jaccard 1 where that has the same caption in comparable form.
 
     Attributes:
         settings: how near, and how candidates are found.
@@ -89,9 +95,7 @@ class FindNearCaptions(Transform):
     settings: NearCaptions
     partitions: int
 
-    def expand(
-        self, compared: beam.PCollection[pa.RecordBatch]
-    ) -> tuple[beam.PCollection[bytes], beam.PCollection[bytes]]:
+    def expand(self, compared: beam.PCollection[pa.RecordBatch]) -> beam.PCollection[bytes]:
         """Folds equal captions, finds candidates, brings both ends of each pair together, and decides."""
         partitions = self.partitions * _JOIN_PARTITIONS
         equal = (
@@ -99,30 +103,41 @@ class FindNearCaptions(Transform):
             | "FindEqual" >> LowestPerDigest(compared_digests, self.partitions)
             | "Equal" >> beam.Map(only_duplicated).with_output_types(Packed)
         )
-        pairs = self._candidates(compared, equal, partitions)
-        uids = pairs | "Wanted" >> beam.Map(uids_of_pairs).with_output_types(Packed)
-        pick = beam.ParDo(_PickCaptions(partitions), beam.pvalue.AsList(uids))
-        captions = compared | "Captions" >> pick.with_output_types(tuple[int, Packed])
-        bring = beam.FlatMap(with_kept_captions, partitions).with_output_types(tuple[int, tuple[Packed, Packed]])
-        half_met = {"pairs": pairs, "captions": captions} | "MeetKept" >> CoGroup() | "KeptCaptions" >> bring
+        look_up = LookUp({_EQUAL: compared_digests}, {_EQUAL: DIGEST_RECORD}, self.partitions)
+        fold = beam.ParDo(_Fold()).with_output_types(pa.RecordBatch, **{_FOLDED: Packed})
+        asked = {BATCHES: compared, _EQUAL: equal} | "LookUpEqual" >> look_up
+        distinct = asked | "Fold" >> fold.with_outputs(_FOLDED, main=_DISTINCT)
         near = (
-            {"pairs": half_met, "captions": captions}
-            | "MeetOther" >> CoGroup()
+            self._met_pairs(distinct[_DISTINCT], partitions)
             | "Verify" >> beam.Map(verified_links, self.settings).with_output_types(Packed)
-            | "Decide" >> beam.CombineGlobally(_IndependentSet()).without_defaults().with_output_types(Packed)
+            | "Decide" >> DecideLinked(nearest_kept_captions, CAPTION_LINK, self.partitions)
         )
-        return equal, near
+        split = {
+            "near": near | "SplitNear" >> beam.FlatMap(split_links, "uid", self.partitions),
+            _FOLDED: distinct[_FOLDED] | "SplitFolded" >> beam.FlatMap(split_links, "survivor", self.partitions),
+        }
+        return split | "MeetFolded" >> CoGroup() | "Unfold" >> beam.Map(unfolded_links).with_output_types(Packed)
+
+    def _met_pairs(
+        self, distinct: beam.PCollection[pa.RecordBatch], partitions: int
+    ) -> beam.PCollection[tuple[int, dict[str, list]]]:
+        """Brings each candidate pair to its kept caption, then with that to the other one."""
+        pairs = self._candidates(distinct, partitions)
+        others = pairs | "Others" >> beam.FlatMap(others_of_pairs, partitions).with_output_types(tuple[int, Packed])
+        pack = beam.ParDo(_PackCaptions(partitions)).with_output_types(tuple[int, Packed])
+        meet = {"pairs": pairs, "others": others, "captions": distinct | "Captions" >> pack} | "MeetKept" >> CoGroup()
+        bring = beam.FlatMap(with_kept_captions, partitions).with_output_types(tuple[int, tuple[Packed, Packed]])
+        captions = meet | "OtherCaptions" >> beam.FlatMap(other_captions).with_output_types(tuple[int, Packed])
+        return {"pairs": meet | "KeptCaptions" >> bring, "captions": captions} | "MeetOther" >> CoGroup()
 
     def _candidates(
-        self, compared: beam.PCollection[pa.RecordBatch], equal: beam.PCollection[bytes], partitions: int
+        self, distinct: beam.PCollection[pa.RecordBatch], partitions: int
     ) -> beam.PCollection[tuple[int, bytes]]:
         # A caption has as many buckets as there are bands: as many more partitions keep each small.
-        bucket = beam.ParDo(
-            _Bucket(self.settings, self.partitions * self.settings.banding[0]), beam.pvalue.AsList(equal)
-        )
+        bucket = beam.ParDo(_Bucket(self.settings, self.partitions * self.settings.banding[0]))
         find = beam.FlatMap(pairs_in_buckets, self.settings, partitions)
         return (
-            compared
+            distinct
             | "Bucket" >> bucket.with_output_types(tuple[int, Packed])
             | "GroupBuckets" >> beam.GroupByKey()
             | "Candidates" >> find.with_output_types(tuple[int, Packed])
@@ -140,9 +155,21 @@ def pairs_in_buckets(
         yield target, pairs[rows].tobytes()
 
 
-def uids_of_pairs(pairs: tuple[int, bytes]) -> bytes:
-    """Returns the different uids in packed pairs."""
-    return number_uids(np.frombuffer(pairs[1], dtype="V16"))[0].tobytes()
+def others_of_pairs(pairs: tuple[int, bytes], partitions: int) -> Iterator[tuple[int, bytes]]:
+    """Yields (partition, packed uids) of the different higher uids in packed pairs."""
+    uids, _ = number_uids(np.frombuffer(pairs[1], dtype=CAPTION_PAIR)["uid"])
+    for target, rows in split_sorted(uids, partitions):
+        yield target, uids[rows].tobytes()
+
+
+def other_captions(group: tuple[int, dict[str, list[bytes]]]) -> Iterator[tuple[int, bytes]]:
+    """Yields (partition, packed captions), of one partition's captions those that are the higher of a pair."""
+    number, together = group
+    uids, compared = unpack_captions(together["captions"])
+    wanted, _ = number_uids(np.frombuffer(b"".join(together["others"]), dtype="V16"))
+    rows = np.flatnonzero(DigestIndex(wanted).position_of(uids) >= 0)
+    if len(rows):
+        yield number, pack_captions(uids[rows], compared.take(pa.array(rows)))
 
 
 def with_kept_captions(
@@ -171,23 +198,59 @@ def verified_links(group: tuple[int, dict[str, Iterable[Any]]], settings: NearCa
     return lowest_links(near_caption_links(pairs, uids, sets, min_jaccard=settings.min_jaccard)).tobytes()
 
 
+def split_links(packed: bytes, end: str, partitions: int) -> Iterator[tuple[int, bytes]]:
+    """Yields (partition of their uid or survivor, packed CAPTION_LINKs)."""
+    links = np.frombuffer(packed, CAPTION_LINK)
+    links = links[np.argsort(halves(links[end])[0], kind="stable")]
+    for partition, rows in split_sorted(links[end], partitions):
+        yield partition, links[rows].tobytes()
+
+
+def unfolded_links(group: tuple[int, dict[str, list[bytes]]]) -> bytes:
+    """Returns the packed links of a partition: near ones as they are, those of folded rows to what is kept at last."""
+    near, folded = (np.frombuffer(b"".join(group[1][name]), CAPTION_LINK) for name in ("near", _FOLDED))
+    near, folded = near[np.argsort(number_uids(near["uid"])[1])], folded.copy()
+    index = DigestIndex(near["uid"]).position_of(folded["survivor"])
+    rows = np.flatnonzero(index >= 0)
+    for name in ("survivor", "jaccard"):
+        folded[name][rows] = near[name][index[rows]]
+    return np.concatenate([near, folded]).tobytes()
+
+
+class _Fold(beam.DoFn):
+    """Yields the rows of distinct captions, and tagged the links of rows to those that they are folded into."""
+
+    def __init__(self) -> None:
+        self._kept = OncePerBundle(kept_rows)
+
+    def process(self, element: Answered) -> Iterator[Any]:
+        kept = self._kept.of(element.answers[_EQUAL])
+        for batch in element.batches:
+            uids = uid_bytes(batch.column("uid"))
+            index = kept.duplicate_of(compared_digests(batch), batch_row_keys(batch), uids)
+            if (is_folded := index >= 0).any():
+                links = np.empty(np.count_nonzero(is_folded), CAPTION_LINK)
+                links["uid"], links["survivor"] = uids[is_folded], kept.records["uid"][index[is_folded]]
+                links["jaccard"] = 1.0
+                yield beam.pvalue.TaggedOutput(_FOLDED, links.tobytes())
+                batch = batch.filter(pa.array(~is_folded))
+            if len(batch):
+                yield batch
+
+
 class _Bucket(BundleBuffer):
     """Yields the bucket entries of each distinct caption, packed a partition of the buckets."""
 
-    def __init__(self, settings: NearCaptions, partitions: int, flush_at_rows: int = 32_768) -> None:
+    def __init__(self, settings: NearCaptions, partitions: int, flush_at_rows: int = 131_072) -> None:
         super().__init__(flush_at_rows)
         self._settings = settings
         self._bands, self._rows_a_band = settings.banding
         self._partitions = partitions
-        self._kept = OncePerBundle(kept_rows)
 
-    def chunk_of(self, element: pa.RecordBatch, side_input: list[bytes]) -> np.ndarray:
-        kept, uids = self._kept.of(side_input), uid_bytes(element.column("uid"))
-        is_kept = kept.duplicate_of(compared_digests(element), batch_row_keys(element), uids) < 0
-        distinct = element.take(pa.array(np.flatnonzero(is_kept)))
-        sets = shingle_sets(distinct.column(COMPARED), ngram=self._settings.ngram)
+    def chunk_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
+        sets = shingle_sets(element.column(COMPARED), ngram=self._settings.ngram)
         buckets, sketches = minhash(sets, bands=self._bands, rows=self._rows_a_band)
-        return bucket_entries(buckets, sketches, uid_bytes(distinct.column("uid")))
+        return bucket_entries(buckets, sketches, uid_bytes(element.column("uid")))
 
     def by_partition(self, chunks: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
         entries = np.concatenate(chunks)
@@ -199,44 +262,19 @@ class _Bucket(BundleBuffer):
             yield int(partition), entries[order[bounds[partition] : bounds[partition + 1]]].tobytes()
 
 
-class _PickCaptions(BundleBuffer):
-    """Yields the captions that have a candidate, as far as they are compared, packed a partition of their uids."""
+class _PackCaptions(BundleBuffer):
+    """Yields captions, as far as they are compared, packed a partition of their uids."""
 
-    def __init__(self, partitions: int, flush_at_rows: int = 65_536) -> None:
+    def __init__(self, partitions: int, flush_at_rows: int = 131_072) -> None:
         super().__init__(flush_at_rows)
         self._partitions = partitions
-        self._candidates = OncePerBundle(uid_index)
 
-    def chunk_of(self, element: pa.RecordBatch, side_input: list[bytes]) -> tuple[np.ndarray, pa.Array]:
-        uids = uid_bytes(element.column("uid"))
-        rows = np.flatnonzero(self._candidates.of(side_input).position_of(uids) >= 0)
-        compared = element.column(COMPARED).take(pa.array(rows))
-        return uids[rows], pc.utf8_slice_codeunits(compared, 0, MAX_CHARACTERS)
+    def chunk_of(self, element: pa.RecordBatch, side_input: Any) -> tuple[np.ndarray, pa.Array]:
+        return uid_bytes(element.column("uid")), pc.utf8_slice_codeunits(element.column(COMPARED), 0, MAX_CHARACTERS)
 
     def by_partition(self, chunks: Sequence[tuple[np.ndarray, pa.Array]]) -> Iterator[tuple[int, bytes]]:
         uids = np.concatenate([uids for uids, _ in chunks])
         compared = pa.concat_arrays([captions for _, captions in chunks])
-        order = np.argsort(number_uids(uids)[1])
+        order = np.argsort(halves(uids)[0])
         for partition, rows in split_sorted(uids[order], self._partitions):
             yield partition, pack_captions(uids[order[rows]], compared.take(pa.array(order[rows])))
-
-
-def uid_index(packed: Iterable[bytes]) -> DigestIndex:
-    """Returns an index of the different uids in packed V16 arrays."""
-    return DigestIndex(number_uids(np.frombuffer(b"".join(packed), dtype="V16"))[0])
-
-
-class _IndependentSet(beam.CombineFn):
-    """Gathers all links and decides, as if in order of uid, which captions are left out."""
-
-    def create_accumulator(self) -> list[bytes]:
-        return []
-
-    def add_input(self, accumulator: list[bytes], element: bytes) -> list[bytes]:
-        return [*accumulator, element] if element else accumulator
-
-    def merge_accumulators(self, accumulators: Iterable[list[bytes]]) -> list[bytes]:
-        return [links for accumulator in accumulators for links in accumulator]
-
-    def extract_output(self, accumulator: list[bytes]) -> bytes:
-        return nearest_kept_captions(np.frombuffer(b"".join(accumulator), dtype=CAPTION_LINK)).tobytes()

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -16,7 +16,8 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from babelsift.filters.dedup import DigestIndex
+from babelsift.filters.dedup import CAPTION_LINK, DIGEST_RECORD, DigestIndex
+from babelsift.pipelines.core.groups.look_up import BATCHES, Answered, LookUp
 from babelsift.pipelines.core.groups.lowest_per_digest import (
     Digest,
     LowestPerDigest,
@@ -35,11 +36,11 @@ from babelsift.pipelines.core.groups.pair_digests import (
 from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
-from babelsift.pipelines.core.transform import Transform, empty_collection
-from babelsift.pipelines.stages.dedup.captions import FindNearCaptions, NearVerdicts, SelectCompared
-from babelsift.pipelines.stages.dedup.pairs.earlier_pairs import UID, URL, FindEarlier, plan_earlier
+from babelsift.pipelines.core.transform import Transform
+from babelsift.pipelines.stages.dedup.captions import EQUAL_PAIRS, FindNearCaptions, NearVerdicts, SelectCompared
+from babelsift.pipelines.stages.dedup.pairs.earlier_pairs import UID, URL, EarlierFile, FindEarlier, plan_earlier
 from babelsift.schemas import Decision, RejectReason, Stage
-from babelsift.schemas.recipe import DedupPairsSettings
+from babelsift.schemas.recipe import DedupPairsSettings, NearCaptions
 
 _REASONS = {
     "url_and_caption": RejectReason.DUPLICATE_PAIR,
@@ -47,6 +48,8 @@ _REASONS = {
     "caption": RejectReason.DUPLICATE_CAPTION,
 }
 _ROWS_A_PARTITION = 500_000
+_NEAR = "near_captions"  # a table, as UID, URL and EQUAL_PAIRS are
+_NOTHING: list[bytes] = []
 
 
 @dataclass
@@ -71,37 +74,53 @@ class DedupPairs(Transform):
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> beam.pvalue.DoOutputsTuple:
         """Finds rows of earlier datasets, equal rows and near captions, then drops them all at once."""
-        by_uid, by_url = (beam.pvalue.AsList(self._find_earlier(batches, kind)) for kind in (UID, URL))
+        tables: dict[str, beam.PCollection[bytes]] = {
+            kind: self._find_earlier(batches, kind, files) for kind, files in self._earlier_of_kind().items()
+        }
         fresh = batches
-        if self._earlier:
-            leave = beam.ParDo(_LeaveEarlier(self.settings.canonical_urls), by_uid, by_url)
-            fresh = batches | "Fresh" >> leave.with_output_types(pa.RecordBatch)
+        if tables:
+            leave = beam.ParDo(_LeaveEarlier(self.settings.canonical_urls))
+            fresh = self._look_up(batches, tables, "LookUpEarlier") | "Fresh" >> leave.with_output_types(pa.RecordBatch)
         digest = pair_digest(self.settings)
-        equal_pairs = (
+        tables[EQUAL_PAIRS] = (
             fresh
             | "FindEqual" >> LowestPerDigest(digest, self.partitions)
             | "Duplicated" >> beam.Map(only_duplicated).with_output_types(Packed)
         )
-        duplicates = (equal_pairs, *self._find_near(fresh, equal_pairs))
-        drop = beam.ParDo(_DropDuplicates(self.settings, digest), by_uid, by_url, *map(beam.pvalue.AsList, duplicates))
-        return batches | "Drop" >> kept_and_rejected(drop)
+        if self.settings.near_captions is not None:
+            tables[_NEAR] = self._find_near(fresh, tables[EQUAL_PAIRS], self.settings.near_captions)
+        drop = beam.ParDo(_DropDuplicates(self.settings, digest))
+        return self._look_up(batches, tables, "LookUp") | "Drop" >> kept_and_rejected(drop)
 
     def _find_near(
-        self, fresh: beam.PCollection[pa.RecordBatch], equal_pairs: beam.PCollection[bytes]
-    ) -> tuple[beam.PCollection[bytes], beam.PCollection[bytes]]:
+        self, fresh: beam.PCollection[pa.RecordBatch], equal_pairs: beam.PCollection[bytes], settings: NearCaptions
+    ) -> beam.PCollection[bytes]:
         """Finds equal captions and near ones among the rows that duplicate no other."""
-        settings = self.settings.near_captions
-        if settings is None:
-            nothing = empty_collection(fresh, "NoNear", Packed)
-            return nothing, nothing
-        select = beam.ParDo(SelectCompared(settings, pair_digest(self.settings)), beam.pvalue.AsList(equal_pairs))
-        compared = fresh | "Compared" >> select.with_output_types(pa.RecordBatch)
+        select = beam.ParDo(SelectCompared(settings, pair_digest(self.settings))).with_output_types(pa.RecordBatch)
+        compared = self._look_up(fresh, {EQUAL_PAIRS: equal_pairs}, "LookUpEqual") | "Compared" >> select
         return compared | "FindNear" >> FindNearCaptions(settings, self.partitions)
 
-    def _find_earlier(self, batches: beam.PCollection[pa.RecordBatch], kind: str) -> beam.PCollection[bytes]:
-        files = tuple(file for file in self._earlier if file.kind == kind)
-        if not files:
-            return empty_collection(batches, f"NoEarlier_{kind}", Packed)
+    def _look_up(
+        self, batches: beam.PCollection[pa.RecordBatch], tables: Mapping[str, beam.PCollection[bytes]], label: str
+    ) -> beam.PCollection[Answered]:
+        """Brings to batches the records of tables, by names of which their keys and their types follow."""
+        keys: dict[str, Digest] = {
+            UID: uid_digests,
+            URL: partial(url_digests, canonical=self.settings.canonical_urls),
+            EQUAL_PAIRS: pair_digest(self.settings),
+            _NEAR: uid_digests,
+        }
+        records = {name: CAPTION_LINK if name == _NEAR else DIGEST_RECORD for name in tables}
+        look_up = LookUp({name: keys[name] for name in tables}, records, self.partitions)
+        return {BATCHES: batches, **tables} | label >> look_up
+
+    def _earlier_of_kind(self) -> dict[str, tuple[EarlierFile, ...]]:
+        files = {kind: tuple(file for file in self._earlier if file.kind == kind) for kind in (UID, URL)}
+        return {kind: of_kind for kind, of_kind in files.items() if of_kind}
+
+    def _find_earlier(
+        self, batches: beam.PCollection[pa.RecordBatch], kind: str, files: tuple[EarlierFile, ...]
+    ) -> beam.PCollection[bytes]:
         canonical = self.settings.canonical_urls
         digest = uid_digests if kind == UID else partial(url_digests, canonical=canonical)
         partitions = self.partitions + sum(file.rows for file in files) // _ROWS_A_PARTITION
@@ -151,9 +170,11 @@ class _LeaveEarlier(beam.DoFn):
     def __init__(self, canonical: bool) -> None:
         self._earlier = OncePerBundle(partial(EarlierRows, canonical))
 
-    def process(self, element: pa.RecordBatch, by_uid: list[bytes], by_url: list[bytes]) -> Iterator[pa.RecordBatch]:
-        is_known = np.logical_or(*self._earlier.of(by_uid, by_url).are_known(element))
-        yield element.take(pa.array(np.flatnonzero(~is_known))) if is_known.any() else element
+    def process(self, element: Answered) -> Iterator[pa.RecordBatch]:
+        earlier = self._earlier.of(*(element.answers.get(kind, _NOTHING) for kind in (UID, URL)))
+        for batch in element.batches:
+            is_known = np.logical_or(*earlier.are_known(batch))
+            yield batch.take(pa.array(np.flatnonzero(~is_known))) if is_known.any() else batch
 
 
 class _DropDuplicates(beam.DoFn):
@@ -165,23 +186,17 @@ class _DropDuplicates(beam.DoFn):
         near = settings.near_captions
         self._near = None if near is None else OncePerBundle(partial(NearVerdicts, near))
 
-    def process(
-        self,
-        element: pa.RecordBatch,
-        by_uid: list[bytes],
-        by_url: list[bytes],
-        equal_pairs: list[bytes],
-        equal_captions: list[bytes],
-        near_captions: list[bytes],
-    ) -> Iterator[object]:
-        decision = Decision.keep_all(len(element))
-        for column, is_known in zip((UID, URL), self._earlier.of(by_uid, by_url).are_known(element), strict=True):
-            decision.reject(is_known, RejectReason.IN_EARLIER_DATASET, values=element.column(column))
-        self._reject_equal(element, equal_pairs, decision)
-        if self._near is not None:
-            self._near.of(equal_captions, near_captions).reject(element, decision)
-        kept, rejected = decision.split(element, Stage.DEDUP_PAIRS)
-        yield from emit(Stage.DEDUP_PAIRS, len(element), [kept], [rejected])
+    def process(self, element: Answered) -> Iterator[object]:
+        earlier = self._earlier.of(*(element.answers.get(kind, _NOTHING) for kind in (UID, URL)))
+        for batch in element.batches:
+            decision = Decision.keep_all(len(batch))
+            for column, is_known in zip((UID, URL), earlier.are_known(batch), strict=True):
+                decision.reject(is_known, RejectReason.IN_EARLIER_DATASET, values=batch.column(column))
+            self._reject_equal(batch, element.answers[EQUAL_PAIRS], decision)
+            if self._near is not None:
+                self._near.of(element.answers[_NEAR]).reject(batch, decision)
+            kept, rejected = decision.split(batch, Stage.DEDUP_PAIRS)
+            yield from emit(Stage.DEDUP_PAIRS, len(batch), [kept], [rejected])
 
     def _reject_equal(self, batch: pa.RecordBatch, equal_pairs: list[bytes], decision: Decision) -> None:
         kept = self._kept.of(equal_pairs)

@@ -3,10 +3,14 @@ import pytest
 
 from babelsift.filters.dedup import (
     cluster_count,
+    cosines_on_grid,
     distinct_vectors,
     embedding_record,
     nearest_centroids,
+    nearest_of,
+    on_grid,
     pack_embedding_records,
+    pairs_above,
     semantic_links,
     train_centroids,
     unpack_embedding_records,
@@ -120,3 +124,25 @@ def test_more_clusters_than_samples_are_not_asked_for():
         50,
         5000,
     ]
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.3])
+def test_what_float32_sorts_out_is_what_the_exact_cosines_say(spread):
+    """Whether few pairs are near, or nearly all are, and the whole matrix is made."""
+    base = random_vectors(3)
+    vectors = on_grid(base[np.arange(90) % 3] + spread * random_vectors(90, seed=1))
+    exact = cosines_on_grid(vectors, vectors)
+    minimum = float(np.sort(exact.ravel())[-700])  # a cosine that there is: it is not above itself
+    rows, columns, cosines = pairs_above(vectors, vectors, minimum)
+    assert list(zip(rows, columns, strict=True)) == list(zip(*np.nonzero(exact > minimum), strict=True))
+    assert cosines.tobytes() == exact[rows, columns].tobytes()
+    rows, columns, _ = pairs_above(vectors, vectors, minimum, below_diagonal=True)
+    assert (columns < rows).all()
+    assert len(rows) == np.count_nonzero(np.tril(exact, -1) > minimum)
+
+
+def test_of_equal_vectors_the_first_is_the_nearest():
+    others = on_grid(np.tile(random_vectors(4), (3, 1)))
+    nearest, cosines = nearest_of(others, others)
+    assert nearest.tolist() == [0, 1, 2, 3] * 3
+    assert cosines == pytest.approx(1)
