@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.uids import compute_uids
+from babelsift.pipelines.core.groups.look_up import BATCHES, Answered
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import PassAll, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -24,6 +25,8 @@ from babelsift.pipelines.stages.dedup.images import (
     EARLIER_RANK,
     DuplicateImages,
     FindDuplicateImages,
+    LookUpDuplicates,
+    earlier_uids,
     hash_rows,
     with_ranks,
 )
@@ -67,10 +70,22 @@ class Decontaminate(Transform):
         theirs = sets | "EvaluationHashes" >> beam.Map(evaluation_rows).with_output_types(pa.RecordBatch)
         hashes = (ours, theirs) | "All" >> beam.Flatten()
         find = FindDuplicateImages(self._comparison, self.partitions, only_earlier=True)
-        side_inputs = [beam.pvalue.AsList(duplicates) for duplicates in hashes | "FindDuplicates" >> find]
-        names = sets | "Names" >> beam.ParDo(_NamesOfMatched(self._comparison), *side_inputs)
-        drop = beam.ParDo(_DropMatched(self._comparison), *side_inputs, beam.pvalue.AsDict(names))
-        return batches | "Drop" >> kept_and_rejected(drop)
+        duplicates = hashes | "FindDuplicates" >> find
+        look_up = LookUpDuplicates(self._comparison, partial(hash_rows, settings=self._comparison), self.partitions)
+        asked = {BATCHES: batches, **duplicates} | "LookUpDuplicates" >> look_up
+        drop = beam.ParDo(_DropMatched(self._comparison), beam.pvalue.AsDict(self._names(sets, duplicates)))
+        return asked | "Drop" >> kept_and_rejected(drop)
+
+    def _names(
+        self, sets: beam.PCollection[pa.RecordBatch], duplicates: Mapping[str, beam.PCollection[bytes]]
+    ) -> beam.PCollection[tuple[str, str]]:
+        """Finds (uid, name) of the evaluation images that any row matched, so that few names travel."""
+        matched = [
+            table | f"Matched_{name}" >> beam.FlatMap(earlier_uids, name).with_output_types(bytes)
+            for name, table in duplicates.items()
+        ]
+        distinct = tuple(matched) | "Matched" >> beam.Flatten() | "Once" >> beam.Distinct()
+        return sets | "Names" >> beam.FlatMap(names_of_matched, beam.pvalue.AsList(distinct))
 
 
 def evaluation_rows(images: pa.RecordBatch) -> pa.RecordBatch:
@@ -95,19 +110,12 @@ class _ReadEvaluation(beam.DoFn):
         self._decoders.close()
 
 
-class _NamesOfMatched(beam.DoFn):
-    """Yields (uid, name) of the evaluation images that any row matched, so that few names travel."""
-
-    def __init__(self, settings: DedupImagesSettings) -> None:
-        self._duplicates = OncePerBundle(partial(DuplicateImages, settings))
-
-    def process(
-        self, element: pa.RecordBatch, equal_content: list[bytes], equal_hashes: list[bytes], links: list[bytes]
-    ) -> Iterator[tuple[str, str]]:
-        matched = self._duplicates.of(equal_content, equal_hashes, links).earlier_uids()
-        for uid, name in zip(_uids_of(element).to_pylist(), element.column("name").to_pylist(), strict=True):
-            if uid in matched:
-                yield uid, name
+def names_of_matched(images: pa.RecordBatch, matched: list[bytes]) -> Iterator[tuple[str, str]]:
+    """Yields (uid, name) of EVALUATION_SCHEMA's rows whose uids are among some."""
+    uids = {uid.hex() for uid in matched}
+    for uid, name in zip(_uids_of(images).to_pylist(), images.column("name").to_pylist(), strict=True):
+        if uid in uids:
+            yield uid, name
 
 
 class _DropMatched(beam.DoFn):
@@ -115,15 +123,12 @@ class _DropMatched(beam.DoFn):
         self._settings = settings
         self._duplicates = OncePerBundle(partial(DuplicateImages, settings))
 
-    def process(
-        self,
-        element: pa.RecordBatch,
-        equal_content: list[bytes],
-        equal_hashes: list[bytes],
-        links: list[bytes],
-        names: dict[str, str],
-    ) -> Iterator[object]:
-        duplicates = self._duplicates.of(equal_content, equal_hashes, links)
+    def process(self, element: Answered, names: dict[str, str]) -> Iterator[object]:
+        duplicates = self._duplicates.of(*DuplicateImages.tables_of(element))
+        for batch in element.batches:
+            yield from self._drop(batch, duplicates, names)
+
+    def _drop(self, element: pa.RecordBatch, duplicates: DuplicateImages, names: dict[str, str]) -> Iterator[object]:
         kept_instead = duplicates.kept_instead_of(hash_rows(element, self._settings))
         is_matched = kept_instead.is_duplicate & (kept_instead.ranks == EARLIER_RANK)
         values = np.full(len(element), None, dtype=object)

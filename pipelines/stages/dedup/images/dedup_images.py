@@ -11,6 +11,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
+from babelsift.pipelines.core.groups.look_up import BATCHES, Answered
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -24,6 +25,7 @@ from babelsift.pipelines.stages.dedup.images.image_hashes import (
     hash_rows,
     hashes_of_images,
 )
+from babelsift.pipelines.stages.dedup.images.look_up_duplicates import LookUpDuplicates
 from babelsift.pipelines.stages.dedup.images.merge_texts import (
     MergeTexts,
     images_of,
@@ -78,10 +80,11 @@ class DedupImages(Transform):
             earlier = batches.pipeline | "Earlier" >> ReadEarlierImages(self._earlier)
             hashes = (hashes, earlier) | "WithEarlier" >> beam.Flatten()
         duplicates = hashes | "FindDuplicates" >> FindDuplicateImages(self.settings, self.partitions)
-        side_inputs = [beam.pvalue.AsList(found) for found in duplicates]
-        drop = beam.ParDo(_DropDuplicates(self.settings), *side_inputs)
+        look_up = LookUpDuplicates(self.settings, partial(hashes_of_images, settings=self.settings), self.partitions)
+        drop = beam.ParDo(_DropDuplicates(self.settings))
         tags = [DUPLICATES, URLS, *((_TO_MERGE, _SURVIVORS) if self.settings.texts == "merge" else ())]
-        distinct = batches | "Drop" >> kept_and_rejected(drop, dict.fromkeys(tags, pa.RecordBatch))
+        asked = {BATCHES: batches, **duplicates} | "LookUpDuplicates" >> look_up
+        distinct = asked | "Drop" >> kept_and_rejected(drop, dict.fromkeys(tags, pa.RecordBatch))
         return self._merged(distinct) if self.settings.texts == "merge" else distinct
 
     def _merged(self, distinct: beam.pvalue.DoOutputsTuple) -> StageOutputs:
@@ -100,10 +103,12 @@ class _DropDuplicates(beam.DoFn):
         self._settings = settings
         self._duplicates = OncePerBundle(partial(DuplicateImages, settings))
 
-    def process(
-        self, element: pa.RecordBatch, equal_content: list[bytes], equal_hashes: list[bytes], links: list[bytes]
-    ) -> Iterator[object]:
-        duplicates = self._duplicates.of(equal_content, equal_hashes, links)
+    def process(self, element: Answered) -> Iterator[object]:
+        duplicates = self._duplicates.of(*DuplicateImages.tables_of(element))
+        for batch in element.batches:
+            yield from self._drop(batch, duplicates)
+
+    def _drop(self, element: pa.RecordBatch, duplicates: DuplicateImages) -> Iterator[object]:
         images = compared_images(element, self._settings)
         rows = hash_rows(element.take(pa.array(images.first)), self._settings)
         kept_instead = duplicates.kept_instead_of(rows).take(images.of_row)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from babelsift.filters.dedup import FIRST_VIEW, IMAGE_LINK, KeptRows, position_of
 from babelsift.filters.uids import uid_bytes
+from babelsift.pipelines.core.groups.look_up import Answered, one_a_key
 from babelsift.pipelines.core.groups.lowest_per_digest import kept_rows
 from babelsift.pipelines.stages.dedup.images.image_hashes import (
     EARLIER_RANK,
@@ -16,6 +17,16 @@ from babelsift.pipelines.stages.dedup.images.image_hashes import (
     has_structure,
     phash_digests,
     ranks_of,
+)
+from babelsift.pipelines.stages.dedup.images.look_up_duplicates import (
+    CONTENT_LINKS,
+    EQUAL_CONTENT,
+    EQUAL_HASHES,
+    HASH_LINKS,
+    LINK_OF_DIGEST,
+    LINKS,
+    SURVIVORS,
+    TABLES,
 )
 from babelsift.schemas.duplicates import DUPLICATES_SCHEMA, bits_text, how_compared
 from babelsift.schemas.recipe import DedupImagesSettings
@@ -28,30 +39,32 @@ class DuplicateImages:
 
     Args:
         settings: those of `FindDuplicateImages`.
-        equal_content, equal_hashes, links: its outputs.
+        tables: the answers of `LookUpDuplicates` in the order of TABLES; None where there is no such table.
     """
 
-    def __init__(
-        self,
-        settings: DedupImagesSettings,
-        equal_content: Iterable[bytes],
-        equal_hashes: Iterable[bytes],
-        links: Iterable[bytes],
-    ) -> None:
+    def __init__(self, settings: DedupImagesSettings, *tables: Iterable[bytes] | None) -> None:
         self._settings = settings
-        self._equal_content, self._equal_hashes = kept_rows(equal_content), kept_rows(equal_hashes)
-        self._links = np.frombuffer(b"".join(links), dtype=IMAGE_LINK)
-        records = (kept.records["uid"] for kept in (self._equal_content, self._equal_hashes))
-        self.survivors = np.concatenate([*records, self._links["survivor"]])  # V16[m], kept in the place of any
-
-    def earlier_uids(self) -> set[str]:
-        """Returns the uids of earlier images that are kept in the place of any row."""
-        records = np.concatenate([self._equal_content.records, self._equal_hashes.records])
-        uids = [
-            *records["uid"][records["row_key"] == EARLIER_RANK],
-            *self._links["survivor"][self._links["survivor_rank"] == EARLIER_RANK],
+        answers = dict(zip(TABLES, tables, strict=True))
+        self._equal_content, self._equal_hashes = (
+            kept_rows(answers[name] or ()) for name in (EQUAL_CONTENT, EQUAL_HASHES)
+        )
+        beside = [
+            np.frombuffer(packed, LINK_OF_DIGEST)["link"].tobytes()
+            for name in (CONTENT_LINKS, HASH_LINKS)
+            for packed in answers[name] or ()
         ]
-        return {uid.tobytes().hex() for uid in uids}
+        self._links = one_a_key([*(answers[LINKS] or ()), *beside], IMAGE_LINK)
+        if (survivors := answers[SURVIVORS]) is None:
+            records = (kept.records["uid"] for kept in (self._equal_content, self._equal_hashes))
+            self.survivors = np.concatenate([*records, self._links["survivor"]])
+        else:
+            # V16[m]: of the rows that ask those that are kept in the place of any.
+            self.survivors = np.frombuffer(b"".join(survivors), "V16")
+
+    @staticmethod
+    def tables_of(answered: Answered) -> list[list[bytes] | None]:
+        """Returns the tables of an answer as the constructor takes them."""
+        return [answered.answers.get(name) for name in TABLES]
 
     def kept_instead_of(self, rows: pa.RecordBatch) -> KeptInstead:
         """Returns what is kept in the place of each hash row: what it equals, and then what that is near to."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from babelsift.filters.dedup import IMAGE_HASHES, WHOLE_VIEW, has_varied_rows
 from babelsift.filters.image import CROP_BYTES, CROPS, VIEW_CROPS, low_bits, split_views
 from babelsift.filters.mix64 import mix64
 from babelsift.filters.uids import digests, uid_bytes
+from babelsift.pipelines.core.groups.lowest_per_digest import Digest
 from babelsift.pipelines.staging.image_rows import ImageRows, image_rows
 from babelsift.schemas.recipe import DedupImagesSettings
 
@@ -22,6 +24,7 @@ _LARGEST_AREA = 1 << 62
 _RANK = pa.field("rank", pa.uint64(), nullable=False)
 _HASHES = ("phash", "phash_crops", "phash_views", "phash_colours", "phash_quality")
 _COMPARED = ("uid", "caption", "sha256", "pixels_digest", *_HASHES)
+_HASHED = [*_COMPARED, "original_width", "original_height"]
 
 
 def hash_rows(batch: pa.RecordBatch, settings: DedupImagesSettings) -> pa.RecordBatch:
@@ -48,7 +51,8 @@ def compared_images(batch: pa.RecordBatch, settings: DedupImagesSettings) -> Ima
 
 def hashes_of_images(batch: pa.RecordBatch, settings: DedupImagesSettings) -> pa.RecordBatch:
     """Returns the hash rows of a batch's images, each by the pair that stands for it."""
-    return hash_rows(batch.take(pa.array(compared_images(batch, settings).first)), settings)
+    images = compared_images(batch, settings).first
+    return hash_rows(batch.select(_HASHED).take(pa.array(images)), settings)
 
 
 def with_ranks(batch: pa.RecordBatch, ranks: pa.Array) -> pa.RecordBatch:
@@ -79,6 +83,11 @@ def content_digests(rows: pa.RecordBatch, *, pixels: bool, captions: bool) -> np
     if captions:
         return digests(*columns, rows.column("caption"))
     return uid_bytes(pc.utf8_slice_codeunits(columns[0], 0, 32))
+
+
+def content_digest(settings: DedupImagesSettings) -> Digest:
+    """Returns what makes two images' content equal by the settings, as hash rows -> digests."""
+    return partial(content_digests, pixels=settings.exact == "pixels", captions=settings.by == "image_and_caption")
 
 
 def phash_digests(rows: pa.RecordBatch, *, captions: bool) -> np.ndarray:

@@ -5,8 +5,8 @@
 2. Send. A partition owns some of the bands or, with more partitions than bands, a share of one band's buckets. A hash
    goes once to each partition that owns one of its buckets, and those buckets are found anew there.
 3. Compare. A partition compares what shares a bucket, and links what lies within the radius.
-4. Merge. Links of one pair that several partitions found are merged, and the greedy independent set says which images
-   are left out.
+4. Decide. Links of one pair that several partitions found are merged, and the greedy independent set says which images
+   are left out (see `decide_linked`).
 
         hash 1 -- bands a b c d --> partition 0 owns a, b      hash 1 ~ hash 2 in a, in b
         hash 2 -- bands a b c d --> partition 1 owns c, d      hash 1 ~ hash 2 in c          -> one link 1-2
@@ -24,17 +24,13 @@ import numpy as np
 from babelsift.filters.dedup import (
     CROP_BANDS,
     IMAGE_HASHES,
-    IMAGE_LINK,
     WHOLE_BANDS,
     bucket_keys,
     near_image_links,
-    nearest_kept_images,
-    nearest_of_pairs,
     owning_partitions,
     partitions_of_bands,
 )
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
-from babelsift.pipelines.core.groups.combine_packed import MergePacked
 from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.transform import Transform
 
@@ -97,18 +93,6 @@ def links_of_partition(
     records = np.frombuffer(b"".join(packed), dtype=IMAGE_HASHES)
     links = near_image_links(records, radius=radius, partition=number, partitions=partitions, ranked_below=ranked_below)
     return links.tobytes()
-
-
-class MergeLinks(MergePacked):
-    """Merges packed links, each pair once; at the end the nearest kept image of each image that is left out."""
-
-    def merge(self, packed: list[bytes]) -> bytes:
-        """Returns the pairs, packed and sorted."""
-        return nearest_of_pairs(np.frombuffer(b"".join(packed), dtype=IMAGE_LINK)).tobytes()
-
-    def extract_output(self, accumulator: list[bytes]) -> bytes:
-        """Returns one link of each image that is left out, packed."""
-        return nearest_kept_images(np.frombuffer(b"".join(accumulator), dtype=IMAGE_LINK)).tobytes()
 
 
 class _SendHashes(BundleBuffer):

@@ -20,6 +20,7 @@ import pyarrow as pa
 from babelsift.filters.dedup import DigestIndex
 from babelsift.pipelines.core.groups.frequent_keys import key_index
 from babelsift.pipelines.core.groups.images_with_many_texts import FindImagesWithManyTexts
+from babelsift.pipelines.core.groups.look_up import BATCHES, Answered
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import emit_step, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -32,6 +33,7 @@ from babelsift.pipelines.stages.dedup.images.image_hashes import (
     hashes_of_images,
     with_ranks,
 )
+from babelsift.pipelines.stages.dedup.images.look_up_duplicates import LookUpDuplicates
 from babelsift.pipelines.staging.image_rows import image_rows
 from babelsift.schemas import Decision, RejectReason, Stage
 from babelsift.schemas.recipe import DedupImagesSettings
@@ -72,9 +74,11 @@ class DropPlaceholders(Transform):
         ours = batches | "Hashes" >> beam.Map(hashes_of_images, self._comparison).with_output_types(pa.RecordBatch)
         hashes = (ours, placeholders) | "All" >> beam.Flatten()
         find = FindDuplicateImages(self._comparison, self.partitions, only_earlier=True)
-        copies = [beam.pvalue.AsList(found) for found in hashes | "FindCopies" >> find]
-        drop = beam.ParDo(_Drop(self.maximum, self._comparison), known, *copies)
-        return batches | "Drop" >> kept_and_rejected(drop)
+        rows = partial(hashes_of_images, settings=self._comparison)
+        look_up = LookUpDuplicates(self._comparison, rows, self.partitions)
+        asked = {BATCHES: batches, **(hashes | "FindCopies" >> find)} | "LookUpCopies" >> look_up
+        drop = beam.ParDo(_Drop(self.maximum, self._comparison), known)
+        return asked | "Drop" >> kept_and_rejected(drop)
 
 
 def pixel_digests(batch: pa.RecordBatch) -> np.ndarray:
@@ -107,19 +111,16 @@ class _Drop(beam.DoFn):
         self._frequent = OncePerBundle(key_index)
         self._copies = OncePerBundle(partial(DuplicateImages, settings))
 
-    def process(
-        self,
-        element: pa.RecordBatch,
-        frequent: list[bytes],
-        equal_content: list[bytes],
-        equal_hashes: list[bytes],
-        links: list[bytes],
-    ) -> Iterator[object]:
+    def process(self, element: Answered, frequent: list[bytes]) -> Iterator[object]:
+        copies = self._copies.of(*DuplicateImages.tables_of(element))
+        for batch in element.batches:
+            yield from self._drop(batch, self._frequent.of(frequent), copies)
+
+    def _drop(self, element: pa.RecordBatch, frequent: DigestIndex, copies: DuplicateImages) -> Iterator[object]:
         decision, reason = Decision.keep_all(len(element)), RejectReason.PIXELS_WITH_TOO_MANY_CAPTIONS
-        is_frequent = are_frequent(element, self._frequent.of(frequent))
+        is_frequent = are_frequent(element, frequent)
         decision.reject(is_frequent, reason, values=f"more than {self._maximum}", threshold=self._maximum)
         images = image_rows(element)
-        copies = self._copies.of(equal_content, equal_hashes, links)
         hashes = hash_rows(element.take(pa.array(images.first)), self._settings)
         kept_instead = copies.kept_instead_of(hashes).take(images.of_row)
         is_copy = kept_instead.is_duplicate & (kept_instead.ranks == EARLIER_RANK)
