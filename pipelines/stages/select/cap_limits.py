@@ -23,6 +23,7 @@ from babelsift.filters.dedup import DigestIndex
 from babelsift.filters.selection import Selector
 from babelsift.filters.urls import registered_domains
 from babelsift.pipelines.core.groups.bottom_k import LowestMembers
+from babelsift.pipelines.core.groups.look_up import BATCHES, Answered, LookUp
 from babelsift.pipelines.core.groups.radix_select import RadixSelect, SelectedKeys
 from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.side_inputs import OncePerBundle
@@ -37,7 +38,8 @@ from babelsift.pipelines.stages.select.cap_candidates import (
 from babelsift.schemas import Decision, RejectReason
 from babelsift.schemas.recipe import PairCaps, setting_for
 
-_PARTITIONS = 16
+_PARTITIONS = 16  # at least
+_LIMITS = "limits"  # a table
 
 
 @dataclass
@@ -49,9 +51,11 @@ class CapLimits(Transform):
 
     Attributes:
         caps: a cap that is None is off.
+        partitions: ranges of captions and of hosts; results do not depend on how many.
     """
 
     caps: PairCaps
+    partitions: int = _PARTITIONS
 
     def expand(self, candidates: beam.PCollection[pa.RecordBatch]) -> dict[str, beam.PCollection]:
         """Finds captions' limits, then hosts' among what is left, then languages' among what is left then."""
@@ -65,11 +69,13 @@ class CapLimits(Transform):
                 continue
             limits[name] = (
                 candidates
-                | f"Lowest_{name}" >> LowestMembers(column, order_members, most + 1, _PARTITIONS)
+                | f"Lowest_{name}" >> LowestMembers(column, order_members, most + 1, max(_PARTITIONS, self.partitions))
                 | f"Limit_{name}" >> beam.Map(limits_of, most).with_output_types(Packed)
             )
-            within = beam.ParDo(_WithinLimits(column), beam.pvalue.AsList(limits[name]))
-            candidates = candidates | f"Within_{name}" >> within.with_output_types(pa.RecordBatch)
+            look_up = LookUp({_LIMITS: column}, {_LIMITS: MEMBERSHIP}, self.partitions)
+            answered = {BATCHES: candidates, _LIMITS: limits[name]} | f"LookUp_{name}" >> look_up
+            within = beam.ParDo(_WithinLimits(column)).with_output_types(pa.RecordBatch)
+            candidates = answered | f"Within_{name}" >> within
         limits["language"] = self._language_limits(candidates)
         return limits
 
@@ -181,6 +187,8 @@ class _WithinLimits(beam.DoFn):
         self._column = column
         self._limits = OncePerBundle(Limits)
 
-    def process(self, element: pa.RecordBatch, packed: list[bytes]) -> Iterable[pa.RecordBatch]:
-        is_beyond = self._limits.of(packed).are_beyond(self._column(element), order_members(element))
-        yield element.take(pa.array(np.flatnonzero(~is_beyond)))
+    def process(self, element: Answered) -> Iterable[pa.RecordBatch]:
+        limits = self._limits.of(element.answers[_LIMITS])
+        for batch in element.batches:
+            is_beyond = limits.are_beyond(self._column(batch), order_members(batch))
+            yield batch.take(pa.array(np.flatnonzero(~is_beyond)))

@@ -20,6 +20,7 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 
+from babelsift.filters.counting import MEMBERSHIP
 from babelsift.filters.selection import (
     EVERY_LANGUAGE,
     Backfill,
@@ -35,6 +36,8 @@ from babelsift.filters.selection import (
     plan_backfills,
     score_column,
 )
+from babelsift.pipelines.core.groups.look_up import BATCHES, Answered, LookUp
+from babelsift.pipelines.core.groups.pair_digests import caption_digests
 from babelsift.pipelines.core.groups.radix_select import SelectedKeys
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.stage_outputs import REJECTED, StageOutputs, emit_step, kept_and_rejected
@@ -52,6 +55,8 @@ REPORT = "selection"  # the tag of SelectPairs' account of its thresholds
 _Plan = tuple[Thresholds, Mapping[str, Backfill]]
 _NO_PLAN: _Plan = ({}, {})
 _SHOWN_VALUES = 8
+_CAPTIONS = "captions"  # the table of captions' limits
+_NO_LIMITS: list[bytes] = []
 
 
 @dataclass
@@ -67,7 +72,7 @@ class SelectPairs(Transform):
         names: of the CLIP models, in order.
         seed: of draws among pairs that come equal.
         reasons: column -> the reason of rows that a condition on it leaves out, where it has one of its own.
-        partitions: of documents; results do not depend on how many.
+        partitions: of documents and of captions; results do not depend on how many.
     """
 
     settings: SelectSettings
@@ -87,9 +92,15 @@ class SelectPairs(Transform):
         if self.settings.one_to_one_in is not None:
             outputs = self._matched(batches, selector, side_inputs)
             return StageOutputs({**outputs, REPORT: report})
+        tables: dict[str, beam.PCollection[bytes]] = {}
         if self.settings.caps:
-            side_inputs = [beam.pvalue.AsSingleton(plan), *self._limits(batches, selector, plan)]
-        outputs = batches | "Decide" >> kept_and_rejected(beam.ParDo(_Select(selector, self.seed), *side_inputs))
+            limits = self._limits(batches, selector, plan)
+            tables = {_CAPTIONS: limits["caption"]} if self.settings.caps.per_caption is not None else {}
+            others = beam.pvalue.AsList(limits["host"]), beam.pvalue.AsSingleton(limits["language"])
+            side_inputs = [beam.pvalue.AsSingleton(plan), *others]
+        look_up = LookUp(dict.fromkeys(tables, caption_digests), dict.fromkeys(tables, MEMBERSHIP), self.partitions)
+        answered = {BATCHES: batches, **tables} | "LookUpCaps" >> look_up
+        outputs = answered | "Decide" >> kept_and_rejected(beam.ParDo(_Select(selector, self.seed), *side_inputs))
         return StageOutputs({"kept": outputs.kept, REJECTED: outputs[REJECTED], REPORT: report})
 
     def _matched(
@@ -97,25 +108,24 @@ class SelectPairs(Transform):
     ) -> StageOutputs:
         """Decides by the rules, matches what is kept, and caps what is matched."""
         rules = beam.ParDo(_Select(selector, self.seed, is_last=False), *plan)
-        decided = batches | "Decide" >> kept_and_rejected(rules)
+        answered = {BATCHES: batches} | "NoCaps" >> LookUp({}, {}, self.partitions)
+        decided = answered | "Decide" >> kept_and_rejected(rules)
         choice = ScoreChoice.of(self.settings.model, self.names)
         match = MatchDocuments(choice, self.partitions, is_last=not self.settings.caps)
         matched = decided.kept | "Match" >> match
         kept, rejected = matched.kept, [decided[REJECTED], matched[REJECTED]]
         if self.settings.caps:
             caps_alone = SelectSettings(model=self.settings.model, caps=self.settings.caps)
-            capped = kept | "Cap" >> SelectPairs(caps_alone, self.names, self.seed)
+            capped = kept | "Cap" >> SelectPairs(caps_alone, self.names, self.seed, partitions=self.partitions)
             kept, rejected = capped.kept, [*rejected, capped[REJECTED]]
         return StageOutputs({"kept": kept, REJECTED: rejected | "AllRejected" >> beam.Flatten()})
 
     def _limits(
         self, batches: beam.PCollection[pa.RecordBatch], selector: Selector, plan: beam.PCollection[_Plan]
-    ) -> list[beam.pvalue.AsSideInput]:
+    ) -> dict[str, beam.PCollection]:
         make = beam.ParDo(_Candidates(selector, self.seed), beam.pvalue.AsSingleton(plan))
         candidates = batches | "Candidates" >> make.with_output_types(pa.RecordBatch)
-        limits = candidates | "Caps" >> CapLimits(self.settings.caps)
-        captions, hosts = (beam.pvalue.AsList(limits[name]) for name in ("caption", "host"))
-        return [captions, hosts, beam.pvalue.AsSingleton(limits["language"])]
+        return candidates | "Caps" >> CapLimits(self.settings.caps, self.partitions)
 
     def _plan(self, batches: beam.PCollection[pa.RecordBatch], selector: Selector) -> beam.PCollection[_Plan] | None:
         if not selector.choices() and self.settings.min_pairs_per_language is None:
@@ -263,16 +273,16 @@ class _Select(beam.DoFn):
 
     def process(
         self,
-        element: pa.RecordBatch,
+        element: Answered,
         plan: _Plan = _NO_PLAN,
-        captions: list[bytes] | None = None,
         hosts: list[bytes] | None = None,
         languages: SelectedKeys | None = None,
     ) -> Iterator[object]:
         self._selector.thresholds, backfills = plan
-        decision = decide(element, self._selector, backfills)
-        if captions is not None:
-            limits = self._limits.of(captions, hosts, languages)
-            reject_beyond_caps(decision, element, self._selector, self._seed, limits)
-        kept, rejected = decision.split(element, Stage.SELECT)
-        yield from emit_step(Stage.SELECT, kept, [rejected], is_last=self._is_last)
+        for batch in element.batches:
+            decision = decide(batch, self._selector, backfills)
+            if hosts is not None:
+                limits = self._limits.of(element.answers.get(_CAPTIONS, _NO_LIMITS), hosts, languages)
+                reject_beyond_caps(decision, batch, self._selector, self._seed, limits)
+            kept, rejected = decision.split(batch, Stage.SELECT)
+            yield from emit_step(Stage.SELECT, kept, [rejected], is_last=self._is_last)

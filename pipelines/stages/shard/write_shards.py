@@ -6,7 +6,7 @@ row knows its shard, and the rows (metadata only) cross one shuffle. Image bytes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from babelsift.filters.shard_order import SORT_KEY, bucket_of, first_keys_in_bucket, is_held_out, shard_of, sort_keys
+from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.transform import Transform
@@ -161,7 +162,7 @@ class FindFirstKeys(Transform):
         """Counts keys in ranges, then ranks the keys of each range."""
         keys = (
             batches
-            | "Keys" >> beam.FlatMap(packed_keys, self.seed).with_output_types(tuple[int, Packed])
+            | "Keys" >> beam.ParDo(_SortKeys(self.seed)).with_output_types(tuple[int, Packed])
             | "GroupRange" >> beam.GroupByKey()
             | "Join" >> beam.MapTuple(join_keys).with_output_types(tuple[int, Packed])
         )
@@ -169,12 +170,23 @@ class FindFirstKeys(Transform):
         return keys | "Rank" >> beam.Map(first_keys_of_range, beam.pvalue.AsSingleton(counts), self.samples_per_shard)
 
 
-def packed_keys(batch: pa.RecordBatch, seed: int) -> Iterator[tuple[int, bytes]]:
-    """Yields (range, packed sort keys) of a batch."""
-    keys = sort_keys(sample_uids(batch.filter(pa.array(text_ranks(batch) == 0))), seed)
-    buckets = bucket_of(keys, _BUCKETS)
-    for bucket in np.unique(buckets):
-        yield int(bucket), keys[buckets == bucket].tobytes()
+class _SortKeys(BundleBuffer):
+    """Yields (range, packed sort keys) of the samples' rows."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._seed = seed
+
+    def chunk_of(self, element: pa.RecordBatch, side_input: Any) -> np.ndarray:
+        return sort_keys(sample_uids(element.filter(pa.array(text_ranks(element) == 0))), self._seed)
+
+    def by_partition(self, chunks: Sequence[np.ndarray]) -> Iterator[tuple[int, bytes]]:
+        keys = np.concatenate(chunks)
+        buckets = bucket_of(keys, _BUCKETS)
+        order = np.argsort(buckets, kind="stable")
+        bounds = np.searchsorted(buckets[order], np.arange(_BUCKETS + 1))
+        for bucket in np.flatnonzero(np.diff(bounds)):
+            yield int(bucket), keys[order[bounds[bucket] : bounds[bucket + 1]]].tobytes()
 
 
 def join_keys(bucket: int, parts: Iterable[bytes]) -> tuple[int, bytes]:
