@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup import (
     EARLIER,
+    cell_count,
     cluster_count,
     distinct_vectors,
     nearest_centroids,
@@ -20,26 +22,90 @@ from babelsift.filters.dedup import (
 )
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 
+_SAMPLES_PER_CELL = 256
 # The sign of a cosine to the centroid that makes it a priority, of which the lowest is kept.
 _BY_DISTANCE = {"farthest": 1, "nearest": -1}
 
 
-def train_clusters(_: None, sample: Iterable[bytes], rows: int, clusters: int | None, seed: int) -> bytes:
-    """Returns the centroids, float32, packed behind their dimension; of an empty sample, no byte.
+@dataclass(frozen=True)
+class ClusterPlan:
+    """How many clusters there are to be, and the cells whose samples are trained apart.
+
+    Attributes:
+        clusters: of all cells.
+        sampled: rows of the sample.
+        cells: the cells' centroids, packed by `pack_centroids`; none: one cell has the whole sample.
+    """
+
+    clusters: int
+    sampled: int
+    cells: bytes
+
+
+def plan_clusters(
+    _: None, sample: Iterable[bytes], rows: int, lowest: bytes, clusters: int | None, seed: int
+) -> ClusterPlan:
+    """Returns the plan; cells are trained on a part of the sample, its lowest uids.
 
     Args:
         sample: packed `embedding_record` rows, in any order.
         rows: how many are compared.
+        lowest: the sample's draws, packed uint64.
         clusters: None: as many as `cluster_count` says.
         seed: of k-means.
     """
-    chunks = [unpack_embedding_records(packed) for packed in sample]
-    if not chunks:
-        return b""
-    rows_of_sample = np.concatenate(chunks)
-    vectors = rows_of_sample[by_uid(rows_of_sample)]["vector"]
-    centroids = train_centroids(vectors, clusters or cluster_count(rows, len(vectors)), seed)
+    sampled = len(lowest) // 8
+    count = clusters or cluster_count(rows, sampled)
+    cells = cell_count(min(count, max(1, sampled)))
+    if cells == 1:
+        return ClusterPlan(count, sampled, b"")
+    part = _lowest_uids(sample, cells * _SAMPLES_PER_CELL)
+    return ClusterPlan(count, sampled, pack_centroids(train_centroids(part["vector"], cells, seed)))
+
+
+def train_cell(cell: tuple[int, Iterable[bytes]], plan: ClusterPlan, seed: int) -> tuple[int, bytes]:
+    """Returns (the cell's number, its centroids, packed): of all clusters its share by its samples.
+
+    Args:
+        cell: (its number, packed `embedding_record` rows, in any order).
+        plan: see `ClusterPlan`.
+        seed: of k-means.
+    """
+    number, packed = cell
+    rows = np.concatenate([unpack_embedding_records(chunk) for chunk in packed])
+    clusters = max(1, round(plan.clusters * len(rows) / plan.sampled))
+    return number, pack_centroids(train_centroids(rows[by_uid(rows)]["vector"], clusters, seed))
+
+
+def join_centroids(_: None, cells: Iterable[tuple[int, bytes]]) -> bytes:
+    """Returns the centroids of all cells, packed, in the order of the cells; without a sample no byte."""
+    centroids = [unpack_centroids(packed) for _, packed in sorted(cells)]
+    return pack_centroids(np.concatenate(centroids)) if centroids else b""
+
+
+def pack_centroids(centroids: np.ndarray) -> bytes:
+    """Returns centroids, float32[k, dimension], packed behind their dimension."""
     return centroids.shape[1].to_bytes(4, "little") + centroids.astype("<f4").tobytes()
+
+
+def unpack_centroids(packed: bytes) -> np.ndarray:
+    """Returns float32[k, dimension] of what `pack_centroids` packed."""
+    return np.frombuffer(packed, "<f4", offset=4).reshape(-1, int.from_bytes(packed[:4], "little"))
+
+
+def _lowest_uids(sample: Iterable[bytes], most: int) -> np.ndarray:
+    """Returns the rows of the lowest uids, sorted, holding no more than a few times as many."""
+    chunks: list[np.ndarray] = []
+    for packed in sample:
+        chunks.append(unpack_embedding_records(packed))
+        if sum(map(len, chunks)) > 4 * most:
+            chunks = [_first_by_uid(chunks, most)]
+    return _first_by_uid(chunks, most)
+
+
+def _first_by_uid(chunks: Sequence[np.ndarray], most: int) -> np.ndarray:
+    rows = np.concatenate(chunks)
+    return rows[by_uid(rows)[:most]]
 
 
 def links_of_cluster(cluster: tuple[int, Iterable[bytes]], epsilon: float, fold_at_bytes: int) -> bytes:
@@ -98,22 +164,24 @@ def _going_on(copies: np.ndarray, links: np.ndarray) -> tuple[np.ndarray, np.nda
 class AssignClusters(BundleBuffer):
     """Sends rows with their vectors to the cluster of the nearest centroid.
 
-    Input: packed `embedding_record` rows, and as side input the packed centroids. Output: (cluster, its packed rows).
+    Input: packed `embedding_record` rows, and as side input the packed centroids; without any, all are one cluster.
+    Output: (cluster, its packed rows).
 
     Args:
-        survivor: the setting that says which row of several is kept.
+        survivor: the setting that says which row of several is kept; None: priorities stay as they are.
         flush_at_bytes: of rows and vectors, at which the buffer is full.
     """
 
-    def __init__(self, survivor: str, flush_at_bytes: int) -> None:
+    def __init__(self, survivor: str | None, flush_at_bytes: int) -> None:
         super().__init__(flush_at_bytes)
         self._survivor = survivor
 
     def chunk_of(self, element: bytes, side_input: bytes) -> tuple[np.ndarray, np.ndarray]:
         """Returns the rows and the cluster of each."""
         rows = unpack_embedding_records(element).copy()
-        centroids = np.frombuffer(side_input, "<f4", offset=4).reshape(-1, int.from_bytes(side_input[:4], "little"))
-        clusters, cosines = nearest_centroids(rows["vector"], centroids)
+        if not side_input:
+            return rows, np.zeros(len(rows), np.int64)
+        clusters, cosines = nearest_centroids(rows["vector"], unpack_centroids(side_input))
         if self._survivor in _BY_DISTANCE:
             distance = _BY_DISTANCE[self._survivor] * cosines
             rows["priority"] = np.where(rows["priority"] == EARLIER, EARLIER, distance)

@@ -115,17 +115,20 @@ def test_planted_duplicates_are_found_and_nothing_else(run_stage, scored, store)
     assert outputs.counters["dedup_semantic.in_rows"] == 400
 
 
-def test_verdicts_depend_on_no_order_and_no_batching(run_stage, scored, store):
+@pytest.mark.parametrize("clusters", [5, 70])
+def test_verdicts_depend_on_no_order_and_no_batching(run_stage, scored, store, clusters):
+    """Whether one worker trains all clusters, or each cell's are trained apart."""
     vectors, _ = planted(30, 8, noise=0.12)
     batch = scored(vectors)
-    settings = DedupSemanticSettings(epsilon=0.02, clusters=5, sample_rows=100)
+    settings = DedupSemanticSettings(epsilon=0.02, clusters=clusters, sample_rows=100)
     ledgers = []
-    for seed, size in ((0, 240), (1, 7), (2, 31)):
+    for seed, size, partitions in ((0, 240, 1), (1, 7, 3), (2, 31, 1)):
         order = np.random.default_rng(seed).permutation(len(batch))
-        outputs = run_stage(DedupSemantic(settings, store, seed=4), by_shard(batch, order, size))
+        stage = DedupSemantic(settings, store, seed=4, partitions=partitions)
+        outputs = run_stage(stage, by_shard(batch, order, size))
         ledgers.append(sorted((row["uid"], row["value"]) for row in outputs.rejected))
     assert ledgers[0] == ledgers[1] == ledgers[2]
-    assert 30 < len(ledgers[0]) < 230
+    assert 25 < len(ledgers[0]) < 230
 
 
 @pytest.mark.parametrize(
