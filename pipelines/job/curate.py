@@ -124,7 +124,8 @@ class Curate(Transform):
         begin = BeginReplacement(self._replacement([store.name for store in embeddings]))
         begun = {"kept": chosen.kept, "counts": counts} | "Replace" >> begin
         urls = (unique[URLS], distinct[URLS]) | "AllUrls" >> beam.Flatten()
-        clusters = duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun)
+        parts = dedup_partitions(self.source.estimated_rows)
+        clusters = duplicates | "Duplicates" >> WriteDuplicates(folder, recipe.seed, begun, parts)
         described = {name.value: stages[name]["kept"] for name in (Stage.LANGUAGE, Stage.DOWNLOAD)}
         described |= {"kept": chosen.kept, "rejected": rejected}
         return {
@@ -210,6 +211,15 @@ def _misread(rejected: beam.PCollection, counts: beam.PCollection) -> beam.PColl
     return {"rejected": rejected, "counts": counts} | "MisreadLanguages" >> MisreadLanguageWarnings()
 
 
+def dedup_partitions(rows: int) -> int:
+    """Returns in how many partitions about so many rows are compared.
+
+    >>> dedup_partitions(10_000_000)
+    20
+    """
+    return max(1, rows // _ROWS_A_DEDUP_PART)
+
+
 def curate_stages(
     pbegin: beam.pvalue.PBegin,
     recipe: Recipe,
@@ -239,7 +249,7 @@ def curate_stages(
     """
     stages: dict[Stage, Any] = {}
     language = language or IdentifyLanguage(recipe.language)
-    partitions = max(1, rows // _ROWS_A_DEDUP_PART)
+    partitions = dedup_partitions(rows)
 
     def steps() -> Iterator[tuple[Stage, Any]]:
         if survivors is None:
@@ -315,7 +325,7 @@ def _image_steps(
     decontaminate = DecontaminateEmbeddings(recipe.decontaminate, compared.get("decontaminate"))
     unseen = scored.kept | "DecontaminateEmbeddings" >> decontaminate
     yield Stage.DECONTAMINATE_EMBEDDINGS, unseen
-    dedup_semantic = DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed)
+    dedup_semantic = DedupSemantic(recipe.dedup_semantic, compared.get("dedup_semantic"), recipe.seed, partitions)
     meaning = unseen.kept | "DedupSemantic" >> dedup_semantic
     yield Stage.DEDUP_SEMANTIC, meaning
     select = meaning.kept | "Select" >> SelectPairs(
