@@ -30,9 +30,9 @@ def distinct_vectors(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     rows = rows[np.lexsort((*halves(rows["uid"])[::-1], rows["priority"]))]
     vectors = np.ascontiguousarray(rows["vector"])
-    _, first, inverse = np.unique(
-        vectors.view(np.dtype((np.void, vectors.strides[0]))).reshape(-1), return_index=True, return_inverse=True
-    )
+    # Not by its strides: those of a single row are the record's.
+    whole = np.dtype((np.void, vectors.itemsize * vectors.shape[1]))
+    _, first, inverse = np.unique(vectors.view(whole).reshape(-1), return_index=True, return_inverse=True)
     leader = first[inverse.reshape(-1)]
     copies = np.flatnonzero((leader != np.arange(len(rows))) & (rows["priority"] != EARLIER))
     return rows[np.sort(first)], _links(rows, copies, leader[copies], np.ones(len(copies)))

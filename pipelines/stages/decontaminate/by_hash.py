@@ -47,7 +47,7 @@ class Decontaminate(Transform):
     """
 
     settings: DecontaminateSettings
-    partitions: int = 64
+    partitions: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -79,7 +79,7 @@ class SelectPairs(Transform):
     names: tuple[str, ...]
     seed: int = 0
     reasons: Mapping[str, ColumnReason] = field(default_factory=dict)
-    partitions: int = 64
+    partitions: int = 1
 
     def expand(self, batches: beam.PCollection[pa.RecordBatch]) -> StageOutputs:
         """Finds the thresholds, the backfills of small languages, and the caps' limits; then decides all at once."""

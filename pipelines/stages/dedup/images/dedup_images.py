@@ -50,12 +50,12 @@ class DedupImages(Transform):
 
     Attributes:
         settings: what counts as a duplicate.
-        partitions: ranges of digests and of hashes; results do not depend on how many.
+        partitions: ranges of digests and of hashes, one for half a million rows or so; results do not depend on it.
         max_captions: an image's; one with more, and its copies, go first: see `placeholders`. None: any number.
     """
 
     settings: DedupImagesSettings
-    partitions: int = 64
+    partitions: int = 1
     max_captions: int | None = None
 
     def __post_init__(self) -> None:

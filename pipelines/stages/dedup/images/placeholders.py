@@ -51,12 +51,12 @@ class DropPlaceholders(Transform):
     Attributes:
         maximum: captions that one content may have.
         settings: of image dedup: how near a copy is, and how much structure an image needs to be compared.
-        partitions: ranges of digests and of hashes; results do not depend on how many.
+        partitions: ranges of digests and of hashes, one for half a million rows or so; results do not depend on it.
     """
 
     maximum: int
     settings: DedupImagesSettings
-    partitions: int = 64
+    partitions: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -62,11 +62,11 @@ class DedupPairs(Transform):
 
     Attributes:
         settings: what counts as a duplicate.
-        partitions: ranges of digests; results do not depend on how many.
+        partitions: ranges of digests, one for half a million rows or so; results do not depend on it.
     """
 
     settings: DedupPairsSettings
-    partitions: int = 64
+    partitions: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -81,6 +81,12 @@ def test_equal_vectors_are_folded_into_the_first_by_priority_then_uid():
     assert dict(zip(numbers(links, "uid"), numbers(links, "survivor"), strict=True)) == {9: 3, 1: 3}
 
 
+def test_one_row_is_the_first_of_its_vector():
+    first, links = distinct_vectors(rows_of(random_vectors(1, dimension=5)))
+    assert numbers(first, "uid") == [0]
+    assert not len(links)
+
+
 def test_vectors_without_direction_are_near_to_nothing():
     rows = rows_of([[0, 0], [np.nan, 1], [0, 1], [0, 0.5]])
     rows, copies = distinct_vectors(rows)

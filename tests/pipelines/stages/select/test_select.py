@@ -110,9 +110,9 @@ def test_exact_fractions_of_each_language_and_of_all_by_two_models(run_stage, im
     )
 
 
-def capped(run_stage, batches, seed=0, names=("m",), **caps):
+def capped(run_stage, batches, seed=0, names=("m",), partitions=1, **caps):
     settings = SelectSettings.model_validate_json(json.dumps({"caps": caps}))
-    return run_stage(SelectPairs(settings, names, seed), batches)
+    return run_stage(SelectPairs(settings, names, seed, partitions=partitions), batches)
 
 
 def shuffled(batch, parts, seed):
@@ -174,12 +174,14 @@ def test_another_seed_draws_other_pairs(run_stage, scored):
     assert kept[0] != kept[1]
 
 
-def test_a_cap_under_skew_is_what_a_sort_of_everything_gives(run_stage, scored):
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_a_cap_under_skew_is_what_a_sort_of_everything_gives(run_stage, scored, partitions):
     rng = np.random.default_rng(4)
     scores = rng.random(500).astype(np.float32)
     captions = np.where(rng.random(500) < 0.6, "everywhere", [f"c{n % 90}" for n in range(500)])
     batch = with_columns(scored(scores.tolist()), caption=captions.tolist())
-    kept = {row["source_row"] for row in capped(run_stage, shuffled(batch, 7, 0), per_caption=3).kept}
+    outputs = capped(run_stage, shuffled(batch, 7, 0), partitions=partitions, per_caption=3)
+    kept = {row["source_row"] for row in outputs.kept}
     expected = set()
     for caption in set(captions):
         own = np.flatnonzero(captions == caption)

@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from babelsift.pipelines.stages.dedup.images import DedupImages
 from babelsift.schemas.recipe import DedupImagesSettings
@@ -25,12 +26,13 @@ def fates(outputs, batch):
     return {row: gone[uid] for row, uid in enumerate(uids) if uid in gone}
 
 
-def test_an_image_with_too_many_captions_goes_with_all_of_them_and_with_its_copies(run_stage, image_rows):
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_an_image_with_too_many_captions_goes_with_all_of_them_and_with_its_copies(run_stage, image_rows, partitions):
     placeholder, other = hashes(2)
     phash = [placeholder] * 4 + [flipped(placeholder, 6), other]
     digests = ["a" * 64] * 4 + ["b" * 64, "c" * 64]
     batch = image_rows(6, phash=phash, pixels_digest=digests, sha256=digests)
-    stage = DedupImages(PIXELS, max_captions=3)
+    stage = DedupImages(PIXELS, partitions, max_captions=3)
     outputs = run_stage(stage, [batch.slice(0, 2), batch.slice(2)])
     found = fates(outputs, batch)
     assert set(found) == {0, 1, 2, 3, 4}
