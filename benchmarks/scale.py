@@ -4,7 +4,8 @@
 
 Pairs and their images' hashes are drawn where they are needed and no image is read; every stage decides: rules,
 language, frequency, concepts, equal and nearly equal captions, image dedup by hashes, selection with top fractions and
-caps, balancing, the shards' order, the ledger. A size runs in a process of its own, so that its peak is its own.
+caps, balancing, the shards' order, the ledger, the table of duplicates. A size runs in a process of its own, so that
+its peak is its own.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from babelsift.pipelines.core.runners.run_job import run_job
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import REJECTED, emit, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
-from babelsift.pipelines.job.curate import curate_stages
+from babelsift.pipelines.job.curate import curate_stages, dedup_partitions
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.columns.column_stages import ColumnStages
 from babelsift.pipelines.stages.columns.early_conditions import place_conditions
+from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES, WriteDuplicates
 from babelsift.pipelines.stages.read import ROWS_READ
 from babelsift.pipelines.stages.report.ledger import WriteLedger
 from babelsift.pipelines.stages.report.row_counts import CountRows
@@ -117,6 +119,8 @@ class _EveryStage(Transform):
         kept = {name: stage["kept"] for name, stage in stages.items() if name is not Stage.SHARD}
         counts = {"read": stages[Stage.READ][ROWS_READ], "kept": kept, "rejected": rejected} | "Count" >> CountRows()
         _ = counts | "DropCounts" >> beam.FlatMap(lambda _: ())
+        duplicates = stages[Stage.DEDUP_IMAGES][DUPLICATES]
+        _ = duplicates | "Duplicates" >> WriteDuplicates(self.folder, partitions=dedup_partitions(self.rows))
         _ = rejected | "Ledger" >> WriteLedger(self.folder, max(1, self.rows // 100_000))
         shards = stages[Stage.SHARD]["kept"] | "Group" >> GroupShards(_SHARD_ROWS, self.recipe.seed)
         sizes = shards | "Order" >> beam.MapTuple(shard_rows, self.recipe.seed)
