@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.cost.model import PRICES, RATES, StageCost, costs_of, read_prices, read_rates
-from benchmarks.cost.shuffles import DIGEST_BYTES, LINK_BYTES, simulate
+from benchmarks.cost.shuffles import MEMBER_BYTES, MERGED_BYTES, simulate
 
 SIZES = (10_000_000, 1_000_000_000, 6_000_000_000)
 _GOAL_DOLLARS, _GOAL_PAIRS = 600, 1_000_000_000
-_DUPLICATED, _LINKED = 0.1, 0.05  # of the rows of a stage: digests that several have, links of near-duplicates
+_LINKED = 0.05  # of the rows of a stage: those that are near to another
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -73,11 +73,11 @@ def shuffle_table(rows: int, workers: int) -> str:
 
 
 def gathered_line(rows: int) -> str:
-    """Returns what grows with the input in one place today: side inputs of duplicates, and the links of near ones."""
-    side_input, links = rows * _DUPLICATED * DIGEST_BYTES / 1e9, rows * _LINKED * LINK_BYTES / 1e9
+    """Returns what grows with the input in one place: which rows hang together by links between near-duplicates."""
+    waiting, merging = (rows * _LINKED * size / 1e9 for size in (MEMBER_BYTES, MERGED_BYTES))
     return (
-        f"in one place: {side_input:,.2f} GB of digests that duplicates have, at each worker; {links:,.2f} GB of links "
-        "between near-duplicates, at one"
+        f"in one place: {waiting:,.2f} GB that say which near-duplicates hang together, {merging:,.2f} GB while they "
+        "are merged"
     )
 
 

@@ -13,7 +13,9 @@ import numpy as np
 ROWS_A_DEDUP_PARTITION = 500_000
 ROWS_A_STAGING_SHARD = 10_000
 FLUSHED_ROWS = 65_536
-DIGEST_BYTES, LINK_BYTES, KEY_BYTES = 48, 76, 24
+LOOKED_UP_ROWS = 200_000  # of 64 MB of batches, which ask together
+DIGEST_BYTES, KEY_BYTES = 48, 24
+MEMBER_BYTES, MERGED_BYTES = 16, 112  # of a linked row: as it waits, and while all are merged (measured)
 _RANGES = 256
 _DOMAINS = 20_000_000
 _POWER = 1.05
@@ -51,6 +53,7 @@ def simulate(rows: int, workers: int, seed: int = 0) -> list[Shuffle]:
     shards = max(1, rows // ROWS_A_STAGING_SHARD)
     return [
         _by_digest("pairs by digest", rows, dedup, DIGEST_BYTES, workers, draw),
+        _by_digest("look-ups by digest", rows, dedup, 16, workers, draw, LOOKED_UP_ROWS),
         _by_digest("sort keys by range", rows, _RANGES, KEY_BYTES, workers, draw),
         _by_domain(rows, shards, workers, draw),
         _by_digest("rows by final shard", rows, shards, 163, workers, draw),
@@ -58,12 +61,17 @@ def simulate(rows: int, workers: int, seed: int = 0) -> list[Shuffle]:
 
 
 def _by_digest(
-    name: str, rows: int, partitions: int, row_bytes: int, workers: int, draw: np.random.Generator
+    name: str,
+    rows: int,
+    partitions: int,
+    row_bytes: int,
+    workers: int,
+    draw: np.random.Generator,
+    flushed_rows: int = FLUSHED_ROWS,
 ) -> Shuffle:
     counts = draw.poisson(rows / partitions, partitions)
-    return Shuffle(
-        name, partitions, counts.max() / counts.mean(), counts.max() * row_bytes, _pieces(rows, counts, workers)
-    )
+    pieces = _pieces(rows, counts, workers, flushed_rows)
+    return Shuffle(name, partitions, counts.max() / counts.mean(), counts.max() * row_bytes, pieces)
 
 
 def _by_domain(rows: int, partitions: int, workers: int, draw: np.random.Generator) -> Shuffle:
@@ -78,8 +86,8 @@ def _by_domain(rows: int, partitions: int, workers: int, draw: np.random.Generat
     )
 
 
-def _pieces(rows: int, counts: np.ndarray, workers: int) -> float:
+def _pieces(rows: int, counts: np.ndarray, workers: int, flushed_rows: int = FLUSHED_ROWS) -> float:
     """Returns batches a worker: each time its buffer is full it makes one for each partition that has any row in it."""
-    flushes = rows / workers / FLUSHED_ROWS
-    expected = FLUSHED_ROWS * counts / counts.sum()
+    flushes = rows / workers / flushed_rows
+    expected = flushed_rows * counts / counts.sum()
     return float(flushes * np.sum(1 - np.exp(-expected)))

@@ -76,7 +76,9 @@ from babelsift.filters.dedup.images import (
     nearest_kept_images,
     nearest_of_pairs,
     owning_partitions,
+    pack_image_hashes,
     partitions_of_bands,
+    unpack_image_hashes,
     view_radius,
 )
 from babelsift.filters.dedup.linked_rows import MEMBER, lowest_of, members_of_links, merge_members
@@ -139,6 +141,7 @@ __all__ = [
     "owning_partitions",
     "pack_digest_records",
     "pack_embedding_records",
+    "pack_image_hashes",
     "pairs_above",
     "partitions_of_bands",
     "position_of",
@@ -148,5 +151,6 @@ __all__ = [
     "unit_vectors",
     "unpack_digest_records",
     "unpack_embedding_records",
+    "unpack_image_hashes",
     "view_radius",
 ]

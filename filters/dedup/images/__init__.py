@@ -18,6 +18,7 @@ from babelsift.filters.dedup.images.image_links import IMAGE_LINK, nearest_of_pa
 from babelsift.filters.dedup.images.like_colours import have_like_colours
 from babelsift.filters.dedup.images.near_images import crop_radius, near_image_links, view_radius
 from babelsift.filters.dedup.images.nearest_kept_images import nearest_kept_images
+from babelsift.filters.dedup.images.packed_hashes import pack_image_hashes, unpack_image_hashes
 
 __all__ = [
     "CROP_BANDS",
@@ -34,6 +35,8 @@ __all__ = [
     "nearest_kept_images",
     "nearest_of_pairs",
     "owning_partitions",
+    "pack_image_hashes",
     "partitions_of_bands",
+    "unpack_image_hashes",
     "view_radius",
 ]

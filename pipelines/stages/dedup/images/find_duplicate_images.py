@@ -18,7 +18,13 @@ from functools import partial
 import apache_beam as beam
 import pyarrow as pa
 
-from babelsift.filters.dedup import DIGEST_RECORD, IMAGE_LINK, nearest_kept_images, nearest_of_pairs
+from babelsift.filters.dedup import (
+    DIGEST_RECORD,
+    IMAGE_LINK,
+    nearest_kept_images,
+    nearest_of_pairs,
+    pack_image_hashes,
+)
 from babelsift.filters.uids import uid_bytes
 from babelsift.pipelines.core.groups.decide_linked import DecideLinked
 from babelsift.pipelines.core.groups.look_up import BATCHES, Answered, LookUp
@@ -34,14 +40,10 @@ from babelsift.pipelines.stages.dedup.images.image_hashes import (
     phash_digests,
     ranks_of,
 )
-from babelsift.pipelines.stages.dedup.images.near_images import FindNearHashes
+from babelsift.pipelines.stages.dedup.images.near_images import FindNearHashes, hash_partitions
 from babelsift.schemas.recipe import DedupImagesSettings
 
 EQUAL_CONTENT, EQUAL_HASHES, LINKS = "equal_content", "equal_hashes", "links"
-# A record of crops is sent to most partitions whatever their number, one of whole images alone to as many as there are
-# bands: few partitions spare journeys, and with crops four times as many keep each small.
-_PARTITIONS_A_HASH_PARTITION = 8
-_MORE_WITH_CROPS = 4
 
 
 @dataclass
@@ -86,8 +88,7 @@ class FindDuplicateImages(Transform):
 
     def _link(self, structured: beam.PCollection[Answered], radius: int) -> beam.PCollection[bytes]:
         fold = beam.ParDo(_FirstOfEachHash(self.settings)).with_output_types(Packed)
-        partitions = self.partitions * (_MORE_WITH_CROPS if self.settings.near_crops else 1)
-        partitions = max(1, partitions // _PARTITIONS_A_HASH_PARTITION)
+        partitions = hash_partitions(self.partitions, crops=self.settings.near_crops)
         ranked_below = EARLIER_RANK + 1 if self.only_earlier else None
         return (
             structured
@@ -117,4 +118,4 @@ class _FirstOfEachHash(beam.DoFn):
             is_kept = kept.duplicate_of(digests, ranks_of(batch), uids) < 0
             records = hashed_records(batch.filter(pa.array(is_kept)), self._settings)
             if len(records):
-                yield records.tobytes()
+                yield pack_image_hashes(records)

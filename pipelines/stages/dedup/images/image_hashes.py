@@ -108,17 +108,18 @@ def hashed_records(rows: pa.RecordBatch, settings: DedupImagesSettings) -> np.nd
         settings: whether crops, and views of images in any orientation, are compared at all, and captions with them.
 
     Returns:
-        IMAGE_HASHES[m], the whole images first.
+        IMAGE_HASHES[m], the whole images first; `low` is zero where no crops are compared.
     """
     hashes = _fixed_bytes(rows.column("phash"))
     whole = np.zeros(len(rows), dtype=IMAGE_HASHES)
-    whole["hash"], whole["low"] = hashes.view("<u8"), low_bits(hashes).view("<u8")
+    whole["hash"] = hashes.view("<u8")
     whole["rank"], whole["uid"] = ranks_of(rows), uid_bytes(rows.column("uid"))
     if settings.by == "image_and_caption":
         caption_digests = digests(rows.column("caption"))
         whole["group"] = np.ascontiguousarray(caption_digests).view("<u8").reshape(-1, 2)[:, 0]
     if not settings.near_crops:
         return whole
+    whole["low"] = low_bits(hashes).view("<u8")
     varied = has_varied_rows(whole["hash"])
     known, colours = _known(rows.column("phash_colours"), varied)
     whole["colours"][known] = colours.view("<i2")

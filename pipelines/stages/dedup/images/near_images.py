@@ -28,18 +28,23 @@ from babelsift.filters.dedup import (
     bucket_keys,
     near_image_links,
     owning_partitions,
+    pack_image_hashes,
     partitions_of_bands,
+    unpack_image_hashes,
 )
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.packed import Packed
 from babelsift.pipelines.core.transform import Transform
+
+_PARTITIONS_OF_ONE = 2  # partitions of rows whose hashes one partition compares
+_MORE_WITH_CROPS = 4
 
 
 @dataclass
 class FindNearHashes(Transform):
     """Finds the pairs of hashes within a radius.
 
-    Input: packed IMAGE_HASHES arrays (bytes). Output: packed IMAGE_LINK arrays (bytes), one a partition; a pair may be
+    Input: packed IMAGE_HASHES, by `pack_image_hashes`. Output: packed IMAGE_LINK arrays, one a partition; a pair may be
     in several.
 
     Attributes:
@@ -59,6 +64,25 @@ class FindNearHashes(Transform):
             Packed
         )
         return hashed | "Send" >> send | "GroupPartition" >> beam.GroupByKey() | "Compare" >> compare
+
+
+def hash_partitions(partitions: int, *, crops: bool) -> int:
+    """Returns in how many partitions hashes are compared.
+
+    One compares those of a million rows. Of more, the buckets of a band are shared by several partitions, and a hash
+    goes to as many as there are bands.
+
+    Args:
+        partitions: of half a million rows each.
+        crops: whether crops are compared: four times as many then hold as much.
+
+    >>> hash_partitions(2, crops=False), hash_partitions(20, crops=False)
+    (1, 160)
+    """
+    if partitions <= _PARTITIONS_OF_ONE:
+        return 1
+    more = _MORE_WITH_CROPS if crops else 1
+    return len(WHOLE_BANDS) * more * (partitions // _PARTITIONS_OF_ONE)
 
 
 def partitions_of(records: np.ndarray, partitions: int) -> np.ndarray:
@@ -90,7 +114,7 @@ def links_of_partition(
 ) -> bytes:
     """Returns the packed LINKs of one (number, packed records)."""
     number, packed = partition
-    records = np.frombuffer(b"".join(packed), dtype=IMAGE_HASHES)
+    records = np.concatenate([np.empty(0, IMAGE_HASHES), *map(unpack_image_hashes, packed)])
     links = near_image_links(records, radius=radius, partition=number, partitions=partitions, ranked_below=ranked_below)
     return links.tobytes()
 
@@ -98,12 +122,12 @@ def links_of_partition(
 class _SendHashes(BundleBuffer):
     """Sends each hash to the partitions that own one of its buckets; the buffer is full at so many bytes to send."""
 
-    def __init__(self, partitions: int, flush_at_bytes: int = 16 << 20) -> None:
+    def __init__(self, partitions: int, flush_at_bytes: int = 64 << 20) -> None:
         super().__init__(flush_at_bytes)
         self._partitions = partitions
 
     def chunk_of(self, element: bytes, side_input: Any) -> tuple[np.ndarray, np.ndarray]:
-        records = np.frombuffer(element, dtype=IMAGE_HASHES)
+        records = unpack_image_hashes(element)
         return records, partitions_of(records, self._partitions)
 
     def size_of(self, chunk: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
@@ -112,4 +136,4 @@ class _SendHashes(BundleBuffer):
     def by_partition(self, chunks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
         records, owned = (np.concatenate(column) for column in zip(*chunks, strict=True))
         for partition in np.flatnonzero(owned.any(axis=0)):
-            yield int(partition), records[owned[:, partition]].tobytes()
+            yield int(partition), pack_image_hashes(records[owned[:, partition]])

@@ -4,11 +4,17 @@ import pyarrow as pa
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from babelsift.filters.dedup import IMAGE_HASHES, near_image_links, nearest_of_pairs
+from babelsift.filters.dedup import (
+    IMAGE_HASHES,
+    near_image_links,
+    nearest_of_pairs,
+    pack_image_hashes,
+    unpack_image_hashes,
+)
 from babelsift.filters.image import hash_pixels, low_bits
 from babelsift.pipelines.stages.dedup.duplicates_table import DUPLICATES
 from babelsift.pipelines.stages.dedup.images import DedupImages
-from babelsift.pipelines.stages.dedup.images.near_images import partitions_of
+from babelsift.pipelines.stages.dedup.images.near_images import hash_partitions, partitions_of
 from babelsift.schemas.recipe import DedupImagesSettings
 from tests.support.pictures import picture
 
@@ -218,3 +224,19 @@ def test_a_part_is_sent_all_that_it_compares_whatever_the_number_of_parts(partit
     ]
     assert np.array_equal(nearest_of_pairs(np.concatenate(found)), whole)
     assert len(whole) >= 60
+
+
+def test_packed_hashes_are_what_they_were():
+    made = np.zeros(5, IMAGE_HASHES)
+    made["hash"], made["rank"] = np.arange(20).reshape(5, 4), 1
+    made["colours"][3] = 7
+    packed = pack_image_hashes(made)
+    assert unpack_image_hashes(packed).tobytes() == made.tobytes()
+    assert len(packed) < 5 * 60
+    assert len(unpack_image_hashes(pack_image_hashes(made[:0]))) == 0
+
+
+def test_many_rows_are_compared_in_partitions_of_bounded_size():
+    """A hash goes to one partition a band; each then holds about as many, however many there are."""
+    for partitions in (4, 40, 400):
+        assert 16 * partitions * 500_000 / hash_partitions(partitions, crops=False) == 1_000_000
