@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from babelsift.schemas import public_url
 from babelsift.schemas.addresses import is_host_and_port
 from babelsift.schemas.errors import one_line
+from babelsift.schemas.suggestions import did_you_mean
 
 _REST_S = 10.0
 _PORTABLE = ("FlinkRunner", "SparkRunner", "PortableRunner")
@@ -121,7 +122,8 @@ def _environment(run: ClusterRun) -> Iterator[str]:
     elif kind == "PROCESS":
         yield from _process_config(config)
     elif kind not in _ENVIRONMENTS:
-        yield f"--environment_type {kind}: there are DOCKER, EXTERNAL, PROCESS and LOOPBACK"
+        hint = did_you_mean(str(kind).upper(), _ENVIRONMENTS, otherwise="there are DOCKER, EXTERNAL, PROCESS, LOOPBACK")
+        yield f"--environment_type {kind}: {hint}"
 
 
 def _process_config(config: object) -> Iterator[str]:
@@ -177,8 +179,10 @@ def _flink_itself(master: str, given: Mapping[str, Any]) -> Iterator[str]:
     try:
         version, overview = _get(url, "/config")["flink-version"], _get(url, "/overview")
     except (OSError, ValueError, KeyError) as error:
+        cause = getattr(error, "reason", error)  # of what urllib says of a connection
+        reason = one_line(cause) if isinstance(cause, BaseException) else cause
         yield (
-            f"--flink_master {master}: no Flink answers there ({one_line(error)}); start it, or name the REST address "
+            f"--flink_master {master}: no Flink answers there ({reason}); start it, or name the REST address "
             "of its job manager (6123 is not it, 8081 mostly is)"
         )
         return
@@ -221,7 +225,9 @@ def _dataflow(run: ClusterRun) -> Iterator[str]:
 
 def _is_spark_master(url: str) -> bool:
     scheme, _, address = url.partition("://")
-    return is_host_and_port(address) if scheme == "spark" else url.startswith(("local", "yarn", "k8s://"))
+    if scheme == "spark":
+        return is_host_and_port(address)
+    return scheme == "k8s" or re.fullmatch(r"local(\[.+\])?|yarn", url) is not None
 
 
 def _get(url: str, path: str) -> dict[str, Any]:
