@@ -29,6 +29,8 @@ from babelsift.schemas import Funnel, RunFolderError, dump_recipe
 from tests.support.answering_web import answering_pairs, patient
 from tests.support.small_run import without_times
 
+pytestmark = pytest.mark.xdist_group("end_to_end")  # its tests share what a fixture makes
+
 WEB = build_web(seed=5, pairs=240)
 TABLE = answering_pairs(WEB)
 PAIRS = len(TABLE.pairs)

@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 
 from tests.support.hostile_web import HostileWeb, answer, encoded, photo
 from tests.support.installation import Installation, copy_sources, run_uv, succeeded
+from tests.support.one_worker import keep_together
 
 _PAIRS = 40
 _ANIMALS = ("dog", "cat", "horse", "owl", "fox")
@@ -44,12 +45,10 @@ shards: {samples_per_shard: 8, embeddings: true}
 _RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keeps these tests on one worker: they share an installation, and what it compiles on its first run."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("installed"))
+    """These tests share an installation, and what it compiles on its first run."""
+    keep_together(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")

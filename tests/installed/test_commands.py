@@ -57,9 +57,14 @@ def test_each_command_works_in_a_users_folder(installation, workplace, curated, 
     assert says in succeeded(installation.babelsift(*arguments, cwd=workplace))
 
 
+def test_one_worker_runs_these_tests(request, worker_id):
+    """Another would install everything anew, and compile it."""
+    assert request.node.nodeid.endswith("@installed") == (worker_id != "master")
+
+
 def test_every_command_is_tried_here():
     """Those of the list above, and some that have tests of their own."""
-    others = {"ngrams", "urls", "models", "train-head", "demo", "demo-web", "demo-model", "explore", "push"}
+    others = {"ngrams", "urls", "models", "train-head", "demo", "demo-web", "demo-model", "explore", "push", "verify"}
     tried = {command[0] for command, _ in _EACH_COMMAND} - {"--help"} | others
     assert tried == {add.__name__.removeprefix("add_").replace("_", "-") for add in COMMANDS}
 

@@ -13,6 +13,8 @@ from babelsift.filters.clip import ClipScorer, check_model, model_digest, model_
 from babelsift.filters.clip.backends.model_source import resolve_source
 from babelsift.schemas import ModelError
 
+pytestmark = pytest.mark.xdist_group("clip_models")  # its tests share what a fixture makes
+
 ARCHITECTURE = "babelsift-test-tiny"
 
 

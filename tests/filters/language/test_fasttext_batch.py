@@ -14,6 +14,8 @@ from babelsift.filters.language.identifier import LanguageIdentifier
 from babelsift.filters.language.model_file import shipped_model
 from babelsift.filters.strings import flatten
 
+pytestmark = pytest.mark.xdist_group("fasttext_batch")  # its tests share what a fixture makes
+
 LETTERS = "abcdeghinorstz éßñłžčő іїабвгд的一是中文のカナ한국어 ไทยกข अआकখগ \u0301\u0940\u0130’' 𠀀𝒳𐍈"
 
 

@@ -10,6 +10,8 @@ from babelsift.pipelines.demo.clip_auc import auc, held_out_pairs
 from babelsift.pipelines.demo.train_clip import CONFIG, encode_by_length, make_training_set, save, train
 from babelsift.pipelines.recipes.presets import load_recipe
 
+pytestmark = pytest.mark.xdist_group("demo_clip")  # its tests share what a fixture makes
+
 FOLDER = resources.files("babelsift.pipelines.demo") / "clip"
 
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -7,6 +9,7 @@ from babelsift.schemas import Recipe
 from babelsift.schemas.recipe import CaptionRules, DownloadSettings, ShardSettings
 from tests.support.explorer import running_explorer
 from tests.support.hostile_web import LOOPBACK_ONLY, HostileWeb, answer, encoded, photo
+from tests.support.one_worker import keep_together
 from tests.support.small_run import babelsift, write_recipe
 
 # Captions as the web has them: in scripts, from right to left, with markup and marks that turn text around.
@@ -27,6 +30,12 @@ RECIPE = Recipe(
     download=DownloadSettings(image_size=64, samples_per_staging_shard=5, **LOOPBACK_ONLY),
     shards=ShardSettings(samples_per_shard=4),
 )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """These tests share a run and the server that shows it."""
+    keep_together(items, Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.hostile_web import HostileWeb, answer
 
+pytestmark = pytest.mark.xdist_group("tls")  # its tests share what a fixture makes
+
 CERTIFICATES = {
     "good": {},
     "expired": {"years": (2020, 2021)},

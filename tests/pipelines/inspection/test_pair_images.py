@@ -11,6 +11,8 @@ from tests.support.hostile_web import HostileWeb
 from tests.support.small_run import babelsift as command
 from tests.support.small_run import write_pairs, write_recipe
 
+pytestmark = pytest.mark.xdist_group("pair_images")  # its tests share what a fixture makes
+
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):
@@ -57,6 +59,7 @@ def test_a_pair_that_was_left_out_after_the_download_has_its_staged_image(out):
 def test_a_shard_that_is_gone_is_one_line(out, tmp_path):
     shutil.copytree(out, tmp_path / "out")
     (tmp_path / "out" / "shards" / "00000000.tar").unlink()
+    shutil.rmtree(tmp_path / "out" / "staging" / "images")
     run = babelsift.open_run(str(tmp_path / "out"))
     uid = run.pairs().to_table(columns=["uid"]).column("uid")[0].as_py()
     with pytest.raises(

@@ -12,6 +12,8 @@ from tests.support.hostile_web import HostileWeb, answer, encoded, photo
 from tests.support.small_run import babelsift as command
 from tests.support.small_run import write_pairs, write_recipe
 
+pytestmark = pytest.mark.xdist_group("papers")  # its tests share what a fixture makes
+
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory):

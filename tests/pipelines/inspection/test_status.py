@@ -27,6 +27,8 @@ from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.schemas import OPTIONAL_STAGES, Recipe, RunFolderError, Stage, dump_recipe, recipe_from
 from tests.support.answering_web import answering_pairs, patient
 
+pytestmark = pytest.mark.xdist_group("status")  # its tests share what a fixture makes
+
 WEB = build_web(seed=3, pairs=100)
 TABLE = answering_pairs(WEB)
 RECIPE = patient(load_recipe("demo"))

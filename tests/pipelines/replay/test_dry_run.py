@@ -18,6 +18,8 @@ from babelsift.schemas.recipe import LanguageSettings
 from tests.support.hostile_web import encoded, photo
 from tests.support.img2dataset_folder import Entry, write_shard
 
+pytestmark = pytest.mark.xdist_group("dry_run")  # its tests share what a fixture makes
+
 CAPTIONS = [
     "ein Hund mit einem Ball im Garten",
     "a dog with a ball in the garden",

@@ -11,6 +11,8 @@ from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.schemas.recipe import DedupSemanticSettings
 from tests.support.answering_web import answering_pairs, patient
 
+pytestmark = pytest.mark.xdist_group("semantic_run")  # its tests share what a fixture makes
+
 
 def recipe(**settings):
     semantic = DedupSemanticSettings(epsilon=0.2, clusters=3, **settings)

@@ -17,6 +17,8 @@ from babelsift.pipelines.stages.score.feed import DecodeProcesses
 from babelsift.pipelines.stages.score.models import resolve_model
 from tests.support.clip_pairs import CAPTIONS, IMAGES, encoded, picture
 
+pytestmark = pytest.mark.xdist_group("decode_processes")  # its tests share what a fixture makes
+
 GEOMETRY = Geometry(32, 32)
 HOSTILE = [
     None,
