@@ -10,6 +10,13 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.core.stage_outputs import REJECTED
 from babelsift.schemas import DOWNLOAD_SCHEMA, LANGUAGE_SCHEMA, READ_SCHEMA
+from tests.support.quick_beam import quick_beam
+
+
+@pytest.fixture(scope="session", autouse=True)
+def beam_is_quick():
+    with quick_beam():
+        yield
 
 
 @dataclass

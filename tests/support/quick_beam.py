@@ -1,38 +1,67 @@
-"""Beam, which looks at each method's signature anew some 40,000 times a pipeline; here it looks once.
+"""Beam, which looks at the same methods and sources anew tens of thousands of times a pipeline; here it looks once.
 
-That is a third of what a small run costs, and nothing that a test is about.
+That is almost half of what a small run costs, and nothing that a test is about.
 """
 
 from __future__ import annotations
 
 import contextlib
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-from apache_beam.transforms import core
+from apache_beam.transforms import core, userstate
 
 _Signature = tuple[list[str], list[Any]]
-_known: dict[tuple[Any, bool], _Signature] = {}
-_inspected = core.get_function_args_defaults
+_signatures: dict[tuple[Any, bool], _Signature] = {}
+_specs_of_classes: dict[type, Any] = {}
+_specs_of_functions: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+_bodies: dict[types.CodeType, str] = {}
+_signature_of, _specs_of = core.get_function_args_defaults, userstate.get_dofn_specs
+_body_of = core._get_function_body_without_inners  # noqa: SLF001 (Beam has no public name for it)
 
 
-def _once(function: Callable[..., Any]) -> _Signature:
+def _signature_once(function: Callable[..., Any]) -> _Signature:
     is_method = isinstance(function, types.MethodType)
     key = (function.__func__ if is_method else function, is_method)
     try:
-        signature = _known.get(key)
+        signature = _signatures.get(key)
     except TypeError:  # not hashable
-        return _inspected(function)
+        return _signature_of(function)
     if signature is None:
-        signature = _known[key] = _inspected(function)
+        signature = _signatures[key] = _signature_of(function)
     names, defaults = signature
     return list(names), list(defaults)
 
 
+def _specs_once(dofn: core.DoFn) -> Any:
+    """Of a class, or of the one object where that wraps a function."""
+    known, key = (_specs_of_classes, type(dofn))
+    if isinstance(dofn, core.CallableWrapperDoFn):
+        known, key = _specs_of_functions, dofn
+    if key not in known:
+        known[key] = _specs_of(dofn)
+    states, timers = known[key]
+    return set(states), set(timers)
+
+
+def _body_once(function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return _body_of(function)
+    if code not in _bodies:
+        _bodies[code] = _body_of(function)
+    return _bodies[code]
+
+
 @contextlib.contextmanager
 def quick_beam() -> Iterator[None]:
-    """Has Beam remember signatures while the context lasts."""
-    with mock.patch.object(core, "get_function_args_defaults", _once):
+    """Has Beam remember signatures, specs and sources while the context lasts."""
+    with (
+        mock.patch.object(core, "get_function_args_defaults", _signature_once),
+        mock.patch.object(userstate, "get_dofn_specs", _specs_once),
+        mock.patch.object(core, "_get_function_body_without_inners", _body_once),
+    ):
         yield
