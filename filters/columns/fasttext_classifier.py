@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from babelsift.filters.columns.maker import ERROR, TYPES, fingerprint_of
-from babelsift.filters.language.model_file import open_native
 from babelsift.filters.model_package import digest_of
 from babelsift.schemas import ModelError
 from babelsift.schemas.suggestions import did_you_mean
@@ -42,6 +41,9 @@ class FastTextClassifier:
     def __init__(
         self, file: str, *, label: str | None = None, labels: Literal["best", "all"] = "best", column: str = "column"
     ) -> None:
+        # It imports numba, which the process of a user's function, too, would wait for at its start.
+        from babelsift.filters.language.model_file import open_native
+
         self._native: Any = open_native(file, setting=f"column {column!r}: model")
         known = sorted(name.removeprefix(_PREFIX) for _, name in self._native.predict("\n", _ALL, _ANY, "strict"))
         if label is not None and label not in known:
