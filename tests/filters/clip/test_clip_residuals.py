@@ -45,7 +45,7 @@ def off(model, precision, exact):
     return np.sqrt(np.mean((image @ text.T - exact[0] @ exact[1].T) ** 2))
 
 
-@pytest.mark.parametrize("kind", [open_clip.CLIP, open_clip.CustomTextCLIP])
+@pytest.mark.parametrize("kind", [pytest.param(open_clip.CLIP, marks=pytest.mark.slow), open_clip.CustomTextCLIP])
 def test_residuals_in_fp32_bring_bf16_nearer_to_it(kind):
     exact = embeddings(build(kind))
     rounded, widened = build(kind, "bf16"), build(kind, "bf16")
@@ -53,7 +53,7 @@ def test_residuals_in_fp32_bring_bf16_nearer_to_it(kind):
     assert off(widened, "bf16", exact) < 0.85 * off(rounded, "bf16", exact)
 
 
-@pytest.mark.parametrize("precision", DTYPES)
+@pytest.mark.parametrize("precision", [pytest.param("fp16", marks=pytest.mark.slow), "bf16"])
 def test_the_large_multiplications_stay_in_low_precision(precision):
     model = build(precision=precision)
     widen_residuals(model)

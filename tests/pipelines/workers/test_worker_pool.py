@@ -1,5 +1,6 @@
 """A pool that forks what does one thing with a request, and the pool that babelsift runs, asked as runners ask."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -147,19 +148,19 @@ def test_what_is_imported_starts_no_thread():
     assert done.stdout.splitlines()[-1] == "['MainThread']"
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def external_pool(tmp_path):
-    """A pool of babelsift's own: (process, host:port)."""
+    """A pool of babelsift's own, which imports everything: (process, host:port)."""
     with socket.create_server(("localhost", 0)) as free:
         address = f"localhost:{free.getsockname()[1]}"
     command = [sys.executable, "-m", "babelsift", "worker-pool", "--listen", address, "--socket", str(tmp_path / "s")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         while "workers at" not in (line := process.stderr.readline()):
             assert line, "the pool has ended"
-        yield process, address
-        process.terminate()
-        process.communicate()
-        assert process.returncode == 0
+        try:
+            yield process, address
+        finally:
+            process.kill()
 
 
 def check_that_it_is_forked(_, pool):
@@ -168,26 +169,16 @@ def check_that_it_is_forked(_, pool):
     assert "torch" in sys.modules
 
 
-def test_a_runner_gets_workers_that_have_imported_all_and_end_with_it(external_pool):
-    process, address = external_pool
-    [service] = children_of(process.pid)
-    options = ["--job_endpoint=embed", "--environment_type=EXTERNAL", f"--environment_config={address}"]
-    for _ in range(2):
-        with beam.Pipeline(PortableRunner(), options=PipelineOptions(options)) as pipeline:
-            _ = pipeline | beam.Create([1]) | beam.Map(check_that_it_is_forked, pool=process.pid)
-    while children_of(process.pid) != [service]:
-        os.sched_yield()
-    assert parent_of(service) == process.pid
-
-
-def test_the_pool_ends_with_the_service_that_runners_ask(tmp_path):
-    with socket.create_server(("localhost", 0)) as free:
-        address = f"localhost:{free.getsockname()[1]}"
-    command = [sys.executable, "-m", "babelsift", "worker-pool", "--listen", address, "--socket", str(tmp_path / "s")]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        while "workers at" not in process.stderr.readline():
-            assert process.poll() is None
+def test_a_runner_gets_workers_that_have_imported_all_and_the_pool_ends_with_the_service_that_it_asks(tmp_path):
+    with external_pool(tmp_path) as (process, address):
         [service] = children_of(process.pid)
+        options = ["--job_endpoint=embed", "--environment_type=EXTERNAL", f"--environment_config={address}"]
+        for _ in range(2):
+            with beam.Pipeline(PortableRunner(), options=PipelineOptions(options)) as pipeline:
+                _ = pipeline | beam.Create([1]) | beam.Map(check_that_it_is_forked, pool=process.pid)
+        while children_of(process.pid) != [service]:
+            os.sched_yield()
+        assert parent_of(service) == process.pid
         os.kill(service, signal.SIGKILL)
         _, errors = process.communicate()
     assert process.returncode == 1
