@@ -17,6 +17,8 @@ from babelsift.pipelines.job.record.decoders import with_own_decoders
 from babelsift.pipelines.job.record.facts import facts_of
 from babelsift.pipelines.job.record.receipt import finished_before, origin_of, write_receipt
 from babelsift.pipelines.job.telling import run_told
+from babelsift.pipelines.removal.listed import take_out_listed
+from babelsift.pipelines.removal.swap import mend_swap
 from babelsift.pipelines.run_folder.fingerprints import changes, input_files, stage_settings
 from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.manifest import Manifest, open_manifest, save_manifest
@@ -27,7 +29,7 @@ from babelsift.pipelines.run_folder.writers.lock import RunLock
 from babelsift.pipelines.stages.img2dataset_folder.scan import ImportShards, plan_imported_input
 from babelsift.pipelines.stages.input_images.stage_images import StageInputImages, input_images_plan
 from babelsift.pipelines.stages.survivors import survivors_folder
-from babelsift.pipelines.staging.hash_lists import read_hash_lists, take_out_listed
+from babelsift.pipelines.staging.hash_lists import read_hash_lists
 from babelsift.pipelines.staging.img2dataset.empty_shards import fill_gaps
 from babelsift.pipelines.staging.inventory import check_downloads
 from babelsift.pipelines.staging.scores.score_cleanup import remove_orphans
@@ -53,6 +55,7 @@ def execute(plan: RunPlan) -> Funnel:
 
 
 def _execute(plan: RunPlan) -> Funnel:
+    mend_swap(plan.folder)
     if plan.distributor is not None and runs_through(Stage.DOWNLOAD, plan.until):
         plan = _downloaded_by_img2dataset(plan)
     plan = _import_images(plan)

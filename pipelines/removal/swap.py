@@ -64,6 +64,12 @@ def swapping(folder: RunFolder) -> Iterator[Swap]:
     finish_swap(folder)
 
 
+def mend_swap(folder: RunFolder) -> None:
+    """Ends what a killed run has begun, where it has: one look at the folder where not."""
+    if folder.exists(_LIST):
+        finish_swap(folder)
+
+
 def finish_swap(folder: RunFolder) -> None:
     """Ends what a killed process has begun: all files get their new versions, or all keep their old ones."""
     for path in folder.read_json(_LIST, remedy="remove it and run `babelsift remove` again") or ():

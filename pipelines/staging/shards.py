@@ -59,7 +59,7 @@ _MARK = {
     **dict.fromkeys(("fingerprint", "tar_sha256", "parquet_sha256"), is_text),
     "settings": is_object,
 }
-TAR_HEADER_BYTES = tarfile.BLOCKSIZE
+_BLOCK = tarfile.BLOCKSIZE
 END_OF_TAR = bytes(tarfile.RECORDSIZE)
 HASH_LISTS = "hash_lists"  # in commit marks: by which lists the images were compared
 # Of the members' JSON: what img2dataset writes, in its order.
@@ -270,7 +270,7 @@ class StagingWriter:
         )
         content = b"".join(members)
         with self._lock:
-            offset = self._tar.size + TAR_HEADER_BYTES
+            offset = self._tar.size + _BLOCK
             self._tar.write(content)
         location = {"image_offset": offset, "image_size": len(image.data), "image_crc32": zlib.crc32(image.data)}
         return {**record, **location}

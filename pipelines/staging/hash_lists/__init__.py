@@ -1,4 +1,4 @@
-"""Hash lists: reading them, the hashes of images that they ask for, and taking what is on them out of staging."""
+"""Hash lists: reading them, the hashes of images that they ask for, and what staging keeps of an image on one."""
 
 from babelsift.pipelines.staging.hash_lists.image_hashes import (
     HASH_COLUMNS,
@@ -9,19 +9,16 @@ from babelsift.pipelines.staging.hash_lists.image_hashes import (
     with_listed,
 )
 from babelsift.pipelines.staging.hash_lists.read_lists import read_hash_lists
-from babelsift.pipelines.staging.hash_lists.take_out import TakenOut, take_out_listed
 from babelsift.pipelines.staging.hash_lists.withheld import as_withheld, withheld_urls
 
 __all__ = [
     "HASH_COLUMNS",
-    "TakenOut",
     "as_withheld",
     "digests_as_listed",
     "hashes_of_body",
     "is_unhashed",
     "read_hash_lists",
     "stored_hashes",
-    "take_out_listed",
     "with_listed",
     "withheld_urls",
 ]

@@ -13,10 +13,12 @@ import pytest
 from PIL import Image
 
 from babelsift.filters.image.hashing.pdq import pdq_hash
+from babelsift.pipelines.removal.listed import take_out_listed
+from babelsift.pipelines.removal.swap import mend_swap
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.stages.download.partition import PartitionDownload
 from babelsift.pipelines.stages.download.worker import acquire_worker, release_worker
-from babelsift.pipelines.staging.hash_lists import read_hash_lists, take_out_listed, with_listed
+from babelsift.pipelines.staging.hash_lists import read_hash_lists, with_listed
 from babelsift.pipelines.staging.shards import StagingListing, read_staged_images, read_staged_rows, staged_shards
 from babelsift.schemas import RecipeError
 from babelsift.schemas.recipe import DownloadSettings, HashListSettings
@@ -198,6 +200,35 @@ def test_a_changed_list_is_read_again(listed):
     first = read_hash_lists(listed(known=("00" * 16, {})).hash_lists)
     second = read_hash_lists(listed(known=("00" * 16 + "\n" + "11" * 16, {})).hash_lists)
     assert first.fingerprint != second.fingerprint
+
+
+class KilledError(Exception):
+    pass
+
+
+class DyingFolder(RunFolder):
+    """A run folder whose process dies when a staging shard's tar has its new version, and its table not yet."""
+
+    def writing(self, path, *, read_back=False):
+        if path == "staging/images/00000.parquet":
+            raise KilledError
+        return super().writing(path, read_back=read_back)
+
+
+def test_killed_while_a_shard_is_written_anew_it_is_mended(folder, rows, listed, hostile_web):
+    stage(folder, listed(other=("00" * 16, {})), rows)
+    hostile_web.requests.clear()
+    more = listed(other=("00" * 16, {}), new=(hashlib.sha1(BODIES[2]).hexdigest(), {}))
+    lists = read_hash_lists(more.hash_lists)
+
+    with pytest.raises(KilledError):
+        take_out_listed(DyingFolder(folder.url), lists)
+    mend_swap(folder)
+    fates, taken = stage(folder, more, rows)
+    assert taken.listed == 0
+    assert {uid for uid, fate in fates.items() if fate[0]} == {f"{2:032x}"}
+    assert_gone(folder, 2)
+    assert not hostile_web.requests
 
 
 def test_a_dry_run_leaves_out_what_a_list_has_and_changes_nothing(folder, rows, listed):
