@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from babelsift.schemas import BabelsiftError
@@ -18,9 +18,13 @@ class CommandParser(argparse.ArgumentParser):
     """As argparse's own; raises UsageError, takes no abbreviations.
 
     It knows --verbose, --quiet and --log-format=FORMAT wherever they stand.
+
+    Attributes:
+        examples: command lines that its help ends with, each of which it takes.
     """
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, *, examples: Sequence[str] = (), **settings: object) -> None:
+        self.examples = tuple(examples)
         super().__init__(**{"allow_abbrev": False, **settings})  # type: ignore[arg-type]
         if self.add_help:
             about = "show what the libraries log, too, and the traceback of an unexpected error"
@@ -29,6 +33,11 @@ class CommandParser(argparse.ArgumentParser):
             self.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS, help=about)
             about = "of lines on standard error: text, or a JSON object each"
             self.add_argument("--log-format", choices=("text", "json"), default=argparse.SUPPRESS, help=about)
+
+    def format_help(self) -> str:
+        """Returns the help, with examples at its end."""
+        lines = ["", "examples:", *(f"  {line}" for line in self.examples)] if self.examples else []
+        return super().format_help() + "".join(f"{line}\n" for line in lines)
 
     def error(self, message: str) -> NoReturn:
         """Raises the message as one line; argparse itself would print the whole usage."""

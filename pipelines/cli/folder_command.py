@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,10 @@ Run = Callable[[argparse.Namespace, list[str]], int]
 
 
 def add_folder_command(
-    commands: argparse._SubParsersAction, name: str, run: Run, *, help: str, description: str
+    commands: argparse._SubParsersAction, name: str, run: Run, *, help: str, description: str, examples: Sequence[str]
 ) -> argparse.ArgumentParser:
     """Adds a command that takes a run folder and --json, and returns its parser."""
-    command = commands.add_parser(name, help=help, description=description)
+    command = commands.add_parser(name, help=help, description=description, examples=examples)
     command.add_argument("output", metavar="OUT", help="run folder")
     add_json_option(command)
     command.set_defaults(run=run)
@@ -29,7 +29,7 @@ def add_json_option(parser: argparse.ArgumentParser, *, default: object = False)
         parser: of the command.
         default: argparse.SUPPRESS for an action of a command that has --json, too: then it may stand before either.
     """
-    parser.add_argument("--json", action="store_true", default=default, help="for programs")
+    parser.add_argument("--json", action="store_true", default=default, help="print JSON, for programs")
 
 
 def add_metrics_option(parser: argparse.ArgumentParser) -> None:

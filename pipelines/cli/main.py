@@ -128,7 +128,7 @@ def _failed(error: Exception, words: Sequence[str]) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    parser, commands = _parser()
+    parser, commands = command_line()
     command, own_words = _command_of(words, parser, commands)
     if command is None:
         return 0
@@ -144,7 +144,7 @@ def _run(words: Sequence[str]) -> int:
     return known.run(known, left)
 
 
-def _parser() -> tuple[CommandParser, dict[str, CommandParser]]:
+def command_line() -> tuple[CommandParser, dict[str, CommandParser]]:
     """Returns the parser of the whole, which shows its help, and those of the subcommands."""
     parser = CommandParser(
         prog="babelsift",

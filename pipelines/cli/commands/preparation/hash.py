@@ -13,6 +13,7 @@ def add_hash(commands: argparse._SubParsersAction) -> None:
     hashes = commands.add_parser(
         "hash",
         help="write the hashes of an evaluation set's images, to decontaminate against",
+        examples=("babelsift hash imagenet/val --output imagenet.parquet",),
         description="Hashes images so that `decontaminate: {against: [eval.parquet]}` needs them no more.",
     )
     hashes.add_argument("images", nargs="+", metavar="IMAGES", help="images, folders, globs, webdataset shards (.tar)")

@@ -16,10 +16,17 @@ def add_compare(commands: argparse._SubParsersAction) -> None:
         "compare",
         _compare,
         help="show where two recipes differ on a finished run, by language, with samples",
+        examples=("babelsift compare out/mine --recipe laion400m --recipe mine.yaml",),
         description="Applies two recipes to what a finished run has stored (pairs, images' records, scores), without "
         "the web, models or writing to it, and shows which pairs only one of them keeps.",
     )
-    compare.add_argument("--recipe", required=True, action="append", metavar="NAME|FILE", help="given twice")
+    compare.add_argument(
+        "--recipe",
+        required=True,
+        action="append",
+        metavar="NAME|FILE",
+        help="a preset or a YAML file, given twice: the two that are compared",
+    )
     compare.add_argument("--input", action="append", metavar="GLOB", help="default: the pairs that the run had")
     compare.add_argument("--samples", type=int, default=5, help="captions shown a side (default: %(default)s)")
 

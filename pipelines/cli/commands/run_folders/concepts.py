@@ -14,6 +14,7 @@ def add_concepts(commands: argparse._SubParsersAction) -> None:
         "concepts",
         _concepts,
         help="show the concepts of a finished run before and after balancing, and its neglected tail",
+        examples=("babelsift concepts out/mine",),
         description="Shows how many pairs the metadata entries have, before and after balancing, and names those of "
         "the head and of the tail.",
     )

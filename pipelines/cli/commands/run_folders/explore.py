@@ -19,6 +19,7 @@ def add_explore(commands: argparse._SubParsersAction) -> None:
     explore = commands.add_parser(
         "explore",
         help="look at all pairs of finished runs in the browser",
+        examples=("babelsift explore out/mine --open", "babelsift explore s3://bucket/run2 s3://bucket/run1"),
         description="Serves a page on this machine that shows every pair, kept and left out, with its image: filter, "
         "search, move thresholds, label, export; two runs side by side. It changes no run; labels go into a file of "
         "their own. Needs the extra explore. Ctrl-C ends it.",

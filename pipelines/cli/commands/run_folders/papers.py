@@ -16,6 +16,7 @@ def add_papers(commands: argparse._SubParsersAction) -> None:
         "papers",
         _papers,
         help="write the papers that a publication of a run's data needs",
+        examples=("babelsift papers out/mine --to papers",),
         description="Writes the European Union's public summary of training content, as far as a run knows it "
         "(training_summary.md), and the table of its domains (domains.csv). The dataset card and croissant.json are in "
         "OUT already.",

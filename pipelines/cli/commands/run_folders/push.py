@@ -15,6 +15,7 @@ def add_push(commands: argparse._SubParsersAction) -> None:
         "push",
         _push,
         help="upload a finished run to the Hugging Face hub",
+        examples=("babelsift push out/mine hf://datasets/my-org/mine --private",),
         description="Uploads the product of a finished run, with its card, report and ledger, but nothing of staging. "
         "The same command goes on where another was cut short. Needs the extra hf, and a token that may write (`hf "
         "auth login`, or HF_TOKEN).",

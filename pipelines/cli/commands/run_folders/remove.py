@@ -27,6 +27,10 @@ def add_remove(commands: argparse._SubParsersAction) -> None:
         "remove",
         _remove,
         help="take pairs and images out of a run folder on request, and keep them out of later runs",
+        examples=(
+            "babelsift remove out/mine --domains asked.txt --dry-run",
+            "babelsift remove out/mine --domains asked.txt",
+        ),
         description="Removes what the lists name from shards, ledger, report and staging, with all copies of equal "
         "pixels, and keeps digests of it so that no later run on the folder brings it back. Interrupted, the same "
         "command goes on; without a list, an unfinished removal is finished.",

@@ -23,6 +23,7 @@ def add_status(commands: argparse._SubParsersAction) -> None:
         "status",
         _status,
         help="show what is done in a run folder, what a recipe would do again, and why",
+        examples=("babelsift status out/mine", "babelsift status out/mine --set select.min_similarity=0.3"),
         description="Shows each stage of a run folder: what is there, whether a run with the recipe on the same input "
         "would use it, and why not. Starts nothing and changes nothing.",
     )

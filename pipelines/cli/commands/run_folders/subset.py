@@ -14,6 +14,7 @@ def add_subset(commands: argparse._SubParsersAction) -> None:
     subset = commands.add_parser(
         "subset",
         help="write the uids of the shards' pairs as a subset file for DataComp's resharder",
+        examples=("babelsift subset out/mine kept.npy",),
         description="Writes a sorted .npy of 128-bit uids, which DataComp's resharder.py takes as --subset-file.",
     )
     subset.add_argument("output", metavar="OUT", help="run folder")

@@ -14,6 +14,7 @@ def add_urls(commands: argparse._SubParsersAction) -> None:
     urls = commands.add_parser(
         "urls",
         help="write the URLs that passed the rules as a list for img2dataset",
+        examples=("babelsift urls out/mine",),
         description="Writes OUT/urls/*.parquet (url, caption, uid) of what `curate --until dedup_pairs` left; "
         "what img2dataset makes of it, `babelsift curate --staging` takes.",
     )

@@ -29,6 +29,10 @@ def add_verify(commands: argparse._SubParsersAction) -> None:
         "verify",
         _verify,
         help="ask whether URLs of a run still answer with the same pixels, and whether their sites have opted out",
+        examples=(
+            "babelsift verify out/mine --sample 500",
+            "babelsift verify out/mine --all --write gone.csv --of gone,opted_out",
+        ),
         description="Asks for the URLs of a finished run's pairs again, politely and as safely as a download, and says "
         "of how many the pixels are the same, another image came, the URL is gone or out of reach, or the site or the "
         "image says in any form by now that it is not for training, whatever the recipe heard. Nothing is written into "

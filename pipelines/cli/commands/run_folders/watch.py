@@ -23,6 +23,7 @@ def add_watch(commands: argparse._SubParsersAction) -> None:
         "watch",
         _watch,
         help="show how far a run is, from anywhere that sees its folder",
+        examples=("babelsift watch s3://bucket/run1", "babelsift watch out/mine --json"),
         description="Shows the stage a run is at, rows, rates, downloads and memory until it ends; of a run that has "
         "ended, how long each stage took. Changes nothing.",
     )

@@ -9,7 +9,13 @@ from babelsift.pipelines.cli.folder_command import add_json_option, print_json
 
 def add_why(commands: argparse._SubParsersAction) -> None:
     """Adds the command to the parser."""
-    why = commands.add_parser("why", help="print what became of one pair")
+    why = commands.add_parser(
+        "why",
+        help="print what became of one pair",
+        description="Says where in the shards a pair is, or at which stage and for what value it was left out, and "
+        "what became of its image's other texts. The report and the explorer show uids by their first digits.",
+        examples=("babelsift why out/mine 23f071e9", "babelsift why out/mine https://example.org/cat.jpg"),
+    )
     why.add_argument("output", metavar="OUT", help="run folder")
     why.add_argument("pair", metavar="UID_OR_URL", help="a uid, or the first of its digits; or a URL")
     add_json_option(why)

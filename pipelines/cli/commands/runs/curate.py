@@ -22,6 +22,11 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
     curate = commands.add_parser(
         "curate",
         help="curate tables of pairs into a run folder",
+        examples=(
+            "babelsift curate --recipe datacomp-basic --input 'pairs/*.parquet' --output out/mine",
+            "babelsift curate --recipe mine.yaml --set captions.min_words=2 --output out/mine --dry-run",
+            "babelsift curate --recipe laion400m --input s3://bucket/pairs --output s3://bucket/run1 --check",
+        ),
         description="Reads tables of (image URL, alt-text), keeps what the recipe asks for, writes webdataset shards.",
         epilog="Any Apache Beam option may follow (--runner FlinkRunner --flink_master HOST:8081 ...); without one the "
         "job runs in this process on all cores. The same command again goes on where an interrupted one stopped.",
