@@ -8,9 +8,9 @@ from babelsift.filters.rules.apply import (
     URL_RULES,
     Rule,
     reject_by_captions,
-    reject_by_language,
     reject_by_urls,
 )
+from babelsift.filters.rules.languages import reject_by_language
 from babelsift.filters.rules.lists import hosts_of
 
 __all__ = [

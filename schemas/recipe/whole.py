@@ -21,8 +21,9 @@ from babelsift.schemas.recipe.groups.download import DownloadSettings, ImageRule
 from babelsift.schemas.recipe.groups.heads import Head
 from babelsift.schemas.recipe.groups.numbers import DEFAULT, Count
 from babelsift.schemas.recipe.groups.read import ReadSettings
-from babelsift.schemas.recipe.groups.selection import BalanceSettings, SelectSettings, ShardSettings
+from babelsift.schemas.recipe.groups.selection import BalanceSettings, SelectSettings
 from babelsift.schemas.recipe.groups.settings import Settings
+from babelsift.schemas.recipe.groups.shards import ShardSettings
 from babelsift.schemas.recipe.groups.text import (
     CaptionEdits,
     CaptionRules,

@@ -8,13 +8,14 @@ download     fetching and storing images, and rules on them; opt_outs: which opt
 clip, heads  models of similarity, and scores beside it
 columns      scores by models and functions of the user's own
 dedup        what counts as the same
-selection    thresholds, conditions, caps, balancing, shards
+selection    thresholds, caps, balancing; conditions: on columns; shards: what is written of what is kept
 
 `babelsift.schemas.recipe` exports the same names, and the recipe as a whole.
 """
 
 from babelsift.schemas.recipe.groups.clip import ClipModel, Route, model_slug, routes
 from babelsift.schemas.recipe.groups.columns import Column
+from babelsift.schemas.recipe.groups.conditions import Condition
 from babelsift.schemas.recipe.groups.dedup import (
     DecontaminateSettings,
     DedupImagesSettings,
@@ -32,15 +33,13 @@ from babelsift.schemas.recipe.groups.opt_outs import OptOutSettings
 from babelsift.schemas.recipe.groups.read import ReadSettings
 from babelsift.schemas.recipe.groups.selection import (
     BalanceSettings,
-    Condition,
     ModelChoice,
     PairCaps,
     SelectRule,
     SelectSettings,
-    ShardSettings,
-    ShardTexts,
     model_for,
 )
+from babelsift.schemas.recipe.groups.shards import ShardSettings, ShardTexts
 from babelsift.schemas.recipe.groups.text import (
     CaptionEdits,
     CaptionRules,

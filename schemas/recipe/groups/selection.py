@@ -1,16 +1,16 @@
-"""Which scored pairs a recipe keeps, how many of a kind, and in what shards."""
+"""Which scored pairs a recipe keeps, and how many of a kind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
-from pydantic import Field, model_serializer, model_validator
+from pydantic import Field, model_validator
 
+from babelsift.schemas.recipe.groups.conditions import Condition
 from babelsift.schemas.recipe.groups.numbers import (
     ByLanguage,
     Cosine,
-    ExactNumber,
     Fraction,
     LanguageCode,
     PositiveInt,
@@ -34,121 +34,6 @@ def model_for(model: ModelChoice, language: str | None, names: tuple[str, ...]) 
     ('b', 'a')
     """
     return next(iter(names), None) if model is None else setting_for(model, language)
-
-
-Value = str | int | float | bool
-_BOUNDS = (("min", ">="), ("above", ">"), ("max", "<="), ("below", "<"))
-_MEMBERS = (("one_of", "in"), ("not_in", "not in"), ("any_of", "any of"))
-_SHOWN_VALUES = 8
-_LARGEST_INTEGER = 2**64  # that is shown with all its digits
-
-
-class Condition(Settings):
-    """What a column's value must be, for all languages or by language; what is null is off, a null value meets none.
-
-    Attributes:
-        min: the value must be >= it
-        max: the value must be <= it
-        above: the value must be > it; not with `min`
-        below: the value must be < it; not with `max`
-        one_of: the value is one of these; of a list, all its items are
-        not_in: the value is none of these; of a list, no item is
-        any_of: an item of the list is one of these
-        keep_null: a null value passes
-        at: select: decide in the stage select; null: at the end of the stage that makes the column
-    """
-
-    min: ByLanguage[ExactNumber] | None = None
-    max: ByLanguage[ExactNumber] | None = None
-    above: ByLanguage[ExactNumber] | None = None
-    below: ByLanguage[ExactNumber] | None = None
-    one_of: ByLanguage[tuple[Value, ...]] | None = Field(default=None, alias="in")
-    not_in: ByLanguage[tuple[Value, ...]] | None = None
-    any_of: ByLanguage[tuple[Value, ...]] | None = None
-    keep_null: bool = False
-    at: Literal["select"] | None = None
-
-    @model_validator(mode="after")
-    def _bounds_fit(self) -> Condition:
-        if not self.compares_numbers and not self.compares_values:
-            raise ValueError(
-                "a condition needs one of min (>=), max (<=), above (>), below (<), or of in, not_in, any_of"
-            )
-        if self.compares_numbers and self.compares_values:
-            raise ValueError("a condition compares numbers (min, max, above, below) or values (in, not_in, any_of)")
-        for first, second in (("min", "above"), ("max", "below")):
-            if getattr(self, first) is not None and getattr(self, second) is not None:
-                raise ValueError(f"a condition has {first} or {second}, not both")
-        for language in self.languages or (None,):
-            wanted = self.for_language(language)
-            low = wanted.above if wanted.min is None else wanted.min
-            high = wanted.below if wanted.max is None else wanted.max
-            open_ends = self.above is not None or self.below is not None
-            if isinstance(low, Mapping) or isinstance(high, Mapping) or low is None or high is None:
-                continue
-            if low > high or (low == high and open_ends):
-                raise ValueError(f"no value is both {wanted.text()}")
-        return self
-
-    @model_serializer(mode="wrap")
-    def _said(self, plain: Callable[[Condition], dict[str, Any]]) -> dict[str, Any]:
-        # Keys that came later are left out where they say nothing, so that older recipes are written as they were.
-        said = {"in" if key == "one_of" else key: value for key, value in plain(self).items()}
-        later = ("in", "not_in", "any_of", "at")
-        return {key: value for key, value in said.items() if value is not None or key not in later}
-
-    @property
-    def compares_numbers(self) -> bool:
-        """Whether it has bounds."""
-        return any(getattr(self, name) is not None for name, _ in _BOUNDS)
-
-    @property
-    def compares_values(self) -> bool:
-        """Whether it has lists of values."""
-        return any(getattr(self, name) is not None for name, _ in _MEMBERS)
-
-    @property
-    def value_lists(self) -> Iterator[tuple[str, tuple[Value, ...]]]:
-        """Each of its lists with its name in a recipe, those of a language too."""
-        for name, _ in _MEMBERS:
-            setting = getattr(self, name)
-            lists = setting.values() if isinstance(setting, Mapping) else [] if setting is None else [setting]
-            for values in lists:
-                yield ("in" if name == "one_of" else name), values
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """The languages that it names, `default` among them; none where it is the same for all."""
-        settings = (getattr(self, name) for name, _ in (*_BOUNDS, *_MEMBERS))
-        return tuple(dict.fromkeys(key for setting in settings if isinstance(setting, Mapping) for key in setting))
-
-    def for_language(self, language: str | None) -> Condition:
-        """Returns the condition as it is for a language; one that asks for nothing there has no bound at all."""
-        names = [name for name, _ in (*_BOUNDS, *_MEMBERS)]
-        return self.model_copy(update={name: setting_for(getattr(self, name), language) for name in names})
-
-    def text(self) -> str:
-        """Returns the condition as the ledger shows it.
-
-        >>> Condition(min=0.2, below=0.5).text(), Condition(any_of=("a", "b")).text()
-        ('>= 0.2, < 0.5', 'any of a, b')
-        """
-        bounds = [f"{sign} {_number(getattr(self, name))}" for name, sign in _BOUNDS if getattr(self, name) is not None]
-        lists = [f"{sign} {_listed(getattr(self, name))}" for name, sign in _MEMBERS if getattr(self, name) is not None]
-        return ", ".join([*bounds, *lists])
-
-
-def _number(value: object) -> str:
-    if isinstance(value, float | int):
-        return str(int(value)) if abs(value) <= _LARGEST_INTEGER and value == int(value) else str(value)
-    return str(value)
-
-
-def _listed(values: Any) -> str:
-    if isinstance(values, Mapping):
-        return str(values)
-    shown = [str(value) for value in values[:_SHOWN_VALUES]]
-    return ", ".join([*shown, "..."] if len(values) > _SHOWN_VALUES else shown)
 
 
 class SelectRule(Settings):
@@ -300,52 +185,3 @@ class BalanceSettings(Settings):
     rule: Literal["metaclip-1", "metaclip-2"] = "metaclip-1"
     threshold: PositiveInt
     reference_language: LanguageCode = "en"
-
-
-class ShardTexts(Settings):
-    """Which of an image's texts are chosen, where several stay: the first of them is the sample's `.txt`.
-
-    Attributes:
-        choose: the order of an image's texts: `best_similarity`, `first` in the input, `longest`, `draw` by the seed,
-            `per_language`: the best of each language in turn; null: by similarity where the recipe has a model, else
-            the first
-        at_most: how many are chosen; null: one, of `per_language` one a language
-        keep: `all`: the others stay in the sample's json; `chosen`: they are left out as `text_not_chosen`; null: all
-            where `at_most` is not set, else the chosen
-    """
-
-    choose: Literal["best_similarity", "first", "longest", "draw", "per_language"] | None = None
-    at_most: PositiveInt | None = None
-    keep: Literal["all", "chosen"] | None = None
-
-    @property
-    def keeps_all(self) -> bool:
-        """Whether texts that are not chosen stay."""
-        return self.keep == "all" or (self.keep is None and self.at_most is None)
-
-    @property
-    def most(self) -> int | None:
-        """How many texts of an image are chosen; None: as many as it has languages."""
-        return self.at_most or (None if self.choose == "per_language" else 1)
-
-    def order(self, has_similarity: bool) -> str:
-        """Returns what texts are ordered by, of one language or all; has_similarity: whether there is a CLIP model."""
-        if self.choose in (None, "per_language"):
-            return "best_similarity" if has_similarity else "first"
-        return str(self.choose)
-
-
-class ShardSettings(Settings):
-    """The product's shards.
-
-    Attributes:
-        samples_per_shard: all but the last hold exactly so many
-        validation_fraction: of all pairs, by their uid alone, into shards of their own; null: none
-        embeddings: write the models' embeddings, row by row as in the shards' parquet
-        texts: which texts of an image stay
-    """
-
-    samples_per_shard: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    validation_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
-    embeddings: bool = False
-    texts: ShardTexts = ShardTexts()
