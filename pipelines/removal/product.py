@@ -62,10 +62,12 @@ class Account:
     Attributes:
         stages: that it is by, in their order.
         source_rows: of the input; None: not known.
+        timings: of the run that made it.
     """
 
     stages: tuple[str, ...]
     source_rows: int | None
+    timings: Mapping[str, Any]
 
 
 def read_recipe(folder: RunFolder) -> Recipe:
@@ -109,7 +111,8 @@ def rewrite_product(folder: RunFolder, removed: Tombstones, account: Account, *,
     inputs = _report_inputs(folder, recipe, account, said)
     facts = {name: value if isinstance(value, str) else ", ".join(value) for name, value in manifest.facts.items()}
     tars = _tars(folder, facts)
-    write_report(inputs, folder, recipe, facts, tars, made_columns=_made_columns(folder, recipe))
+    made = _made_columns(folder, recipe)
+    write_report(inputs, folder, recipe, facts, tars, made_columns=made, timings=account.timings)
     if unfinished and (manifest := read_manifest(folder)) is not None:
         write_manifest(folder, replace(manifest, unfinished=True))
 

@@ -157,7 +157,11 @@ def _begin(folder: RunFolder, requests: Sequence[Request], request: Tombstones, 
     is_whole = funnel is not None and manifest.replacement is None
     account = None
     if is_whole and funnel is not None:
-        account = {"stages": [stage.stage for stage in funnel.stages], "source_rows": funnel.source_rows}
+        account = {
+            "stages": [stage.stage for stage in funnel.stages],
+            "source_rows": funnel.source_rows,
+            "timings": (folder.read_json(FUNNEL) or {}).get("timings", {}),
+        }
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     content = {**removal.to_json(), "at": at, "digests": told, "account": account}
     folder.write_json(UNFINISHED_REMOVAL, content)
@@ -181,7 +185,8 @@ def _finish(folder: RunFolder) -> Removal | None:
     values = purge_values(folder, removed, recipe)
     _purge_until(folder, removed, begun["number"])
     if begun["account"] is not None:
-        account = Account(tuple(begun["account"]["stages"]), begun["account"]["source_rows"])
+        known = begun["account"]
+        account = Account(tuple(known["stages"]), known["source_rows"], known["timings"])
         said = (
             f"{begun['texts']} texts of {begun['samples']} images and more were removed on request after this run: "
             "samples, hosts and the funnel are without them; how values are spread is told again by the next full run"

@@ -233,12 +233,24 @@ def earlier_tombstones(places: Iterable[str]) -> Tombstones:
     """Returns the tombstones of earlier run folders: what was removed there does not come in by a run that names them.
 
     Args:
-        places: as a recipe names them; those that are no run folder have none.
+        places: as a recipe names them: run folders, or shards in them, by glob, too; others have none.
 
     Raises:
         RunFolderError: a file is damaged, or cannot be read.
     """
     found = NO_TOMBSTONES
     for place in places:
-        found |= read_tombstones(RunFolder(place))
+        for url in _and_above(place.partition("*")[0].rstrip("/")):
+            found |= read_tombstones(RunFolder(url))
     return found
+
+
+def _and_above(place: str) -> Iterator[str]:
+    """Yields a place and the two folders that it lies in; none on the web, where there are no run folders."""
+    scheme, separator, path = place.rpartition("://")
+    if scheme in ("http", "https"):
+        return
+    for _ in range(3):
+        if path or not separator:
+            yield f"{scheme}{separator}{path or '.'}"
+        path = path.rpartition("/")[0]

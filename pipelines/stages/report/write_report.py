@@ -87,12 +87,14 @@ def write_report(
     tars: TarFolder | None = None,
     *,
     made_columns: pa.Schema,
+    timings: Mapping[str, Any] | None = None,
 ) -> dict:
     """Writes what people, trainers and auditors read first; returns the funnel as a dict.
 
     Args:
         inputs: what the other steps counted and drew.
         folder, recipe, facts, tars, made_columns: see `WriteReport`.
+        timings: of the run, as funnel.json has them; None: those of this process and its workers.
 
     Raises:
         AccountingError: a pair was lost or doubled.
@@ -104,7 +106,8 @@ def write_report(
     tables = [f"{SPLITS[shard['split']].folder}/{shard_name(shard['shard'])}{PARQUET}" for shard in shards]
     tables += [f"{REJECTS}/{name}" for name, _ in sorted(inputs.ledger)]
     samples = with_survivors(folder, samples, tables)
-    timings, staged = timings_so_far(folder, shards), StagedImages(folder, tars)
+    timings = timings_so_far(folder, shards) if timings is None else timings
+    staged = StagedImages(folder, tars)
     clusters = clusters_with_images(staged, inputs.clusters, inputs.cluster_urls)
     data = ReportData(
         recipe=recipe,

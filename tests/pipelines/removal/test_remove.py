@@ -17,11 +17,15 @@ from babelsift.pipelines.removal.requests import read_request
 from babelsift.pipelines.removal.shards import final_shards
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import read_manifest
-from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, read_tombstones
-from babelsift.schemas import InputError, RunFolderError
+from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, check_no_unfinished_removal, read_tombstones
+from babelsift.pipelines.run_folder.writers.claim import claim_folder
+from babelsift.pipelines.run_folder.writers.lock import RunLock
+from babelsift.schemas import Funnel, InputError, RunFolderError
+from babelsift.schemas.recipe import DedupPairsSettings
 from tests.support.hostile_web import HostileWeb, answer, encoded, photo
+from tests.support.killed import changes_of, kill_at
 from tests.support.left_in_folder import where
-from tests.support.small_run import babelsift, product, write_recipe
+from tests.support.small_run import RECIPE, babelsift, product, write_recipe
 
 SIZE = (48, 40)
 
@@ -260,3 +264,115 @@ def test_what_the_folder_never_had_is_kept_out_all_the_same(run):
     run.curate([*run.rows, later])
     assert where(run.out, *later) == []
     assert open_run(str(run.out)).funnel.stages[0].rejected["removed"] == 1
+
+
+MOMENTS = 16
+
+
+def everything(folder):
+    """All that two removals of the same have in common: but for times, tokens and epochs."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_file() and name not in (".babelsift-lock", "running.json", "list.txt"):
+            content = path.read_bytes()
+            if name == "manifest.json" or name.startswith("removals/0"):
+                known = json.loads(content)
+                content = json.dumps({key: known[key] for key in known if key not in ("epoch", "run", "at")}).encode()
+            found[name] = content
+    return found
+
+
+def test_killed_at_any_moment_the_same_command_ends_at_the_same_bytes(run, tmp_path):
+    requests = [read_request("urls", run.list(*(run.rows[row][0] for row in (0, 5, 22)), "http://later.example/"))]
+    before, folders = tmp_path / "before", []
+    shutil.copytree(run.out, before)
+
+    def work():
+        remove(str(run.out), requests)
+
+    changes = changes_of(work)
+    expected = everything(run.out)
+    assert changes > 3 * MOMENTS
+    for moment in range(MOMENTS):
+        shutil.rmtree(run.out)
+        shutil.copytree(before, run.out)
+        assert kill_at(changes * (2 * moment + 1) // (2 * MOMENTS), work)
+        if (run.out / "removals" / "unfinished.json").exists():
+            with pytest.raises(RunFolderError, match="a removal has not ended there; run `babelsift remove"):
+                check_no_unfinished_removal(RunFolder(str(run.out)))
+            folders.append(moment)
+            if moment % 2:  # without the lists, and then with them: there is nothing left to do
+                remove(str(run.out), [])
+        work()
+        assert everything(run.out) == expected, moment
+    assert len(folders) > MOMENTS // 2
+
+
+def test_a_run_that_is_under_way_keeps_a_removal_out_and_is_ended_by_one(run):
+    folder, request = RunFolder(str(run.out)), read_request("urls", run.list(run.rows[3][0]))
+    with RunLock(folder) as lock:
+        claimed = claim_folder(folder, lock.token, wait=lambda _: None)
+        with pytest.raises(RunFolderError, match=r"already|works|running"):
+            remove(str(run.out), [request])
+    remove(str(run.out), [request])
+    with pytest.raises(RunFolderError, match="a later run"):
+        claimed.write_json("late.json", {})
+
+
+def test_a_later_run_into_another_folder_that_names_this_one_heeds_it(run):
+    run.remove(urls=run.list(run.rows[3][0]))
+    recipe = RECIPE.model_copy(update={"dedup_pairs": DedupPairsSettings(earlier=(str(run.out),))})
+    other = Setup(run.home, run.web, write_recipe(run.home / "other.yaml", recipe), run.rows)
+    new = (run.web.on("/new.jpg", answer(encoded(photo(55, SIZE)))), "a photo that is new")
+    other.curate([*run.rows, new], run.home / "other")
+    funnel = open_run(str(run.home / "other")).funnel
+    assert funnel.stages[0].rejected["removed"] == 1
+    assert where(run.home / "other", *run.rows[3]) == []
+    assert funnel.kept_rows == 1
+
+
+def test_what_ran_until_a_stage_and_a_list_of_urls_lose_them_too(run):
+    write(run.home / "pairs.parquet", run.rows)
+    command = ["--recipe", run.recipe, "--input", str(run.home / "pairs.parquet"), "--output", str(run.out)]
+    assert babelsift("curate", *command, "--until", "dedup_pairs").code == 0
+    assert babelsift("urls", str(run.out)).code == 0
+    assert where(run.out / "until", run.rows[3][0])
+    assert where(run.out / "urls", run.rows[3][0])
+    run.remove(urls=run.list(run.rows[3][0]))
+    assert where(run.out, *run.rows[3]) == []
+    funnel = Funnel.from_json(json.loads((run.out / "until/dedup_pairs/funnel.json").read_text())).check()
+    assert funnel.stages[0].rejected["removed"] == 1
+    assert read_manifest(RunFolder(str(run.out))).unfinished  # as the run until the stage left it
+    assert babelsift("curate", *command).code == 0
+    assert where(run.out, *run.rows[3]) == []
+
+
+def test_a_product_that_no_run_finished_loses_whole_shards_and_the_next_run_makes_them(run):
+    expected = product(str(run.out))
+    (run.out / "funnel.json").unlink()
+    run.remove(urls=run.list(run.rows[3][0]))
+    assert where(run.out, *run.rows[3]) == []
+    run.curate()
+    assert where(run.out, *run.rows[3]) == []
+    assert open_run(str(run.out)).funnel.stages[0].rejected["removed"] == 1
+    assert set(product(str(run.out))) >= set(expected)
+
+
+def test_on_an_object_store(run, s3_bucket):
+    import s3fs
+
+    for path in (path for path in run.out.rglob("*") if path.is_file()):
+        s3fs.S3FileSystem().put(str(path), s3_bucket.url(f"out/{path.relative_to(run.out)}"))
+    request = read_request("urls", run.list(run.rows[3][0], run.rows[0][0]))
+    removal = remove(s3_bucket.url("out"), [request])
+    assert (removal.pairs, removal.number) == (3, 1)
+    sought = hidden(run, 3, 0, 20)
+    assert where(run.out, *sought)
+    assert where(s3_bucket.folder / "out", *sought) == []
+    remove(str(run.out), [request])
+    ours, theirs = (product(url) for url in (str(run.out), s3_bucket.url("out")))
+    ours, theirs = (
+        {path: found[path] for path in found if not path.startswith("removals")} for found in (ours, theirs)
+    )
+    assert ours == theirs

@@ -62,6 +62,9 @@ def test_what_is_written_is_read_and_holds_no_text(tmp_path):
     assert b"secret" not in content
     write_tombstones(folder, read_tombstones(folder))
     assert (tmp_path / TOMBSTONES).read_bytes() == content
+    assert earlier_tombstones([f"{tmp_path}/shards/*.parquet"]) == tombstones
+    assert earlier_tombstones([f"{tmp_path}/shards"]) == tombstones
+    assert earlier_tombstones([str(tmp_path / "a/b/c/d")]) == NO_TOMBSTONES
     assert earlier_tombstones([str(tmp_path), str(tmp_path / "no folder"), str(tmp_path / TOMBSTONES)]) == tombstones
 
 

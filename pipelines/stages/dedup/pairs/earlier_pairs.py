@@ -29,6 +29,7 @@ from babelsift.pipelines.inputs.list_files import files_in
 from babelsift.pipelines.inputs.named_file import open_named_file
 from babelsift.pipelines.inputs.pairs import text_from_arrow
 from babelsift.pipelines.inputs.slices import URL_COLUMNS
+from babelsift.pipelines.run_folder.paths import TOMBSTONES
 from babelsift.schemas import InputError, public_url
 
 UID, URL = "uid", "url"
@@ -75,6 +76,7 @@ def plan_earlier(datasets: Sequence[str]) -> tuple[EarlierFile, ...]:
     for dataset in datasets:
         shown = f"{_SETTING} {public_url(dataset)!r}"
         files = [path for path in files_in(dataset, sought=shown) if path.lower().endswith((".parquet", ".npy"))]
+        files = [path for path in files if not path.endswith(f"/{TOMBSTONES}")]  # of a run folder, given as a whole
         if not files:
             raise InputError(f"{shown} has no .parquet or .npy file; check the path")
         paths.update(files)
