@@ -76,7 +76,7 @@ flink-demo: $(VENV)/.installed-flink ## curate the demo's web on a real Flink he
 flink-test: $(VENV)/.installed-flink-test $(BIN)/versitygw ## run on a real Flink and S3 server here, kill what can be killed, and compare (needs Java, Maven, Go)
 	@$(BIN)/python tests/cluster/flink_test.py $(ARGS)
 
-flink-figures: $(VENV)/.installed-flink-test ## measure CPU time and workers on a real Flink here (needs Java, Maven; ARGS='metadata --pairs 1000000')
+flink-figures: $(VENV)/.installed-flink-test ## measure CPU time and workers on a real Flink here (needs Java, Maven; ARGS='--only metadata --pairs 1000000')
 	@$(BIN)/python tests/cluster/flink_figures.py $(ARGS)
 
 curate: $(VENV)/.installed-run ## curate your own pairs: INPUT=GLOB OUTPUT=DIR RECIPE=NAME|FILE RUNNER=local|FlinkRunner...

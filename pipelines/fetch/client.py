@@ -22,6 +22,7 @@ from babelsift.pipelines.fetch.failure import FetchFailureError
 from babelsift.pipelines.fetch.fetched import Fetched
 from babelsift.pipelines.fetch.host_rules import MAX_FILE_BYTES, HostRules, asks_hosts
 from babelsift.pipelines.fetch.limits import HostPace, HostSlots, LargeBodies
+from babelsift.pipelines.fetch.machine_turns import machine_turns
 from babelsift.pipelines.fetch.network_errors import failure_of
 from babelsift.pipelines.fetch.opt_outs import OUR_TOKEN, headers_opt_out
 from babelsift.pipelines.fetch.resolving.address import AddressPolicy
@@ -76,7 +77,9 @@ class ImageClient:
         assert lookup is not None
         self._slots = asyncio.Semaphore(settings.thread_count)
         self._hosts = HostSlots(settings.connections_per_host)
-        self._pace = HostPace(settings.requests_per_host_per_s)
+        self._pace = HostPace(
+            settings.requests_per_host_per_s, machine_turns() if settings.requests_per_host_per_s else None
+        )
         self._host_rules = HostRules(self._get_host_file, settings) if asks_hosts(settings) else None
         self._large = LargeBodies(settings.max_body_bytes)
         self._resolver = resolver = CheckedResolver(self._policy, lookup, timeout_s=settings.timeout_s)

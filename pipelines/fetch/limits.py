@@ -7,6 +7,8 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 
+from babelsift.pipelines.fetch.machine_turns import MachineTurns
+
 _PACED_HOSTS = 10_000  # those whose turn has come are forgotten then
 _SMALL_BODY_BYTES = 4 * 2**20
 _LARGE_BODIES_BYTES = 2**30
@@ -37,11 +39,17 @@ class HostSlots:
 
 
 class HostPace:
-    """When each host may be asked next, so that its requests keep a distance from each other."""
+    """When each host may be asked next, so that its requests keep a distance from each other.
 
-    def __init__(self, requests_per_s: float | None) -> None:
+    Args:
+        requests_per_s: of a host; None: no limit.
+        machine: what other processes of this machine have asked for; None: nobody else asks.
+    """
+
+    def __init__(self, requests_per_s: float | None, machine: MachineTurns | None = None) -> None:
         self._apart_s = 1 / requests_per_s if requests_per_s else 0.0
         self._next: dict[str, float] = {}
+        self._machine = machine
 
     def __len__(self) -> int:
         return len(self._next)
@@ -56,7 +64,11 @@ class HostPace:
         at = max(now, self._next.get(host, now))
         self._next[host] = at + self._apart_s
         await asyncio.sleep(at - now)
-        return at - now
+        waited_s = at - now
+        while self._machine is not None and (wait_s := self._machine.take(host, self._apart_s)) > 0:
+            await asyncio.sleep(wait_s)
+            waited_s += wait_s
+        return waited_s
 
 
 class LargeBodies:

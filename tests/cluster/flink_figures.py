@@ -1,7 +1,7 @@
 """Measures what a real Flink costs beside this process, and what more workers give.
 
     make flink-figures                       the same, with what it needs installed first
-    python tests/cluster/flink_figures.py metadata --pairs 100000
+    python tests/cluster/flink_figures.py --only metadata --pairs 100000
 
     metadata    the text stages of so many drawn pairs, in process and on Flink: seconds of CPU of all processes
     latency     the download of pairs whose web answers after a while, by one worker and by four: seconds by the clock
@@ -47,7 +47,7 @@ _THREADS = 4  # URLs in flight at once in a worker, so that latency is what it w
 def main() -> int:
     """Measures; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=_FIGURES, nargs="*", default=list(_FIGURES), help="default: all")
+    parser.add_argument("--only", choices=list(_FIGURES), help="default: both")
     parser.add_argument("--pairs", type=int, default=100_000, help="of the text stages (default: %(default)s)")
     parser.add_argument("--images", type=int, default=256, help="of the late web (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "flink-figures", help="removed first")
@@ -61,7 +61,7 @@ def main() -> int:
         jar = settings.job_server_jar or build_job_server(settings.output.parent / "flink-job-server")
         with tempfile.TemporaryDirectory(prefix="flink-") as temporary:
             os.environ["TMPDIR"] = tempfile.tempdir = temporary  # where the pool has its socket
-            for name in settings.what:
+            for name in [settings.only] if settings.only else _FIGURES:
                 folder = home / name
                 folder.mkdir(parents=True)
                 with (
