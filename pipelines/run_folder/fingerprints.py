@@ -43,6 +43,7 @@ _NOT_SHAPING = {"read": {"max_unreadable_rate"}, "language": {"report_min_texts"
 # Settings that came later: with these values a stage gives what it gave before.
 _CAME_LATER: dict[str, dict[str, Any]] = {
     "read": {"columns": None, "page_opt_outs": True},
+    "captions": {"reject_national_numbers": False, "reject_ibans": False},
     "language": {"source": "replace"},
     "select": {"one_to_one_in": None},
 }

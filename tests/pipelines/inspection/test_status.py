@@ -260,3 +260,11 @@ def test_a_files_version_is_its_size_and_time(tmp_path):
     found = input_files([str(tmp_path / "a"), str(tmp_path / "none")])
     assert found[str(tmp_path / "a")][0] == 3
     assert found[str(tmp_path / "none")] is None
+
+
+def test_settings_that_came_later_leave_earlier_folders_as_they_are_until_they_are_on():
+    later = ("reject_ibans", "reject_national_numbers")
+    shaped = stage_settings(recipe_from({"name": "x"}, source="x"), {})
+    assert not [path for stage in shaped.values() for path in stage if path.endswith(later)]
+    on = stage_settings(recipe_from({"name": "x", "captions": {"reject_ibans": True}}, source="x"), {})
+    assert on["rules"]["captions.reject_ibans"] is True
