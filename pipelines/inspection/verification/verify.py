@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
+import queue
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -11,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from babelsift.filters.cores import usable_cores
 from babelsift.filters.image import ImageFailure, ProcessedImage, process_image
 from babelsift.pipelines.decoding import OF_THE_MACHINE, ImageDecoders
 from babelsift.pipelines.fetch import Answer, FetchSession
@@ -20,7 +22,6 @@ from babelsift.schemas.reasons import OPT_OUTS
 from babelsift.schemas.recipe import DownloadSettings, OptOutSettings
 
 _ALIKE_BITS = 16  # of a perceptual hash; two pictures differ in 128
-_TOGETHER = 32  # bodies in memory at once
 _DIRECTIVES = ("noai", "noimageai", "noindex", "noimageindex")
 _ENDED = "verify: the process that fetches has ended, or stood still; run the same command again"
 
@@ -56,22 +57,37 @@ def verify_pairs(pairs: pa.Table, settings: DownloadSettings) -> Iterator[Verdic
         rows_of_url.setdefault(pair["url"], []).append(pair)
     urls = list(rows_of_url)
     decoders = ImageDecoders(partial(process_image, settings=settings), timeout_s=settings.decode_timeout_s)
-    with closing(decoders), closing(FetchSession(settings)) as session:
-        session.ask(0, urls)
-        answers = (_received(session) for _ in urls)
-        while together := list(itertools.islice(answers, _TOGETHER)):
-            images = decoders.in_order(answer.fetched.body for answer in together)
-            for answer, image in zip(together, images, strict=True):
-                url = urls[answer.row]
-                for pair in rows_of_url[url]:
-                    yield Verdict(pair["uid"], url, *_outcome(answer, image, pair))
+    settled: queue.SimpleQueue[list[Verdict] | BaseException | None] = queue.SimpleQueue()
+
+    def settle_all() -> None:
+        try:
+            while (answer := session.receive()) is not None:
+                body, url = answer.fetched.body, urls[answer.row]
+                image = None if body is None else decoders.decode(body)
+                settled.put([Verdict(row["uid"], url, *_outcome(answer, image, row)) for row in rows_of_url[url]])
+            settled.put(None)
+        except BaseException as error:  # noqa: BLE001 it is raised where verdicts are waited for
+            settled.put(error)
+
+    names = [f"verify-{number}" for number in range(usable_cores())]
+    threads = [threading.Thread(target=settle_all, name=name, daemon=True) for name in names]
+    with closing(decoders):
+        with closing(FetchSession(settings)) as session:
+            session.ask(0, urls)
+            for thread in threads:
+                thread.start()
+            for _ in urls:
+                yield from _taken(settled.get())
+        for thread in threads:  # the session is over, so that each has an end
+            thread.join()
 
 
-def _received(session: FetchSession) -> Answer:
-    answer = session.receive()
-    if answer is None:
+def _taken(settled: list[Verdict] | BaseException | None) -> list[Verdict]:
+    if settled is None:
         raise DownloadError(_ENDED)
-    return answer
+    if isinstance(settled, BaseException):
+        raise settled
+    return settled
 
 
 def _outcome(

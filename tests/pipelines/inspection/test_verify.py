@@ -195,6 +195,18 @@ def test_a_network_that_is_down_is_told_from_a_web_that_is_gone():
     assert Counter(tally.outcomes) == {"unreachable": 1, "gone": 1}
 
 
+def test_the_list_is_what_remove_takes(out, tmp_path):
+    copy, listed = tmp_path / "out", tmp_path / "opted_out.csv"
+    shutil.copytree(out, copy)
+    assert command("verify", str(copy), "--all", "--write", str(listed)).code == 0
+    uids = {row["uid"] for row in csv.DictReader(io.StringIO(listed.read_text()))}
+    said = command("remove", str(copy), "--uids", str(listed))
+    assert said.code == 0, said.log
+    left = babelsift.open_run(str(copy)).pairs().to_table(columns=["uid"]).column("uid").to_pylist()
+    assert len(uids) == sum(outcome == "opted_out" for _, outcome, _ in CHANGES.values())
+    assert not uids & set(left)
+
+
 def test_a_product_without_urls_says_so(out, tmp_path):
     copy = tmp_path / "out"
     shutil.copytree(out, copy)

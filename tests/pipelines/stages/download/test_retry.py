@@ -51,12 +51,20 @@ LATE = 1e12
         (["opt_outs"], "tdmrep_reserved", "tdmrep.json of a.example", True),
         (["opt_outs"], "timeout", "read, 10 s", False),
         (["tdm_reserved"], "tdm_reserved", "tdm-reservation: 1", True),
+        (["hash_list"], "on_hash_list", "known", True),
+        (["unhashed"], "on_hash_list", "known", False),
         (["all"], None, None, False),
         (["timeout"], None, None, False),
     ],
 )
 def test_what_is_tried_again(classes, reason, detail, wanted):
     assert parse_retry(classes, before=0).wants(reason, detail) == wanted
+
+
+def test_images_without_hashes_are_no_failures_but_wanted():
+    assert parse_retry(["unhashed"], before=0).unhashed
+    assert parse_retry(["unhashed"], before=0).wants_any
+    assert not parse_retry(["dns"], before=0).unhashed
 
 
 @pytest.mark.parametrize(
