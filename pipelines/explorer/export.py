@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.explorer.labels import LABEL
+from babelsift.pipelines.explorer.pairs.load import KEPT, REJECTED
 from babelsift.pipelines.explorer.pairs.query import Query, QueryError, Words
 from babelsift.pipelines.explorer.projection import project
 from babelsift.pipelines.explorer.session import LoadedRun
@@ -162,38 +163,48 @@ def _samples(run: LoadedRun, rows: np.ndarray) -> Iterator[bytes]:
 
 def _snippet(run: LoadedRun, query: Query, rows: np.ndarray) -> Exported:
     """Python that reads the same pairs from the run folder: the ledger's and the shards', by the same conditions."""
-    conditions = [_condition(name, wanted) for name, wanted in query.where.items() if name in run.table.column_names]
-    left = [name for name in query.where if name not in run.table.column_names]
-    left += ["text"] if query.text else []
-    left += ["near"] if query.near else []
+    stored = {name for dataset in (run.run.pairs(), run.run.rejects()) for name in dataset.schema.names} | {"fate"}
+    unsaid = [name for name in query.where if name not in stored]
+    unsaid += [name for name, value in (("text", query.text), ("near", query.near)) if value]
+    asked = {name: wanted for name, wanted in query.where.items() if name in stored}
     lines = [
         "import babelsift",
         "import pyarrow.compute as pc",
         "",
         f"run = babelsift.open_run({run.run.folder.url!r})",
-        f"# {len(rows)} pairs in the explorer" + (f", which also asked for {', '.join(left)}" if left else ""),
+        f"# {len(rows)} pairs in the explorer" + (f", which also asked for {', '.join(unsaid)}" if unsaid else ""),
+        "tables = []",
+        *_reading(run, asked, "pairs", KEPT),
+        *_reading(run, asked, "rejects", REJECTED),
+        'print(sum(map(len, tables)), [table.column("uid").to_pylist()[:5] for table in tables])',
+        "",
     ]
-    of_ledger = {"stage", "reason", "value", "threshold"}
-    named = {name for name in query.where if name in of_ledger}
-    source = "rejects" if named and not _asks_for_kept(query) else "pairs"
-    usable = [condition for condition in conditions if condition]
-    where = f"filter={' & '.join(usable)}" if usable else ""
-    lines += [f"table = run.{source}().to_table({where})", 'print(len(table), table.column("uid").to_pylist()[:5])', ""]
     return Exported("selection.py", "text/x-python", ["\n".join(lines).encode()])
 
 
-def _asks_for_kept(query: Query) -> bool:
-    return any(isinstance(wanted, Words) and None in wanted.words for wanted in query.where.values())
+def _reading(run: LoadedRun, asked: Mapping[str, object], source: str, fate: str) -> Iterator[str]:
+    """Yields the lines that read what is asked for of the shards, or of the ledger."""
+    known = set(getattr(run.run, source)().schema.names)
+    conditions = []
+    for name, wanted in asked.items():
+        if name == "fate":
+            if isinstance(wanted, Words) and fate not in wanted.words:
+                return
+        elif name in known:
+            conditions.append(_condition(name, wanted))
+        elif not (isinstance(wanted, Words) and None in wanted.words):
+            yield f"# {source}() has no {name}: no pair of it is read"
+            return
+    usable = " & ".join(condition for condition in conditions if condition)
+    yield f"tables.append(run.{source}().to_table({f'filter={usable}' if usable else ''}))"
 
 
 def _condition(name: str, wanted: object) -> str:
-    if name in ("fate", "split"):
-        return ""
     field = f"pc.field({name!r})"
     if isinstance(wanted, Words):
         words = [word for word in wanted.words if word is not None]
         met = [f"{field}.isin({words!r})"] if words else []
-        met += [f"{field}.is_null()"] if None in wanted.words and name not in ("stage", "reason") else []
+        met += [f"{field}.is_null()"] if None in wanted.words else []
         return f"({' | '.join(met)})" if met else ""
     low, high = wanted.low, wanted.high  # type: ignore[attr-defined]
     bounds = [f"({field} >= {low!r})"] if low is not None else []

@@ -139,7 +139,17 @@ def test_exports_hold_the_selection(explorer):
     assert first[:2] == b"\xff\xd8"
 
 
-@pytest.mark.parametrize("where", [{"fate": ["kept"], "original_height": [70, None]}, {"reason": ["http_status"]}])
+@pytest.mark.parametrize(
+    "where",
+    [
+        {},
+        {"fate": ["kept"], "original_height": [70, None]},
+        {"reason": ["http_status"]},
+        {"reason": ["http_status", None]},
+        {"fate": ["rejected"]},
+        {"language": ["en", "ja", None]},
+    ],
+)
 def test_the_exported_python_reads_the_same_pairs(explorer, capsys, where):
     query = {"where": where}
     uids = [row["uid"] for row in rows(explorer, **query)]
