@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from babelsift.filters.bits import bits_set
 from babelsift.filters.jit import jit
 
 WORDS = 16
@@ -47,16 +48,7 @@ def _is_near_in(
         for place in range(starts[bucket], starts[bucket + 1]):
             entry, bits = order[place], np.int64(0)
             for long_word in range(_LONG_WORDS):
-                bits += _bits_set(entries[entry, long_word] ^ wanted[long_word])
+                bits += bits_set(entries[entry, long_word] ^ wanted[long_word])
             if bits <= radius:
                 return True
     return False
-
-
-@jit
-def _bits_set(value: np.uint64) -> np.int64:
-    """Returns how many bits are set; LLVM knows the idiom and makes an instruction of it."""
-    value = value - ((value >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    value = (value & np.uint64(0x3333333333333333)) + ((value >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    value = (value + (value >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((value * np.uint64(0x0101010101010101)) >> np.uint64(56))

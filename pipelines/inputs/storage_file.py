@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,12 +15,13 @@ from typing import Any, BinaryIO
 from babelsift.pipelines.inputs.slices import InputFile
 from babelsift.pipelines.storage.errors import Retries, retrying, storage_failures
 from babelsift.pipelines.storage.file_systems import open_file_system
+from babelsift.pipelines.storage.seekable_file import SeekableFile
 from babelsift.schemas import InputError
 
 _COPIED_BYTES = 1 << 20
 
 
-class StorageFile(io.RawIOBase):
+class StorageFile(SeekableFile):
     """Reads a file on any fsspec file system; seekable everywhere, also where the server knows no ranges.
 
     Args:
@@ -36,7 +36,6 @@ class StorageFile(io.RawIOBase):
         super().__init__()
         self._name = file.shown
         self._retries = retries
-        self._position = 0
         self._handle: BinaryIO | None = None
         self._copy: BinaryIO | None = None
         self.failure: InputError | None = None
@@ -52,33 +51,15 @@ class StorageFile(io.RawIOBase):
         assert self._size is not None
         return self._size
 
-    def readable(self) -> bool:
-        """It is there to be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """It can be read at any offset."""
-        return True
-
-    def tell(self) -> int:
-        """Returns the offset of the next read."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Sets the offset of the next read and returns it."""
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self.size}[whence]
-        self._position = max(0, start + offset)
-        return self._position
-
     def readinto(self, buffer: Any) -> int:
         """Reads at most as many bytes as the buffer takes; 0 at the file's end."""
-        wanted = min(len(buffer), self.size - self._position)
+        wanted = min(len(buffer), self.size - self.position)
         if wanted <= 0:
             return 0
         with self._one_line():
             content = retrying(lambda: self._read(wanted), retries=self._retries)
         buffer[: len(content)] = content
-        self._position += len(content)
+        self.position += len(content)
         return len(content)
 
     def close(self) -> None:
@@ -93,7 +74,7 @@ class StorageFile(io.RawIOBase):
         try:
             content = self._read_once(wanted)
             if not content:
-                raise OSError(errno.EIO, f"ends after {self._position} of its {self._size} bytes")
+                raise OSError(errno.EIO, f"ends after {self.position} of its {self._size} bytes")
             return content
         except BaseException:
             self._drop_handle()  # the next attempt begins with a new one
@@ -104,15 +85,15 @@ class StorageFile(io.RawIOBase):
             try:
                 if self._handle is None:
                     self._handle = self._fs.open(self._path, "rb")
-                if self._handle.tell() != self._position:
-                    self._handle.seek(self._position)
+                if self._handle.tell() != self.position:
+                    self._handle.seek(self.position)
                 return self._handle.read(wanted)
             except (ValueError, NotImplementedError):
                 # A server that knows no ranges, or a file system whose files are streams.
                 self._drop_handle()
                 self._copy_whole()
         assert self._copy is not None
-        self._copy.seek(self._position)
+        self._copy.seek(self.position)
         return self._copy.read(wanted)
 
     def _copy_whole(self) -> None:

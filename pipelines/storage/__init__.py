@@ -10,6 +10,7 @@ open_store      which of them a file system gets
 seen_objects    what this process saw of objects last, which spares a look
 file_systems    opening file systems so that only we try again what fails
 clock           how long ago something was, of a machine that may have slept
+seekable_file   what files that are read by range have in common
 whole_file      a file being written, which has its name only once it is whole
 tar_members     members of tars as bytes, with constant headers
 errors          errors of file systems and object stores: which can pass, trying again, one line with the remedy

@@ -15,6 +15,7 @@ from fsspec import AbstractFileSystem
 
 from babelsift.pipelines.storage.clock import seconds_of_this_machine
 from babelsift.pipelines.storage.errors import Retries, is_storage_error, retrying
+from babelsift.pipelines.storage.seekable_file import SeekableFile
 from babelsift.pipelines.storage.store import Check, Entry, Store, is_temporary
 from babelsift.pipelines.storage.whole_file import cannot_write
 from babelsift.schemas import one_line
@@ -174,30 +175,19 @@ class RemoteStore(Store):
         return as_os_errors(lambda: retrying(operation, retries=self.retries))
 
 
-class _Reader(io.RawIOBase):
+class _Reader(SeekableFile):
     """A remote file, read range by range, so that each read that fails can be tried again."""
 
     def __init__(self, store: RemoteStore, path: str, size: int) -> None:
         super().__init__()
         self._store, self._path, self._size = store, path, size
-        self._offset = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self._size}[whence]
-        self._offset = max(0, start + offset)
-        return self._offset
-
-    def tell(self) -> int:
-        return self._offset
+    @property
+    def size(self) -> int:
+        return self._size
 
     def readinto(self, buffer: Any) -> int:
-        content = self._read(min(self._size, self._offset + len(buffer)))
+        content = self._read(min(self._size, self.position + len(buffer)))
         buffer[: len(content)] = content
         return len(content)
 
@@ -205,6 +195,6 @@ class _Reader(io.RawIOBase):
         return self._read(self._size)
 
     def _read(self, end: int) -> bytes:
-        content = self._store.read_range(self._path, self._offset, end)
-        self._offset += len(content)
+        content = self._store.read_range(self._path, self.position, end)
+        self.position += len(content)
         return content

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from babelsift.filters.bits import bits_set
 from babelsift.filters.jit import jit
 
 # An entry is compared with at most so many leaders of a bucket, or of each group of a split one, and linked to fewer.
@@ -127,19 +128,10 @@ def near_in_buckets(
 
 
 @jit
-def _bits_set(value: np.uint64) -> np.int64:
-    """Returns how many bits are set; LLVM knows the idiom and makes an instruction of it."""
-    value = value - ((value >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    value = (value & np.uint64(0x3333333333333333)) + ((value >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    value = (value + (value >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return np.int64((value * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@jit
 def _bits_between(words: np.ndarray, first: int, second: int) -> np.int64:
     bits = np.int64(0)
     for word in range(words.shape[0]):
-        bits += _bits_set(words[word, first] ^ words[word, second])
+        bits += bits_set(words[word, first] ^ words[word, second])
     return bits
 
 
@@ -161,9 +153,9 @@ def _compare_all(
             continue
         word, near = first[entry], 0
         for leader in range(before):  # several at once; most entries are near no leader
-            near += _bits_set(first[leader] ^ word) <= sieve[1]
+            near += bits_set(first[leader] ^ word) <= sieve[1]
         for leader in range(before if near else 0):
-            if count == most or _bits_set(first[leader] ^ word) > sieve[1]:
+            if count == most or bits_set(first[leader] ^ word) > sieve[1]:
                 continue
             if _bits_between(words, leader, entry) <= radius:
                 links[count] = row << _ROW_BITS | rows[leader] & _ROW_MASK

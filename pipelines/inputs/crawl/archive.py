@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from babelsift.pipelines.inputs.crawl.record_finder import RecordFinder
+from babelsift.pipelines.storage.seekable_file import SeekableFile
 from babelsift.schemas import InputError, one_line
 
 if TYPE_CHECKING:
@@ -140,36 +141,24 @@ class _Walk:
             yield header, header.stream_pos + shift
 
 
-class _Prefixed(io.RawIOBase):
+class _Prefixed(SeekableFile):
     """A file from a place on, behind other bytes."""
 
     def __init__(self, before: bytes, file: BinaryIO, place: int) -> None:
         super().__init__()
         self._before, self._file, self._place = before, file, place
-        self._position = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_END:
-            offset += len(self._before) + self._file.seek(0, io.SEEK_END) - self._place
-        self._position = max(0, offset + (self._position if whence == io.SEEK_CUR else 0))
-        return self._position
+    @property
+    def size(self) -> int:
+        return len(self._before) + self._file.seek(0, io.SEEK_END) - self._place
 
     def readinto(self, buffer: Any) -> int:
-        content = self._before[self._position : self._position + len(buffer)]
+        content = self._before[self.position : self.position + len(buffer)]
         if not content:
-            self._file.seek(self._place + self._position - len(self._before))
+            self._file.seek(self._place + self.position - len(self._before))
             content = self._file.read(len(buffer))
         buffer[: len(content)] = content
-        self._position += len(content)
+        self.position += len(content)
         return len(content)
 
 
