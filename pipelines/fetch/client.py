@@ -151,8 +151,8 @@ class ImageClient:
             holder.free()
             left_s = total_s - (time.monotonic() - started)
             try:
-                with Deadline(left_s):
-                    return await self._attempt(target, holder)
+                with Deadline(left_s) as deadline:
+                    return await self._attempt(target, holder, deadline)
             except asyncio.TimeoutError:
                 raise FetchFailureError(RejectReason.TIMEOUT, f"total, {total_s:g} s") from None
 
@@ -165,9 +165,9 @@ class ImageClient:
             raise failure
         await asyncio.sleep(wait_s)
 
-    async def _attempt(self, target: URL, holder: LargeBodies.Holder) -> Fetched:
+    async def _attempt(self, target: URL, holder: LargeBodies.Holder, deadline: Deadline) -> Fetched:
         try:
-            async with self._last_response(target, self._host_rules) as response:
+            async with self._last_response(target, self._host_rules, deadline) as response:
                 return await self._read(response, holder)
         except FetchFailureError:
             raise
@@ -175,11 +175,14 @@ class ImageClient:
             raise failure_of(error, timeout_s=self._settings.timeout_s) from error
 
     @contextlib.asynccontextmanager
-    async def _last_response(self, target: URL, host_rules: HostRules | None) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Follows redirects to the response that is none; each hop is checked anew."""
+    async def _last_response(
+        self, target: URL, host_rules: HostRules | None, deadline: Deadline | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Follows redirects to the response that is none; each hop is checked anew, and waits for its host's turn."""
         for hop in range(self._settings.max_redirects + 1):
             if hop:
-                await self._pace.turn(target.raw_host or "")
+                with contextlib.nullcontext() if deadline is None else deadline.paused():
+                    await self._pace.turn(target.raw_host or "")
             if host_rules is not None:
                 await host_rules.check(target)
             async with self._session.get(target, allow_redirects=False) as response:

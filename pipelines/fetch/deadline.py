@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from types import TracebackType
 
 
@@ -19,14 +21,30 @@ class Deadline:
         self._seconds = seconds
         self._expired = False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Deadline:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a deadline is for use within a task")
         self._task = task
         # Where others have cancelled the task too, their cancellation goes on, not a timeout; 3.10 cannot tell.
         self._cancelled_before = task.cancelling() if hasattr(task, "cancelling") else 0
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, self._seconds), self._expire)
+        self._start(self._seconds)
+        return self
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stops the clock while a block runs, which may wait for as long as it likes."""
+        self._timer.cancel()
+        left_s = self._timer.when() - self._loop.time()
+        try:
+            yield
+        finally:
+            if not self._expired:
+                self._start(left_s)
+
+    def _start(self, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(max(0.0, seconds), self._expire)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

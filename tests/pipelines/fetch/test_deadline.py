@@ -90,3 +90,18 @@ def test_no_timer_is_left_behind(monkeypatch):
 
     asyncio.run(run())
     assert [timer.cancelled() for timer in timers] == [True]
+
+
+def test_while_it_is_paused_no_time_passes_and_then_its_clock_goes_on():
+    ended = []
+
+    async def wait():
+        with Deadline(0.01) as deadline:
+            with deadline.paused():
+                await asyncio.sleep(0.05)
+                ended.append("pause")
+            await never()
+
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(wait())
+    assert ended == ["pause"]

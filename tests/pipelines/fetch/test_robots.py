@@ -162,6 +162,14 @@ def test_requests_of_a_host_keep_their_distance(hostile_web):
     assert all(fetched.body == BODY for fetched in found)
 
 
+@pytest.mark.slow
+def test_waiting_for_a_turn_after_a_redirect_is_not_the_urls_time(hostile_web):
+    hostile_web.on("/image", answer(BODY))
+    urls = [hostile_web.on(f"/{n}", redirect(hostile_web.url("/image"))) for n in range(10)]
+    found = fetch_all(urls, robots_txt=False, requests_per_host_per_s=4.0, total_timeout_s=2.0)
+    assert [fetched.body for fetched in found] == [BODY] * 10  # ten other turns come before each one's second
+
+
 def test_turns_are_a_hosts_own():
     async def run():
         pace = HostPace(0.001)
