@@ -85,17 +85,21 @@ def _numbers(view_id: str, name: str, counts: ColumnCounts, condition: Condition
     languages = {language: spread for language, spread in spreads.items() if spread.total}
     about = f"All pairs that came so far{nulls}."
     return spreads_view(
-        NamedSpreads(view_id, name, about, overall, languages), lambda language: _thresholds(condition, language)
+        NamedSpreads(view_id, name, about, overall, languages), lambda language: _thresholds(name, condition, language)
     )
 
 
-def _thresholds(condition: Condition | None, language: str | None) -> list[Threshold]:
-    """Returns a condition's bounds for a language; for all languages only bounds that hold for each."""
+def _thresholds(column: str, condition: Condition | None, language: str | None) -> list[Threshold]:
+    """Returns the bounds of a column's condition for a language; for all languages only those that hold for each."""
     if condition is None or (language is None and condition.languages):
         return []
     asked = condition.for_language(language)
     bounds = [(getattr(asked, name), name, is_minimum) for name, is_minimum in _BOUNDS]
-    return [Threshold(float(value), is_minimum, name) for value, name, is_minimum in bounds if value is not None]
+    return [
+        Threshold(float(value), is_minimum, f"select.conditions.{column}.{name}")
+        for value, name, is_minimum in bounds
+        if value is not None
+    ]
 
 
 def _words(ranked: Sequence[tuple[str, int]], condition: Condition | None) -> tuple[WordBar, ...]:

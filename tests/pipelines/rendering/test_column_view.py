@@ -22,7 +22,8 @@ def test_numbers_are_a_histogram_with_the_bounds_of_the_condition():
     assert (view.rows, view.nulls, view.rule) == (101, 1, ">= 0.5")
     overall = view.numbers.overall
     assert (overall.rows, overall.within, overall.quantiles[1]) == (100, 50, 0.49)
-    assert [(bound.value, bound.is_minimum) for bound in overall.thresholds] == [(0.5, True)]
+    [bound] = overall.thresholds
+    assert (bound.value, bound.is_minimum, bound.rule) == (0.5, True, "select.conditions.score.min")
     assert "1 more without a value" in view.numbers.about
     assert view.numbers.languages == ()
 
