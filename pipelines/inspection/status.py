@@ -12,6 +12,7 @@ from babelsift.pipelines.run_folder.fingerprints import CONDITIONS, PAID_ONCE, c
 from babelsift.pipelines.run_folder.finished_run import read_funnel
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import Manifest, read_manifest
+from babelsift.pipelines.run_folder.paths import REMOVALS, UNFINISHED_REMOVAL
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.run_folder.writers.lock import read_lease
 from babelsift.pipelines.staging.img2dataset.imported_rows import import_summary, imported_shards
@@ -50,12 +51,16 @@ class FolderStatus:
     Attributes:
         complete: whether the last run ended well.
         holder: the lease of a run that works here, or was killed here; None: there is no lease.
+        removals: how often something was removed on request.
+        unfinished_removal: whether a removal has begun and not ended.
     """
 
     folder: str
     complete: bool
     holder: dict[str, Any] | None
     stages: tuple[StageStatus, ...]
+    removals: int = 0
+    unfinished_removal: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values."""
@@ -73,7 +78,9 @@ def status_of(folder: RunFolder, recipe: Recipe) -> FolderStatus:
         raise RunFolderError(f"{folder.url}: no run has begun there; run `babelsift curate` first")
     funnel = None if manifest.unfinished else read_funnel(folder)
     stages = tuple(_stages(folder, manifest, recipe, funnel))
-    return FolderStatus(public_url(folder.url), funnel is not None, read_lease(folder), stages)
+    removals = sum(name.removesuffix(".json").isdecimal() for name in folder.list(REMOVALS, ".json"))
+    is_unfinished, lease = folder.exists(UNFINISHED_REMOVAL), read_lease(folder)
+    return FolderStatus(public_url(folder.url), funnel is not None, lease, stages, removals, is_unfinished)
 
 
 def _stages(folder: RunFolder, manifest: Manifest, recipe: Recipe, funnel: Funnel | None) -> Iterator[StageStatus]:

@@ -188,8 +188,8 @@ def _finish(folder: RunFolder) -> Removal | None:
         known = begun["account"]
         account = Account(tuple(known["stages"]), known["source_rows"], known["timings"])
         said = (
-            f"{begun['texts']} texts of {begun['samples']} images and more were removed on request after this run: "
-            "samples, hosts and the funnel are without them; how values are spread is told again by the next full run"
+            f"removed on request after this run: {begun['pairs']} pairs, {begun['texts']} texts of the shards among "
+            "them; samples, hosts and the funnel are without them; the next full run says again how values are spread"
         )
         rewrite_product(folder, removed, account, removal=begun["number"], said=said)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -80,7 +81,7 @@ def purge_staging(folder: RunFolder, removed: Tombstones) -> int:
 def _purge_shard(folder: RunFolder, where: str, stem: str, removed: Tombstones) -> int:
     stats = folder.read_commit_mark(f"{where}/{stem}{STATS}")
     rows = read_rows(folder, f"{where}/{stem}{PARQUET}", or_none=True)
-    if stats is None or rows is None or not folder.exists(f"{where}/{stem}{TAR}"):
+    if stats is None or rows is None or not _is_as_committed(folder, f"{where}/{stem}", stats):
         # It does not count, and is made anew: what a killed run left in it is not looked through.
         for suffix in (STATS, PARQUET, TAR):
             folder.remove(f"{where}/{stem}{suffix}")
@@ -105,6 +106,16 @@ def _purge_shard(folder: RunFolder, where: str, stem: str, removed: Tombstones) 
             _purge_imported(swap, folder, stem, removed, offsets)
         swap.write_json(f"{where}/{stem}{STATS}", now)
     return gone.column("status").to_pylist().count(SUCCESS)
+
+
+def _is_as_committed(folder: RunFolder, path: str, stats: Mapping[str, Any]) -> bool:
+    """Returns whether a shard's files are those that its mark says: a new mark would hide a difference."""
+    if not folder.exists(path + TAR):
+        return False
+    if "fingerprint" not in stats:  # of img2dataset, which says nothing of them
+        return True
+    known = (stats.get("tar_bytes"), stats.get("parquet_sha256"))
+    return known == (folder.size(path + TAR), folder.sha256(path + PARQUET)[1])
 
 
 def _purge_imported(swap: Swap, folder: RunFolder, stem: str, removed: Tombstones, offsets: Mapping[str, int]) -> None:

@@ -60,6 +60,10 @@ def format_status(status: FolderStatus, width: int | None = None) -> str:
     rows += [(stage.stage, stage.state.value, stage.there, stage.why) for stage in status.stages]
     lines = text_table(rows, width)
     lines.append(f"{status.folder}: {'complete' if status.complete else 'no complete run'}")
+    if status.removals:
+        lines.append(f"removals on request: {status.removals}, see {status.folder.rstrip('/')}/removals")
+    if status.unfinished_removal:
+        lines.append(f"a removal has not ended: run `babelsift remove {status.folder}`")
     if status.holder is not None:
         at = f"last heard of at {status.holder.get('at')}"
         who = f"host {status.holder.get('host')}, process {status.holder.get('pid')}"
