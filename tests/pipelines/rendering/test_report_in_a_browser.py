@@ -7,8 +7,8 @@ import pytest
 
 from babelsift.filters.counting import count_urls, summarise_domains
 from babelsift.pipelines.rendering import ImageCluster, Sample, render_report
-from tests.pipelines.rendering.test_report_page import full_data, hostile_data, jpeg
 from tests.support.browser import browser, serious_faults, watched_page
+from tests.support.report_data import full_data, hostile_data, jpeg
 
 pytestmark = pytest.mark.slow
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
