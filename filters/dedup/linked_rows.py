@@ -17,7 +17,11 @@ MEMBER = np.dtype([("row", "<u8"), ("lowest", "<u8")])
 
 
 def members_of_links(links: np.ndarray) -> np.ndarray:
-    """Returns the members of links, merged; links: any records with `uid` and `survivor`, V16[n]."""
+    """Returns the members of links, merged: MEMBER[m].
+
+    Args:
+        links: records with `uid` and `survivor`, V16[n] each.
+    """
     members = np.empty(len(links), MEMBER)
     members["row"], members["lowest"] = halves(links["uid"])[0], halves(links["survivor"])[0]
     return merge_members([members])
