@@ -3,6 +3,7 @@
 import io
 import struct
 import tarfile
+import zipfile
 from random import Random
 
 import numpy as np
@@ -14,6 +15,7 @@ from babelsift.filters.language.ngram_model import NgramModel
 from babelsift.filters.strings import flatten
 from tools.language_model.__main__ import write_model
 from tools.language_model.catalogues import read_package
+from tools.language_model.sources import read_sources
 
 WORDS = {
     "de": [
@@ -113,6 +115,12 @@ def test_what_is_no_package_says_so(tmp_path):
     (tmp_path / "odd_1.deb").write_bytes(b"!<arch>\n" + member("debian-binary", b"2.0\n"))
     with pytest.raises(ValueError, match=r"odd_1\.deb is no Debian package; download it anew"):
         list(read_package(tmp_path / "odd_1.deb"))
+
+
+def test_lingua_is_not_read_of_languages_that_a_script_tells_alone(folder):
+    with zipfile.ZipFile(folder / "lingua_language_detector-1.3.5-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("lingua/language-models/ja/unigrams.json.br", b"its n-grams beyond single letters are not there")
+    assert list(read_sources(folder)["Latn"]) == ["de", "fr"]
 
 
 def test_one_run_makes_a_model_and_makes_it_the_same_again(folder, tmp_path):
