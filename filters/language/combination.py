@@ -25,7 +25,7 @@ _LEAST_LABEL, _LEAST_NGRAM = np.log(1e-4), np.log(1e-6)
 _UNKNOWN_LABEL, _UNKNOWN_NGRAM = np.log(0.01), np.log(1e-3)
 # English is most of the web's alt-text, and names of products are everywhere, in the letters from a to z: by how many
 # words a text has, up to three. A single word is as often a label of a list, in any language.
-_ENGLISH, _PLAIN_LETTERS = (0.0, 0.0, 2.4, 2.8), 0x7F
+_ENGLISH, _PLAIN_LETTERS = (0.0, 0.0, 2.8, 4.2), 0x7F
 # As much more of the web as that are the languages that most of a script is in.
 _LEADING = {"ru": 1.8, "hi": 0.3, "id": 0.8}
 # All of that counts in full for so many words, and for ever less beside the evidence of more.

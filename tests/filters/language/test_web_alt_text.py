@@ -50,7 +50,7 @@ def test_what_is_said_to_be_another_latin_language_mostly_is(found):
 
 def test_english_and_other_languages_are_found(found):
     assert share([(w, said == "en") for w, may, said in weighed(found) if may == ["en"]]) >= 0.99
-    assert share([(w, said in may) for w, may, said in weighed(found) if "en" not in may]) >= 0.43
+    assert share([(w, said in may) for w, may, said in weighed(found) if "en" not in may]) >= 0.41
 
 
 def test_gains_outweigh_losses_against_the_raw_model(found):
