@@ -1,8 +1,8 @@
 """Makes filters/language/ngrams.npz: downloads packages into a folder, and learns from them.
 
-`python -m tools.language_model FOLDER`, seven minutes of CPU and 6 GB of memory; equal packages give equal bytes. What comes to
-lie in FOLDER, and under which licences it is, is in docs/language.md. Needs brotli and msgpack, and the commands of
-Debian's packages apt, npm and tesseract-ocr.
+`python -m tools.language_model FOLDER`, seven minutes of CPU and 6 GB of memory; equal packages give equal bytes. What
+comes to lie in FOLDER, and under which licences it is, is in docs/language.md. Needs brotli and msgpack, and the
+commands of Debian's packages apt, npm and tesseract-ocr.
 """
 
 from __future__ import annotations
