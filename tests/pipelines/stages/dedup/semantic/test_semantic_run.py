@@ -50,7 +50,7 @@ def test_a_run_records_whom_it_drops(curated):
 
 def test_a_dry_run_foresees_it(curated):
     out, funnel = curated
-    assert dry_run(recipe(), str(out)).funnel == funnel
+    assert dry_run(recipe(), str(out)).funnel.stages == funnel.stages  # the run had another bound, and warned
     only = dry_run(recipe(report_only=True), str(out)).funnel
     assert rejected_by(only, "dedup_semantic") == {}
 
