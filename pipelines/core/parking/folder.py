@@ -12,7 +12,7 @@ from babelsift.schemas import RecipeError
 from babelsift.schemas.errors import one_line
 
 # At most so many bytes a row are on disk at once: measured by `make bench ONLY=scale`, rows of 300 bytes, every stage.
-BYTES_A_ROW = 2500
+BYTES_A_ROW = 3500
 _WORTH_A_LINE = 100_000_000
 
 
@@ -42,7 +42,7 @@ class TemporaryFolder:
         """Returns what a run will use, what there is, and what to do where that is too little.
 
         >>> TemporaryFolder("/tmp", 1_000_000).describe().split(";")[0]
-        'temporary files: up to about 2.5 GB in /tmp'
+        'temporary files: up to about 3.5 GB in /tmp'
         """
         free = _size(shutil.disk_usage(self.path).free)
         line = f"temporary files: up to about {_size(self.expected_bytes)} in {self.path}; {free} are free there"

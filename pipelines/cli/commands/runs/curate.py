@@ -83,7 +83,7 @@ def add_curate(commands: argparse._SubParsersAction) -> None:
     curate.add_argument(
         "--temp-dir",
         metavar="DIR",
-        help="where a run in this process puts temporary files, about 2.5 KB a row (default: TMPDIR, or the system's); "
+        help="where a run in this process puts temporary files, about 3.5 KB a row (default: TMPDIR, or the system's); "
         "they go when it ends, however it ends",
     )
     curate.add_argument(
