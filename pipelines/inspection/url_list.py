@@ -5,10 +5,9 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.run_folder.paths import FUNNEL, UNTIL_FOLDER
+from babelsift.pipelines.run_folder.paths import FUNNEL, UNTIL_FOLDER, URL_LIST_FOLDER
 from babelsift.schemas import RunFolderError, Stage
 
-URL_LIST_FOLDER = "urls"
 _COLUMNS = ["url", "caption", "uid"]
 _SOURCE = f"{UNTIL_FOLDER}/{Stage.DEDUP_PAIRS.value}"
 

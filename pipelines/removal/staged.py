@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from babelsift.pipelines.inspection.url_list import URL_LIST_FOLDER
 from babelsift.pipelines.removal.swap import Swap, swapping
 from babelsift.pipelines.removal.tables import read_rows, write_rows
 from babelsift.pipelines.removal.tars import copy_samples
@@ -24,6 +23,7 @@ from babelsift.pipelines.run_folder.paths import (
     REFUSED_URLS,
     STATS,
     TAR,
+    URL_LIST_FOLDER,
 )
 from babelsift.pipelines.run_folder.progress.files import PROGRESS_FOLDER, TIMINGS
 from babelsift.pipelines.run_folder.tombstones import Tombstones

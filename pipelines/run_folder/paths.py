@@ -19,6 +19,7 @@ PREVIEW = "report/preview.webp"  # of kept pairs, for the dataset card; where no
 
 REJECTS = "rejects"
 UNTIL_FOLDER = "until"  # what runs that end after a stage leave
+URL_LIST_FOLDER = "urls"  # what `babelsift urls` lists for another downloader
 CONCEPTS_FOLDER = "concepts"
 REMOVALS = "removals"  # what keeps out what was removed on request
 TOMBSTONES = f"{REMOVALS}/tombstones.parquet"

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from babelsift.pipelines.run_folder.fence import Fence, read_fence
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import FORMAT, read_manifest
-from babelsift.pipelines.run_folder.paths import MANIFEST, REMOVALS
+from babelsift.pipelines.run_folder.paths import MANIFEST, REMOVALS, UNTIL_FOLDER, URL_LIST_FOLDER
 from babelsift.pipelines.run_folder.product import PRODUCT_FOLDERS, SINGLE_FILES
 from babelsift.pipelines.storage.errors import storage_failures
 from babelsift.pipelines.storage.store import is_temporary
@@ -17,6 +17,7 @@ from babelsift.schemas import RunFolderError
 
 _ATTEMPTS = 3
 _FOLDERS = {*PRODUCT_FOLDERS, "staging", REMOVALS, *(path.split("/")[0] for path in SINGLE_FILES if "/" in path)}
+_SWEPT = sorted({*_FOLDERS, UNTIL_FOLDER, URL_LIST_FOLDER})  # where killed writers may have left half a file
 _NAMES = sorted({*_FOLDERS, *(path for path in SINGLE_FILES if "/" not in path)})
 
 
@@ -41,7 +42,7 @@ def claim_folder(folder: RunFolder, run: str, *, wait: Callable[[float], object]
         if fence.epoch > 1:  # what an earlier run was allowed just before is there before anything is read
             wait(folder.store.settles_s)
         with storage_failures(RunFolderError, f"--output {folder.url}: what a killed run left cannot be removed"):
-            folder.store.sweep(sorted(_FOLDERS))
+            folder.store.sweep(_SWEPT)
         if read_fence(folder.store) == fence:  # and not of a writer that was about to commit its own manifest
             return replace(folder, fence=fence)
     raise RunFolderError(f"{folder.url}: another run begins here at the same time; wait for it, then run again")

@@ -24,7 +24,8 @@ def add_urls(commands: argparse._SubParsersAction) -> None:
 
 
 def _urls(known: argparse.Namespace, _: list[str]) -> int:
-    from babelsift.pipelines.inspection.url_list import URL_LIST_FOLDER, write_url_list
+    from babelsift.pipelines.inspection.url_list import write_url_list
+    from babelsift.pipelines.run_folder.paths import URL_LIST_FOLDER
 
     rows = write_url_list(RunFolder(known.output))
     folder = f"{public_url(known.output).rstrip('/')}/{URL_LIST_FOLDER}"

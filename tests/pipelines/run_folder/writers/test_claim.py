@@ -57,6 +57,16 @@ def test_other_names_and_what_a_killed_first_run_left_do_not_count(folder):
         check_claimable(folder)
 
 
+def test_half_a_file_of_a_killed_writer_is_gone_wherever_writers_write(tmp_path):
+    folder = RunFolder(str(tmp_path))
+    folders = ("", "shards/", "staging/images/", "removals/swap/", "until/dedup_pairs/rejects/", "urls/")
+    for where in folders:
+        folder.write(f"{where}{TEMPORARY}", b"half")
+    with RunLock(folder, wait=lambda seconds: None):
+        claim_folder(folder, "run")
+    assert [path for path in folder.files_under("") if TEMPORARY in path] == []
+
+
 def test_a_manifest_that_cannot_be_read_is_not_written_over(folder):
     folder.write("manifest.json", b"{")
     with pytest.raises(RunFolderError, match="is not JSON"):
