@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from babelsift.pipelines.job.execute import execute
 from babelsift.pipelines.job.plan import plan_run
 from babelsift.schemas import Funnel, Recipe
 
@@ -22,4 +21,8 @@ def run(recipe: Recipe, inputs: Sequence[str], output: str, **settings: Any) -> 
     Raises:
         BabelsiftError: one of its kinds, with one line that names the remedy.
     """
-    return execute(plan_run(recipe, inputs, output, **settings))
+    plan = plan_run(recipe, inputs, output, **settings)
+
+    from babelsift.pipelines.job.execute import execute  # all stages: a mistake in the settings need not wait for them
+
+    return execute(plan)
