@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import cache, lru_cache
+from ipaddress import AddressValueError, IPv6Address
 
 import numpy as np
 import pyarrow as pa
@@ -196,6 +197,14 @@ def _is_below(host: str, names: frozenset[str]) -> bool:
 
 def _parsed(entry: str) -> str:
     name = host_name(entry.strip().removeprefix("*.").lstrip("."))
-    if name is None or "*" in name:
+    if name is None or "*" in name or (":" in name and not _is_ipv6(name)):  # with a port it would never be met
         raise ValueError(f"{entry!r} is no host name; write it like example.com")
     return name
+
+
+def _is_ipv6(name: str) -> bool:
+    try:
+        IPv6Address(name)
+    except AddressValueError:
+        return False
+    return True

@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from babelsift.filters.strings.entry_lists import read_entries
-from babelsift.filters.urls import host_name
+from babelsift.filters.urls import parse_hosts
 from babelsift.pipelines.inputs.named_file import open_named_file
 from babelsift.pipelines.run_folder.tombstones import DOMAIN, HASHES, UID, URL, Tombstones, digests_of, url_digests
 from babelsift.schemas import InputError, public_url
@@ -21,7 +21,8 @@ from babelsift.schemas.recipe.groups.settings import EntryList
 LISTS = ("urls", "domains", "uids", "hashes")
 _COLUMNS = {"urls": "url", "domains": "domain", "uids": "uid", "hashes": "hash"}
 _UID = re.compile(r"[0-9a-f]{32}")
-_HASH = re.compile(r"(?:(md5|sha1|sha256):)?([0-9a-f]+)")
+_HASH = re.compile(r"(?:(md5|sha1|sha256):)?([0-9a-f]+)(?:\s.*)?")  # and a file's name, as sha256sum writes it
+_REMARK = re.compile(r"\s#.*")
 _HASH_OF_DIGITS = {32: "md5", 40: "sha1", 64: "sha256"}
 
 
@@ -85,15 +86,17 @@ def _entries(name: str, path: str) -> Iterator[str]:
 
 
 def _of_url(entry: str) -> tuple[str, frozenset[bytes]]:
-    if entry.endswith("/*"):
+    url = _REMARK.sub("", entry).rstrip()
+    if url.endswith("/*"):
         raise ValueError("stands for many URLs; list each, or use --domains")
-    return URL, url_digests([entry if "://" in entry else f"https://{entry}"])
+    return URL, url_digests([url if "://" in url else f"https://{url}"])
 
 
 def _of_domain(entry: str) -> tuple[str, list[bytes]]:
-    name = host_name(entry.removeprefix("*.").lstrip("."))
-    if name is None or "/" in name:
-        raise ValueError("is no domain; write it like example.com")
+    try:
+        [name] = parse_hosts([entry])
+    except ValueError:
+        raise ValueError("is no domain; write it like example.com") from None
     return DOMAIN, digests_of(DOMAIN, [name])
 
 

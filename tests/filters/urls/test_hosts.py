@@ -85,6 +85,6 @@ def test_a_long_list_costs_no_more_a_url_than_its_labels():
 
 
 def test_hosts_are_parsed_once_whatever_their_form():
-    assert parse_hosts(["A.de", "*.b.de", ".c.de", "bücher.de", "d.de."]) == {
-        "a.de", "b.de", "c.de", "xn--bcher-kva.de", "d.de",
+    assert parse_hosts(["[2001:DB8::1]", "A.de", "*.b.de", ".c.de", "bücher.de", "d.de."]) == {
+        "2001:db8::1", "a.de", "b.de", "c.de", "xn--bcher-kva.de", "d.de",
     }  # fmt: skip

@@ -20,6 +20,7 @@ def refusal(urls):
         ("{allowed_hosts: [example.com, a.com], blocked_suffixes: [com]}", "a.com for blocked_suffix"),
         ("{allowed_hosts: [a.example.com], opted_out_domains: [example.com]}", "a.example.com for domain_opted_out"),
         ("{allowed_hosts: ['*']}", "'*' is no host name"),
+        ("{blocked_hosts: ['example.com:8080']}", "'example.com:8080' is no host name"),
         ("{allowed_suffixes: [com, nosuchsuffix]}", "'nosuchsuffix' is no public suffix"),
         ("{allowed_suffixes: [example.com]}", "hosts into urls.allowed_hosts"),
         ("{allowed_hosts: {files: [EMPTY]}}", "the list has no host"),

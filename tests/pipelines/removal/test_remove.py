@@ -225,6 +225,7 @@ def test_a_later_run_gives_what_one_without_these_rows_gives_and_keeps_copies_ou
         ("uids", "12", "entry 1: '12' is no uid"),
         ("urls", "example.com/photos/*", "stands for many URLs"),
         ("domains", "example.com/a", "is no domain"),
+        ("domains", "example.com:8080", "'example.com:8080' is no domain"),
         ("hashes", "md5:" + "0" * 64, "is no hash"),
         ("hashes", "xyz", "is no hash"),
     ],
@@ -233,6 +234,15 @@ def test_a_wrong_entry_is_named_and_nothing_changes(tmp_path, name, entry, says)
     (tmp_path / "list.txt").write_text(f"{entry}\n")
     with pytest.raises(InputError, match=says):
         read_request(name, str(tmp_path / "list.txt"))
+
+
+def test_a_remark_after_a_url_and_a_name_after_a_hash_are_passed_over(tmp_path):
+    digest, url = "0123456789abcdef" * 4, "http://example.com/a.jpg"
+    for name, plain, written in (("urls", url, f"{url}  # of A"), ("hashes", digest, f"{digest.upper()}  a b.jpg")):
+        (tmp_path / "plain.txt").write_text(plain)
+        (tmp_path / "written.txt").write_text(f"{written}\n")
+        read = [read_request(name, str(tmp_path / file)).tombstones for file in ("plain.txt", "written.txt")]
+        assert read[0] == read[1]
 
 
 def test_lists_are_read_from_tables_and_subsets_too(run):
