@@ -16,6 +16,7 @@ from babelsift.pipelines.run_folder.finished_run import no_complete_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE, FUNNEL, REJECTS
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
+from babelsift.pipelines.run_folder.tombstones import NO_TOMBSTONES, read_tombstones
 from babelsift.schemas import RunFolderError, public_url
 from babelsift.schemas.duplicates import TEXT_MERGED
 
@@ -107,7 +108,8 @@ def find_fates(output: str, uid_or_url: str) -> list[Fate]:
         uid_or_url: a uid, or its first digits where no other pair's uid begins with them; or a URL.
 
     Raises:
-        RunFolderError: the folder is no complete run, the pair was not in its input, or several pairs' uids begin so.
+        RunFolderError: the folder is no complete run, the pair was not in its input, or was removed on
+            request, or several pairs' uids begin so.
     """
     folder = RunFolder(output)
     if not folder.exists(FUNNEL):
@@ -118,9 +120,7 @@ def find_fates(output: str, uid_or_url: str) -> list[Fate]:
     rows = _rows_where(folder, condition)
     uids = sorted({row["uid"] for row in rows} - {None})
     if not rows:
-        raise RunFolderError(
-            f"{public_url(output)}: no pair with {column} {uid_or_url} was in the input; check its spelling"
-        )
+        raise _no_such_pair(folder, column, uid_or_url)
     if column == "uid" and len(uids) > 1:
         named = ", ".join(uids[:_UIDS_NAMED]) + (", ..." if len(uids) > _UIDS_NAMED else "")
         raise RunFolderError(f"{len(uids)} pairs have a uid that begins with {uid_or_url}: {named}; give more digits")
@@ -128,6 +128,16 @@ def find_fates(output: str, uid_or_url: str) -> list[Fate]:
     asked = {_identity(row) for row in rows}
     others = [_fate(row, samples, is_asked=False) for row in of_image if _identity(row) not in asked]
     return [_fate(row, samples, is_asked=True) for row in rows] + others
+
+
+def _no_such_pair(folder: RunFolder, column: str, value: str) -> RunFolderError:
+    removed = read_tombstones(folder) if column == "url" else NO_TOMBSTONES
+    if removed.are_urls(pa.array([value])).any():
+        said = f"{value} was removed on request, or is kept out as one that was; the ledger has its uid alone"
+    else:
+        said = f"no pair with {column} {value} was in the input; check its spelling"
+        said += ", or ask by uid: of pairs that were removed on request the ledger has no more" if removed else ""
+    return RunFolderError(f"{public_url(folder.url)}: {said}")
 
 
 def _rows_where(folder: RunFolder, condition: pc.Expression) -> list[_Row]:

@@ -155,6 +155,10 @@ def test_what_urls_name_is_nowhere_in_the_folder_and_every_pair_has_one_fate(run
     for name in sizes:
         assert hashlib.sha256((run.out / "shards" / name).read_bytes()).hexdigest() in croissant
     assert [fate.row["reason"] for fate in find_fates(str(run.out), run.uid(3))] == ["removed"]
+    with pytest.raises(RunFolderError, match=r"was removed on request.*its uid alone"):
+        find_fates(str(run.out), run.rows[3][0].replace("http:", "https:"))
+    with pytest.raises(RunFolderError, match=r"no pair with url .* or ask by uid"):
+        find_fates(str(run.out), "http://e.org/typo.jpg")
     record = json.loads((run.out / "removals" / "0001.json").read_text())
     assert (record["pairs"], record["texts"], record["samples"]) == (3, 2, 2)
     assert run.remove(urls=run.list(run.rows[3][0])).number is None  # there is nothing of it left
