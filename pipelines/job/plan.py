@@ -95,10 +95,18 @@ class RunPlan:
             RunFolderError: a removal has begun in the folder and not ended, or its file cannot be read.
         """
         check_no_unfinished_removal(self.folder)
-        recipe = self.recipe
-        compared = (recipe.dedup_pairs, recipe.dedup_images, recipe.dedup_semantic)
-        earlier = [place for group in compared if group is not None for place in group.earlier]
-        return replace(self, removed=read_tombstones(self.folder) | earlier_tombstones(earlier))
+        return replace(self, removed=removed_from(self.folder, self.recipe))
+
+
+def removed_from(folder: RunFolder, recipe: Recipe) -> Tombstones:
+    """Returns what was removed on request from a run folder, and from earlier ones that a recipe names.
+
+    Raises:
+        RunFolderError: a file of it is damaged, or cannot be read.
+    """
+    compared = (recipe.dedup_pairs, recipe.dedup_images, recipe.dedup_semantic)
+    earlier = [place for group in compared if group is not None for place in group.earlier]
+    return read_tombstones(folder) | earlier_tombstones(earlier)
 
 
 def runs_through(stage: Stage, until: Stage | None) -> bool:

@@ -28,6 +28,7 @@ from babelsift.pipelines.job.checks import (
     check_text_languages,
 )
 from babelsift.pipelines.job.curate import ROWS_A_MATCH, curate_stages
+from babelsift.pipelines.job.plan import removed_from
 from babelsift.pipelines.replay.stored_languages import StoredLanguages, are_languages_known, are_scores_wanted
 from babelsift.pipelines.replay.stored_pairs import StoredImages, StoredPairs
 from babelsift.pipelines.replay.stored_scores import StoredScores, find_scores
@@ -131,7 +132,8 @@ def dry_run(
     images, other_downloads = _images(folder, recipe, manifest, staging)
     rows = funnel.input_rows if plan is None else plan.estimated_rows
     known = plan is None and are_languages_known(manifest, recipe)
-    read = StoredPairs(folder, known) if plan is None else ReadPairs(plan, recipe.read)
+    removed = removed_from(folder, recipe)
+    read = StoredPairs(folder, known) if plan is None else ReadPairs(plan, recipe.read, removed=removed)
     language = StoredLanguages(recipe.language, are_scores_wanted(recipe)) if known else None
     steps: dict[str, Any] = {"read": read, "download": images, "score": StoredScores(scores), "language": language}
     steps["columns"] = column_stages(

@@ -19,6 +19,7 @@ from babelsift.pipelines.removal.remove import remove
 from babelsift.pipelines.removal.requests import read_request
 from babelsift.pipelines.removal.shards import final_shards, rewrite_shard
 from babelsift.pipelines.removal.tars import sample_files
+from babelsift.pipelines.replay.dry_run import dry_run
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.manifest import read_manifest
 from babelsift.pipelines.run_folder.paths import UNFINISHED_REMOVAL
@@ -277,6 +278,14 @@ def test_a_dry_run_changes_nothing_and_a_folder_that_is_no_run_is_one_line(run):
         remove(str(run.out), [])
     said = babelsift("remove", str(run.home), "--urls", run.list("a.example/b"))
     assert (said.code, "is no run folder" in said.error) == (2, True)
+
+
+def test_a_dry_run_of_the_input_leaves_out_what_was_removed(run):
+    run.remove(urls=run.list(run.rows[3][0], run.rows[0][0]))
+    write(run.home / "pairs.parquet", run.rows)
+    looked = dry_run(RECIPE, str(run.out), [str(run.home / "pairs.parquet")])
+    assert (looked.funnel.stages[0].rejected["removed"], looked.not_stored) == (3, {})
+    assert looked.funnel.kept_rows == open_run(str(run.out)).funnel.kept_rows
 
 
 def test_what_the_folder_never_had_is_kept_out_all_the_same(run):
