@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -23,6 +24,14 @@ sys.dont_write_bytecode = False
 # A property is true or false however busy the machine is; a hang is pytest-timeout's affair.
 settings.register_profile("babelsift", deadline=None)
 settings.load_profile("babelsift")
+
+
+@pytest.fixture(autouse=True)
+def _interrupts_are_heard() -> Iterator[None]:
+    """A command that was interrupted hears no further interrupt, as its process is about to end; a test's is not."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def is_on_allowed_suffix(urls: pa.Array, *, allowed_suffixes: Collection[str]) -
 
 
 def is_public_suffix(name: str) -> bool:
-    """Whether hosts can have a public suffix that is this one or below it, by the list that ships with tldextract.
+    """Returns whether a host can have this public suffix or one below it, by the list that ships with tldextract.
 
     Args:
         name: lower case, IDNA-encoded.

@@ -106,10 +106,12 @@ def remove(output: str, requests: Sequence[Request], *, dry_run: bool = False) -
         return _removal(folder, requests, request, find(folder, request), number=None)
     with RunLock(folder.check_writable()) as lock:
         folder = claim_folder(folder, lock.token)
+        was_begun = folder.exists(UNFINISHED_REMOVAL)
         finished = _finish(folder)
         if not requests:
             if finished is None:
-                raise RunFolderError(f"{public_url(output)}: no removal is unfinished there; give a list: --urls FILE")
+                why = "what was begun there had changed nothing yet" if was_begun else "no removal is unfinished there"
+                raise RunFolderError(f"{public_url(output)}: {why}; give a list: --urls FILE")
             return finished
         found = find(folder, request)
         new = (request | found.tombstones).without(read_tombstones(folder))

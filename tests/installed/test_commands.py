@@ -37,6 +37,7 @@ _EACH_COMMAND = [
     (["subset", "out/run", "out/subset.npy"], ""),
     (["papers", "out/run"], "out/run-papers/training_summary.md"),
     (["worker-pool", "--socket", "out/pool", "--idle-s", "0.1"], ""),
+    (["remove", "out/run", "--uids", "uids.txt", "--dry-run"], "would remove"),
     (["hash", "photo.png", "--output", "out/hashes.parquet"], ""),
     ([*_DRY_RUN, "--recipe", "recipe.yaml", "--output", "out/run"], "dry run: nothing was written"),
     (["compare", "out/run", *_TABLE, "--recipe", "recipe.yaml", "--recipe", "other.yaml"], "other"),
@@ -53,6 +54,7 @@ def test_each_command_works_in_a_users_folder(installation, workplace, curated, 
     recipe = (workplace / "recipe.yaml").read_text()
     (workplace / "other.yaml").write_text(recipe.replace("everything", "other").replace("per_host: 30", "per_host: 10"))
     photo(1, (64, 64)).save(workplace / "photo.png")
+    (workplace / "uids.txt").write_text(uid)
     arguments = [uid if argument == "UID" else argument for argument in command]
     assert says in succeeded(installation.babelsift(*arguments, cwd=workplace))
 
