@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from babelsift.pipelines.removal.remove import Removal
 
 _LISTS = {
-    "urls": "URLs, one a line, or a parquet, csv or tsv file with a column url; spelling that leads to the same image "
-    "makes no difference",
+    "urls": "URLs, one a line, or a parquet, csv or tsv file with a column url; http or https, the host's case, "
+    "fragments and tracking parameters make no difference, escapes in path and host do",
     "domains": "domains, one a line: with all below each",
     "uids": "uids, one a line, or what `babelsift subset` writes",
     "hashes": "MD5, SHA-1 or SHA-256 of images, hex, one a line: of the bytes as served, or as stored",
