@@ -182,13 +182,15 @@ def read_tombstones(folder: RunFolder) -> Tombstones:
     """Returns a run folder's tombstones; none where nothing was ever removed.
 
     Raises:
-        RunFolderError: the file is damaged, or a newer version's.
+        RunFolderError: the file is damaged, a newer version's, or gone where something was removed.
     """
     path = folder.path(TOMBSTONES)
     with storage_failures(RunFolderError, f"cannot read {path}"):
         try:
             content = folder.read(TOMBSTONES)
         except (FileNotFoundError, NotADirectoryError):
+            if folder.exists(f"{REMOVALS}/0001.json"):  # the account of a removal, which is written after it
+                raise RunFolderError(f"{path} is gone; {_REMEDY}") from None
             return NO_TOMBSTONES
     try:
         table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True)

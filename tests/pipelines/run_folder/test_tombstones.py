@@ -28,6 +28,14 @@ def of(kind, *values):
     return Tombstones({kind: frozenset(digests_of(kind, values))})
 
 
+def test_a_file_that_is_gone_is_an_error_where_something_was_removed(tmp_path):
+    folder = RunFolder(str(tmp_path))
+    assert read_tombstones(folder) == NO_TOMBSTONES
+    folder.write("removals/0001.json", b"{}")
+    with pytest.raises(RunFolderError, match=r"tombstones\.parquet is gone; restore it"):
+        read_tombstones(folder)
+
+
 def test_a_pair_is_told_by_uid_url_in_any_spelling_and_domain():
     urls = ["HTTP://Example.com:80/a.jpg#top", "https://img.cdn.org/b.jpg", "https://notcdn.org/c.jpg", None]
     rows = pa.table({"uid": UIDS, "url": urls})
