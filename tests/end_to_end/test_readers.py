@@ -17,7 +17,7 @@ from babelsift.filters.image import process_image
 from babelsift.filters.uids import compute_uids
 from babelsift.pipelines.cli.main import main
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.report.write_report import write_sizes
+from babelsift.pipelines.stages.report.write_report import sizes_files
 from babelsift.pipelines.stages.score.models import resolve_model
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
 from babelsift.pipelines.staging.layout import STAGED_SCHEMA
@@ -50,7 +50,7 @@ def product(tmp_path_factory):
         write_shard(folder, shard, table.slice(shard * SAMPLES, SAMPLES), samples_per_shard=SAMPLES)
         for shard in range(SHARDS)
     ]
-    write_sizes(folder, shards)
+    folder.write_all(sizes_files(shards))
     return SimpleNamespace(folder=folder, images=images, tars=folder.path("shards", "{00000000..00000002}.tar"))
 
 

@@ -188,11 +188,6 @@ def _descriptions(data: ReportData, shards: list[dict]) -> dict[str, bytes]:
     return described if picture is None else described | {PREVIEW: picture}
 
 
-def write_sizes(folder: RunFolder, shards: list[dict]) -> None:
-    """Writes what `sizes_files` returns."""
-    folder.write_all(sizes_files(shards))
-
-
 def sizes_files(shards: list[dict]) -> dict[str, bytes]:
     """Returns the files that say how many samples are in which shard: where open_clip looks, and at the top."""
     files: dict[str, bytes] = {}

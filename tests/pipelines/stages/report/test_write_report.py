@@ -1,7 +1,7 @@
 import json
 
 from babelsift.pipelines.run_folder.folder import RunFolder
-from babelsift.pipelines.stages.report.write_report import write_sizes, written_files
+from babelsift.pipelines.stages.report.write_report import sizes_files, written_files
 
 
 def shard(number, split="train", folder="shards", beside=()):
@@ -22,7 +22,7 @@ def test_the_files_of_a_product_whose_names_differ_from_one_to_the_next():
 
 def test_sizes_are_of_the_training_shards_and_of_validation_beside_its_own(tmp_path):
     folder = RunFolder(str(tmp_path))
-    write_sizes(folder, [shard(0), shard(1), shard(0, "validation", "validation")])
+    folder.write_all(sizes_files([shard(0), shard(1), shard(0, "validation", "validation")]))
     found = {path: json.loads(folder.open(path).read()) for path in folder.files_under("")}
     train = {"00000000.tar": 10, "00000001.tar": 11}
     assert found == {"shards/sizes.json": train, "sizes.json": train, "validation/sizes.json": {"00000000.tar": 10}}

@@ -10,7 +10,7 @@ from babelsift.pipelines.run_folder.product import Product
 from babelsift.pipelines.run_folder.replacement import ShrinkGuard, finish_replacement
 from babelsift.pipelines.run_folder.shard_layout import SPLITS
 from babelsift.pipelines.stages.report.ledger import write_ledger_file
-from babelsift.pipelines.stages.report.write_report import write_sizes, written_files
+from babelsift.pipelines.stages.report.write_report import sizes_files, written_files
 from babelsift.pipelines.stages.shard.replace_product import ReplacementPlan, count_splits, left_out
 from babelsift.pipelines.stages.shard.shard_writer import write_shard
 from babelsift.pipelines.stages.shard.write_shards import ordered_rows, split_held_out
@@ -44,7 +44,7 @@ class Version:
         plan.begin(None, samples, counts_of(len(self.batch), sum(map(len, self.rejected))))
         shards = [one for split in SPLITS.values() for one in self.write_split(folder, split)]
         ledger = [write_ledger_file((number, [rows]), folder) for number, rows in enumerate(self.rejected) if len(rows)]
-        write_sizes(folder, shards)
+        folder.write_all(sizes_files(shards))
         for path in (RECIPE, CARD):
             folder.write(path, repr(self.product).encode())
         finish_replacement(folder, written_files(shards, ledger, []))
