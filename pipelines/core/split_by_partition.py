@@ -42,6 +42,8 @@ def split_rows(batch: pa.RecordBatch, partitions: np.ndarray) -> Iterator[tuple[
         batch: n rows.
         partitions: int[n].
     """
+    if not len(batch):
+        return
     order = np.argsort(partitions, kind="stable")
     numbers, starts = np.unique(partitions[order], return_index=True)
     rows = batch.take(pa.array(order))
