@@ -222,7 +222,8 @@ def _bytes16(*columns: pa.Array) -> list[bytes]:
 
 
 def _texts(rows: pa.Table, name: str) -> list[str]:
-    return rows.column(name).drop_null().to_pylist() if name in rows.schema.names else []
+    """Returns what a column holds, but for nothing: an image that the input brought is staged with the uid ""."""
+    return [text for text in rows.column(name).to_pylist() if text] if name in rows.schema.names else []
 
 
 def _is_staged(path: str) -> bool:

@@ -147,3 +147,19 @@ def test_an_image_on_a_hash_list_is_not_stored_as_the_input_has_it(tmp_path):
     ]
     staged = b"".join(path.read_bytes() for path in (tmp_path / "out" / "staging" / "input").rglob("*.tar"))
     assert staged.count(b"http://x/") == COUNT - 1
+
+
+def test_a_removal_takes_the_images_that_it_names_and_no_other_and_a_later_run_goes_on(tmp_path, recipe):
+    given, out = binary_column(tmp_path / "in"), tmp_path / "out"
+    assert curate(recipe, given, out).code == 0
+    left = sorted(f"a photo of thing {number}" for number in range(COUNT) if number != 3)
+    (tmp_path / "one.txt").write_text("http://x/3.jpg\n")
+    assert babelsift("remove", str(out), "--urls", str(tmp_path / "one.txt")).code == 0
+    assert sorted(sample["txt"].decode() for sample in samples(out)) == left
+    assert ledger(out) == {3: "removed"}
+    assert curate(recipe, given, out).code == 0
+    assert sorted(sample["txt"].decode() for sample in samples(out)) == left
+    (tmp_path / "all.txt").write_text("x\n")
+    assert babelsift("remove", str(out), "--domains", str(tmp_path / "all.txt")).code == 0
+    assert curate(recipe, given, out).code == 0  # no image is left to be matched
+    assert ledger(out) == dict.fromkeys(range(COUNT), "removed")
