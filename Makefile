@@ -13,6 +13,8 @@ OUT ?= out/demo
 RECIPE ?= demo
 RUNNER ?= local
 ONLY ?=
+# One more than two cores have use for: many tests wait for a server or for another process.
+TEST_PROCESSES ?= 3
 ARGS ?=
 
 help: ## list the targets
@@ -84,12 +86,12 @@ curate: $(VENV)/.installed-run ## curate your own pairs: INPUT=GLOB OUTPUT=DIR R
 	@$(BIN)/babelsift curate --recipe '$(RECIPE)' --input '$(INPUT)' --output '$(OUTPUT)' --runner '$(RUNNER)' $(ARGS)
 
 test: $(VENV)/.installed-test $(BIN)/versitygw ## run the fast tests (ARGS='tests/filters -k language' for some)
-	@echo "test: both cores, some minutes"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m 'not slow' $(ARGS)
+	@echo "test: three processes, some minutes"
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -q -m 'not slow' $(ARGS)
 
 test-slow: $(VENV)/.installed-test $(BIN)/versitygw ## run the tests that take longer (ARGS='-k killed' for some)
-	@echo "test-slow: both cores; about half an hour where they are quiet, most of it for every fault in every operation"
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q -m slow $(ARGS)
+	@echo "test-slow: three processes; about half an hour where they are quiet, most of it for every fault in every operation"
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -q -m slow $(ARGS)
 
 lint: $(VENV)/.installed-lint ## check style, formatting, types, and which room imports which
 	@$(BIN)/ruff check .

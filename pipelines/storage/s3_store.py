@@ -46,15 +46,20 @@ class S3Store(ObjectStore):
         except FileNotFoundError:
             seen_objects.add(self.path(path), None, asked)
             raise
-        seen_objects.add(self.path(path), tag, asked)
+        self._note(path, tag, asked)
         return content
 
-    def _whole(self, path: str) -> tuple[bytes, str]:
+    def _whole(self, path: str) -> tuple[bytes, str | None]:
         answer = self._call("get_object", path)
         try:
-            return sync(self.fs.loop, answer["Body"].read), answer["ETag"]
+            return sync(self.fs.loop, answer["Body"].read), _tag_in(answer)
         finally:
             answer["Body"].close()
+
+    def _note(self, path: str, tag: str | None, asked: float) -> None:
+        """Remembers an object that is there; of one that has no tag, as servers have it that show a disk, nothing."""
+        if tag is not None:
+            seen_objects.add(self.path(path), tag, asked)
 
     def lets_one_create(self, path: str, content: bytes) -> bool:
         """See `Store.lets_one_create`."""
@@ -68,7 +73,7 @@ class S3Store(ObjectStore):
         """See `Store.size`."""
         asked = seconds_of_this_machine()
         answer = self.retried(lambda: self._call("head_object", path))
-        seen_objects.add(self.path(path), answer.get("ETag"), asked)
+        self._note(path, _tag_in(answer), asked)
         return int(answer["ContentLength"])
 
     def exists(self, path: str) -> bool:

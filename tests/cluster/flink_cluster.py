@@ -59,7 +59,7 @@ heartbeat.interval: 2000
 heartbeat.timeout: 60000
 pekko.ask.timeout: 60 s
 restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 8
+restart-strategy.fixed-delay.attempts: 50
 restart-strategy.fixed-delay.delay: 1s
 """
 
@@ -74,10 +74,6 @@ appender.console.layout.pattern = %d{HH:mm:ss,SSS} %-5p %c{1} - %m%n
 
 class ClusterError(RuntimeError):
     """What keeps a cluster from running, with the remedy."""
-
-
-class MissingError(ClusterError):
-    """What is not installed here, with the remedy."""
 
 
 @dataclass
@@ -151,18 +147,18 @@ def flink_home() -> Path:
     """Returns the folder that holds Flink's lib/.
 
     Raises:
-        MissingError: it is not installed.
+        ClusterError: it is not installed.
     """
     try:
         return Path(str(metadata.distribution("apache-flink-libraries").locate_file("pyflink")))
     except metadata.PackageNotFoundError as error:
-        raise MissingError("no Flink here; install it: pip install '.[flink]'") from error
+        raise ClusterError("no Flink here; install it: pip install '.[flink]'") from error
 
 
 def check_java() -> None:
-    """Raises: MissingError: there is no Java 11 or newer to run Flink with."""
+    """Raises: ClusterError: there is no Java 11 or newer to run Flink with."""
     if shutil.which("java") is None:
-        raise MissingError(
+        raise ClusterError(
             "Flink needs Java 11 or 17 and `java` is not on the PATH; install one, such as openjdk-17-jre"
         )
 

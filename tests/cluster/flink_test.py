@@ -43,7 +43,6 @@ from flink_cluster import (
     ROOT,
     ClusterError,
     FlinkCluster,
-    MissingError,
     WorkerPool,
     check_java,
     flink_home,
@@ -106,7 +105,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=200, help="of the demo's web (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "flink-test", help="logs; removed first")
-    parser.add_argument("--skip-if-missing", action="store_true", help="exit 0 where what it needs is not installed")
     parser.add_argument("--job-server-jar", type=Path, help="Beam's Flink job server; without it Maven makes one")
     settings = parser.parse_args()
     if settings.pairs < 100:
@@ -130,9 +128,6 @@ def _run(settings: argparse.Namespace) -> int:
             check_troubled_run(setting)
             check_killed_driver(setting)
     except ClusterError as error:
-        if settings.skip_if_missing and isinstance(error, MissingError):
-            print(f"flink-test: skipped: {error}")
-            return 0
         print(f"flink-test: {error}", file=sys.stderr)
         return 1
     print("flink-test: all as it should be")
@@ -143,7 +138,7 @@ def _check_s3_server() -> None:
     try:
         versitygw()
     except pytest.skip.Exception as error:
-        raise MissingError(str(error)) from error
+        raise ClusterError(str(error)) from error
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from flink_cluster import ClusterError, MissingError
+from flink_cluster import ClusterError
 
 _POM = Path(__file__).with_name("job_server") / "pom.xml"
 
@@ -19,19 +19,19 @@ def check_maven(jar: Path | None) -> None:
 
     Raises:
         ClusterError: there is no such jar.
-        MissingError: there is no Maven.
+        ClusterError: there is no Maven.
     """
     if jar is not None and not jar.is_file():
         raise ClusterError(f"--job-server-jar {jar}: no such file; leave it out, and Maven makes one")
     if jar is None and shutil.which("mvn") is None:
-        raise MissingError("Maven (`mvn`) makes the job server; install it, or name its jar by --job-server-jar")
+        raise ClusterError("Maven (`mvn`) makes the job server; install it, or name its jar by --job-server-jar")
 
 
 def build_job_server(target: Path) -> Path:
     """Returns the job server's jar, made by Maven on the first call.
 
     Raises:
-        MissingError: Maven is missing, or cannot make it here.
+        ClusterError: Maven is missing, or cannot make it here.
     """
     if not (jars := sorted(target.glob("flink-job-server-*.jar"))):
         check_maven(None)
@@ -41,7 +41,7 @@ def build_job_server(target: Path) -> Path:
         shutil.copy(_POM, work / "pom.xml")
         done = subprocess.run(["mvn", "-B", "-q", "package"], cwd=work, stdout=subprocess.PIPE, text=True)
         if done.returncode:
-            raise MissingError(f"Maven failed: {done.stdout.strip().splitlines()[0]}; or use --job-server-jar")
+            raise ClusterError(f"Maven failed: {done.stdout.strip().splitlines()[0]}; or use --job-server-jar")
         [made] = (work / "target").glob("flink-job-server-*.jar")
         jars = [made.rename(target / made.name)]
         shutil.rmtree(work)

@@ -93,8 +93,8 @@ def test_conditions_decide_where_their_columns_are_made_and_values_are_made_once
     assert {"train/length", "train/shade_mean", "train/shade_tone"} <= {field["@id"] for field in described}
     assert "| `shade_tone` | string | said of the image by call |" in (home / "out" / "README.md").read_text()
     page = (home / "out" / "report" / "index.html").read_text()
-    assert "<code>length</code>" in page
-    assert "<code>rating</code>" in page
+    assert "select.conditions.length.max" in page
+    assert "select.conditions.rating.min" in page
     asked = said()
     assert (len(asked), asked.count("image")) == (17 + 6, 6)
 

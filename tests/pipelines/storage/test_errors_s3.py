@@ -6,6 +6,7 @@ import pytest
 import s3fs
 
 from babelsift.pipelines.storage.errors import describe_storage_error, is_passing, is_storage_error, retrying
+from babelsift.pipelines.storage.open_store import open_store
 from tests.support.faulty_proxy import Fault
 
 PASSING = (Fault.UNAVAILABLE, Fault.RESET, Fault.LOST_ANSWER, Fault.CUT_ANSWER, Fault.CHANGED_ANSWER)
@@ -86,3 +87,11 @@ def test_wrong_credentials_cannot_pass(store, s3_bucket, monkeypatch):
     error = raised(lambda: s3fs.S3FileSystem(skip_instance_cache=True).cat_file(f"{s3_bucket.name}/folder/file"))
     assert not is_passing(error)
     assert "check the permissions, or the credentials" in describe_storage_error(error)
+
+
+def test_an_object_without_a_tag_is_read(s3_bucket):
+    """A server that shows a disk has none for a file that somebody put there."""
+    (s3_bucket.folder / "file").write_bytes(b"content")
+    store = open_store(s3fs.S3FileSystem(), s3_bucket.name)
+    assert store.read("file") == b"content"
+    assert store.size("file") == 7
