@@ -32,19 +32,20 @@ def pack_image_hashes(records: np.ndarray) -> bytes:
     return b"".join([bytes([flags]), len(records).to_bytes(4, "little"), *(column.tobytes() for column in columns)])
 
 
-def unpack_image_hashes(packed: bytes) -> np.ndarray:
-    """Returns the IMAGE_HASHES[n] that `pack_image_hashes` packed.
+def unpack_image_hashes(*packed: bytes) -> np.ndarray:
+    """Returns the IMAGE_HASHES[n] that `pack_image_hashes` packed, one after another, none of them twice in memory.
 
     Args:
         packed: from `pack_image_hashes`.
     """
-    if not packed:
-        return np.empty(0, IMAGE_HASHES)
-    flags, rows, start = packed[0], int.from_bytes(packed[1:5], "little"), 5
-    records = np.empty(rows, IMAGE_HASHES)
-    for number, name in enumerate(_NAMES):
-        kind = IMAGE_HASHES[name]
-        stored = 1 if flags >> number & 1 else rows
-        records[name] = np.frombuffer(packed, kind, stored, start)
-        start += stored * kind.itemsize
+    counts = [int.from_bytes(chunk[1:5], "little") for chunk in packed]
+    records, row = np.empty(sum(counts), IMAGE_HASHES), 0
+    for chunk, rows in zip(packed, counts, strict=True):
+        start = 5
+        for number, name in enumerate(_NAMES if rows else ()):
+            kind = IMAGE_HASHES[name]
+            stored = 1 if chunk[0] >> number & 1 else rows
+            records[name][row : row + rows] = np.frombuffer(chunk, kind, stored, start)
+            start += stored * kind.itemsize
+        row += rows
     return records

@@ -28,6 +28,7 @@ from babelsift.pipelines.core.transform import Transform
 
 OfLinks = Callable[[np.ndarray], np.ndarray]
 _ROW_BITS = 64
+_WAITING_LINKS = 1 << 17
 
 
 @dataclass
@@ -95,8 +96,7 @@ def to_components(
     group: tuple[int, Mapping[str, list[bytes]]], link: np.dtype, partitions: int, merge: OfLinks | None
 ) -> Iterator[tuple[int, bytes]]:
     """Yields (partition of their component, packed links) of the links of one partition of uids."""
-    links = np.frombuffer(b"".join(group[1]["links"]), link)
-    links = links if merge is None else merge(links)
+    links = _merged(group[1]["links"], link, merge)
     members = np.frombuffer(b"".join(group[1]["members"]), MEMBER)
     # The lowest row of a component is low: only mixed are all partitions as likely.
     lowest = mix64(lowest_of(members, halves(links["uid"])[0]))
@@ -108,6 +108,19 @@ def to_components(
 def decided(group: tuple[int, Iterable[bytes]], decide: OfLinks, link: np.dtype) -> bytes:
     """Returns what is decided of all links of some components, packed."""
     return decide(np.frombuffer(b"".join(group[1]), link)).tobytes()
+
+
+def _merged(packed: list[bytes], link: np.dtype, merge: OfLinks | None) -> np.ndarray:
+    """Returns packed links as one array, merged before what waits outgrows it: near rows are linked in many bands."""
+    if merge is None:
+        return np.frombuffer(b"".join(packed), link)
+    links, waiting, count = np.empty(0, link), [], 0
+    for chunk in packed:
+        waiting.append(np.frombuffer(chunk, link))
+        count += len(waiting[-1])
+        if count > max(len(links), _WAITING_LINKS):
+            links, waiting, count = merge(np.concatenate([links, *waiting])), [], 0
+    return merge(np.concatenate([links, *waiting]))
 
 
 def _partition_of_rows(rows: np.ndarray, partitions: int) -> np.ndarray:

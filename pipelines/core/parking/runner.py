@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable
 from typing import Any
 
+import pyarrow as pa
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.runners.portability.fn_api_runner.translations import split_buffer_id
 from apache_beam.runners.worker import bundle_processor
 from apache_beam.utils.timestamp import MAX_TIMESTAMP
 
 from babelsift.pipelines.core.parking.disk import current_parking
+
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc alone
 
 
 class ParkingRunner(FnApiRunner):
@@ -37,6 +41,7 @@ class ParkingRunner(FnApiRunner):
             return result
         self._done.add(stage)
         _let_go(bundle_context_manager)
+        _give_memory_back()
         for owner in [owner for owner, readers in self._readers.items() if readers <= self._done]:
             parking.give_back(owner)
             del self._readers[owner]
@@ -50,6 +55,13 @@ def _let_go(stage_manager: Any) -> None:
         cache = getattr(handler, "bundle_processor_cache", None)
         for processor in () if cache is None else cache.cached_bundle_processors.pop(descriptor, ()):
             processor.shutdown()
+
+
+def _give_memory_back() -> None:
+    """Gives the system what a stage has freed: allocators keep it, in holes that the next one's arrays do not fit."""
+    pa.default_memory_pool().release_unused()
+    if _TRIM is not None:
+        _TRIM(0)
 
 
 def readers_of_stages(stages: Iterable[Any]) -> dict[str, set[str]]:

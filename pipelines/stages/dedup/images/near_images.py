@@ -69,20 +69,20 @@ class FindNearHashes(Transform):
 def hash_partitions(partitions: int, *, crops: bool) -> int:
     """Returns in how many partitions hashes are compared.
 
-    One compares those of a million rows. Of more, the buckets of a band are shared by several partitions, and a hash
-    goes to as many as there are bands.
+    One compares those of a million rows. Of more, the buckets of a band are shared by several partitions, each of half
+    a million hashes, and a hash goes to as many as there are bands.
 
     Args:
         partitions: of half a million rows each.
         crops: whether crops are compared: four times as many then hold as much.
 
     >>> hash_partitions(2, crops=False), hash_partitions(20, crops=False)
-    (1, 160)
+    (1, 320)
     """
     if partitions <= _PARTITIONS_OF_ONE:
         return 1
     more = _MORE_WITH_CROPS if crops else 1
-    return len(WHOLE_BANDS) * more * (partitions // _PARTITIONS_OF_ONE)
+    return len(WHOLE_BANDS) * more * partitions
 
 
 def partitions_of(records: np.ndarray, partitions: int) -> np.ndarray:
@@ -114,7 +114,7 @@ def links_of_partition(
 ) -> bytes:
     """Returns the packed LINKs of one (number, packed records)."""
     number, packed = partition
-    records = np.concatenate([np.empty(0, IMAGE_HASHES), *map(unpack_image_hashes, packed)])
+    records = unpack_image_hashes(*packed)
     links = near_image_links(records, radius=radius, partition=number, partitions=partitions, ranked_below=ranked_below)
     return links.tobytes()
 

@@ -7,9 +7,9 @@ import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that
 
-from babelsift.filters.dedup import CAPTION_LINK, nearest_kept_captions
+from babelsift.filters.dedup import CAPTION_LINK, members_of_links, nearest_kept_captions
 from babelsift.filters.uids import compute_uids, uid_bytes
-from babelsift.pipelines.core.groups.decide_linked import DecideLinked
+from babelsift.pipelines.core.groups.decide_linked import DecideLinked, to_components
 from babelsift.pipelines.core.packed import Packed
 
 
@@ -49,6 +49,21 @@ def test_partitions_decide_as_one_place_does(partitions):
 @pytest.mark.parametrize("partitions", [1, 5])
 def test_links_that_came_twice_are_merged(partitions):
     decide(drawn_links(200), partitions, merge=np.unique)
+
+
+def test_links_that_came_often_are_merged_before_they_are_together():
+    """A pair is found in many bands: what comes of one is merged as it comes, whatever there is in all."""
+    links, sizes = np.repeat(drawn_links(300), 2000), []
+
+    def merge(some):
+        sizes.append(len(some))
+        return np.unique(some)
+
+    chunks = [chunk.tobytes() for chunk in np.array_split(links, 40)]
+    group = (0, {"links": chunks, "members": [members_of_links(links).tobytes()]})
+    found = [packed for _, packed in to_components(group, CAPTION_LINK, 3, merge)]
+    assert np.array_equal(np.sort(np.frombuffer(b"".join(found), CAPTION_LINK)), np.unique(links))
+    assert max(sizes) < len(links) / 2
 
 
 def test_no_links_are_no_failure():
