@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.support.hostile_web import encoded, photo
+from tests.support.left_in_folder import where
 from tests.support.small_run import babelsift
 from tests.support.webdatasets import write_tar
 
@@ -163,3 +164,14 @@ def test_a_removal_takes_the_images_that_it_names_and_no_other_and_a_later_run_g
     assert babelsift("remove", str(out), "--domains", str(tmp_path / "all.txt")).code == 0
     assert curate(recipe, given, out).code == 0  # no image is left to be matched
     assert ledger(out) == dict.fromkeys(range(COUNT), "removed")
+
+
+def test_an_input_that_is_staged_anew_leaves_no_url_that_was_removed(tmp_path, recipe):
+    given, out = binary_column(tmp_path / "in"), tmp_path / "out"
+    assert curate(recipe, given, out).code == 0
+    (tmp_path / "one.txt").write_text("http://x/3.jpg\n")
+    assert babelsift("remove", str(out), "--urls", str(tmp_path / "one.txt")).code == 0
+    pq.write_table(pq.read_table(given), given, compression="zstd")  # another file, of the same rows
+    assert curate(recipe, given, out).code == 0
+    assert ledger(out) == {3: "removed"}
+    assert where(out, "http://x/3.jpg", "a photo of thing 3") == []

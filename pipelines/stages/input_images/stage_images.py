@@ -130,11 +130,14 @@ class _StageSlice(beam.DoFn):
         while together := list(itertools.islice(images, _IMAGES_TOGETHER)):
             # In their order, so that equal inputs give equal tars.
             made = self._decoders.in_order(image.body or None for _, image in together)
-            for (index, image), processed in zip(together, made, strict=True):
+            is_removed = self._removed.are_urls(pa.array([image.url for _, image in together], pa.string()))
+            for (index, image), processed, is_gone in zip(together, made, is_removed, strict=True):
                 record = new_record(uid="", url=image.url, caption="", key=writer.key(index))
                 body = image.body or b""
                 hashes = hashes_of_body(body, self._settings)
-                if processed is None:
+                if is_gone:  # no pair asks for it: it is left out as it is read
+                    yield as_withheld(record, "", RejectReason.REMOVED)
+                elif processed is None:
                     yield _without_bytes(record, image)
                 elif (name := self._list_with(digests_as_listed(body, hashes), processed)) is not None:
                     yield {**as_withheld(record, name), "url": record["url"]}  # as the input has it
