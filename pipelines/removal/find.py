@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from babelsift.filters.uids import compute_uids, digests
 from babelsift.pipelines.removal.staged import TAR_FOLDERS, staged_tables
+from babelsift.pipelines.removal.tables import read_rows
 from babelsift.pipelines.removal.tars import sample_files
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.run_folder.paths import DUPLICATES_FILE, PARQUET, REJECTS, TAR, UNTIL_FOLDER
@@ -242,13 +243,10 @@ def pair_tables(folder: RunFolder) -> Iterator[str]:
 
 
 def _all_rows(folder: RunFolder) -> Iterator[tuple[str, pa.Table]]:
-    """Yields (path, rows) of all tables with pairs or staged images; of a damaged one nothing."""
+    """Yields (path, rows) of all tables with pairs or staged images; staging's damaged ones go as a whole."""
     for path in (*pair_tables(folder), *staged_tables(folder)):
-        try:
-            with folder.open(path) as file:
-                parquet = pq.ParquetFile(file)
-                names = [name for name in parquet.schema_arrow.names if name in _COLUMNS]
-                for batch in parquet.iter_batches(_BATCH_ROWS, columns=names):
-                    yield path, pa.Table.from_batches([batch])
-        except pa.ArrowException:
-            continue
+        rows = read_rows(folder, path, or_none=True) if _is_staged(path) else read_rows(folder, path)
+        if rows is not None:
+            rows = rows.select([name for name in rows.schema.names if name in _COLUMNS])
+            for start in range(0, max(len(rows), 1), _BATCH_ROWS):
+                yield path, rows.slice(start, _BATCH_ROWS)

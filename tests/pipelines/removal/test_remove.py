@@ -457,6 +457,14 @@ def test_a_damaged_staging_shard_is_not_made_good_by_a_removal(run):
     assert not path.with_suffix(".tar").exists()
 
 
+def test_a_staging_shard_with_broken_pages_goes_as_a_whole(run):
+    path = min((run.out / "staging/images").glob("*.parquet"))
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\xff" * 16 + content[20:])
+    run.remove(urls=run.list(run.rows[3][0]))
+    assert not path.exists()
+
+
 def test_status_says_what_was_removed_and_what_has_not_ended(run, capsys):
     run.remove(urls=run.list(run.rows[3][0]))
     assert main(["status", str(run.out)]) == 0
