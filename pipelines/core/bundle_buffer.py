@@ -1,4 +1,7 @@
-"""Buffers rows within a bundle and emits one element per partition, so that a shuffle sees few large elements."""
+"""Buffers rows within a bundle and emits them by partition, so that a shuffle sees few large elements.
+
+How large is bounded apart from the buffer: see `shuffled_pieces`.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class BundleBuffer(beam.DoFn):
         return len(element)
 
     def by_partition(self, chunks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        """Yields (partition, what of the chunks belongs there); there is at least one chunk."""
+        """Yields (partition, what of the chunks belongs there, in pieces); there is at least one chunk."""
         raise TypeError(f"{type(self).__name__} does not say how its chunks are split")
 
     def start_bundle(self) -> None:

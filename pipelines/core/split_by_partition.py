@@ -10,10 +10,11 @@ import pyarrow as pa
 
 from babelsift.pipelines.core.batches import concat
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
+from babelsift.pipelines.core.shuffled_pieces import batch_pieces
 
 
 class SplitByPartition(BundleBuffer):
-    """Emits (partition, its rows as one batch) for batches of any rows, whenever the buffer is full.
+    """Emits (partition, its rows as batches) for batches of any rows, whenever the buffer is full.
 
     Args:
         partition_of: (batch[, side input]) -> int64[n], the partition of each row; importable, so that it pickles.
@@ -30,9 +31,11 @@ class SplitByPartition(BundleBuffer):
         return element, self._partition_of(element, *arguments)
 
     def by_partition(self, chunks: Sequence[tuple[pa.RecordBatch, np.ndarray]]) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """Yields the rows of all chunks, a batch a partition."""
+        """Yields the rows of all chunks, a batch a partition, or several where it is large."""
         batches, partitions = zip(*chunks, strict=True)
-        yield from split_rows(concat(list(batches)), np.concatenate(partitions))
+        for partition, rows in split_rows(concat(list(batches)), np.concatenate(partitions)):
+            for piece in batch_pieces(rows):
+                yield partition, piece
 
 
 def split_rows(batch: pa.RecordBatch, partitions: np.ndarray) -> Iterator[tuple[int, pa.RecordBatch]]:

@@ -64,6 +64,7 @@ from babelsift.pipelines.staging.share import ALL, Share
 from babelsift.schemas import Recipe, Stage
 
 _ROWS_A_DEDUP_PART = 500_000
+_ROWS_OF_ONE_DEDUP_PART = 100_000  # of more, one partition alone may be more than Flink sorts at once
 ROWS_A_MATCH = 20_000
 
 
@@ -214,10 +215,10 @@ def _misread(rejected: beam.PCollection, counts: beam.PCollection) -> beam.PColl
 def dedup_partitions(rows: int) -> int:
     """Returns in how many partitions about so many rows are compared.
 
-    >>> dedup_partitions(10_000_000)
-    20
+    >>> dedup_partitions(10_000), dedup_partitions(500_000), dedup_partitions(10_000_000)
+    (1, 2, 20)
     """
-    return max(1, rows // _ROWS_A_DEDUP_PART)
+    return max(1 if rows < _ROWS_OF_ONE_DEDUP_PART else 2, rows // _ROWS_A_DEDUP_PART)
 
 
 def curate_stages(

@@ -15,6 +15,7 @@ from babelsift.filters.counting import count_ngrams, most_frequent
 from babelsift.filters.uids import digests
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.runners.run_job import check_runner, run_job
+from babelsift.pipelines.core.shuffled_pieces import entry_pieces
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.inputs.plan import plan_input
 from babelsift.pipelines.inputs.slices import InputPlan
@@ -133,4 +134,6 @@ class _Count(BundleBuffer):
         drawn = digests(pa.array(list(counts), pa.string())).view("V16").view("<u4").reshape(-1, 4)[:, 0]
         for partition, (ngram, count) in zip(drawn % self._partitions, counts.items(), strict=True):
             of_partition.setdefault(int(partition), {})[ngram] = count
-        yield from of_partition.items()
+        for number, entries in of_partition.items():
+            for piece in entry_pieces(entries):
+                yield number, piece

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import apache_beam as beam
 import pyarrow as pa
 
+from babelsift.pipelines.core.shuffled_pieces import batch_pieces
 from babelsift.pipelines.core.stage_outputs import emit, kept_and_rejected
 from babelsift.pipelines.core.tally import current_tally
 from babelsift.pipelines.core.transform import Transform
@@ -35,7 +36,7 @@ class ReadPairs(Transform):
     """Reads the input's slices as batches of pairs.
 
     Outputs:
-        main: READ_SCHEMA and the carried columns, at most BATCH_ROWS rows a batch.
+        main: READ_SCHEMA and the carried columns, at most BATCH_ROWS rows and MAX_SHUFFLED_BYTES a batch.
         REJECTED: rows that are no pair.
         ROWS_READ: (rows of a slice, their texts), kept or not; a row without a text counts as one.
 
@@ -84,6 +85,7 @@ class _ReadSlice(beam.DoFn):
                 counted.add(texts, rejected)
             if self._removed:
                 kept, rejected = without_removed(kept, rejected, self._removed)
+            kept = [piece for batch in kept for piece in batch_pieces(batch)]
             yield from emit(Stage.READ, texts, kept, rejected)
         for counted in (rate, self._all_rate):
             counted.check()

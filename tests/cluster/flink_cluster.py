@@ -54,6 +54,7 @@ taskmanager.memory.process.size: 2g
 taskmanager.memory.network.min: 512m
 taskmanager.memory.network.max: 512m
 taskmanager.memory.managed.size: 256m
+taskmanager.memory.task.off-heap.size: 256m
 io.tmp.dirs: {scratch}
 heartbeat.interval: 2000
 heartbeat.timeout: 60000

@@ -21,9 +21,9 @@ from babelsift.filters.bytes16 import halves
 from babelsift.filters.dedup import MEMBER, lowest_of, members_of_links, merge_members
 from babelsift.filters.mix64 import mix64
 from babelsift.pipelines.core.groups.co_group import CoGroup
-from babelsift.pipelines.core.groups.combine_packed import MergePacked
 from babelsift.pipelines.core.groups.look_up import split_by_key
 from babelsift.pipelines.core.packed import Packed
+from babelsift.pipelines.core.shuffled_pieces import array_pieces
 from babelsift.pipelines.core.transform import Transform
 
 OfLinks = Callable[[np.ndarray], np.ndarray]
@@ -53,12 +53,13 @@ class DecideLinked(Transform):
     def expand(self, links: beam.PCollection[bytes]) -> beam.PCollection[bytes]:
         """Finds the components, brings their links together, decides; few links are decided at once."""
         if self.partitions == 1:
-            gather = _DecideAll(self.decide, self.link, self.merge)
-            return links | "DecideAll" >> beam.CombineGlobally(gather).without_defaults().with_output_types(Packed)
+            decide = beam.Map(decided, self.decide, self.link, self.merge).with_output_types(Packed)
+            return links | "Gather" >> _InOnePlace(self.link) | "DecideAll" >> decide
         members = (
             links
             | "Members" >> beam.Map(packed_members, self.link).with_output_types(Packed)
-            | "Components" >> beam.CombineGlobally(_MergeMembers()).without_defaults().with_output_types(Packed)
+            | "GatherMembers" >> _InOnePlace(MEMBER)
+            | "Components" >> beam.Map(merged_members).with_output_types(Packed)
             | "SplitMembers" >> beam.FlatMap(split_members, self.partitions).with_output_types(tuple[int, Packed])
         )
         split = beam.FlatMap(split_links, self.link, self.partitions).with_output_types(tuple[int, Packed])
@@ -83,7 +84,8 @@ def split_members(packed: bytes, partitions: int) -> Iterator[tuple[int, bytes]]
     partition_of = _partition_of_rows(members["row"], partitions)
     bounds = np.searchsorted(partition_of, np.arange(partitions + 1))
     for partition in np.flatnonzero(np.diff(bounds)):
-        yield int(partition), members[bounds[partition] : bounds[partition + 1]].tobytes()
+        for piece in array_pieces(members[bounds[partition] : bounds[partition + 1]]):
+            yield int(partition), piece.tobytes()
 
 
 def split_links(packed: bytes, link: np.dtype, partitions: int) -> Iterator[tuple[int, bytes]]:
@@ -102,12 +104,30 @@ def to_components(
     lowest = mix64(lowest_of(members, halves(links["uid"])[0]))
     partition_of = _partition_of_rows(lowest, partitions)
     for partition in np.unique(partition_of):
-        yield int(partition), links[partition_of == partition].tobytes()
+        for piece in array_pieces(links[partition_of == partition]):
+            yield int(partition), piece.tobytes()
 
 
-def decided(group: tuple[int, Iterable[bytes]], decide: OfLinks, link: np.dtype) -> bytes:
+def decided(group: tuple[int, Iterable[bytes]], decide: OfLinks, link: np.dtype, merge: OfLinks | None = None) -> bytes:
     """Returns what is decided of all links of some components, packed."""
-    return decide(np.frombuffer(b"".join(group[1]), link)).tobytes()
+    links = np.frombuffer(b"".join(group[1]), link)
+    return decide(links if merge is None else merge(links)).tobytes()
+
+
+def merged_members(group: tuple[int, Iterable[bytes]], merge_at_bytes: int = 4 << 20) -> bytes:
+    """Returns packed members merged, which happens whenever those that wait outweigh the merged ones.
+
+    Args:
+        group: (0, packed members).
+        merge_at_bytes: members that weigh less than this wait in any case.
+    """
+    merged, waiting, size = b"", [], 0
+    for packed in group[1]:
+        waiting.append(packed)
+        size += len(packed)
+        if size > max(len(merged), merge_at_bytes):
+            merged, waiting, size = _merge_members([merged, *waiting]), [], 0
+    return _merge_members([merged, *waiting])
 
 
 def _merged(packed: list[bytes], link: np.dtype, merge: OfLinks | None) -> np.ndarray:
@@ -128,21 +148,24 @@ def _partition_of_rows(rows: np.ndarray, partitions: int) -> np.ndarray:
     return (rows >> np.uint64(_ROW_BITS // 2)) * np.uint64(partitions) >> np.uint64(_ROW_BITS // 2)
 
 
-class _MergeMembers(MergePacked):
-    def merge(self, packed: list[bytes]) -> bytes:
-        return merge_members([np.frombuffer(members, MEMBER) for members in packed]).tobytes()
+def _merge_members(packed: Iterable[bytes]) -> bytes:
+    return merge_members([np.frombuffer(members, MEMBER) for members in packed]).tobytes()
 
 
-class _DecideAll(MergePacked):
-    """Gathers all links, and decides at the end."""
+@dataclass
+class _InOnePlace(Transform):
+    """Brings packed arrays together: (0, all of them), nothing of none.
 
-    def __init__(self, decide: OfLinks, link: np.dtype, merge: OfLinks | None) -> None:
-        super().__init__()
-        self._decide, self._link, self._merge = decide, link, merge
+    Grouped, not combined: an accumulator would cross the shuffle as one element, however large.
+    """
 
-    def merge(self, packed: list[bytes]) -> bytes:
-        joined = b"".join(packed)
-        return joined if self._merge is None else self._merge(np.frombuffer(joined, self._link)).tobytes()
+    record: np.dtype
 
-    def extract_output(self, accumulator: list[bytes]) -> bytes:
-        return self._decide(np.frombuffer(b"".join(accumulator), self._link)).tobytes()
+    def expand(self, packed: beam.PCollection[bytes]) -> beam.PCollection[tuple[int, Iterable[bytes]]]:
+        pieces = beam.FlatMap(_pieces_in_one_place, self.record).with_output_types(tuple[int, Packed])
+        return packed | "Pieces" >> pieces | "Group" >> beam.GroupByKey()
+
+
+def _pieces_in_one_place(packed: bytes, record: np.dtype) -> Iterator[tuple[int, bytes]]:
+    for piece in array_pieces(np.frombuffer(packed, record)):
+        yield 0, piece.tobytes()

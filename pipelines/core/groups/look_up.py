@@ -30,11 +30,13 @@ from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.groups.co_group import CoGroup
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest, split_sorted
 from babelsift.pipelines.core.packed import Packed
+from babelsift.pipelines.core.shuffled_pieces import named_pieces, rejoined
 from babelsift.pipelines.core.transform import Transform
 from babelsift.schemas import RunnerError
 
 BATCHES = "batches"  # the input that is looked up; the others are tables
 _QUESTIONS, _ANSWERS, _ASKED = "questions", "answers", "asked"
+_ANSWER_BYTES = 128  # of the records of one key in all tables
 _QUESTION_BITS = 32  # of a partition's number, above them that of the question
 
 
@@ -164,7 +166,8 @@ def answered_group(group: tuple[int, Mapping[str, list[Any]]], names: Sequence[s
             "otherwise meanwhile; run again"
         )
     return Answered(
-        together[BATCHES], {name: [found[name] for found in together[_ANSWERS] if name in found] for name in names}
+        rejoined(together[BATCHES]),
+        {name: [found[name] for found in together[_ANSWERS] if name in found] for name in names},
     )
 
 
@@ -203,7 +206,8 @@ class _Ask(BundleBuffer):
                 asked += 1
         yield beam.pvalue.TaggedOutput(_ASKED, (int(group), asked.to_bytes(8, "little")))
         for batch in batches:
-            yield int(group), batch
+            for piece in named_pieces(batch):
+                yield int(group), piece
 
     def _by_partition(self, keys: Sequence[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
         """Yields (partition, its different keys); of a key that many rows have one is asked."""
@@ -211,5 +215,5 @@ class _Ask(BundleBuffer):
         whole = whole[np.argsort(halves(whole)[0], kind="stable")]
         high, low = halves(whole)
         whole = whole[np.r_[True, (np.diff(high) != 0) | (np.diff(low) != 0)]]
-        for partition, rows in split_sorted(whole, self._partitions):
+        for partition, rows in split_sorted(whole, self._partitions, row_bytes=_ANSWER_BYTES):
             yield partition, whole[rows]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import apache_beam as beam
@@ -33,6 +34,7 @@ from babelsift.filters.dedup import (
 from babelsift.filters.uids import row_keys, uid_bytes
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.packed import Packed
+from babelsift.pipelines.core.shuffled_pieces import MAX_SHUFFLED_BYTES
 from babelsift.pipelines.core.transform import Transform
 
 Digest = Callable[[pa.RecordBatch], np.ndarray]
@@ -82,18 +84,40 @@ def split_digest_records(merged: np.ndarray, partitions: int) -> Iterator[tuple[
         yield partition, pack_digest_records(merged[rows])
 
 
-def split_sorted(digests: np.ndarray, partitions: int) -> Iterator[tuple[int, slice]]:
+def split_sorted(digests: np.ndarray, partitions: int, *, row_bytes: int = 64) -> Iterator[tuple[int, slice]]:
     """Yields (partition, its rows) of sorted digests: a partition has a range of them, so that its rows lie together.
+
+    A partition of many rows comes in several slices, each of which crosses a shuffle; see `shuffled_pieces`.
 
     Args:
         digests: V16[n], sorted as bytes.
         partitions: into how many equal ranges of the first four bytes.
+        row_bytes: what a row has at most of what is sent.
     """
     first_bytes = np.ascontiguousarray(digests).view(">u4").reshape(-1, 4)[:, 0].astype(np.uint64)
     partition_of = first_bytes * np.uint64(partitions) >> np.uint64(32)
-    bounds = np.searchsorted(partition_of, np.arange(partitions + 1, dtype=np.uint64))
-    for partition in np.flatnonzero(np.diff(bounds)):
-        yield int(partition), slice(bounds[partition], bounds[partition + 1])
+    bounds = np.searchsorted(partition_of, np.arange(partitions + 1, dtype=np.uint64)).tolist()
+    rows = max(1, MAX_SHUFFLED_BYTES // row_bytes)
+    yield from slices_in_turn(bounds, rows)
+
+
+def slices_in_turn(bounds: Sequence[int], rows: int) -> Iterator[tuple[int, slice]]:
+    """Yields (partition, at most so many of its rows): the first of each partition, then the second of each.
+
+    In turn, as Flink first gathers what it has in memory of a partition to one record, which has to fit there, too.
+
+    Args:
+        bounds: where the rows of each partition begin, and where all end.
+        rows: of a slice, >= 1.
+
+    >>> [(partition, rows.start, rows.stop) for partition, rows in slices_in_turn([0, 3, 3, 5], 2)]
+    [(0, 0, 2), (2, 3, 5), (0, 2, 3)]
+    """
+    left = [(partition, *ends) for partition, ends in enumerate(pairwise(bounds)) if ends[0] < ends[1]]
+    while left:
+        for partition, start, end in left:
+            yield partition, slice(start, min(start + rows, end))
+        left = [(partition, start + rows, end) for partition, start, end in left if start + rows < end]
 
 
 def merge_packed_records(packed: Iterable[bytes], *, ranked: bool = False) -> np.ndarray:

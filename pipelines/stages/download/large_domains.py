@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from babelsift.filters.urls import registered_domains
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
+from babelsift.pipelines.core.shuffled_pieces import entry_pieces
 from babelsift.pipelines.core.transform import Transform, single_element
 from babelsift.pipelines.run_folder.folder import RunFolder
 from babelsift.pipelines.staging.partitions import (
@@ -115,4 +116,6 @@ class _CountDomains(BundleBuffer):
         by_part: dict[int, _Counts] = {}
         for name, part in zip(names, parts.tolist(), strict=True):
             by_part.setdefault(part, {})[name] = counts[name]
-        yield from by_part.items()
+        for part, counts in by_part.items():
+            for piece in entry_pieces(counts):
+                yield part, piece

@@ -24,6 +24,7 @@ from babelsift.filters.uids import digests, uid_bytes
 from babelsift.pipelines.core.groups.co_group import CoGroup
 from babelsift.pipelines.core.groups.frequent_keys import key_index
 from babelsift.pipelines.core.packed import Packed
+from babelsift.pipelines.core.shuffled_pieces import array_pieces
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.stage_outputs import emit_step, kept_and_rejected
 from babelsift.pipelines.core.transform import Transform
@@ -81,7 +82,8 @@ def candidates_by_partition(batch: pa.RecordBatch, scores: ScoreChoice, partitio
     found["shard"] = staging_shards(rows)
     partition = halves(found["document"])[0] % np.uint64(partitions)
     for number in np.unique(partition):
-        yield int(number), found[partition == number].tobytes()
+        for piece in array_pieces(found[partition == number]):
+            yield int(number), piece.tobytes()
 
 
 def _documents(rows: pa.RecordBatch) -> pa.Array:
@@ -95,7 +97,8 @@ def matched_by_shard(partition: int, packed: Iterable[bytes]) -> Iterator[tuple[
     names = {name: _ranks(found[name]) for name in ("document", "image", "text", "uid")}
     matched = found[match_one_to_one(names["document"], names["image"], names["text"], found["score"], names["uid"])]
     for shard in np.unique(matched["shard"]):
-        yield int(shard), matched["uid"][matched["shard"] == shard].tobytes()
+        for piece in array_pieces(matched["uid"][matched["shard"] == shard]):
+            yield int(shard), piece.tobytes()
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

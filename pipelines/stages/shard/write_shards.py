@@ -17,6 +17,7 @@ import pyarrow as pa
 from babelsift.filters.shard_order import SORT_KEY, bucket_of, first_keys_in_bucket, is_held_out, shard_of, sort_keys
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.packed import Packed
+from babelsift.pipelines.core.shuffled_pieces import array_pieces
 from babelsift.pipelines.core.split_by_partition import SplitByPartition
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.core.wait_for import wait_for
@@ -186,7 +187,8 @@ class _SortKeys(BundleBuffer):
         order = np.argsort(buckets, kind="stable")
         bounds = np.searchsorted(buckets[order], np.arange(_BUCKETS + 1))
         for bucket in np.flatnonzero(np.diff(bounds)):
-            yield int(bucket), keys[order[bounds[bucket] : bounds[bucket + 1]]].tobytes()
+            for piece in array_pieces(keys[order[bounds[bucket] : bounds[bucket + 1]]]):
+                yield int(bucket), piece.tobytes()
 
 
 def join_keys(bucket: int, parts: Iterable[bytes]) -> tuple[int, bytes]:

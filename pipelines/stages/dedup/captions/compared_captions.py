@@ -14,6 +14,7 @@ from babelsift.filters.uids import digests, uid_bytes
 from babelsift.pipelines.core.batches import concat, decode_batch, encode_batch
 from babelsift.pipelines.core.groups.look_up import Answered
 from babelsift.pipelines.core.groups.lowest_per_digest import Digest, batch_row_keys, kept_rows
+from babelsift.pipelines.core.shuffled_pieces import batch_pieces
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.schemas.recipe import NearCaptions
 
@@ -62,10 +63,10 @@ def compared_digests(batch: pa.RecordBatch) -> np.ndarray:
     return digests(batch.column(COMPARED))
 
 
-def pack_captions(uids: np.ndarray, compared: pa.Array) -> bytes:
-    """Returns captions in comparable form and the uids of their pairs, V16[n], as bytes."""
+def pack_captions(uids: np.ndarray, compared: pa.Array) -> Iterator[bytes]:
+    """Yields captions in comparable form and the uids of their pairs, V16[n], as bytes, in pieces for a shuffle."""
     column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(uids), [None, pa.py_buffer(uids.tobytes())])
-    return encode_batch(pa.RecordBatch.from_arrays([column, compared], names=["uid", COMPARED]))
+    yield from map(encode_batch, batch_pieces(pa.RecordBatch.from_arrays([column, compared], names=["uid", COMPARED])))
 
 
 def unpack_captions(packed: Iterable[bytes]) -> tuple[np.ndarray, pa.Array]:

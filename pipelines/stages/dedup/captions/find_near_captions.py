@@ -63,9 +63,11 @@ from babelsift.pipelines.core.groups.lowest_per_digest import (
     batch_row_keys,
     kept_rows,
     only_duplicated,
+    slices_in_turn,
     split_sorted,
 )
 from babelsift.pipelines.core.packed import Packed
+from babelsift.pipelines.core.shuffled_pieces import MAX_SHUFFLED_BYTES
 from babelsift.pipelines.core.side_inputs import OncePerBundle
 from babelsift.pipelines.core.transform import Transform
 from babelsift.pipelines.stages.dedup.captions.compared_captions import (
@@ -169,7 +171,8 @@ def other_captions(group: tuple[int, dict[str, list[bytes]]]) -> Iterator[tuple[
     wanted, _ = number_uids(np.frombuffer(b"".join(together["others"]), dtype="V16"))
     rows = np.flatnonzero(DigestIndex(wanted).position_of(uids) >= 0)
     if len(rows):
-        yield number, pack_captions(uids[rows], compared.take(pa.array(rows)))
+        for packed in pack_captions(uids[rows], compared.take(pa.array(rows))):
+            yield number, packed
 
 
 def with_kept_captions(
@@ -186,14 +189,16 @@ def with_kept_captions(
     pairs, kept = pairs[order], kept[order]
     for target, rows in split_sorted(pairs["uid"], partitions):
         needed = np.unique(kept[rows])
-        yield target, (pairs[rows].tobytes(), pack_captions(uids[needed], compared.take(pa.array(needed))))
+        yield target, (pairs[rows].tobytes(), b"")
+        for packed in pack_captions(uids[needed], compared.take(pa.array(needed))):
+            yield target, (b"", packed)
 
 
 def verified_links(group: tuple[int, dict[str, Iterable[Any]]], settings: NearCaptions) -> bytes:
     """Returns packed CAPTION_LINKs: for each caption, the lowest uids to which it is as similar as asked for."""
     half_met = list(group[1]["pairs"])
     pairs = np.frombuffer(b"".join(packed for packed, _ in half_met), dtype=CAPTION_PAIR)
-    uids, compared = unpack_captions([*(captions for _, captions in half_met), *group[1]["captions"]])
+    uids, compared = unpack_captions([*(captions for _, captions in half_met if captions), *group[1]["captions"]])
     sets = shingle_sets(compared, ngram=settings.ngram)
     return lowest_links(near_caption_links(pairs, uids, sets, min_jaccard=settings.min_jaccard)).tobytes()
 
@@ -258,8 +263,8 @@ class _Bucket(BundleBuffer):
         buckets = entries["bucket"][order]
         edges = np.arange(1, self._partitions, dtype=np.uint64) * np.uint64(2**64 // self._partitions)
         bounds = np.r_[0, np.searchsorted(buckets, edges), len(buckets)]
-        for partition in np.flatnonzero(np.diff(bounds)):
-            yield int(partition), entries[order[bounds[partition] : bounds[partition + 1]]].tobytes()
+        for partition, rows in slices_in_turn(bounds.tolist(), MAX_SHUFFLED_BYTES // BUCKET_ENTRY.itemsize):
+            yield partition, entries[order[rows]].tobytes()
 
 
 class _PackCaptions(BundleBuffer):
@@ -277,4 +282,5 @@ class _PackCaptions(BundleBuffer):
         compared = pa.concat_arrays([captions for _, captions in chunks])
         order = np.argsort(halves(uids)[0])
         for partition, rows in split_sorted(uids[order], self._partitions):
-            yield partition, pack_captions(uids[order[rows]], compared.take(pa.array(order[rows])))
+            for packed in pack_captions(uids[order[rows]], compared.take(pa.array(order[rows]))):
+                yield partition, packed

@@ -34,6 +34,7 @@ from babelsift.filters.dedup import (
 )
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
 from babelsift.pipelines.core.packed import Packed
+from babelsift.pipelines.core.shuffled_pieces import array_pieces
 from babelsift.pipelines.core.transform import Transform
 
 _PARTITIONS_OF_ONE = 2  # partitions of rows whose hashes one partition compares
@@ -136,4 +137,5 @@ class _SendHashes(BundleBuffer):
     def by_partition(self, chunks: Sequence[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[int, bytes]]:
         records, owned = (np.concatenate(column) for column in zip(*chunks, strict=True))
         for partition in np.flatnonzero(owned.any(axis=0)):
-            yield int(partition), pack_image_hashes(records[owned[:, partition]])
+            for piece in array_pieces(records[owned[:, partition]]):
+                yield int(partition), pack_image_hashes(piece)

@@ -21,6 +21,7 @@ from babelsift.filters.dedup import (
     unpack_embedding_records,
 )
 from babelsift.pipelines.core.bundle_buffer import BundleBuffer
+from babelsift.pipelines.core.shuffled_pieces import array_pieces
 
 _SAMPLES_PER_CELL = 256
 # The sign of a cosine to the centroid that makes it a priority, of which the lowest is kept.
@@ -199,4 +200,5 @@ class AssignClusters(BundleBuffer):
         order = np.argsort(clusters, kind="stable")
         starts = np.flatnonzero(np.diff(clusters[order], prepend=-1))
         for rows_of_cluster in np.split(order, starts[1:]):
-            yield int(clusters[rows_of_cluster[0]]), pack_embedding_records(rows[rows_of_cluster])
+            for piece in array_pieces(rows[rows_of_cluster]):
+                yield int(clusters[rows_of_cluster[0]]), pack_embedding_records(piece)
