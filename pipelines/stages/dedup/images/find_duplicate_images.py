@@ -93,7 +93,7 @@ class FindDuplicateImages(Transform):
         return (
             structured
             | "FirstOfHash" >> fold
-            | "FindNear" >> FindNearHashes(radius, partitions, ranked_below)
+            | "FindNear" >> FindNearHashes(radius, partitions, self.settings.near_crops, ranked_below)
             | "Decide" >> DecideLinked(nearest_kept_images, IMAGE_LINK, self.partitions, merge=nearest_of_pairs)
         )
 

@@ -51,16 +51,18 @@ class FindNearHashes(Transform):
     Attributes:
         radius: bits in which two hashes may differ.
         partitions: results do not depend on how many.
+        crops: whether there may be crops or views among them; where not, none is sent to the buckets of their bands.
         ranked_below: see `near_image_links`.
     """
 
     radius: int
     partitions: int
+    crops: bool = True
     ranked_below: int | None = None
 
     def expand(self, hashed: beam.PCollection[bytes]) -> beam.PCollection[bytes]:
         """Sends each hash to the partitions that own its buckets and compares there."""
-        send = beam.ParDo(_SendHashes(self.partitions)).with_output_types(tuple[int, Packed])
+        send = beam.ParDo(_SendHashes(self.partitions, self.crops)).with_output_types(tuple[int, Packed])
         compare = beam.Map(links_of_partition, self.radius, self.partitions, self.ranked_below).with_output_types(
             Packed
         )
@@ -86,26 +88,27 @@ def hash_partitions(partitions: int, *, crops: bool) -> int:
     return len(WHOLE_BANDS) * more * partitions
 
 
-def partitions_of(records: np.ndarray, partitions: int) -> np.ndarray:
+def partitions_of(records: np.ndarray, partitions: int, *, crops: bool = True) -> np.ndarray:
     """Returns which partitions own a bucket of each record.
 
     Args:
         records: IMAGE_HASHES[n].
         partitions: how many there are.
+        crops: whether crops are compared. Where not, `low` is zero everywhere, and its buckets would hold all records.
 
     Returns:
         bool[n, partitions].
     """
     owned = np.zeros((len(records), partitions), dtype=bool)
-    for crops in (False, True):
-        rows = np.arange(len(records)) if crops else np.flatnonzero(records["crop"] == 0)
-        owners_of_band = partitions_of_bands(len(CROP_BANDS if crops else WHOLE_BANDS), partitions)
+    for of_crops in (False, True) if crops else (False,):
+        rows = np.arange(len(records)) if of_crops else np.flatnonzero(records["crop"] == 0)
+        owners_of_band = partitions_of_bands(len(CROP_BANDS if of_crops else WHOLE_BANDS), partitions)
         if partitions <= len(owners_of_band):  # a partition owns whole bands, and every record has a bucket in each
             owned[rows] = True
             continue
-        hashes = np.ascontiguousarray(records["low" if crops else "hash"][rows])
+        hashes = np.ascontiguousarray(records["low" if of_crops else "hash"][rows])
         for band, sharing in enumerate(owners_of_band):
-            keys = bucket_keys(hashes, records["group"][rows], band, crops=crops)
+            keys = bucket_keys(hashes, records["group"][rows], band, crops=of_crops)
             owned[rows, owning_partitions(keys, sharing)] = True
     return owned
 
@@ -123,13 +126,13 @@ def links_of_partition(
 class _SendHashes(BundleBuffer):
     """Sends each hash to the partitions that own one of its buckets; the buffer is full at so many bytes to send."""
 
-    def __init__(self, partitions: int, flush_at_bytes: int = 64 << 20) -> None:
+    def __init__(self, partitions: int, crops: bool, flush_at_bytes: int = 64 << 20) -> None:
         super().__init__(flush_at_bytes)
-        self._partitions = partitions
+        self._partitions, self._crops = partitions, crops
 
     def chunk_of(self, element: bytes, side_input: Any) -> tuple[np.ndarray, np.ndarray]:
         records = unpack_image_hashes(element)
-        return records, partitions_of(records, self._partitions)
+        return records, partitions_of(records, self._partitions, crops=self._crops)
 
     def size_of(self, chunk: tuple[np.ndarray, np.ndarray], element: bytes) -> int:
         return int(np.count_nonzero(chunk[1])) * IMAGE_HASHES.itemsize

@@ -244,3 +244,12 @@ def test_many_rows_are_compared_in_partitions_of_bounded_size():
     """A hash goes to one partition a band; each then holds about as many, however many there are."""
     for partitions in (3, 4, 40, 400):
         assert 16 * partitions * 500_000 / hash_partitions(partitions, crops=False) == 500_000
+
+
+def test_where_no_crops_are_compared_no_part_is_sent_all_hashes():
+    """Their low bits are zero then: the bucket of each crop band would hold all of them."""
+    made = np.zeros(2_000, IMAGE_HASHES)
+    made["hash"] = np.random.default_rng(0).integers(0, 2**63, (2_000, 4), dtype=np.uint64)
+    sent = partitions_of(made, 160, crops=False)
+    assert sent.sum(axis=1).tolist() == [16] * 2_000
+    assert sent.sum(axis=0).max() < 300
