@@ -26,6 +26,11 @@ settings.register_profile("babelsift", deadline=None)
 settings.load_profile("babelsift")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names long bytes by their length: gzip's have the time in them, and all processes have to name tests alike."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > 40 else None
+
+
 @pytest.fixture(autouse=True)
 def _interrupts_are_heard() -> Iterator[None]:
     """A command that was interrupted hears no further interrupt, as its process is about to end; a test's is not."""
