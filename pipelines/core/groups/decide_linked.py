@@ -110,8 +110,7 @@ def to_components(
 
 def decided(group: tuple[int, Iterable[bytes]], decide: OfLinks, link: np.dtype, merge: OfLinks | None = None) -> bytes:
     """Returns what is decided of all links of some components, packed."""
-    links = np.frombuffer(b"".join(group[1]), link)
-    return decide(links if merge is None else merge(links)).tobytes()
+    return decide(_merged(group[1], link, merge)).tobytes()
 
 
 def merged_members(group: tuple[int, Iterable[bytes]], merge_at_bytes: int = 4 << 20) -> bytes:
@@ -130,7 +129,7 @@ def merged_members(group: tuple[int, Iterable[bytes]], merge_at_bytes: int = 4 <
     return _merge_members([merged, *waiting])
 
 
-def _merged(packed: list[bytes], link: np.dtype, merge: OfLinks | None) -> np.ndarray:
+def _merged(packed: Iterable[bytes], link: np.dtype, merge: OfLinks | None) -> np.ndarray:
     """Returns packed links as one array, merged before what waits outgrows it: near rows are linked in many bands."""
     if merge is None:
         return np.frombuffer(b"".join(packed), link)
