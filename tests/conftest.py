@@ -33,8 +33,8 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 @pytest.fixture(autouse=True)
 def _interrupts_are_heard() -> Iterator[None]:
-    """A command that was interrupted hears no further interrupt, as its process is about to end; a test's is not."""
-    before = signal.getsignal(signal.SIGINT)
+    """A shell ignores interrupts for what it starts in the background, and a command for its process once it was."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
