@@ -171,7 +171,7 @@ def test_captions_that_meet_their_pairs_travel_in_pieces():
     pack = list(find_near_captions.pack_captions(uids, batch.column("compared")))
     links = np.zeros(len(uids) // 2, CAPTION_PAIR)
     links["survivor"], links["uid"] = uids[order[::2]], uids[order[1::2]]
-    others = [packed for _, packed in find_near_captions.others_of_pairs((0, links.tobytes()), 1)]
+    others = [packed for _, packed in find_near_captions.others_of_pairs(links, 1)]
     group = 0, {"captions": pack, "others": others, "pairs": [links.tobytes()]}
     assert len(sizes(find_near_captions.other_captions(group))) > 1
     halves = list(find_near_captions.with_kept_captions(group, 1))

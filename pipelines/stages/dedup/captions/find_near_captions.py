@@ -79,6 +79,7 @@ from babelsift.pipelines.stages.dedup.captions.compared_captions import (
 from babelsift.schemas.recipe import NearCaptions
 
 _EQUAL, _DISTINCT, _FOLDED = "equal", "distinct", "folded"
+_PAIRS, _OTHERS = "pairs", "others"
 _JOIN_PARTITIONS = 16  # of captions, for each partition of digests: captions by the dozen meet their candidates there
 
 
@@ -124,42 +125,43 @@ class FindNearCaptions(Transform):
         self, distinct: beam.PCollection[pa.RecordBatch], partitions: int
     ) -> beam.PCollection[tuple[int, dict[str, list]]]:
         """Brings each candidate pair to its kept caption, then with that to the other one."""
-        pairs = self._candidates(distinct, partitions)
-        others = pairs | "Others" >> beam.FlatMap(others_of_pairs, partitions).with_output_types(tuple[int, Packed])
+        found = self._candidates(distinct, partitions)
+        pairs, others = found[_PAIRS], found[_OTHERS]
         pack = beam.ParDo(_PackCaptions(partitions)).with_output_types(tuple[int, Packed])
         meet = {"pairs": pairs, "others": others, "captions": distinct | "Captions" >> pack} | "MeetKept" >> CoGroup()
         bring = beam.FlatMap(with_kept_captions, partitions).with_output_types(tuple[int, tuple[Packed, Packed]])
         captions = meet | "OtherCaptions" >> beam.FlatMap(other_captions).with_output_types(tuple[int, Packed])
         return {"pairs": meet | "KeptCaptions" >> bring, "captions": captions} | "MeetOther" >> CoGroup()
 
-    def _candidates(
-        self, distinct: beam.PCollection[pa.RecordBatch], partitions: int
-    ) -> beam.PCollection[tuple[int, bytes]]:
+    def _candidates(self, distinct: beam.PCollection[pa.RecordBatch], partitions: int) -> beam.pvalue.DoOutputsTuple:
         # A caption has as many buckets as there are bands: as many more partitions keep each small.
         bucket = beam.ParDo(_Bucket(self.settings, self.partitions * self.settings.banding[0]))
         find = beam.FlatMap(pairs_in_buckets, self.settings, partitions)
+        find = find.with_output_types(tuple[int, Packed], **{_OTHERS: tuple[int, Packed]})
         return (
             distinct
             | "Bucket" >> bucket.with_output_types(tuple[int, Packed])
             | "GroupBuckets" >> beam.GroupByKey()
-            | "Candidates" >> find.with_output_types(tuple[int, Packed])
+            | "Candidates" >> find.with_outputs(_OTHERS, main=_PAIRS)
         )
 
 
-def pairs_in_buckets(
-    partition: tuple[int, Iterable[bytes]], settings: NearCaptions, partitions: int
-) -> Iterator[tuple[int, bytes]]:
-    """Yields (partition of the lower uid, packed CAPTION_PAIRs) of one partition's packed bucket entries."""
+def pairs_in_buckets(partition: tuple[int, Iterable[bytes]], settings: NearCaptions, partitions: int) -> Iterator[Any]:
+    """Yields (partition of the lower uid, packed CAPTION_PAIRs) of one partition's packed bucket entries, and tagged
+    what `others_of_pairs` makes of all of them: of each piece of pairs by itself there would be a piece a partition.
+    """
     entries = np.frombuffer(b"".join(partition[1]), dtype=BUCKET_ENTRY)
     max_differing = max_differing_bits(*settings.banding, min_jaccard=settings.min_jaccard)
     pairs = candidate_pairs(entries, max_differing=max_differing)
     for target, rows in split_sorted(pairs["survivor"], partitions):
         yield target, pairs[rows].tobytes()
+    for other in others_of_pairs(pairs, partitions):
+        yield beam.pvalue.TaggedOutput(_OTHERS, other)
 
 
-def others_of_pairs(pairs: tuple[int, bytes], partitions: int) -> Iterator[tuple[int, bytes]]:
-    """Yields (partition, packed uids) of the different higher uids in packed pairs."""
-    uids, _ = number_uids(np.frombuffer(pairs[1], dtype=CAPTION_PAIR)["uid"])
+def others_of_pairs(pairs: np.ndarray, partitions: int) -> Iterator[tuple[int, bytes]]:
+    """Yields (partition, packed uids) of the different higher uids in pairs, CAPTION_PAIR[n]."""
+    uids, _ = number_uids(pairs["uid"])
     for target, rows in split_sorted(uids, partitions):
         yield target, uids[rows].tobytes()
 

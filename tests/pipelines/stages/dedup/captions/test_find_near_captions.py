@@ -1,7 +1,13 @@
 import random
 
+import numpy as np
+import pyarrow as pa
 import pytest
+from apache_beam.pvalue import TaggedOutput
 
+from babelsift.filters.dedup import BUCKET_ENTRY, CAPTION_PAIR
+from babelsift.filters.uids import compute_uids, uid_bytes
+from babelsift.pipelines.stages.dedup.captions.find_near_captions import pairs_in_buckets
 from babelsift.pipelines.stages.dedup.pairs import DedupPairs
 from babelsift.schemas import RecipeError, recipe_from
 from babelsift.schemas.recipe import DedupPairsSettings, NearCaptions
@@ -121,3 +127,18 @@ def test_bands_follow_from_the_threshold(settings, banding):
     bands, rows = near.banding
     assert near.banding == banding
     assert 1 - (1 - near.min_jaccard**rows) ** bands >= near.min_recall
+
+
+def test_what_candidates_send_grows_by_partition_not_by_its_square():
+    """The others of all pairs that a partition finds go to a partition once, whichever pairs they are of."""
+    uids = np.sort(uid_bytes(compute_uids(pa.array(map(str, range(400))), pa.array([""] * 400))).view("S16"))
+    entries = np.zeros(400, BUCKET_ENTRY)
+    entries["bucket"], entries["uid"] = np.arange(400) // 4, uids.view("V16")
+    found = list(pairs_in_buckets((0, [entries.tobytes()]), NearCaptions(), 32))
+    others = [output.value for output in found if isinstance(output, TaggedOutput)]
+    assert len(others) == len({target for target, _ in others}) <= 32
+    assert len(found) - len(others) <= 32
+    pairs = np.concatenate([np.frombuffer(output[1], CAPTION_PAIR) for output in found if isinstance(output, tuple)])
+    assert {uid.tobytes() for uid in pairs["uid"]} == {
+        packed[start : start + 16] for _, packed in others for start in range(0, len(packed), 16)
+    }
